@@ -1,0 +1,144 @@
+"""Every setting of the service, read from ``POUF_*`` environment variables."""
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+MIB = 1024**2
+GIB = 1024**3
+
+
+class Settings(BaseSettings):
+    """Typed settings; the environment variable of a field is ``POUF_`` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="POUF_", extra="ignore", validate_default=True)
+
+    data_dir: Path = Field(Path(".pouf"), description="Directory for everything that the embedded defaults keep.")
+    host: str = Field("127.0.0.1", description="Address that the API listens on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
+    database_url: str = Field(
+        "",
+        description="SQLAlchemy URL of the database, `sqlite:///…` or `postgresql://…`; "
+        "empty: `pouf.db` in the data directory.",
+    )
+    redis_url: str | None = Field(
+        None, description="URL of the broker; unset: `pouf up` starts the embedded server and sets it."
+    )
+    storage_url: str = Field(
+        "",
+        description="fsspec URL of the object storage, e.g. `s3://bucket/path`; "
+        "empty: `storage` in the data directory.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="`auto` (CUDA when present), `cpu`, `cuda` or `cuda:N`.",
+    )
+    threads: int | None = Field(None, ge=1, description="CPU threads a training job uses; unset: all cores.")
+    base_models: Annotated[list[str], NoDecode] = Field(
+        ["pouf-lite"],
+        min_length=1,
+        description="Base models that jobs may name, separated by commas (or a JSON list); an entry may end in `*`.",
+    )
+    owner: str = Field("local", min_length=1, description="Owner of everything created while there are no API keys.")
+
+    max_upload_bytes: int = Field(10 * GIB, ge=1, description="Largest request body of an upload, in bytes.")
+    max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
+    max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")
+    max_item_bytes: int = Field(64 * MIB, ge=1, description="Largest single picture of a dataset, in bytes.")
+    max_pixels: int = Field(50_000_000, ge=1, description="Largest picture, in pixels (width times height).")
+    max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
+    max_archive_ratio: float = Field(
+        200.0, gt=1, description="Largest ratio of unpacked to packed bytes of an archive, against decompression bombs."
+    )
+    max_json_bytes: int = Field(8 * MIB, ge=1024, description="Largest JSON request body other than predict, in bytes.")
+    max_predict_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body of predict, in bytes.")
+    max_predict_items: int = Field(256, ge=1, description="Most inputs in one predict request.")
+
+    lease_seconds: float = Field(75, gt=0, description="Seconds after which a job's unrenewed lease expires.")
+    lease_renew_seconds: float = Field(10, gt=0, description="Seconds between two renewals of a lease.")
+    progress_timeout: float = Field(
+        600, gt=0, description="Seconds without a finished micro-batch after which a job counts as stalled."
+    )
+    load_timeout: float = Field(1800, gt=0, description="Seconds that loading a base model may take in a job.")
+    reaper_interval: float = Field(5, gt=0, description="Seconds between two rounds of the reaper.")
+    requeue_after_seconds: float = Field(
+        30, gt=0, description="Seconds after which a queued job that nobody claimed is published again."
+    )
+    outbox_interval: float = Field(2, gt=0, description="Seconds between two rounds of publishing the outbox.")
+    max_lost_attempts: int = Field(
+        3, ge=1, description="Consecutive lost attempts without new durable progress after which a job fails."
+    )
+    checkpoint_interval_seconds: float = Field(15, gt=0, description="Seconds between two checkpoints of a job.")
+    cancel_grace_seconds: float = Field(
+        20, gt=0, description="Seconds that a cancelled job gets to stop at a step boundary before it is killed."
+    )
+
+    predict_batch_size: int = Field(32, ge=1, description="Most pictures that travel through an encoder together.")
+    predict_max_delay_ms: float = Field(5, ge=0, description="Milliseconds that a picture waits for others to join it.")
+    predict_queue_items: int = Field(512, ge=1, description="Most pictures waiting for an encoder; more get 503.")
+    predict_queue_bytes: int = Field(
+        GIB, ge=1, description="Most bytes of decoded pictures waiting for an encoder; more get 503."
+    )
+    predict_timeout: float = Field(60, gt=0, description="Seconds after which a predict request is answered 504.")
+    model_cache_bytes: int = Field(2 * GIB, ge=1, description="Memory budget for adapted models kept loaded, in bytes.")
+
+    idempotency_ttl_hours: float = Field(24, gt=0, description="Hours that an idempotency key's answer is kept.")
+    idempotency_in_flight_seconds: float = Field(
+        60, gt=0, description="Seconds after which an idempotency key whose request never finished may be taken over."
+    )
+    log_level: str = Field(
+        "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="Least severe level that is logged."
+    )
+
+    @field_validator("base_models", mode="before")
+    @classmethod
+    def _split_base_models(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [entry.strip() for entry in value.split(",") if entry.strip()]
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_log_level(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    def model_post_init(self, context: Any) -> None:
+        """Derive the URLs that default to places under the data directory."""
+        self.data_dir = self.data_dir.expanduser().absolute()
+        if not self.database_url:
+            self.database_url = f"sqlite:///{self.data_dir / 'pouf.db'}"
+        if not self.storage_url:
+            self.storage_url = f"file://{self.data_dir / 'storage'}"
+
+    def allows_base_model(self, spec: str) -> bool:
+        """Tell whether the operator allows jobs over the base model `spec`."""
+        return any(spec.startswith(e[:-1]) if e.endswith("*") else spec == e for e in self.base_models)
+
+
+@lru_cache
+def get_settings() -> Settings:
+    """Return the process's settings, read once."""
+    return Settings()
+
+
+def settings_table() -> str:
+    """Return the rows of a markdown table: variable, default, meaning."""
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        rows.append(f"| `POUF_{name.upper()}` | {_shown_default(field.default)} | {field.description} |")
+    return "\n".join(rows) + "\n"
+
+
+def _shown_default(value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, list):
+        value = ",".join(value)
+    return f"`{value}`"

@@ -1,0 +1,1 @@
+"""Database and object storage, shared by the API and the workers."""

@@ -1,0 +1,123 @@
+"""Sessions over SQLite or PostgreSQL."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+SQLITE_BUSY_MS = 20_000
+BEGIN_ATTEMPTS = 3
+# Alembic keeps its context in module globals.
+_MIGRATION_LOCK = threading.Lock()
+
+
+class Database:
+    """The database behind `url`; sessions are for one unit of work and one thread."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.is_sqlite = self.url.get_backend_name() == "sqlite"
+        self.engine = _create_engine(self.url)
+        self._write_engine = self.engine.execution_options(pouf_write=True)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Yield a session over one consistent snapshot; nothing it changes is kept."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Yield a session whose changes are committed at the end, or rolled back when the block raises.
+
+        On SQLite the write lock is taken at the start, so that what the block reads is what it changes.
+        """
+        with Session(self._write_engine, expire_on_commit=False) as session:
+            self._begin(session)
+            with _committed(session):
+                yield session
+
+    def _begin(self, session: Session) -> None:
+        for attempt in range(1, BEGIN_ATTEMPTS + 1):
+            try:
+                session.connection()
+                return
+            except OperationalError as error:
+                session.rollback()
+                locked = self.is_sqlite and "locked" in str(error)
+                if not locked or attempt == BEGIN_ATTEMPTS:
+                    raise
+                time.sleep(0.05 * attempt)
+
+    def dispose(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _committed(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        session.rollback()
+        raise
+    session.commit()
+
+
+def parse_url(url: str) -> URL:
+    """Return the SQLAlchemy URL, with psycopg as the driver of a plain ``postgresql://`` one."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def upgrade(url: str) -> None:
+    """Bring the database behind `url` to the newest migration, creating what is missing.
+
+    Safe to call from several threads and processes at once: the migrations run under locks.
+    """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["url"] = parsed
+    with _MIGRATION_LOCK:
+        command.upgrade(config, "head")
+
+
+def _create_engine(url: URL) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=10, max_overflow=30, pool_pre_ping=True)
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_size=10, max_overflow=40)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not open transactions by itself: `_begin_sqlite` decides their kind.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("pouf_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
