@@ -1,0 +1,107 @@
+"""The interface to CLIP-like base models: two encoders into one space, and a scale."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from PIL import Image
+from torch import Tensor, nn
+
+from pouf_core.backbones.text_encoding import TextEncoding
+from pouf_core.backbones.tokenizer import TextTokenizer
+from pouf_core.catalogue import BaseModelDescription
+from pouf_core.prompts import Prompts
+
+_PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
+
+
+class ClipLikeModel:
+    """A base model with an image and a text encoder.
+
+    Args:
+        description: name, modality and tune modes.
+        network: an open_clip model in eval mode; it stays in eval mode, so batch norm keeps its running statistics
+            and dropout is off.
+        transform: PIL RGB image to float tensor [3, H, W], the model's own inference preprocessing.
+        tokenizer: the model's tokenizer.
+        device: where the network lives.
+    """
+
+    def __init__(
+        self,
+        description: BaseModelDescription,
+        network: nn.Module,
+        transform: Callable[[Image.Image], Tensor],
+        tokenizer: TextTokenizer,
+        device: torch.device,
+    ) -> None:
+        self.description = description
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.transform = transform
+        self.tokenizer = tokenizer
+        self.device = device
+        self.text = TextEncoding(network, tokenizer.pad_token_id)
+
+    @property
+    def logit_scale(self) -> nn.Parameter:
+        """Logarithm of the factor between cosine and logit, a scalar or [1]."""
+        return self.network.logit_scale  # type: ignore[return-value]
+
+    def encode_images(self, pixels: Tensor) -> Tensor:
+        """Unit-length float32 features [B, d] of preprocessed pictures [B, 3, H, W]."""
+        with self._precision():
+            features = self.network.encode_image(pixels.to(self.device))  # type: ignore[operator]
+        return F.normalize(features.float() if features.dtype != torch.float64 else features, dim=-1)
+
+    def prototypes(self, prompts: Prompts, context: Tensor | None = None) -> Tensor:
+        """Unit-length text prototypes [K, d]; an ensemble of templates is the mean of its unit features.
+
+        Args:
+            prompts: the tokenised prompts of K classes.
+            context: [N, width] learned context vectors, or None for the templates' own words.
+        """
+        tokens = self.text.cut(prompts.tokens)
+        placement = prompts.placement[:, : tokens.shape[1]]
+        if torch.is_grad_enabled():
+            features = self._encode_prompts(tokens, context, placement)
+        else:
+            parts = range(0, len(tokens), _PROMPTS_AT_ONCE)
+            pieces = [slice(start, start + _PROMPTS_AT_ONCE) for start in parts]
+            features = torch.cat([self._encode_prompts(tokens[part], context, placement[part]) for part in pieces])
+        if prompts.template_count == 1:
+            return features
+        return F.normalize(features.unflatten(0, (prompts.template_count, -1)).mean(dim=0), dim=-1)
+
+    def _encode_prompts(self, tokens: Tensor, context: Tensor | None, placement: Tensor) -> Tensor:
+        with self._precision():
+            features = self.text(tokens.to(self.device), context, placement.to(self.device))
+        return F.normalize(features.float() if features.dtype != torch.float64 else features, dim=-1)
+
+    def initial_context(self, prompts: Prompts) -> Tensor:
+        """Embeddings [N, width] of the template words that the context vectors start from."""
+        with torch.no_grad():
+            embedded: Tensor = self.text.input_embedding(prompts.context_tokens.to(self.device))
+        return embedded.detach().clone()
+
+    def _precision(self) -> torch.autocast:
+        """bf16 encoders on a GPU; everything after them is float32."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
+        return weights_hash(self.network.state_dict())
+
+
+def weights_hash(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 (hex) over names, shapes, types and bytes of tensors, in order of name."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

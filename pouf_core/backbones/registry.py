@@ -1,0 +1,119 @@
+"""Loading base models by name, and sharing loaded ones."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import torch
+
+from pouf_core.torchvision_compat import ensure_torchvision_imports
+
+ensure_torchvision_imports()
+
+import open_clip  # noqa: E402
+from open_clip.tokenizer import HFTokenizer  # noqa: E402
+from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: E402
+
+from pouf_core.backbones.clip_like import ClipLikeModel  # noqa: E402
+from pouf_core.backbones.pouf_lite import build_pouf_lite, minilm_directory  # noqa: E402
+from pouf_core.backbones.tokenizer import TextTokenizer  # noqa: E402
+from pouf_core.catalogue import BaseModelDescription, describe, parse_open_clip  # noqa: E402
+from pouf_core.errors import InvalidInput, PoufError  # noqa: E402
+
+_POUF_LITE_CONTEXT_LENGTH = 128
+
+
+def load_base_model(spec: str, device: torch.device | str = "cpu") -> ClipLikeModel:
+    """Load a base model; every call gives a network of its own.
+
+    Args:
+        spec: a name that `pouf_core.catalogue.describe` knows.
+        device: where to put it.
+
+    Raises:
+        InvalidInput: `unknown_base_model`.
+        PoufError: `base_model_unavailable` when its weights cannot be read or fetched.
+    """
+    description = describe(spec)
+    load = _load_pouf_lite if description.family == "pouf-lite" else _load_open_clip
+    return load(description, torch.device(device))
+
+
+def _load_pouf_lite(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:
+    network = build_pouf_lite()
+    network.visual.to(memory_format=torch.channels_last)  # 2x faster convolutions on CPUs
+    transform = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
+    tokenizer = HFTokenizer(str(minilm_directory()), context_length=_POUF_LITE_CONTEXT_LENGTH)
+    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+
+
+def _load_open_clip(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:
+    name = parse_open_clip(description.name)
+    if name.architecture is None:
+        directory = Path(name.pretrained).expanduser()
+        if not (directory / "open_clip_config.json").is_file():
+            raise _unavailable(description.name, f"{directory} has no open_clip_config.json")
+        model_name, pretrained = f"local-dir:{directory}", None
+    else:
+        _check_architecture(description.name, name.architecture, name.pretrained)
+        model_name, pretrained = name.architecture, name.pretrained
+    try:
+        network, _, transform = open_clip.create_model_and_transforms(
+            model_name, pretrained=pretrained, device=device, weights_only=True
+        )
+        tokenizer = open_clip.get_tokenizer(model_name)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _unavailable(description.name, str(error)) from error
+    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+
+
+def _check_architecture(spec: str, architecture: str, pretrained: str) -> None:
+    if architecture not in open_clip.list_models():
+        raise InvalidInput(
+            "unknown_base_model",
+            f"open_clip has no architecture {architecture!r} (in {spec!r}).",
+            field="/base_model",
+        )
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    if pretrained not in tags and not Path(pretrained).is_file():
+        raise InvalidInput(
+            "unknown_base_model",
+            f"{pretrained!r} is neither a file nor a pretrained tag of {architecture}; its tags: {', '.join(tags)}.",
+            field="/base_model",
+        )
+
+
+def _unavailable(spec: str, reason: str) -> PoufError:
+    return PoufError("base_model_unavailable", f"Base model {spec!r} could not be loaded: {reason}")
+
+
+class BaseModelPool:
+    """Base models loaded once and shared by everything that only reads them. Thread-safe.
+
+    Args:
+        device: where the pool's models live.
+    """
+
+    def __init__(self, device: torch.device | str = "cpu") -> None:
+        self.device = torch.device(device)
+        self._models: dict[str, ClipLikeModel] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, spec: str) -> ClipLikeModel:
+        """The model of that name, loaded by the first caller while others wait.
+
+        Raises:
+            InvalidInput, PoufError: as `load_base_model`.
+        """
+        with self._guard:
+            lock = self._locks.setdefault(spec, threading.Lock())
+        with lock:
+            if spec not in self._models:
+                self._models[spec] = load_base_model(spec, self.device)
+            return self._models[spec]
+
+    def loaded(self) -> list[str]:
+        """Names of the models in memory."""
+        return sorted(self._models)

@@ -1,0 +1,123 @@
+"""Text features from token ids, with learned context vectors in place of some token embeddings.
+
+The model's own `encode_text` does all the work; a hook on its input embedding puts the context vectors in.
+Untrained prompts therefore equal the model's own text features by construction, for every architecture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from open_clip.hf_model import HFTextEncoder
+from torch import Tensor, nn
+from torch.func import functional_call
+
+NO_CONTEXT = -1
+
+
+class _EncodeText(nn.Module):
+    """Gives `encode_text` the name `forward`, which is what `functional_call` runs."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        features: Tensor = self.network.encode_text(tokens)  # type: ignore[operator]
+        return features
+
+
+class TextEncoding:
+    """The text side of an open_clip network.
+
+    Args:
+        network: an open_clip model (`CLIP`, `CustomTextCLIP`, `CoCa`).
+        pad_token_id: the id that fills prompts up to the context length.
+    """
+
+    def __init__(self, network: nn.Module, pad_token_id: int) -> None:
+        self._pad_token_id = pad_token_id
+        self._encode = _EncodeText(network)
+        text = getattr(network, "text", None)
+        self.tower: nn.Module = text if isinstance(text, nn.Module) else network
+        self._prefix = "network.text." if isinstance(text, nn.Module) else "network."
+
+    @property
+    def input_embedding(self) -> nn.Module:
+        """The module that turns token ids [K, L] into embeddings [K, L, width]."""
+        if isinstance(self.tower, HFTextEncoder):
+            embedding: nn.Module = self.tower.transformer.get_input_embeddings()
+            return embedding
+        return self.tower.token_embedding  # type: ignore[return-value]
+
+    @property
+    def is_causal(self) -> bool:
+        """True where no position attends to a later one and the feature is read at the end token."""
+        pool_type = getattr(self.tower, "pool_type", getattr(self.tower, "text_pool_type", None))
+        return (
+            getattr(self.tower, "attn_mask", None) is not None
+            and getattr(self.tower, "cls_emb", None) is None
+            and pool_type in ("argmax", "eos")
+        )
+
+    def cut(self, tokens: Tensor) -> Tensor:
+        """Drop the positions that no prompt uses, where that leaves the features as they are.
+
+        Exact for causal towers (nothing before the end token sees what follows it) and for towers that mask
+        padding. Towers that attend to padding keep every position.
+
+        Args:
+            tokens: [K, L] token ids.
+
+        Returns:
+            [K, L'] with L' <= L.
+        """
+        if not (self.is_causal or isinstance(self.tower, HFTextEncoder)):
+            return tokens
+        live = (tokens != self._pad_token_id).nonzero()[:, 1]
+        return tokens[:, : int(live.max()) + 1]
+
+    def __call__(self, tokens: Tensor, context: Tensor | None = None, placement: Tensor | None = None) -> Tensor:
+        """Text features.
+
+        Args:
+            tokens: [K, L] token ids, cut or not.
+            context: [N, width] context vectors.
+            placement: [K, L] index of the context vector that stands at each position, -1 for none.
+
+        Returns:
+            [K, d] features, not normalised.
+        """
+        swapped = self._swapped_buffers(tokens.shape[1])
+        if context is None or placement is None:
+            return functional_call(self._encode, swapped, (tokens,))
+        with self._context_in_place(context, placement):
+            return functional_call(self._encode, swapped, (tokens,))
+
+    def _swapped_buffers(self, length: int) -> dict[str, Tensor]:
+        """Positional embedding and attention mask for a cut sequence; gradients flow to the originals."""
+        if not self.is_causal:
+            return {}
+        positions: Tensor = self.tower.positional_embedding  # type: ignore[assignment]
+        mask: Tensor = self.tower.attn_mask  # type: ignore[assignment]
+        return {
+            self._prefix + "positional_embedding": positions[:length],
+            self._prefix + "attn_mask": mask[:length, :length],
+        }
+
+    @contextmanager
+    def _context_in_place(self, context: Tensor, placement: Tensor) -> Iterator[None]:
+        learned = (placement != NO_CONTEXT).unsqueeze(-1)
+        index = placement.clamp(min=0)
+
+        def put_context(_module: nn.Module, _inputs: Any, embedded: Tensor) -> Tensor:
+            return torch.where(learned, context[index].to(embedded.dtype), embedded)
+
+        handle = self.input_embedding.register_forward_hook(put_context)
+        try:
+            yield
+        finally:
+            handle.remove()

@@ -1,0 +1,89 @@
+"""Which base models there are, described without loading any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pouf_core.classes import DEFAULT_TEMPLATE
+from pouf_core.errors import InvalidInput
+
+IMAGE_TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
+
+
+@dataclass(frozen=True)
+class BaseModelDescription:
+    """What can be said of a base model before it is loaded."""
+
+    name: str
+    family: Literal["pouf-lite", "open_clip"]
+    modality: Literal["image", "text"]
+    embedded: bool
+    tune_modes: tuple[str, ...]
+    default_prompt_template: str
+    description: str
+
+
+@dataclass(frozen=True)
+class OpenClipName:
+    """`open_clip:<architecture>/<pretrained>` taken apart; for a directory `architecture` is None."""
+
+    architecture: str | None
+    pretrained: str
+
+
+POUF_LITE = BaseModelDescription(
+    name="pouf-lite",
+    family="pouf-lite",
+    modality="image",
+    embedded=True,
+    tune_modes=IMAGE_TUNE_MODES,
+    default_prompt_template=DEFAULT_TEMPLATE,
+    description="EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU.",
+)
+
+EMBEDDED = {POUF_LITE.name: POUF_LITE}
+
+
+def describe(spec: str) -> BaseModelDescription:
+    """Describe a base model by its name.
+
+    Args:
+        spec: `pouf-lite`, `open_clip:<architecture>/<pretrained tag>`, `open_clip:<architecture>/<path to weights>`
+            or `open_clip:<path to a directory with open_clip_config.json>`.
+
+    Raises:
+        InvalidInput: `unknown_base_model`.
+    """
+    if spec in EMBEDDED:
+        return EMBEDDED[spec]
+    name = parse_open_clip(spec)
+    weights = f"{name.architecture} with weights {name.pretrained}" if name.architecture else name.pretrained
+    return BaseModelDescription(
+        name=spec,
+        family="open_clip",
+        modality="image",
+        embedded=False,
+        tune_modes=IMAGE_TUNE_MODES,
+        default_prompt_template=DEFAULT_TEMPLATE,
+        description=f"open_clip model: {weights}.",
+    )
+
+
+def parse_open_clip(spec: str) -> OpenClipName:
+    """Take an `open_clip:` name apart.
+
+    Raises:
+        InvalidInput: `unknown_base_model` when it has another form.
+    """
+    family, _, rest = spec.partition(":")
+    if family == "open_clip" and rest.startswith(("/", "./", "../", "~")):
+        return OpenClipName(None, rest)
+    architecture, _, pretrained = rest.partition("/")
+    if family != "open_clip" or not architecture or not pretrained:
+        raise InvalidInput(
+            "unknown_base_model",
+            f"Unknown base model {spec!r}: use {', '.join(EMBEDDED)} or open_clip:<architecture>/<pretrained>.",
+            field="/base_model",
+        )
+    return OpenClipName(architecture, pretrained)

@@ -1,0 +1,130 @@
+"""Class names and prompt templates: what a caller writes, checked."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pouf_core.errors import InvalidInput
+
+PLACEHOLDER = "{}"
+DEFAULT_TEMPLATE = "a photo of a {}."
+MAX_CLASSES = 10_000
+MAX_TEXT_LENGTH = 500
+
+
+class ClassName(BaseModel):
+    """A class: the label that predictions carry and, where it differs, its wording in prompts."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    prompt: str | None = None
+
+    @property
+    def wording(self) -> str:
+        """The text that stands for the class in a prompt; underscores read as spaces."""
+        return " ".join((self.prompt or self.name).replace("_", " ").split())
+
+
+def parse_class_names(values: Sequence[str | Mapping[str, object] | ClassName]) -> list[ClassName]:
+    """Check class names and give them one form.
+
+    Args:
+        values: 2 to 10,000 names, or `{"name", "prompt"}` where the label differs from its wording.
+
+    Raises:
+        InvalidInput: `too_few_classes`, `too_many_classes`, `empty_class_name`, `duplicate_class_name`,
+            `class_name_too_long` or `invalid_class_name`; `field` points at the offending item.
+    """
+    if len(values) < 2:
+        raise InvalidInput("too_few_classes", "Give at least two class names.", field="/class_names")
+    if len(values) > MAX_CLASSES:
+        raise InvalidInput("too_many_classes", f"Give at most {MAX_CLASSES:,} class names.", field="/class_names")
+    classes: list[ClassName] = []
+    seen: dict[str, int] = {}
+    for index, value in enumerate(values):
+        class_name = _parse_class_name(value, f"/class_names/{index}")
+        key = _comparable(class_name.name)
+        if key in seen:
+            raise InvalidInput(
+                "duplicate_class_name",
+                f"Class name {class_name.name!r} repeats item {seen[key]}; every class needs its own name.",
+                field=f"/class_names/{index}",
+            )
+        seen[key] = index
+        classes.append(class_name)
+    return classes
+
+
+def _parse_class_name(value: str | Mapping[str, object] | ClassName, field: str) -> ClassName:
+    try:
+        class_name = ClassName(name=value) if isinstance(value, str) else ClassName.model_validate(value)
+    except ValidationError as error:
+        raise InvalidInput(
+            "invalid_class_name", 'A class is a string or {"name": …, "prompt": …}.', field=field
+        ) from error
+    if not class_name.name.strip() or not class_name.wording:
+        raise InvalidInput("empty_class_name", "A class name must not be empty.", field=field)
+    if max(len(class_name.name), len(class_name.wording)) > MAX_TEXT_LENGTH:
+        message = f"A class name has at most {MAX_TEXT_LENGTH} characters."
+        raise InvalidInput("class_name_too_long", message, field=field)
+    return class_name
+
+
+def _comparable(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").casefold().split())
+
+
+def match_label(label: str, classes: Sequence[ClassName]) -> int | None:
+    """Index of the class a label means (case, spacing and underscores aside), or None."""
+    wanted = _comparable(label)
+    return next((index for index, item in enumerate(classes) if _comparable(item.name) == wanted), None)
+
+
+def parse_templates(value: str | Sequence[str] | None) -> list[str]:
+    """Check one prompt template or an ensemble of them.
+
+    Raises:
+        InvalidInput: `no_template`, `template_without_placeholder`, `template_with_many_placeholders`,
+            `duplicate_template` or `template_too_long`.
+    """
+    if value is None:
+        return [DEFAULT_TEMPLATE]
+    templates = [value] if isinstance(value, str) else list(value)
+    if not templates:
+        raise InvalidInput("no_template", "Give at least one prompt template.", field="/prompt_template")
+    for template in templates:
+        _check_template(template)
+    if len(set(templates)) != len(templates):
+        raise InvalidInput("duplicate_template", "Prompt templates must differ.", field="/prompt_template")
+    return templates
+
+
+def _check_template(template: str) -> None:
+    count = template.count(PLACEHOLDER)
+    if count == 0:
+        raise InvalidInput(
+            "template_without_placeholder",
+            f"Prompt template {template!r} needs {{}} where the class name goes, as in {DEFAULT_TEMPLATE!r}.",
+            field="/prompt_template",
+        )
+    if count > 1:
+        raise InvalidInput(
+            "template_with_many_placeholders",
+            f"Prompt template {template!r} has {count} placeholders; it needs exactly one {{}}.",
+            field="/prompt_template",
+        )
+    if len(template) > MAX_TEXT_LENGTH:
+        raise InvalidInput(
+            "template_too_long",
+            f"A prompt template has at most {MAX_TEXT_LENGTH} characters.",
+            field="/prompt_template",
+        )
+
+
+def fill(template: str, wording: str) -> str:
+    """The prompt of one class."""
+    return template.replace(PLACEHOLDER, wording)

@@ -1,0 +1,35 @@
+"""Errors of the method: each carries a stable code and a message that says what to do."""
+
+from __future__ import annotations
+
+
+class PoufError(Exception):
+    """Base of all errors raised on purpose.
+
+    Attributes:
+        code: stable snake_case identifier for programs.
+        message: one or two sentences for people.
+        field: JSON pointer of the request field at fault, or None.
+    """
+
+    def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.field = field
+
+
+class InvalidInput(PoufError):
+    """The caller's request or data cannot be used as it is."""
+
+
+class ArtifactError(PoufError):
+    """A saved model directory is missing, damaged or of an unknown format."""
+
+
+class OutOfMemory(PoufError):
+    """Device or host memory ran out even at the smallest micro-batch."""
+
+
+class AdaptationStopped(PoufError):
+    """Adaptation was asked to stop at a step boundary; `code` is the reason that was given."""
