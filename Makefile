@@ -1,0 +1,60 @@
+# Everything runs from .venv, made here from the pinned constraints. Works with GNU make 3.81 (macOS) and later.
+SHELL := /bin/sh
+VENV ?= .venv
+PYTHON ?=
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo up test test-slow lint bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## create .venv and install everything with the pinned versions
+
+$(STAMP): pyproject.toml constraints.txt
+	@python="$(PYTHON)"; \
+	if [ -z "$$python" ]; then \
+	  for candidate in python3 python3.13 python3.12 python3.11; do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then python=$$candidate; break; fi; \
+	  done; \
+	fi; \
+	if [ -z "$$python" ] || ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	  echo "Python 3.11 or newer is needed. Install it, or name one: make install PYTHON=/path/to/python3.12" >&2; exit 1; \
+	fi; \
+	if [ ! -x "$(BIN)/python" ]; then \
+	  echo "Creating $(VENV) with $$("$$python" --version)"; \
+	  "$$python" -m venv "$(VENV)" || { \
+	    echo "Could not create a virtual environment (on Debian: apt install python3-venv)." >&2; \
+	    rm -rf "$(VENV)"; exit 1; }; \
+	fi
+	@echo "Installing the pinned packages (a few minutes the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)
+
+demo: install ## adapt a model to 519 pictures without labels, start to end
+	@$(BIN)/pouf demo
+
+up: install ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
+	@$(BIN)/pouf up
+
+test: install ## the default test suite
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: install ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+lint: install ## ruff, mypy (strict on pouf_core), import-linter
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## every benchmark; see benchmarks/README.md
+	@found=0; for file in benchmarks/*.py; do \
+	  [ -e "$$file" ] || continue; found=1; echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
+	done; [ $$found = 1 ] || echo "No benchmark is here yet."
+
+clean: ## remove .venv, caches and the demo's data (.pouf/demo), never other data
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pouf/demo *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

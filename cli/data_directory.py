@@ -1,0 +1,81 @@
+"""The folder that one running service owns: its lock, its logs, and where its parts keep their files."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.errors import CommandError
+
+LOG_ROTATE_BYTES = 16 * 1024 * 1024
+
+
+class DataDirectory:
+    """Paths under one data directory, and the lock that lets only one supervisor use it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().resolve()
+        self.logs = self.root / "logs"
+        self.broker = self.root / "broker"
+        self._lock_file = self.root / "supervisor.lock"
+
+    def create(self) -> None:
+        """Make the folders.
+
+        Raises:
+            CommandError: the place cannot be written.
+        """
+        try:
+            for folder in (self.root, self.logs, self.broker):
+                folder.mkdir(parents=True, exist_ok=True)
+            self.broker.chmod(0o700)
+        except OSError as error:
+            raise CommandError(f"Cannot use {self.root} as the data directory: {error.strerror}.") from error
+
+    @contextmanager
+    def locked(self, url: str) -> Iterator[None]:
+        """Hold the directory for this process, telling later comers the process id and `url`.
+
+        Raises:
+            CommandError: another supervisor holds it.
+        """
+        descriptor = os.open(self._lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise CommandError(self._in_use(os.read(descriptor, 4096))) from error
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _in_use(self, holder: bytes) -> str:
+        try:
+            known = json.loads(holder)
+            who = f"process {known['pid']}, {known['url']}"
+        except (ValueError, KeyError):
+            who = "just starting"
+        return (
+            f"A service is already running on {self.root} ({who}). "
+            "Stop it first, or give this one its own --data-dir and --port."
+        )
+
+    def log_file(self, name: str) -> Path:
+        """The log of one child; a log that has grown large is set aside as `<name>.log.1` first."""
+        path = self.logs / f"{name}.log"
+        if path.exists() and path.stat().st_size > LOG_ROTATE_BYTES:
+            path.replace(path.with_name(f"{name}.log.1"))
+        return path
+
+
+def tail(path: Path, lines: int = 15) -> str:
+    """The last lines of a log, for an error message."""
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 64 * 1024))
+        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])

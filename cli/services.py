@@ -1,0 +1,81 @@
+"""The processes that make up the service, and how each is started. docker-compose.yml runs the same commands."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from app.settings import Settings
+from cli.errors import CommandError
+from cli.processes import Service
+
+COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
+
+
+def services(settings: Settings, gpus: list[str]) -> list[Service]:
+    """The API, one train worker a GPU (one in all without), the ingest worker and the reaper."""
+    return [
+        Service("api", api_command(settings.host, settings.port)),
+        *train_workers(gpus),
+        Service("ingest", celery_command("ingest", "ingest,notify"), {"CUDA_VISIBLE_DEVICES": ""}),
+        Service("reaper", (sys.executable, "-m", "worker.reaper"), {"CUDA_VISIBLE_DEVICES": ""}),
+    ]
+
+
+def api_command(host: str, port: int) -> tuple[str, ...]:
+    """Uvicorn; open event streams get 10 s to end when it stops."""
+    options = ("--host", host, "--port", str(port), "--no-access-log", "--timeout-graceful-shutdown", "10")
+    return (sys.executable, "-m", "uvicorn", "app.main:app", *options)
+
+
+def celery_command(name: str, queues: str) -> tuple[str, ...]:
+    """One worker that takes one message at a time from `queues`."""
+    options = ("-Q", queues, "-c", "1", "--prefetch-multiplier", "1", "-n", f"{name}@%h")
+    return (sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", *options)
+
+
+def train_workers(gpus: list[str]) -> list[Service]:
+    """One worker for each GPU, which sees no other; without GPUs one for the CPU."""
+    if not gpus:
+        return [Service("train", celery_command("train", "train"), {"CUDA_VISIBLE_DEVICES": ""})]
+    return [
+        Service(f"train-{i}", celery_command(f"train-{i}", "train"), {"CUDA_VISIBLE_DEVICES": gpu})
+        for i, gpu in enumerate(gpus)
+    ]
+
+
+def visible_gpus(device: str) -> list[str]:
+    """The GPUs to train on, each as a value for CUDA_VISIBLE_DEVICES; empty on the CPU.
+
+    Args:
+        device: the setting: `auto`, `cpu`, `cuda` (every GPU) or `cuda:N` (that one).
+
+    Raises:
+        CommandError: a GPU is asked for that is not there.
+    """
+    if device == "cpu":
+        return []
+    names = _gpu_names()
+    if device == "auto":
+        return names
+    if not names:
+        raise CommandError(f"POUF_DEVICE is {device}, but PyTorch finds no GPU. Use POUF_DEVICE=cpu or auto.")
+    if device == "cuda":
+        return names
+    index = int(device.removeprefix("cuda:"))
+    if index >= len(names):
+        raise CommandError(f"POUF_DEVICE is {device}, but PyTorch finds {len(names)} GPU(s), numbered from 0.")
+    return [names[index]]
+
+
+def _gpu_names() -> list[str]:
+    """Asked of PyTorch, in a short process of its own: importing it here would hold its memory for good."""
+    if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
+        return []
+    answer = subprocess.run([sys.executable, "-c", COUNT_GPUS], capture_output=True, text=True, timeout=120, check=False)
+    if answer.returncode != 0:
+        raise CommandError(f"Counting the GPUs failed:\n{answer.stderr.strip()}")
+    chosen = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]
+    count = int(answer.stdout.split()[-1])
+    return chosen[:count] if chosen else [str(i) for i in range(count)]

@@ -1,0 +1,201 @@
+"""`pouf up`: every part of the service as child processes of one supervisor."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from app.settings import Settings, get_settings
+from cli.broker import EmbeddedBroker, port_is_free, prepare_broker
+from cli.data_directory import DataDirectory, tail
+from cli.errors import CommandError
+from cli.processes import Child, Service, end_marked_processes
+from cli.readiness import base_url, why_not_ready
+from cli.services import services, visible_gpus
+
+POLL_SECONDS = 0.2
+BROKER_START_SECONDS = 60.0
+BROKER_STOP_SECONDS = 10.0
+EARLY_FAILURES = 3  # a part that dies so often before the service was ever ready will not come up
+
+
+class Supervisor:
+    """Starts the children in order, restarts those that die, and stops them in order. Runs in the main thread."""
+
+    def __init__(self, settings: Settings, directory: DataDirectory, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._directory = directory
+        self._say = say
+        self._url = base_url(settings.host, settings.port)
+        self._broker: Child | None = None
+        self._children: list[Child] = []
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+        self._ready = threading.Event()
+
+    def run(self) -> None:
+        """Serve until SIGINT, SIGTERM or SIGHUP.
+
+        Raises:
+            CommandError: the service did not come up; everything started has been stopped.
+        """
+        with self._signals():
+            try:
+                self._start()
+                self._watch()
+            finally:
+                self._shut_down()
+
+    def _start(self) -> None:
+        if left := end_marked_processes(self._directory.root, self._stop_seconds):
+            self._say(f"Ended {left} process(es) that an earlier run had left")
+        if self._settings.redis_url is None:
+            self._start_broker(prepare_broker(self._directory.broker))
+        migrate(self._settings)
+        environment = self._shared_environment()
+        for service in services(self._settings, visible_gpus(self._settings.device)):
+            child = self._child(Service(service.name, service.command, {**environment, **service.environment}))
+            self._children.append(child)
+            child.start()
+        threading.Thread(target=self._wait_until_ready, daemon=True).start()
+
+    def _start_broker(self, broker: EmbeddedBroker) -> None:
+        self._broker = self._child(broker.service())
+        self._broker.start()
+        deadline = time.monotonic() + BROKER_START_SECONDS
+        while not broker.answers():
+            if not self._broker.running() or time.monotonic() > deadline:
+                raise CommandError(f"The message broker did not start:\n{tail(self._broker.log)}")
+            time.sleep(0.05)
+        self._settings = self._settings.model_copy(update={"redis_url": broker.url})
+
+    def _child(self, service: Service) -> Child:
+        return Child(service, self._directory.root, self._directory.log_file(service.name))
+
+    def _shared_environment(self) -> dict[str, str]:
+        return {
+            "POUF_DATA_DIR": str(self._directory.root),
+            "POUF_HOST": self._settings.host,
+            "POUF_PORT": str(self._settings.port),
+            "POUF_DATABASE_URL": self._settings.database_url,
+            "POUF_STORAGE_URL": self._settings.storage_url,
+            "POUF_REDIS_URL": self._settings.redis_url or "",
+        }
+
+    def _wait_until_ready(self) -> None:
+        while not self._stop.is_set():
+            if why_not_ready(self._url) is None:
+                self._ready.set()
+                self._say(f"Ready on {self._url} (documentation: {self._url}/docs). Ctrl-C stops it.")
+                return
+            self._stop.wait(0.3)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            for child in self._all():
+                if line := child.restart_when_due():
+                    self._say(f"{line}; log: {child.log}")
+                if not self._ready.is_set() and child.failures >= EARLY_FAILURES:
+                    raise CommandError(f"{child.name} does not start. The end of {child.log}:\n{tail(child.log)}")
+
+    def _all(self) -> list[Child]:
+        return [*([self._broker] if self._broker else []), *self._children]
+
+    @property
+    def _stop_seconds(self) -> float:
+        """A worker may need its own grace for a job, then a moment to give the lease back."""
+        return self._settings.cancel_grace_seconds + 10
+
+    def _shut_down(self) -> None:
+        """The API, workers and reaper together, then the broker that they talk to, then whatever is still there."""
+        self._stop.set()
+        self._end(self._children, self._stop_seconds)
+        if self._broker:
+            self._end([self._broker], BROKER_STOP_SECONDS)
+        end_marked_processes(self._directory.root, grace_seconds=0)
+
+    def _end(self, children: list[Child], seconds: float) -> None:
+        for child in children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + seconds
+        while any(child.running() for child in children):
+            if self._hurry.is_set() or time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        for child in children:
+            child.kill()
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        def asked(number: int, frame: FrameType | None) -> None:
+            if self._stop.is_set():
+                self._hurry.set()
+            self._stop.set()
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(number, asked) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+
+def up(settings: Settings, say: Callable[[str], None]) -> None:
+    """Run the service on `settings` until a signal ends it.
+
+    Raises:
+        CommandError: the data directory or the port is taken, or a part does not start.
+    """
+    check_paths(settings)
+    directory = DataDirectory(settings.data_dir)
+    directory.create()
+    with directory.locked(base_url(settings.host, settings.port)):
+        check_port(settings.host, settings.port)
+        say(f"Starting (data: {directory.root}, logs: {directory.logs})")
+        Supervisor(settings, directory, say).run()
+    say("Stopped")
+
+
+def migrate(settings: Settings) -> None:
+    """Bring the database to the present schema."""
+    from app.store.database import upgrade
+
+    upgrade(settings.database_url)
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that cannot be listened on, before anything has started."""
+    try:
+        free = port_is_free(host, port)
+    except OSError as error:
+        raise CommandError(f"Cannot listen on {host}:{port}: {error.strerror}.") from error
+    if not free:
+        raise CommandError(f"Port {port} on {host} is taken. Stop what listens there, or choose another with --port.")
+
+
+def check_paths(settings: Settings) -> None:
+    """Refuse relative paths in URLs: the children run in another folder."""
+    if settings.database_url.startswith("sqlite:///") and not settings.database_url.startswith("sqlite:////"):
+        raise CommandError("POUF_DATABASE_URL needs an absolute path: sqlite:////folder/file.db (four slashes).")
+    if settings.storage_url.startswith("file://") and not settings.storage_url.startswith("file:///"):
+        raise CommandError("POUF_STORAGE_URL needs an absolute path: file:///folder (three slashes).")
+
+
+def settings_with(**chosen: object) -> Settings:
+    """The settings of the environment, with what the command line chose (None: not chosen) put over them."""
+    for name, value in chosen.items():
+        if value is not None:
+            os.environ[f"POUF_{name.upper()}"] = str(value)
+    get_settings.cache_clear()
+    return get_settings()
+
+
+def say(line: str) -> None:
+    """One line to the console, at once even into a pipe."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,29 @@
+"""A typed client of the POUF service. It speaks HTTP only: none of the server's code, no PyTorch.
+
+>>> from client import Client
+>>> with Client("http://127.0.0.1:8000") as pouf:
+...     dataset = pouf.datasets.create("pictures/", name="mine")
+...     job = pouf.jobs.create(dataset.id, ["bird", "boat"])
+...     job = pouf.jobs.wait(job.id)
+...     predictions = pouf.predict(["new.jpg"], model=job.model_id)
+"""
+
+from client.client import Client
+from client.errors import ApiError, ClientError, JobFailed, Unreachable
+from client.resources import BaseModel, Dataset, Event, Evaluation, Job, Model, Prediction, Predictions
+
+__all__ = [
+    "ApiError",
+    "BaseModel",
+    "Client",
+    "ClientError",
+    "Dataset",
+    "Evaluation",
+    "Event",
+    "Job",
+    "JobFailed",
+    "Model",
+    "Prediction",
+    "Predictions",
+    "Unreachable",
+]

@@ -1,0 +1,69 @@
+"""The client itself."""
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from client.jobs import Jobs
+from client.models import Aliases, Models
+from client.datasets import Datasets
+from client.resources import BaseModel, Predictions
+from client.transport import Transport
+
+Picture = str | Path | bytes
+
+
+class Client:
+    """A connection to one POUF service; close it, or use it in a `with` statement.
+
+    Args:
+        base_url: the service, such as `http://127.0.0.1:8000`.
+        api_key: sent as a bearer token, where the service asks for one.
+        timeout: seconds to wait for any one read or write.
+        retries: how often a request is sent again when the connection fails or the service is briefly overloaded.
+            What creates something carries an Idempotency-Key, so a retry never creates it twice.
+    """
+
+    def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
+        self._transport = Transport(base_url, api_key, timeout, retries)
+        self.datasets = Datasets(self._transport)
+        self.jobs = Jobs(self._transport)
+        self.models = Models(self._transport)
+        self.aliases = Aliases(self._transport)
+
+    def base_models(self) -> list[BaseModel]:
+        """What can be adapted here."""
+        return [BaseModel.of(raw) for raw in self._transport.json("GET", "/v1/base-models")["data"]]
+
+    def predict(
+        self, pictures: Sequence[Picture], model: str, *, top_k: int = 1, variant: str = "adapted"
+    ) -> Predictions:
+        """Classify pictures.
+
+        Args:
+            pictures: paths, or the bytes of picture files.
+            model: a model's id or an alias.
+            top_k: how many classes to return for each picture.
+            variant: `adapted` or `zero_shot`.
+
+        Raises:
+            ApiError: the model is unknown, or no picture could be read; a single bad one has its `error` set instead.
+        """
+        inputs = [{"image": base64.b64encode(_content(picture)).decode()} for picture in pictures]
+        body = {"model": model, "inputs": inputs, "top_k": top_k, "variant": variant}
+        return Predictions.of(self._transport.json("POST", "/predict", json=body))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._transport.http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def _content(picture: Picture) -> bytes:
+    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()

@@ -1,0 +1,98 @@
+"""Datasets over HTTP."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from client.archives import Source, as_archive
+from client.errors import ClientError
+from client.pages import every
+from client.resources import Dataset
+from client.transport import Transport
+
+WAIT_SECONDS = 20
+
+
+class Datasets:
+    """`client.datasets`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        source: Source,
+        *,
+        name: str | None = None,
+        modality: str = "auto",
+        metadata: dict[str, str] | None = None,
+        wait: bool = False,
+        timeout: float = 600.0,
+    ) -> Dataset:
+        """Upload files as a new dataset.
+
+        Args:
+            source: an archive, a folder or a list of files.
+            name: shown in lists.
+            modality: `image`, `text` or `auto`.
+            metadata: at most 16 pairs, kept as they are.
+            wait: return only when the service has read the files.
+            timeout: seconds to wait at most.
+
+        Raises:
+            ApiError: the service refused the upload.
+            ClientError: with `wait`, the files could not be read or it took too long.
+        """
+        fields = {"modality": modality}
+        if name is not None:
+            fields["name"] = name
+        if metadata:
+            fields["metadata"] = json.dumps(metadata)
+        with as_archive(source) as archive, archive.open("rb") as file:
+            raw = self._transport.json(
+                "POST",
+                "/v1/datasets",
+                data=fields,
+                files={"files": (archive.name, file)},
+                before_each_try=lambda: file.seek(0),
+            )
+        dataset = Dataset.of(raw)
+        return self.wait(dataset.id, timeout=timeout) if wait else dataset
+
+    def get(self, dataset_id: str) -> Dataset:
+        """One dataset."""
+        return Dataset.of(self._transport.json("GET", f"/v1/datasets/{dataset_id}"))
+
+    def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Dataset]:
+        """Datasets, newest first."""
+        return (Dataset.of(raw) for raw in every(self._transport, "/v1/datasets", name=name, status=status))
+
+    def items(self, dataset_id: str, *, status: str | None = None) -> Iterator[dict[str, Any]]:
+        """The items, as the service describes them; `status="rejected"` for those that could not be read."""
+        return every(self._transport, f"/v1/datasets/{dataset_id}/items", status=status)
+
+    def delete(self, dataset_id: str) -> None:
+        """Delete a dataset; models made from it stay."""
+        self._transport.json("DELETE", f"/v1/datasets/{dataset_id}")
+
+    def wait(self, dataset_id: str, *, timeout: float = 600.0) -> Dataset:
+        """Return when the service has read the files.
+
+        Raises:
+            ClientError: they could not be read, or it took more than `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while not (dataset := self._get_when_final(dataset_id)).final:
+            if time.monotonic() > deadline:
+                raise ClientError(f"{dataset_id} is still {dataset.status} after {timeout:g} s")
+        if dataset.status == "failed":
+            reason = dataset.error or {}
+            raise ClientError(f"{dataset_id} failed: {reason.get('message')} ({reason.get('code')})")
+        return dataset
+
+    def _get_when_final(self, dataset_id: str) -> Dataset:
+        dataset = self.get(dataset_id)
+        if not dataset.final:
+            time.sleep(0.3)
+        return dataset

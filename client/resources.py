@@ -1,0 +1,216 @@
+"""The service's answers as typed values; `raw` holds everything that was sent, known here or not."""
+
+from dataclasses import dataclass
+from typing import Any
+
+FINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
+FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A pile of unlabelled items."""
+
+    id: str
+    name: str | None
+    status: str
+    modality: str
+    item_count: int | None
+    duplicate_count: int | None
+    rejected_count: int | None
+    labelled_count: int | None
+    fingerprint: str | None
+    suggested_class_names: list[str]
+    error: dict[str, Any] | None
+    raw: dict[str, Any]
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> "Dataset":
+        return cls(
+            id=raw["id"],
+            name=raw.get("name"),
+            status=raw["status"],
+            modality=raw.get("modality", "auto"),
+            item_count=raw.get("item_count"),
+            duplicate_count=raw.get("duplicate_count"),
+            rejected_count=raw.get("rejected_count"),
+            labelled_count=raw.get("labelled_count"),
+            fingerprint=raw.get("fingerprint"),
+            suggested_class_names=raw.get("suggested_class_names") or [],
+            error=raw.get("error"),
+            raw=raw,
+        )
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_DATASET_STATUSES
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracy on the items that had evaluation labels: fractions, with 95 % intervals."""
+
+    n: int
+    zero_shot_accuracy: float
+    adapted_accuracy: float
+    zero_shot_interval: tuple[float, float]
+    adapted_interval: tuple[float, float]
+    unmatched: int
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> "Evaluation":
+        low, high = raw["zero_shot_interval"]
+        adapted_low, adapted_high = raw["adapted_interval"]
+        return cls(
+            n=raw["n"],
+            zero_shot_accuracy=raw["zero_shot_accuracy"],
+            adapted_accuracy=raw["adapted_accuracy"],
+            zero_shot_interval=(low, high),
+            adapted_interval=(adapted_low, adapted_high),
+            unmatched=raw.get("unmatched", 0),
+        )
+
+
+@dataclass(frozen=True)
+class Job:
+    """An adaptation job. `step` of `total_steps` and `fraction` say how far it is."""
+
+    id: str
+    name: str | None
+    status: str
+    stage: str | None
+    attempt: int
+    dataset_id: str
+    model_id: str | None
+    step: int
+    total_steps: int | None
+    fraction: float | None
+    evaluation: Evaluation | None
+    verdict: str | None
+    fallback: str | None
+    error: dict[str, Any] | None
+    warnings: list[Any]
+    raw: dict[str, Any]
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> "Job":
+        progress = raw.get("progress") or {}
+        evaluation = raw.get("evaluation")
+        return cls(
+            id=raw["id"],
+            name=raw.get("name"),
+            status=raw["status"],
+            stage=raw.get("stage"),
+            attempt=raw.get("attempt") or 0,
+            dataset_id=raw["dataset_id"],
+            model_id=raw.get("model_id"),
+            step=progress.get("step") or 0,
+            total_steps=progress.get("total_steps"),
+            fraction=progress.get("fraction"),
+            evaluation=Evaluation.of(evaluation) if evaluation else None,
+            verdict=raw.get("verdict"),
+            fallback=raw.get("fallback"),
+            error=raw.get("error"),
+            warnings=raw.get("warnings") or [],
+            raw=raw,
+        )
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_JOB_STATUSES
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a job; `seq` counts from 1 and never repeats."""
+
+    seq: int
+    type: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Model:
+    """An adapted model."""
+
+    id: str
+    name: str | None
+    job_id: str | None
+    base_model: str
+    class_names: list[str]
+    size_bytes: int | None
+    raw: dict[str, Any]
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> "Model":
+        names = [name["name"] if isinstance(name, dict) else name for name in raw.get("class_names") or []]
+        return cls(
+            id=raw["id"],
+            name=raw.get("name"),
+            job_id=raw.get("job_id"),
+            base_model=raw["base_model"],
+            class_names=names,
+            size_bytes=raw.get("size_bytes"),
+            raw=raw,
+        )
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A pretrained model that jobs may adapt."""
+
+    name: str
+    modality: str
+    tune_modes: list[str]
+    raw: dict[str, Any]
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> "BaseModel":
+        return cls(raw.get("name") or raw["id"], raw["modality"], list(raw.get("tune_modes") or []), raw)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One input's answer. `error` is set, and `label` None, where that input could not be read."""
+
+    index: int
+    label: str | None
+    class_index: int | None
+    score: float | None
+    top_k: list[tuple[str, float]]
+    error: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> "Prediction":
+        return cls(
+            index=raw["index"],
+            label=raw.get("label"),
+            class_index=raw.get("class_index"),
+            score=raw.get("score"),
+            top_k=[(entry["label"], entry["score"]) for entry in raw.get("top_k") or []],
+            error=raw.get("error"),
+        )
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The answers of one request, in input order.
+
+    `served_variant` differs from `requested_variant` when the model fell back to zero-shot.
+    """
+
+    model_id: str
+    requested_variant: str
+    served_variant: str
+    items: list[Prediction]
+    raw: dict[str, Any]
+
+    @classmethod
+    def of(cls, raw: dict[str, Any]) -> "Predictions":
+        return cls(
+            model_id=raw["model_id"],
+            requested_variant=raw["requested_variant"],
+            served_variant=raw["served_variant"],
+            items=[Prediction.of(item) for item in raw["predictions"]],
+            raw=raw,
+        )
