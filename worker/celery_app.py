@@ -1,0 +1,71 @@
+"""The Celery application. Celery only wakes workers up: the database says what there is to do.
+
+This module and everything it imports stays free of torch: training runs in a child process of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from kombu import Queue
+
+from app.settings import get_settings
+
+TRAIN_QUEUE = "train"
+INGEST_QUEUE = "ingest"
+NOTIFY_QUEUE = "notify"
+
+# Redis hands an unacknowledged message to another worker after this long. Leases in the database decide who runs
+# a job, within a minute or two; a redelivery is a no-op, so this only has to be longer than any training run.
+VISIBILITY_TIMEOUT_SECONDS = 7 * 24 * 3600
+
+BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
+    # Without a socket timeout a publish on a half-open connection waits for ever; it must exceed the one-second
+    # blocking pop of the consumer.
+    "socket_timeout": 30.0,
+    "socket_connect_timeout": 5.0,
+    "socket_keepalive": True,
+    "retry_on_timeout": True,
+    "health_check_interval": 25,
+}
+
+
+def create_celery_app(broker_url: str | None) -> Celery:
+    """The application with every setting that keeps jobs safe."""
+    celery = Celery("pouf", broker=broker_url, include=["worker.tasks", "worker.shutdown"])
+    celery.conf.update(
+        accept_content=["json"],
+        task_serializer="json",
+        result_backend=None,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_queues=[Queue(name) for name in (TRAIN_QUEUE, INGEST_QUEUE, NOTIFY_QUEUE)],
+        task_default_queue=INGEST_QUEUE,
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+        worker_send_task_events=False,
+        broker_connection_retry=True,
+        broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,
+        broker_transport_options=BROKER_TRANSPORT_OPTIONS,
+    )
+    return celery
+
+
+celery_app = create_celery_app(get_settings().redis_url)
+app = celery_app  # the name that `celery -A worker.celery_app` looks for
+
+
+def send(task: str, queue: str, payload: dict[str, Any]) -> None:
+    """Wake a worker up: publish one message, or raise kombu's `OperationalError` within seconds."""
+    celery_app.send_task(
+        task,
+        kwargs=payload,
+        queue=queue,
+        retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
+    )
