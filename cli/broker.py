@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from cli.errors import CommandError
 from cli.processes import Service
@@ -71,7 +73,12 @@ class EmbeddedBroker:
 
     def _client(self) -> redis.Redis:
         return redis.Redis(
-            host=ADDRESS, port=self.port, password=self.password, socket_connect_timeout=1, socket_timeout=5
+            host=ADDRESS,
+            port=self.port,
+            password=self.password,
+            socket_connect_timeout=1,
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
         )
 
 

@@ -73,7 +73,8 @@ def _gpu_names() -> list[str]:
     """Asked of PyTorch, in a short process of its own: importing it here would hold its memory for good."""
     if not Path("/dev/nvidiactl").exists() and shutil.which("nvidia-smi") is None:
         return []
-    answer = subprocess.run([sys.executable, "-c", COUNT_GPUS], capture_output=True, text=True, timeout=120, check=False)
+    command = [sys.executable, "-c", COUNT_GPUS]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if answer.returncode != 0:
         raise CommandError(f"Counting the GPUs failed:\n{answer.stderr.strip()}")
     chosen = [entry.strip() for entry in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if entry.strip()]

@@ -10,7 +10,7 @@
 
 from client.client import Client
 from client.errors import ApiError, ClientError, JobFailed, Unreachable
-from client.resources import BaseModel, Dataset, Event, Evaluation, Job, Model, Prediction, Predictions
+from client.resources import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions
 
 __all__ = [
     "ApiError",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from client.datasets import Datasets
 from client.jobs import Jobs
 from client.models import Aliases, Models
-from client.datasets import Datasets
 from client.resources import BaseModel, Predictions
 from client.transport import Transport
 

@@ -11,7 +11,7 @@ from client.pages import every
 from client.resources import Dataset
 from client.transport import Transport
 
-WAIT_SECONDS = 20
+POLL_SECONDS = 0.3
 
 
 class Datasets:
@@ -83,16 +83,11 @@ class Datasets:
             ClientError: they could not be read, or it took more than `timeout` seconds.
         """
         deadline = time.monotonic() + timeout
-        while not (dataset := self._get_when_final(dataset_id)).final:
+        while not (dataset := self.get(dataset_id)).final:
             if time.monotonic() > deadline:
                 raise ClientError(f"{dataset_id} is still {dataset.status} after {timeout:g} s")
+            time.sleep(POLL_SECONDS)
         if dataset.status == "failed":
             reason = dataset.error or {}
             raise ClientError(f"{dataset_id} failed: {reason.get('message')} ({reason.get('code')})")
-        return dataset
-
-    def _get_when_final(self, dataset_id: str) -> Dataset:
-        dataset = self.get(dataset_id)
-        if not dataset.final:
-            time.sleep(0.3)
         return dataset

@@ -128,6 +128,10 @@ class Event:
     type: str
     data: dict[str, Any]
 
+    @classmethod
+    def of(cls, seq: str, kind: str, data: dict[str, Any]) -> "Event":
+        return cls(int(seq), kind, data)
+
 
 @dataclass(frozen=True)
 class Model:

@@ -71,7 +71,7 @@ class Transport:
         return float(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (self._retries - remaining)))
 
     @contextmanager
-    def stream(self, path: str) -> Iterator[httpx.Response]:
+    def stream(self, path: str, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
         """GET an answer that is read as it comes.
 
         Raises:
@@ -79,7 +79,7 @@ class Transport:
             Unreachable: no answer came.
         """
         try:
-            with self.http.stream("GET", path) as response:
+            with self.http.stream("GET", path, headers=headers) as response:
                 if not response.is_success:
                     response.read()
                     raise ApiError.of(response)

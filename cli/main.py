@@ -1,0 +1,112 @@
+"""The `pouf` command's entry points. What a command needs is imported when it runs, so that help is instant."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.errors import CommandError
+
+app = typer.Typer(
+    help="Adapt vision-language models to your unlabelled pictures.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+
+DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
+
+
+@app.command()
+def up(
+    host: Annotated[str | None, typer.Option(help="Address to listen on. Default: POUF_HOST, else 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on. Default: POUF_PORT, else 8000.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Run the whole service here until Ctrl-C: API, workers and, unless POUF_REDIS_URL is set, a message broker."""
+    from cli.supervisor import say, settings_with
+    from cli.supervisor import up as run
+
+    run(settings_with(host=host, port=port, data_dir=data_dir), say)
+
+
+@app.command()
+def demo(
+    url: Annotated[str | None, typer.Option(help="Use this running service instead of starting one.")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where the demo's own service keeps its data.")] = Path(".pouf/demo"),
+    pictures: Annotated[
+        Path | None, typer.Option(help="A folder with images/ and labels.csv. Default: examples/clipart.")
+    ] = None,
+) -> None:
+    """Adapt a model to 519 pictures without labels, twice, and show what it gained."""
+    from cli.demo import run
+
+    run(url, data_dir, pictures)
+
+
+@app.command()
+def adapt(
+    folder: Annotated[Path, typer.Argument(help="A folder of unlabelled pictures.", exists=True, file_okay=False)],
+    class_names: Annotated[str, typer.Option(help="The classes, separated by commas.")],
+    out: Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")],
+    base_model: Annotated[str, typer.Option(help="What to adapt.")] = "pouf-lite",
+    prompt_template: Annotated[str | None, typer.Option(help="With {} where the class name goes.")] = None,
+    tune: Annotated[str, typer.Option(help="prompt, head, norm or model.")] = "prompt",
+    preset: Annotated[str, typer.Option(help="default or paper.")] = "default",
+    max_steps: Annotated[int | None, typer.Option(help="Training steps at most.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and pictures give the same model.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)] = None,
+) -> None:
+    """Adapt a base model to a folder of pictures, here, without the service."""
+    from cli.adapt import adapt_folder
+
+    method = {"tune": tune, "preset": preset, **({"max_steps": max_steps} if max_steps else {})}
+    adapt_folder(folder, class_names, out, base_model, prompt_template, method, seed, device, threads)
+
+
+@app.command()
+def predict(
+    artifact: Annotated[Path, typer.Argument(help="An adapted model's folder.", exists=True, file_okay=False)],
+    pictures: Annotated[list[Path], typer.Argument(help="Picture files.", exists=True, dir_okay=False)],
+    top_k: Annotated[int, typer.Option(help="How many classes to show for each.", min=1)] = 1,
+    variant: Annotated[str, typer.Option(help="adapted or zero_shot.")] = "adapted",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+) -> None:
+    """Classify pictures with an adapted model, here, without the service."""
+    from cli.adapt import predict_pictures
+
+    predict_pictures(artifact, pictures, top_k, variant, device)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database of POUF_DATABASE_URL to the present schema."""
+    from app.settings import get_settings
+    from cli.supervisor import migrate as run
+
+    settings = get_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    run(settings)
+    typer.echo("The database is up to date")
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as installed
+
+    typer.echo(installed("pouf-service"))
+
+
+def main() -> None:
+    """Run the command; what the user can do something about is one line, not a traceback."""
+    try:
+        app()
+    except CommandError as error:
+        typer.secho(str(error), err=True, fg=typer.colors.RED)
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Adaptation jobs over HTTP."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import httpx
+from httpx_sse import EventSource
+
+from client.errors import JobFailed, Unreachable
+from client.pages import every
+from client.resources import Event, Job
+from client.transport import Transport
+
+RECONNECT_SECONDS = 1.0
+RECONNECT_TRIES = 60
+
+
+class Jobs:
+    """`client.jobs`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create(
+        self,
+        dataset_id: str,
+        class_names: Sequence[str | Mapping[str, Any]],
+        *,
+        base_model: str = "pouf-lite",
+        prompt_template: str | Sequence[str] | None = None,
+        method: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        name: str | None = None,
+        alias: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Submit a job; it waits by itself for a dataset that is still being read.
+
+        Args:
+            dataset_id: what to adapt to.
+            class_names: names, or `{"name": …, "prompt": …}` where the wording differs from the label.
+            base_model: what to adapt.
+            prompt_template: with `{}` where the class name goes; a list is averaged. None: the base model's own.
+            method: the `method` object of the HTTP contract; what is left out is chosen by the service.
+            seed: the same seed and data give the same model.
+            name: shown in lists.
+            alias: moved to the new model when the job succeeds.
+            metadata: at most 16 pairs, kept as they are.
+
+        Raises:
+            ApiError: the service refused.
+        """
+        body: dict[str, Any] = {"dataset_id": dataset_id, "class_names": list(class_names), "base_model": base_model}
+        optional = {"name": name, "alias": alias, "prompt_template": prompt_template, "method": method}
+        body |= {field: value for field, value in optional.items() if value is not None}
+        body |= {"seed": seed, "metadata": dict(metadata or {})}
+        return Job.of(self._transport.json("POST", "/v1/jobs", json=body))
+
+    def get(self, job_id: str) -> Job:
+        """One job."""
+        return Job.of(self._transport.json("GET", f"/v1/jobs/{job_id}"))
+
+    def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Job]:
+        """Jobs, newest first."""
+        return (Job.of(raw) for raw in every(self._transport, "/v1/jobs", name=name, status=status))
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop; it is `cancelled` soon after."""
+        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/cancel"))
+
+    def retry(self, job_id: str) -> Job:
+        """Run a failed or cancelled job again under the same id."""
+        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/retry"))
+
+    def metrics(self, job_id: str) -> list[dict[str, Any]]:
+        """The numbers of each training step."""
+        return list(every(self._transport, f"/v1/jobs/{job_id}/metrics"))
+
+    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+        """What happens to a job, as it happens, until it has ended. A broken connection is taken up where it broke.
+
+        Args:
+            job_id: the job.
+            after: leave out events up to this `seq`.
+
+        Raises:
+            ApiError: the job is unknown.
+            Unreachable: the service stayed away for about a minute.
+        """
+        tries = RECONNECT_TRIES
+        while True:
+            try:
+                for event in self._event_stream(job_id, after):
+                    after, tries = event.seq, RECONNECT_TRIES
+                    yield event
+                if self.get(job_id).final:
+                    # What came between the end of the stream and the look at the job.
+                    yield from self._event_stream(job_id, after)
+                    return
+            except (httpx.TransportError, Unreachable):
+                tries -= 1
+                if not tries:
+                    raise
+            time.sleep(RECONNECT_SECONDS)
+
+    def _event_stream(self, job_id: str, after: int) -> Iterator[Event]:
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+        with self._transport.stream(f"/v1/jobs/{job_id}/events", headers=headers) as response:
+            for message in EventSource(response).iter_sse():
+                if message.data:
+                    yield Event.of(message.id, message.event, message.json())
+
+    def wait(self, job_id: str, *, on_progress: Callable[[Job], None] | None = None) -> Job:
+        """Return the job when it has succeeded.
+
+        Args:
+            job_id: the job.
+            on_progress: called with the job's present state at each of its events.
+
+        Raises:
+            JobFailed: it ended without success.
+        """
+        if on_progress:
+            on_progress(self.get(job_id))
+        for _ in self.events(job_id):
+            if on_progress:
+                on_progress(self.get(job_id))
+        job = self.get(job_id)
+        if job.status != "succeeded":
+            reason = job.error or {}
+            raise JobFailed(job.id, job.status, reason.get("code"), reason.get("message"))
+        return job

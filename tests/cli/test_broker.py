@@ -1,0 +1,112 @@
+import os
+import stat
+import time
+
+import psutil
+import pytest
+import redis
+
+from cli.broker import EmbeddedBroker, free_port, port_is_free, prepare_broker
+from cli.processes import Child
+
+
+@pytest.fixture
+def start(tmp_path):
+    started = []
+
+    def start_broker(broker: EmbeddedBroker) -> Child:
+        child = Child(broker.service(), tmp_path, tmp_path / "broker.log")
+        child.start()
+        started.append(child)
+        deadline = time.monotonic() + 20
+        while not broker.answers():
+            assert child.running() and time.monotonic() < deadline, child.log.read_text()
+            time.sleep(0.02)
+        return child
+
+    yield start_broker
+    for child in started:
+        child.kill()
+
+
+def test_it_keeps_messages_over_a_kill(tmp_path, start):
+    broker = prepare_broker(tmp_path)
+    child = start(broker)
+    client = redis.Redis.from_url(broker.url)
+    client.lpush("train", "wake up")
+    time.sleep(1.5)  # appendfsync everysec
+    child.kill()
+    again = prepare_broker(tmp_path)
+    assert again == broker
+    start(again)
+    assert client.lrange("train", 0, -1) == [b"wake up"]
+
+
+def test_it_never_evicts(tmp_path, start):
+    broker = prepare_broker(tmp_path)
+    start(broker)
+    client = redis.Redis.from_url(broker.url)
+    assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+    assert client.config_get("appendonly") == {"appendonly": "yes"}
+
+
+def test_the_password_is_needed_and_stands_only_in_private_files(tmp_path, start):
+    broker = prepare_broker(tmp_path)
+    child = start(broker)
+    with pytest.raises(redis.AuthenticationError):
+        redis.Redis(port=broker.port).ping()
+    assert broker.password not in " ".join(psutil.Process(child.pid).cmdline())
+    holders = [path for path in tmp_path.rglob("*") if path.is_file() and broker.password in path.read_text("latin-1")]
+    assert {path.name for path in holders} == {"valkey.conf", "broker.json"}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in holders)
+
+
+def test_it_listens_on_loopback_only(tmp_path, start):
+    broker = prepare_broker(tmp_path)
+    child = start(broker)
+    listening = [c.laddr.ip for c in psutil.Process(child.pid).net_connections() if c.status == psutil.CONN_LISTEN]
+    assert listening == ["127.0.0.1"]
+
+
+def test_a_server_that_was_left_running_is_shut_down_first(tmp_path, start):
+    broker = prepare_broker(tmp_path)
+    left = start(broker)
+    redis.Redis.from_url(broker.url).set("kept", "yes")
+    again = prepare_broker(tmp_path)
+    assert again == broker
+    assert not left.running()
+    start(again)
+    assert redis.Redis.from_url(again.url).get("kept") == b"yes"
+
+
+def test_a_port_that_someone_else_took_is_changed_and_the_password_kept(tmp_path):
+    import socket
+
+    first = prepare_broker(tmp_path)
+    with socket.create_server(("127.0.0.1", first.port)):
+        second = prepare_broker(tmp_path)
+    assert second.port != first.port
+    assert second.password == first.password
+
+
+def test_a_folder_with_spaces_and_quotes_works(tmp_path, start):
+    folder = tmp_path / 'a "quoted" folder'
+    folder.mkdir()
+    broker = prepare_broker(folder)
+    start(broker)
+    redis.Redis.from_url(broker.url).set("a", "b")
+    assert (folder / "appendonlydir").is_dir()
+
+
+def test_a_free_port_is_told_from_a_taken_one():
+    import socket
+
+    port = free_port("127.0.0.1")
+    assert port_is_free("127.0.0.1", port)
+    with socket.create_server(("127.0.0.1", port)):
+        assert not port_is_free("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_an_error():
+    with pytest.raises(OSError, match=os.strerror(99) if os.uname().sysname == "Linux" else ""):
+        port_is_free("192.0.2.1", 8000)

@@ -1,0 +1,67 @@
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from cli import data_directory
+from cli.data_directory import DataDirectory, tail
+from cli.errors import CommandError
+
+
+@pytest.fixture
+def directory(tmp_path):
+    made = DataDirectory(tmp_path / "data")
+    made.create()
+    return made
+
+
+def test_a_second_holder_is_refused_and_told_who_holds_it(directory):
+    with (
+        directory.locked("http://127.0.0.1:1234"),
+        pytest.raises(CommandError, match=rf"process {os.getpid()}, http://127.0.0.1:1234"),
+        DataDirectory(directory.root).locked("http://127.0.0.1:5678"),
+    ):
+        pass
+
+
+def test_it_is_free_again_afterwards(directory):
+    for _ in range(2):
+        with directory.locked("http://127.0.0.1:1234"):
+            pass
+
+
+def test_a_killed_holder_leaves_it_free(directory):
+    script = (
+        "import os, sys; from pathlib import Path; from cli.data_directory import DataDirectory\n"
+        "with DataDirectory(Path(sys.argv[1])).locked('x'): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(directory.root)], check=False)
+    with directory.locked("http://127.0.0.1:1234"):
+        pass
+
+
+def test_the_brokers_folder_is_private(directory):
+    assert stat.S_IMODE(directory.broker.stat().st_mode) == 0o700
+
+
+def test_a_place_that_cannot_be_made_is_told(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CommandError, match="Cannot use"):
+        DataDirectory(tmp_path / "file" / "data").create()
+
+
+def test_a_large_log_is_set_aside(directory, monkeypatch):
+    monkeypatch.setattr(data_directory, "LOG_ROTATE_BYTES", 10)
+    directory.log_file("api").write_text("x" * 11)
+    path = directory.log_file("api")
+    assert not path.exists()
+    assert (directory.logs / "api.log.1").read_text() == "x" * 11
+
+
+def test_the_tail_is_the_last_lines(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("\n".join(str(i) for i in range(100)))
+    assert tail(log, 2) == "98\n99"
+    assert tail(tmp_path / "missing") == ""

@@ -1,0 +1,122 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cli import processes
+from cli.processes import Child, Service, end_marked_processes, exit_text, marked_processes
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
+DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+STUBBORN = (sys.executable, "-c", DEAF)
+
+
+@pytest.fixture
+def child(tmp_path):
+    made = []
+
+    def make(command, **environment) -> Child:
+        made.append(Child(Service("part", tuple(command), environment), tmp_path, tmp_path / "part.log"))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.kill()
+    end_marked_processes(tmp_path, grace_seconds=0)
+
+
+def wait_for(condition, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def test_output_goes_to_the_log_and_the_environment_is_added(child):
+    script = "import os; print(os.environ['EXTRA'], os.environ['PATH'] != '')"
+    made = child([sys.executable, "-c", script], EXTRA="here")
+    wait_for(lambda: not made.running())
+    assert made.log.read_text() == "here True\n"
+
+
+def test_a_child_that_died_starts_again_after_a_growing_pause(child, monkeypatch):
+    monkeypatch.setattr(processes, "FIRST_RESTART_SECONDS", 0.1)
+    made = child(SLEEP)
+    pauses = []
+    for _ in range(3):
+        pid = made.pid
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not made.running())
+        assert "SIGKILL" in made.restart_when_due()
+        died_at = time.monotonic()
+        assert made.restart_when_due() is None or time.monotonic() - died_at >= 0.1
+        wait_for(made.restart_when_due)
+        pauses.append(time.monotonic() - died_at)
+        assert made.running() and made.pid != pid
+    assert pauses[0] < pauses[1] < pauses[2]
+    assert made.failures == 3
+
+
+def test_a_long_life_makes_the_pause_short_again(child, monkeypatch):
+    made = child(SLEEP)
+    made.failures = 5
+    monkeypatch.setattr(processes, "STEADY_SECONDS", 0.0)
+    made.kill()
+    assert "in 0.5 s" in made.restart_when_due()
+
+
+def test_a_running_child_is_left_alone(child):
+    made = child(SLEEP)
+    assert made.restart_when_due() is None
+    assert made.failures == 0
+
+
+def test_a_kill_takes_the_whole_group(child, tmp_path):
+    script = f"import subprocess, time; print(subprocess.Popen({list(SLEEP)!r}).pid, flush=True); time.sleep(60)"
+    made = child([sys.executable, "-c", script])
+    wait_for(lambda: made.log.read_text().strip())
+    grandchild = psutil.Process(int(made.log.read_text()))
+    made.kill()
+    wait_for(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_what_an_earlier_run_left_is_found_and_ended_even_if_it_ignores_sigterm(child, tmp_path):
+    # A session of its own, as a job's process has, and deaf to SIGTERM.
+    script = f"import subprocess; subprocess.Popen({list(STUBBORN)!r}, start_new_session=True)"
+    made = child([sys.executable, "-c", script])
+    wait_for(lambda: not made.running() and made.log.read_text())
+    assert len(marked_processes(tmp_path)) == 1
+    assert end_marked_processes(tmp_path, grace_seconds=0.2) == 1
+    assert marked_processes(tmp_path) == []
+
+
+def test_processes_of_another_data_directory_are_left_alone(child, tmp_path):
+    made = child(SLEEP)
+    assert end_marked_processes(tmp_path / "other", grace_seconds=0) == 0
+    assert made.running()
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel's parent-death signal is Linux only")
+def test_a_child_ends_when_its_supervisor_is_killed(tmp_path):
+    script = (
+        "import sys, time; from pathlib import Path; from cli.processes import Child, Service\n"
+        f"child = Child(Service('part', {SLEEP!r}), Path({str(tmp_path)!r}), Path({str(tmp_path / 'part.log')!r}))\n"
+        "child.start(); print(child.pid, flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path.cwd()) as supervisor:
+        orphan = psutil.Process(int(supervisor.stdout.readline()))
+        # The request to the kernel is made before the command itself replaces the wrapper.
+        wait_for(lambda: "tether.py" not in " ".join(orphan.cmdline()))
+        supervisor.kill()
+    wait_for(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_exits_are_told_in_words():
+    assert exit_text(3) == "exit status 3"
+    assert exit_text(-9) == "signal SIGKILL"

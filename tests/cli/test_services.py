@@ -1,0 +1,65 @@
+import pytest
+
+from app.settings import Settings
+from cli import services as module
+from cli.errors import CommandError
+from cli.readiness import base_url
+from cli.services import services, visible_gpus
+
+
+@pytest.fixture
+def gpus(monkeypatch):
+    def set_gpus(*names):
+        monkeypatch.setattr(module, "_gpu_names", lambda: list(names))
+
+    return set_gpus
+
+
+def test_the_cpu_gets_one_train_worker():
+    parts = services(Settings(port=8123), gpus=[])
+    assert [part.name for part in parts] == ["api", "train", "ingest", "reaper"]
+    assert parts[1].environment == {"CUDA_VISIBLE_DEVICES": ""}
+    assert "8123" in parts[0].command
+
+
+def test_each_gpu_gets_a_train_worker_that_sees_no_other():
+    parts = services(Settings(), gpus=["0", "GPU-5ebe"])
+    assert [(part.name, part.environment["CUDA_VISIBLE_DEVICES"]) for part in parts if "train" in part.name] == [
+        ("train-0", "0"),
+        ("train-1", "GPU-5ebe"),
+    ]
+
+
+def test_the_device_setting_chooses_gpus(gpus):
+    gpus("3", "5")
+    assert visible_gpus("auto") == ["3", "5"]
+    assert visible_gpus("cuda") == ["3", "5"]
+    assert visible_gpus("cuda:1") == ["5"]
+    assert visible_gpus("cpu") == []
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0"])
+def test_a_gpu_that_is_not_there_is_told(gpus, device):
+    gpus()
+    assert visible_gpus("auto") == []
+    with pytest.raises(CommandError, match="finds no GPU"):
+        visible_gpus(device)
+
+
+def test_a_gpu_number_too_high_is_told(gpus):
+    gpus("0")
+    with pytest.raises(CommandError, match=r"finds 1 GPU\(s\)"):
+        visible_gpus("cuda:1")
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://[::1]:80"),
+        ("example.org", "http://example.org:80"),
+    ],
+)
+def test_an_any_address_is_called_over_loopback(host, url):
+    assert base_url(host, 80) == url
