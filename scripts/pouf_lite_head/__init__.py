@@ -1,0 +1,1 @@
+"""Training of `pouf-lite`'s projection head, in parts: pictures, augmentation, features, captions, fitting."""

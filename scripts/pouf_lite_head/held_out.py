@@ -1,0 +1,160 @@
+"""Zero-shot tasks made of emoji that the head has not seen."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from open_clip.model import CustomTextCLIP
+from torch import nn
+from torch.nn import functional as F
+
+from pouf_lite_head.captions import embed_texts
+from pouf_lite_head.pictures import Emoji
+
+TEMPLATE = "a photo of a {}."
+HELD_OUT_STYLES = ("fluent-emoji", "fxemoji")  # the one most like photographs, and the oldest one
+
+# Class name -> beginnings of the subgroups that it stands for.
+TASKS: dict[str, dict[str, tuple[str, ...]]] = {
+    "nature": {
+        "bird": ("animal-bird",),
+        "insect": ("animal-bug",),
+        "reptile": ("animal-reptile", "animal-amphibian"),
+        "sea animal": ("animal-marine",),
+        "mammal": ("animal-mammal",),
+        "flower": ("plant-flower",),
+        "weather": ("sky-weather",),
+    },
+    "food": {
+        "fruit": ("food-fruit",),
+        "vegetable": ("food-vegetable",),
+        "dessert": ("food-sweet",),
+        "drink": ("drink",),
+        "cooked meal": ("food-prepared", "food-asian"),
+    },
+    "travel": {
+        "building": ("place-building", "place-religious"),
+        "car": ("transport-ground",),
+        "boat": ("transport-water",),
+        "airplane": ("transport-air",),
+        "clock": ("time",),
+        "landscape": ("place-geographic",),
+        "map": ("place-map",),
+    },
+    "objects": {
+        "musical instrument": ("musical-instrument",),
+        "clothes": ("clothing",),
+        "tool": ("tool",),
+        "computer": ("computer",),
+        "telephone": ("phone",),
+        "book": ("book-paper",),
+        "money": ("money",),
+        "office supplies": ("office", "writing"),
+        "letter": ("mail",),
+        "furniture": ("household",),
+    },
+    "leisure": {
+        "sport": ("sport", "person-sport"),
+        "toy": ("game",),
+        "medal": ("award-medal",),
+        "party": ("event",),
+        "music": ("music", "sound"),
+        "cinema": ("light-video",),
+    },
+    "people": {
+        "smiley face": ("face-",),
+        "hand": ("hand",),
+        "worker": ("person-role",),
+        "athlete": ("person-sport",),
+        "fairy tale character": ("person-fantasy",),
+        "family": ("family",),
+        "heart": ("heart",),
+    },
+    "mixed": {
+        "animal": ("animal-mammal", "animal-reptile", "cat-face", "monkey-face"),
+        "bird": ("animal-bird",),
+        "flower": ("plant-flower",),
+        "tree": ("plant-other",),
+        "food": ("food-",),
+        "drink": ("drink",),
+        "building": ("place-building", "place-religious"),
+        "vehicle": ("transport-ground",),
+        "ship": ("transport-water",),
+        "airplane": ("transport-air",),
+        "weather": ("sky-weather",),
+        "sports": ("sport",),
+        "musical instrument": ("musical-instrument",),
+        "computer": ("computer",),
+        "clothing": ("clothing",),
+        "tool": ("tool",),
+        "face": ("face-",),
+        "person": ("person", "family"),
+        "arrow": ("arrow",),
+        "sign": ("transport-sign", "warning"),
+        "flag": ("flag", "country-flag"),
+        "office": ("office", "writing", "book-paper"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """Class embeddings [K, 384] and the class of every emoji [E], -1 where it has none."""
+
+    prototypes: torch.Tensor
+    class_of: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Mean over the tasks: balanced accuracy, and the mean log likelihood at each of the scales asked for."""
+
+    accuracy: float
+    likelihood: dict[float, float]
+    by_task: dict[str, float]
+
+
+def build_tasks(network: CustomTextCLIP, emoji: Sequence[Emoji]) -> dict[str, Task]:
+    """The tasks above over E emoji."""
+    tasks = {}
+    for name, classes in TASKS.items():
+        prototypes = embed_texts(network, [TEMPLATE.format(class_name) for class_name in classes])
+        class_of = [_class_of(one, list(classes.values())) for one in emoji]
+        tasks[name] = Task(prototypes, torch.tensor(class_of))
+    return tasks
+
+
+def held_out_emoji(emoji: Sequence[Emoji], whole_subgroups: bool) -> torch.Tensor:
+    """Which emoji [E] no head may see before it is scored: a third of them, or a third of the subgroups.
+
+    Emoji that differ in their first words only ("woman running", "man running") go together.
+    """
+    keys = [one.subgroup if whole_subgroups else one.name.split()[-1] for one in emoji]
+    return torch.tensor([zlib.crc32(key.encode()) % 3 == 0 for key in keys])
+
+
+@torch.inference_mode()
+def score(
+    head: nn.Module, features: torch.Tensor, emoji_of: torch.Tensor, tasks: dict[str, Task], scales: Sequence[float] = ()
+) -> Scores:
+    """Score a head on pictures' features [N, 1280], showing the emoji `emoji_of` [N], by zero-shot tasks."""
+    images = F.normalize(head(features.float()), dim=-1)
+    accuracies, likelihoods = {}, []
+    for name, task in tasks.items():
+        target = task.class_of[emoji_of]
+        shown = target >= 0
+        if not shown.any():
+            continue
+        cosines, target = images[shown] @ task.prototypes.T, target[shown]
+        right = (cosines.argmax(-1) == target).float()
+        accuracies[name] = torch.stack([right[target == k].mean() for k in target.unique()]).mean().item()
+        likelihoods.append([-F.cross_entropy(scale * cosines, target).item() for scale in scales])
+    means = torch.tensor(likelihoods).mean(0).tolist()
+    return Scores(sum(accuracies.values()) / len(accuracies), dict(zip(scales, means, strict=True)), accuracies)
+
+
+def _class_of(emoji: Emoji, classes: list[tuple[str, ...]]) -> int:
+    return next((k for k, beginnings in enumerate(classes) if emoji.subgroup.startswith(beginnings)), -1)
