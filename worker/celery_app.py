@@ -15,6 +15,7 @@ from app.settings import get_settings
 TRAIN_QUEUE = "train"
 INGEST_QUEUE = "ingest"
 NOTIFY_QUEUE = "notify"
+DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"
 
 # Redis hands an unacknowledged message to another worker after this long. Leases in the database decide who runs
 # a job, within a minute or two; a redelivery is a no-op, so this only has to be longer than any training run.
@@ -32,7 +33,7 @@ BROKER_TRANSPORT_OPTIONS = {
 }
 
 
-def create_celery_app(broker_url: str | None) -> Celery:
+def create_celery_app(broker_url: str) -> Celery:
     """The application with every setting that keeps jobs safe."""
     celery = Celery("pouf", broker=broker_url, include=["worker.tasks", "worker.shutdown"])
     celery.conf.update(
@@ -57,7 +58,7 @@ def create_celery_app(broker_url: str | None) -> Celery:
     return celery
 
 
-celery_app = create_celery_app(get_settings().redis_url)
+celery_app = create_celery_app(get_settings().redis_url or DEFAULT_BROKER_URL)
 app = celery_app  # the name that `celery -A worker.celery_app` looks for
 
 

@@ -32,7 +32,6 @@ class JobSpec(BaseModel):
     device: str
     threads: int | None
     checkpoint_dir: Path
-    checkpoint_interval_seconds: float
     artifact_dir: Path
     evaluation_labels: dict[str, str]
 

@@ -43,17 +43,24 @@ class TerminationAsShutdown:
 
     def __enter__(self) -> TerminationAsShutdown:
         self._previous: Any = None
+        self._terminated = False
         # A solo pool's SIGTERM handler is Celery's own, which ends in `_tell_pool_processes` below.
         self._installed = (
             threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
         )
         if self._installed:
-            self._previous = signal.signal(signal.SIGTERM, _on_signal)
+            self._previous = signal.signal(signal.SIGTERM, self._on_sigterm)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._installed:
             signal.signal(signal.SIGTERM, self._previous)
+        if self._terminated:
+            os.kill(os.getpid(), signal.SIGTERM)  # what was postponed until the job had stopped
+
+    def _on_sigterm(self, _signum: int, _frame: FrameType | None) -> None:
+        self._terminated = True
+        request_shutdown()
 
 
 @signals.worker_process_init.connect

@@ -1,0 +1,176 @@
+"""Ingesting one dataset: claim, read every upload, label, finish."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.store.clock import utcnow
+from app.store.leases import Lease, LeaseLost, claim_dataset, fenced, release
+from app.store.models import Dataset, DatasetItem, Upload
+from app.store.outbox import enqueue
+from pouf_core.data import Item, fingerprint
+from worker.context import WorkerContext
+from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
+from worker.ingestion.collector import Collector, TooManyItems
+from worker.ingestion.labels import assign_labels
+from worker.ingestion.limits import Limits
+from worker.ingestion.names import TEXT_SUFFIXES, parse_name
+from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
+from worker.shutdown import shutdown_requested
+
+logger = logging.getLogger(__name__)
+
+LOOSE_FILES = "loose files"
+CONFLICTING_LABELS = "conflicting_labels"
+LABEL_BATCH = 5000
+
+
+class ShuttingDown(Exception):
+    """The worker ends; the dataset is left to another one."""
+
+
+class DatasetUnusable(Exception):
+    """The dataset as a whole cannot be used; `code` is stable."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def run_ingestion(
+    context: WorkerContext, dataset_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested
+) -> None:
+    """Ingest a dataset if it is this worker's to ingest; a duplicate delivery does nothing."""
+    if shutdown_requested():
+        return  # the reaper wakes another worker up
+    with context.database.write() as session:
+        lease = claim_dataset(session, dataset_id, context.worker_id, utcnow(), context.settings.lease_seconds)
+    if lease is None:
+        logger.info("Dataset %s is not to be ingested now.", dataset_id)
+        return
+    try:
+        _ingest(context, lease, shutdown_requested)
+    except LeaseLost:
+        logger.warning("Dataset %s was taken over by another worker; this ingestion ends.", dataset_id)
+    except ShuttingDown:
+        with context.database.write() as session:
+            release(session, lease)
+            enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+    except DatasetUnusable as error:
+        with context.database.write() as session:
+            fail_dataset(session, fenced(session, lease), error.code, error.message)
+    context.publish()
+
+
+def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: Callable[[], bool]) -> None:
+    with context.database.read() as session:
+        dataset = session.get_one(Dataset, lease.row_id)
+        query = select(Upload).where(Upload.dataset_id == lease.row_id)
+        uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
+    if dataset.modality == "text":
+        raise DatasetUnusable("modality_not_supported", "Text datasets cannot be used yet; upload pictures.")
+    collector = Collector(context, lease, Limits.of(context.settings))
+    collector.begin()
+    try:
+        for upload in uploads:
+            _read_upload(context, upload, collector, shutdown_requested)
+    except TooManyItems as error:
+        limit = collector.limits.items
+        raise DatasetUnusable("too_many_items", f"A dataset may hold at most {limit:,} pictures.") from error
+    finally:
+        # Rows of unusable files tell why a dataset failed. Nothing can be told once the lease is lost.
+        collector.flush()
+    _finish(context, lease, collector, only_texts=_only_texts(uploads))
+
+
+def _read_upload(
+    context: WorkerContext, upload: Upload, collector: Collector, shutdown_requested: Callable[[], bool]
+) -> None:
+    name = parse_name(upload.filename)
+    path = context.storage.local(upload.storage_key)
+    with path.open("rb") as stream:
+        kind = archive_kind(stream.read(512)) or kind_by_name(name)
+    if kind is None:
+        _read_loose_file(path, upload, collector)
+    else:
+        _read_packed_files(path, kind, upload, collector, shutdown_requested)
+    if shutdown_requested():
+        raise ShuttingDown
+
+
+def _read_loose_file(path: Path, upload: Upload, collector: Collector) -> None:
+    name = parse_name(upload.filename)
+    if upload.size > collector.limits.item_bytes:
+        message = f"The file is larger than {collector.limits.item_bytes:,} bytes."
+        collector.reject(name, "item_too_large", message, upload.sha256, upload.size)
+    else:
+        collector.add_file(LOOSE_FILES, name, path.read_bytes())
+
+
+def _read_packed_files(
+    path: Path, kind: str, upload: Upload, collector: Collector, shutdown_requested: Callable[[], bool]
+) -> None:
+    try:
+        for member in read_archive(path, kind, collector.limits):
+            if isinstance(member, Found):
+                collector.add_file(upload.id, member.name, member.data)
+            else:
+                collector.reject(member.name, member.code, member.message)
+            if shutdown_requested():
+                raise ShuttingDown
+    except ArchiveError as error:
+        collector.reject(parse_name(upload.filename), error.code, error.message, upload.sha256, upload.size)
+
+
+def _only_texts(uploads: list[Upload]) -> bool:
+    names = [parse_name(upload.filename) for upload in uploads]
+    return bool(names) and all(name.ends_with(TEXT_SUFFIXES) for name in names)
+
+
+def _finish(context: WorkerContext, lease: Lease[Dataset], collector: Collector, *, only_texts: bool) -> None:
+    labels = assign_labels(collector.occurrences, collector.tables)
+    with context.database.write() as session:
+        dataset = fenced(session, lease)
+        dataset.item_count = len(collector.accepted)
+        dataset.duplicate_count = collector.duplicates
+        dataset.rejected_count = collector.rejected
+        if not collector.accepted:
+            _fail_without_items(session, dataset, only_texts)
+            return
+        dataset.modality = "image"
+        dataset.fingerprint = fingerprint([Item(sha256, Path()) for sha256 in collector.accepted])
+        dataset.labelled_count = sum(len(found) == 1 for found in labels.values())
+        dataset.suggested_class_names = sorted(set().union(*labels.values()))
+        _write_labels(session, dataset, labels)
+        ready_dataset(session, dataset)
+
+
+def _fail_without_items(session: Session, dataset: Dataset, only_texts: bool) -> None:
+    if only_texts and dataset.modality == "auto":
+        fail_dataset(session, dataset, "modality_not_supported", "Text datasets cannot be used yet; upload pictures.")
+        return
+    message = "None of the uploaded files is a usable picture; the rejected items say why."
+    fail_dataset(session, dataset, "no_usable_items", message)
+
+
+def _write_labels(session: Session, dataset: Dataset, labels: dict[str, set[str]]) -> None:
+    """Label the accepted items; a picture with two labels keeps none and says so in its code."""
+    query = select(DatasetItem.id, DatasetItem.sha256).where(
+        DatasetItem.dataset_id == dataset.id, DatasetItem.status == "accepted"
+    )
+    changes = []
+    for item_id, sha256 in session.execute(query):
+        found = labels.get(sha256, set())
+        if len(found) == 1:
+            changes.append({"id": item_id, "label": min(found), "code": None, "message": None})
+        elif found:
+            message = "Labels contradict each other and are not used: " + ", ".join(sorted(found))
+            changes.append({"id": item_id, "label": None, "code": CONFLICTING_LABELS, "message": message})
+    for start in range(0, len(changes), LABEL_BATCH):
+        session.execute(update(DatasetItem), changes[start : start + LABEL_BATCH])

@@ -1,0 +1,156 @@
+"""The reaper: whatever got stuck is set going again. Several may run at once.
+
+`python -m worker.reaper` loops; `run_once` is one round.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import redis
+from sqlalchemy import delete, select, update
+from sqlalchemy.exc import DBAPIError
+
+from app.settings import Settings, get_settings
+from app.store.clock import utcnow
+from app.store.database import Database
+from app.store.leases import expire, expired
+from app.store.models import Dataset, IdempotencyKey, Job
+from app.store.outbox import Send, enqueue, forget_published, publish_pending
+from worker import attempts, checkpoints
+from worker.attempts import TRAIN_QUEUE
+from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset
+
+logger = logging.getLogger(__name__)
+
+#: How many messages wait in a queue of the broker; None when it cannot be asked.
+QueueDepth = Callable[[str], int | None]
+
+WAKE_LIMIT = 100
+OUTBOX_KEPT = timedelta(days=1)
+LOST_LEASE = "its worker stopped renewing the lease"
+
+
+def run_once(
+    database: Database, send: Send, now: datetime, settings: Settings, queue_depth: QueueDepth = lambda _: 0
+) -> None:
+    """One round: expired leases, forgotten work, the outbox, old rows."""
+    _expire_jobs(database, now, settings)
+    _expire_datasets(database, now, settings)
+    _wake_for_jobs(database, now, settings, queue_depth)
+    _wake_for_datasets(database, now, settings, queue_depth)
+    publish_pending(database, send)
+    with database.write() as session:
+        ttl = timedelta(hours=settings.idempotency_ttl_hours)
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - ttl))
+        forget_published(session, now - OUTBOX_KEPT)
+
+
+def _expire_jobs(database: Database, now: datetime, settings: Settings) -> None:
+    with database.read() as session:
+        ids = expired(session, Job, now)
+    for job_id in ids:
+        with database.write() as session:
+            job = expire(session, Job, job_id, now)
+            if job is not None:
+                logger.warning("Job %s lost an attempt: %s.", job_id, LOST_LEASE)
+                attempts.lose(session, job, LOST_LEASE, settings)
+
+
+def _expire_datasets(database: Database, now: datetime, settings: Settings) -> None:
+    with database.read() as session:
+        ids = expired(session, Dataset, now)
+    for dataset_id in ids:
+        with database.write() as session:
+            dataset = expire(session, Dataset, dataset_id, now)
+            if dataset is None or dataset.status != "ingesting":
+                continue
+            logger.warning("Ingestion of dataset %s was lost.", dataset_id)
+            # Every claim that was not given back has raised the fence, so it counts the lost ones.
+            if dataset.fence >= settings.max_lost_attempts:
+                message = f"Ingestion was lost {dataset.fence} times: its worker died each time."
+                fail_dataset(session, dataset, "worker_lost", message)
+            else:
+                enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+
+
+def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
+    """Send for queued jobs again when the broker has nothing for them: it may have lost its messages.
+
+    While messages wait in the queue a worker will get to them, and sending more would only pile them up.
+    """
+    if queue_depth(TRAIN_QUEUE) != 0:
+        return
+    before = now - timedelta(seconds=settings.requeue_after_seconds)
+    with database.write() as session:
+        forgotten = (
+            select(Job.id)
+            .join(Dataset, Dataset.id == Job.dataset_id)
+            .where(Job.status == "queued", Job.updated_at < before, Dataset.status.in_(("ready", "failed")))
+            .order_by(Job.queued_at)
+            .limit(WAKE_LIMIT)
+        )
+        for job_id in session.scalars(forgotten).all():
+            # `updated_at` doubles as the time of the last message; of several reapers one moves it.
+            touch = update(Job).where(Job.id == job_id, Job.status == "queued", Job.updated_at < before)
+            if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
+                attempts.enqueue_training(session, job_id)
+
+
+def _wake_for_datasets(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
+    if queue_depth(INGEST_QUEUE) != 0:
+        return
+    before = now - timedelta(seconds=settings.requeue_after_seconds)
+    with database.write() as session:
+        unclaimed = (Dataset.status == "ingesting", Dataset.lease_owner.is_(None), Dataset.updated_at < before)
+        for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
+            touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
+            if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
+                enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+
+
+def broker_queue_depth(url: str) -> QueueDepth:
+    """Asks a Redis broker, where a queue is a list of its name."""
+    client = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+
+    def depth(queue: str) -> int | None:
+        try:
+            return int(client.llen(queue))  # type: ignore[arg-type]
+        except redis.RedisError as error:
+            logger.warning("The broker cannot be asked for its queue %s: %s", queue, error)
+            return None
+
+    return depth
+
+
+def main() -> None:
+    """Loop until SIGTERM or SIGINT."""
+    from worker.celery_app import DEFAULT_BROKER_URL, send
+
+    settings = get_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    database = Database(settings.database_url)
+    queue_depth = broker_queue_depth(settings.redis_url or DEFAULT_BROKER_URL)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    logger.info("Reaper running every %s s.", settings.reaper_interval)
+    next_round = 0.0
+    while not stopped.wait(min(settings.outbox_interval, settings.reaper_interval)):
+        try:
+            publish_pending(database, send)
+            if time.monotonic() >= next_round:
+                next_round = time.monotonic() + settings.reaper_interval
+                run_once(database, send, utcnow(), settings, queue_depth)
+                checkpoints.sweep(database, settings.data_dir)
+        except DBAPIError:
+            logger.exception("The database is not reachable; the next round tries again.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""Runs one attempt of one job: claim, child process, outcome."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from app.store.clock import utcnow
+from app.store.leases import Lease, LeaseLost, fenced
+from app.store.models import DatasetItem, Job
+from app.store.publication import Outcome, publish_model, remove_unpublished
+from app.store.transitions import FINAL, TransitionNotAllowed
+from worker import attempts, checkpoints
+from worker.attempts import Ending
+from worker.context import WorkerContext
+from worker.process import ChildProcess
+from worker.protocol import ErrorMessage, JobSpec, ResultMessage, StoppedMessage
+from worker.shutdown import shutdown_requested
+from worker.supervision import AttemptOutcome, LeaseKeeper, Lost, Supervision
+
+logger = logging.getLogger(__name__)
+
+RETRY_SECONDS = 2.0
+
+
+def run_job(context: WorkerContext, job_id: str) -> None:
+    """Run a job if it is this worker's to run; a duplicate delivery does nothing."""
+    if shutdown_requested():
+        return  # the reaper wakes another worker up
+    with context.database.write() as session:
+        lease = attempts.begin_attempt(session, job_id, context.worker_id, utcnow(), context.settings.lease_seconds)
+    if lease is None:
+        logger.info("Job %s is not to be run now.", job_id)
+        return
+    try:
+        JobRun(context, lease).run()
+    except LeaseLost:
+        logger.warning("Job %s was taken over by another worker; this attempt ends.", job_id)
+    finally:
+        checkpoints.sweep(context.database, context.settings.data_dir)
+    context.publish()
+
+
+class JobRun:
+    """One attempt under one lease."""
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        lease: Lease[Job],
+        shutdown_requested: Callable[[], bool] = shutdown_requested,
+    ) -> None:
+        self._context = context
+        self._lease = lease
+        self._shutdown_requested = shutdown_requested
+        self._data_dir = context.settings.data_dir
+
+    def run(self) -> None:
+        """Prepare, train, and record the outcome; raises `LeaseLost`."""
+        try:
+            outcome = self._train()
+        except OSError as error:  # a full disk, an unreachable storage, no process to be had
+            logger.exception("Job %s could not be run here.", self._lease.row_id)
+            outcome = Lost(f"{type(error).__name__}: {error}")
+        self._finish(outcome)
+        self._clean_up()
+
+    def _train(self) -> AttemptOutcome:
+        job_id, fence = self._lease.row_id, self._lease.fence
+        context = self._context
+        remove_unpublished(context.database, context.storage, job_id)
+        directory = checkpoints.work_dir(self._data_dir, job_id, fence)
+        child = ChildProcess.start(self._specification(), directory, checkpoints.log_file(self._data_dir, job_id))
+        try:
+            watch = Supervision(context.database, context.settings, self._lease, child, self._shutdown_requested)
+            outcome = watch.run()
+        finally:
+            child.close()
+        self._persist(watch.flush)
+        return outcome
+
+    def _specification(self) -> JobSpec:
+        job_id, fence = self._lease.row_id, self._lease.fence
+        settings = self._context.settings
+        with self._context.database.read() as session:
+            job = session.get_one(Job, job_id)
+            items = session.execute(
+                select(DatasetItem.sha256, DatasetItem.storage_key, DatasetItem.label)
+                .where(DatasetItem.dataset_id == job.dataset_id, DatasetItem.status == "accepted")
+                .order_by(DatasetItem.sha256)
+            ).all()
+        keeper = LeaseKeeper(self._context.database, self._lease, settings)
+        paths = []
+        for _, key, _ in items:
+            paths.append(self._context.storage.local(key))
+            keeper.renew_if_due()
+        return JobSpec(
+            job_id=job_id,
+            fence=fence,
+            items=paths,
+            class_names=job.class_names,
+            prompt_template=job.prompt_template,
+            base_model=job.base_model,
+            method=job.request.get("method") or {},
+            seed=job.seed,
+            device=settings.device,
+            # A resumed attempt keeps the thread count it began with: results depend on it.
+            threads=job.method.get("threads") or settings.threads,
+            checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
+            artifact_dir=checkpoints.work_dir(self._data_dir, job_id, fence) / "artifact",
+            evaluation_labels={sha256: label for sha256, _, label in items if label is not None},
+        )
+
+    def _finish(self, outcome: AttemptOutcome) -> None:
+        settings = self._context.settings
+        if isinstance(outcome, ResultMessage):
+            self._publish(outcome)
+        elif isinstance(outcome, ErrorMessage):
+            code, message = outcome.code, outcome.message
+            self._end(lambda session, job: attempts.fail(session, job, code, message))
+        elif isinstance(outcome, StoppedMessage):
+            self._end(attempts.stop)
+        else:
+            reason = outcome.reason
+            self._end(lambda session, job: attempts.lose(session, job, reason, settings))
+
+    def _publish(self, result: ResultMessage) -> None:
+        outcome = Outcome(
+            method=result.method,
+            evaluation=result.evaluation,
+            warnings=result.warnings,
+            verdict=result.verdict,
+            fallback=result.fallback,
+        )
+        database, storage = self._context.database, self._context.storage
+        try:
+            self._persist(lambda: publish_model(database, storage, self._lease, result.artifact, outcome))
+        except TransitionNotAllowed:  # cancelled while the last step ran
+            self._end(attempts.stop)
+
+    def _end(self, ending: Ending) -> None:
+        def end() -> None:
+            with self._context.database.write() as session:
+                ending(session, fenced(session, self._lease))
+
+        self._persist(end)
+
+    def _persist(self, write: Callable[[], object]) -> None:
+        """Record the end of the attempt, waiting for an unreachable database as long as the lease can hold."""
+        give_up_at = time.monotonic() + self._context.settings.lease_seconds
+        while True:
+            try:
+                write()
+                return
+            except DBAPIError:
+                if time.monotonic() >= give_up_at:
+                    raise
+                logger.warning("The database is not reachable; trying again.", exc_info=True)
+                time.sleep(RETRY_SECONDS)
+
+    def _clean_up(self) -> None:
+        job_id, fence = self._lease.row_id, self._lease.fence
+        with self._context.database.read() as session:
+            final = (
+                session.scalars(select(Job.status).where(Job.id == job_id, Job.fence == fence)).one_or_none() in FINAL
+            )
+        if final:
+            checkpoints.remove_files(self._data_dir, job_id, fence)
+            remove_unpublished(self._context.database, self._context.storage, job_id)

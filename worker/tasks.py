@@ -1,0 +1,23 @@
+"""The tasks that messages name. Each claims its work in the database; one delivered twice does nothing."""
+
+from __future__ import annotations
+
+from worker.celery_app import celery_app
+from worker.context import process_context
+from worker.ingestion.run import run_ingestion
+from worker.runner import run_job
+from worker.shutdown import TerminationAsShutdown
+
+
+@celery_app.task(name="pouf.train")
+def train(job_id: str) -> None:
+    """Run one attempt of a job."""
+    with TerminationAsShutdown():
+        run_job(process_context(), job_id)
+
+
+@celery_app.task(name="pouf.ingest")
+def ingest(dataset_id: str) -> None:
+    """Unpack and check the uploads of a dataset."""
+    with TerminationAsShutdown():
+        run_ingestion(process_context(), dataset_id)
