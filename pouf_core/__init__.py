@@ -1,0 +1,30 @@
+"""POUF as a library: adapt a vision-language model to unlabelled pictures, and predict with it.
+
+`adapt`, `load`, `AdaptationResult` and `Predictor` are loaded when first used, so that importing this package or
+its light modules (errors, classes, method, catalogue, images, progress) does not import torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pouf_core.adaptation.run import AdaptationResult, adapt
+    from pouf_core.predictor import Prediction, Predictor, load
+
+__all__ = ["AdaptationResult", "Prediction", "Predictor", "adapt", "load"]
+
+_HOMES = {
+    "AdaptationResult": "pouf_core.adaptation.run",
+    "adapt": "pouf_core.adaptation.run",
+    "Prediction": "pouf_core.predictor",
+    "Predictor": "pouf_core.predictor",
+    "load": "pouf_core.predictor",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pouf_core' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

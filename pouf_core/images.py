@@ -6,6 +6,7 @@ import io
 import warnings
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pouf_core.errors import InvalidInput
@@ -67,10 +68,9 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit and 32-bit grey to 0-255; Pillow's own conversion would clip at 255."""
-    low, high = image.convert("F").getextrema()
-    top = 65535.0 if high > 255 else 255.0
-    if low < 0 or high > top:
-        span = (high - low) or 1.0
-        return image.convert("F").point(lambda value: value * (255.0 / span) - low * (255.0 / span)).convert("L")
-    return image.convert("F").point(lambda value: value * (255.0 / top)).convert("L")
+    """Scale 16-bit and wider grey to 0-255; Pillow's own conversion would clip at 255."""
+    values = np.asarray(image, dtype=np.float64)
+    low, high = min(values.min(), 0.0), values.max()
+    top = high if high > 65535 else 65535.0 if high > 255 else 255.0
+    scaled = (values - low) * (255.0 / ((top - low) or 1.0))
+    return Image.fromarray(scaled.round().astype(np.uint8))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -51,6 +52,27 @@ class ClipLikeModel:
         """Logarithm of the factor between cosine and logit, a scalar or [1]."""
         return self.network.logit_scale  # type: ignore[return-value]
 
+    @property
+    def image_size(self) -> int:
+        """Side of the model's square input in pixels."""
+        size = self._preprocessing["size"]
+        return int(size if isinstance(size, int) else size[0])
+
+    @property
+    def image_mean(self) -> tuple[float, ...]:
+        """Channel means of the model's normalisation."""
+        return tuple(self._preprocessing["mean"])
+
+    @property
+    def image_std(self) -> tuple[float, ...]:
+        """Channel standard deviations of the model's normalisation."""
+        return tuple(self._preprocessing["std"])
+
+    @property
+    def _preprocessing(self) -> dict[str, Any]:
+        configuration: dict[str, Any] = self.network.visual.preprocess_cfg  # type: ignore[union-attr, assignment]
+        return configuration
+
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Unit-length float32 features [B, d] of preprocessed pictures [B, 3, H, W]."""
         with self._precision():
@@ -86,6 +108,10 @@ class ClipLikeModel:
         with torch.no_grad():
             embedded: Tensor = self.text.input_embedding(prompts.context_tokens.to(self.device))
         return embedded.detach().clone()
+
+    def with_network(self, network: nn.Module) -> ClipLikeModel:
+        """The same model around another network of the same architecture."""
+        return ClipLikeModel(self.description, network, self.transform, self.tokenizer, self.device)
 
     def _precision(self) -> torch.autocast:
         """bf16 encoders on a GPU; everything after them is float32."""

@@ -11,18 +11,13 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
+import open_clip
+import timm
 import torch
+from open_clip.model import CustomTextCLIP
 from safetensors.torch import load_file
 from torch import nn
-
-from pouf_core.torchvision_compat import ensure_torchvision_imports
-
-ensure_torchvision_imports()
-
-import open_clip  # noqa: E402
-import timm  # noqa: E402
-from open_clip.model import CustomTextCLIP  # noqa: E402
-from transformers.utils import logging as transformers_logging  # noqa: E402
+from transformers.utils import logging as transformers_logging
 
 EMBED_DIM = 384
 IMAGE_SIZE = 224
@@ -63,7 +58,7 @@ def imagenet_trunk_weights(trunk: nn.Module) -> dict[str, torch.Tensor]:
 
 def imagenet_classifier() -> nn.Module:
     """EfficientNet-Lite0 with its own 1,000-class ImageNet classifier."""
-    network = timm.create_model(TRUNK, pretrained=False)
+    network: nn.Module = timm.create_model(TRUNK, pretrained=False)
     network.load_state_dict(imagenet_trunk_weights(network))
     return network.eval()
 

@@ -5,21 +5,16 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import open_clip
 import torch
+from open_clip.tokenizer import HFTokenizer
+from open_clip.transform import PreprocessCfg, image_transform_v2
 
-from pouf_core.torchvision_compat import ensure_torchvision_imports
-
-ensure_torchvision_imports()
-
-import open_clip  # noqa: E402
-from open_clip.tokenizer import HFTokenizer  # noqa: E402
-from open_clip.transform import PreprocessCfg, image_transform_v2  # noqa: E402
-
-from pouf_core.backbones.clip_like import ClipLikeModel  # noqa: E402
-from pouf_core.backbones.pouf_lite import build_pouf_lite, minilm_directory  # noqa: E402
-from pouf_core.backbones.tokenizer import TextTokenizer  # noqa: E402
-from pouf_core.catalogue import BaseModelDescription, describe, parse_open_clip  # noqa: E402
-from pouf_core.errors import InvalidInput, PoufError  # noqa: E402
+from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.pouf_lite import build_pouf_lite, minilm_directory
+from pouf_core.backbones.tokenizer import TextTokenizer
+from pouf_core.catalogue import BaseModelDescription, describe, parse_open_clip
+from pouf_core.errors import InvalidInput, PoufError
 
 _POUF_LITE_CONTEXT_LENGTH = 128
 

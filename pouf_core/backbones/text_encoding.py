@@ -91,11 +91,14 @@ class TextEncoding:
         Returns:
             [K, d] features, not normalised.
         """
-        swapped = self._swapped_buffers(tokens.shape[1])
         if context is None or placement is None:
-            return functional_call(self._encode, swapped, (tokens,))
+            return self._features(tokens)
         with self._context_in_place(context, placement):
-            return functional_call(self._encode, swapped, (tokens,))
+            return self._features(tokens)
+
+    def _features(self, tokens: Tensor) -> Tensor:
+        features: Tensor = functional_call(self._encode, self._swapped_buffers(tokens.shape[1]), (tokens,))
+        return features
 
     def _swapped_buffers(self, length: int) -> dict[str, Tensor]:
         """Positional embedding and attention mask for a cut sequence; gradients flow to the originals."""

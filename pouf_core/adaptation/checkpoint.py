@@ -1,0 +1,83 @@
+"""Checkpoints of a running adaptation: atomic, complete, and read without unpickling."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_KEPT = 2
+_PATTERN = "step-*.pt"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything that training needs to go on as if it had not been interrupted.
+
+    Order of items and random views are functions of seed and step, so `step` is sampler position and random state
+    in one.
+
+    Attributes:
+        identity: hash of data, classes, base model, method and seed; another adaptation's checkpoint is not used.
+        step: optimiser steps done.
+        tensors: trained tensors by name.
+        optimizer, schedule: their state dicts.
+        running_marginal: [K] or None.
+        method: the resolved method, prior included.
+        micro_batch_size: as last reduced by a lack of memory.
+        metrics: numbers of every step so far.
+    """
+
+    identity: str
+    step: int
+    tensors: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    schedule: dict[str, Any]
+    running_marginal: Tensor | None
+    method: dict[str, Any]
+    micro_batch_size: int
+    metrics: list[dict[str, float]]
+
+
+def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
+    """Write atomically (temporary file, fsync, rename, fsync of the directory) and drop all but the newest two."""
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"step-{checkpoint.step:08d}.pt"
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(vars(checkpoint), file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _fsync_directory(directory)
+    for old in sorted(directory.glob(_PATTERN))[:-_KEPT]:
+        old.unlink()
+    return path
+
+
+def read_newest_checkpoint(directory: Path, identity: str) -> Checkpoint | None:
+    """The newest readable checkpoint of this adaptation, or None.
+
+    A damaged file (torn by a failing disk, say) is passed over for the one before it.
+    """
+    for path in sorted(directory.glob(_PATTERN), reverse=True):
+        try:
+            checkpoint = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+        except (OSError, RuntimeError, EOFError, TypeError, ValueError, pickle.UnpicklingError):
+            continue
+        if checkpoint.identity == identity:
+            return checkpoint
+    return None
+
+
+def _fsync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,86 @@
+"""Image features of a batch: looked up where the encoder is frozen, computed where it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from pouf_core.adaptation.augmentation import Augmentation
+from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.data import Item
+
+Draw = tuple[int, int]
+"""Item index and epoch."""
+
+ENCODE_BATCH = 32
+
+OnEncoded = Callable[[int, int], None]
+"""Items done, items in all."""
+
+
+class FeatureSource(Protocol):
+    """Features of drawn items."""
+
+    def features(self, draws: Sequence[Draw]) -> Tensor:
+        """Unit-length features [b, d] of the draws, with gradients where the encoder is trained."""
+        ...
+
+
+class CachedFeatures:
+    """Features encoded once for each of V views: [V, n, d]."""
+
+    def __init__(self, views: Tensor) -> None:
+        self._views = views
+
+    def features(self, draws: Sequence[Draw]) -> Tensor:
+        """Items go through the views from epoch to epoch, each starting at another one."""
+        view_count = len(self._views)
+        views = [(index + epoch) % view_count for index, epoch in draws]
+        return self._views[views, [index for index, _ in draws]]
+
+
+class ComputedFeatures:
+    """Features from pixels at every step.
+
+    Args:
+        base: the model whose image encoder is trained.
+        items: the target data.
+        augmentation: makes the views.
+        views: number of fixed views, or 0 for a fresh one in every epoch.
+    """
+
+    def __init__(self, base: ClipLikeModel, items: Sequence[Item], augmentation: Augmentation, views: int) -> None:
+        self._base = base
+        self._items = items
+        self._augmentation = augmentation
+        self._views = views
+
+    def features(self, draws: Sequence[Draw]) -> Tensor:
+        """Encode the draws' views."""
+        pixels = [self._augmentation.view(self._items[index], self._view(index, epoch)) for index, epoch in draws]
+        return self._base.encode_images(torch.stack(pixels))
+
+    def _view(self, index: int, epoch: int) -> int:
+        return (index + epoch) % self._views if self._views else epoch + 1
+
+
+def encode_views(
+    base: ClipLikeModel, items: Sequence[Item], augmentation: Augmentation, views: Sequence[int], on_encoded: OnEncoded
+) -> Tensor:
+    """Features [V, n, d] of the given views of every item, without gradients."""
+    total = len(items) * len(views)
+    rows: list[Tensor] = []
+    encoded = 0
+    with torch.no_grad():
+        for view in views:
+            for start in range(0, len(items), ENCODE_BATCH):
+                part = items[start : start + ENCODE_BATCH]
+                pixels = torch.stack([augmentation.view(item, view) for item in part])
+                rows.append(base.encode_images(pixels))
+                encoded += len(part)
+                on_encoded(encoded, total)
+    features = torch.cat(rows)
+    return features.view(len(views), len(items), -1)

@@ -1,0 +1,99 @@
+"""What is trained: context vectors, or some of the network's parameters."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.parameters import trained_parameters
+from pouf_core.errors import InvalidInput
+from pouf_core.method import ResolvedMethod
+from pouf_core.prompts import Prompts
+
+CONTEXT = "context"
+LOGIT_SCALE = "logit_scale"
+NETWORK = "network."
+
+
+class Learner:
+    """A base model with the parameters that this adaptation trains.
+
+    Args:
+        base: the base model; its network is changed in place by every mode but `prompt`.
+        prompts: the prompts of the classes.
+        method: the resolved method.
+
+    Raises:
+        InvalidInput: `nothing_to_tune` when the template has no words to learn or the model lacks the parameters.
+    """
+
+    def __init__(self, base: ClipLikeModel, prompts: Prompts, method: ResolvedMethod) -> None:
+        self.base = base
+        self.prompts = prompts
+        self.context: nn.Parameter | None = None
+        self._network_parameters: dict[str, nn.Parameter] = {}
+        if method.tune == "prompt":
+            self.context = _initial_context(base, prompts)
+        else:
+            self._network_parameters = trained_parameters(base.network, method.tune, method.last_n)
+            if not self._network_parameters:
+                raise InvalidInput(
+                    "nothing_to_tune",
+                    f"Base model {base.description.name} has no parameters for tune mode {method.tune!r}.",
+                    field="/method/tune",
+                )
+            for parameter in self._network_parameters.values():
+                parameter.requires_grad_(True)
+        self.trains_logit_scale = method.logit_scale_learning_rate > 0
+        base.logit_scale.requires_grad_(self.trains_logit_scale)
+
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """Trained parameters but for the logit scale."""
+        return [self.context] if self.context is not None else list(self._network_parameters.values())
+
+    @property
+    def trains_image_encoder(self) -> bool:
+        """Whether image features change during training."""
+        return self.context is None
+
+    def prototypes(self) -> Tensor:
+        """Text prototypes [K, d] under the present parameters."""
+        return self.base.prototypes(self.prompts, self.context)
+
+    def logits(self, similarity: Tensor) -> Tensor:
+        """Similarity [B, K] times the model's scale."""
+        return similarity * self.base.logit_scale.exp()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of everything trained, by name: `context`, `logit_scale`, `network.<parameter>`."""
+        named: dict[str, Tensor] = {NETWORK + name: value for name, value in self._network_parameters.items()}
+        if self.context is not None:
+            named[CONTEXT] = self.context
+        if self.trains_logit_scale:
+            named[LOGIT_SCALE] = self.base.logit_scale
+        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in named.items()}
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        with torch.no_grad():
+            for name, value in tensors.items():
+                self._parameter(name).copy_(value)
+
+    def _parameter(self, name: str) -> nn.Parameter:
+        if name == CONTEXT and self.context is not None:
+            return self.context
+        if name == LOGIT_SCALE:
+            return self.base.logit_scale
+        return self._network_parameters[name.removeprefix(NETWORK)]
+
+
+def _initial_context(base: ClipLikeModel, prompts: Prompts) -> nn.Parameter:
+    if not len(prompts.context_tokens):
+        raise InvalidInput(
+            "nothing_to_tune",
+            "Prompt tuning learns the template's words, and this template has none beside {}.",
+            field="/prompt_template",
+        )
+    return nn.Parameter(base.initial_context(prompts))

@@ -1,0 +1,188 @@
+"""The training loop: steps, checkpoints, stopping, and what to do when memory runs out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from pouf_core.adaptation.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
+from pouf_core.adaptation.features import FeatureSource
+from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.optimisation import build_optimizer, build_schedule
+from pouf_core.adaptation.sampling import BatchSampler
+from pouf_core.adaptation.step import BatchGradient
+from pouf_core.errors import AdaptationStopped, OutOfMemory
+from pouf_core.memory import is_out_of_memory
+from pouf_core.method import ResolvedMethod
+from pouf_core.objective import Objective, updated_marginal
+from pouf_core.progress import OnProgress, Progress, ShouldStop
+
+
+@dataclass(frozen=True)
+class CheckpointPolicy:
+    """Where and how often checkpoints are written.
+
+    Attributes:
+        directory: None for no checkpoints.
+        seconds: least time between two of them.
+        identity: see `Checkpoint`.
+    """
+
+    directory: Path | None
+    seconds: float
+    identity: str
+
+
+class TrainingLoop:
+    """Trains a learner from its present state, or from the newest checkpoint, to the last step.
+
+    Args:
+        learner: what is trained.
+        source: image features.
+        sampler: batches.
+        method: the resolved method.
+        checkpoints: where to write them.
+        on_progress: told about every micro-batch and step.
+        should_stop: asked before every step; a reason stops the loop.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        source: FeatureSource,
+        sampler: BatchSampler,
+        method: ResolvedMethod,
+        *,
+        checkpoints: CheckpointPolicy,
+        on_progress: OnProgress,
+        should_stop: ShouldStop,
+    ) -> None:
+        self._learner = learner
+        self._sampler = sampler
+        self._method = method
+        self._checkpoints = checkpoints
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._gradient = BatchGradient(learner, source, method, on_micro_batch=self._report_micro_batch)
+        scale = learner.base.logit_scale if learner.trains_logit_scale else None
+        self._optimizer = build_optimizer(method, learner.trained, scale)
+        self._schedule = build_schedule(method, self._optimizer)
+        self._running_marginal: Tensor | None = None
+        self._micro_batch_size = method.micro_batch_size
+        self._step = 0
+        self.metrics: list[dict[str, float]] = []
+
+    def run(self) -> None:
+        """Train to the last step.
+
+        Raises:
+            AdaptationStopped: `should_stop` gave a reason; a checkpoint of the step has been written.
+            OutOfMemory: memory ran out with single items.
+        """
+        self._resume()
+        written = time.monotonic()
+        while self._step < self._method.max_steps:
+            self._stop_if_asked()
+            self._train_one_step()
+            if time.monotonic() - written >= self._checkpoints.seconds:
+                self._write_checkpoint()
+                written = time.monotonic()
+
+    def _stop_if_asked(self) -> None:
+        reason = self._should_stop()
+        if reason:
+            self._write_checkpoint()
+            raise AdaptationStopped(reason, f"Adaptation stopped after step {self._step}: {reason}.")
+
+    def _train_one_step(self) -> None:
+        objective = self._gradient_within_memory()
+        rate = self._schedule.get_last_lr()[0]
+        self._optimizer.step()
+        self._schedule.step()
+        if self._method.marginal_momentum > 0:
+            momentum = self._method.marginal_momentum
+            self._running_marginal = updated_marginal(self._running_marginal, objective.marginal, momentum)
+        self._step += 1
+        metrics = {"step": float(self._step), **objective.metrics(), "learning_rate": float(rate)}
+        self.metrics.append(metrics)
+        self._report(metrics=metrics)
+
+    def _gradient_within_memory(self) -> Objective:
+        """Gradient of the step's batch, with smaller micro-batches when memory runs out."""
+        draws = self._sampler.batch(self._step)
+        while True:
+            self._optimizer.zero_grad(set_to_none=True)
+            try:
+                return self._gradient(draws, self._running_marginal, self._micro_batch_size)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self._micro_batch_size == 1 or not self._learner.trains_image_encoder:
+                    raise OutOfMemory(
+                        "out_of_memory",
+                        "Memory ran out at the smallest micro-batch. Use a smaller base model, another tune mode or "
+                        "a device with more memory.",
+                    ) from error
+            self._halve_micro_batch(len(draws))
+
+    def _halve_micro_batch(self, batch_size: int) -> None:
+        self._micro_batch_size = max(1, min(self._micro_batch_size, batch_size) // 2)
+        message = f"Memory ran out; items are now encoded {self._micro_batch_size} at a time. The result is the same."
+        self._report(warning={"code": "micro_batch_reduced", "message": message})
+
+    def _report_micro_batch(self) -> None:
+        self._report()
+
+    def _report(
+        self,
+        metrics: dict[str, float] | None = None,
+        warning: dict[str, str] | None = None,
+        checkpoint_step: int | None = None,
+    ) -> None:
+        total = self._method.max_steps
+        self._on_progress(
+            Progress(
+                "training", self._step, total, metrics=metrics, warning=warning, checkpoint_step=checkpoint_step
+            )
+        )
+
+    def _write_checkpoint(self) -> None:
+        if self._checkpoints.directory is None:
+            return
+        write_checkpoint(
+            self._checkpoints.directory,
+            Checkpoint(
+                identity=self._checkpoints.identity,
+                step=self._step,
+                tensors=self._learner.tensors(),
+                optimizer=self._optimizer.state_dict(),
+                schedule=self._schedule.state_dict(),
+                running_marginal=self._running_marginal,
+                method=self._method.model_dump(),
+                micro_batch_size=self._micro_batch_size,
+                metrics=self.metrics,
+            ),
+        )
+        self._report(checkpoint_step=self._step)
+
+    def _resume(self) -> None:
+        if self._checkpoints.directory is None:
+            return
+        checkpoint = read_newest_checkpoint(self._checkpoints.directory, self._checkpoints.identity)
+        if checkpoint is None:
+            return
+        self._learner.load_tensors(checkpoint.tensors)
+        self._optimizer.load_state_dict(checkpoint.optimizer)
+        self._schedule.load_state_dict(checkpoint.schedule)
+        device = self._learner.base.device
+        marginal = checkpoint.running_marginal
+        self._running_marginal = None if marginal is None else marginal.to(device)
+        self._micro_batch_size = checkpoint.micro_batch_size
+        self._step = checkpoint.step
+        self.metrics = list(checkpoint.metrics)
+        self._report()
+
+

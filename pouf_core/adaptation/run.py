@@ -1,0 +1,311 @@
+"""One adaptation from data to artifact."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pouf_core.adaptation.augmentation import Augmentation
+from pouf_core.adaptation.features import CachedFeatures, ComputedFeatures, FeatureSource, encode_views
+from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
+from pouf_core.adaptation.sampling import BatchSampler
+from pouf_core.artifact import FORMAT, PROTOTYPES, SCALE, TRAINED, Artifact, recorded_versions, save_artifact
+from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.registry import load_base_model
+from pouf_core.classes import ClassName, parse_class_names, parse_templates
+from pouf_core.data import Item, collect_items, fingerprint
+from pouf_core.errors import AdaptationStopped
+from pouf_core.evaluation import Evaluation, evaluate
+from pouf_core.method import MethodSpec, ResolvedMethod, check_method
+from pouf_core.presets import resolve
+from pouf_core.progress import OnProgress, Progress, ShouldStop, Stage
+from pouf_core.prompts import build_prompts
+from pouf_core.runtime import choose_device, use_threads
+
+Data = str | Path | Iterable[str | Path | Image.Image]
+CHECKPOINT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class AdaptationResult:
+    """What an adaptation gives.
+
+    Attributes:
+        path: the artifact directory.
+        method: the resolved method.
+        metrics: numbers of every step.
+        evaluation: see `pouf_core.evaluation.Evaluation`; None without labels.
+        warnings: `{"code", "message"}` each.
+        verdict, fallback: None until a verdict is given.
+        selected_step: the step whose weights were kept.
+        seconds: wall-clock time.
+    """
+
+    path: Path
+    method: dict[str, Any]
+    metrics: list[dict[str, float]]
+    evaluation: dict[str, Any] | None
+    warnings: list[dict[str, str]]
+    verdict: str | None
+    fallback: str | None
+    selected_step: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A checked request."""
+
+    items: list[Item]
+    classes: list[ClassName]
+    templates: list[str]
+    base_model: str
+    spec: MethodSpec
+    seed: int
+
+    def identity(self, base_sha256: str, method: ResolvedMethod) -> str:
+        """Hash of everything that the trained weights depend on."""
+        parts = {
+            "data": fingerprint(self.items),
+            "classes": [item.model_dump() for item in self.classes],
+            "templates": self.templates,
+            "base": base_sha256,
+            "method": method.model_dump(exclude={"micro_batch_size"}),
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass
+class _Reporter:
+    """Passes progress on, keeps the warnings, and stops between micro-batches outside training."""
+
+    on_progress: OnProgress
+    should_stop: ShouldStop
+    warnings: list[dict[str, str]] = field(default_factory=list)
+
+    def send(self, progress: Progress) -> None:
+        if progress.warning:
+            self.warnings.append(progress.warning)
+        self.on_progress(progress)
+
+    def stage(self, stage: Stage, done: int, total: int) -> None:
+        reason = self.should_stop()
+        if reason:
+            raise AdaptationStopped(reason, f"Adaptation stopped in stage {stage}: {reason}.")
+        self.send(Progress(stage, done, total))
+
+
+def adapt(
+    data: Data,
+    class_names: Sequence[str | Mapping[str, object] | ClassName],
+    *,
+    base_model: str = "pouf-lite",
+    prompt_template: str | Sequence[str] | None = None,
+    method: MethodSpec | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    on_progress: OnProgress | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    micro_batch_size: int | None = None,
+    checkpoint_dir: Path | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    should_stop: ShouldStop | None = None,
+    evaluation_labels: Mapping[str, str] | None = None,
+) -> AdaptationResult:
+    """Adapt a base model to unlabelled target data (arXiv 2305.00350).
+
+    Args:
+        data: a folder, paths, or PIL images.
+        class_names: at least two names, or `{"name", "prompt"}`.
+        base_model: see `pouf_core.catalogue.describe`.
+        prompt_template: one template with `{}`, or several for an ensemble.
+        method: what to train and how; see `MethodSpec`.
+        seed: the same seed on the same machine with the same threads gives the same weights.
+        out: directory for the artifact; a new temporary one by default.
+        on_progress: told about every micro-batch.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: CPU threads; None leaves torch's setting.
+        micro_batch_size: items encoded at once; results are the same up to rounding.
+        checkpoint_dir: where checkpoints are kept and looked for.
+        checkpoint_seconds: least time between checkpoints.
+        should_stop: asked at step boundaries; returning a reason stops the run.
+        evaluation_labels: content hash to label; only ever used to report `evaluation`.
+
+    Raises:
+        InvalidInput: the request or the data cannot be used.
+        AdaptationStopped: `should_stop` gave a reason.
+        OutOfMemory: memory ran out at the smallest micro-batch.
+        PoufError: the base model cannot be loaded.
+    """
+    started = time.monotonic()
+    reporter = _Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
+    request = _check_request(data, class_names, base_model, prompt_template, method, seed)
+    torch_device = choose_device(device)
+    thread_count = use_threads(threads)
+
+    reporter.stage("loading_base", 0, 1)
+    base = load_base_model(base_model, torch_device)
+    prompts = build_prompts(request.classes, request.templates, base.tokenizer)
+    with torch.no_grad():
+        zero_shot_prototypes = base.prototypes(prompts)
+    zero_shot_scale = base.logit_scale.detach().clone()
+    reporter.stage("loading_base", 1, 1)
+
+    plain = _augmentation(base, "none", seed)
+    zero_shot_features = _encode(base, request.items, plain, [0], "encoding", reporter)[0]
+    zero_shot_logits = zero_shot_scale.exp() * zero_shot_features @ zero_shot_prototypes.T
+    resolved = resolve(
+        request.spec,
+        zero_shot_logits.softmax(dim=1).cpu(),
+        device=torch_device,
+        threads=thread_count,
+        micro_batch_size=micro_batch_size,
+    )
+    reporter.send(Progress("encoding", len(request.items), len(request.items), method=resolved.model_dump()))
+
+    identity = request.identity(base.sha256, resolved)
+    learner = Learner(base, prompts, resolved)
+    source = _feature_source(base, request, resolved, zero_shot_features, reporter)
+    loop = TrainingLoop(
+        learner,
+        source,
+        BatchSampler(len(request.items), resolved.batch_size, resolved.drop_last, seed),
+        resolved,
+        checkpoints=CheckpointPolicy(checkpoint_dir, checkpoint_seconds, identity),
+        on_progress=reporter.send,
+        should_stop=reporter.should_stop,
+    )
+    loop.run()
+
+    with torch.no_grad():
+        prototypes = learner.prototypes()
+    evaluation = _evaluate(
+        request, base, learner, prototypes, zero_shot_features, zero_shot_logits, evaluation_labels or {}, reporter
+    )
+    reporter.stage("exporting", 0, 1)
+    tensors = {
+        PROTOTYPES + "adapted": prototypes.cpu(),
+        PROTOTYPES + "zero_shot": zero_shot_prototypes.cpu(),
+        SCALE + "adapted": base.logit_scale.detach().cpu().clone(),
+        SCALE + "zero_shot": zero_shot_scale.cpu(),
+        **{TRAINED + name: tensor for name, tensor in learner.tensors().items()},
+    }
+    manifest = _manifest(request, base, resolved, evaluation, reporter.warnings)
+    directory = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="pouf-")) / "model"
+    save_artifact(directory, Artifact(manifest, tensors, loop.metrics))
+    reporter.stage("exporting", 1, 1)
+    return AdaptationResult(
+        path=directory,
+        method=resolved.model_dump(),
+        metrics=loop.metrics,
+        evaluation=evaluation.as_dict() if evaluation else None,
+        warnings=reporter.warnings,
+        verdict=None,
+        fallback=None,
+        selected_step=resolved.max_steps,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _check_request(
+    data: Data,
+    class_names: Sequence[str | Mapping[str, object] | ClassName],
+    base_model: str,
+    prompt_template: str | Sequence[str] | None,
+    method: MethodSpec | Mapping[str, Any] | None,
+    seed: int,
+) -> _Request:
+    classes = parse_class_names(class_names)
+    templates = parse_templates(prompt_template)
+    spec = method if isinstance(method, MethodSpec) else MethodSpec.model_validate(method or {})
+    check_method(spec, len(classes))
+    items, _ = collect_items(data)
+    return _Request(items, classes, templates, base_model, spec, seed)
+
+
+def _augmentation(base: ClipLikeModel, kind: str, seed: int) -> Augmentation:
+    return Augmentation(kind, base.transform, base.image_size, base.image_mean, base.image_std, seed)
+
+
+def _encode(
+    base: ClipLikeModel,
+    items: Sequence[Item],
+    augmentation: Augmentation,
+    views: Sequence[int],
+    stage: Stage,
+    reporter: _Reporter,
+) -> Tensor:
+    return encode_views(base, items, augmentation, views, lambda done, total: reporter.stage(stage, done, total))
+
+
+def _feature_source(
+    base: ClipLikeModel, request: _Request, method: ResolvedMethod, plain: Tensor, reporter: _Reporter
+) -> FeatureSource:
+    augmentation = _augmentation(base, method.augmentation, request.seed)
+    if method.tune != "prompt" or method.views == 0:
+        return ComputedFeatures(base, request.items, augmentation, method.views)
+    if method.views == 1 and method.augmentation != "reference":
+        return CachedFeatures(plain.unsqueeze(0))
+    others = _encode(base, request.items, augmentation, range(1, method.views), "encoding", reporter)
+    return CachedFeatures(torch.cat([plain.unsqueeze(0), others]))
+
+
+def _evaluate(
+    request: _Request,
+    base: ClipLikeModel,
+    learner: Learner,
+    prototypes: Tensor,
+    zero_shot_features: Tensor,
+    zero_shot_logits: Tensor,
+    labels: Mapping[str, str],
+    reporter: _Reporter,
+) -> Evaluation | None:
+    if not any(item.sha256 in labels for item in request.items):
+        return None
+    features = zero_shot_features
+    if learner.trains_image_encoder:
+        plain = _augmentation(base, "none", request.seed)
+        features = _encode(base, request.items, plain, [0], "evaluating", reporter)[0]
+    with torch.no_grad():
+        logits = learner.logits(features @ prototypes.T)
+    return evaluate(request.items, labels, request.classes, zero_shot_logits, logits)
+
+
+def _manifest(
+    request: _Request,
+    base: ClipLikeModel,
+    method: ResolvedMethod,
+    evaluation: Evaluation | None,
+    warnings: list[dict[str, str]],
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "modality": base.description.modality,
+        "base_model": {"name": base.description.name, "sha256": base.sha256},
+        "class_names": [item.model_dump() for item in request.classes],
+        "prompt_templates": request.templates,
+        "method": method.model_dump(),
+        "seed": request.seed,
+        "dataset": {"fingerprint": fingerprint(request.items), "item_count": len(request.items)},
+        "selected_step": method.max_steps,
+        "evaluation": evaluation.as_dict() if evaluation else None,
+        "verdict": None,
+        "fallback": None,
+        "warnings": warnings,
+        "versions": recorded_versions(),
+    }

@@ -1,0 +1,42 @@
+"""Which items make up the batch of a step: a pure function of seed and step, so that resuming needs no state."""
+
+from __future__ import annotations
+
+import torch
+
+from pouf_core.runtime import generator
+
+
+class BatchSampler:
+    """Random batches over n items.
+
+    Args:
+        item_count: n.
+        batch_size: items in a batch; with fewer items than that, every batch holds each item once.
+        drop_last: leave out the items of an epoch that do not fill a batch (the reference recipe); otherwise
+            batches run on from one epoch into the next.
+        seed: the adaptation's seed.
+    """
+
+    def __init__(self, item_count: int, batch_size: int, drop_last: bool, seed: int) -> None:
+        self.item_count = item_count
+        self.batch_size = min(batch_size, item_count)
+        self._epoch_length = item_count - item_count % self.batch_size if drop_last else item_count
+        self._seed = seed
+
+    def batch(self, step: int) -> list[tuple[int, int]]:
+        """The batch of a step (from 0): pairs of item index and epoch, the latter numbering fresh views."""
+        start = step * self.batch_size
+        positions = range(start, start + self.batch_size)
+        epochs = {position // self._epoch_length for position in positions}
+        orders = {epoch: self._order(epoch) for epoch in epochs}
+        return [
+            (orders[position // self._epoch_length][position % self._epoch_length], position // self._epoch_length)
+            for position in positions
+        ]
+
+    def _order(self, epoch: int) -> list[int]:
+        shuffled: list[int] = torch.randperm(
+            self.item_count, generator=generator(self._seed, "order", epoch)
+        ).tolist()
+        return shuffled

@@ -1,0 +1,93 @@
+"""The gradient of one batch, exact at any micro-batch size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from pouf_core.adaptation.features import Draw, FeatureSource
+from pouf_core.adaptation.learner import Learner
+from pouf_core.method import ResolvedMethod
+from pouf_core.objective import Objective, pouf_objective
+
+OnMicroBatch = Callable[[], None]
+
+
+class BatchGradient:
+    """Computes the objective of a batch and accumulates its gradient in the trained parameters.
+
+    The objective couples all items of a batch, so a batch larger than a micro-batch is encoded twice: once without
+    gradients for the objective and its gradient with respect to the features, and once more, micro-batch by
+    micro-batch, to carry that gradient into the encoder (gradient caching, Gao et al., 2021).
+
+    Args:
+        learner: what is trained.
+        source: where image features come from.
+        method: the resolved method.
+        on_micro_batch: called after every encoded micro-batch.
+    """
+
+    def __init__(
+        self, learner: Learner, source: FeatureSource, method: ResolvedMethod, on_micro_batch: OnMicroBatch
+    ) -> None:
+        self._learner = learner
+        self._source = source
+        self._method = method
+        self._on_micro_batch = on_micro_batch
+        self._prior = _weighting_prior(method, learner)
+
+    def __call__(self, draws: Sequence[Draw], running_marginal: Tensor | None, micro_batch_size: int) -> Objective:
+        """Objective of a batch; gradients are added to the parameters'.
+
+        Args:
+            draws: the batch.
+            running_marginal: [K] or None, see `pouf_objective`.
+            micro_batch_size: items encoded at once.
+        """
+        if not self._learner.trains_image_encoder or micro_batch_size >= len(draws):
+            objective = self._objective(self._source.features(draws), running_marginal)
+            objective.loss.backward()
+            self._on_micro_batch()
+            return objective
+        parts = [draws[start : start + micro_batch_size] for start in range(0, len(draws), micro_batch_size)]
+        features = self._encode_without_gradients(parts)
+        objective = self._objective(features, running_marginal)
+        objective.loss.backward()
+        assert features.grad is not None
+        for part, gradient in zip(parts, features.grad.split(micro_batch_size), strict=True):
+            self._source.features(part).backward(gradient)
+            self._on_micro_batch()
+        return objective
+
+    def _encode_without_gradients(self, parts: Sequence[Sequence[Draw]]) -> Tensor:
+        rows = []
+        with torch.no_grad():
+            for part in parts:
+                rows.append(self._source.features(part))
+                self._on_micro_batch()
+        return torch.cat(rows).requires_grad_(True)
+
+    def _objective(self, features: Tensor, running_marginal: Tensor | None) -> Objective:
+        similarity = features @ self._learner.prototypes().T
+        logits = self._learner.logits(similarity)
+        return pouf_objective(
+            similarity,
+            logits,
+            logits,
+            transport_weight=self._method.transport_weight,
+            mutual_information_weight=self._method.mutual_information_weight,
+            class_prior=self._prior,
+            use_marginal=self._method.class_prior_source != "none",
+            running_marginal=running_marginal,
+            marginal_momentum=self._method.marginal_momentum,
+        )
+
+
+def _weighting_prior(method: ResolvedMethod, learner: Learner) -> Tensor | None:
+    """The prior as a tensor; None for uniform, whose formulas are the paper's own."""
+    if method.class_prior is None or method.class_prior_source == "uniform":
+        return None
+    scale = learner.base.logit_scale
+    return torch.tensor(method.class_prior, dtype=scale.dtype, device=scale.device)

@@ -1,0 +1,147 @@
+"""An adapted model as a directory: safetensors, JSON, a model card and checksums. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pouf_core.errors import ArtifactError
+
+FORMAT = 1
+WEIGHTS = "adapter.safetensors"
+MANIFEST = "pouf.json"
+METRICS = "metrics.json"
+CARD = "README.md"
+SUMS = "SHA256SUMS"
+
+PROTOTYPES = "prototypes."
+SCALE = "logit_scale."
+TRAINED = "trained."
+
+_RECORDED_PACKAGES = ("pouf-service", "torch", "open_clip_torch", "transformers", "timm")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A loaded artifact directory.
+
+    Attributes:
+        manifest: contents of `pouf.json`.
+        tensors: `prototypes.adapted` and `prototypes.zero_shot` [K, d], `logit_scale.adapted` and
+            `logit_scale.zero_shot` (logarithms), `trained.<name>` of everything that was trained.
+        metrics: numbers of every step.
+    """
+
+    manifest: dict[str, Any]
+    tensors: dict[str, Tensor]
+    metrics: list[dict[str, float]]
+
+
+def save_artifact(directory: Path, artifact: Artifact) -> Path:
+    """Write an artifact; the directory appears whole or not at all.
+
+    Raises:
+        ArtifactError: `artifact_exists` when the directory exists and is not empty.
+    """
+    if directory.exists() and any(directory.iterdir()):
+        raise ArtifactError("artifact_exists", f"{directory} exists and is not empty; choose another place.")
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in artifact.tensors.items()}, temporary / WEIGHTS)
+        (temporary / MANIFEST).write_text(_json(artifact.manifest))
+        (temporary / METRICS).write_text(_json(artifact.metrics))
+        (temporary / CARD).write_text(_model_card(artifact.manifest))
+        (temporary / SUMS).write_text(_sums(temporary))
+        temporary.chmod(0o755)
+        _fsync_files(temporary)
+        if directory.exists():
+            directory.rmdir()
+        temporary.rename(directory)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return directory
+
+
+def load_artifact(directory: Path) -> Artifact:
+    """Read an artifact after checking every file against SHA256SUMS.
+
+    Raises:
+        ArtifactError: `artifact_not_found`, `artifact_corrupt` or `artifact_format_unknown`.
+    """
+    if not (directory / SUMS).is_file():
+        raise ArtifactError("artifact_not_found", f"{directory} is not an adapted model: it has no {SUMS}.")
+    _check_sums(directory)
+    try:
+        manifest = json.loads((directory / MANIFEST).read_text())
+        metrics = json.loads((directory / METRICS).read_text())
+        tensors = load_file(directory / WEIGHTS)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise ArtifactError("artifact_corrupt", f"{directory} cannot be read: {error}") from error
+    if manifest.get("format") != FORMAT:
+        found = manifest.get("format")
+        raise ArtifactError(
+            "artifact_format_unknown", f"{directory} has format {found!r}; this version reads format {FORMAT}."
+        )
+    return Artifact(manifest, tensors, metrics)
+
+
+def recorded_versions() -> dict[str, str]:
+    """Versions of the packages that results depend on."""
+    return {package: metadata.version(package) for package in _RECORDED_PACKAGES}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def _model_card(manifest: dict[str, Any]) -> str:
+    template = (resources.files("pouf_core") / "templates" / "model_card.md.jinja").read_text()
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+    return environment.from_string(template).render(**manifest) + "\n"
+
+
+def _sums(directory: Path) -> str:
+    names = sorted(path.name for path in directory.iterdir() if path.name != SUMS)
+    return "".join(f"{_sha256(directory / name)}  {name}\n" for name in names)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_sums(directory: Path) -> None:
+    listed: dict[str, str] = {}
+    for line in (directory / SUMS).read_text().splitlines():
+        digest, _, name = line.partition("  ")
+        listed[name] = digest
+    missing = {WEIGHTS, MANIFEST, METRICS} - listed.keys()
+    if missing:
+        raise ArtifactError("artifact_corrupt", f"{SUMS} in {directory} does not list {', '.join(sorted(missing))}.")
+    for name, digest in listed.items():
+        path = directory / name
+        if path.parent != directory or not path.is_file() or _sha256(path) != digest:
+            raise ArtifactError("artifact_corrupt", f"{path} is missing or differs from its checksum.")
+
+
+def _fsync_files(directory: Path) -> None:
+    for path in [*directory.iterdir(), directory]:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

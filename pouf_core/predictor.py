@@ -1,0 +1,197 @@
+"""Predictions with an adapted model, or with the base model it came from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from pouf_core.adaptation.learner import NETWORK
+from pouf_core.artifact import PROTOTYPES, SCALE, TRAINED, Artifact, load_artifact
+from pouf_core.backbones.clip_like import ClipLikeModel, weights_hash
+from pouf_core.backbones.registry import BaseModelPool
+from pouf_core.errors import ArtifactError, InvalidInput
+from pouf_core.images import decode_image
+from pouf_core.runtime import choose_device
+
+Variant = Literal["adapted", "zero_shot"]
+VARIANTS: tuple[Variant, ...] = ("adapted", "zero_shot")
+ENCODE_BATCH = 32
+_IMAGE_TOWER = TRAINED + NETWORK + "visual."
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The class of one item.
+
+    Attributes:
+        label: the class name.
+        class_index: its place in `Predictor.class_names`.
+        score: softmax probability in [0, 1].
+        top_k: the k most probable classes with their probabilities, best first.
+    """
+
+    label: str | None
+    class_index: int | None
+    score: float
+    top_k: list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An image encoder that several predictors may share.
+
+    Attributes:
+        key: equal keys mean equal weights, so their items may travel in one batch.
+        encode: RGB images to unit-length float32 features [n, d] on the CPU.
+    """
+
+    key: str
+    encode: Callable[[Sequence[Image.Image]], Tensor]
+
+
+class Predictor:
+    """An adapted model ready to predict. Thread-safe.
+
+    Args:
+        artifact: the loaded artifact.
+        base: the base model it was adapted from; shared, never changed.
+
+    Raises:
+        ArtifactError: `base_model_mismatch` when the base model's weights are not those that were adapted.
+    """
+
+    def __init__(self, artifact: Artifact, base: ClipLikeModel) -> None:
+        self.manifest: dict[str, Any] = artifact.manifest
+        self.class_names: list[str] = [item["name"] for item in artifact.manifest["class_names"]]
+        self.fallback: str | None = artifact.manifest["fallback"]
+        if artifact.manifest["base_model"]["sha256"] != base.sha256:
+            raise ArtifactError(
+                "base_model_mismatch",
+                f"The weights of {base.description.name} are not those that this model was adapted from.",
+            )
+        self._base = base
+        self._prototypes = {variant: artifact.tensors[PROTOTYPES + variant] for variant in VARIANTS}
+        self._scales = {variant: float(artifact.tensors[SCALE + variant].exp()) for variant in VARIANTS}
+        image_tower = {
+            name.removeprefix(TRAINED + NETWORK): tensor
+            for name, tensor in artifact.tensors.items()
+            if name.startswith(_IMAGE_TOWER)
+        }
+        base_encoder = Encoder(f"{base.description.name}@{base.sha256}", _encode_with(base, base.network))
+        self._encoders = {"zero_shot": base_encoder, "adapted": base_encoder}
+        self.nbytes = sum(tensor.nbytes for tensor in self._prototypes.values())
+        if image_tower:
+            network = _with_image_tower(base.network, image_tower)
+            key = f"{base_encoder.key}+{weights_hash(image_tower)}"
+            self._encoders["adapted"] = Encoder(key, _encode_with(base, network))
+            self.nbytes += sum(parameter.nbytes for parameter in network.visual.state_dict().values())  # type: ignore[union-attr]
+
+    def encoder(self, variant: str = "adapted") -> Encoder:
+        """The image encoder of a variant.
+
+        Raises:
+            InvalidInput: `unknown_variant`.
+        """
+        return self._encoders[_known(variant)]
+
+    def embed(self, inputs: Sequence[str | Path | bytes | Image.Image], variant: str = "adapted") -> Tensor:
+        """Unit-length features [n, d] of pictures, given as paths, file contents or PIL images.
+
+        Raises:
+            InvalidInput: a picture cannot be decoded, or `unknown_variant`.
+        """
+        encoder = self.encoder(variant)
+        images = [_image(item) for item in inputs]
+        parts = [images[start : start + ENCODE_BATCH] for start in range(0, len(images), ENCODE_BATCH)]
+        dimension = self._prototypes["adapted"].shape[1]
+        return torch.cat([encoder.encode(part) for part in parts]) if parts else torch.empty(0, dimension)
+
+    def predict(
+        self, inputs: Sequence[str | Path | bytes | Image.Image], top_k: int = 1, variant: str = "adapted"
+    ) -> list[Prediction]:
+        """The class of every picture, in order.
+
+        Args:
+            inputs: paths, file contents or PIL images.
+            top_k: how many classes to list, at least 1; more than K gives K.
+            variant: `adapted` or `zero_shot`.
+
+        Raises:
+            InvalidInput: a picture cannot be decoded, `invalid_top_k` or `unknown_variant`.
+        """
+        return self.classify(self.embed(inputs, variant), top_k, variant)
+
+    def classify(self, features: Tensor, top_k: int = 1, variant: str = "adapted") -> list[Prediction]:
+        """The class of every feature [n, d]; arguments as for `predict`."""
+        if top_k < 1:
+            raise InvalidInput("invalid_top_k", "top_k must be at least 1.", field="/top_k")
+        known = _known(variant)
+        logits = self._scales[known] * features @ self._prototypes[known].T
+        scores, indices = logits.softmax(dim=1).topk(min(top_k, len(self.class_names)), dim=1)
+        return [
+            self._prediction(row_scores, row_indices)
+            for row_scores, row_indices in zip(scores.tolist(), indices.tolist(), strict=True)
+        ]
+
+    def _prediction(self, scores: list[float], indices: list[int]) -> Prediction:
+        top = [(self.class_names[index], score) for index, score in zip(indices, scores, strict=True)]
+        return Prediction(top[0][0], indices[0], scores[0], top)
+
+
+def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool | None = None) -> Predictor:
+    """Load an adapted model.
+
+    Args:
+        path: an artifact directory.
+        device: where to predict, when no pool is given.
+        base_models: a pool whose base models are shared between predictors.
+
+    Raises:
+        ArtifactError: `artifact_not_found`, `artifact_corrupt`, `artifact_format_unknown`, `base_model_mismatch`.
+        PoufError: the base model cannot be loaded.
+    """
+    artifact = load_artifact(Path(path))
+    pool = base_models or BaseModelPool(choose_device(device))
+    return Predictor(artifact, pool.get(artifact.manifest["base_model"]["name"]))
+
+
+def _known(variant: str) -> Variant:
+    for known in VARIANTS:
+        if variant == known:
+            return known
+    raise InvalidInput("unknown_variant", f"Unknown variant {variant!r}: use adapted or zero_shot.", field="/variant")
+
+
+def _image(source: str | Path | bytes | Image.Image) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return source.convert("RGB")
+    return decode_image(source if isinstance(source, bytes) else Path(source))
+
+
+def _with_image_tower(network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
+    """The network with an image tower of its own; everything else is shared with the original."""
+    clone = copy.copy(network)
+    clone._modules = dict(network._modules)
+    clone.visual = copy.deepcopy(network.visual)
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            clone.get_parameter(name).copy_(tensor)
+    return clone
+
+
+def _encode_with(base: ClipLikeModel, network: nn.Module) -> Callable[[Sequence[Image.Image]], Tensor]:
+    model = base.with_network(network)
+
+    def encode(images: Sequence[Image.Image]) -> Tensor:
+        with torch.inference_mode():
+            pixels = torch.stack([model.transform(image) for image in images])
+            return model.encode_images(pixels).float().cpu()
+
+    return encode

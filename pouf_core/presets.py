@@ -1,0 +1,167 @@
+"""From `auto` to numbers: the table of presets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from pouf_core.errors import InvalidInput
+from pouf_core.method import MethodSpec, ResolvedMethod, check_method
+from pouf_core.prior import estimate_prior
+
+
+@dataclass(frozen=True)
+class _Preset:
+    optimizer: Literal["sgd", "adamw"]
+    learning_rate: float
+    logit_scale_learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: Literal["inverse", "cosine"]
+    batch_size: int
+    max_steps: int
+    augmentation: Literal["none", "flip", "mild", "reference"]
+    views: int
+    transport_weight: float
+    mutual_information_weight: float
+    marginal_momentum: float
+    drop_last: bool
+    select_step: bool
+    prior: Literal["uniform", "estimated"]
+
+
+def _paper(learning_rate: float) -> _Preset:
+    """The authors' public code; its rates are multiplied by 0.01 once more, which is done here already."""
+    return _Preset(
+        optimizer="sgd",
+        learning_rate=learning_rate,
+        logit_scale_learning_rate=5e-7,
+        momentum=0.9,
+        weight_decay=1e-3,
+        schedule="inverse",
+        batch_size=96,
+        max_steps=5000,
+        augmentation="reference",
+        views=0,
+        transport_weight=1.0,
+        mutual_information_weight=0.3,
+        marginal_momentum=0.0,
+        drop_last=True,
+        select_step=False,
+        prior="uniform",
+    )
+
+
+def _default(learning_rate: float, max_steps: int, batch_size: int, views: int) -> _Preset:
+    return _Preset(
+        optimizer="adamw",
+        learning_rate=learning_rate,
+        logit_scale_learning_rate=0.0,
+        momentum=0.9,
+        weight_decay=1e-3,
+        schedule="cosine",
+        batch_size=batch_size,
+        max_steps=max_steps,
+        augmentation="flip",
+        views=views,
+        transport_weight=1.0,
+        mutual_information_weight=0.3,
+        marginal_momentum=0.9,
+        drop_last=False,
+        select_step=False,
+        prior="estimated",
+    )
+
+
+_PAPER = {
+    "prompt": _paper(1e-3),
+    "head": _paper(5e-7),
+    "last_n": _paper(5e-7),
+    "norm": _paper(5e-7),
+    "model": _paper(5e-7),
+}
+_DEFAULT = {
+    "prompt": _default(learning_rate=2e-3, max_steps=100, batch_size=256, views=2),
+    "head": _default(learning_rate=2e-4, max_steps=100, batch_size=256, views=2),
+    "last_n": _default(learning_rate=2e-5, max_steps=40, batch_size=64, views=2),
+    "norm": _default(learning_rate=5e-4, max_steps=40, batch_size=64, views=2),
+    "model": _default(learning_rate=2e-5, max_steps=40, batch_size=64, views=2),
+}
+_PSEUDO_COUNT_PER_CLASS = 2.0
+
+
+def resolve(
+    spec: MethodSpec, probabilities: Tensor, *, device: torch.device, threads: int, micro_batch_size: int | None
+) -> ResolvedMethod:
+    """Replace every `auto` by a number; explicit values win.
+
+    Args:
+        spec: what the caller asked for.
+        probabilities: [n, K] zero-shot class probabilities of the target data.
+        device: where training runs.
+        threads: CPU threads in use, stored because results depend on them bitwise.
+        micro_batch_size: items encoded at once, or None for a whole batch.
+
+    Raises:
+        InvalidInput: the settings contradict each other.
+    """
+    item_count, class_count = probabilities.shape
+    check_method(spec, class_count)
+    preset = (_PAPER if spec.preset == "paper" else _DEFAULT)[spec.tune]
+    batch_size = _or(spec.batch_size, preset.batch_size)
+    if spec.preset != "paper":
+        batch_size = min(batch_size, item_count)
+    elif min(batch_size, item_count) < 2:
+        raise InvalidInput("batch_too_small", "Preset `paper` needs at least two items.", field="/dataset_id")
+    prior, source = _class_prior(spec, preset, probabilities)
+    return ResolvedMethod(
+        type=spec.type,
+        tune=spec.tune,
+        preset=spec.preset,
+        transport=spec.transport,
+        transport_weight=_or(spec.transport_weight, preset.transport_weight),
+        mutual_information_weight=_or(spec.mutual_information_weight, preset.mutual_information_weight),
+        class_prior=prior,
+        class_prior_source=source,
+        batch_size=batch_size,
+        drop_last=preset.drop_last,
+        max_steps=_or(spec.max_steps, preset.max_steps),
+        optimizer=preset.optimizer,
+        learning_rate=_or(spec.learning_rate, preset.learning_rate),
+        logit_scale_learning_rate=preset.logit_scale_learning_rate,
+        momentum=preset.momentum,
+        weight_decay=preset.weight_decay,
+        schedule=preset.schedule,
+        augmentation=preset.augmentation,
+        views=preset.views,
+        marginal_momentum=preset.marginal_momentum,
+        select_step=preset.select_step,
+        last_n=_or(spec.last_n, 1),
+        micro_batch_size=min(micro_batch_size or batch_size, batch_size),
+        threads=threads,
+        device=str(device),
+        precision="bfloat16" if device.type == "cuda" else "float32",
+    )
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _or(value: _Number | Literal["auto"], preset: _Number) -> _Number:
+    return preset if isinstance(value, str) else value
+
+
+def _class_prior(
+    spec: MethodSpec, preset: _Preset, probabilities: Tensor
+) -> tuple[list[float] | None, Literal["uniform", "none", "given", "estimated"]]:
+    class_count = probabilities.shape[1]
+    if isinstance(spec.class_prior, list):
+        return spec.class_prior, "given"
+    if spec.class_prior == "none":
+        return None, "none"
+    if spec.class_prior == "uniform" or preset.prior == "uniform":
+        return [1 / class_count] * class_count, "uniform"
+    return estimate_prior(probabilities, _PSEUDO_COUNT_PER_CLASS * class_count).tolist(), "estimated"
