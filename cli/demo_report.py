@@ -1,0 +1,73 @@
+"""What the demo shows: a bar, a table, predictions, and the same as curl lines."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from client import Dataset, Job, Predictions
+
+
+def job_bar(console: Console) -> Progress:
+    """A bar whose tasks have a `stage` field."""
+    return Progress(
+        TextColumn("{task.description:<14}"),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[stage]}"),
+        console=console,
+    )
+
+
+def print_results(console: Console, jobs: dict[str, Job]) -> None:
+    """Zero-shot and each job's accuracy with its 95 % interval, and the seconds that the job ran."""
+    table = Table("model", "accuracy", "95 % interval", "seconds", title="Accuracy on the labelled pictures")
+    for tune, job in jobs.items():
+        evaluation = job.evaluation
+        if evaluation is None:
+            continue
+        if not table.rows:
+            table.add_row("zero-shot", *_accuracy(evaluation.zero_shot_accuracy, evaluation.zero_shot_interval), "–")
+        cells = _accuracy(evaluation.adapted_accuracy, evaluation.adapted_interval)
+        table.add_row(f"{tune}-tuned", *cells, f"{seconds(job):.0f}")
+    console.print(table)
+    for tune, job in jobs.items():
+        for warning in job.warnings:
+            console.print(f"Note ({tune} tuning): {warning.get('message', warning)}", soft_wrap=True)
+
+
+def _accuracy(value: float, interval: tuple[float, float]) -> tuple[str, str]:
+    return f"{value:.1%}", f"{interval[0]:.1%} – {interval[1]:.1%}"
+
+
+def seconds(job: Job) -> float:
+    """How long a finished job ran."""
+    started, finished = (datetime.fromisoformat(job.raw[name]) for name in ("started_at", "finished_at"))
+    return (finished - started).total_seconds()
+
+
+def print_predictions(console: Console, pictures: list[Path], answer: Predictions, labels: dict[str, str]) -> None:
+    """Three labels with scores for each picture, beside the label that training never saw."""
+    table = Table("picture", "true label", "predicted, with probability", title="/predict")
+    for picture, prediction in zip(pictures, answer.items, strict=True):
+        shown = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top_k)
+        table.add_row(picture.name, labels.get(picture.name, "–"), shown)
+    console.print(table)
+
+
+def curl_lines(url: str, class_names: list[str], dataset: Dataset, jobs: dict[str, Job], picture: Path) -> list[str]:
+    """Commands that do what the demo did, with its ids."""
+    body = {"dataset_id": dataset.id, "class_names": class_names, "method": {"tune": "prompt"}}
+    job = jobs["prompt"]
+    return [
+        f"tar czf clipart.tgz -C {picture.parent} . -C {picture.parent.parent.resolve()} labels.csv",
+        f"curl -F files=@clipart.tgz -F name=clipart -H 'Prefer: wait=60' {url}/v1/datasets",
+        f"curl --json '{json.dumps(body)}' {url}/v1/jobs",
+        f"curl -N -H 'Accept: text/event-stream' {url}/v1/jobs/{job.id}/events",
+        f"curl -F image=@{picture} -F top_k=3 {url}/v1/models/{job.model_id}/predict",
+        f"curl -o model.zip {url}/v1/models/{job.model_id}/artifact",
+    ]
