@@ -35,14 +35,17 @@ class Lease(Generic[Row]):
 
 def claim_job(session: Session, job_id: str, owner: str, now: datetime, seconds: float) -> Lease[Job] | None:
     """Take a queued job that nobody holds and count the attempt; None when somebody else did or it is not queued."""
-    return _claim(session, Job, job_id, "queued", owner, now, seconds, attempt=Job.attempt + 1)
+    statement = _claim_statement(Job, job_id, owner, now, seconds).values(attempt=Job.attempt + 1)
+    return _claimed(session, Job, job_id, owner, statement.where(Job.status == "queued"))
 
 
 def claim_dataset(
     session: Session, dataset_id: str, owner: str, now: datetime, seconds: float
 ) -> Lease[Dataset] | None:
     """Take a dataset that is to be ingested and that nobody holds, or None."""
-    return _claim(session, Dataset, dataset_id, "ingesting", owner, now, seconds)
+    statement = _claim_statement(Dataset, dataset_id, owner, now, seconds)
+    wanted = statement.where(Dataset.status == "ingesting", Dataset.deleted_at.is_(None))
+    return _claimed(session, Dataset, dataset_id, owner, wanted)
 
 
 def renew(session: Session, lease: Lease[Any], now: datetime, seconds: float) -> None:
@@ -89,24 +92,15 @@ def expire(session: Session, table: type[Row], row_id: str, now: datetime) -> Ro
     return cast(Row, session.get(table, row_id, populate_existing=True))
 
 
-def _claim(
-    session: Session,
-    table: type[Row],
-    row_id: str,
-    claimable_status: str,
-    owner: str,
-    now: datetime,
-    seconds: float,
-    **counters: Any,
-) -> Lease[Row] | None:
-    statement = (
-        update(table)
-        .where(table.id == row_id, table.status == claimable_status, table.lease_owner.is_(None))
-        .values(lease_owner=owner, lease_expires_at=now + timedelta(seconds=seconds), fence=table.fence + 1, **counters)
-        .returning(table.fence)
-        .execution_options(synchronize_session=False)
-    )
-    fence = session.scalars(statement).one_or_none()
+def _claim_statement(table: type[Row], row_id: str, owner: str, now: datetime, seconds: float) -> Update:
+    expires_at = now + timedelta(seconds=seconds)
+    free = update(table).where(table.id == row_id, table.lease_owner.is_(None))
+    return free.values(lease_owner=owner, lease_expires_at=expires_at, fence=table.fence + 1)
+
+
+def _claimed(session: Session, table: type[Row], row_id: str, owner: str, statement: Update) -> Lease[Row] | None:
+    returning = statement.returning(table.fence).execution_options(synchronize_session=False)
+    fence = session.scalars(returning).one_or_none()
     return None if fence is None else Lease(table, row_id, owner, fence)
 
 

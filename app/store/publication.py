@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from app.store.leases import Lease, LeaseLost, fenced
 from app.store.models import AdaptedModel, Alias, Dataset, Job, JobEvent
 from app.store.storage import Storage
 from app.store.transitions import TransitionNotAllowed, append_event, transition
+
+logger = logging.getLogger(__name__)
 
 PUBLISHING_EVENT = "job.publishing"
 
@@ -106,7 +109,7 @@ def _move_alias(session: Session, owner: str, name: str, model_id: str) -> None:
                 session.add(Alias(owner=owner, name=name, model_id=model_id))
             return
         except IntegrityError:
-            session.expire_all()  # another job has just made the same alias
+            logger.info("Alias %r has just been made by another job; it moves.", name)
     session.get_one(Alias, (owner, name), with_for_update=True).model_id = model_id
 
 

@@ -1,5 +1,6 @@
 """The life of a job: the one table of allowed status changes, and the one function that makes them."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -63,7 +64,7 @@ def transition(
     now = utcnow()
     job.status = status
     job.stage = stage
-    job.status_transitions = [*job.status_transitions, {"status": status, "stage": stage, "at": now.isoformat()}]
+    job.status_transitions = [*job.status_transitions, {"status": status, "stage": stage, "at": _rfc3339(now)}]
     if changed_status:
         _stamp(job, status)
     append_event(session, job, f"job.{status}" if changed_status else "job.stage", {"stage": stage, **(data or {})})
@@ -73,7 +74,7 @@ def start_life(session: Session, job: Job) -> None:
     """Add a new queued job together with the first entry of its history."""
     job.status = "queued"
     job.queued_at = job.queued_at or utcnow()
-    job.status_transitions = [{"status": "queued", "stage": job.stage, "at": job.queued_at.isoformat()}]
+    job.status_transitions = [{"status": "queued", "stage": job.stage, "at": _rfc3339(job.queued_at)}]
     job.version = 0
     job.event_seq = 0
     session.add(job)
@@ -93,6 +94,10 @@ def append_event(session: Session, job: Job, kind: str, data: dict[str, Any] | N
     session.add(event)
     session.flush()
     return event
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
 
 
 def _stamp(job: Job, status: str) -> None:

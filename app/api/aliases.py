@@ -1,0 +1,49 @@
+"""`/v1/aliases`: movable names for models."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from starlette.responses import JSONResponse
+
+from app.errors import not_found
+from app.http.pagination import decode_cursor, page
+from app.schemas.common import ALIAS_NAME, PageQuery
+from app.schemas.models import AliasPut, show_alias
+from app.services import models as service
+from app.state import CallerDep
+from app.store.repositories import models as repository
+
+router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
+
+AliasName = Annotated[ALIAS_NAME, Path()]
+
+
+@router.put("/{name}")
+def put_alias(name: AliasName, body: AliasPut, caller: CallerDep) -> Response:
+    """Point an alias at a model; 201 when the alias is new."""
+    document, created = service.put_alias(caller, name, body.model_id)
+    return JSONResponse(document, 201 if created else 200)
+
+
+@router.get("")
+def list_aliases(caller: CallerDep, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+    """List aliases by name."""
+    with caller.state.database.read() as session:
+        rows = repository.list_aliases(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
+    return page(rows, query.limit, show_alias, lambda row: row.name)
+
+
+@router.get("/{name}")
+def get_alias(name: AliasName, caller: CallerDep) -> dict[str, Any]:
+    """Return one alias."""
+    with caller.state.database.read() as session:
+        alias = repository.find_alias(caller.scope(session), name)
+    if alias is None:
+        raise not_found("alias", name)
+    return show_alias(alias)
+
+
+@router.delete("/{name}", status_code=204)
+def delete_alias(name: AliasName, caller: CallerDep) -> None:
+    """Delete an alias; the model stays."""
+    service.delete_alias(caller, name)

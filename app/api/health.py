@@ -1,0 +1,59 @@
+"""`/health/live`, `/health/ready`, `/metrics`."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import text
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse
+
+from app.state import State, StateDep
+
+router = APIRouter(tags=["health"])
+
+CHECK_SECONDS = 5.0
+
+
+@router.get("/health/live")
+async def live() -> dict[str, str]:
+    """Answer as long as the process serves requests at all."""
+    return {"status": "ok"}
+
+
+@router.get("/health/ready")
+async def ready(state: StateDep) -> Response:
+    """Answer 200 when the database, the broker and a real forward pass work, else 503 with the reasons."""
+    names = ("database", "broker", "serving")
+    results = await asyncio.gather(
+        _check(run_in_threadpool(_read_database, state)),
+        _check(run_in_threadpool(state.queue.ping)),
+        _check(state.engine.probe()),
+    )
+    checks = {name: {"ok": not reason, "reason": reason} for name, reason in zip(names, results, strict=True)}
+    ok = not any(results)
+    return JSONResponse({"status": "ready" if ok else "not_ready", "checks": checks}, 200 if ok else 503)
+
+
+@router.get("/metrics")
+def metrics(state: StateDep) -> Response:
+    """Return the process's numbers in Prometheus's text format."""
+    return Response(state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _check(work: Awaitable[Any]) -> str | None:
+    """Return why `work` failed, or None."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await work
+    except TimeoutError:
+        return f"no answer within {CHECK_SECONDS:g} seconds"
+    except Exception as error:  # noqa: BLE001 - every failure is the answer here
+        return str(error) or type(error).__name__
+    return None
+
+
+def _read_database(state: State) -> None:
+    with state.database.read() as session:
+        session.execute(text("SELECT 1 FROM jobs LIMIT 1"))

@@ -1,0 +1,1 @@
+"""Parts of HTTP that every resource shares."""

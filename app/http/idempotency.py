@@ -1,0 +1,78 @@
+"""``Idempotency-Key`` on creating POSTs: the same key and the same parsed content give the same answer."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+from fastapi import Header
+from sqlalchemy.orm import Session
+from starlette.responses import JSONResponse, Response
+
+from app.errors import ApiError, conflict
+from app.http.staging import StagedFile
+from app.state import Caller
+from app.store.repositories.idempotency import Answer, Claim, KeyInFlight, KeyReused, complete
+
+IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
+
+# stores the answer in the transaction that creates what it describes
+Store = Callable[[Session, Answer], None]
+
+
+class Replayed(Exception):
+    """The request was executed before; `answer` is what it was answered."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("replayed")
+        self.answer = answer
+
+
+@contextmanager
+def idempotent(caller: Caller, key: str | None, route: str, content: Any) -> Iterator[Store]:
+    """Run the block once for `key`; it must call the yielded function inside its transaction.
+
+    Raises `Replayed` before the block runs when it ran before. A block that raises frees the key.
+    """
+    if key is None:
+        yield lambda session, answer: None
+        return
+    try:
+        claim = caller.keys.begin(key, route, content_hash(content))
+        if isinstance(claim, Answer):
+            raise Replayed(claim)
+        with _freed_on_failure(caller, claim):
+            yield lambda session, answer: complete(session, claim, answer)
+    except KeyReused as error:
+        message = f"Idempotency-Key {key!r} was used for another request; use a new key for new content."
+        raise ApiError(422, "idempotency_key_reused", message) from error
+    except KeyInFlight as error:
+        raised = conflict("idempotency_key_in_flight", "The first request with this key is still running.", retry=True)
+        raised.headers["Retry-After"] = "1"
+        raise raised from error
+
+
+@contextmanager
+def _freed_on_failure(caller: Caller, claim: Claim) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        caller.keys.abandon(claim)
+        raise
+
+
+def content_hash(content: Any) -> str:
+    """Return the SHA-256 of parsed content, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def form_content(fields: dict[str, str], files: list[StagedFile]) -> dict[str, Any]:
+    """Return what counts of a form: field values, and names and hashes of files in any order."""
+    return {"fields": fields, "files": sorted([file.filename, file.sha256] for file in files)}
+
+
+def respond(answer: Answer, *, replayed: bool = False) -> Response:
+    """Render an answer."""
+    extra = {"Idempotency-Replayed": "true"} if replayed else {}
+    return JSONResponse(answer.body, answer.status, {**answer.headers, **extra})

@@ -1,0 +1,38 @@
+"""``Prefer: wait=N`` (RFC 7240): answer when a resource reaches a final state or N seconds have passed."""
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+MAX_WAIT_SECONDS = 30
+FIRST_POLL_SECONDS = 0.1
+LAST_POLL_SECONDS = 0.5
+_WAIT = re.compile(r"""(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?""", re.IGNORECASE)
+
+T = TypeVar("T")
+
+
+def wait_seconds(prefer: str | None) -> int:
+    """Return N of ``wait=N``, at most 30; 0 when the header is absent or says nothing about waiting."""
+    match = _WAIT.search(prefer or "")
+    return min(int(match[1]), MAX_WAIT_SECONDS) if match else 0
+
+
+async def wait_until(read: Callable[[], T], is_final: Callable[[T], bool], seconds: float) -> T:
+    """Return `read()` as soon as `is_final` of it, or as it is after `seconds`.
+
+    `read` runs in a thread for the moment it takes; no thread is held while waiting.
+    """
+    deadline = time.monotonic() + seconds
+    pause = FIRST_POLL_SECONDS
+    while True:
+        value = await run_in_threadpool(read)
+        left = deadline - time.monotonic()
+        if is_final(value) or left <= 0:
+            return value
+        await asyncio.sleep(min(pause, left))
+        pause = min(pause * 1.5, LAST_POLL_SECONDS)

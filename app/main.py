@@ -1,0 +1,106 @@
+"""The API application: ``uvicorn --factory app.main:create_app``, or ``uvicorn app.main:app``."""
+
+import logging
+import re
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from app.api import aliases, base_models, datasets, health, jobs, models, predictions
+from app.errors import install_handlers
+from app.http.context import RequestContext
+from app.http.staging import remove_abandoned
+from app.observability import HttpMetrics
+from app.queue import Publisher, Queue
+from app.serving.engine import Engine
+from app.settings import Settings, get_settings
+from app.state import State
+from app.store.database import Database, upgrade
+from app.store.repositories.jobs import counts_by_status
+from app.store.repositories.scope import Scope
+from app.store.storage import Storage
+
+ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, health)
+_UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
+_PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return an application of its own; the database is brought up to date when it starts."""
+    settings = settings or get_settings()
+    logging.getLogger("app").setLevel(settings.log_level)
+    metrics = HttpMetrics()
+    app = FastAPI(
+        title="POUF service",
+        version=version("pouf-service"),
+        summary="Adapt vision-language models to unlabelled pictures.",
+        lifespan=_lifespan(settings, metrics),
+    )
+    app.add_middleware(RequestContext, limit_of=_body_limits(settings), metrics=metrics)
+    install_handlers(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    return app
+
+
+def _lifespan(settings: Settings, metrics: HttpMetrics) -> Callable[[FastAPI], object]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        state = _build_state(settings, metrics)
+        app.state.pouf = state
+        state.publisher.start()
+        state.engine.start()
+        try:
+            yield
+        finally:
+            state.engine.stop()
+            state.publisher.stop()
+            state.queue.close()
+            state.database.dispose()
+
+    return lifespan
+
+
+def _build_state(settings: Settings, metrics: HttpMetrics) -> State:
+    upgrade(settings.database_url)
+    database = Database(settings.database_url)
+    storage = Storage(settings.storage_url, settings.data_dir / "cache")
+    queue = Queue(settings.redis_url)
+    engine = Engine(settings, storage)
+    state = State(settings, database, storage, queue, Publisher(database, queue), engine, metrics)
+    remove_abandoned(state.staging_root)
+    metrics.register_gauges(lambda: _gauges(state))
+    return state
+
+
+def _gauges(state: State) -> Iterable[tuple[str, str, dict[str, float]]]:
+    with state.database.read() as session:
+        counts = counts_by_status(Scope(session, state.settings.owner))
+    batcher = state.engine.batcher
+    usage = state.engine.cache.usage()
+    yield "pouf_jobs", "Jobs by status.", dict(counts)
+    yield "pouf_predict_queue_items", "Pictures waiting for an encoder.", {"": batcher.depth}
+    yield "pouf_predict_batches", "Batches that went through an encoder.", {"": batcher.batches}
+    yield "pouf_predict_items", "Pictures that went through an encoder.", {"": batcher.items}
+    yield "pouf_batcher_restarts", "Times that the batcher had to start again.", {"": batcher.restarts}
+    yield "pouf_model_cache", "Loaded models, their bytes, and those in use.", dict(usage)
+
+
+def _body_limits(settings: Settings) -> Callable[[str], int]:
+    def limit_of(path: str) -> int:
+        if _UPLOADS.fullmatch(path):
+            return settings.max_upload_bytes
+        return settings.max_predict_bytes if _PREDICT.fullmatch(path) else settings.max_json_bytes
+
+    return limit_of
+
+
+def __getattr__(name: str) -> FastAPI:
+    """Build `app` only when something asks for it, so that importing this module reads no settings."""
+    if name != "app":
+        raise AttributeError(name)
+    globals()["app"] = create_app()
+    application: FastAPI = globals()["app"]
+    return application

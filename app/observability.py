@@ -1,0 +1,54 @@
+"""Prometheus metrics of the API process."""
+
+from collections.abc import Callable, Iterable
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class HttpMetrics:
+    """Counts and durations of HTTP requests, by method, route and status, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ["method", "route", "status"]
+        self._requests = Counter("pouf_http_requests", "HTTP requests.", labels, registry=self.registry)
+        self._seconds = Histogram(
+            "pouf_http_request_seconds",
+            "Seconds until the last byte of an answer.",
+            labels[:2],
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+
+    def observe(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request; `status` 0 means that the client left before an answer began."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(seconds)
+
+    def register_gauges(self, read: Callable[[], Iterable[tuple[str, str, dict[str, float]]]]) -> None:
+        """Add gauges read at scrape time: `read` yields (name, help, values by label)."""
+        self.registry.register(_Gauges(read))
+
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus's text format."""
+        return generate_latest(self.registry)
+
+
+class _Gauges(Collector):
+    def __init__(self, read: Callable[[], Iterable[tuple[str, str, dict[str, float]]]]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+    def collect(self) -> Iterable[Metric]:
+        for name, documentation, values in self._read():
+            labelled = set(values) != {""}
+            family = GaugeMetricFamily(name, documentation, labels=["kind"] if labelled else None)
+            for label, value in values.items():
+                family.add_metric([label] if labelled else [], value)
+            yield family

@@ -1,0 +1,74 @@
+"""Types that several resources share."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from app.store.repositories.scope import Filters
+
+NAME = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+ALIAS_NAME = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"), Field(description="Letters, digits, `._-`.")
+]
+
+
+def _at_most_16(value: dict[str, str]) -> dict[str, str]:
+    if len(value) > 16:
+        raise ValueError("metadata holds at most 16 pairs")
+    return value
+
+
+METADATA = Annotated[
+    dict[
+        Annotated[str, StringConstraints(min_length=1, max_length=64)],
+        Annotated[str, StringConstraints(max_length=512)],
+    ],
+    AfterValidator(_at_most_16),
+    Field(description="At most 16 pairs; keys up to 64 characters, values up to 512."),
+]
+
+
+class Closed(BaseModel):
+    """A request part that refuses fields it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class PageQuery(Closed):
+    """Which part of a list to answer."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Annotated[str | None, Field(max_length=200, description="`next_cursor` of the previous page.")] = None
+
+
+class NumbersQuery(PageQuery):
+    """Which part of a long list of small things to answer."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+
+
+class ListQuery(PageQuery):
+    """A page of resources that have names and times."""
+
+    name: NAME | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def filters(self, after_id: str | None, status: str | None = None) -> Filters:
+        """Return the query's form for repositories."""
+        return Filters(status, self.name, _aware(self.created_after), _aware(self.created_before), after_id)
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+def timestamp(value: datetime | None) -> str | None:
+    """Return RFC 3339 in UTC, e.g. ``2026-01-31T12:00:00.123456Z``."""
+    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def error_body(code: str | None, message: str | None) -> dict[str, Any] | None:
+    """Return ``{code, message}``, or None where there was no error."""
+    return None if code is None else {"code": code, "message": message or ""}

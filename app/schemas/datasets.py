@@ -1,0 +1,92 @@
+"""Datasets: the upload form and the documents."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from app.schemas.common import METADATA, NAME, Closed, ListQuery, PageQuery, error_body, timestamp
+from app.store.models import Dataset, DatasetItem, Upload
+
+DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]
+FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
+
+
+def _empty_is_absent(value: Any) -> Any:
+    return None if value == "" else value
+
+
+class DatasetForm(Closed):
+    """The text fields of an upload."""
+
+    name: Annotated[NAME | None, BeforeValidator(_empty_is_absent)] = None
+    modality: Literal["image", "text", "auto"] = "auto"
+    finalize: bool = True
+    metadata: METADATA = {}
+
+
+class DatasetListQuery(ListQuery):
+    """A page of datasets."""
+
+    status: DATASET_STATUS | None = None
+
+
+class ItemListQuery(PageQuery):
+    """A page of a dataset's items."""
+
+    status: Literal["accepted", "duplicate", "rejected"] | None = None
+
+
+class ArchiveQuery(Closed):
+    """Parameters of the streamed archive."""
+
+    filename: Annotated[str | None, Field(max_length=255, description="Name to keep the archive under.")] = None
+
+
+def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> dict[str, Any]:
+    """Return the dataset's document; `totals` is (number, bytes) of its uploads."""
+    url = f"/v1/datasets/{dataset.id}"
+    return {
+        "object": "dataset",
+        "id": dataset.id,
+        "name": dataset.name,
+        "metadata": dataset.meta,
+        "modality": dataset.modality,
+        "status": dataset.status,
+        "upload_count": totals[0],
+        "upload_bytes": totals[1],
+        "item_count": dataset.item_count,
+        "duplicate_count": dataset.duplicate_count,
+        "rejected_count": dataset.rejected_count,
+        "labelled_count": dataset.labelled_count,
+        "fingerprint": dataset.fingerprint,
+        "suggested_class_names": dataset.suggested_class_names,
+        "error": error_body(dataset.error_code, dataset.error_message),
+        "created_at": timestamp(dataset.created_at),
+        "updated_at": timestamp(dataset.updated_at),
+        "ready_at": timestamp(dataset.ready_at),
+        "urls": {"self": url, "items": f"{url}/items", "files": f"{url}/files", "finalize": f"{url}/finalize"},
+    }
+
+
+def show_item(item: DatasetItem) -> dict[str, Any]:
+    """Return the document of one item; its label, if any, is kept for evaluation and not shown."""
+    return {
+        "object": "dataset_item",
+        "name": item.name,
+        "sha256": item.sha256,
+        "size": item.size,
+        "status": item.status,
+        "code": item.code,
+        "message": item.message,
+    }
+
+
+def show_upload(upload: Upload) -> dict[str, Any]:
+    """Return the document of one uploaded file."""
+    return {
+        "object": "dataset_file",
+        "filename": upload.filename,
+        "sha256": upload.sha256,
+        "size": upload.size,
+        "created_at": timestamp(upload.created_at),
+    }

@@ -1,0 +1,110 @@
+"""Adaptation jobs: the request and the documents."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from app.schemas.common import ALIAS_NAME, METADATA, NAME, Closed, ListQuery, NumbersQuery, error_body, timestamp
+from app.store.models import Job, JobEvent, JobMetric
+from pouf_core.classes import ClassName
+from pouf_core.method import MethodSpec
+
+JOB_STATUS = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
+Pace = tuple[int, Any, float] | None
+
+
+class JobCreate(Closed):
+    """An adaptation job to create."""
+
+    dataset_id: Annotated[str, Field(max_length=64)]
+    base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
+    class_names: list[str | ClassName]
+    prompt_template: str | list[str] | None = None
+    method: MethodSpec = MethodSpec()
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    name: NAME | None = None
+    alias: ALIAS_NAME | None = None
+    metadata: METADATA = {}
+
+
+class JobListQuery(ListQuery):
+    """A page of jobs."""
+
+    status: JOB_STATUS | None = None
+    dataset_id: Annotated[str | None, Field(max_length=64)] = None
+
+
+class EventsQuery(NumbersQuery):
+    """A page of events; the same cursor serves JSON and streams."""
+
+
+def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> dict[str, Any]:
+    """Return the job's document; `pace` is (last step, its end, seconds a step) while it trains."""
+    return {
+        "object": "job",
+        "id": job.id,
+        "name": job.name,
+        "metadata": job.meta,
+        "status": job.status,
+        "stage": job.stage,
+        "status_transitions": job.status_transitions,
+        "progress": _progress(job, pace),
+        "queue_position": queue_position,
+        "attempt": job.attempt,
+        "dataset_id": job.dataset_id,
+        "base_model": job.base_model,
+        "class_names": job.class_names,
+        "prompt_template": job.prompt_template,
+        "method": job.method,
+        "seed": job.seed,
+        "alias": job.alias,
+        "latest_metrics": job.latest_metrics,
+        "evaluation": job.evaluation,
+        "verdict": job.verdict,
+        "fallback": job.fallback,
+        "estimate": None,
+        "model_id": job.model_id,
+        "error": error_body(job.error_code, job.error_message),
+        "warnings": job.warnings,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(job.started_at),
+        "finished_at": timestamp(job.finished_at),
+        "urls": _urls(job),
+    }
+
+
+def _progress(job: Job, pace: Pace) -> dict[str, Any]:
+    fraction = min(job.step / job.total_steps, 1.0) if job.total_steps else None
+    eta = None
+    if pace is not None and job.total_steps:
+        last_step, last_at, seconds = pace
+        eta = last_at + timedelta(seconds=seconds * max(job.total_steps - last_step, 0))
+    return {"step": job.step, "total_steps": job.total_steps, "fraction": fraction, "eta_at": timestamp(eta)}
+
+
+def _urls(job: Job) -> dict[str, str]:
+    url = f"/v1/jobs/{job.id}"
+    urls = {"self": url, "dataset": f"/v1/datasets/{job.dataset_id}"}
+    urls |= {name: f"{url}/{name}" for name in ("events", "metrics", "report", "cancel", "pause", "resume", "retry")}
+    if job.model_id is not None:
+        model = f"/v1/models/{job.model_id}"
+        urls |= {"model": model, "predict": f"{model}/predict", "artifact": f"{model}/artifact"}
+    return urls
+
+
+def show_event(event: JobEvent) -> dict[str, Any]:
+    """Return the document of one event."""
+    return {
+        "object": "event",
+        "id": event.id,
+        "seq": event.seq,
+        "type": event.type,
+        "data": event.data,
+        "created_at": timestamp(event.created_at),
+    }
+
+
+def show_metric(metric: JobMetric) -> dict[str, Any]:
+    """Return the numbers of one optimiser step."""
+    return {**metric.data, "step": metric.step, "created_at": timestamp(metric.created_at)}

@@ -1,0 +1,60 @@
+"""Adapted models and aliases."""
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from app.schemas.common import Closed, ListQuery, timestamp
+from app.store.models import AdaptedModel, Alias
+
+
+class ModelListQuery(ListQuery):
+    """A page of models."""
+
+
+class AliasPut(Closed):
+    """Where an alias shall point."""
+
+    model_id: Annotated[str, Field(max_length=64)]
+
+
+def show_model(model: AdaptedModel, aliases: list[str]) -> dict[str, Any]:
+    """Return the model's document; `aliases` are the names that point at it."""
+    url = f"/v1/models/{model.id}"
+    return {
+        "object": "model",
+        "id": model.id,
+        "name": model.name,
+        "metadata": model.meta,
+        "job_id": model.job_id,
+        "base_model": model.base_model,
+        "tune": model.tune,
+        "method": model.method,
+        "class_names": model.class_names,
+        "prompt_template": model.prompt_template,
+        "size_bytes": model.size_bytes,
+        "fingerprint": model.fingerprint,
+        "evaluation": model.evaluation,
+        "verdict": model.verdict,
+        "fallback": model.fallback,
+        "aliases": aliases,
+        "created_at": timestamp(model.created_at),
+        "urls": {
+            "self": url,
+            "job": f"/v1/jobs/{model.job_id}",
+            "report": f"/v1/jobs/{model.job_id}/report",
+            "predict": f"{url}/predict",
+            "artifact": f"{url}/artifact",
+        },
+    }
+
+
+def show_alias(alias: Alias) -> dict[str, Any]:
+    """Return the alias's document."""
+    return {
+        "object": "alias",
+        "name": alias.name,
+        "model_id": alias.model_id,
+        "updated_at": timestamp(alias.updated_at),
+        "urls": {"self": f"/v1/aliases/{alias.name}", "model": f"/v1/models/{alias.model_id}"},
+    }

@@ -1,0 +1,205 @@
+"""The serving engine: leases the model, decodes, batches through its encoder, classifies."""
+
+import asyncio
+import logging
+import threading
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+from starlette.concurrency import run_in_threadpool
+
+from app.serving.batcher import Batcher, BatcherStopped, Encoder
+from app.serving.inputs import Source, decode
+from app.serving.model_cache import ModelCache
+from app.settings import Settings
+from app.store.storage import Storage
+from pouf_core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from pouf_core.backbones.registry import BaseModelPool
+    from pouf_core.predictor import Prediction, Predictor
+
+logger = logging.getLogger(__name__)
+
+GROUP_BYTES = 256 * 1024**2
+
+
+@dataclass(frozen=True)
+class ItemError:
+    """Why one input got no prediction."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Served:
+    """An answered request, in input order."""
+
+    model_id: str
+    requested_variant: str
+    served_variant: str
+    outcomes: "list[Prediction | ItemError]"
+
+
+@dataclass(frozen=True)
+class Servable:
+    """What serving needs to know of a published model."""
+
+    id: str
+    storage_key: str
+    fallback: str | None
+
+
+class Engine:
+    """Predictions for every published model, over shared base models."""
+
+    def __init__(self, settings: Settings, storage: Storage) -> None:
+        self._settings = settings
+        self._storage = storage
+        self._pool: BaseModelPool | None = None
+        self._pool_lock = threading.Lock()
+        self.batcher = Batcher(
+            settings.predict_batch_size,
+            settings.predict_max_delay_ms / 1000,
+            settings.predict_queue_items,
+            settings.predict_queue_bytes,
+        )
+        self.cache: ModelCache[Predictor] = ModelCache(self._load, settings.model_cache_bytes)
+        self._warm_up_error: str | None = None
+
+    def start(self) -> None:
+        """Start the batcher, and load the default base model in the background."""
+        self.batcher.start()
+        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+
+    def stop(self) -> None:
+        """Fail what waits and free the models."""
+        self.batcher.stop()
+        self.cache.close()
+
+    def loaded_base_models(self) -> list[str]:
+        """Return the names of the base models in memory."""
+        return self._pool.loaded() if self._pool is not None else []
+
+    async def predict(self, model: Servable, sources: Sequence[Source], top_k: int, variant: str | None) -> Served:
+        """Classify every source; one that fails gets an `ItemError` of its own.
+
+        Without a `variant`, a model that fell back is served by its zero-shot baseline. Raises `QueueFull`,
+        `BatcherStopped`, or what loading the model raises.
+        """
+        served_variant = variant or ("zero_shot" if model.fallback else "adapted")
+        outcomes: list[Prediction | ItemError] = []
+        async with self.cache.lease(model.storage_key) as predictor:
+            encoder = predictor.encoder(served_variant)
+            async for group in self._groups(sources):
+                features = await self._encode(encoder, group)
+                outcomes += await run_in_threadpool(_classify, predictor, features, top_k, served_variant)
+        return Served(model.id, variant or "adapted", served_variant, outcomes)
+
+    async def probe(self) -> None:
+        """Send a picture through the default base model by the same way as predictions; raises what goes wrong."""
+        if self._pool is None or self.default_base_model not in self._pool.loaded():
+            raise RuntimeError(self._warm_up_error or f"base model {self.default_base_model} is still loading")
+        base = self._pool.get(self.default_base_model)
+        encoder = _Probe(f"probe of {self.default_base_model}", base)
+        (future,) = self.batcher.submit(encoder, [Image.new("RGB", (32, 32), "grey")])
+        row = await asyncio.wrap_future(future)
+        if not bool(row.isfinite().all()):
+            raise RuntimeError("the base model's features are not finite")
+
+    @property
+    def default_base_model(self) -> str:
+        """The first base model that the operator names in full."""
+        exact = [spec for spec in self._settings.base_models if not spec.endswith("*")]
+        return exact[0] if exact else "pouf-lite"
+
+    async def _groups(self, sources: Sequence[Source]) -> AsyncIterator[list[Image.Image | ItemError]]:
+        """Yield decoded pictures in groups bounded in number and bytes, so that no request fills the memory."""
+        start = 0
+        while start < len(sources):
+            group = await run_in_threadpool(self._decode_group, sources[start:])
+            start += len(group)
+            yield group
+
+    def _decode_group(self, sources: Sequence[Source]) -> list[Image.Image | ItemError]:
+        group: list[Image.Image | ItemError] = []
+        nbytes = 0
+        for source in sources[: self._settings.predict_batch_size]:
+            try:
+                image = decode(source, self._settings.max_pixels)
+            except InvalidInput as error:
+                group.append(ItemError(error.code, error.message))
+                continue
+            group.append(image)
+            nbytes += image.width * image.height * 3
+            if nbytes >= GROUP_BYTES:
+                break
+        return group
+
+    async def _encode(self, encoder: Encoder, group: list[Image.Image | ItemError]) -> list[Any]:
+        """Replace the group's pictures by their features, or by an error."""
+        images = [item for item in group if not isinstance(item, ItemError)]
+        futures: list[Future[Any]] = self.batcher.submit(encoder, images) if images else []
+        try:
+            results = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+        except asyncio.CancelledError:
+            for future in futures:
+                future.cancel()
+            raise
+        rows = iter(results)
+        return [item if isinstance(item, ItemError) else _row_or_error(next(rows)) for item in group]
+
+    def _load(self, storage_key: str) -> "Predictor":
+        from pouf_core.predictor import load
+
+        path: Path = self._storage.local_directory(storage_key)
+        return load(path, base_models=self._base_models())
+
+    def _base_models(self) -> "BaseModelPool":
+        from pouf_core.backbones.registry import BaseModelPool
+        from pouf_core.runtime import choose_device
+
+        with self._pool_lock:
+            if self._pool is None:
+                self._pool = BaseModelPool(choose_device(self._settings.device))
+            return self._pool
+
+    def _warm_up(self) -> None:
+        try:
+            self._base_models().get(self.default_base_model)
+        except Exception as error:
+            logger.exception("base model %s could not be loaded", self.default_base_model)
+            self._warm_up_error = f"base model {self.default_base_model} could not be loaded: {error}"
+
+
+class _Probe:
+    def __init__(self, key: str, base: Any) -> None:
+        self.key = key
+        self._base = base
+
+    def encode(self, images: Sequence[Any]) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return self._base.encode_images(torch.stack([self._base.transform(image) for image in images])).cpu()
+
+
+def _row_or_error(result: Any) -> Any:
+    if isinstance(result, BatcherStopped):
+        raise result
+    if isinstance(result, BaseException):
+        return ItemError("encoding_failed", f"The picture could not be encoded: {result}")
+    return result
+
+
+def _classify(predictor: "Predictor", features: list[Any], top_k: int, variant: str) -> "list[Prediction | ItemError]":
+    import torch
+
+    rows = [row for row in features if not isinstance(row, ItemError)]
+    found = iter(predictor.classify(torch.stack(rows), top_k, variant) if rows else [])
+    return [item if isinstance(item, ItemError) else next(found) for item in features]

@@ -1,0 +1,74 @@
+"""What lives as long as the process, and how routes reach it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlalchemy.orm import Session
+
+from app.observability import HttpMetrics
+from app.queue import Publisher, Queue
+from app.serving.engine import Engine
+from app.settings import Settings
+from app.store.database import Database
+from app.store.repositories.idempotency import Keys
+from app.store.repositories.scope import Scope
+from app.store.storage import Storage
+
+
+@dataclass(frozen=True)
+class State:
+    """The parts of a running API process."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    queue: Queue
+    publisher: Publisher
+    engine: Engine
+    metrics: HttpMetrics
+
+    @property
+    def staging_root(self) -> Path:
+        """Where uploads are received."""
+        return self.settings.data_dir / "staging"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A request's owner together with the state; everything a service needs."""
+
+    state: State
+    owner: str
+
+    def scope(self, session: Session) -> Scope:
+        """Return `session` as the owner sees it."""
+        return Scope(session, self.owner)
+
+    @property
+    def keys(self) -> Keys:
+        """The owner's idempotency keys."""
+        settings = self.state.settings
+        return Keys(
+            self.state.database,
+            self.owner,
+            timedelta(hours=settings.idempotency_ttl_hours),
+            timedelta(seconds=settings.idempotency_in_flight_seconds),
+        )
+
+
+def get_state(request: Request) -> State:
+    """Return the state that the factory put on the application."""
+    state: State = request.app.state.pouf
+    return state
+
+
+def get_caller(state: Annotated[State, Depends(get_state)]) -> Caller:
+    """Return who asks: while there are no keys, the owner named in the settings."""
+    return Caller(state, state.settings.owner)
+
+
+StateDep = Annotated[State, Depends(get_state)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
