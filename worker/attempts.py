@@ -91,13 +91,14 @@ def lose(session: Session, job: Job, reason: str, settings: Settings) -> None:
 
 def note_checkpoint(session: Session, job: Job, step: int) -> None:
     """Durable progress, if the step lies beyond every earlier checkpoint: lost attempts count from zero again."""
+    ends = ("job.failed", "job.cancelled")  # a retry begins from the first step
     newest = session.scalars(
-        select(JobEvent.data)
-        .where(JobEvent.job_id == job.id, JobEvent.type == CHECKPOINT_EVENT)
+        select(JobEvent)
+        .where(JobEvent.job_id == job.id, JobEvent.type.in_((CHECKPOINT_EVENT, *ends)))
         .order_by(JobEvent.seq.desc())
         .limit(1)
     ).one_or_none()
-    if newest is None or step > newest["step"]:
+    if newest is None or newest.type in ends or step > newest.data["step"]:
         job.lost_attempts = 0
         append_event(session, job, CHECKPOINT_EVENT, {"step": step})
 

@@ -83,6 +83,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest) -> Message:
             device=spec.device,
             threads=spec.threads,
             checkpoint_dir=spec.checkpoint_dir,
+            checkpoint_seconds=spec.checkpoint_seconds,
             should_stop=stop,
             evaluation_labels=spec.evaluation_labels or None,
         )

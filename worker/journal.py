@@ -19,8 +19,6 @@ from worker.protocol import ProgressMessage
 #: A progress event is written for every such share of a stage, and at least this often in seconds.
 EVENT_FRACTION = 0.01
 EVENT_SECONDS = 10.0
-#: Share of the newest step in the smoothed step time.
-STEP_TIME_SMOOTHING = 0.2
 
 
 class Journal:
@@ -37,7 +35,6 @@ class Journal:
         self._checkpoint_step: int | None = None
         self._event_at: datetime | None = None
         self._event_fraction = 0.0
-        self._step_time = StepTime()
 
     @property
     def pending(self) -> bool:
@@ -46,15 +43,12 @@ class Journal:
 
     def note(self, message: ProgressMessage) -> None:
         """Keep a report for the next flush."""
-        now = utcnow()
         if not self._stages or self._stages[-1] != message.stage:
             self._stages.append(message.stage)
         self._latest = message
         self._method = message.method or self._method
         if message.metrics is not None:
-            seconds = self._step_time.after(message.step, now)
-            metrics = dict(message.metrics) if seconds is None else {**message.metrics, "seconds_per_step": seconds}
-            self._metrics.append((message.step, metrics, now))
+            self._metrics.append((message.step, dict(message.metrics), utcnow()))
         if message.warning is not None:
             self._warnings.append(message.warning)
         if message.checkpoint_step is not None:
@@ -116,21 +110,3 @@ class Journal:
         if latest.metrics is not None:
             data["metrics"] = latest.metrics
         append_event(session, job, "job.progress", data)
-
-
-class StepTime:
-    """A smoothed duration of optimiser steps, in seconds."""
-
-    def __init__(self) -> None:
-        self._last: tuple[int, datetime] | None = None
-        self._seconds: float | None = None
-
-    def after(self, step: int, now: datetime) -> float | None:
-        """Note that a step is done; None until two are."""
-        last, self._last = self._last, (step, now)
-        if last is None or step <= last[0]:
-            return self._seconds
-        seconds = (now - last[1]).total_seconds() / (step - last[0])
-        known = self._seconds
-        self._seconds = seconds if known is None else known + STEP_TIME_SMOOTHING * (seconds - known)
-        return round(self._seconds, 6)

@@ -32,6 +32,7 @@ class JobSpec(BaseModel):
     device: str
     threads: int | None
     checkpoint_dir: Path
+    checkpoint_seconds: float
     artifact_dir: Path
     evaluation_labels: dict[str, str]
 

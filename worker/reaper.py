@@ -68,7 +68,7 @@ def _expire_datasets(database: Database, now: datetime, settings: Settings) -> N
     for dataset_id in ids:
         with database.write() as session:
             dataset = expire(session, Dataset, dataset_id, now)
-            if dataset is None or dataset.status != "ingesting":
+            if dataset is None or dataset.status != "ingesting" or dataset.deleted_at is not None:
                 continue
             logger.warning("Ingestion of dataset %s was lost.", dataset_id)
             # Every claim that was not given back has raised the fence, so it counts the lost ones.
@@ -107,7 +107,12 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
         return
     before = now - timedelta(seconds=settings.requeue_after_seconds)
     with database.write() as session:
-        unclaimed = (Dataset.status == "ingesting", Dataset.lease_owner.is_(None), Dataset.updated_at < before)
+        unclaimed = (
+            Dataset.status == "ingesting",
+            Dataset.deleted_at.is_(None),
+            Dataset.lease_owner.is_(None),
+            Dataset.updated_at < before,
+        )
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
             if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]

@@ -111,6 +111,7 @@ class JobRun:
             # A resumed attempt keeps the thread count it began with: results depend on it.
             threads=job.method.get("threads") or settings.threads,
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
+            checkpoint_seconds=settings.checkpoint_interval_seconds,
             artifact_dir=checkpoints.work_dir(self._data_dir, job_id, fence) / "artifact",
             evaluation_labels={sha256: label for sha256, _, label in items if label is not None},
         )

@@ -23,6 +23,11 @@ FLUSH_ROWS = 500
 FLUSH_SECONDS = 2.0
 
 
+def dataset_directory(dataset_id: str) -> str:
+    """Where the storage keeps everything of one dataset."""
+    return f"datasets/{dataset_id}"
+
+
 class TooManyItems(Exception):
     """The dataset holds more pictures than the operator allows."""
 
@@ -48,8 +53,8 @@ class Collector:
             fenced(session, self.lease)
             session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
 
-    def add_file(self, source: str, name: ItemName, data: bytes) -> None:
-        """Take a picture in, or the table of evaluation labels."""
+    def add_file(self, source: str, name: ItemName, data: bytes, stored_at: str | None = None) -> None:
+        """Take a picture in, or the table of evaluation labels; `stored_at` is its key if it is stored already."""
         if name.is_labels:
             self._add_labels(source, name, data)
             return
@@ -64,7 +69,7 @@ class Collector:
             return
         if len(self.accepted) >= self.limits.items:
             raise TooManyItems
-        self._accept(source, name, sha256, data)
+        self._accept(source, name, sha256, data, stored_at)
 
     def reject(
         self, name: ItemName, code: str, message: str, sha256: str | None = None, size: int | None = None
@@ -88,9 +93,10 @@ class Collector:
         except LabelsError as error:
             self.reject(name, "labels_unreadable", str(error), size=len(data))
 
-    def _accept(self, source: str, name: ItemName, sha256: str, data: bytes) -> None:
-        key = f"blobs/{sha256[:2]}/{sha256}"
-        if not self.context.storage.exists(key):
+    def _accept(self, source: str, name: ItemName, sha256: str, data: bytes, stored_at: str | None) -> None:
+        # Below the dataset's own directory, so that deleting the dataset deletes its pictures.
+        key = stored_at or f"{dataset_directory(self.lease.row_id)}/blobs/{sha256[:2]}/{sha256}"
+        if stored_at is None and not self.context.storage.exists(key):
             self.context.storage.put_stream(key, [data])
         self.accepted.add(sha256)
         self.occurrences.append(Occurrence(source, name.parts, sha256))

@@ -16,7 +16,7 @@ from app.store.outbox import enqueue
 from pouf_core.data import Item, fingerprint
 from worker.context import WorkerContext
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
-from worker.ingestion.collector import Collector, TooManyItems
+from worker.ingestion.collector import Collector, TooManyItems, dataset_directory
 from worker.ingestion.labels import assign_labels
 from worker.ingestion.limits import Limits
 from worker.ingestion.names import TEXT_SUFFIXES, parse_name
@@ -57,7 +57,8 @@ def run_ingestion(
     try:
         _ingest(context, lease, shutdown_requested)
     except LeaseLost:
-        logger.warning("Dataset %s was taken over by another worker; this ingestion ends.", dataset_id)
+        logger.warning("Dataset %s was deleted or taken over by another worker; this ingestion ends.", dataset_id)
+        _remove_if_deleted(context, dataset_id)
     except ShuttingDown:
         with context.database.write() as session:
             release(session, lease)
@@ -89,6 +90,14 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
     _finish(context, lease, collector, only_texts=_only_texts(uploads))
 
 
+def _remove_if_deleted(context: WorkerContext, dataset_id: str) -> None:
+    """Whoever deleted the dataset could not know of the pictures that were still being stored."""
+    with context.database.read() as session:
+        dataset = session.get(Dataset, dataset_id)
+    if dataset is None or dataset.deleted_at is not None:
+        context.storage.delete(dataset_directory(dataset_id))
+
+
 def _read_upload(
     context: WorkerContext, upload: Upload, collector: Collector, shutdown_requested: Callable[[], bool]
 ) -> None:
@@ -110,7 +119,7 @@ def _read_loose_file(path: Path, upload: Upload, collector: Collector) -> None:
         message = f"The file is larger than {collector.limits.item_bytes:,} bytes."
         collector.reject(name, "item_too_large", message, upload.sha256, upload.size)
     else:
-        collector.add_file(LOOSE_FILES, name, path.read_bytes())
+        collector.add_file(LOOSE_FILES, name, path.read_bytes(), stored_at=upload.storage_key)
 
 
 def _read_packed_files(

@@ -1,0 +1,233 @@
+"""A worker's surroundings on real SQLite and a real directory, and rows to work on."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, ImageDraw
+from sqlalchemy import select
+
+from app.settings import Settings
+from app.store.database import Database, upgrade
+from app.store.ids import new_id
+from app.store.models import Dataset, DatasetItem, Job, OutboxMessage, Upload
+from app.store.storage import Storage
+from app.store.transitions import start_life
+from worker.context import WorkerContext
+
+CLASSES = ["red circle", "blue square"]
+
+
+@dataclass
+class Broker:
+    """Keeps what was sent."""
+
+    sent: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+
+    def send(self, task: str, queue: str, payload: dict[str, Any]) -> None:
+        self.sent.append((task, queue, payload))
+
+
+@pytest.fixture(scope="session")
+def empty_database_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database without rows, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "pouf.db"
+    upgrade(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}")
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.dispose()
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path, empty_database_file: Path) -> Settings:
+    (tmp_path / "pouf.db").write_bytes(empty_database_file.read_bytes())
+    return Settings(data_dir=tmp_path, device="cpu", threads=1, checkpoint_interval_seconds=0.01)
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return Storage(settings.storage_url)
+
+
+@pytest.fixture
+def make_context(
+    settings: Settings, database: Database, storage: Storage, broker: Broker
+) -> Callable[..., WorkerContext]:
+    """Contexts of several workers over one database."""
+
+    def make(worker_id: str = "worker-1", **changes: Any) -> WorkerContext:
+        return WorkerContext(settings.model_copy(update=changes), database, storage, broker.send, worker_id)
+
+    return make
+
+
+@pytest.fixture
+def context(make_context: Callable[..., WorkerContext]) -> WorkerContext:
+    return make_context()
+
+
+@pytest.fixture
+def make_picture() -> Callable[..., bytes]:
+    """PNG bytes that differ by seed."""
+
+    def make(seed: int = 0, size: int = 48, kind: str = "PNG") -> bytes:
+        randomness = random.Random(seed)
+        image = Image.new("RGB", (size, size), tuple(randomness.randrange(150, 256) for _ in range(3)))
+        box = (randomness.randrange(10), randomness.randrange(10), size - 10, size - 10)
+        draw = ImageDraw.Draw(image)
+        if seed % 2 == 0:
+            draw.ellipse(box, fill=(200 + seed % 50, 20, 20))
+        else:
+            draw.rectangle(box, fill=(20, 20, 200 + seed % 50))
+        stream = io.BytesIO()
+        image.save(stream, kind)
+        return stream.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def add_dataset(database: Database, storage: Storage) -> Callable[..., str]:
+    """A finalized dataset with its uploaded files, still to be ingested."""
+
+    def add(files: dict[str, bytes], status: str = "ingesting", modality: str = "image") -> str:
+        dataset_id = new_id("ds")
+        with database.write() as session:
+            session.add(Dataset(id=dataset_id, owner="local", modality=modality, status=status))
+            session.flush()
+            for position, (filename, data) in enumerate(files.items(), start=1):
+                sha256 = hashlib.sha256(data).hexdigest()
+                key = f"datasets/{dataset_id}/uploads/{sha256}"
+                storage.put_stream(key, [data])
+                session.add(
+                    Upload(
+                        id=new_id("up"),
+                        dataset_id=dataset_id,
+                        position=position,
+                        filename=filename,
+                        storage_key=key,
+                        size=len(data),
+                        sha256=sha256,
+                    )
+                )
+        return dataset_id
+
+    return add
+
+
+@pytest.fixture
+def add_ready_dataset(database: Database, storage: Storage, make_picture: Callable[..., bytes]) -> Callable[..., str]:
+    """A dataset as ingestion leaves it, with generated pictures."""
+
+    def add(count: int = 24, status: str = "ready") -> str:
+        dataset_id = new_id("ds")
+        with database.write() as session:
+            session.add(
+                Dataset(
+                    id=dataset_id,
+                    owner="local",
+                    modality="image",
+                    status=status,
+                    item_count=count,
+                    fingerprint="f" * 64,
+                )
+            )
+            session.flush()
+            for seed in range(count):
+                data = make_picture(seed)
+                sha256 = hashlib.sha256(data).hexdigest()
+                key = f"datasets/{dataset_id}/blobs/{sha256}"
+                storage.put_stream(key, [data])
+                session.add(
+                    DatasetItem(
+                        dataset_id=dataset_id,
+                        sha256=sha256,
+                        name=f"{seed}.png",
+                        status="accepted",
+                        label=CLASSES[seed % 2],
+                        storage_key=key,
+                        size=len(data),
+                    )
+                )
+        return dataset_id
+
+    return add
+
+
+@pytest.fixture
+def add_job(database: Database) -> Callable[..., str]:
+    """A queued job over a dataset."""
+
+    def add(dataset_id: str, method: dict[str, Any] | None = None, **columns: Any) -> str:
+        method = {"tune": "head", "max_steps": 6, "batch_size": 8} if method is None else method
+        values = {"class_names": CLASSES, "prompt_template": ["a photo of a {}."], "base_model": "pouf-lite"} | columns
+        job = Job(
+            id=new_id("job"),
+            owner="local",
+            request={"method": method},
+            method=method,
+            dataset_id=dataset_id,
+            warnings=[],
+            **values,
+        )
+        with database.write() as session:
+            start_life(session, job)
+        return job.id
+
+    return add
+
+
+@pytest.fixture
+def get(database: Database) -> Callable[..., Any]:
+    """The row of a table as it is now."""
+
+    def get(table: type[Any], key: Any) -> Any:
+        with database.read() as session:
+            return session.get_one(table, key)
+
+    return get
+
+
+@pytest.fixture
+def items_of(database: Database) -> Callable[..., list[DatasetItem]]:
+    def items(dataset_id: str, status: str | None = None) -> list[DatasetItem]:
+        query = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id).order_by(DatasetItem.id)
+        if status is not None:
+            query = query.where(DatasetItem.status == status)
+        with database.read() as session:
+            return list(session.scalars(query).all())
+
+    return items
+
+
+@pytest.fixture
+def outbox(database: Database) -> Callable[[], list[tuple[str, dict[str, Any]]]]:
+    """Tasks written down so far, sent or not."""
+
+    def read() -> list[tuple[str, dict[str, Any]]]:
+        with database.read() as session:
+            messages = session.scalars(select(OutboxMessage).order_by(OutboxMessage.id)).all()
+        return [(message.task, message.payload) for message in messages]
+
+    return read
