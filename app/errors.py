@@ -124,7 +124,20 @@ def from_validation_errors(errors: Iterable[Mapping[str, Any]], body: Any) -> Ap
     found = list(errors)
     if any(error["type"] == "json_invalid" for error in found):
         return ApiError(400, "malformed_json", "The request body is not valid JSON.")
-    return several(FieldError(_pointer(e, body), _code(e), _message(e)) for e in found)
+    by_pointer: dict[str, list[FieldError]] = {}
+    for error in found:
+        pointer = _pointer(error, body)
+        by_pointer.setdefault(pointer, []).append(FieldError(pointer, _code(error), _message(error)))
+    return several(_merged(same) for same in by_pointer.values())
+
+
+def _merged(errors: list[FieldError]) -> FieldError:
+    """Make one error of what the branches of a union say about the same value."""
+    if len(errors) == 1:
+        return errors[0]
+    codes = {error.code for error in errors}
+    messages = dict.fromkeys(error.message for error in errors)
+    return FieldError(errors[0].pointer, codes.pop() if len(codes) == 1 else "invalid_value", " or: ".join(messages))
 
 
 def _code(error: Mapping[str, Any]) -> str:

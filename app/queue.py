@@ -14,6 +14,7 @@ from app.store.outbox import publish_pending
 logger = logging.getLogger(__name__)
 
 SOCKET_SECONDS = 2.0
+PUBLISH_BATCH = 100
 
 
 class Queue:
@@ -88,7 +89,8 @@ class Publisher:
 
     def _publish(self) -> None:
         try:
-            publish_pending(self._database, self._queue.send)
+            while publish_pending(self._database, self._queue.send, limit=PUBLISH_BATCH) == PUBLISH_BATCH:
+                continue
         except Exception:
             # the messages stay in the outbox, and the reaper sends them
             logger.exception("publishing the outbox failed")

@@ -1,6 +1,7 @@
 """Multipart forms whose files go to disk, hashed, as their bytes arrive: memory stays constant, whatever is sent."""
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -19,16 +20,31 @@ async def receive_form(
 ) -> tuple[dict[str, str], list[StagedFile]]:
     """Return the form's text fields and its files, in the order in which they came.
 
-    Raises 415 for another content type, 400 ``malformed_multipart``, 413 ``too_many_files`` or ``field_too_large``,
-    422 ``unknown_field`` or ``duplicate_field``.
+    A form without files may also be urlencoded, which is what clients send when they have none; no body at all is
+    an empty form. Raises 415 for another content type, 400 ``malformed_multipart``, 413 ``too_many_files`` or
+    ``field_too_large``, 422 ``unknown_field`` or ``duplicate_field``.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
+    if kind in (b"", b"application/x-www-form-urlencoded"):
+        return await _read_urlencoded(request), []
     if kind != b"multipart/form-data":
         raise ApiError(415, "unsupported_media_type", "Send multipart/form-data.")
     form = _Form(options.get(b"boundary", b""), staging, file_field, max_files)
     async for block in blocks(request):
         await run_in_threadpool(form.feed, block)
     return await run_in_threadpool(form.finish)
+
+
+async def _read_urlencoded(request: Request) -> dict[str, str]:
+    content = b"".join([block async for block in blocks(request, MAX_FIELDS * MAX_FIELD_BYTES)])
+    if content and not request.headers.get("content-type"):
+        raise ApiError(415, "unsupported_media_type", "Send multipart/form-data.")
+    fields: dict[str, str] = {}
+    for name, value in parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True):
+        if name in fields:
+            raise invalid("duplicate_field", "This field may be given once.", f"/{name}")
+        fields[name] = value
+    return fields
 
 
 class _Form:

@@ -11,6 +11,7 @@ from typing import IO
 
 from starlette.requests import Request
 
+from app.errors import ApiError
 from app.store.ids import new_id
 
 BLOCK_BYTES = 512 * 1024
@@ -93,11 +94,15 @@ def remove_abandoned(root: Path) -> None:
             shutil.rmtree(directory, ignore_errors=True)
 
 
-async def blocks(request: Request) -> AsyncIterator[bytes]:
-    """Yield the request's body in blocks large enough to be worth a thread."""
+async def blocks(request: Request, limit: float = float("inf")) -> AsyncIterator[bytes]:
+    """Yield the request's body in blocks large enough to be worth a thread; raises 413 above `limit` bytes."""
     pending = bytearray()
+    received = 0
     async for chunk in request.stream():
         pending += chunk
+        received += len(chunk)
+        if received > limit:
+            raise ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")
         if len(pending) >= BLOCK_BYTES:
             yield bytes(pending)
             pending.clear()

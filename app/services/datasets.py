@@ -22,9 +22,9 @@ OnCreated = Callable[[Session, Document], None]
 
 
 def check_form(form: DatasetForm, files: Sequence[StagedFile]) -> None:
-    """Raise 422 ``unsupported_modality`` or ``no_files`` before anything is stored."""
+    """Raise 422 ``modality_not_supported`` or ``no_files`` before anything is stored."""
     if form.modality == "text":
-        raise invalid("unsupported_modality", "Text datasets cannot be adapted here yet; send pictures.", "/modality")
+        raise invalid("modality_not_supported", "Text datasets cannot be adapted here yet; send pictures.", "/modality")
     if form.finalize and not files:
         raise _no_files()
 
@@ -35,7 +35,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
         id=new_id("ds"),
         owner=caller.owner,
         name=form.name,
-        modality="image",
+        modality=form.modality,
         status="uploading",
         meta=form.metadata,
     )

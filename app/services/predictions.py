@@ -62,7 +62,7 @@ async def while_connected(request: Request, work: Awaitable[T]) -> T:
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise ApiError(499, "client_closed_request", "The client left.")
+            raise ApiError(400, "client_closed_request", "The client left.")
         return task.result()
     finally:
         gone.cancel()
