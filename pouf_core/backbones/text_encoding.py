@@ -91,7 +91,7 @@ class TextEncoding:
         Returns:
             [K, d] features, not normalised.
         """
-        if context is None or placement is None:
+        if context is None or placement is None or not len(context):
             return self._features(tokens)
         with self._context_in_place(context, placement):
             return self._features(tokens)
