@@ -42,6 +42,18 @@ class CachedFeatures:
         return self._views[views, [index for index, _ in draws]]
 
 
+class ProjectedFeatures:
+    """Features from a frozen trunk, encoded once a view [V, n, c], through a projection head that is trained."""
+
+    def __init__(self, base: ClipLikeModel, trunk_views: Tensor) -> None:
+        self._base = base
+        self._trunk = CachedFeatures(trunk_views)
+
+    def features(self, draws: Sequence[Draw]) -> Tensor:
+        """Project the draws' trunk features."""
+        return self._base.project(self._trunk.features(draws))
+
+
 class ComputedFeatures:
     """Features from pixels at every step.
 
@@ -68,9 +80,13 @@ class ComputedFeatures:
 
 
 def encode_views(
-    base: ClipLikeModel, items: Sequence[Item], augmentation: Augmentation, views: Sequence[int], on_encoded: OnEncoded
+    encode: Callable[[Tensor], Tensor],
+    items: Sequence[Item],
+    augmentation: Augmentation,
+    views: Sequence[int],
+    on_encoded: OnEncoded,
 ) -> Tensor:
-    """Features [V, n, d] of the given views of every item, without gradients."""
+    """What `encode` makes of the given views of every item, [V, n, d], without gradients."""
     total = len(items) * len(views)
     rows: list[Tensor] = []
     encoded = 0
@@ -79,8 +95,10 @@ def encode_views(
             for start in range(0, len(items), ENCODE_BATCH):
                 part = items[start : start + ENCODE_BATCH]
                 pixels = torch.stack([augmentation.view(item, view) for item in part])
-                rows.append(base.encode_images(pixels))
+                rows.append(encode(pixels))
                 encoded += len(part)
                 on_encoded(encoded, total)
+    if not rows:
+        return torch.empty(0)  # no view asked for
     features = torch.cat(rows)
     return features.view(len(views), len(items), -1)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,13 @@ from PIL import Image
 from torch import Tensor
 
 from pouf_core.adaptation.augmentation import Augmentation
-from pouf_core.adaptation.features import CachedFeatures, ComputedFeatures, FeatureSource, encode_views
+from pouf_core.adaptation.features import (
+    CachedFeatures,
+    ComputedFeatures,
+    FeatureSource,
+    ProjectedFeatures,
+    encode_views,
+)
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.sampling import BatchSampler
@@ -166,7 +172,7 @@ def adapt(
     reporter.stage("loading_base", 1, 1)
 
     plain = _augmentation(base, "none", seed)
-    zero_shot_features = _encode(base, request.items, plain, [0], "encoding", reporter)[0]
+    zero_shot_features = _encode(base.encode_images, request.items, plain, [0], "encoding", reporter)[0]
     zero_shot_logits = zero_shot_scale.exp() * zero_shot_features @ zero_shot_prototypes.T
     resolved = resolve(
         request.spec,
@@ -242,26 +248,30 @@ def _augmentation(base: ClipLikeModel, kind: str, seed: int) -> Augmentation:
 
 
 def _encode(
-    base: ClipLikeModel,
+    encode: Callable[[Tensor], Tensor],
     items: Sequence[Item],
     augmentation: Augmentation,
     views: Sequence[int],
     stage: Stage,
     reporter: _Reporter,
 ) -> Tensor:
-    return encode_views(base, items, augmentation, views, lambda done, total: reporter.stage(stage, done, total))
+    return encode_views(encode, items, augmentation, views, lambda done, total: reporter.stage(stage, done, total))
 
 
 def _feature_source(
     base: ClipLikeModel, request: _Request, method: ResolvedMethod, plain: Tensor, reporter: _Reporter
 ) -> FeatureSource:
     augmentation = _augmentation(base, method.augmentation, request.seed)
-    if method.tune != "prompt" or method.views == 0:
-        return ComputedFeatures(base, request.items, augmentation, method.views)
-    if method.views == 1 and method.augmentation != "reference":
-        return CachedFeatures(plain.unsqueeze(0))
-    others = _encode(base, request.items, augmentation, range(1, method.views), "encoding", reporter)
-    return CachedFeatures(torch.cat([plain.unsqueeze(0), others]))
+    first_random = 0 if method.augmentation == "reference" else 1
+    if method.views and method.tune == "prompt":
+        views = range(first_random, method.views)
+        others = _encode(base.encode_images, request.items, augmentation, views, "encoding", reporter)
+        return CachedFeatures(torch.cat([plain.unsqueeze(0)[:first_random], others]))
+    if method.views and method.tune == "head" and base.has_separate_projection:
+        views = range(method.views)
+        trunk = _encode(base.encode_trunk, request.items, augmentation, views, "encoding", reporter)
+        return ProjectedFeatures(base, trunk)
+    return ComputedFeatures(base, request.items, augmentation, method.views)
 
 
 def _evaluate(
@@ -279,7 +289,7 @@ def _evaluate(
     features = zero_shot_features
     if learner.trains_image_encoder:
         plain = _augmentation(base, "none", request.seed)
-        features = _encode(base, request.items, plain, [0], "evaluating", reporter)[0]
+        features = _encode(base.encode_images, request.items, plain, [0], "evaluating", reporter)[0]
     with torch.no_grad():
         logits = learner.logits(features @ prototypes.T)
     return evaluate(request.items, labels, request.classes, zero_shot_logits, logits)

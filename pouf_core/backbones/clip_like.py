@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from open_clip.timm_model import TimmModel
 from PIL import Image
 from torch import Tensor, nn
 
@@ -77,7 +78,24 @@ class ClipLikeModel:
         """Unit-length float32 features [B, d] of preprocessed pictures [B, 3, H, W]."""
         with self._precision():
             features = self.network.encode_image(pixels.to(self.device))  # type: ignore[operator]
-        return F.normalize(features.float() if features.dtype != torch.float64 else features, dim=-1)
+        return _unit_length(features)
+
+    @property
+    def has_separate_projection(self) -> bool:
+        """Whether the image tower is a trunk followed by a projection head, so that each can run alone."""
+        return isinstance(self.network.visual, TimmModel)
+
+    def encode_trunk(self, pixels: Tensor) -> Tensor:
+        """Image features [B, c] before the projection head; only where `has_separate_projection`."""
+        with self._precision():
+            features: Tensor = self.network.visual.trunk(pixels.to(self.device))  # type: ignore[operator, union-attr]
+        return features.float() if features.dtype == torch.bfloat16 else features
+
+    def project(self, trunk_features: Tensor) -> Tensor:
+        """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""
+        with self._precision():
+            features = self.network.visual.head(trunk_features)  # type: ignore[operator, union-attr]
+        return _unit_length(features)
 
     def prototypes(self, prompts: Prompts, context: Tensor | None = None) -> Tensor:
         """Unit-length text prototypes [K, d]; an ensemble of templates is the mean of its unit features.
@@ -101,7 +119,7 @@ class ClipLikeModel:
     def _encode_prompts(self, tokens: Tensor, context: Tensor | None, placement: Tensor) -> Tensor:
         with self._precision():
             features = self.text(tokens.to(self.device), context, placement.to(self.device))
-        return F.normalize(features.float() if features.dtype != torch.float64 else features, dim=-1)
+        return _unit_length(features)
 
     def initial_context(self, prompts: Prompts) -> Tensor:
         """Embeddings [N, width] of the template words that the context vectors start from."""
@@ -121,6 +139,11 @@ class ClipLikeModel:
     def sha256(self) -> str:
         """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
         return weights_hash(self.network.state_dict())
+
+
+def _unit_length(features: Tensor) -> Tensor:
+    """Normalised, in float32 unless the model computes in float64."""
+    return F.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
 
 
 def weights_hash(tensors: dict[str, Tensor]) -> str:
