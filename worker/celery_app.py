@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from celery import Celery
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from app.settings import get_settings
 
@@ -43,7 +43,10 @@ def create_celery_app(broker_url: str) -> Celery:
         task_ignore_result=True,
         task_acks_late=True,
         task_reject_on_worker_lost=True,
-        task_queues=[Queue(name) for name in (TRAIN_QUEUE, INGEST_QUEUE, NOTIFY_QUEUE)],
+        # An exchange of its own each: left out, all queues would share the default queue's and its messages.
+        task_queues=[
+            Queue(name, Exchange(name), routing_key=name) for name in (TRAIN_QUEUE, INGEST_QUEUE, NOTIFY_QUEUE)
+        ],
         task_default_queue=INGEST_QUEUE,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,

@@ -48,7 +48,7 @@ class Journal:
         self._latest = message
         self._method = message.method or self._method
         if message.metrics is not None:
-            self._metrics.append((message.step, dict(message.metrics), utcnow()))
+            self._metrics.append((message.step, {**message.metrics, "step": message.step}, utcnow()))
         if message.warning is not None:
             self._warnings.append(message.warning)
         if message.checkpoint_step is not None:
@@ -97,7 +97,7 @@ class Journal:
         session.add_all(
             JobMetric(job_id=job.id, step=step, data=data, created_at=at) for step, (data, at) in rows.items()
         )
-        job.latest_metrics = {"step": self._metrics[-1][0], **self._metrics[-1][1]}
+        job.latest_metrics = self._metrics[-1][1]
 
     def _write_progress_event(self, session: Session, job: Job, latest: ProgressMessage) -> None:
         now = utcnow()
@@ -108,5 +108,5 @@ class Journal:
         self._event_at, self._event_fraction = now, fraction
         data = {"stage": latest.stage, "step": latest.step, "total_steps": latest.total_steps}
         if latest.metrics is not None:
-            data["metrics"] = latest.metrics
+            data["metrics"] = {**latest.metrics, "step": latest.step}
         append_event(session, job, "job.progress", data)

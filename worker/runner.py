@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable
 
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 RETRY_SECONDS = 2.0
 
 
-def run_job(context: WorkerContext, job_id: str) -> None:
+def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested) -> None:
     """Run a job if it is this worker's to run; a duplicate delivery does nothing."""
     if shutdown_requested():
         return  # the reaper wakes another worker up
@@ -37,12 +38,18 @@ def run_job(context: WorkerContext, job_id: str) -> None:
         logger.info("Job %s is not to be run now.", job_id)
         return
     try:
-        JobRun(context, lease).run()
+        JobRun(context, lease, shutdown_requested).run()
     except LeaseLost:
         logger.warning("Job %s was taken over by another worker; this attempt ends.", job_id)
     finally:
         checkpoints.sweep(context.database, context.settings.data_dir)
     context.publish()
+
+
+def training_device(device: str) -> str:
+    """The device as the child sees it: a worker that is shown one GPU knows it as the first, whatever its number."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return "cuda" if device.startswith("cuda:") and shown and "," not in shown else device
 
 
 class JobRun:
@@ -52,7 +59,7 @@ class JobRun:
         self,
         context: WorkerContext,
         lease: Lease[Job],
-        shutdown_requested: Callable[[], bool] = shutdown_requested,
+        shutdown_requested: Callable[[], bool],
     ) -> None:
         self._context = context
         self._lease = lease
@@ -107,7 +114,7 @@ class JobRun:
             base_model=job.base_model,
             method=job.request.get("method") or {},
             seed=job.seed,
-            device=settings.device,
+            device=training_device(settings.device),
             # A resumed attempt keeps the thread count it began with: results depend on it.
             threads=job.method.get("threads") or settings.threads,
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),

@@ -144,7 +144,9 @@ class Supervision:
 
     def _stop_if_asked(self) -> None:
         if self._stop_reason is not None:
-            if time.monotonic() - self._stop_at >= self._settings.cancel_grace_seconds:
+            # While the base model loads there is neither a step boundary nor anything to keep.
+            grace = 0.0 if self._loading else self._settings.cancel_grace_seconds
+            if time.monotonic() - self._stop_at >= grace:
                 self._child.terminate()
             return
         self._stop_reason = "shutdown" if self._shutdown_requested() else self._reason_from_database()

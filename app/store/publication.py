@@ -115,6 +115,7 @@ def _move_alias(session: Session, owner: str, name: str, model_id: str) -> None:
 
 def _succeed(session: Session, job: Job, model_id: str, outcome: Outcome) -> None:
     job.method = outcome.method
+    job.step = job.total_steps = outcome.method["max_steps"]  # the last stages counted other things
     job.evaluation = outcome.evaluation
     job.warnings = outcome.warnings
     job.verdict = outcome.verdict

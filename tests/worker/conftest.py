@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import select
@@ -231,3 +234,43 @@ def outbox(database: Database) -> Callable[[], list[tuple[str, dict[str, Any]]]]
         return [(message.task, message.payload) for message in messages]
 
     return read
+
+
+@pytest.fixture
+def wait_for() -> Callable[..., Any]:
+    """Poll until a condition gives something true, and return that."""
+
+    def wait(condition: Callable[[], Any], seconds: float = 60) -> Any:
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.02)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def child_of(wait_for: Callable[..., Any]) -> Callable[..., psutil.Process]:
+    """The training process that a worker process has started."""
+
+    def find(parent: int | None = None) -> psutil.Process:
+        def search() -> psutil.Process | None:
+            for process in psutil.Process(parent).children(recursive=True):
+                try:
+                    if "worker.child" in process.cmdline():
+                        return process
+                except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                    continue
+            return None
+
+        return wait_for(search)
+
+    return find
+
+
+@pytest.fixture
+def running() -> Iterator[Callable[..., Future[Any]]]:
+    """Run something in a thread and look at it meanwhile."""
+    with ThreadPoolExecutor(max_workers=4) as threads:
+        yield threads.submit

@@ -1,0 +1,240 @@
+"""Attempts at jobs, with real child processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from app.store.models import AdaptedModel, Alias, Job, JobEvent, JobMetric
+from app.store.transitions import lock_job, transition
+from worker import process
+from worker.context import WorkerContext
+from worker.runner import run_job
+
+
+@pytest.fixture
+def events(database: Any) -> Callable[[str], list[JobEvent]]:
+    def read(job_id: str) -> list[JobEvent]:
+        with database.read() as session:
+            return list(session.scalars(select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.seq)))
+
+    return read
+
+
+def ask(database: Any, job_id: str, status: str) -> None:
+    with database.write() as session:
+        job = lock_job(session, job_id)
+        transition(session, job, status, job.stage)
+
+
+def test_a_job_runs_to_its_one_model(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any, events: Any, database: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(), name="shapes", alias="best", meta={"team": "a"})
+
+    run_job(context, job_id)
+    run_job(context, job_id)  # a duplicate delivery
+
+    job = get(Job, job_id)
+    assert (job.status, job.attempt, job.lost_attempts) == ("succeeded", 1, 0), job.error_message
+    assert (job.step, job.total_steps, job.latest_metrics["step"]) == (6, 6, 6)
+    assert job.method["tune"] == "head"
+    assert job.evaluation["n"] == 24
+    assert job.lease_owner is None
+    with database.read() as session:
+        model = session.scalars(select(AdaptedModel)).one()
+        steps = session.scalars(select(JobMetric.step).where(JobMetric.job_id == job_id).order_by(JobMetric.step)).all()
+        assert session.get_one(Alias, ("local", "best")).model_id == model.id
+    assert (model.id, model.job_id, model.name, model.meta) == (job.model_id, job_id, "shapes", {"team": "a"})
+    assert steps == [1, 2, 3, 4, 5, 6]
+    artifact = context.storage.local_directory(model.storage_key)
+    assert model.size_bytes == sum(file.stat().st_size for file in artifact.iterdir())
+    assert (artifact / "SHA256SUMS").exists()
+    assert [path.name for path in artifact.parent.iterdir()] == [model.id]
+    data_dir = context.settings.data_dir
+    assert not list((data_dir / "checkpoints").iterdir()) and not list((data_dir / "work").iterdir())
+    kinds = [event.type for event in events(job_id)]
+    assert kinds[:2] == ["job.queued", "job.running"] and kinds[-1] == "job.succeeded"
+    assert {"job.method", "job.progress", "job.stage", "job.checkpoint"} <= set(kinds)
+    stages = [entry["stage"] for entry in job.status_transitions]
+    assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
+
+
+def test_a_job_whose_dataset_is_not_ready_waits(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0, status="ingesting"))
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.stage, job.attempt) == ("queued", "waiting_for_dataset", 0)
+
+
+def test_a_job_whose_dataset_failed_fails(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0, status="failed"))
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code) == ("failed", "dataset_failed")
+
+
+@pytest.mark.parametrize(
+    ("columns", "method", "code"),
+    [
+        ({"class_names": ["lonely"]}, {}, "too_few_classes"),
+        ({}, {"tune": "everything"}, "internal_error"),
+    ],
+)
+def test_an_error_of_the_adaptation_fails_the_job_with_its_code(
+    columns: Any, method: Any, code: str, context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(2), method, **columns)
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code, job.lost_attempts) == ("failed", code, 0)
+    log = (context.settings.data_dir / "logs" / f"{job_id}.log").read_text()
+    assert ("Traceback" in log) == (code == "internal_error")
+    assert "Traceback" not in job.error_message
+
+
+def test_cancelled_in_training_stops_at_a_step_boundary(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    database: Any,
+    running: Any,
+    wait_for: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(), {"tune": "prompt", "max_steps": 100_000, "batch_size": 8})
+    run = running(run_job, context, job_id)
+    wait_for(lambda: get(Job, job_id).stage == "training")
+    ask(database, job_id, "cancelling")
+    run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.model_id, job.error_code) == ("cancelled", None, None)
+    assert not (context.settings.data_dir / "checkpoints" / job_id).exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "final"), [("cancelling", "cancelled"), ("pausing", "paused")], ids=["cancel", "pause"]
+)
+def test_a_child_that_does_not_stop_in_time_is_killed(
+    asked: str,
+    final: str,
+    make_context: Any,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    database: Any,
+    running: Any,
+    child_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "TERMINATION_SECONDS", 0.3)
+    job_id = add_job(add_ready_dataset(2))
+    run = running(run_job, make_context(cancel_grace_seconds=0.3), job_id)
+    child = child_of()
+    child.suspend()
+    ask(database, job_id, asked)
+    run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == (final, 0, None)
+    assert not child.is_running()
+
+
+def test_a_stalled_child_is_killed_and_the_job_tried_again(
+    make_context: Any, add_ready_dataset: Any, add_job: Any, get: Any, broker: Any, running: Any, child_of: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    run = running(run_job, make_context(load_timeout=0.5), job_id)
+    child = child_of()
+    child.suspend()
+    run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts) == ("queued", 1)
+    assert not child.is_running()
+    assert broker.sent == [("pouf.train", "train", {"job_id": job_id})]
+
+
+def test_a_job_that_kills_every_worker_fails_after_three_attempts(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    events: Any,
+    running: Any,
+    child_of: Any,
+    wait_for: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    for attempt in (1, 2, 3):
+        run = running(run_job, context, job_id)
+        wait_for(lambda attempt=attempt: get(Job, job_id).attempt == attempt)
+        child_of().send_signal(signal.SIGKILL)
+        run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code, job.lost_attempts) == ("failed", "worker_lost", 3)
+    assert "SIGKILL" in job.error_message
+    assert [event.data["reason"] for event in events(job_id) if "reason" in event.data] == ["attempt_lost"] * 2
+
+
+def test_a_worker_that_lost_its_lease_kills_its_child_and_writes_nothing(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    database: Any,
+    running: Any,
+    child_of: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    run = running(run_job, context, job_id)
+    child = child_of()
+    with database.write() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(lease_owner="other", fence=Job.fence + 1))
+    run.result(timeout=15)
+    assert not child.is_running()
+    job = get(Job, job_id)
+    assert (job.status, job.lease_owner, job.fence, job.stage) == ("running", "other", 2, "loading_base")
+
+
+def test_shutdown_gives_the_job_back_without_counting_it_as_lost(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    broker: Any,
+    running: Any,
+    child_of: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    asked: list[bool] = []
+    run = running(run_job, context, job_id, lambda: bool(asked))
+    child_of()
+    asked.append(True)
+    run.result(timeout=30)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 0, None)
+    assert broker.sent == [("pouf.train", "train", {"job_id": job_id})]
+
+
+def test_a_child_dies_with_the_process_that_started_it(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, database: Any, child_of: Any, wait_for: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    worker = os.fork()
+    if worker == 0:
+        database.engine.dispose(close=False)
+        run_job(context, job_id)
+        os._exit(0)
+    child = child_of(worker)
+    assert os.getsid(child.pid) != os.getsid(worker)
+    os.kill(worker, signal.SIGKILL)
+    os.waitpid(worker, 0)
+    wait_for(lambda: not child.is_running(), seconds=10)

@@ -1,0 +1,192 @@
+"""The Celery worker as operators start it, over a real broker, killed in every way there is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import redis
+
+from app.queue import Queue
+from app.store.clock import utcnow
+from app.store.models import AdaptedModel, Job
+from cli.broker import prepare_broker
+from cli.services import celery_command
+from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app
+from worker.reaper import broker_queue_depth, run_once
+from worker.runner import run_job
+
+
+@pytest.fixture
+def redis_url(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[str]:
+    folder = tmp_path / "broker"
+    folder.mkdir()
+    broker = prepare_broker(folder)
+    server = subprocess.Popen(broker.service().command, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(broker.answers, seconds=20)
+        yield broker.url
+    finally:
+        server.kill()
+        server.wait()
+
+
+@pytest.fixture
+def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+    workers: list[subprocess.Popen[bytes]] = []
+    environment = os.environ | {
+        "POUF_DATA_DIR": str(tmp_path),
+        "POUF_REDIS_URL": redis_url,
+        "POUF_DEVICE": "cpu",
+        "POUF_THREADS": "1",
+        "POUF_CHECKPOINT_INTERVAL_SECONDS": "0.01",
+    }
+
+    def start() -> subprocess.Popen[bytes]:
+        with (tmp_path / "worker.log").open("ab") as log:
+            command = celery_command("train", "train,ingest")
+            workers.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        return workers[-1]
+
+    yield start
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGTERM)
+    for worker in workers:
+        worker.wait(timeout=30)
+    sys.stdout.write((tmp_path / "worker.log").read_text())
+
+
+@pytest.fixture
+def send(redis_url: str) -> Callable[..., None]:
+    app = create_celery_app(redis_url)
+    return lambda task, queue, payload: app.send_task(task, kwargs=payload, queue=queue) and None
+
+
+def weights(context: Any, get: Any, job_id: str) -> bytes:
+    key = get(AdaptedModel, get(Job, job_id).model_id).storage_key
+    return (context.storage.local_directory(key) / "adapter.safetensors").read_bytes()
+
+
+def test_a_job_killed_in_every_way_ends_with_the_weights_of_an_undisturbed_one(
+    make_context: Any,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    send: Any,
+    redis_url: str,
+    start_worker: Any,
+    child_of: Any,
+    wait_for: Any,
+    settings: Any,
+    database: Any,
+) -> None:
+    dataset_id = add_ready_dataset(16)
+    method = {"tune": "head", "max_steps": 40, "batch_size": 8}
+    job_id = add_job(dataset_id, method)
+
+    def training(attempt: int, step: int) -> bool:
+        job = get(Job, job_id)
+        return job.attempt == attempt and job.stage == "training" and job.step >= step
+
+    # The worker and its pool are killed: only the expired lease tells.
+    first = start_worker()
+    send("pouf.train", "train", {"job_id": job_id})
+    wait_for(lambda: training(1, 2))
+    processes = psutil.Process(first.pid).children(recursive=True)
+    first.kill()
+    first.wait()
+    wait_for(lambda: not any(process.is_running() for process in processes), seconds=10)
+    assert get(Job, job_id).status == "running"
+    depth = broker_queue_depth(redis_url)
+    run_once(database, send, utcnow() + timedelta(seconds=settings.lease_seconds), settings, depth)
+    assert get(Job, job_id).status == "queued"
+    assert depth("train")
+
+    # The training process alone is killed: its worker tries again by itself.
+    second = start_worker()
+    wait_for(lambda: training(2, get(Job, job_id).step + 1) or training(2, 3))
+    child_of(second.pid).kill()
+    wait_for(lambda: get(Job, job_id).attempt == 3)
+    assert get(Job, job_id).lost_attempts <= 1
+
+    # The worker is asked to stop: the lease goes back at a step boundary.
+    wait_for(lambda: training(3, 3))
+    asked_at = time.monotonic()
+    second.send_signal(signal.SIGTERM)
+    second.wait(timeout=20)
+    assert time.monotonic() - asked_at < 10
+    job = get(Job, job_id)
+    assert (job.status, job.lease_owner) == ("queued", None)
+    lost = job.lost_attempts
+    assert 3 <= job.step < 40
+
+    # Another one finishes; the message that the second left behind wakes it.
+    start_worker()
+    wait_for(lambda: get(Job, job_id).status == "succeeded", seconds=90)
+    assert get(Job, job_id).lost_attempts <= lost
+
+    context = make_context()
+    undisturbed = add_job(dataset_id, method)
+    run_job(context, undisturbed)
+    assert weights(context, get, job_id) == weights(context, get, undisturbed)
+
+
+def test_ingestion_and_training_follow_each_other_by_messages(
+    add_dataset: Any,
+    add_job: Any,
+    get: Any,
+    send: Any,
+    start_worker: Any,
+    wait_for: Any,
+    make_picture: Any,
+) -> None:
+    dataset_id = add_dataset({f"{seed}.png": make_picture(seed) for seed in range(4)})
+    job_id = add_job(dataset_id, {}, class_names=["lonely"])
+    worker = start_worker()
+    send("pouf.train", "train", {"job_id": job_id})
+    wait_for(lambda: get(Job, job_id).stage == "waiting_for_dataset")
+    assert not any("torch" in path.path for path in psutil.Process(worker.pid).memory_maps())
+    send("pouf.ingest", "ingest", {"dataset_id": dataset_id})
+    wait_for(lambda: get(Job, job_id).status == "failed")
+    assert get(Job, job_id).error_code == "too_few_classes"
+
+
+def test_settings_that_keep_jobs_safe(redis_url: str) -> None:
+    app = create_celery_app(redis_url)
+    assert app.conf.task_acks_late and app.conf.task_reject_on_worker_lost
+    assert app.conf.worker_prefetch_multiplier == 1
+    assert app.conf.worker_cancel_long_running_tasks_on_connection_loss is False
+    assert app.conf.accept_content == ["json"]
+    assert {queue.name for queue in app.conf.task_queues} == {"train", "ingest", "notify"}
+    with app.connection_for_write() as connection, connection.channel() as channel:
+        assert channel.visibility_timeout == VISIBILITY_TIMEOUT_SECONDS
+        options = channel.client.connection_pool.connection_kwargs
+        assert (options["socket_timeout"], options["socket_connect_timeout"]) == (30.0, 5.0)
+        assert options["socket_keepalive"] is True
+
+
+def test_a_message_reaches_its_queue_alone_whichever_application_sends_it(
+    redis_url: str, send: Any, start_worker: Any, wait_for: Any
+) -> None:
+    start_worker()  # declares the queues it listens to, and leaves `notify` alone
+    client = redis.Redis.from_url(redis_url)
+    wait_for(lambda: client.exists("_kombu.binding.train"))
+    bindings = {name: client.smembers(f"_kombu.binding.{name}") for name in ("train", "ingest")}
+    assert {name: len(members) for name, members in bindings.items()} == {"train": 1, "ingest": 1}
+    api = Queue(redis_url)
+    for task, queue in (("pouf.train", "train"), ("pouf.ingest", "ingest")):
+        api.send(task, queue, {"unknown_argument": "refused by the task, so it cannot do anything"})
+    api.send("pouf.notify", "notify", {})
+    assert client.llen("notify") == 1
+    wait_for(lambda: client.llen("train") == client.llen("ingest") == 0)
+    api.close()
