@@ -11,6 +11,7 @@ from celery import Celery
 from kombu import Exchange, Queue
 
 from app.settings import get_settings
+from app.store.outbox import Send
 
 TRAIN_QUEUE = "train"
 INGEST_QUEUE = "ingest"
@@ -61,15 +62,19 @@ def create_celery_app(broker_url: str) -> Celery:
     return celery
 
 
+def sender(celery: Celery) -> Send:
+    """Wakes workers up: publishes one message, or raises kombu's `OperationalError` at once.
+
+    The policy bounds the attempts to connect too; with `retry=False` kombu would go on for seconds.
+    """
+    policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+
+    def send(task: str, queue: str, payload: dict[str, Any]) -> None:
+        celery.send_task(task, kwargs=payload, queue=queue, retry=True, retry_policy=policy)
+
+    return send
+
+
 celery_app = create_celery_app(get_settings().redis_url or DEFAULT_BROKER_URL)
 app = celery_app  # the name that `celery -A worker.celery_app` looks for
-
-
-def send(task: str, queue: str, payload: dict[str, Any]) -> None:
-    """Wake a worker up: publish one message, or raise kombu's `OperationalError` within seconds."""
-    celery_app.send_task(
-        task,
-        kwargs=payload,
-        queue=queue,
-        retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2},
-    )
+send = sender(celery_app)

@@ -21,7 +21,7 @@ from app.store.clock import utcnow
 from app.store.models import AdaptedModel, Job
 from cli.broker import prepare_broker
 from cli.services import celery_command
-from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app
+from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app, sender
 from worker.reaper import broker_queue_depth, run_once
 from worker.runner import run_job
 
@@ -68,8 +68,7 @@ def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[[], subpro
 
 @pytest.fixture
 def send(redis_url: str) -> Callable[..., None]:
-    app = create_celery_app(redis_url)
-    return lambda task, queue, payload: app.send_task(task, kwargs=payload, queue=queue) and None
+    return sender(create_celery_app(redis_url))
 
 
 def weights(context: Any, get: Any, job_id: str) -> bytes:
