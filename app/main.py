@@ -27,7 +27,10 @@ _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+EngineFactory = Callable[[Settings, Storage], Engine]
+
+
+def create_app(settings: Settings | None = None, engine_factory: EngineFactory = Engine) -> FastAPI:
     """Return an application of its own; the database is brought up to date when it starts."""
     settings = settings or get_settings()
     logging.getLogger("app").setLevel(settings.log_level)
@@ -36,7 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="POUF service",
         version=version("pouf-service"),
         summary="Adapt vision-language models to unlabelled pictures.",
-        lifespan=_lifespan(settings, metrics),
+        lifespan=_lifespan(settings, metrics, engine_factory),
     )
     app.add_middleware(RequestContext, limit_of=_body_limits(settings), metrics=metrics)
     install_handlers(app)
@@ -45,10 +48,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _lifespan(settings: Settings, metrics: HttpMetrics) -> Callable[[FastAPI], object]:
+def _lifespan(settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory) -> Callable[[FastAPI], object]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        state = _build_state(settings, metrics)
+        state = _build_state(settings, metrics, engine_factory)
         app.state.pouf = state
         state.publisher.start()
         state.engine.start()
@@ -63,12 +66,12 @@ def _lifespan(settings: Settings, metrics: HttpMetrics) -> Callable[[FastAPI], o
     return lifespan
 
 
-def _build_state(settings: Settings, metrics: HttpMetrics) -> State:
+def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory) -> State:
     upgrade(settings.database_url)
     database = Database(settings.database_url)
     storage = Storage(settings.storage_url, settings.data_dir / "cache")
     queue = Queue(settings.redis_url)
-    engine = Engine(settings, storage)
+    engine = engine_factory(settings, storage)
     state = State(settings, database, storage, queue, Publisher(database, queue), engine, metrics)
     remove_abandoned(state.staging_root)
     metrics.register_gauges(lambda: _gauges(state))

@@ -20,7 +20,8 @@ def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str
     names = sorted({name for row in metrics for name, value in row.items() if _is_number(value)} - _NOT_PLOTTED)
     charts = [chart for name in names if (chart := _chart(name, metrics)) is not None]
     template = _ENVIRONMENT.get_template("report.html.jinja")
-    return template.render(job=job, charts=charts, width=WIDTH, height=HEIGHT, percent=_percent)
+    steps = metrics[-1]["step"] if metrics else 0
+    return template.render(job=job, steps=steps, charts=charts, width=WIDTH, height=HEIGHT, percent=_percent)
 
 
 def _chart(name: str, metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:

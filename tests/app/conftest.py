@@ -1,0 +1,182 @@
+"""The API over a private directory, with a tiny predictor in place of a real base model, and rows to work on."""
+
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from PIL import Image
+
+from app.main import create_app
+from app.serving.engine import Engine
+from app.settings import Settings
+from app.store.database import Database
+from app.store.ids import new_id
+from app.store.models import AdaptedModel, Dataset, Job
+from app.store.storage import Storage
+from app.store.transitions import start_life, transition
+from pouf_core.predictor import Encoder, Prediction
+
+COLOURS = ["red", "green", "blue"]
+
+
+class ColourPredictor:
+    """Classifies by the mean colour; `zero_shot` sees colours the wrong way round."""
+
+    def __init__(self, key: str) -> None:
+        self.class_names = COLOURS
+        self.nbytes = 100
+        self._key = key
+
+    def encoder(self, variant: str) -> Encoder:
+        return Encoder("colour", self._encode)
+
+    def _encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
+        if any(image.size == (13, 13) for image in images):
+            raise RuntimeError("thirteen")
+        return torch.tensor([image.resize((1, 1)).getpixel((0, 0)) for image in images]) / 255
+
+    def classify(self, features: torch.Tensor, top_k: int = 1, variant: str = "adapted") -> list[Prediction]:
+        logits = features * 5 if variant == "adapted" else features.flip(1) * 5
+        scores, indices = logits.softmax(dim=1).topk(min(top_k, len(COLOURS)))
+        tops = [
+            [(COLOURS[i], float(s)) for s, i in zip(row_scores, row_indices, strict=True)]
+            for row_scores, row_indices in zip(scores.tolist(), indices.tolist(), strict=True)
+        ]
+        return [Prediction(top[0][0], COLOURS.index(top[0][0]), top[0][1], top) for top in tops]
+
+
+class ColourEngine(Engine):
+    """The engine with models that need no base model; everything else is the real one."""
+
+    loads = 0
+
+    def _load(self, storage_key: str) -> Any:
+        self.loads += 1
+        self._storage.local_directory(storage_key)
+        return ColourPredictor(storage_key)
+
+    def _warm_up(self) -> None:
+        return
+
+
+@dataclass
+class Rows:
+    """Makes rows directly, where a route would need a worker."""
+
+    database: Database
+    storage: Storage
+
+    def dataset(self, status: str = "ready", **values: Any) -> str:
+        dataset = Dataset(id=new_id("ds"), status=status, **{"owner": "local", "modality": "image", **values})
+        with self.database.write() as session:
+            session.add(dataset)
+        return dataset.id
+
+    def job(self, *path: str, dataset_id: str | None = None, **values: Any) -> str:
+        """A queued job moved along `path`."""
+        job = Job(
+            id=new_id("job"),
+            dataset_id=dataset_id or self.dataset(),
+            request={},
+            method={"tune": "prompt"},
+            class_names=COLOURS,
+            prompt_template=["a photo of a {}."],
+            warnings=[],
+            **{"owner": "local", "base_model": "pouf-lite", **values},
+        )
+        with self.database.write() as session:
+            start_life(session, job)
+            for status in path:
+                transition(session, job, status)
+        return job.id
+
+    def move(self, job_id: str, status: str, stage: str | None = None) -> None:
+        with self.database.write() as session:
+            transition(session, session.get_one(Job, job_id), status, stage)
+
+    def model(self, **values: Any) -> str:
+        model_id = new_id("mdl")
+        key = f"models/{model_id}"
+        self.storage.put_stream(f"{key}/pouf.json", [json.dumps({"id": model_id}).encode()])
+        self.storage.put_stream(f"{key}/adapter.safetensors", [b"x" * 1_000_000])
+        row = AdaptedModel(
+            id=model_id,
+            job_id=self.job("running", "succeeded"),
+            base_model="pouf-lite",
+            tune="prompt",
+            method={"tune": "prompt"},
+            class_names=COLOURS,
+            prompt_template=["a photo of a {}."],
+            storage_key=key,
+            size_bytes=1,
+            fingerprint="f" * 64,
+            **{"owner": "local", **values},
+        )
+        with self.database.write() as session:
+            session.add(row)
+        return model_id
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings.database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    return Storage(settings.storage_url)
+
+
+@pytest.fixture
+def rows(database: Database, storage: Storage) -> Rows:
+    return Rows(database, storage)
+
+
+@pytest.fixture
+def application(settings: Settings) -> FastAPI:
+    return create_app(settings, ColourEngine)
+
+
+@pytest.fixture
+def api(application: FastAPI) -> Iterator[TestClient]:
+    with TestClient(application, raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def picture() -> Callable[..., bytes]:
+    """PNG files of one colour."""
+
+    def make(colour: str = "red", size: tuple[int, int] = (8, 8)) -> bytes:
+        buffer = io.BytesIO()
+        Image.new("RGB", size, colour).save(buffer, "PNG")
+        return buffer.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def refused() -> Callable[..., dict[str, Any]]:
+    """Asserts a problem document and returns it."""
+
+    def check(response: Any, status: int, code: str, pointer: str | None = None) -> dict[str, Any]:
+        assert response.headers["content-type"] == "application/problem+json", response.text
+        problem: dict[str, Any] = response.json()
+        assert (response.status_code, problem["code"]) == (status, code), problem
+        assert set(problem) >= {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
+        assert problem["status"] == status
+        assert problem["detail"]
+        assert problem["request_id"] == response.headers["x-request-id"]
+        if pointer is not None:
+            assert (pointer, code) in [(error["pointer"], error["code"]) for error in problem["errors"]], problem
+        return problem
+
+    return check
