@@ -111,7 +111,7 @@ class Jobs:
         with self._transport.stream(f"/v1/jobs/{job_id}/events", headers=headers) as response:
             for message in EventSource(response).iter_sse():
                 if message.data:
-                    yield Event.of(message.id, message.event, message.json())
+                    yield Event.of(message.json())
 
     def wait(self, job_id: str, *, on_progress: Callable[[Job], None] | None = None) -> Job:
         """Return the job when it has succeeded.

@@ -129,8 +129,8 @@ class Event:
     data: dict[str, Any]
 
     @classmethod
-    def of(cls, seq: str, kind: str, data: dict[str, Any]) -> "Event":
-        return cls(int(seq), kind, data)
+    def of(cls, raw: dict[str, Any]) -> "Event":
+        return cls(raw["seq"], raw["type"], raw["data"])
 
 
 @dataclass(frozen=True)

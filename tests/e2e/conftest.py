@@ -1,0 +1,53 @@
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from client import Client, Dataset
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
+CLASSES = ["boat", "computer", "smiley face"]
+PICTURES_A_CLASS = 8
+
+
+@dataclass(frozen=True)
+class Pile:
+    """A few of the example's pictures with their labels."""
+
+    folder: Path
+    labels: dict[str, str]
+
+    def upload(self, client: Client, name: str, *, labels: dict[str, str] | None = None) -> Dataset:
+        """The pictures as a dataset, with these evaluation labels (default: the true ones)."""
+        with (self.folder / "labels.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("file", "label"), *(labels or self.labels).items()])
+        return client.datasets.create(self.folder, name=name, wait=True)
+
+
+@pytest.fixture(scope="session")
+def pile(tmp_path_factory) -> Pile:
+    folder = tmp_path_factory.mktemp("pile")
+    labels: dict[str, str] = {}
+    with (EXAMPLE / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name in CLASSES:
+        for row in [row for row in rows if row["label"] == name][:PICTURES_A_CLASS]:
+            (folder / row["file"]).write_bytes((EXAMPLE / "images" / row["file"]).read_bytes())
+            labels[row["file"]] = name
+    return Pile(folder, labels)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def small_and_quick():
+    """Services started here use one thread, and write a checkpoint every second."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POUF_THREADS", "1")
+        patch.setenv("POUF_CHECKPOINT_INTERVAL_SECONDS", "1")
+        patch.setenv("POUF_DEVICE", "cpu")
+        yield
+
+
+def digest(model: Path) -> str:
+    return hashlib.sha256((model / "adapter.safetensors").read_bytes()).hexdigest()

@@ -1,0 +1,71 @@
+"""A job that `pouf up` is stopped under goes on when it is started again."""
+
+import os
+import signal
+
+import psutil
+import pytest
+
+from cli.processes import marked_processes
+from cli.temporary_service import temporary_service
+from client import Client, Job
+from tests.e2e.conftest import CLASSES
+
+STEPS = 12
+
+
+def start_job(client: Client, pile, steps: int = STEPS) -> Job:
+    """A job that has a step behind it."""
+    dataset = pile.upload(client, "a pile")
+    job = client.jobs.create(dataset.id, CLASSES, method={"tune": "model", "max_steps": steps, "batch_size": 8})
+    for event in client.jobs.events(job.id):
+        if event.type == "job.progress" and event.data["stage"] == "training" and event.data["step"] >= 1:
+            break
+    job = client.jobs.get(job.id)
+    assert job.status == "running"
+    return job
+
+
+def finish(client: Client, job: Job, pile) -> Job:
+    done = client.jobs.wait(job.id)
+    assert [entry["step"] for entry in client.jobs.metrics(job.id)][-1] == STEPS
+    models = [model.id for model in client.models.list() if model.job_id == job.id]
+    assert models == [done.model_id]
+    answer = client.predict([next(iter(pile.folder.glob("*.jpg")))], done.model_id)
+    assert answer.items[0].label in CLASSES
+    return done
+
+
+def test_a_job_goes_on_after_sigterm_and_a_new_start(tmp_path, pile):
+    with temporary_service(tmp_path) as service, Client(service.url) as client:
+        job = start_job(client, pile)
+    assert marked_processes(tmp_path.resolve()) == []
+    with temporary_service(tmp_path) as service, Client(service.url) as client:
+        done = finish(client, job, pile)
+    assert done.attempt == 2
+    assert marked_processes(tmp_path.resolve()) == []
+
+
+@pytest.mark.slow
+def test_a_job_goes_on_after_its_supervisor_was_killed(tmp_path, pile, monkeypatch):
+    monkeypatch.setenv("POUF_LEASE_SECONDS", "15")
+    monkeypatch.setenv("POUF_LEASE_RENEW_SECONDS", "2")
+    with temporary_service(tmp_path) as service, Client(service.url) as client:
+        job = start_job(client, pile)
+        os.kill(service.pid, signal.SIGKILL)
+    with temporary_service(tmp_path) as service, Client(service.url) as client:
+        finish(client, job, pile)
+    assert marked_processes(tmp_path.resolve()) == []
+
+
+@pytest.mark.slow
+def test_a_job_goes_on_after_every_process_was_killed_at_once(tmp_path, pile, monkeypatch):
+    monkeypatch.setenv("POUF_LEASE_SECONDS", "15")
+    monkeypatch.setenv("POUF_LEASE_RENEW_SECONDS", "2")
+    with temporary_service(tmp_path) as service, Client(service.url) as client:
+        job = start_job(client, pile)
+        for process in [psutil.Process(service.pid), *marked_processes(tmp_path.resolve())]:
+            process.kill()
+    with temporary_service(tmp_path) as service, Client(service.url) as client:
+        finish(client, job, pile)
+    assert marked_processes(tmp_path.resolve()) == []

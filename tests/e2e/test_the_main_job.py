@@ -1,0 +1,155 @@
+"""From unlabelled pictures to an adapted classifier over HTTP: `pouf up` with its real worker and real broker."""
+
+import os
+import signal
+import time
+
+import httpx
+import psutil
+import pytest
+
+import pouf_core
+from cli.processes import marked_processes
+from cli.temporary_service import temporary_service
+from client import ApiError, Client
+from tests.e2e.conftest import CLASSES, digest
+
+STEPS = 3
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
+    data_dir = tmp_path_factory.mktemp("service")
+    with temporary_service(data_dir) as running:
+        running_parts = [running.pid, *(child.pid for child in psutil.Process(running.pid).children(recursive=True))]
+        yield running
+    assert [pid for pid in running_parts if psutil.pid_exists(pid)] == []
+    assert marked_processes(data_dir.resolve()) == []
+
+
+@pytest.fixture(scope="module")
+def client(service):
+    with Client(service.url) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def dataset(client, pile):
+    return pile.upload(client, "true labels")
+
+
+@pytest.fixture(scope="module")
+def job(client, dataset):
+    return adapt(client, dataset.id)
+
+
+@pytest.fixture(scope="module")
+def model(client, job, tmp_path_factory):
+    return client.models.download(job.model_id, tmp_path_factory.mktemp("model"))
+
+
+def adapt(client: Client, dataset_id: str, **options):
+    method = {"tune": "prompt", "max_steps": STEPS}
+    return client.jobs.wait(client.jobs.create(dataset_id, CLASSES, method=method, **options).id)
+
+
+def test_labels_are_kept_apart(dataset, pile):
+    assert dataset.item_count == dataset.labelled_count == len(pile.labels)
+    assert dataset.rejected_count == 0
+
+
+def test_the_job_succeeds_and_says_how_well(job, pile):
+    assert job.status == "succeeded"
+    assert job.evaluation.n == len(pile.labels)
+    low, high = job.evaluation.adapted_interval
+    assert low <= job.evaluation.adapted_accuracy <= high
+    assert job.evaluation.zero_shot_accuracy > 1 / len(CLASSES)
+
+
+def test_its_events_tell_the_way_it_went(client, job):
+    events = list(client.jobs.events(job.id))
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    stages = list(dict.fromkeys(event.data["stage"] for event in events if event.type == "job.progress"))
+    assert [stage for stage in stages if stage in ("encoding", "training", "exporting")] == [
+        "encoding",
+        "training",
+        "exporting",
+    ]
+    assert list(client.jobs.events(job.id, after=events[-2].seq)) == events[-1:]
+
+
+def test_its_metrics_cover_every_step(client, job):
+    assert [entry["step"] for entry in client.jobs.metrics(job.id)] == list(range(1, STEPS + 1))
+
+
+def test_the_downloaded_model_answers_as_the_service_does(client, job, model, pile):
+    pictures = sorted(pile.folder.glob("*.jpg"))[:3]
+    served = client.predict(pictures, job.model_id, top_k=2).items
+    here = pouf_core.load(model, device="cpu").predict(pictures, top_k=2)
+    assert [item.label for item in served] == [prediction.label for prediction in here]
+    assert [item.score for item in served] == pytest.approx([prediction.score for prediction in here], abs=1e-4)
+
+
+def test_the_zero_shot_variant_is_served_beside_it(client, job, pile):
+    answer = client.predict([next(iter(pile.folder.glob("*.jpg")))], job.model_id, variant="zero_shot")
+    assert (answer.requested_variant, answer.served_variant) == ("zero_shot", "zero_shot")
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_labels_say(client, dataset, model, pile, tmp_path):
+    names = list(pile.labels)
+    wrong = dict(zip(names, [pile.labels[name] for name in names[5:] + names[:5]], strict=True))
+    assert wrong != pile.labels
+    permuted = pile.upload(client, "permuted labels", labels=wrong)
+    assert permuted.fingerprint == dataset.fingerprint
+    for i, dataset_id in enumerate((dataset.id, permuted.id)):
+        again = client.models.download(adapt(client, dataset_id).model_id, tmp_path / str(i))
+        assert digest(again) == digest(model)
+
+
+def test_an_alias_moves_to_the_new_model(client, dataset, pile):
+    picture = [next(iter(pile.folder.glob("*.jpg")))]
+    with pytest.raises(ApiError) as error:
+        client.predict(picture, "latest")
+    assert error.value.status == 404
+    job = adapt(client, dataset.id, alias="latest", seed=1)
+    assert client.predict(picture, "latest").model_id == job.model_id
+
+
+def test_a_cancelled_job_ends_soon(client, dataset):
+    job = client.jobs.create(dataset.id, CLASSES, method={"tune": "model", "max_steps": 500})
+    for event in client.jobs.events(job.id):
+        if event.type == "job.progress":
+            break
+    client.jobs.cancel(job.id)
+    cancelled_at = time.monotonic()
+    for _ in client.jobs.events(job.id):
+        pass
+    assert client.jobs.get(job.id).status == "cancelled"
+    assert time.monotonic() - cancelled_at < 45
+
+
+@pytest.mark.parametrize("part", ["uvicorn", "queue:ingest,notify", "worker.reaper", "valkey-server"])
+def test_a_part_that_is_killed_comes_back(service, client, dataset, part):
+    killed = find(service.pid, part)
+    os.kill(killed.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not ((came_back := find(service.pid, part)) and came_back.pid != killed.pid and ready(service.url)):
+        assert time.monotonic() < deadline, f"{part} did not come back"
+        time.sleep(0.2)
+    assert client.datasets.get(dataset.id).status == "ready"
+
+
+def find(supervisor: int, part: str) -> psutil.Process | None:
+    """The supervisor's child whose command line holds this word."""
+    word = part.removeprefix("queue:")
+    for child in psutil.Process(supervisor).children():
+        if any(word in argument for argument in child.cmdline()):
+            return child
+    return None
+
+
+def ready(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health/ready", timeout=10).is_success
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,108 @@
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cli.services import api_command, celery_command
+from tests.integration import compose
+
+PASSWORDS = {"POSTGRES_PASSWORD": "one", "REDIS_PASSWORD": "two"}
+DOCKERFILE = compose.ROOT / "docker" / "Dockerfile"
+OURS = ("api", "worker", "worker-cpu", "ingest", "reaper", "migrate")
+
+
+@pytest.fixture
+def services():
+    return compose.load(PASSWORDS)["services"]
+
+
+def tool(name: str) -> str:
+    path = shutil.which(name, path=f"{Path(sys.executable).parent}")
+    if path is None:
+        pytest.skip(f"{name} has no build for this platform")
+    return path
+
+
+def test_the_compose_file_follows_the_specification():
+    command = [tool("check-jsonschema"), "--builtin-schema", "vendor.compose-spec", str(compose.FILE)]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_the_dockerfile_has_no_lint():
+    checked = subprocess.run([tool("hadolint"), str(DOCKERFILE)], capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stdout) == (0, "")
+
+
+@pytest.mark.parametrize("missing", PASSWORDS)
+def test_nothing_starts_without_a_password(missing):
+    with pytest.raises(compose.MissingVariable, match=missing):
+        compose.load({name: value for name, value in PASSWORDS.items() if name != missing})
+
+
+def test_the_example_environment_names_every_variable_and_gives_no_password():
+    lines = (compose.ROOT / "docker" / ".env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    used = {match["name"] for match in compose.VARIABLE.finditer(compose.FILE.read_text()) if match["name"]}
+    assert set(example) == used
+    assert {example[name] for name in PASSWORDS} == {""}
+
+
+def test_compose_runs_the_commands_that_pouf_up_runs(services):
+    def without_python(command: tuple[str, ...]) -> list[str]:
+        assert command[:2] == (sys.executable, "-m")
+        return list(command[2:])
+
+    assert shlex.split(services["api"]["command"]) == without_python(api_command("0.0.0.0", 8000))
+    train = without_python(celery_command("train", "train"))
+    assert shlex.split(services["worker"]["command"]) == train
+    assert shlex.split(services["worker-cpu"]["command"]) == train
+    assert shlex.split(services["ingest"]["command"]) == without_python(celery_command("ingest", "ingest,notify"))
+
+
+def test_the_images_default_commands_are_those_of_compose(services):
+    commands = [yaml.safe_load(line[4:]) for line in DOCKERFILE.read_text().splitlines() if line.startswith("CMD ")]
+    assert commands == [shlex.split(services["api"]["command"]), shlex.split(services["worker"]["command"])]
+
+
+def test_only_the_api_is_published_and_only_on_loopback(services):
+    published = {name: service["ports"] for name, service in services.items() if "ports" in service}
+    assert published == {"api": ["127.0.0.1:8000:8000"]}
+
+
+def test_every_part_of_ours_runs_without_privileges(services):
+    for name in OURS:
+        assert services[name]["cap_drop"] == ["ALL"], name
+        assert services[name]["security_opt"] == ["no-new-privileges:true"], name
+    assert "\nUSER 10001\n" in DOCKERFILE.read_text()
+
+
+def test_every_part_of_ours_waits_for_the_migration(services):
+    for name in set(OURS) - {"migrate"}:
+        assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}, name
+
+
+def test_a_gpu_is_reserved_only_in_the_gpu_profile(services):
+    reserving = {name: service["profiles"] for name, service in services.items() if "deploy" in service}
+    assert reserving == {"worker": ["gpu"]}
+    assert services["worker-cpu"]["profiles"] == ["cpu"]
+
+
+def test_a_workers_stop_leaves_time_to_give_its_job_back(services):
+    from app.settings import Settings
+
+    for name in ("worker", "worker-cpu"):
+        assert int(services[name]["stop_grace_period"].removesuffix("s")) > Settings().cancel_grace_seconds + 10
+
+
+def test_the_image_gets_only_what_it_needs():
+    allowed = {line[1:] for line in (compose.ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = set()
+    for line in DOCKERFILE.read_text().splitlines():
+        if line.startswith("COPY ") and "--from" not in line:
+            copied |= set(line.split()[1:-1])
+    assert copied == allowed
