@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from client.datasets import Datasets
 from client.jobs import Jobs
@@ -37,7 +37,7 @@ class Client:
         return [BaseModel.of(raw) for raw in self._transport.json("GET", "/v1/base-models")["data"]]
 
     def predict(
-        self, pictures: Sequence[Picture], model: str, *, top_k: int = 1, variant: str = "adapted"
+        self, pictures: Sequence[Picture], model: str, *, top_k: int = 1, variant: str | None = None
     ) -> Predictions:
         """Classify pictures.
 
@@ -45,13 +45,15 @@ class Client:
             pictures: paths, or the bytes of picture files.
             model: a model's id or an alias.
             top_k: how many classes to return for each picture.
-            variant: `adapted` or `zero_shot`.
+            variant: `adapted` or `zero_shot`; None: `adapted`, unless the model fell back to zero-shot.
 
         Raises:
             ApiError: the model is unknown, or no picture could be read; a single bad one has its `error` set instead.
         """
         inputs = [{"image": base64.b64encode(_content(picture)).decode()} for picture in pictures]
-        body = {"model": model, "inputs": inputs, "top_k": top_k, "variant": variant}
+        body: dict[str, Any] = {"model": model, "inputs": inputs, "top_k": top_k}
+        if variant is not None:
+            body["variant"] = variant
         return Predictions.of(self._transport.json("POST", "/predict", json=body))
 
     def close(self) -> None:

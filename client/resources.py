@@ -161,16 +161,16 @@ class Model:
 
 @dataclass(frozen=True)
 class BaseModel:
-    """A pretrained model that jobs may adapt."""
+    """A pretrained model that jobs may adapt; a `*` at the end of its name stands for anything, of any modality."""
 
     name: str
-    modality: str
+    modality: str | None
     tune_modes: list[str]
     raw: dict[str, Any]
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> "BaseModel":
-        return cls(raw.get("name") or raw["id"], raw["modality"], list(raw.get("tune_modes") or []), raw)
+        return cls(raw["name"], raw.get("modality"), list(raw.get("tune_modes") or []), raw)
 
 
 @dataclass(frozen=True)

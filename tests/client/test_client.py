@@ -1,0 +1,160 @@
+import base64
+import json
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from client import Client, ClientError, JobFailed, jobs
+from client.archives import as_archive
+from tests.client.conftest import Answer
+
+
+def answer(document) -> Answer:
+    return Answer(200, json.dumps(document).encode())
+
+
+def job(status: str, **fields) -> Answer:
+    return answer({"id": "job_1", "status": status, "dataset_id": "ds_1", **fields})
+
+
+def stream(*events: tuple[int, str], cut_at: int | None = None) -> Answer:
+    lines = [
+        f"id: {seq}\nevent: {kind}\ndata: {json.dumps({'seq': seq, 'type': kind, 'data': {}})}\n\n"
+        for seq, kind in events
+    ]
+    return Answer(200, "".join([": ping\n\n", *lines]).encode(), {"Content-Type": "text/event-stream"}, cut_at)
+
+
+@pytest.fixture
+def client(server, monkeypatch):
+    monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.01)
+    with Client(server.url) as made:
+        yield made
+
+
+def test_it_imports_nothing_heavy():
+    script = "import sys, client; print({'torch', 'app', 'worker', 'pouf_core', 'cli'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_lists_are_walked_to_their_end(client, server):
+    row = {"status": "ready"}
+    server.answers = [
+        answer({"data": [{"id": "ds_1", **row}], "has_more": True, "next_cursor": "c2"}),
+        answer({"data": [{"id": "ds_2", **row}], "has_more": False, "next_cursor": None}),
+    ]
+    assert [dataset.id for dataset in client.datasets.list(status="ready")] == ["ds_1", "ds_2"]
+    queries = [parse_qs(urlsplit(request.path).query) for request in server.requests]
+    first = {"limit": ["100"], "status": ["ready"]}
+    assert queries == [first, {**first, "cursor": ["c2"]}]
+
+
+def test_what_is_not_said_is_left_to_the_service(client, server):
+    server.answers = [job("queued")]
+    client.jobs.create("ds_1", ["a", {"name": "b", "prompt": "bee"}])
+    assert json.loads(server.requests[0].body) == {
+        "dataset_id": "ds_1",
+        "class_names": ["a", {"name": "b", "prompt": "bee"}],
+        "base_model": "pouf-lite",
+        "seed": 0,
+        "metadata": {},
+    }
+
+
+def test_events_go_on_where_a_broken_stream_ended(client, server):
+    server.answers = [
+        stream((1, "job.queued"), (2, "job.progress"), cut_at=-10),
+        stream((2, "job.progress"), (3, "job.succeeded")),
+        job("succeeded"),
+        stream(),
+    ]
+    assert [event.seq for event in client.jobs.events("job_1")] == [1, 2, 3]
+    sent = [request.headers.get("Last-Event-ID") for request in server.requests]
+    assert sent == ["0", "1", None, "3"]
+
+
+def test_a_stream_that_ends_early_is_opened_again(client, server):
+    first, second = stream((1, "job.queued")), stream((2, "job.succeeded"))
+    server.answers = [first, job("running"), second, job("succeeded"), stream()]
+    assert [event.seq for event in client.jobs.events("job_1")] == [1, 2]
+
+
+def test_waiting_tells_progress_and_returns_the_job(client, server):
+    done = job("succeeded", model_id="mdl_1", progress={"step": 4, "total_steps": 4, "fraction": 1.0})
+    server.answers = [job("queued"), stream((1, "job.running")), job("running"), done, stream(), done]
+    seen = []
+    result = client.jobs.wait("job_1", on_progress=lambda state: seen.append(state.status))
+    assert seen == ["queued", "running"]
+    assert (result.model_id, result.step, result.fraction) == ("mdl_1", 4, 1.0)
+
+
+def test_waiting_for_a_job_that_fails_raises_its_reason(client, server):
+    failed = job("failed", error={"code": "out_of_memory", "message": "It did not fit."})
+    server.answers = [stream(), failed, stream(), failed]
+    with pytest.raises(JobFailed, match=r"It did not fit. \(out_of_memory\)"):
+        client.jobs.wait("job_1")
+
+
+def test_waiting_for_a_dataset_that_fails_raises_its_reason(client, server):
+    server.answers = [answer({"id": "ds_1", "status": "failed", "error": {"code": "no_pictures", "message": "None."}})]
+    with pytest.raises(ClientError, match=r"None. \(no_pictures\)"):
+        client.datasets.wait("ds_1")
+
+
+def test_waiting_for_a_dataset_ends_at_its_timeout(client, server):
+    server.answers = [answer({"id": "ds_1", "status": "ingesting"})]
+    with pytest.raises(ClientError, match="still ingesting"):
+        client.datasets.wait("ds_1", timeout=0)
+
+
+def test_predictions_come_back_in_order_with_single_failures(client, server, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"a picture")
+    predictions = [
+        {"index": 0, "label": "bird", "class_index": 0, "score": 0.9, "top_k": [{"label": "bird", "score": 0.9}]},
+        {"index": 1, "error": {"code": "undecodable_image", "message": "No picture."}},
+    ]
+    document = {"model_id": "mdl_1", "requested_variant": "adapted", "served_variant": "zero_shot"}
+    server.answers = [answer({**document, "predictions": predictions})]
+    result = client.predict([tmp_path / "a.png", b"noise"], "latest", top_k=1)
+    sent = json.loads(server.requests[0].body)
+    assert [base64.b64decode(item["image"]) for item in sent["inputs"]] == [b"a picture", b"noise"]
+    assert (sent["model"], "variant" in sent) == ("latest", False)
+    assert result.items[0].top_k == [("bird", 0.9)]
+    assert (result.items[1].label, result.items[1].error["code"]) == (None, "undecodable_image")
+
+
+def test_a_model_is_unpacked(client, server, tmp_path):
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("pouf.json", "{}")
+    server.answers = [Answer(200, packed.getvalue())]
+    folder = client.models.download("mdl_1", tmp_path / "new" / "model")
+    assert (folder / "pouf.json").read_text() == "{}"
+
+
+def test_a_folder_keeps_its_names_and_leaves_hidden_files_out(tmp_path):
+    (tmp_path / "bird").mkdir()
+    (tmp_path / "bird" / "a.png").write_bytes(b"a")
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    with as_archive(tmp_path) as archive, zipfile.ZipFile(archive) as opened:
+        assert opened.namelist() == ["bird/a.png"]
+
+
+def test_an_archive_is_sent_as_it_is(tmp_path):
+    (tmp_path / "a.tar.gz").write_bytes(b"archive")
+    with as_archive(tmp_path / "a.tar.gz") as archive:
+        assert archive == tmp_path / "a.tar.gz"
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="same name"), as_archive([tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]):
+        pass
+
+
+def test_nothing_to_send_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no file"), as_archive(tmp_path):
+        pass

@@ -1,0 +1,94 @@
+import pytest
+
+from cli.broker import free_port
+from client import ApiError, Client, Unreachable
+from tests.client.conftest import Answer, problem
+
+JOB = Answer(202, b'{"id": "job_1", "status": "queued", "dataset_id": "ds_1"}')
+
+
+def test_an_error_answer_is_raised_with_its_fields(server):
+    server.answers = [problem(422, "too_few_classes")]
+    with Client(server.url) as client, pytest.raises(ApiError) as raised:
+        client.jobs.get("job_1")
+    error = raised.value
+    assert (error.status, error.code, error.detail) == (422, "too_few_classes", "It is too_few_classes.")
+    assert (error.request_id, error.errors, error.should_retry) == ("req_1", [{"pointer": "/a"}], True)
+    assert str(error) == "It is too_few_classes. (422 too_few_classes)"
+
+
+@pytest.mark.parametrize("body", [b"<h1>Bad gateway</h1>", b'["list"]'])
+def test_an_error_that_is_no_problem_document_is_raised_too(server, body):
+    server.answers = [Answer(500, body)]
+    with Client(server.url) as client, pytest.raises(ApiError) as raised:
+        client.jobs.get("job_1")
+    assert (raised.value.code, raised.value.detail) == ("unknown", body.decode())
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_passing_refusal_is_asked_again(server, status):
+    server.answers = [problem(status, "busy"), problem(status, "busy"), JOB]
+    with Client(server.url) as client:
+        assert client.jobs.get("job_1").id == "job_1"
+    assert len(server.requests) == 3
+
+
+def test_a_refusal_that_cannot_pass_is_not_asked_again(server):
+    server.answers = [problem(503, "never", **{"x-should-retry": "false"})]
+    with Client(server.url) as client, pytest.raises(ApiError):
+        client.jobs.get("job_1")
+    assert len(server.requests) == 1
+
+
+def test_it_gives_up_after_the_last_retry(server):
+    server.answers = [problem(503, "busy")] * 3
+    with Client(server.url, retries=2) as client, pytest.raises(ApiError, match="busy"):
+        client.jobs.get("job_1")
+    assert len(server.requests) == 3
+
+
+def test_retry_after_is_obeyed(server):
+    import time
+
+    server.answers = [problem(503, "busy", **{"Retry-After": "1"}), JOB]
+    started = time.monotonic()
+    with Client(server.url) as client:
+        client.jobs.get("job_1")
+    assert time.monotonic() - started >= 1
+
+
+def test_every_try_of_one_creation_has_the_same_idempotency_key_and_another_creation_another(server):
+    server.answers = [problem(409, "idempotency_key_in_flight"), Answer(202, JOB.body, cut_at=3), JOB, JOB]
+    with Client(server.url) as client:
+        client.jobs.create("ds_1", ["a", "b"])
+        client.jobs.create("ds_1", ["a", "b"])
+    keys = [request.headers["Idempotency-Key"] for request in server.requests]
+    assert keys[0] == keys[1] == keys[2] != keys[3]
+
+
+def test_other_conflicts_are_not_asked_again(server):
+    server.answers = [problem(409, "job_is_final")]
+    with Client(server.url) as client, pytest.raises(ApiError, match="job_is_final"):
+        client.jobs.cancel("job_1")
+
+
+def test_an_upload_is_sent_whole_again(server, tmp_path):
+    (tmp_path / "a.png").write_bytes(b"picture" * 1000)
+    dataset = Answer(202, b'{"id": "ds_1", "status": "ready"}')
+    server.answers = [problem(503, "busy"), dataset]
+    with Client(server.url) as client:
+        client.datasets.create([tmp_path / "a.png"])
+    first, second = (request.body.count(b"picture") for request in server.requests)
+    assert first == second == 1000
+
+
+def test_nobody_there_is_unreachable():
+    with Client(f"http://127.0.0.1:{free_port('127.0.0.1')}", retries=0) as client, pytest.raises(Unreachable):
+        client.jobs.get("job_1")
+
+
+def test_the_api_key_is_sent(server):
+    server.answers = [JOB]
+    with Client(server.url, api_key="secret") as client:
+        client.jobs.get("job_1")
+    assert server.requests[0].headers["Authorization"] == "Bearer secret"
