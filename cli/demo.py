@@ -15,7 +15,7 @@ from rich.console import Console
 from cli.demo_report import curl_lines, job_bar, print_predictions, print_results
 from cli.errors import CommandError
 from cli.temporary_service import temporary_service
-from client import Client, ClientError, Dataset, Event, Job
+from client import Client, ClientError, Dataset, Job
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "clipart"
 TUNE_MODES = ("prompt", "model")
@@ -126,14 +126,10 @@ def _adapt(client: Client, dataset: Dataset, example: Example, tune: str) -> Job
     with job_bar(console) as bar:
         task = bar.add_task(f"{tune} tuning", total=None, stage="waiting")
 
-        def show(event: Event) -> None:
-            stage = event.data.get("stage")
-            if event.type == "job.progress" and stage:
+        for event in client.jobs.events(job.id):
+            if stage := event.data.get("stage"):
                 total = event.data.get("total_steps") or None
                 bar.update(task, stage=stage.replace("_", " "), completed=event.data.get("step", 0), total=total)
-
-        for event in client.jobs.events(job.id):
-            show(event)
         job = client.jobs.wait(job.id)
         bar.update(task, stage="done", completed=1, total=1)
     return job

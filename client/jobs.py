@@ -71,6 +71,14 @@ class Jobs:
         """Ask a job to stop; it is `cancelled` soon after."""
         return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/cancel"))
 
+    def pause(self, job_id: str) -> Job:
+        """Ask a job to stop for now; it is `paused` soon after and keeps its progress."""
+        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/pause"))
+
+    def resume(self, job_id: str) -> Job:
+        """Let a paused job go on."""
+        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/resume"))
+
     def retry(self, job_id: str) -> Job:
         """Run a failed or cancelled job again under the same id."""
         return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/retry"))

@@ -38,7 +38,8 @@ def client(server, monkeypatch):
 
 def test_it_imports_nothing_heavy():
     script = "import sys, client; print({'torch', 'app', 'worker', 'pouf_core', 'cli'} & set(sys.modules))"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "set()\n"
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert answer.stdout == "set()\n"
 
 
 def test_lists_are_walked_to_their_end(client, server):

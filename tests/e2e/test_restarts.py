@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import psutil
 import pytest
@@ -18,11 +19,9 @@ def start_job(client: Client, pile, steps: int = STEPS) -> Job:
     """A job that has a step behind it."""
     dataset = pile.upload(client, "a pile")
     job = client.jobs.create(dataset.id, CLASSES, method={"tune": "model", "max_steps": steps, "batch_size": 8})
-    for event in client.jobs.events(job.id):
-        if event.type == "job.progress" and event.data["stage"] == "training" and event.data["step"] >= 1:
-            break
-    job = client.jobs.get(job.id)
-    assert job.status == "running"
+    while not ((job := client.jobs.get(job.id)).stage == "training" and job.step >= 1):
+        assert not job.final, job
+        time.sleep(0.1)
     return job
 
 
