@@ -106,7 +106,7 @@ class Journal:
         if recent and abs(fraction - self._event_fraction) < EVENT_FRACTION:
             return
         self._event_at, self._event_fraction = now, fraction
-        data = {"stage": latest.stage, "step": latest.step, "total_steps": latest.total_steps}
+        data: dict[str, Any] = {"stage": latest.stage, "step": latest.step, "total_steps": latest.total_steps}
         if latest.metrics is not None:
             data["metrics"] = {**latest.metrics, "step": latest.step}
         append_event(session, job, "job.progress", data)

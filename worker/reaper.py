@@ -125,7 +125,7 @@ def broker_queue_depth(url: str) -> QueueDepth:
 
     def depth(queue: str) -> int | None:
         try:
-            return int(client.llen(queue))  # type: ignore[arg-type]
+            return int(client.llen(queue))
         except redis.RedisError as error:
             logger.warning("The broker cannot be asked for its queue %s: %s", queue, error)
             return None

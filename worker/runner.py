@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -18,10 +20,11 @@ from app.store.transitions import FINAL, TransitionNotAllowed
 from worker import attempts, checkpoints
 from worker.attempts import Ending
 from worker.context import WorkerContext
+from worker.lease_keeper import LeaseKeeper
 from worker.process import ChildProcess
 from worker.protocol import ErrorMessage, JobSpec, ResultMessage, StoppedMessage
 from worker.shutdown import shutdown_requested
-from worker.supervision import AttemptOutcome, LeaseKeeper, Lost, Supervision
+from worker.supervision import AttemptOutcome, Lost, Supervision
 
 logger = logging.getLogger(__name__)
 
@@ -79,9 +82,11 @@ class JobRun:
     def _train(self) -> AttemptOutcome:
         job_id, fence = self._lease.row_id, self._lease.fence
         context = self._context
-        remove_unpublished(context.database, context.storage, job_id)
+        with self._keep_lease():
+            remove_unpublished(context.database, context.storage, job_id)
+            specification = self._specification()
         directory = checkpoints.work_dir(self._data_dir, job_id, fence)
-        child = ChildProcess.start(self._specification(), directory, checkpoints.log_file(self._data_dir, job_id))
+        child = ChildProcess.start(specification, directory, checkpoints.log_file(self._data_dir, job_id))
         try:
             watch = Supervision(context.database, context.settings, self._lease, child, self._shutdown_requested)
             outcome = watch.run()
@@ -100,15 +105,10 @@ class JobRun:
                 .where(DatasetItem.dataset_id == job.dataset_id, DatasetItem.status == "accepted")
                 .order_by(DatasetItem.sha256)
             ).all()
-        keeper = LeaseKeeper(self._context.database, self._lease, settings)
-        paths = []
-        for _, key, _ in items:
-            paths.append(self._context.storage.local(key))
-            keeper.renew_if_due()
         return JobSpec(
             job_id=job_id,
             fence=fence,
-            items=paths,
+            items=[self._context.storage.local(key) for _, key, _ in items if key is not None],
             class_names=job.class_names,
             prompt_template=job.prompt_template,
             base_model=job.base_model,
@@ -146,9 +146,14 @@ class JobRun:
         )
         database, storage = self._context.database, self._context.storage
         try:
-            self._persist(lambda: publish_model(database, storage, self._lease, result.artifact, outcome))
+            with self._keep_lease():
+                self._persist(lambda: publish_model(database, storage, self._lease, result.artifact, outcome))
         except TransitionNotAllowed:  # cancelled while the last step ran
             self._end(attempts.stop)
+
+    def _keep_lease(self) -> AbstractContextManager[None]:
+        context = self._context
+        return LeaseKeeper(context.database, self._lease, context.settings).in_background(context.settings.load_timeout)
 
     def _end(self, ending: Ending) -> None:
         def end() -> None:
@@ -172,6 +177,7 @@ class JobRun:
 
     def _clean_up(self) -> None:
         job_id, fence = self._lease.row_id, self._lease.fence
+        shutil.rmtree(checkpoints.work_dir(self._data_dir, job_id, fence), ignore_errors=True)
         with self._context.database.read() as session:
             final = (
                 session.scalars(select(Job.status).where(Job.id == job_id, Job.fence == fence)).one_or_none() in FINAL

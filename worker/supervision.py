@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from app.settings import Settings
-from app.store.clock import utcnow
 from app.store.database import Database
-from app.store.leases import Lease, LeaseLost, renew
+from app.store.leases import Lease, LeaseLost
 from app.store.models import Job
 from worker.journal import Journal
+from worker.lease_keeper import LeaseKeeper
 from worker.process import ChildProcess, describe_exit
 from worker.protocol import ErrorMessage, ProgressMessage, ResultMessage, StoppedMessage
 
@@ -38,35 +38,6 @@ class Lost:
 
 
 AttemptOutcome = ResultMessage | ErrorMessage | StoppedMessage | Lost
-
-
-class LeaseKeeper:
-    """Renews a lease; `LeaseLost` once somebody took it, or once it ran out while the database was away."""
-
-    def __init__(self, database: Database, lease: Lease[Job], settings: Settings) -> None:
-        self._database = database
-        self._lease = lease
-        self._seconds = settings.lease_seconds
-        self._every = settings.lease_renew_seconds
-        self._renewed_at = time.monotonic()
-
-    def renew_if_due(self) -> None:
-        asked_at = time.monotonic()
-        if asked_at - self._renewed_at < self._every:
-            return
-        try:
-            with self._database.write() as session:
-                renew(session, self._lease, utcnow(), self._seconds)
-        except DBAPIError:
-            self.tolerate_outage()
-        else:
-            self._renewed_at = asked_at
-
-    def tolerate_outage(self) -> None:
-        """Called from an exception handler: an unreachable database is borne as long as the lease must still hold."""
-        if time.monotonic() - self._renewed_at >= self._seconds:
-            raise LeaseLost(self._lease.row_id)
-        logger.warning("The database is not reachable; the job goes on while its lease lasts.", exc_info=True)
 
 
 class Supervision:

@@ -71,7 +71,7 @@ def fenced(session: Session, lease: Lease[Row]) -> Row:
     row = session.scalars(query.with_for_update().execution_options(populate_existing=True)).one_or_none()
     if row is None:
         raise LeaseLost(lease.row_id)
-    return cast(Row, row)
+    return row
 
 
 def expired(session: Session, table: type[Row], now: datetime, limit: int = 100) -> Sequence[str]:

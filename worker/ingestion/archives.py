@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from worker.ingestion.limits import Limits
 from worker.ingestion.names import OTHER_ARCHIVE_SUFFIXES, ItemName, parse_name
@@ -167,7 +167,7 @@ class _StrictTarInfo(tarfile.TarInfo):
     """Makes damage in the middle of an archive an error (tarfile takes it for the end), and bounds header sizes."""
 
     @classmethod
-    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
         try:
             return super().fromtarfile(tarfile_)
         except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
@@ -208,7 +208,7 @@ def _read_tar_stream(stream: _Counted, limits: Limits, budget: _Budget) -> Itera
         for count, info in enumerate(archive, start=1):
             if count > limits.archive_entries:
                 raise _too_many_entries(limits)
-            archive.members = []  # tarfile would keep every header in memory
+            archive.members = []  # type: ignore[attr-defined] # tarfile would keep every header in memory
             name = parse_name(info.name)
             if not info.isdir() and not (name.ignored and not name.unsafe):
                 yield _read_tar_entry(archive, info, name, limits, budget)

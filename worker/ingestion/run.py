@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -137,7 +137,7 @@ def _read_packed_files(
         collector.reject(parse_name(upload.filename), error.code, error.message, upload.sha256, upload.size)
 
 
-def _only_texts(uploads: list[Upload]) -> bool:
+def _only_texts(uploads: Sequence[Upload]) -> bool:
     names = [parse_name(upload.filename) for upload in uploads]
     return bool(names) and all(name.ends_with(TEXT_SUFFIXES) for name in names)
 
@@ -175,7 +175,7 @@ def _write_labels(session: Session, dataset: Dataset, labels: dict[str, set[str]
     )
     changes = []
     for item_id, sha256 in session.execute(query):
-        found = labels.get(sha256, set())
+        found = labels.get(sha256 or "", set())
         if len(found) == 1:
             changes.append({"id": item_id, "label": min(found), "code": None, "message": None})
         elif found:

@@ -1,0 +1,69 @@
+"""Keeping a lease alive for as long as its holder gets on."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DBAPIError
+
+from app.settings import Settings
+from app.store.clock import utcnow
+from app.store.database import Database
+from app.store.leases import Lease, LeaseLost, renew
+from app.store.models import Job
+
+logger = logging.getLogger(__name__)
+
+
+class LeaseKeeper:
+    """Renews a lease; `LeaseLost` once somebody took it, or once it ran out while the database was away."""
+
+    def __init__(self, database: Database, lease: Lease[Job], settings: Settings) -> None:
+        self._database = database
+        self._lease = lease
+        self._seconds = settings.lease_seconds
+        self._every = settings.lease_renew_seconds
+        self._renewed_at = time.monotonic()
+
+    def renew_if_due(self) -> None:
+        asked_at = time.monotonic()
+        if asked_at - self._renewed_at < self._every:
+            return
+        try:
+            with self._database.write() as session:
+                renew(session, self._lease, utcnow(), self._seconds)
+        except DBAPIError:
+            self.tolerate_outage()
+        else:
+            self._renewed_at = asked_at
+
+    def tolerate_outage(self) -> None:
+        """Called from an exception handler: an unreachable database is borne as long as the lease must still hold."""
+        if time.monotonic() - self._renewed_at >= self._seconds:
+            raise LeaseLost(self._lease.row_id)
+        logger.warning("The database is not reachable; the job goes on while its lease lasts.", exc_info=True)
+
+    @contextmanager
+    def in_background(self, limit: float) -> Iterator[None]:
+        """Renew while the block copies files, for at most `limit` seconds: copying gives no sign of life."""
+        done = threading.Event()
+        thread = threading.Thread(target=self._renew_until, args=(done, limit), name="lease-keeper", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            thread.join()
+
+    def _renew_until(self, done: threading.Event, limit: float) -> None:
+        give_up_at = time.monotonic() + limit
+        while time.monotonic() < give_up_at and not done.wait(self._every / 2):
+            try:
+                self.renew_if_due()
+            except LeaseLost:
+                logger.warning("The lease of %s was lost while files were copied.", self._lease.row_id)
+                return  # the next write under the fence says so to the holder
