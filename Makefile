@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-slow lint bench clean
+.PHONY: help install demo up test test-slow lint bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ bench: install ## every benchmark; see benchmarks/README.md
 	@found=0; for file in benchmarks/*.py; do \
 	  [ -e "$$file" ] || continue; found=1; echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
 	done; [ $$found = 1 ] || echo "No benchmark is here yet."
+
+docs: install ## write the settings' table into docs/configuration.md
+	$(BIN)/python docs/generate.py
 
 clean: ## remove .venv, caches and the demo's data (.pouf/demo), never other data
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pouf/demo *.egg-info
