@@ -109,6 +109,11 @@ async def _on_pouf_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    # FastAPI makes a 400 of whatever happens while it reads a body
+    if isinstance(error.__cause__, ApiError):
+        return problem_response(request, error.__cause__)
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        return problem_response(request, _malformed_json())
     status = HTTPStatus(error.status_code)
     code = HTTP_CODES.get(status, status.phrase.lower().replace(" ", "_"))
     return problem_response(request, ApiError(status, code, str(error.detail), headers=dict(error.headers or {})))
@@ -123,12 +128,16 @@ def from_validation_errors(errors: Iterable[Mapping[str, Any]], body: Any) -> Ap
     """Return the API's form of pydantic's `errors` about `body`."""
     found = list(errors)
     if any(error["type"] == "json_invalid" for error in found):
-        return ApiError(400, "malformed_json", "The request body is not valid JSON.")
+        return _malformed_json()
     by_pointer: dict[str, list[FieldError]] = {}
     for error in found:
         pointer = _pointer(error, body)
         by_pointer.setdefault(pointer, []).append(FieldError(pointer, _code(error), _message(error)))
     return several(_merged(same) for same in by_pointer.values())
+
+
+def _malformed_json() -> ApiError:
+    return ApiError(400, "malformed_json", "The request body is not valid JSON.")
 
 
 def _merged(errors: list[FieldError]) -> FieldError:

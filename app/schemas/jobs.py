@@ -3,14 +3,34 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from app.schemas.common import ALIAS_NAME, METADATA, NAME, Closed, ListQuery, NumbersQuery, error_body, timestamp
 from app.store.models import Job, JobEvent, JobMetric
-from pouf_core.classes import ClassName
 from pouf_core.method import MethodSpec
 
 JOB_STATUS = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
+# checked by `pouf_core.classes.parse_class_names`, which has a code for everything that can be wrong
+CLASS_NAMES = Annotated[
+    list[Any],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 2,
+            "items": {
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {"name": {"type": "string"}, "prompt": {"type": "string"}},
+                        "required": ["name"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        }
+    ),
+]
 Pace = tuple[int, Any, float] | None
 
 
@@ -19,7 +39,7 @@ class JobCreate(Closed):
 
     dataset_id: Annotated[str, Field(max_length=64)]
     base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
-    class_names: list[str | ClassName]
+    class_names: CLASS_NAMES
     prompt_template: str | list[str] | None = None
     method: MethodSpec = MethodSpec()
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0

@@ -1,6 +1,7 @@
 """Datasets: created from uploads, added to, finalized, deleted."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -16,6 +17,8 @@ from app.store.outbox import enqueue
 from app.store.repositories import datasets as repository
 from app.store.repositories.scope import Scope
 from app.store.storage import Storage
+
+STORING_THREADS = 16
 
 Document = dict[str, Any]
 OnCreated = Callable[[Session, Document], None]
@@ -153,27 +156,25 @@ def _directory(dataset_id: str) -> str:
 
 def _store(storage: Storage, dataset_id: str, files: Sequence[StagedFile], known: set[tuple[str, str]]) -> list[Upload]:
     """Put what is new into the storage, under its hash, and return its rows."""
-    uploads: list[Upload] = []
     stored = {sha256 for sha256, _ in known}
-    seen = set(known)
-    for file in files:
-        if (file.sha256, file.filename) in seen:
-            continue
-        seen.add((file.sha256, file.filename))
-        key = f"{_directory(dataset_id)}/uploads/{file.sha256}"
-        if file.sha256 not in stored:
-            storage.put_file(key, file.path, move=True)
-            stored.add(file.sha256)
-        uploads.append(_upload(dataset_id, file, key))
-    return uploads
+    contents = {file.sha256: file.path for file in files if file.sha256 not in stored}
+    # writing waits for the disk, once a file
+    with ThreadPoolExecutor(STORING_THREADS) as pool:
+        list(pool.map(lambda item: storage.put_file(_key(dataset_id, item[0]), item[1], move=True), contents.items()))
+    fresh = {(file.sha256, file.filename): file for file in files}
+    return [_upload(dataset_id, file) for identity, file in fresh.items() if identity not in known]
 
 
-def _upload(dataset_id: str, file: StagedFile, key: str) -> Upload:
+def _key(dataset_id: str, sha256: str) -> str:
+    return f"{_directory(dataset_id)}/uploads/{sha256}"
+
+
+def _upload(dataset_id: str, file: StagedFile) -> Upload:
     return Upload(
         id=new_id("up"),
         dataset_id=dataset_id,
         filename=file.filename,
-        storage_key=key,
+        storage_key=_key(dataset_id, file.sha256),
         size=file.size,
         sha256=file.sha256,
     )

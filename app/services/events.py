@@ -46,14 +46,15 @@ def read(caller: Caller, job_id: str, after: int, limit: int) -> Sequence[JobEve
 
 async def stream(caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
     """Yield events as they are persisted, and end when the job is final and all were sent."""
-    yield format_sse_event(retry=RECONNECT_MS)
+    # something to send at once, so that proxies pass the headers on
+    yield KEEPALIVE_COMMENT
     last_sent = time.monotonic()
     while True:
         events, final = await run_in_threadpool(_read_with_state, caller, job_id, after)
         for event in events:
             after = event.seq
             data = json.dumps(show_event(event), ensure_ascii=False, separators=(",", ":"))
-            yield format_sse_event(data_str=data, event=event.type, id=str(event.seq))
+            yield format_sse_event(data_str=data, event=event.type, id=str(event.seq), retry=RECONNECT_MS)
             last_sent = time.monotonic()
         if len(events) == PAGE:
             continue

@@ -2,67 +2,23 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import torch
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.main import create_app
-from app.serving.engine import Engine
 from app.settings import Settings
 from app.store.database import Database
 from app.store.ids import new_id
 from app.store.models import AdaptedModel, Dataset, Job
 from app.store.storage import Storage
 from app.store.transitions import start_life, transition
-from pouf_core.predictor import Encoder, Prediction
-
-COLOURS = ["red", "green", "blue"]
-
-
-class ColourPredictor:
-    """Classifies by the mean colour; `zero_shot` sees colours the wrong way round."""
-
-    def __init__(self, key: str) -> None:
-        self.class_names = COLOURS
-        self.nbytes = 100
-        self._key = key
-
-    def encoder(self, variant: str) -> Encoder:
-        return Encoder("colour", self._encode)
-
-    def _encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
-        if any(image.size == (13, 13) for image in images):
-            raise RuntimeError("thirteen")
-        return torch.tensor([image.resize((1, 1)).getpixel((0, 0)) for image in images]) / 255
-
-    def classify(self, features: torch.Tensor, top_k: int = 1, variant: str = "adapted") -> list[Prediction]:
-        logits = features * 5 if variant == "adapted" else features.flip(1) * 5
-        scores, indices = logits.softmax(dim=1).topk(min(top_k, len(COLOURS)))
-        tops = [
-            [(COLOURS[i], float(s)) for s, i in zip(row_scores, row_indices, strict=True)]
-            for row_scores, row_indices in zip(scores.tolist(), indices.tolist(), strict=True)
-        ]
-        return [Prediction(top[0][0], COLOURS.index(top[0][0]), top[0][1], top) for top in tops]
-
-
-class ColourEngine(Engine):
-    """The engine with models that need no base model; everything else is the real one."""
-
-    loads = 0
-
-    def _load(self, storage_key: str) -> Any:
-        self.loads += 1
-        self._storage.local_directory(storage_key)
-        return ColourPredictor(storage_key)
-
-    def _warm_up(self) -> None:
-        return
+from tests.app.colour_engine import COLOURS, ColourEngine
 
 
 @dataclass

@@ -93,7 +93,7 @@ def test_times_come_back_in_utc_and_naive_ones_are_refused(database):
     with database.read() as session:
         assert session.get_one(Dataset, dataset_id).ready_at == moment
     with pytest.raises(StatementError, match="naive"), database.write() as session:
-        session.get_one(Dataset, dataset_id).ready_at = datetime(2026, 1, 1)  # noqa: DTZ001
+        session.get_one(Dataset, dataset_id).ready_at = datetime(2026, 1, 1)
 
 
 def test_events_written_at_the_same_time_are_numbered_without_gaps(database):

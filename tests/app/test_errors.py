@@ -1,0 +1,62 @@
+import pytest
+
+
+def test_an_unknown_path_is_a_problem_document(api, refused):
+    problem = refused(api.get("/v1/nothing"), 404, "not_found")
+    assert problem["instance"] == "/v1/nothing"
+    assert problem["type"] == "urn:pouf:error:not_found"
+    assert problem["title"] == "Not Found"
+
+
+def test_a_wrong_method_is_a_problem_document(api, refused):
+    response = api.patch("/v1/jobs")
+    refused(response, 405, "method_not_allowed")
+    assert response.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "pointer"),
+    [
+        ("limit=0", "invalid_value", "/query/limit"),
+        ("limit=101", "invalid_value", "/query/limit"),
+        ("limit=x", "invalid_type", "/query/limit"),
+        ("status=great", "invalid_value", "/query/status"),
+        ("created_after=yesterday", "invalid_type", "/query/created_after"),
+        ("cursor=%%", "invalid_cursor", "/query/cursor"),
+        ("colour=red", "unknown_field", "/query/colour"),
+    ],
+)
+def test_query_parameters_that_cannot_be_used_are_named(api, refused, query, code, pointer):
+    refused(api.get(f"/v1/jobs?{query}"), 422, code, pointer)
+
+
+@pytest.mark.parametrize("cursor", ["x", "LTE", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", "ü"])
+def test_cursors_that_were_never_given_out_are_refused(api, rows, refused, cursor):
+    response = api.get(f"/v1/jobs/{rows.job()}/events", params={"cursor": cursor})
+    refused(response, 422, "invalid_cursor")
+
+
+def test_every_answer_carries_the_request_id(api):
+    assert api.get("/health/live").headers["x-request-id"].startswith("req_")
+    given = api.get("/v1/nothing", headers={"x-request-id": "mine-1"})
+    assert given.headers["x-request-id"] == given.json()["request_id"] == "mine-1"
+    odd = api.get("/v1/nothing", headers={"x-request-id": "a b\tc"})
+    assert odd.headers["x-request-id"].startswith("req_")
+
+
+def test_an_unforeseen_error_is_a_problem_document_that_tells_nothing(api, application, refused, monkeypatch, caplog):
+    def broken(*_):
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr(application.state.pouf.database, "read", broken)
+    problem = refused(api.get("/v1/jobs"), 500, "internal_error")
+    assert "secret" not in str(problem)
+    assert "secret detail" in caplog.text
+    assert problem["request_id"] in caplog.text
+
+
+def test_the_openapi_document_describes_every_route(api):
+    document = api.get("/openapi.json").json()
+    for path in ("/v1/datasets", "/v1/jobs", "/v1/jobs/{job_id}/events", "/v1/models/{model_id}/predict", "/predict"):
+        assert path in document["paths"]
+    assert api.get("/docs").status_code == 200
