@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import random
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,8 +25,12 @@ from app.store.models import Dataset, DatasetItem, Job, OutboxMessage, Upload
 from app.store.storage import Storage
 from app.store.transitions import start_life
 from worker.context import WorkerContext
+from worker.runner import run_job
 
 CLASSES = ["red circle", "blue square"]
+PICTURES = 8
+METHOD = {"tune": "head", "max_steps": 30, "batch_size": 8}
+SETTINGS: dict[str, Any] = {"device": "cpu", "threads": 1, "checkpoint_interval_seconds": 0.01}
 
 
 @dataclass
@@ -52,8 +57,8 @@ def empty_database_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, empty_database_file: Path) -> Settings:
-    (tmp_path / "pouf.db").write_bytes(empty_database_file.read_bytes())
-    return Settings(data_dir=tmp_path, device="cpu", threads=1, checkpoint_interval_seconds=0.01)
+    shutil.copy(empty_database_file, tmp_path / "pouf.db")
+    return Settings(data_dir=tmp_path, **SETTINGS)
 
 
 @pytest.fixture
@@ -90,24 +95,24 @@ def context(make_context: Callable[..., WorkerContext]) -> WorkerContext:
     return make_context()
 
 
+def draw_picture(seed: int = 0, size: int = 48, kind: str = "PNG") -> bytes:
+    """An encoded picture; other seeds give other bytes."""
+    randomness = random.Random(seed)
+    image = Image.new("RGB", (size, size), tuple(randomness.randrange(150, 256) for _ in range(3)))
+    box = (randomness.randrange(10), randomness.randrange(10), size - 10, size - 10)
+    draw = ImageDraw.Draw(image)
+    if seed % 2 == 0:
+        draw.ellipse(box, fill=(200 + seed % 50, 20, 20))
+    else:
+        draw.rectangle(box, fill=(20, 20, 200 + seed % 50))
+    stream = io.BytesIO()
+    image.save(stream, kind)
+    return stream.getvalue()
+
+
 @pytest.fixture
 def make_picture() -> Callable[..., bytes]:
-    """PNG bytes that differ by seed."""
-
-    def make(seed: int = 0, size: int = 48, kind: str = "PNG") -> bytes:
-        randomness = random.Random(seed)
-        image = Image.new("RGB", (size, size), tuple(randomness.randrange(150, 256) for _ in range(3)))
-        box = (randomness.randrange(10), randomness.randrange(10), size - 10, size - 10)
-        draw = ImageDraw.Draw(image)
-        if seed % 2 == 0:
-            draw.ellipse(box, fill=(200 + seed % 50, 20, 20))
-        else:
-            draw.rectangle(box, fill=(20, 20, 200 + seed % 50))
-        stream = io.BytesIO()
-        image.save(stream, kind)
-        return stream.getvalue()
-
-    return make
+    return draw_picture
 
 
 @pytest.fixture
@@ -139,66 +144,82 @@ def add_dataset(database: Database, storage: Storage) -> Callable[..., str]:
     return add
 
 
-@pytest.fixture
-def add_ready_dataset(database: Database, storage: Storage, make_picture: Callable[..., bytes]) -> Callable[..., str]:
+def insert_ready_dataset(database: Database, storage: Storage, count: int, status: str = "ready") -> str:
     """A dataset as ingestion leaves it, with generated pictures."""
-
-    def add(count: int = 24, status: str = "ready") -> str:
-        dataset_id = new_id("ds")
-        with database.write() as session:
+    dataset_id = new_id("ds")
+    columns = {"owner": "local", "modality": "image", "item_count": count, "fingerprint": "f" * 64}
+    with database.write() as session:
+        session.add(Dataset(id=dataset_id, status=status, **columns))
+        session.flush()
+        for seed in range(count):
+            data = draw_picture(seed)
+            sha256 = hashlib.sha256(data).hexdigest()
+            key = f"datasets/{dataset_id}/blobs/{sha256}"
+            storage.put_stream(key, [data])
             session.add(
-                Dataset(
-                    id=dataset_id,
-                    owner="local",
-                    modality="image",
-                    status=status,
-                    item_count=count,
-                    fingerprint="f" * 64,
+                DatasetItem(
+                    dataset_id=dataset_id,
+                    sha256=sha256,
+                    name=f"{seed}.png",
+                    status="accepted",
+                    label=CLASSES[seed % 2],
+                    storage_key=key,
+                    size=len(data),
                 )
             )
-            session.flush()
-            for seed in range(count):
-                data = make_picture(seed)
-                sha256 = hashlib.sha256(data).hexdigest()
-                key = f"datasets/{dataset_id}/blobs/{sha256}"
-                storage.put_stream(key, [data])
-                session.add(
-                    DatasetItem(
-                        dataset_id=dataset_id,
-                        sha256=sha256,
-                        name=f"{seed}.png",
-                        status="accepted",
-                        label=CLASSES[seed % 2],
-                        storage_key=key,
-                        size=len(data),
-                    )
-                )
-        return dataset_id
+    return dataset_id
+
+
+def insert_job(database: Database, dataset_id: str, method: dict[str, Any] | None = None, **columns: Any) -> str:
+    """A queued job over a dataset."""
+    method = METHOD if method is None else method
+    values = {"class_names": CLASSES, "prompt_template": ["a photo of a {}."], "base_model": "pouf-lite"} | columns
+    job = Job(
+        id=new_id("job"),
+        owner="local",
+        request={"method": method},
+        method=method,
+        dataset_id=dataset_id,
+        warnings=[],
+        **values,
+    )
+    with database.write() as session:
+        start_life(session, job)
+    return job.id
+
+
+@pytest.fixture
+def add_ready_dataset(database: Database, storage: Storage) -> Callable[..., str]:
+    def add(count: int = PICTURES, status: str = "ready") -> str:
+        return insert_ready_dataset(database, storage, count, status)
 
     return add
 
 
 @pytest.fixture
 def add_job(database: Database) -> Callable[..., str]:
-    """A queued job over a dataset."""
-
     def add(dataset_id: str, method: dict[str, Any] | None = None, **columns: Any) -> str:
-        method = {"tune": "head", "max_steps": 6, "batch_size": 8} if method is None else method
-        values = {"class_names": CLASSES, "prompt_template": ["a photo of a {}."], "base_model": "pouf-lite"} | columns
-        job = Job(
-            id=new_id("job"),
-            owner="local",
-            request={"method": method},
-            method=method,
-            dataset_id=dataset_id,
-            warnings=[],
-            **values,
-        )
-        with database.write() as session:
-            start_life(session, job)
-        return job.id
+        return insert_job(database, dataset_id, method, **columns)
 
     return add
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    tmp_path_factory: pytest.TempPathFactory, empty_database_file: Path
+) -> Iterator[tuple[WorkerContext, str]]:
+    """A worker's surroundings after it ran one job from start to end, and the job's id."""
+    data_dir = tmp_path_factory.mktemp("undisturbed")
+    shutil.copy(empty_database_file, data_dir / "pouf.db")
+    settings = Settings(data_dir=data_dir, **SETTINGS)
+    database, storage = Database(settings.database_url), Storage(settings.storage_url)
+    dataset_id = insert_ready_dataset(database, storage, PICTURES)
+    job_id = insert_job(database, dataset_id, name="shapes", alias="best", meta={"team": "a"})
+    context = WorkerContext(settings, database, storage, Broker().send, "worker-1")
+    run_job(context, job_id)
+    run_job(context, job_id)  # a duplicate delivery
+    yield context, job_id
+    database.dispose()
 
 
 @pytest.fixture

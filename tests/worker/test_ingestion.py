@@ -193,6 +193,16 @@ def test_damage_inside_a_zip_costs_only_its_member(
     assert rejections(items_of(dataset_id)) == {"first.png": "member_corrupt"}
 
 
+def test_a_zip_that_lacks_its_beginning_is_refused_member_by_member(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
+) -> None:
+    data = zipped({"first.png": make_picture(1), "second.png": make_picture(2)})
+    dataset_id = add_dataset({"pile.zip": data[20:], "good.png": make_picture(3)})
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).status == "ready"
+    assert rejections(items_of(dataset_id)).get("first.png") == "member_corrupt"
+
+
 @pytest.mark.parametrize("form", ["zip", "tar.gz"])
 def test_decompression_bomb_ends_the_archive(
     form: str, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture

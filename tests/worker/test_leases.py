@@ -67,7 +67,7 @@ def claim_in_process(url: str, job_id: str, owner: str, barrier: Any, winners: A
 
 
 def test_of_many_processes_that_claim_a_job_exactly_one_wins(database: Database, job_id: str, get: Any) -> None:
-    processes = multiprocessing.get_context("spawn")
+    processes = multiprocessing.get_context("fork")
     barrier, winners = processes.Barrier(3), processes.Queue()
     url = database.url.render_as_string(hide_password=False)
     workers = [

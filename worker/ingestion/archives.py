@@ -155,9 +155,11 @@ def _read_zip_entry(
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return Refused(name, "unsupported_compression", "Zip members must be stored or deflated.")
     try:
+        if info.header_offset < 0:
+            raise zipfile.BadZipFile("its header lies before the archive's start")
         with archive.open(info) as stream:
             data = stream.read(limits.item_bytes + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         return Refused(name, "member_corrupt", f"The file is damaged inside its archive: {error}")
     budget.spend(len(data))
     return _too_large(name, limits) if len(data) > limits.item_bytes else Found(name, data)
