@@ -1,0 +1,190 @@
+import threading
+import time
+from concurrent.futures import wait
+
+import pytest
+
+from app.serving.batcher import Batcher, BatcherStopped, QueueFull
+
+
+class Doubler:
+    """An encoder that doubles numbers, fails on negative ones and remembers its batches."""
+
+    def __init__(self, key="doubler", gate=None):
+        self.key = key
+        self.gate = gate
+        self.seen = []
+
+    def encode(self, images):
+        if self.gate is not None:
+            assert self.gate.wait(10)
+        self.seen.append(list(images))
+        if any(image == "deadly" for image in images):
+            raise SystemExit("the thread dies")
+        if any(image < 0 for image in images):
+            raise ValueError("negative")
+        return [2 * image for image in images]
+
+
+@pytest.fixture
+def make():
+    batchers = []
+
+    def make(batch_size=8, max_delay=0.05, max_items=100, max_bytes=10**9):
+        batcher = Batcher(batch_size, max_delay, max_items, max_bytes)
+        batcher.start()
+        batchers.append(batcher)
+        return batcher
+
+    yield make
+    for batcher in batchers:
+        batcher.stop()
+
+
+@pytest.fixture
+def gate():
+    gate = threading.Event()
+    yield gate
+    gate.set()
+
+
+def results(futures):
+    return [future.result(10) for future in futures]
+
+
+def occupy(batcher, gate):
+    """Keep the thread busy until `gate` is set."""
+    (future,) = batcher.submit(Doubler("busy", gate), [0])
+    while not future.running():
+        time.sleep(0.001)
+
+
+def test_requests_over_one_encoder_travel_together(make):
+    batcher, encoder = make(max_delay=0.2), Doubler()
+    futures = [batcher.submit(Doubler(encoder.key), [1]), batcher.submit(encoder, [2, 3])]
+    assert [results(f) for f in futures] == [[2], [4, 6]]
+    assert (batcher.batches, batcher.items) == (1, 3)
+
+
+def test_a_full_batch_does_not_wait_for_company(make):
+    batcher = make(batch_size=4, max_delay=5)
+    started = time.monotonic()
+    assert results(batcher.submit(Doubler(), [1, 2, 3, 4])) == [2, 4, 6, 8]
+    assert time.monotonic() - started < 2
+
+
+def test_a_lone_picture_leaves_after_the_delay(make):
+    started = time.monotonic()
+    assert results(make(max_delay=0.2).submit(Doubler(), [1])) == [2]
+    assert 0.19 < time.monotonic() - started < 3
+
+
+def test_batches_never_mix_encoders_nor_exceed_their_size(make, gate):
+    batcher, one, two = make(batch_size=3), Doubler("one"), Doubler("two")
+    occupy(batcher, gate)
+    futures = [batcher.submit(encoder, [i]) for i in range(5) for encoder in (one, two)]
+    gate.set()
+    assert [results(f)[0] for f in futures] == [2 * i for i in range(5) for _ in range(2)]
+    assert one.seen == [[0, 1, 2], [3, 4]]
+    assert two.seen == [[0, 1, 2], [3, 4]]
+
+
+def test_only_the_bad_picture_fails(make):
+    futures = make().submit(Doubler(), [1, -1, 2])
+    wait(futures)
+    assert (futures[0].result(), futures[2].result()) == (2, 4)
+    with pytest.raises(ValueError, match="negative"):
+        futures[1].result()
+
+
+def test_an_encoder_that_loses_rows_fails_its_batch(make):
+    encoder = Doubler()
+    encoder.encode = lambda images: [1] * (len(images) - 1)
+    with pytest.raises((RuntimeError, IndexError)):
+        results(make().submit(encoder, [1, 2]))
+
+
+def test_too_many_waiting_pictures_are_refused_as_a_whole(make, gate):
+    batcher, encoder = make(max_items=4), Doubler()
+    occupy(batcher, gate)
+    accepted = batcher.submit(encoder, [1, 2, 3])
+    with pytest.raises(QueueFull):
+        batcher.submit(encoder, [4, 5])
+    assert batcher.depth == 3
+    gate.set()
+    assert results(accepted) == [2, 4, 6]
+    assert encoder.seen == [[1, 2, 3]]
+
+
+def test_waiting_pictures_are_bounded_in_bytes_too(make, gate):
+    class Picture:
+        size = (100, 100)
+
+    batcher = make(max_bytes=50_000)
+    occupy(batcher, gate)
+    encoder = Doubler()
+    encoder.encode = lambda images: [0] * len(images)
+    first = batcher.submit(encoder, [Picture()])
+    with pytest.raises(QueueFull):
+        batcher.submit(encoder, [Picture()])
+    gate.set()
+    assert results(first) == [0]
+
+
+def test_abandoned_pictures_are_not_encoded_and_free_their_places(make, gate):
+    batcher, encoder = make(max_items=2), Doubler()
+    occupy(batcher, gate)
+    abandoned = batcher.submit(encoder, [1, 2])
+    assert all(future.cancel() for future in abandoned)
+    kept = batcher.submit(encoder, [3, 4])
+    gate.set()
+    assert results(kept) == [6, 8]
+    assert encoder.seen == [[3, 4]]
+
+
+def test_a_thread_that_dies_fails_its_batch_and_starts_again(make, gate):
+    batcher, encoder = make(batch_size=2), Doubler()
+    occupy(batcher, gate)
+    doomed = batcher.submit(encoder, ["deadly", 1])
+    others = batcher.submit(encoder, [2, 3])
+    gate.set()
+    wait(doomed, 10)
+    for future in doomed:
+        with pytest.raises(BatcherStopped):
+            future.result(0)
+    assert results(others) == [4, 6]
+    assert batcher.restarts == 1
+
+
+def test_stopping_finishes_every_future(make, gate):
+    batcher, encoder = make(), Doubler()
+    occupy(batcher, gate)
+    waiting = batcher.submit(encoder, [1, 2])
+    threading.Timer(0.2, gate.set).start()
+    batcher.stop()
+    for future in waiting:
+        with pytest.raises(BatcherStopped):
+            future.result(0)
+    with pytest.raises(BatcherStopped):
+        batcher.submit(encoder, [3])
+
+
+def test_many_threads_get_their_own_answers(make):
+    batcher = make(batch_size=16, max_delay=0.002, max_items=10_000)
+    encoders = [Doubler("one"), Doubler("two")]
+    wrong = []
+
+    def ask(base):
+        for i in range(50):
+            numbers = [base + i, base + i + 1]
+            if results(batcher.submit(encoders[i % 2], numbers)) != [2 * n for n in numbers]:
+                wrong.append(numbers)
+
+    threads = [threading.Thread(target=ask, args=(1000 * n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert batcher.items == 800
+    assert batcher.batches < 400

@@ -1,0 +1,59 @@
+"""Serving a really adapted model through the real engine."""
+
+import io
+
+import pytest
+import torch
+from fastapi.testclient import TestClient
+from PIL import Image
+
+import pouf_core
+from app.main import create_app
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    images = []
+    for i in range(12):
+        colour = (255, 20 * i, 0) if i % 2 else (0, 20 * i, 255)
+        images.append(Image.new("RGB", (40 + 10 * i, 64), colour))
+    return images
+
+
+@pytest.fixture(scope="module", params=["prompt", "head"])
+def artifact(request, pictures, tmp_path_factory):
+    torch.set_num_threads(1)
+    path = tmp_path_factory.mktemp("adapted") / "model"
+    method = {"tune": request.param, "max_steps": 1, "batch_size": 8}
+    return pouf_core.adapt(pictures, ["red", "blue"], method=method, out=path, device="cpu", threads=1).path
+
+
+def test_http_answers_equal_those_of_the_library(settings, rows, storage, artifact, pictures):
+    model_id = rows.model()
+    storage.put_directory(f"models/{model_id}", artifact)
+    files = []
+    for index, image in enumerate(pictures):
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        files.append(("image", (f"{index}.png", buffer.getvalue())))
+    with TestClient(create_app(settings)) as api:
+        for variant in ("adapted", "zero_shot"):
+            answer = api.post(
+                f"/v1/models/{model_id}/predict", data={"variant": variant, "top_k": "2"}, files=files
+            ).json()
+            expected = pouf_core.load(artifact, device="cpu").predict(pictures, 2, variant)
+            for shown, prediction in zip(answer["predictions"], expected, strict=True):
+                assert (shown["label"], shown["class_index"]) == (prediction.label, prediction.class_index)
+                assert shown["score"] == pytest.approx(prediction.score, abs=1e-5)
+                assert len(shown["top_k"]) == 2
+
+
+def test_a_damaged_artifact_is_not_served(settings, rows, storage, artifact, refused, pictures):
+    model_id = rows.model()
+    storage.put_directory(f"models/{model_id}", artifact)
+    storage.put_stream(f"models/{model_id}/metrics.json", [b"[]"])
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "PNG")
+    with TestClient(create_app(settings), raise_server_exceptions=False) as api:
+        response = api.post(f"/v1/models/{model_id}/predict", files={"image": ("a.png", buffer.getvalue())})
+        refused(response, 500, "artifact_corrupt")
