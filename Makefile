@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    rm -rf "$(VENV)"; exit 1; }; \
 	fi
 	@echo "Installing the pinned packages (a few minutes the first time)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)
 
 demo: install ## adapt a model to 519 pictures without labels, start to end

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from cli.demo_report import curl_lines, job_bar, print_predictions, print_results
 from cli.errors import CommandError
+from cli.readiness import why_not_ready
 from cli.temporary_service import temporary_service
 from client import Client, ClientError, Dataset, Job
 
@@ -93,6 +94,8 @@ def read_example(folder: Path) -> Example:
 @contextmanager
 def _service(url: str | None, data_dir: Path) -> Iterator[str]:
     if url:
+        if reason := why_not_ready(url.rstrip("/")):
+            raise CommandError(f"The service at {url} is not ready: {reason}")
         yield url.rstrip("/")
         return
     with console.status("Starting the service"), temporary_service(data_dir) as service:

@@ -32,4 +32,4 @@ def test_a_demo_that_cannot_work_says_why(tmp_path):
     assert "must hold images/ and labels.csv" in nothing.stderr
     nobody = demo(tmp_path, "--url", "http://127.0.0.1:1")
     assert nobody.returncode == 1
-    assert "No answer from http://127.0.0.1:1" in nobody.stderr
+    assert "The service at http://127.0.0.1:1 is not ready" in nobody.stderr
