@@ -112,7 +112,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     # FastAPI makes a 400 of whatever happens while it reads a body
     if isinstance(error.__cause__, ApiError):
         return problem_response(request, error.__cause__)
-    if isinstance(error.__cause__, UnicodeDecodeError):
+    if isinstance(error.__cause__, ValueError | RecursionError):
         return problem_response(request, _malformed_json())
     status = HTTPStatus(error.status_code)
     code = HTTP_CODES.get(status, status.phrase.lower().replace(" ", "_"))
@@ -161,6 +161,8 @@ def _code(error: Mapping[str, Any]) -> str:
 def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return "This field is not known."
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
     return str(error["msg"])
 
 

@@ -5,15 +5,17 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from typing import Any
 
 from fastapi import FastAPI
 
 from app.api import aliases, base_models, datasets, health, jobs, models, predictions
-from app.errors import install_handlers
+from app.errors import PROBLEM_JSON, install_handlers
 from app.http.context import RequestContext
 from app.http.staging import remove_abandoned
 from app.observability import HttpMetrics
 from app.queue import Publisher, Queue
+from app.schemas.common import problem_schema
 from app.serving.engine import Engine
 from app.settings import Settings, get_settings
 from app.state import State
@@ -23,6 +25,10 @@ from app.store.repositories.scope import Scope
 from app.store.storage import Storage
 
 ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, health)
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "A problem document (RFC 9457).", "content": {PROBLEM_JSON: {"schema": problem_schema()}}}
+}
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")
 
@@ -33,6 +39,7 @@ EngineFactory = Callable[[Settings, Storage], Engine]
 def create_app(settings: Settings | None = None, engine_factory: EngineFactory = Engine) -> FastAPI:
     """Return an application of its own; the database is brought up to date when it starts."""
     settings = settings or get_settings()
+    logging.basicConfig(format=LOG_FORMAT)
     logging.getLogger("app").setLevel(settings.log_level)
     metrics = HttpMetrics()
     app = FastAPI(
@@ -44,7 +51,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     app.add_middleware(RequestContext, limit_of=_body_limits(settings), metrics=metrics)
     install_handlers(app)
     for module in ROUTERS:
-        app.include_router(module.router)
+        app.include_router(module.router, responses=PROBLEMS)
     return app
 
 

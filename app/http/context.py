@@ -1,10 +1,13 @@
 """What surrounds every request: its id, a bound on its body, its count and duration, and the last-resort error."""
 
+import errno
 import logging
 import re
 import time
 from collections.abc import Callable
 
+from sqlalchemy.exc import OperationalError as SQLOperationalError
+from sqlalchemy.exc import TimeoutError as SQLTimeoutError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -50,12 +53,11 @@ class RequestContext:
                 if status:
                     raise
                 await problem_response(Request(scope), error)(scope, receive, send_with_id)
-            except Exception:
+            except Exception as failure:
                 logger.exception("request %s failed", request_id)
                 if status:
                     raise
-                error = ApiError(500, "internal_error", "Something went wrong here; quote the request id to report it.")
-                await problem_response(Request(scope), error)(scope, receive, send_with_id)
+                await problem_response(Request(scope), _last_resort(failure))(scope, receive, send_with_id)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             self.metrics.observe(scope["method"], route, status, time.perf_counter() - started)
@@ -66,6 +68,15 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and ACCEPTED_REQUEST_ID.fullmatch(given := value.decode("latin-1")):
             return given
     return new_id("req")
+
+
+def _last_resort(failure: Exception) -> ApiError:
+    if isinstance(failure, SQLOperationalError | SQLTimeoutError):
+        headers = {"Retry-After": "2", "x-should-retry": "true"}
+        return ApiError(503, "database_unavailable", "The database does not answer; try again.", headers=headers)
+    if isinstance(failure, OSError) and failure.errno == errno.ENOSPC:
+        return ApiError(507, "storage_full", "There is no space left for what was sent.")
+    return ApiError(500, "internal_error", "Something went wrong here; quote the request id to report it.")
 
 
 def _refuse_announced(scope: Scope, limit: int) -> None:

@@ -1,9 +1,10 @@
 """Types that several resources share."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.store.repositories.scope import Filters
 
@@ -15,7 +16,7 @@ ALIAS_NAME = Annotated[
 
 def _at_most_16(value: dict[str, str]) -> dict[str, str]:
     if len(value) > 16:
-        raise ValueError("metadata holds at most 16 pairs")
+        raise ValueError("metadata holds at most 16 pairs.")
     return value
 
 
@@ -33,6 +34,24 @@ class Closed(BaseModel):
     """A request part that refuses fields it does not know."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*")
+    @classmethod
+    def _refuse_unstorable_text(cls, value: Any) -> Any:
+        if _has_unstorable_text(value):
+            raise ValueError("Text must be valid Unicode without NUL characters.")
+        return value
+
+
+def _has_unstorable_text(value: Any) -> bool:
+    """Tell whether `value` holds what neither database can store: NUL characters or lone surrogates."""
+    if isinstance(value, str):
+        return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
+    if isinstance(value, Mapping):
+        return any(_has_unstorable_text(part) for pair in value.items() for part in pair)
+    if isinstance(value, list | tuple):
+        return any(map(_has_unstorable_text, value))
+    return False
 
 
 class PageQuery(Closed):
@@ -67,6 +86,18 @@ def _aware(value: datetime | None) -> datetime | None:
 def timestamp(value: datetime | None) -> str | None:
     """Return RFC 3339 in UTC, e.g. ``2026-01-31T12:00:00.123456Z``."""
     return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def problem_schema() -> dict[str, Any]:
+    """Return the JSON schema of every error answer."""
+    text = {"type": "string"}
+    field = {"type": "object", "properties": {"pointer": text, "code": text, "message": text}}
+    names = ("type", "title", "detail", "instance", "code", "request_id")
+    properties = dict.fromkeys(names, text) | {
+        "status": {"type": "integer"},
+        "errors": {"type": "array", "items": field},
+    }
+    return {"type": "object", "properties": properties, "required": sorted(properties)}
 
 
 def error_body(code: str | None, message: str | None) -> dict[str, Any] | None:

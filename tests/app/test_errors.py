@@ -1,4 +1,7 @@
+import errno
+
 import pytest
+from sqlalchemy.exc import OperationalError
 
 
 def test_an_unknown_path_is_a_problem_document(api, refused):
@@ -55,8 +58,37 @@ def test_an_unforeseen_error_is_a_problem_document_that_tells_nothing(api, appli
     assert problem["request_id"] in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (OSError(errno.ENOSPC, "full"), 507, "storage_full"),
+        (OperationalError("SELECT", {}, Exception("gone")), 503, "database_unavailable"),
+    ],
+)
+def test_exhausted_and_absent_servers_have_codes_of_their_own(
+    api, application, refused, monkeypatch, failure, status, code
+):
+    def broken(*_):
+        raise failure
+
+    monkeypatch.setattr(application.state.pouf.database, "write", broken)
+    refused(api.post("/v1/datasets", files={"files": ("a.png", b"a")}), status, code)
+    assert not list((application.state.pouf.settings.data_dir / "storage").rglob("*.png"))
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/jobs/%00", "/v1/datasets/a%00b", "/v1/models/%ED%A0%80", "/v1/models/ü/artifact"]
+)
+def test_ids_that_no_database_would_take_are_not_found(api, path):
+    response = api.get(path)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+
+
 def test_the_openapi_document_describes_every_route(api):
     document = api.get("/openapi.json").json()
     for path in ("/v1/datasets", "/v1/jobs", "/v1/jobs/{job_id}/events", "/v1/models/{model_id}/predict", "/predict"):
         assert path in document["paths"]
+    refusals = document["paths"]["/v1/jobs"]["post"]["responses"]
+    assert "application/problem+json" in refusals["4XX"]["content"]
+    assert "422" not in refusals
     assert api.get("/docs").status_code == 200

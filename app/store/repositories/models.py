@@ -24,6 +24,8 @@ def find_model(scope: Scope, id_or_alias: str) -> AdaptedModel | None:
 
 def find_alias(scope: Scope, name: str) -> Alias | None:
     """Return the owner's alias of that name."""
+    if not name.isascii() or not name.isprintable():
+        return None
     return scope.session.scalars(scope.select(Alias).where(Alias.name == name)).one_or_none()
 
 

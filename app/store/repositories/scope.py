@@ -27,6 +27,9 @@ class Scope:
 
     def get(self, model: type[Row], row_id: str, *, lock: bool = False) -> Row | None:
         """Return the owner's row with that id, locked until the transaction ends when `lock`."""
+        if not row_id.isascii() or not row_id.isprintable():
+            # no id looks like that, and PostgreSQL refuses to compare some of it
+            return None
         table: Any = model
         query = self.select(model).where(table.id == row_id)
         if lock:

@@ -1,0 +1,58 @@
+"""One way through the API on PostgreSQL; the other tests use SQLite."""
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from app.store.database import Database
+from tests.app.colour_engine import ColourEngine
+
+
+@pytest.fixture
+def application(settings, postgres_url) -> FastAPI:
+    return create_app(settings.model_copy(update={"database_url": postgres_url, "owner": "pg"}), ColourEngine)
+
+
+@pytest.fixture
+def database(application, postgres_url):
+    with TestClient(application):
+        database = Database(postgres_url)
+        yield database
+        database.dispose()
+
+
+def test_datasets_jobs_models_and_aliases(api, rows, picture, refused):
+    files = {"files": ("a.png", picture())}
+    dataset_id = api.post("/v1/datasets", files=files, headers={"Idempotency-Key": "pg"}).json()["id"]
+    assert api.post("/v1/datasets", files=files, headers={"Idempotency-Key": "pg"}).json()["id"] == dataset_id
+    body = {"dataset_id": dataset_id, "class_names": ["a", "b"], "metadata": {"k": "v"}}
+    job = api.post("/v1/jobs", json=body).json()
+    assert (job["status"], job["stage"], job["queue_position"]) == ("queued", "waiting_for_dataset", 1)
+    refused(api.delete(f"/v1/datasets/{dataset_id}"), 409, "dataset_in_use")
+    for request in ("pause", "resume", "cancel", "retry", "cancel"):
+        assert api.post(f"/v1/jobs/{job['id']}/{request}").status_code in (200, 202)
+    events = api.get(f"/v1/jobs/{job['id']}/events").json()["data"]
+    assert [event["type"].removeprefix("job.") for event in events] == [
+        "queued",
+        "paused",
+        "queued",
+        "cancelled",
+        "queued",
+        "cancelled",
+    ]
+    assert [row["id"] for row in api.get("/v1/jobs?status=cancelled").json()["data"]] == [job["id"]]
+    assert api.delete(f"/v1/datasets/{dataset_id}").status_code == 204
+
+    model_id = rows.model(owner="pg")
+    assert api.put("/v1/aliases/best", json={"model_id": model_id}).status_code == 201
+    assert api.post("/predict", data={"model": "best"}, files={"image": ("a.png", picture())}).status_code == 200
+    refused(api.delete(f"/v1/models/{model_id}"), 409, "model_has_aliases")
+
+
+@pytest.mark.parametrize(
+    "path", ["jobs/%00", "datasets/a%00b", "models/%00", "jobs?name=%00", "datasets?name=%ED%A0%80"]
+)
+def test_text_that_postgres_cannot_store_is_refused(api, path):
+    assert api.get(f"/v1/{path}").status_code in (404, 422, 200)
+    assert api.get(f"/v1/{path}").status_code == (200 if "ED" in path else 422 if "?" in path else 404)
