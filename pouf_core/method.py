@@ -50,6 +50,7 @@ class ResolvedMethod(BaseModel):
     Attributes:
         class_prior: K shares that sum to 1, or None where no prior enters (`none`).
         class_prior_source: `uniform`, `none`, `given` or `estimated`.
+        projection_learning_rate: of the projections into the shared space, where `tune` trains them.
         logit_scale_learning_rate: 0 keeps the scale frozen.
         schedule: `inverse` multiplies the rate by (1 + 2e-4 t)^-0.75; `cosine` falls to zero at the last step.
         augmentation: `none`, `flip` (the picture and its mirror image), `mild` (flips and crops of 60-100 % of the
@@ -75,6 +76,7 @@ class ResolvedMethod(BaseModel):
     max_steps: int
     optimizer: Literal["sgd", "adamw"]
     learning_rate: float
+    projection_learning_rate: float
     logit_scale_learning_rate: float
     momentum: float
     weight_decay: float

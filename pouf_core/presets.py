@@ -17,6 +17,7 @@ from pouf_core.prior import estimate_prior
 class _Preset:
     optimizer: Literal["sgd", "adamw"]
     learning_rate: float
+    projection_factor: float
     logit_scale_learning_rate: float
     momentum: float
     weight_decay: float
@@ -27,7 +28,7 @@ class _Preset:
     views: int
     transport_weight: float
     mutual_information_weight: float
-    marginal_momentum: float
+    running_marginal: bool
     drop_last: bool
     select_step: bool
     prior: Literal["uniform", "estimated"]
@@ -38,6 +39,7 @@ def _paper(learning_rate: float) -> _Preset:
     return _Preset(
         optimizer="sgd",
         learning_rate=learning_rate,
+        projection_factor=1.0,
         logit_scale_learning_rate=5e-7,
         momentum=0.9,
         weight_decay=1e-3,
@@ -48,17 +50,20 @@ def _paper(learning_rate: float) -> _Preset:
         views=0,
         transport_weight=1.0,
         mutual_information_weight=0.3,
-        marginal_momentum=0.0,
+        running_marginal=False,
         drop_last=True,
         select_step=False,
         prior="uniform",
     )
 
 
-def _default(learning_rate: float, max_steps: int, batch_size: int, views: int) -> _Preset:
+def _default(
+    learning_rate: float, max_steps: int, batch_size: int, *, views: int = 2, projection_factor: float = 1.0
+) -> _Preset:
     return _Preset(
         optimizer="adamw",
         learning_rate=learning_rate,
+        projection_factor=projection_factor,
         logit_scale_learning_rate=0.0,
         momentum=0.9,
         weight_decay=1e-3,
@@ -69,7 +74,7 @@ def _default(learning_rate: float, max_steps: int, batch_size: int, views: int) 
         views=views,
         transport_weight=1.0,
         mutual_information_weight=0.3,
-        marginal_momentum=0.9,
+        running_marginal=True,
         drop_last=False,
         select_step=False,
         prior="estimated",
@@ -84,13 +89,13 @@ _PAPER = {
     "model": _paper(5e-7),
 }
 _DEFAULT = {
-    "prompt": _default(learning_rate=2e-3, max_steps=100, batch_size=256, views=2),
-    "head": _default(learning_rate=2e-4, max_steps=100, batch_size=256, views=2),
-    "last_n": _default(learning_rate=2e-5, max_steps=40, batch_size=64, views=2),
-    "norm": _default(learning_rate=5e-4, max_steps=40, batch_size=64, views=2),
-    "model": _default(learning_rate=2e-5, max_steps=40, batch_size=64, views=2),
+    "prompt": _default(learning_rate=2e-3, max_steps=40, batch_size=256),
+    "head": _default(learning_rate=5e-5, max_steps=40, batch_size=256),
+    "last_n": _default(learning_rate=1e-5, max_steps=20, batch_size=64, projection_factor=10.0),
+    "norm": _default(learning_rate=2e-4, max_steps=20, batch_size=64),
+    "model": _default(learning_rate=1e-5, max_steps=20, batch_size=64, projection_factor=10.0),
 }
-_PSEUDO_COUNT_PER_CLASS = 2.0
+_ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
 
 
 def resolve(
@@ -116,6 +121,7 @@ def resolve(
         batch_size = min(batch_size, item_count)
     elif min(batch_size, item_count) < 2:
         raise InvalidInput("batch_too_small", "Preset `paper` needs at least two items.", field="/dataset_id")
+    learning_rate = _or(spec.learning_rate, preset.learning_rate)
     prior, source = _class_prior(spec, preset, probabilities)
     return ResolvedMethod(
         type=spec.type,
@@ -130,14 +136,15 @@ def resolve(
         drop_last=preset.drop_last,
         max_steps=_or(spec.max_steps, preset.max_steps),
         optimizer=preset.optimizer,
-        learning_rate=_or(spec.learning_rate, preset.learning_rate),
+        learning_rate=learning_rate,
+        projection_learning_rate=learning_rate * preset.projection_factor,
         logit_scale_learning_rate=preset.logit_scale_learning_rate,
         momentum=preset.momentum,
         weight_decay=preset.weight_decay,
         schedule=preset.schedule,
         augmentation=preset.augmentation,
         views=preset.views,
-        marginal_momentum=preset.marginal_momentum,
+        marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
         select_step=preset.select_step,
         last_n=_or(spec.last_n, 1),
         micro_batch_size=min(micro_batch_size or batch_size, batch_size),
@@ -154,6 +161,11 @@ def _or(value: _Number | Literal["auto"], preset: _Number) -> _Number:
     return preset if isinstance(value, str) else value
 
 
+def _marginal_momentum(batch_size: int, class_count: int) -> float:
+    """0 for batches large enough to show their marginal; towards 1 the fewer items there are for each class."""
+    return max(0.0, 1 - batch_size / (_ITEMS_PER_CLASS * class_count))
+
+
 def _class_prior(
     spec: MethodSpec, preset: _Preset, probabilities: Tensor
 ) -> tuple[list[float] | None, Literal["uniform", "none", "given", "estimated"]]:
@@ -164,4 +176,4 @@ def _class_prior(
         return None, "none"
     if spec.class_prior == "uniform" or preset.prior == "uniform":
         return [1 / class_count] * class_count, "uniform"
-    return estimate_prior(probabilities, _PSEUDO_COUNT_PER_CLASS * class_count).tolist(), "estimated"
+    return estimate_prior(probabilities).tolist(), "estimated"

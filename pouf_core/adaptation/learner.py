@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.parameters import trained_parameters
+from pouf_core.backbones.parameters import is_projection, trained_parameters
 from pouf_core.errors import InvalidInput
 from pouf_core.method import ResolvedMethod
 from pouf_core.prompts import Prompts
@@ -29,6 +31,7 @@ class Learner:
     """
 
     def __init__(self, base: ClipLikeModel, prompts: Prompts, method: ResolvedMethod) -> None:
+        self._method = method
         self.base = base
         self.prompts = prompts
         self.context: nn.Parameter | None = None
@@ -45,13 +48,24 @@ class Learner:
                 )
             for parameter in self._network_parameters.values():
                 parameter.requires_grad_(True)
+        self._frozen_prototypes: Tensor | None = None
+        if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
+            with torch.no_grad():
+                self._frozen_prototypes = base.prototypes(prompts)
         self.trains_logit_scale = method.logit_scale_learning_rate > 0
         base.logit_scale.requires_grad_(self.trains_logit_scale)
 
-    @property
-    def trained(self) -> list[nn.Parameter]:
-        """Trained parameters but for the logit scale."""
-        return [self.context] if self.context is not None else list(self._network_parameters.values())
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
+        method = self._method
+        towers = [item for name, item in self._network_parameters.items() if not is_projection(name)]
+        projections = [item for name, item in self._network_parameters.items() if is_projection(name)]
+        groups = [
+            ([self.context] if self.context is not None else towers, method.learning_rate),
+            (projections, method.projection_learning_rate),
+            ([self.base.logit_scale] if self.trains_logit_scale else [], method.logit_scale_learning_rate),
+        ]
+        return [{"params": parameters, "lr": rate} for parameters, rate in groups if parameters]
 
     @property
     def trains_image_encoder(self) -> bool:
@@ -60,6 +74,8 @@ class Learner:
 
     def prototypes(self) -> Tensor:
         """Text prototypes [K, d] under the present parameters."""
+        if self._frozen_prototypes is not None:
+            return self._frozen_prototypes
         return self.base.prototypes(self.prompts, self.context)
 
     def logits(self, similarity: Tensor) -> Tensor:

@@ -67,8 +67,7 @@ class TrainingLoop:
         self._on_progress = on_progress
         self._should_stop = should_stop
         self._gradient = BatchGradient(learner, source, method, on_micro_batch=self._report_micro_batch)
-        scale = learner.base.logit_scale if learner.trains_logit_scale else None
-        self._optimizer = build_optimizer(method, learner.trained, scale)
+        self._optimizer = build_optimizer(method, learner.parameter_groups())
         self._schedule = build_schedule(method, self._optimizer)
         self._running_marginal: Tensor | None = None
         self._micro_batch_size = method.micro_batch_size

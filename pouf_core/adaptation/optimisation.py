@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
-from torch import nn
 
 from pouf_core.method import ResolvedMethod
 
@@ -14,13 +14,8 @@ INVERSE_GAMMA = 2e-4
 INVERSE_POWER = 0.75
 
 
-def build_optimizer(
-    method: ResolvedMethod, trained: Sequence[nn.Parameter], logit_scale: nn.Parameter | None
-) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW; the logit scale, where it is trained, has a rate of its own."""
-    groups: list[dict[str, object]] = [{"params": list(trained), "lr": method.learning_rate}]
-    if logit_scale is not None:
-        groups.append({"params": [logit_scale], "lr": method.logit_scale_learning_rate})
+def build_optimizer(method: ResolvedMethod, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
+    """SGD with Nesterov momentum, or AdamW, over parameter groups with learning rates of their own."""
     if method.optimizer == "sgd":
         return torch.optim.SGD(
             groups, momentum=method.momentum, nesterov=method.momentum > 0, weight_decay=method.weight_decay

@@ -41,20 +41,22 @@ def trained_parameters(network: nn.Module, tune: str, last_n: int = 1) -> dict[s
     if tune == "model":
         return everything
     if tune == "head":
-        return _select(everything, _projection_names(everything))
+        return _select(everything, {name for name in everything if is_projection(name)})
     if tune == "norm":
         return _select(everything, _norm_names(network))
     if tune == "last_n":
-        return _select(everything, _projection_names(everything) | _last_block_names(network, last_n))
+        last = _last_block_names(network, last_n)
+        return _select(everything, {name for name in everything if is_projection(name) or name in last})
     raise ValueError(f"No parameters belong to tune mode {tune!r}.")
+
+
+def is_projection(name: str) -> bool:
+    """Whether a parameter belongs to a projection into the shared space."""
+    return name.startswith(_PROJECTIONS)
 
 
 def _select(everything: dict[str, nn.Parameter], names: set[str]) -> dict[str, nn.Parameter]:
     return {name: parameter for name, parameter in everything.items() if name in names}
-
-
-def _projection_names(everything: dict[str, nn.Parameter]) -> set[str]:
-    return {name for name in everything if name.startswith(_PROJECTIONS)}
 
 
 def _norm_names(network: nn.Module) -> set[str]:

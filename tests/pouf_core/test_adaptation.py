@@ -62,11 +62,12 @@ def test_micro_batches_give_the_whole_batchs_gradient(tiny_clip: ClipLikeModel, 
     tiny_clip.transform = _double(tiny_clip.transform)
     learner, source = learner_and_source(tiny_clip, picture_paths, method)
     draws = [(index, 0) for index in range(24)]
+    trained = [item for group in learner.parameter_groups() for item in group["params"]]
     gradients = []
     for size in (24, 5):
         tiny_clip.network.zero_grad()
         BatchGradient(learner, source, method, lambda: None)(draws, None, size)
-        gradients.append(torch.cat([item.grad.flatten() for item in learner.trained if item.grad is not None]))
+        gradients.append(torch.cat([item.grad.flatten() for item in trained if item.grad is not None]))
     assert gradients[0].norm() > 0
     assert torch.allclose(gradients[0], gradients[1], rtol=1e-6, atol=1e-12)
 
@@ -268,6 +269,20 @@ def test_paper_preset_resolves_to_the_published_numbers() -> None:
     assert prompt.drop_last
     assert not prompt.select_step
     assert schedule_factor(prompt)(100) == pytest.approx(1.02**-0.75)
+
+
+def test_marginal_of_small_batches_is_completed_by_earlier_ones() -> None:
+    assert resolved("prompt", batch_size=12).marginal_momentum == 0
+    assert resolved("prompt", batch_size=3).marginal_momentum == pytest.approx(0.75)
+    assert resolved("prompt", batch_size=3, preset="paper").marginal_momentum == 0
+
+
+def test_projections_learn_faster_than_towers_by_default_and_alike_in_the_paper(tiny_clip: ClipLikeModel) -> None:
+    prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], tiny_clip.tokenizer)
+    for preset, factor in (("default", 10), ("paper", 1)):
+        towers, projections = Learner(tiny_clip, prompts, resolved("model", preset=preset)).parameter_groups()[:2]
+        assert projections["lr"] == pytest.approx(factor * towers["lr"])
+        assert {tuple(item.shape) for item in projections["params"]} == {(64, 32), (32, 32)}
 
 
 def test_explicit_values_win_over_the_preset() -> None:
