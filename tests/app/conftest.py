@@ -2,11 +2,16 @@
 
 import io
 import json
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
@@ -136,3 +141,21 @@ def refused() -> Callable[..., dict[str, Any]]:
         return problem
 
     return check
+
+
+@pytest.fixture
+def server(application: FastAPI) -> Iterator[httpx.Client]:
+    """A client of the API behind a real server, for what only that does: streams, and clients that leave."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.02)
+    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
+        yield client
+    server.should_exit = True
+    thread.join()

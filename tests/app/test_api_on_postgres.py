@@ -51,8 +51,8 @@ def test_datasets_jobs_models_and_aliases(api, rows, picture, refused):
 
 
 @pytest.mark.parametrize(
-    "path", ["jobs/%00", "datasets/a%00b", "models/%00", "jobs?name=%00", "datasets?name=%ED%A0%80"]
+    ("path", "status"),
+    [("jobs/%00", 404), ("datasets/a%00b", 404), ("models/%00", 404), ("jobs?name=%00", 422)],
 )
-def test_text_that_postgres_cannot_store_is_refused(api, path):
-    assert api.get(f"/v1/{path}").status_code in (404, 422, 200)
-    assert api.get(f"/v1/{path}").status_code == (200 if "ED" in path else 422 if "?" in path else 404)
+def test_text_that_postgres_cannot_store_is_refused(api, path, status):
+    assert api.get(f"/v1/{path}").status_code == status

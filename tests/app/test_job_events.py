@@ -1,32 +1,9 @@
 """Events over a real server, because only that streams."""
 
-import socket
-import threading
-import time
-
-import httpx
 import pytest
-import uvicorn
 from httpx_sse import connect_sse
 
 from app.store.transitions import append_event, lock_job
-
-
-@pytest.fixture
-def server(application):
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(application, log_level="warning", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        time.sleep(0.02)
-    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
-        yield client
-    server.should_exit = True
-    thread.join()
 
 
 def note(rows, job_id, kind):

@@ -3,6 +3,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from fastapi.testclient import TestClient
 
@@ -247,3 +248,31 @@ def test_an_answer_that_takes_too_long_is_given_up(settings, rows, picture, refu
         refused(response, 504, "predict_timeout")
         assert time.monotonic() - started < 5
         release.set()
+
+
+def test_pictures_of_a_client_that_left_are_not_encoded(server, application, model_id, picture):
+    batcher = application.state.pouf.engine.batcher
+    gate = threading.Event()
+
+    class Gated:
+        key = "gated"
+
+        def encode(self, images):
+            assert gate.wait(20)
+            return [0] * len(images)
+
+    (occupying,) = batcher.submit(Gated(), [0])
+    while not occupying.running():
+        time.sleep(0.01)
+    files = [("image", (f"{i}.png", picture())) for i in range(3)]
+    with pytest.raises(httpx.ReadTimeout):
+        server.post(f"/v1/models/{model_id}/predict", files=files, timeout=1.5)
+    assert batcher.depth == 3
+    deadline = time.monotonic() + 10
+    while not all(item.future.cancelled() for item in batcher._waiting):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    gate.set()
+    answer = server.post(f"/v1/models/{model_id}/predict", files=files[:1])
+    assert answer.status_code == 200
+    assert batcher.items == 2
