@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -55,7 +55,9 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     return app
 
 
-def _lifespan(settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory) -> Callable[[FastAPI], object]:
+def _lifespan(
+    settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         state = _build_state(settings, metrics, engine_factory)

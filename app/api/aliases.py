@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from app.errors import not_found
 from app.http.pagination import decode_cursor, page
 from app.schemas.common import ALIAS_NAME, PageQuery
+from app.schemas.documents import AliasDocument, ListDocument
 from app.schemas.models import AliasPut, show_alias
 from app.services import models as service
 from app.state import CallerDep
@@ -18,14 +19,14 @@ router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
 AliasName = Annotated[ALIAS_NAME, Path()]
 
 
-@router.put("/{name}")
+@router.put("/{name}", responses={200: {"model": AliasDocument}, 201: {"model": AliasDocument}})
 def put_alias(name: AliasName, body: AliasPut, caller: CallerDep) -> Response:
     """Point an alias at a model; 201 when the alias is new."""
     document, created = service.put_alias(caller, name, body.model_id)
     return JSONResponse(document, 201 if created else 200)
 
 
-@router.get("")
+@router.get("", responses={200: {"model": ListDocument[AliasDocument]}})
 def list_aliases(caller: CallerDep, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
     """List aliases by name."""
     with caller.state.database.read() as session:
@@ -33,7 +34,7 @@ def list_aliases(caller: CallerDep, query: Annotated[PageQuery, Query()]) -> dic
     return page(rows, query.limit, show_alias, lambda row: row.name)
 
 
-@router.get("/{name}")
+@router.get("/{name}", responses={200: {"model": AliasDocument}})
 def get_alias(name: AliasName, caller: CallerDep) -> dict[str, Any]:
     """Return one alias."""
     with caller.state.database.read() as session:

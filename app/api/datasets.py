@@ -26,6 +26,7 @@ from app.schemas.datasets import (
     show_item,
     show_upload,
 )
+from app.schemas.documents import DatasetDocument, DatasetFileDocument, DatasetItemDocument, ListDocument
 from app.services import datasets as service
 from app.state import Caller, CallerDep
 from app.store.repositories import datasets as repository
@@ -33,28 +34,31 @@ from app.store.repositories.idempotency import Answer
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
-FORM_SCHEMA = {
+FILES = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
+FIELDS = {
+    "name": {"type": "string"},
+    "modality": {"enum": ["image", "text", "auto"], "default": "auto"},
+    "finalize": {"type": "boolean", "default": True},
+    "metadata": {"type": "string", "description": "A JSON object."},
+}
+
+
+def _form_schema(properties: dict[str, Any]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
+
+
+FORM_SCHEMA = _form_schema(FILES | FIELDS)
+FILES_SCHEMA = _form_schema(FILES)
+ARCHIVE_SCHEMA = {
     "requestBody": {
         "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}},
-                        "name": {"type": "string"},
-                        "modality": {"enum": ["image", "text", "auto"]},
-                        "finalize": {"type": "boolean", "default": True},
-                        "metadata": {"type": "string", "description": "A JSON object."},
-                    },
-                }
-            }
-        },
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
 
 
-@router.post("", status_code=202, openapi_extra=FORM_SCHEMA)
+@router.post("", status_code=202, responses={202: {"model": DatasetDocument}}, openapi_extra=FORM_SCHEMA)
 async def create_dataset(
     request: Request, caller: CallerDep, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
@@ -64,17 +68,15 @@ async def create_dataset(
         form = _parse_form(fields)
         service.check_form(form, files)
         try:
-            answer = await run_in_threadpool(_create, caller, form, files, fields, idempotency_key)
+            answer = await run_in_threadpool(_create, caller, form, files, idempotency_key)
         except Replayed as replayed:
             return respond(replayed.answer, replayed=True)
     document = await _settled(caller, answer.body, prefer) if form.finalize else answer.body
     return respond(Answer(answer.status, document, answer.headers))
 
 
-def _create(
-    caller: Caller, form: DatasetForm, files: list[StagedFile], fields: dict[str, str], key: str | None
-) -> Answer:
-    with idempotent(caller, key, "POST /v1/datasets", form_content(fields, files)) as store:
+def _create(caller: Caller, form: DatasetForm, files: list[StagedFile], key: str | None) -> Answer:
+    with idempotent(caller, key, "POST /v1/datasets", form_content(form.model_dump(), files)) as store:
         document = service.create(caller, form, files, lambda session, body: store(session, _accepted(body)))
     return _accepted(document)
 
@@ -83,7 +85,7 @@ def _accepted(document: dict[str, Any]) -> Answer:
     return Answer(202, document, {"Location": document["urls"]["self"]})
 
 
-@router.get("")
+@router.get("", responses={200: {"model": ListDocument[DatasetDocument]}})
 def list_datasets(caller: CallerDep, query: Annotated[DatasetListQuery, Query()]) -> dict[str, Any]:
     """List datasets, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
@@ -94,7 +96,7 @@ def list_datasets(caller: CallerDep, query: Annotated[DatasetListQuery, Query()]
     return page(rows, query.limit, lambda row: show_dataset(row, totals.get(row.id, (0, 0))), lambda row: row.id)
 
 
-@router.get("/{dataset_id}")
+@router.get("/{dataset_id}", responses={200: {"model": DatasetDocument}})
 async def get_dataset(request: Request, dataset_id: str, caller: CallerDep, prefer: PreferHeader = None) -> Response:
     """Return one dataset; `Prefer: wait=N` answers when it is ready or failed."""
     document = await run_in_threadpool(service.read, caller, dataset_id)
@@ -107,7 +109,7 @@ def delete_dataset(dataset_id: str, caller: CallerDep) -> None:
     service.delete(caller, dataset_id)
 
 
-@router.put("/{dataset_id}/archive")
+@router.put("/{dataset_id}/archive", responses={200: {"model": DatasetDocument}}, openapi_extra=ARCHIVE_SCHEMA)
 async def put_archive(
     request: Request, dataset_id: str, query: Annotated[ArchiveQuery, Query()], caller: CallerDep
 ) -> dict[str, Any]:
@@ -118,7 +120,7 @@ async def put_archive(
         return await run_in_threadpool(service.add_files, caller, dataset_id, [archive], lambda session, body: None)
 
 
-@router.post("/{dataset_id}/files", openapi_extra=FORM_SCHEMA)
+@router.post("/{dataset_id}/files", responses={200: {"model": DatasetDocument}}, openapi_extra=FILES_SCHEMA)
 async def add_files(
     request: Request, dataset_id: str, caller: CallerDep, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
@@ -143,7 +145,7 @@ def _add(caller: Caller, dataset_id: str, files: list[StagedFile], key: str | No
     return Answer(200, document, {})
 
 
-@router.get("/{dataset_id}/files")
+@router.get("/{dataset_id}/files", responses={200: {"model": ListDocument[DatasetFileDocument]}})
 def list_files(dataset_id: str, caller: CallerDep, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
     """List what was uploaded, in order: a client that was interrupted learns what is there."""
     after = decode_number(query.cursor) or 0
@@ -154,14 +156,14 @@ def list_files(dataset_id: str, caller: CallerDep, query: Annotated[NumbersQuery
     return page(rows, query.limit, show_upload, lambda row: row.position)
 
 
-@router.post("/{dataset_id}/finalize", status_code=202)
+@router.post("/{dataset_id}/finalize", status_code=202, responses={202: {"model": DatasetDocument}})
 async def finalize_dataset(dataset_id: str, caller: CallerDep, prefer: PreferHeader = None) -> Response:
     """Declare the dataset complete and start ingesting it; done again, it changes nothing."""
     document = await run_in_threadpool(service.finalize, caller, dataset_id)
     return respond(_accepted(await _settled(caller, document, prefer)))
 
 
-@router.get("/{dataset_id}/items")
+@router.get("/{dataset_id}/items", responses={200: {"model": ListDocument[DatasetItemDocument]}})
 def list_items(dataset_id: str, caller: CallerDep, query: Annotated[ItemListQuery, Query()]) -> dict[str, Any]:
     """List what ingestion found; `status=rejected` says what was left out and why."""
     after = decode_number(query.cursor) or 0

@@ -13,6 +13,7 @@ from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, res
 from app.http.pagination import decode_cursor, decode_number, page
 from app.http.prefer import wait_seconds, wait_until
 from app.schemas.common import NumbersQuery
+from app.schemas.documents import EventDocument, JobDocument, ListDocument
 from app.schemas.jobs import EventsQuery, JobCreate, JobListQuery, show_event, show_metric
 from app.services import events
 from app.services import jobs as service
@@ -26,7 +27,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 POLL_SECONDS = "2"
 
 
-@router.post("", status_code=202)
+@router.post("", status_code=202, responses={202: {"model": JobDocument}})
 async def create_job(
     body: JobCreate, caller: CallerDep, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
@@ -48,7 +49,7 @@ def _accepted(document: dict[str, Any]) -> Answer:
     return Answer(202, document, {"Location": document["urls"]["self"], "Retry-After": POLL_SECONDS})
 
 
-@router.get("")
+@router.get("", responses={200: {"model": ListDocument[JobDocument]}})
 def list_jobs(caller: CallerDep, query: Annotated[JobListQuery, Query()]) -> dict[str, Any]:
     """List jobs, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
@@ -59,7 +60,7 @@ def list_jobs(caller: CallerDep, query: Annotated[JobListQuery, Query()]) -> dic
     return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
 
 
-@router.get("/{job_id}")
+@router.get("/{job_id}", responses={200: {"model": JobDocument}})
 async def get_job(request: Request, job_id: str, caller: CallerDep, prefer: PreferHeader = None) -> Response:
     """Return one job, with an ETag; `Prefer: wait=N` answers when it is final or N seconds have passed."""
     document = await run_in_threadpool(service.read, caller, job_id)
@@ -68,25 +69,25 @@ async def get_job(request: Request, job_id: str, caller: CallerDep, prefer: Pref
     return conditional_json(request, document, headers)
 
 
-@router.post("/{job_id}/cancel")
+@router.post("/{job_id}/cancel", responses={200: {"model": JobDocument}})
 def cancel_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
     """Stop a job for good."""
     return service.cancel(caller, job_id)
 
 
-@router.post("/{job_id}/pause")
+@router.post("/{job_id}/pause", responses={200: {"model": JobDocument}})
 def pause_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
     """Stop a job for now, keeping its progress."""
     return service.pause(caller, job_id)
 
 
-@router.post("/{job_id}/resume")
+@router.post("/{job_id}/resume", responses={200: {"model": JobDocument}})
 def resume_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
     """Queue a paused job again."""
     return service.resume(caller, job_id)
 
 
-@router.post("/{job_id}/retry", status_code=202)
+@router.post("/{job_id}/retry", status_code=202, responses={202: {"model": JobDocument}})
 def retry_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
     """Queue a failed or cancelled job again under the same id."""
     return service.retry(caller, job_id)
@@ -94,7 +95,9 @@ def retry_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
 
 @router.get(
     "/{job_id}/events",
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    responses={
+        200: {"model": ListDocument[EventDocument], "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    },
 )
 async def list_events(
     request: Request,

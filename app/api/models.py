@@ -9,6 +9,7 @@ from app.errors import ApiError
 from app.http.archive import files_of, zip_stream
 from app.http.conditional import conditional_json
 from app.http.pagination import decode_cursor, page
+from app.schemas.documents import ListDocument, ModelDocument
 from app.schemas.models import ModelListQuery, show_model
 from app.services import models as service
 from app.state import CallerDep
@@ -17,7 +18,7 @@ from app.store.repositories import models as repository
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-@router.get("")
+@router.get("", responses={200: {"model": ListDocument[ModelDocument]}})
 def list_models(caller: CallerDep, query: Annotated[ModelListQuery, Query()]) -> dict[str, Any]:
     """List adapted models, newest first."""
     filters = query.filters(decode_cursor(query.cursor))
@@ -28,7 +29,7 @@ def list_models(caller: CallerDep, query: Annotated[ModelListQuery, Query()]) ->
     return page(rows, query.limit, lambda row: show_model(row, aliases.get(row.id, [])), lambda row: row.id)
 
 
-@router.get("/{model_id}")
+@router.get("/{model_id}", responses={200: {"model": ModelDocument}})
 def get_model(request: Request, model_id: str, caller: CallerDep) -> Response:
     """Return one model, by id or alias."""
     model = service.find(caller, model_id)

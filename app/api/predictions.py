@@ -11,12 +11,15 @@ from starlette.exceptions import HTTPException
 
 from app.errors import ApiError, from_validation_errors, invalid
 from app.schemas.common import Closed
+from app.schemas.documents import PredictionListDocument
 from app.schemas.predictions import NamedPredictBody, NamedPredictOptions, PredictBody, PredictOptions
 from app.services.predictions import predict, source_of
 from app.serving.inputs import Source
 from app.state import CallerDep
 
 router = APIRouter(tags=["predictions"])
+
+ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": PredictionListDocument}}
 
 Schema = TypeVar("Schema", bound=Closed)
 
@@ -35,7 +38,9 @@ def _inlined(model: type[Closed]) -> dict[str, Any]:
     return schema
 
 
-@router.post("/v1/models/{model_id}/predict", openapi_extra=_request_schema(PredictBody, PredictOptions))
+@router.post(
+    "/v1/models/{model_id}/predict", responses=ANSWER, openapi_extra=_request_schema(PredictBody, PredictOptions)
+)
 async def predict_with_model(request: Request, model_id: str, caller: CallerDep) -> dict[str, Any]:
     """Classify pictures with one model, named by id or alias."""
     if _is_form(request):
@@ -45,7 +50,7 @@ async def predict_with_model(request: Request, model_id: str, caller: CallerDep)
     return await predict(request, caller, model_id, [source_of(item) for item in body.inputs], body)
 
 
-@router.post("/predict", openapi_extra=_request_schema(NamedPredictBody, NamedPredictOptions))
+@router.post("/predict", responses=ANSWER, openapi_extra=_request_schema(NamedPredictBody, NamedPredictOptions))
 async def predict_by_name(request: Request, caller: CallerDep) -> dict[str, Any]:
     """Classify pictures with the model that the body names, by id or alias."""
     if _is_form(request):

@@ -60,13 +60,15 @@ class RequestContext:
                 await problem_response(Request(scope), _last_resort(failure))(scope, receive, send_with_id)
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
-            self.metrics.observe(scope["method"], route, status, time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self.metrics.observe(scope["method"], route, status, seconds)
+            logger.info("%s %s %s %.0f ms %s", scope["method"], scope["path"], status, 1000 * seconds, request_id)
 
 
 def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and ACCEPTED_REQUEST_ID.fullmatch(given := value.decode("latin-1")):
-            return given
+            return str(given)
     return new_id("req")
 
 

@@ -67,7 +67,7 @@ def content_hash(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def form_content(fields: dict[str, str], files: list[StagedFile]) -> dict[str, Any]:
+def form_content(fields: dict[str, Any], files: list[StagedFile]) -> dict[str, Any]:
     """Return what counts of a form: field values, and names and hashes of files in any order."""
     return {"fields": fields, "files": sorted([file.filename, file.sha256] for file in files)}
 

@@ -1,5 +1,6 @@
 """Multipart forms whose files go to disk, hashed, as their bytes arrive: memory stays constant, whatever is sent."""
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -156,7 +157,8 @@ class _Form:
             file = self._staging.end()
             # browsers send one nameless empty file when none was chosen
             if file.size or file.filename:
-                self._files.append(file)
+                name = file.filename or f"unnamed-{len(self._files) + 1}"
+                self._files.append(replace(file, filename=name))
             return
         try:
             self._fields[self._field_name] = self._field.decode()

@@ -35,7 +35,9 @@ def decode_number(cursor: str | None) -> int | None:
     return int(position)
 
 
-def page(rows: Sequence[T], limit: int, show: Callable[[T], dict[str, Any]], position: Callable[[T], str | int]) -> Any:
+def page(
+    rows: Sequence[T], limit: int, show: Callable[[T], dict[str, Any]], position: Callable[[T], str | int]
+) -> dict[str, Any]:
     """Return the list document for `rows`, of which the caller fetched up to ``limit + 1``."""
     shown = rows[:limit]
     has_more = len(rows) > limit

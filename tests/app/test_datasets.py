@@ -51,7 +51,13 @@ def test_uploaded_files_are_stored_by_content_and_ingestion_is_requested(api, da
 
 @pytest.mark.parametrize(
     ("given", "kept"),
-    [("../../etc/passwd", "etc/passwd"), ("/abs/x.png", "abs/x.png"), ("a\\b.png", "a/b.png"), ("ü ñ.png", "ü ñ.png")],
+    [
+        ("../../etc/passwd", "etc/passwd"),
+        ("/abs/x.png", "abs/x.png"),
+        ("a\\b.png", "a/b.png"),
+        ("ü ñ.png", "ü ñ.png"),
+        ("..", "unnamed-1"),
+    ],
 )
 def test_file_names_cannot_leave_the_dataset(api, given, kept):
     dataset = create(api, [(given, b"x")]).json()

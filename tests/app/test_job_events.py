@@ -54,8 +54,9 @@ def test_a_stream_resumes_after_the_last_event_received(server, rows):
 
 def test_a_stream_of_a_final_job_replays_everything_and_ends(server, rows):
     job_id = rows.job("running")
-    for _ in range(600):
-        note(rows, job_id, "job.progress")
+    with rows.database.write() as session:
+        for _ in range(600):
+            append_event(session, lock_job(session, job_id), "job.progress")
     rows.move(job_id, "succeeded")
     with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events") as source:
         assert [int(event.id) for event in source.iter_sse()] == list(range(1, 604))

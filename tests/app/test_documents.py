@@ -1,0 +1,58 @@
+"""What is answered is what the OpenAPI document says."""
+
+import pytest
+
+from app.schemas.documents import (
+    AliasDocument,
+    DatasetDocument,
+    DatasetFileDocument,
+    DatasetItemDocument,
+    EventDocument,
+    JobDocument,
+    ListDocument,
+    ModelDocument,
+    PredictionListDocument,
+)
+from app.store.models import DatasetItem
+
+
+@pytest.fixture
+def places(api, rows, database, picture):
+    dataset_id = api.post("/v1/datasets", files={"files": ("a.png", picture())}).json()["id"]
+    with database.write() as session:
+        session.add(DatasetItem(dataset_id=dataset_id, name="x", status="rejected", code="c", message="m"))
+    job_id = rows.job("running", "failed", error_code="c", error_message="m")
+    model_id = rows.model()
+    api.put("/v1/aliases/best", json={"model_id": model_id})
+    return {"dataset": dataset_id, "job": job_id, "model": model_id}
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/v1/datasets", ListDocument[DatasetDocument]),
+        ("/v1/datasets/{dataset}", DatasetDocument),
+        ("/v1/datasets/{dataset}/items", ListDocument[DatasetItemDocument]),
+        ("/v1/datasets/{dataset}/files", ListDocument[DatasetFileDocument]),
+        ("/v1/jobs", ListDocument[JobDocument]),
+        ("/v1/jobs/{job}", JobDocument),
+        ("/v1/jobs/{job}/events", ListDocument[EventDocument]),
+        ("/v1/models", ListDocument[ModelDocument]),
+        ("/v1/models/{model}", ModelDocument),
+        ("/v1/aliases", ListDocument[AliasDocument]),
+        ("/v1/aliases/best", AliasDocument),
+    ],
+)
+def test_answers_have_exactly_the_documented_fields(api, places, path, document):
+    answer = api.get(path.format(**places)).json()
+    shown = document.model_validate(answer).model_dump(mode="json")
+    assert set(shown) == set(answer)
+    if "data" in answer:
+        assert answer["data"]
+        assert set(shown["data"][0]) == set(answer["data"][0])
+
+
+def test_predictions_have_exactly_the_documented_fields(api, places, picture):
+    files = [("image", ("a.png", picture())), ("image", ("b.png", b"broken"))]
+    answer = api.post(f"/v1/models/{places['model']}/predict", files=files).json()
+    assert PredictionListDocument.model_validate(answer).model_dump(exclude_none=True) == answer
