@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import pouf_core
 from cli.errors import CommandError
@@ -54,6 +55,8 @@ def adapt_folder(
             )
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error
+    except ValidationError as error:
+        raise CommandError("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
     for warning in result.warnings:
         console.print(f"[yellow]{warning['message']}[/] ({warning['code']})")
     console.print(f"Adapted in {result.seconds:.1f} s, step {result.selected_step}: {result.path}")
@@ -80,7 +83,7 @@ def progress_bar(target: Console) -> Progress:
     return Progress(
         TextColumn("{task.description:<18}"),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total}"),
+        MofNCompleteColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
         console=target,
     )

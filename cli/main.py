@@ -82,10 +82,10 @@ def predict(
 @app.command()
 def migrate() -> None:
     """Bring the database of POUF_DATABASE_URL to the present schema."""
-    from app.settings import get_settings
     from cli.supervisor import migrate as run
+    from cli.supervisor import settings_with
 
-    settings = get_settings()
+    settings = settings_with()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     run(settings)
     typer.echo("The database is up to date")

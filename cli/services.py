@@ -10,6 +10,7 @@ from app.settings import Settings
 from cli.errors import CommandError
 from cli.processes import Service
 
+ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "POUF_DEVICE": "cpu"}
 COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
 
 
@@ -18,8 +19,8 @@ def services(settings: Settings, gpus: list[str]) -> list[Service]:
     return [
         Service("api", api_command(settings.host, settings.port)),
         *train_workers(gpus),
-        Service("ingest", celery_command("ingest", "ingest,notify"), {"CUDA_VISIBLE_DEVICES": ""}),
-        Service("reaper", (sys.executable, "-m", "worker.reaper"), {"CUDA_VISIBLE_DEVICES": ""}),
+        Service("ingest", celery_command("ingest", "ingest,notify"), ON_CPU),
+        Service("reaper", (sys.executable, "-m", "worker.reaper"), ON_CPU),
     ]
 
 
@@ -38,9 +39,14 @@ def celery_command(name: str, queues: str) -> tuple[str, ...]:
 def train_workers(gpus: list[str]) -> list[Service]:
     """One worker for each GPU, which sees no other; without GPUs one for the CPU."""
     if not gpus:
-        return [Service("train", celery_command("train", "train"), {"CUDA_VISIBLE_DEVICES": ""})]
+        return [Service("train", celery_command("train", "train"), ON_CPU)]
     return [
-        Service(f"train-{i}", celery_command(f"train-{i}", "train"), {"CUDA_VISIBLE_DEVICES": gpu})
+        # The only GPU that a worker sees is its number 0, whatever `cuda:N` the setting names.
+        Service(
+            f"train-{i}",
+            celery_command(f"train-{i}", "train"),
+            {"CUDA_VISIBLE_DEVICES": gpu, "POUF_DEVICE": "cuda"},
+        )
         for i, gpu in enumerate(gpus)
     ]
 

@@ -9,8 +9,10 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from pydantic import ValidationError
+
 from app.settings import Settings, get_settings
-from cli.broker import EmbeddedBroker, port_is_free, prepare_broker
+from cli.broker import EmbeddedBroker, free_port, port_is_free, prepare_broker
 from cli.data_directory import DataDirectory, tail
 from cli.errors import CommandError
 from cli.processes import Child, Service, end_marked_processes
@@ -136,12 +138,14 @@ class Supervisor:
                 self._hurry.set()
             self._stop.set()
 
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = [signal.signal(number, asked) for number in numbers]
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        for number, handler in before.items():
+            if handler is not signal.SIG_IGN:  # as nohup has it for SIGHUP
+                signal.signal(number, asked)
         try:
             yield
         finally:
-            for number, handler in zip(numbers, before, strict=True):
+            for number, handler in before.items():
                 signal.signal(number, handler)
 
 
@@ -152,6 +156,8 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
         CommandError: the data directory or the port is taken, or a part does not start.
     """
     check_paths(settings)
+    if settings.port == 0:
+        settings = settings.model_copy(update={"port": free_port(settings.host)})
     directory = DataDirectory(settings.data_dir)
     directory.create()
     with directory.locked(base_url(settings.host, settings.port)):
@@ -162,10 +168,19 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
 
 
 def migrate(settings: Settings) -> None:
-    """Bring the database to the present schema."""
+    """Bring the database to the present schema.
+
+    Raises:
+        CommandError: it cannot be reached or changed.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
     from app.store.database import upgrade
 
-    upgrade(settings.database_url)
+    try:
+        upgrade(settings.database_url)
+    except (SQLAlchemyError, OSError) as error:
+        raise CommandError(f"The database cannot be used: {error}") from error
 
 
 def check_port(host: str, port: int) -> None:
@@ -187,12 +202,20 @@ def check_paths(settings: Settings) -> None:
 
 
 def settings_with(**chosen: object) -> Settings:
-    """The settings of the environment, with what the command line chose (None: not chosen) put over them."""
+    """The settings of the environment, with what the command line chose (None: not chosen) put over them.
+
+    Raises:
+        CommandError: a setting makes no sense.
+    """
     for name, value in chosen.items():
         if value is not None:
             os.environ[f"POUF_{name.upper()}"] = str(value)
     get_settings.cache_clear()
-    return get_settings()
+    try:
+        return get_settings()
+    except ValidationError as error:
+        lines = [f"POUF_{str(wrong['loc'][0]).upper()}: {wrong['msg']}" for wrong in error.errors()]
+        raise CommandError("\n".join(lines)) from error
 
 
 def say(line: str) -> None:

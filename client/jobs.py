@@ -83,7 +83,7 @@ class Jobs:
         """Run a failed or cancelled job again under the same id."""
         return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/retry"))
 
-    def metrics(self, job_id: str) -> list[dict[str, Any]]:
+    def metrics(self, job_id: str) -> Sequence[dict[str, Any]]:
         """The numbers of each training step."""
         return list(every(self._transport, f"/v1/jobs/{job_id}/metrics"))
 

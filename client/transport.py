@@ -31,7 +31,7 @@ class Transport:
         self._retries = retries
 
     def json(
-        self, method: str, path: str, *, before_each_try: Callable[[], None] | None = None, **request: Any
+        self, method: str, path: str, *, before_each_try: Callable[[], object] | None = None, **request: Any
     ) -> dict[str, Any]:
         """Send a request and return the JSON object of its answer.
 

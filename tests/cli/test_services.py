@@ -18,16 +18,16 @@ def gpus(monkeypatch):
 def test_the_cpu_gets_one_train_worker():
     parts = services(Settings(port=8123), gpus=[])
     assert [part.name for part in parts] == ["api", "train", "ingest", "reaper"]
-    assert parts[1].environment == {"CUDA_VISIBLE_DEVICES": ""}
+    assert parts[1].environment == {"CUDA_VISIBLE_DEVICES": "", "POUF_DEVICE": "cpu"}
     assert "8123" in parts[0].command
 
 
 def test_each_gpu_gets_a_train_worker_that_sees_no_other():
-    parts = services(Settings(), gpus=["0", "GPU-5ebe"])
-    assert [(part.name, part.environment["CUDA_VISIBLE_DEVICES"]) for part in parts if "train" in part.name] == [
-        ("train-0", "0"),
-        ("train-1", "GPU-5ebe"),
-    ]
+    parts = services(Settings(device="cuda"), gpus=["0", "GPU-5ebe"])
+    assert {part.name: dict(part.environment) for part in parts if "train" in part.name} == {
+        "train-0": {"CUDA_VISIBLE_DEVICES": "0", "POUF_DEVICE": "cuda"},
+        "train-1": {"CUDA_VISIBLE_DEVICES": "GPU-5ebe", "POUF_DEVICE": "cuda"},
+    }
 
 
 def test_the_device_setting_chooses_gpus(gpus):
