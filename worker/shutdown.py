@@ -10,6 +10,8 @@ import logging
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 SHUTDOWN_SIGNAL = signal.SIGUSR2
 
 _requested = threading.Event()
+_told_by_worker = threading.Event()
 _consumers: list[Any] = []
 
 
@@ -35,32 +38,33 @@ def request_shutdown() -> None:
 
 
 def _on_signal(_signum: int, _frame: FrameType | None) -> None:
+    _told_by_worker.set()
     request_shutdown()
 
 
-class TerminationAsShutdown:
-    """While a job runs, SIGTERM to this very process (a signal to the whole group) is a shutdown too."""
+@contextmanager
+def termination_as_shutdown() -> Iterator[None]:
+    """While a job runs, SIGTERM to this very process (sent to its whole group, say) is a request to shut down too.
 
-    def __enter__(self) -> TerminationAsShutdown:
-        self._previous: Any = None
-        self._terminated = False
-        # A solo pool's SIGTERM handler is Celery's own, which ends in `_tell_pool_processes` below.
-        self._installed = (
-            threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
-        )
-        if self._installed:
-            self._previous = signal.signal(signal.SIGTERM, self._on_sigterm)
-        return self
+    Once the job has stopped, the signal is sent again for whoever handled it before, unless the worker shuts down
+    as a whole and ends this process in its own good time.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    terminated = threading.Event()
 
-    def __exit__(self, *_: object) -> None:
-        if self._installed:
-            signal.signal(signal.SIGTERM, self._previous)
-        if self._terminated:
-            os.kill(os.getpid(), signal.SIGTERM)  # what was postponed until the job had stopped
-
-    def _on_sigterm(self, _signum: int, _frame: FrameType | None) -> None:
-        self._terminated = True
+    def on_sigterm(_signum: int, _frame: FrameType | None) -> None:
+        terminated.set()
         request_shutdown()
+
+    previous = signal.signal(signal.SIGTERM, on_sigterm)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        if terminated.is_set() and not _told_by_worker.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 @signals.worker_process_init.connect

@@ -6,18 +6,18 @@ from worker.celery_app import celery_app
 from worker.context import process_context
 from worker.ingestion.run import run_ingestion
 from worker.runner import run_job
-from worker.shutdown import TerminationAsShutdown
+from worker.shutdown import termination_as_shutdown
 
 
 @celery_app.task(name="pouf.train")
 def train(job_id: str) -> None:
     """Run one attempt of a job."""
-    with TerminationAsShutdown():
+    with termination_as_shutdown():
         run_job(process_context(), job_id)
 
 
 @celery_app.task(name="pouf.ingest")
 def ingest(dataset_id: str) -> None:
     """Unpack and check the uploads of a dataset."""
-    with TerminationAsShutdown():
+    with termination_as_shutdown():
         run_ingestion(process_context(), dataset_id)

@@ -29,7 +29,8 @@ from worker.runner import run_job
 
 CLASSES = ["red circle", "blue square"]
 PICTURES = 8
-METHOD = {"tune": "head", "max_steps": 30, "batch_size": 8}
+# Steps of this kind take a good part of a second, which leaves time to interrupt them.
+METHOD = {"tune": "last_n", "max_steps": 24, "batch_size": 8}
 SETTINGS: dict[str, Any] = {"device": "cpu", "threads": 1, "checkpoint_interval_seconds": 0.01}
 
 

@@ -42,9 +42,9 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
         assert session.get_one(Alias, ("local", "best")).model_id == model.id
 
     assert (job.status, job.attempt, job.lost_attempts) == ("succeeded", 1, 0), job.error_message
-    assert (job.step, job.total_steps, job.latest_metrics["step"]) == (30, 30, 30)
-    assert (job.method["tune"], job.evaluation["n"], job.lease_owner) == ("head", 8, None)
-    assert steps == list(range(1, 31))
+    assert (job.step, job.total_steps, job.latest_metrics["step"]) == (24, 24, 24)
+    assert (job.method["tune"], job.evaluation["n"], job.lease_owner) == ("last_n", 8, None)
+    assert steps == list(range(1, 25))
     stages = [entry["stage"] for entry in job.status_transitions]
     assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
     assert kinds[:2] == ["job.queued", "job.running"]

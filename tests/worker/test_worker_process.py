@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -19,12 +18,12 @@ from sqlalchemy import select
 
 from app.queue import Queue
 from app.store.clock import utcnow
-from app.store.models import AdaptedModel, Job
+from app.store.models import AdaptedModel, Job, JobMetric
 from cli.broker import prepare_broker
 from cli.services import celery_command
 from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app, sender
 from worker.context import WorkerContext
-from worker.reaper import broker_queue_depth, run_once
+from worker.reaper import run_once
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[[], subpro
     def start() -> subprocess.Popen[bytes]:
         with (tmp_path / "worker.log").open("ab") as log:
             command = celery_command("train", "train,ingest")
-            workers.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+            workers.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True))
         return workers[-1]
 
     yield start
@@ -78,14 +77,13 @@ def weights(context: WorkerContext, job_id: str) -> bytes:
     return (context.storage.local_directory(key) / "adapter.safetensors").read_bytes()
 
 
-def test_a_job_killed_in_every_way_ends_with_the_weights_of_an_undisturbed_one(
+def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_one(
     context: WorkerContext,
     undisturbed: tuple[WorkerContext, str],
     add_ready_dataset: Any,
     add_job: Any,
     get: Any,
     send: Any,
-    redis_url: str,
     start_worker: Any,
     child_of: Any,
     wait_for: Any,
@@ -94,48 +92,56 @@ def test_a_job_killed_in_every_way_ends_with_the_weights_of_an_undisturbed_one(
 ) -> None:
     job_id = add_job(add_ready_dataset())
 
-    def training(attempt: int, step: int) -> bool:
-        job = get(Job, job_id)
-        return job.attempt == attempt and job.stage == "training" and job.step >= step
+    def trains_in_attempt(number: int) -> None:
+        wait_for(lambda: (job := get(Job, job_id)).attempt == number and job.stage == "training" and job.step > 0)
 
-    # The worker and its pool are killed: only the expired lease tells.
-    first = start_worker()
+    def expire_the_lease() -> None:
+        assert get(Job, job_id).status == "running"
+        run_once(database, send, utcnow() + timedelta(seconds=settings.lease_seconds), settings, lambda _: None)
+        assert get(Job, job_id).status == "queued"
+
+    # A worker stands still with all its processes, and comes back when another one has the job.
+    sleeper = start_worker()
     send("pouf.train", "train", {"job_id": job_id})
-    wait_for(lambda: training(1, 2))
-    processes = psutil.Process(first.pid).children(recursive=True)
-    first.kill()
-    first.wait()
-    wait_for(lambda: not any(process.is_running() for process in processes), seconds=10)
-    assert get(Job, job_id).status == "running"
-    depth = broker_queue_depth(redis_url)
-    run_once(database, send, utcnow() + timedelta(seconds=settings.lease_seconds), settings, depth)
-    assert get(Job, job_id).status == "queued"
-    assert depth("train")
+    trains_in_attempt(1)
+    stale_child = child_of(sleeper.pid)
+    processes = [psutil.Process(sleeper.pid), *psutil.Process(sleeper.pid).children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    expire_the_lease()
+    victim = start_worker()
+    trains_in_attempt(2)
+    for process in processes:
+        process.resume()
+    wait_for(lambda: not stale_child.is_running(), seconds=15)
 
-    # The training process alone is killed: its worker tries again by itself.
-    second = start_worker()
-    wait_for(lambda: training(2, get(Job, job_id).step + 1) or training(2, 3))
-    child_of(second.pid).kill()
-    wait_for(lambda: get(Job, job_id).attempt == 3)
-    assert get(Job, job_id).lost_attempts <= 1
+    # A worker is killed with its pool; its training process ends by itself.
+    orphan = child_of(victim.pid)
+    victim.kill()
+    victim.wait()
+    wait_for(lambda: not orphan.is_running(), seconds=10)
+    expire_the_lease()
 
-    # The worker is asked to stop: the lease goes back at a step boundary.
-    wait_for(lambda: training(3, 3))
-    asked_at = time.monotonic()
-    second.send_signal(signal.SIGTERM)
-    second.wait(timeout=20)
-    assert time.monotonic() - asked_at < 10
+    # A worker is asked to stop, by a signal to its whole group: the lease goes back at a step boundary.
+    trains_in_attempt(3)
+    lost = get(Job, job_id).lost_attempts
+    os.killpg(sleeper.pid, signal.SIGTERM)
+    sleeper.wait(timeout=20)
     job = get(Job, job_id)
     assert (job.status, job.lease_owner) == ("queued", None)
-    lost = job.lost_attempts
-    assert 3 <= job.step < 30
+    assert job.lost_attempts <= lost
 
-    # Another one finishes; the message that the second left behind wakes it.
-    start_worker()
-    wait_for(lambda: get(Job, job_id).status == "succeeded", seconds=90)
-    assert get(Job, job_id).lost_attempts <= lost
+    # The training process alone is killed: its worker tries again by itself.
+    last = start_worker()
+    trains_in_attempt(4)
+    child_of(last.pid).kill()
+    wait_for(lambda: get(Job, job_id).status == "succeeded", seconds=120)
 
+    assert get(Job, job_id).attempt == 5
     assert weights(context, job_id) == weights(*undisturbed)
+    with database.read() as session:
+        steps = session.scalars(select(JobMetric.step).where(JobMetric.job_id == job_id).order_by(JobMetric.step)).all()
+    assert steps == list(range(1, 25))
 
 
 def test_ingestion_and_training_follow_each_other_by_messages(
