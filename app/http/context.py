@@ -17,6 +17,8 @@ from app.store.ids import new_id
 
 logger = logging.getLogger(__name__)
 
+# asked for all the time by machines; only their failures are worth a line
+PROBED = frozenset({"/health/live", "/health/ready", "/metrics"})
 ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
@@ -62,7 +64,8 @@ class RequestContext:
             route = getattr(scope.get("route"), "path", "unmatched")
             seconds = time.perf_counter() - started
             self.metrics.observe(scope["method"], route, status, seconds)
-            logger.info("%s %s %s %.0f ms %s", scope["method"], scope["path"], status, 1000 * seconds, request_id)
+            level = logging.DEBUG if scope["path"] in PROBED and status == 200 else logging.INFO
+            logger.log(level, "%s %s %s %.0f ms %s", scope["method"], scope["path"], status, 1000 * seconds, request_id)
 
 
 def _request_id(scope: Scope) -> str:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,10 +17,13 @@ RESTART_SECONDS = 0.1
 class Encoder(Protocol):
     """Turns pictures into one feature row each; encoders with equal keys do exactly the same."""
 
-    key: str
+    @property
+    def key(self) -> str:
+        """Return what equal encoders share."""
 
-    def encode(self, images: Sequence[Any], /) -> Sequence[Any]:
-        """Return the features of `images`, in order."""
+    @property
+    def encode(self) -> Callable[[Sequence[Any]], Any]:
+        """Return the function from pictures to their features, in order."""
 
 
 class QueueFull(Exception):

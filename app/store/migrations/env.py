@@ -17,7 +17,8 @@ def run(connection: Connection) -> None:
 engine = create_engine(context.config.attributes["url"])
 with engine.connect() as connection:
     if connection.dialect.name == "sqlite":
-        connection.connection.isolation_level = None
+        # the driver must not end our transaction before a CREATE TABLE
+        connection.connection.driver_connection.isolation_level = None
         connection.exec_driver_sql("PRAGMA busy_timeout=60000")
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -91,7 +91,7 @@ class Keys:
 def complete(session: Session, claim: Claim, answer: Answer) -> None:
     """Store the answer in the transaction that creates what it describes; raises `KeyInFlight` if the key was lost."""
     session.flush()
-    held = session.execute(
+    held = session.scalars(
         update(IdempotencyKey)
         .where(
             IdempotencyKey.owner == claim.owner,
@@ -99,6 +99,7 @@ def complete(session: Session, claim: Claim, answer: Answer) -> None:
             IdempotencyKey.claim == claim.token,
         )
         .values(state="done", status_code=answer.status, body=answer.body, headers=answer.headers)
-    )
-    if held.rowcount != 1:
+        .returning(IdempotencyKey.key)
+    ).all()
+    if not held:
         raise KeyInFlight(claim.key)

@@ -19,7 +19,7 @@ class Scope:
     session: Session
     owner: str
 
-    def select(self, model: type[Row]) -> Select[tuple[Row]]:
+    def select(self, model: type[Row]) -> Select[Row]:
         """Return a query over the owner's rows of `model` that are not deleted."""
         table: Any = model
         query = select(model).where(table.owner == self.owner)
@@ -48,7 +48,7 @@ class Filters:
     after_id: str | None = None
 
 
-def newest_first(query: Select[tuple[Row]], model: type[Row], filters: Filters, limit: int) -> Select[tuple[Row]]:
+def newest_first(query: Select[Row], model: type[Row], filters: Filters, limit: int) -> Select[Row]:
     """Narrow and order `query`, newest first, for up to `limit` rows."""
     table: Any = model
     conditions: list[tuple[InstrumentedAttribute[Any] | None, Any, str]] = [
