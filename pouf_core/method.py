@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pouf_core.errors import InvalidInput
 
@@ -90,6 +91,20 @@ class ResolvedMethod(BaseModel):
     threads: int
     device: str
     precision: Literal["float32", "bfloat16"]
+
+
+def parse_method(values: Mapping[str, Any]) -> MethodSpec:
+    """A method from plain values.
+
+    Raises:
+        InvalidInput: `invalid_method`, with the field at fault.
+    """
+    try:
+        return MethodSpec.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = "/".join(["/method", *map(str, first["loc"][:1])])
+        raise InvalidInput("invalid_method", f"{field}: {first['msg']}.", field=field) from error
 
 
 def check_method(spec: MethodSpec, class_count: int) -> None:

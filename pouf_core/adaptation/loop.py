@@ -179,7 +179,7 @@ class TrainingLoop:
         device = self._learner.base.device
         marginal = checkpoint.running_marginal
         self._running_marginal = None if marginal is None else marginal.to(device)
-        self._micro_batch_size = checkpoint.micro_batch_size
+        self._micro_batch_size = min(self._micro_batch_size, checkpoint.micro_batch_size)
         self._step = checkpoint.step
         self.metrics = list(checkpoint.metrics)
         self._report()

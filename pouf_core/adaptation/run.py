@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from pouf_core.adaptation.augmentation import Augmentation
+from pouf_core.adaptation.export import ZeroShot, build_artifact
 from pouf_core.adaptation.features import (
     CachedFeatures,
     ComputedFeatures,
@@ -26,21 +23,21 @@ from pouf_core.adaptation.features import (
 )
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
+from pouf_core.adaptation.request import Data, Request, check_request
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.artifact import FORMAT, PROTOTYPES, SCALE, TRAINED, Artifact, recorded_versions, save_artifact
+from pouf_core.artifact import save_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
-from pouf_core.classes import ClassName, parse_class_names, parse_templates
-from pouf_core.data import Item, collect_items, fingerprint
+from pouf_core.classes import ClassName
+from pouf_core.data import Item
 from pouf_core.errors import AdaptationStopped
 from pouf_core.evaluation import Evaluation, evaluate
-from pouf_core.method import MethodSpec, ResolvedMethod, check_method
+from pouf_core.method import MethodSpec, ResolvedMethod
 from pouf_core.presets import resolve
 from pouf_core.progress import OnProgress, Progress, ShouldStop, Stage
-from pouf_core.prompts import build_prompts
+from pouf_core.prompts import Prompts, build_prompts
 from pouf_core.runtime import choose_device, use_threads
 
-Data = str | Path | Iterable[str | Path | Image.Image]
 CHECKPOINT_SECONDS = 15.0
 
 
@@ -68,30 +65,6 @@ class AdaptationResult:
     fallback: str | None
     selected_step: int
     seconds: float
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A checked request."""
-
-    items: list[Item]
-    classes: list[ClassName]
-    templates: list[str]
-    base_model: str
-    spec: MethodSpec
-    seed: int
-
-    def identity(self, base_sha256: str, method: ResolvedMethod) -> str:
-        """Hash of everything that the trained weights depend on."""
-        parts = {
-            "data": fingerprint(self.items),
-            "classes": [item.model_dump() for item in self.classes],
-            "templates": self.templates,
-            "base": base_sha256,
-            "method": method.model_dump(exclude={"micro_batch_size"}),
-            "seed": self.seed,
-        }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass
@@ -159,24 +132,18 @@ def adapt(
     """
     started = time.monotonic()
     reporter = _Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
-    request = _check_request(data, class_names, base_model, prompt_template, method, seed)
+    request = check_request(data, class_names, base_model, prompt_template, method, seed)
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
 
     reporter.stage("loading_base", 0, 1)
     base = load_base_model(base_model, torch_device)
     prompts = build_prompts(request.classes, request.templates, base.tokenizer)
-    with torch.no_grad():
-        zero_shot_prototypes = base.prototypes(prompts)
-    zero_shot_scale = base.logit_scale.detach().clone()
     reporter.stage("loading_base", 1, 1)
-
-    plain = _augmentation(base, "none", seed)
-    zero_shot_features = _encode(base.encode_images, request.items, plain, [0], "encoding", reporter)[0]
-    zero_shot_logits = zero_shot_scale.exp() * zero_shot_features @ zero_shot_prototypes.T
+    zero_shot = _zero_shot(base, prompts, request, reporter)
     resolved = resolve(
         request.spec,
-        zero_shot_logits.softmax(dim=1).cpu(),
+        zero_shot.logits.softmax(dim=1).cpu(),
         device=torch_device,
         threads=thread_count,
         micro_batch_size=micro_batch_size,
@@ -185,7 +152,7 @@ def adapt(
 
     identity = request.identity(base.sha256, resolved)
     learner = Learner(base, prompts, resolved)
-    source = _feature_source(base, request, resolved, zero_shot_features, reporter)
+    source = _feature_source(base, request, resolved, zero_shot.features, reporter)
     loop = TrainingLoop(
         learner,
         source,
@@ -199,20 +166,21 @@ def adapt(
 
     with torch.no_grad():
         prototypes = learner.prototypes()
-    evaluation = _evaluate(
-        request, base, learner, prototypes, zero_shot_features, zero_shot_logits, evaluation_labels or {}, reporter
-    )
+    evaluation = _evaluate(request, base, learner, prototypes, zero_shot, evaluation_labels or {}, reporter)
     reporter.stage("exporting", 0, 1)
-    tensors = {
-        PROTOTYPES + "adapted": prototypes.cpu(),
-        PROTOTYPES + "zero_shot": zero_shot_prototypes.cpu(),
-        SCALE + "adapted": base.logit_scale.detach().cpu().clone(),
-        SCALE + "zero_shot": zero_shot_scale.cpu(),
-        **{TRAINED + name: tensor for name, tensor in learner.tensors().items()},
-    }
-    manifest = _manifest(request, base, resolved, evaluation, reporter.warnings)
+    artifact = build_artifact(
+        request,
+        base,
+        learner,
+        zero_shot,
+        prototypes,
+        method=resolved,
+        metrics=loop.metrics,
+        evaluation=evaluation,
+        warnings=reporter.warnings,
+    )
     directory = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="pouf-")) / "model"
-    save_artifact(directory, Artifact(manifest, tensors, loop.metrics))
+    save_artifact(directory, artifact)
     reporter.stage("exporting", 1, 1)
     return AdaptationResult(
         path=directory,
@@ -227,20 +195,13 @@ def adapt(
     )
 
 
-def _check_request(
-    data: Data,
-    class_names: Sequence[str | Mapping[str, object] | ClassName],
-    base_model: str,
-    prompt_template: str | Sequence[str] | None,
-    method: MethodSpec | Mapping[str, Any] | None,
-    seed: int,
-) -> _Request:
-    classes = parse_class_names(class_names)
-    templates = parse_templates(prompt_template)
-    spec = method if isinstance(method, MethodSpec) else MethodSpec.model_validate(method or {})
-    check_method(spec, len(classes))
-    items, _ = collect_items(data)
-    return _Request(items, classes, templates, base_model, spec, seed)
+def _zero_shot(base: ClipLikeModel, prompts: Prompts, request: Request, reporter: _Reporter) -> ZeroShot:
+    with torch.no_grad():
+        prototypes = base.prototypes(prompts)
+    plain = _augmentation(base, "none", request.seed)
+    features = _encode(base.encode_images, request.items, plain, [0], "encoding", reporter)[0]
+    scale = base.logit_scale.detach().clone()
+    return ZeroShot(prototypes, scale, features, scale.exp() * features @ prototypes.T)
 
 
 def _augmentation(base: ClipLikeModel, kind: str, seed: int) -> Augmentation:
@@ -259,7 +220,7 @@ def _encode(
 
 
 def _feature_source(
-    base: ClipLikeModel, request: _Request, method: ResolvedMethod, plain: Tensor, reporter: _Reporter
+    base: ClipLikeModel, request: Request, method: ResolvedMethod, plain: Tensor, reporter: _Reporter
 ) -> FeatureSource:
     augmentation = _augmentation(base, method.augmentation, request.seed)
     first_random = 0 if method.augmentation == "reference" else 1
@@ -275,47 +236,20 @@ def _feature_source(
 
 
 def _evaluate(
-    request: _Request,
+    request: Request,
     base: ClipLikeModel,
     learner: Learner,
     prototypes: Tensor,
-    zero_shot_features: Tensor,
-    zero_shot_logits: Tensor,
+    zero_shot: ZeroShot,
     labels: Mapping[str, str],
     reporter: _Reporter,
 ) -> Evaluation | None:
     if not any(item.sha256 in labels for item in request.items):
         return None
-    features = zero_shot_features
+    features = zero_shot.features
     if learner.trains_image_encoder:
         plain = _augmentation(base, "none", request.seed)
         features = _encode(base.encode_images, request.items, plain, [0], "evaluating", reporter)[0]
     with torch.no_grad():
         logits = learner.logits(features @ prototypes.T)
-    return evaluate(request.items, labels, request.classes, zero_shot_logits, logits)
-
-
-def _manifest(
-    request: _Request,
-    base: ClipLikeModel,
-    method: ResolvedMethod,
-    evaluation: Evaluation | None,
-    warnings: list[dict[str, str]],
-) -> dict[str, Any]:
-    return {
-        "format": FORMAT,
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "modality": base.description.modality,
-        "base_model": {"name": base.description.name, "sha256": base.sha256},
-        "class_names": [item.model_dump() for item in request.classes],
-        "prompt_templates": request.templates,
-        "method": method.model_dump(),
-        "seed": request.seed,
-        "dataset": {"fingerprint": fingerprint(request.items), "item_count": len(request.items)},
-        "selected_step": method.max_steps,
-        "evaluation": evaluation.as_dict() if evaluation else None,
-        "verdict": None,
-        "fallback": None,
-        "warnings": warnings,
-        "versions": recorded_versions(),
-    }
+    return evaluate(request.items, labels, request.classes, zero_shot.logits, logits)

@@ -30,7 +30,7 @@ from pouf_core.method import MethodSpec, ResolvedMethod
 from pouf_core.presets import resolve
 from pouf_core.progress import Progress
 from pouf_core.prompts import build_prompts
-from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
 
 
 def resolved(tune: str, **settings: object) -> ResolvedMethod:
@@ -296,6 +296,13 @@ def test_impossible_priors_are_refused(prior: list[float]) -> None:
     with pytest.raises(InvalidInput) as caught:
         resolved("prompt", class_prior=prior)
     assert (caught.value.code, caught.value.field) == ("invalid_class_prior", "/method/class_prior")
+
+
+@pytest.mark.parametrize("values", [{"tune": "everything"}, {"batch_size": 0}, {"batchsize": 8}, {"learning_rate": -1}])
+def test_unknown_and_impossible_settings_are_refused_by_name(values: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        pouf_core.adapt([draw_shape("circle", 1)], CLASS_NAMES, method=values)
+    assert (caught.value.code, caught.value.field) == ("invalid_method", f"/method/{next(iter(values))}")
 
 
 def test_a_template_without_words_leaves_nothing_to_tune(

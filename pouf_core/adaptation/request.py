@@ -1,0 +1,63 @@
+"""What is asked of an adaptation, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pouf_core.classes import ClassName, parse_class_names, parse_templates
+from pouf_core.data import Item, collect_items, fingerprint
+from pouf_core.method import MethodSpec, ResolvedMethod, check_method, parse_method
+
+Data = str | Path | Iterable[str | Path | Image.Image]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A checked request."""
+
+    items: list[Item]
+    classes: list[ClassName]
+    templates: list[str]
+    base_model: str
+    spec: MethodSpec
+    seed: int
+
+    def identity(self, base_sha256: str, method: ResolvedMethod) -> str:
+        """Hash of everything that the trained weights depend on."""
+        parts = {
+            "data": fingerprint(self.items),
+            "classes": [item.model_dump() for item in self.classes],
+            "templates": self.templates,
+            "base": base_sha256,
+            "method": method.model_dump(exclude={"micro_batch_size"}),
+            "seed": self.seed,
+        }
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def check_request(
+    data: Data,
+    class_names: Sequence[str | Mapping[str, object] | ClassName],
+    base_model: str,
+    prompt_template: str | Sequence[str] | None,
+    method: MethodSpec | Mapping[str, Any] | None,
+    seed: int,
+) -> Request:
+    """Give a request one form.
+
+    Raises:
+        InvalidInput: any part of it, or all of the data, cannot be used.
+    """
+    classes = parse_class_names(class_names)
+    templates = parse_templates(prompt_template)
+    spec = method if isinstance(method, MethodSpec) else parse_method(method or {})
+    check_method(spec, len(classes))
+    items, _ = collect_items(data)
+    return Request(items, classes, templates, base_model, spec, seed)
