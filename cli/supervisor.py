@@ -20,6 +20,7 @@ from cli.readiness import base_url, why_not_ready
 from cli.services import services, visible_gpus
 
 POLL_SECONDS = 0.2
+READY_POLL_SECONDS = 0.3
 BROKER_START_SECONDS = 60.0
 BROKER_STOP_SECONDS = 10.0
 EARLY_FAILURES = 3  # a part that dies so often before the service was ever ready will not come up
@@ -35,9 +36,10 @@ class Supervisor:
         self._url = base_url(settings.host, settings.port)
         self._broker: Child | None = None
         self._children: list[Child] = []
-        self._stop = threading.Event()
-        self._hurry = threading.Event()
-        self._ready = threading.Event()
+        # Plain flags: a signal handler that sets a threading.Event can deadlock with the wait that it interrupts.
+        self._stopping = False
+        self._hurried = False
+        self._ready = False
 
     def run(self) -> None:
         """Serve until SIGINT, SIGTERM or SIGHUP.
@@ -89,19 +91,20 @@ class Supervisor:
         }
 
     def _wait_until_ready(self) -> None:
-        while not self._stop.is_set():
+        while not self._stopping:
             if why_not_ready(self._url) is None:
-                self._ready.set()
+                self._ready = True
                 self._say(f"Ready on {self._url} (documentation: {self._url}/docs). Ctrl-C stops it.")
                 return
-            self._stop.wait(0.3)
+            time.sleep(READY_POLL_SECONDS)
 
     def _watch(self) -> None:
-        while not self._stop.wait(POLL_SECONDS):
+        while not self._stopping:
+            time.sleep(POLL_SECONDS)
             for child in self._all():
                 if line := child.restart_when_due():
                     self._say(f"{line}; log: {child.log}")
-                if not self._ready.is_set() and child.failures >= EARLY_FAILURES:
+                if not self._ready and child.failures >= EARLY_FAILURES:
                     raise CommandError(f"{child.name} does not start. The end of {child.log}:\n{tail(child.log)}")
 
     def _all(self) -> list[Child]:
@@ -114,7 +117,7 @@ class Supervisor:
 
     def _shut_down(self) -> None:
         """The API, workers and reaper together, then the broker that they talk to, then whatever is still there."""
-        self._stop.set()
+        self._stopping = True
         self._end(self._children, self._stop_seconds)
         if self._broker:
             self._end([self._broker], BROKER_STOP_SECONDS)
@@ -125,7 +128,7 @@ class Supervisor:
             child.ask_to_stop()
         deadline = time.monotonic() + seconds
         while any(child.running() for child in children):
-            if self._hurry.is_set() or time.monotonic() > deadline:
+            if self._hurried or time.monotonic() > deadline:
                 break
             time.sleep(0.05)
         for child in children:
@@ -134,9 +137,8 @@ class Supervisor:
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         def asked(number: int, frame: FrameType | None) -> None:
-            if self._stop.is_set():
-                self._hurry.set()
-            self._stop.set()
+            self._hurried = self._stopping
+            self._stopping = True
 
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         for number, handler in before.items():
