@@ -5,9 +5,10 @@ This module and everything it imports stays free of torch: training runs in a ch
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
 from kombu import Exchange, Queue
 
 from app.settings import get_settings
@@ -60,6 +61,11 @@ def create_celery_app(broker_url: str) -> Celery:
         broker_transport_options=BROKER_TRANSPORT_OPTIONS,
     )
     return celery
+
+
+@signals.after_setup_logger.connect
+def _set_log_level(logger: logging.Logger, **_: Any) -> None:
+    logger.setLevel(get_settings().log_level)
 
 
 def sender(celery: Celery) -> Send:

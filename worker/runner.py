@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -71,22 +72,26 @@ class JobRun:
 
     def run(self) -> None:
         """Prepare, train, and record the outcome; raises `LeaseLost`."""
+        work_dir = checkpoints.work_dir(self._data_dir, self._lease.row_id, self._lease.fence)
         try:
-            outcome = self._train()
+            self._finish(self._attempt(work_dir))
+        finally:
+            shutil.rmtree(work_dir, ignore_errors=True)
+        self._remove_what_a_final_job_leaves()
+
+    def _attempt(self, work_dir: Path) -> AttemptOutcome:
+        try:
+            return self._train(work_dir)
         except OSError as error:  # a full disk, an unreachable storage, no process to be had
             logger.exception("Job %s could not be run here.", self._lease.row_id)
-            outcome = Lost(f"{type(error).__name__}: {error}")
-        self._finish(outcome)
-        self._clean_up()
+            return Lost(f"{type(error).__name__}: {error}")
 
-    def _train(self) -> AttemptOutcome:
-        job_id, fence = self._lease.row_id, self._lease.fence
-        context = self._context
+    def _train(self, work_dir: Path) -> AttemptOutcome:
+        job_id, context = self._lease.row_id, self._context
         with self._keep_lease():
             remove_unpublished(context.database, context.storage, job_id)
-            specification = self._specification()
-        directory = checkpoints.work_dir(self._data_dir, job_id, fence)
-        child = ChildProcess.start(specification, directory, checkpoints.log_file(self._data_dir, job_id))
+            specification = self._specification(work_dir)
+        child = ChildProcess.start(specification, work_dir, checkpoints.log_file(self._data_dir, job_id))
         try:
             watch = Supervision(context.database, context.settings, self._lease, child, self._shutdown_requested)
             outcome = watch.run()
@@ -95,7 +100,7 @@ class JobRun:
         self._persist(watch.flush)
         return outcome
 
-    def _specification(self) -> JobSpec:
+    def _specification(self, work_dir: Path) -> JobSpec:
         job_id, fence = self._lease.row_id, self._lease.fence
         settings = self._context.settings
         with self._context.database.read() as session:
@@ -119,7 +124,7 @@ class JobRun:
             threads=job.method.get("threads") or settings.threads,
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
             checkpoint_seconds=settings.checkpoint_interval_seconds,
-            artifact_dir=checkpoints.work_dir(self._data_dir, job_id, fence) / "artifact",
+            artifact_dir=work_dir / "artifact",
             evaluation_labels={sha256: label for sha256, _, label in items if label is not None},
         )
 
@@ -175,13 +180,11 @@ class JobRun:
                 logger.warning("The database is not reachable; trying again.", exc_info=True)
                 time.sleep(RETRY_SECONDS)
 
-    def _clean_up(self) -> None:
+    def _remove_what_a_final_job_leaves(self) -> None:
         job_id, fence = self._lease.row_id, self._lease.fence
-        shutil.rmtree(checkpoints.work_dir(self._data_dir, job_id, fence), ignore_errors=True)
         with self._context.database.read() as session:
-            final = (
-                session.scalars(select(Job.status).where(Job.id == job_id, Job.fence == fence)).one_or_none() in FINAL
-            )
-        if final:
+            query = select(Job.status).where(Job.id == job_id, Job.fence == fence)
+            status = session.scalars(query).one_or_none()
+        if status in FINAL:
             checkpoints.remove_files(self._data_dir, job_id, fence)
             remove_unpublished(self._context.database, self._context.storage, job_id)

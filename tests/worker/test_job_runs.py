@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,10 @@ from sqlalchemy import select, update
 from app.store.models import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from app.store.transitions import lock_job, transition
 from worker import process
+from worker.child import INTERNAL_ERROR
 from worker.context import WorkerContext
+from worker.process import ChildProcess
+from worker.protocol import JobSpec, Message
 from worker.runner import run_job
 
 
@@ -78,15 +82,36 @@ def test_a_job_whose_dataset_failed_fails(
     assert (job.status, job.error_code) == ("failed", "dataset_failed")
 
 
-def test_an_unexpected_error_fails_the_job_and_is_told_in_its_log_alone(
-    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
+    tmp_path: Path, make_picture: Callable[..., bytes]
 ) -> None:
-    job_id = add_job(add_ready_dataset(2), {"tune": "everything"})
-    run_job(context, job_id)
-    job = get(Job, job_id)
-    assert (job.status, job.error_code, job.lost_attempts) == ("failed", "internal_error", 0)
-    assert "Traceback" in (context.settings.data_dir / "logs" / f"{job_id}.log").read_text()
-    assert "Traceback" not in job.error_message
+    picture, no_directory, log = tmp_path / "picture.png", tmp_path / "file", tmp_path / "log"
+    picture.write_bytes(make_picture())
+    no_directory.write_text("in the way of checkpoints")
+    spec = JobSpec(
+        job_id="job_1",
+        fence=1,
+        items=[picture],
+        class_names=["red circle", "blue square"],
+        prompt_template=None,
+        base_model="pouf-lite",
+        method={"tune": "head", "max_steps": 2},
+        seed=0,
+        device="cpu",
+        threads=1,
+        checkpoint_dir=no_directory / "checkpoints",
+        checkpoint_seconds=0,
+        artifact_dir=tmp_path / "artifact",
+        evaluation_labels={},
+    )
+    child = ChildProcess.start(spec, tmp_path / "work", log)
+    messages: list[Message] = []
+    while not child.ended:
+        messages += child.read(1)
+    child.wait(10)
+    assert child.close() == 0
+    assert messages[-1] == INTERNAL_ERROR
+    assert "NotADirectoryError" in log.read_text()
 
 
 def test_cancelled_in_training_stops_at_a_step_boundary(
