@@ -65,8 +65,8 @@ def curl_lines(url: str, class_names: list[str], dataset: Dataset, jobs: dict[st
     job = jobs["prompt"]
     return [
         f"tar czf clipart.tgz -C {picture.parent} . -C {picture.parent.parent.resolve()} labels.csv",
-        f"curl -F files=@clipart.tgz -F name=clipart -H 'Prefer: wait=60' {url}/v1/datasets",
-        f"curl --json '{json.dumps(body)}' {url}/v1/jobs",
+        f"curl -F files=@clipart.tgz -F name=clipart -H 'Prefer: wait=30' {url}/v1/datasets",
+        f"curl -H 'Content-Type: application/json' -d '{json.dumps(body)}' {url}/v1/jobs",
         f"curl -N -H 'Accept: text/event-stream' {url}/v1/jobs/{job.id}/events",
         f"curl -F image=@{picture} -F top_k=3 {url}/v1/models/{job.model_id}/predict",
         f"curl -o model.zip {url}/v1/models/{job.model_id}/artifact",

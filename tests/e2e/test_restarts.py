@@ -12,7 +12,7 @@ from cli.temporary_service import temporary_service
 from client import Client, Job
 from tests.e2e.conftest import CLASSES
 
-STEPS = 12
+STEPS = 8
 
 
 def start_job(client: Client, pile, steps: int = STEPS) -> Job:
