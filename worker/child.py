@@ -100,6 +100,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest) -> Message:
     return ResultMessage(
         artifact=result.path,
         method=result.method,
+        metrics=result.metrics,
         evaluation=result.evaluation,
         warnings=result.warnings,
         verdict=result.verdict,

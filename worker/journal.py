@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.store.clock import utcnow
@@ -67,6 +67,18 @@ class Journal:
         self._warnings.clear()
         self._method = None
         self._checkpoint_step = None
+
+    def complete(self, metrics: list[dict[str, Any]]) -> None:
+        """Add steps that an earlier attempt kept in its checkpoint and was killed before reporting."""
+        with self._database.write() as session:
+            job = fenced(session, self._lease)
+            known = set(session.scalars(select(JobMetric.step).where(JobMetric.job_id == job.id)).all())
+            steps = {int(numbers["step"]): numbers for numbers in metrics}
+            session.add_all(
+                JobMetric(job_id=job.id, step=step, data={**numbers, "step": step})
+                for step, numbers in steps.items()
+                if step not in known
+            )
 
     def _write(self, session: Session, job: Job, latest: ProgressMessage) -> None:
         for stage in self._stages:

@@ -56,6 +56,7 @@ class ResultMessage(BaseModel):
     kind: Literal["result"] = "result"
     artifact: Path
     method: dict[str, Any]
+    metrics: list[dict[str, float | None]]
     evaluation: dict[str, Any] | None
     warnings: list[dict[str, str]]
     verdict: str | None

@@ -97,7 +97,10 @@ class JobRun:
             outcome = watch.run()
         finally:
             child.close()
-        self._persist(watch.flush)
+        self._persist(watch.journal.flush)
+        if isinstance(outcome, ResultMessage):
+            metrics = outcome.metrics
+            self._persist(lambda: watch.journal.complete(metrics))
         return outcome
 
     def _specification(self, work_dir: Path) -> JobSpec:

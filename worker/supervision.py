@@ -60,7 +60,7 @@ class Supervision:
         self._lease = lease
         self._child = child
         self._shutdown_requested = shutdown_requested
-        self._journal = Journal(database, lease)
+        self.journal = Journal(database, lease)
         self._keeper = LeaseKeeper(database, lease, settings)
         self._progress_at = time.monotonic()
         self._loading = True
@@ -89,7 +89,7 @@ class Supervision:
                 return message
             self._progress_at = time.monotonic()
             self._loading = message.stage == "loading_base"
-            self._journal.note(message)
+            self.journal.note(message)
         return None
 
     def _without_outcome(self) -> AttemptOutcome:
@@ -99,17 +99,13 @@ class Supervision:
             return StoppedMessage(reason=self._stop_reason)  # it did not stop in time and was made to
         return Lost(f"{describe_exit(status)}. {self._child.log_tail()}".strip())
 
-    def flush(self) -> None:
-        """Write the reports that are still held back; raises `LeaseLost`."""
-        self._journal.flush()
-
     def _flush_if_due(self) -> None:
         now = time.monotonic()
-        if not self._journal.pending or now - self._flushed_at < FLUSH_SECONDS:
+        if not self.journal.pending or now - self._flushed_at < FLUSH_SECONDS:
             return
         self._flushed_at = now
         try:
-            self.flush()
+            self.journal.flush()
         except DBAPIError:
             self._keeper.tolerate_outage()
 

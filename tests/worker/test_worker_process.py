@@ -98,7 +98,6 @@ def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_on
     def expire_the_lease() -> None:
         assert get(Job, job_id).status == "running"
         run_once(database, send, utcnow() + timedelta(seconds=settings.lease_seconds), settings, lambda _: None)
-        assert get(Job, job_id).status == "queued"
 
     # A worker stands still with all its processes, and comes back when another one has the job.
     sleeper = start_worker()
