@@ -8,6 +8,7 @@ from scipy import ndimage
 
 SIZE = 224
 NEAR_WHITE = 244
+LOOKS = {"colour": 0.47, "plain": 0.15, "grey": 0.13, "ink": 0.13, "poster": 0.08, "silhouette": 0.04}
 RESAMPLINGS = (
     Image.Resampling.BICUBIC,
     Image.Resampling.LANCZOS,
@@ -55,7 +56,7 @@ def foreground(picture: np.ndarray) -> np.ndarray:
 
 def _restyle(drawing: Image.Image, alpha: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Change the colours, sometimes to another technique: grey, ink drawing, poster, silhouette."""
-    look = rng.choice(["colour", "plain", "grey", "ink", "poster", "silhouette"], p=[0.47, 0.15, 0.13, 0.13, 0.08, 0.04])
+    look = rng.choice(list(LOOKS), p=list(LOOKS.values()))
     if look == "grey":
         return ImageOps.autocontrast(drawing.convert("L"), cutoff=int(rng.integers(0, 5))).convert("RGB")
     if look == "ink":
@@ -85,9 +86,7 @@ def _ink(drawing: Image.Image, rng: np.random.Generator) -> Image.Image:
     return lines.convert("RGB")
 
 
-def _resample(
-    drawing: Image.Image, alpha: Image.Image, rng: np.random.Generator
-) -> tuple[Image.Image, Image.Image]:
+def _resample(drawing: Image.Image, alpha: Image.Image, rng: np.random.Generator) -> tuple[Image.Image, Image.Image]:
     """Enlarge to between half and slightly more than all of the canvas, blurry or sharp."""
     side = SIZE * rng.uniform(0.45, 1.1)
     stretch = np.exp(rng.normal(0, 0.1))

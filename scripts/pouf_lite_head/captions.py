@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 from open_clip.model import CustomTextCLIP
-from torch.nn import functional as F
+from torch.nn import functional
 from transformers import AutoTokenizer
 
 from pouf_core.backbones.pouf_lite import minilm_directory
@@ -85,7 +85,7 @@ def embed_texts(network: CustomTextCLIP, texts: Sequence[str]) -> torch.Tensor:
     parts = []
     for start in range(0, len(texts), BATCH):
         tokens = tokenizer(list(texts[start : start + BATCH]), padding=True, return_tensors="pt")["input_ids"]
-        parts.append(F.normalize(network.encode_text(tokens), dim=-1))
+        parts.append(functional.normalize(network.encode_text(tokens), dim=-1))
     return torch.cat(parts).clone()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 from tqdm import tqdm
 
 from pouf_core.backbones.pouf_lite import IMAGE_MEAN, IMAGE_STD
@@ -65,4 +65,4 @@ def pooled(trunk: nn.Module, batch: np.ndarray, exact: bool = True) -> torch.Ten
     pixels = (pixels - torch.tensor(IMAGE_MEAN).view(3, 1, 1)) / torch.tensor(IMAGE_STD).view(3, 1, 1)
     with torch.autocast("cpu", torch.bfloat16, enabled=not exact):
         maps = trunk.forward_features(pixels)
-    return F.adaptive_avg_pool2d(maps.float(), 1).flatten(1).half()
+    return functional.adaptive_avg_pool2d(maps.float(), 1).flatten(1).half()

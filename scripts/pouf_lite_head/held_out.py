@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from open_clip.model import CustomTextCLIP
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from pouf_lite_head.captions import embed_texts
 from pouf_lite_head.pictures import Emoji
@@ -138,10 +138,14 @@ def held_out_emoji(emoji: Sequence[Emoji], whole_subgroups: bool) -> torch.Tenso
 
 @torch.inference_mode()
 def score(
-    head: nn.Module, features: torch.Tensor, emoji_of: torch.Tensor, tasks: dict[str, Task], scales: Sequence[float] = ()
+    head: nn.Module,
+    features: torch.Tensor,
+    emoji_of: torch.Tensor,
+    tasks: dict[str, Task],
+    scales: Sequence[float] = (),
 ) -> Scores:
     """Score a head on pictures' features [N, 1280], showing the emoji `emoji_of` [N], by zero-shot tasks."""
-    images = F.normalize(head(features.float()), dim=-1)
+    images = functional.normalize(head(features.float()), dim=-1)
     accuracies, likelihoods = {}, []
     for name, task in tasks.items():
         target = task.class_of[emoji_of]
@@ -151,7 +155,7 @@ def score(
         cosines, target = images[shown] @ task.prototypes.T, target[shown]
         right = (cosines.argmax(-1) == target).float()
         accuracies[name] = torch.stack([right[target == k].mean() for k in target.unique()]).mean().item()
-        likelihoods.append([-F.cross_entropy(scale * cosines, target).item() for scale in scales])
+        likelihoods.append([-functional.cross_entropy(scale * cosines, target).item() for scale in scales])
     means = torch.tensor(likelihoods).mean(0).tolist()
     return Scores(sum(accuracies.values()) / len(accuracies), dict(zip(scales, means, strict=True)), accuracies)
 

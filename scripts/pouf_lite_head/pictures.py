@@ -60,10 +60,11 @@ def read_table(path: Path) -> dict[str, Emoji]:
     """Emoji by key, in the order of the file."""
     with path.open(encoding="utf-8", newline="") as lines:
         rows = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        return {
-            row["key"]: Emoji(row["name"], row["group"], row["subgroup"], tuple(filter(None, row["keywords"].split("|"))))
-            for row in rows
-        }
+        return {row["key"]: _emoji(row) for row in rows}
+
+
+def _emoji(row: dict[str, str]) -> Emoji:
+    return Emoji(row["name"], row["group"], row["subgroup"], tuple(filter(None, row["keywords"].split("|"))))
 
 
 def _wanted(emoji: Emoji, row: int) -> bool:
