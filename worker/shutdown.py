@@ -22,23 +22,29 @@ logger = logging.getLogger(__name__)
 #: Sent by Celery's main process to its pool processes.
 SHUTDOWN_SIGNAL = signal.SIGUSR2
 
-_requested = threading.Event()
-_told_by_worker = threading.Event()
+
+class _State:
+    """Set from signal handlers, so without the locks of `threading.Event`, which one handler could find taken."""
+
+    requested = False
+    told_by_worker = False
+
+
 _consumers: list[Any] = []
 
 
 def shutdown_requested() -> bool:
     """Whether this worker is on its way out."""
-    return _requested.is_set()
+    return _State.requested
 
 
 def request_shutdown() -> None:
     """Ask the task running in this process to stop soon."""
-    _requested.set()
+    _State.requested = True
 
 
 def _on_signal(_signum: int, _frame: FrameType | None) -> None:
-    _told_by_worker.set()
+    _State.told_by_worker = True
     request_shutdown()
 
 
@@ -52,10 +58,11 @@ def termination_as_shutdown() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    terminated = threading.Event()
+    terminated = False
 
     def on_sigterm(_signum: int, _frame: FrameType | None) -> None:
-        terminated.set()
+        nonlocal terminated
+        terminated = True
         request_shutdown()
 
     previous = signal.signal(signal.SIGTERM, on_sigterm)
@@ -63,7 +70,7 @@ def termination_as_shutdown() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-        if terminated.is_set() and not _told_by_worker.is_set():
+        if terminated and not _State.told_by_worker:
             os.kill(os.getpid(), signal.SIGTERM)
 
 

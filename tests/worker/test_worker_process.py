@@ -173,7 +173,7 @@ def test_settings_that_keep_jobs_safe(redis_url: str) -> None:
     with app.connection_for_write() as connection, connection.channel() as channel:
         assert channel.visibility_timeout == VISIBILITY_TIMEOUT_SECONDS
         options = channel.client.connection_pool.connection_kwargs
-        assert (options["socket_timeout"], options["socket_connect_timeout"]) == (30.0, 5.0)
+        assert (options["socket_timeout"], options["socket_connect_timeout"]) == (5.0, 5.0)
         assert options["socket_keepalive"] is True
 
 
@@ -182,7 +182,7 @@ def test_a_message_reaches_its_queue_alone_whichever_application_sends_it(
 ) -> None:
     start_worker()  # declares the queues it listens to, and leaves `notify` alone
     client = redis.Redis.from_url(redis_url)
-    wait_for(lambda: client.exists("_kombu.binding.train"))
+    wait_for(lambda: client.exists("_kombu.binding.train", "_kombu.binding.ingest") == 2)
     bindings = {name: client.smembers(f"_kombu.binding.{name}") for name in ("train", "ingest")}
     assert {name: len(members) for name, members in bindings.items()} == {"train": 1, "ingest": 1}
     api = Queue(redis_url)
