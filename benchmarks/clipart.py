@@ -25,6 +25,7 @@ from scipy.stats import bootstrap
 
 import pouf_core
 from pouf_core.artifact import recorded_versions
+from pouf_core.runtime import keep_freed_memory
 
 CLIPART = Path(__file__).parent.parent / "examples" / "clipart"
 
@@ -36,6 +37,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Run every tune mode with every seed and print a table."""
+    keep_freed_memory()
     paths, truth = load_clipart()
     rows = [measure(mode, preset, range(seeds), paths, truth) for mode in tune]
     print_table(rows, len(paths))

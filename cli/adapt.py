@@ -11,6 +11,7 @@ import pouf_core
 from cli.errors import CommandError
 from pouf_core.errors import PoufError
 from pouf_core.progress import Progress as Step
+from pouf_core.runtime import keep_freed_memory
 
 console = Console()
 
@@ -31,6 +32,7 @@ def adapt_folder(
     Raises:
         CommandError: the input or the settings are refused.
     """
+    keep_freed_memory()
     names = [name.strip() for name in class_names.split(",")]
     try:
         with progress_bar(console) as bar:

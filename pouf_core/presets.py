@@ -89,7 +89,7 @@ _PAPER = {
     "model": _paper(5e-7),
 }
 _DEFAULT = {
-    "prompt": _default(learning_rate=2e-3, max_steps=40, batch_size=256),
+    "prompt": _default(learning_rate=8e-3, max_steps=40, batch_size=256),
     "head": _default(learning_rate=5e-5, max_steps=40, batch_size=256),
     "last_n": _default(learning_rate=1e-5, max_steps=20, batch_size=64, projection_factor=10.0),
     "norm": _default(learning_rate=2e-4, max_steps=20, batch_size=64),

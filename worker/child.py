@@ -70,7 +70,9 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest) -> Message:
     """Adapt as the specification says; the last message is the outcome."""
     try:
         import pouf_core
+        from pouf_core.runtime import keep_freed_memory
 
+        keep_freed_memory()
         result = pouf_core.adapt(
             spec.items,
             spec.class_names,
