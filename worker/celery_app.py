@@ -25,9 +25,9 @@ VISIBILITY_TIMEOUT_SECONDS = 7 * 24 * 3600
 
 BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": VISIBILITY_TIMEOUT_SECONDS,
-    # Without a socket timeout a publish on a half-open connection waits for ever, and so at times does a warm shutdown
-    # for the answer to its last blocking pop. It must exceed that pop's one second.
-    "socket_timeout": 5.0,
+    # Without a socket timeout a publish on a half-open connection waits for ever; it must exceed the one-second
+    # blocking pop of the consumer.
+    "socket_timeout": 10.0,
     "socket_connect_timeout": 5.0,
     "socket_keepalive": True,
     "retry_on_timeout": True,

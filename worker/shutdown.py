@@ -15,12 +15,15 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+import billiard.pool
 from celery import signals
 
 logger = logging.getLogger(__name__)
 
 #: Sent by Celery's main process to its pool processes.
 SHUTDOWN_SIGNAL = signal.SIGUSR2
+#: Tenths of a second that a pool process waits for its last result to be read before it exits.
+EXIT_TENTHS = 20
 
 
 class _State:
@@ -75,8 +78,11 @@ def termination_as_shutdown() -> Iterator[None]:
 
 
 @signals.worker_process_init.connect
-def _listen_in_pool_process(**_: Any) -> None:
+def _prepare_pool_process(**_: Any) -> None:
     signal.signal(SHUTDOWN_SIGNAL, _on_signal)
+    # A pool process whose task ends while the worker shuts down waits up to 30 s for its result to be read, which
+    # Celery no longer does. Nothing depends on it: an unacknowledged message is delivered again and does nothing.
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = EXIT_TENTHS
 
 
 @signals.worker_ready.connect

@@ -173,7 +173,7 @@ def test_settings_that_keep_jobs_safe(redis_url: str) -> None:
     with app.connection_for_write() as connection, connection.channel() as channel:
         assert channel.visibility_timeout == VISIBILITY_TIMEOUT_SECONDS
         options = channel.client.connection_pool.connection_kwargs
-        assert (options["socket_timeout"], options["socket_connect_timeout"]) == (5.0, 5.0)
+        assert (options["socket_timeout"], options["socket_connect_timeout"]) == (10.0, 5.0)
         assert options["socket_keepalive"] is True
 
 
