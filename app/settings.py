@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pouf_core.images import MAX_PIXELS
+
 MIB = 1024**2
 GIB = 1024**3
 
@@ -39,6 +41,11 @@ class Settings(BaseSettings):
         description="`auto` (CUDA when present), `cpu`, `cuda` or `cuda:N`.",
     )
     threads: int | None = Field(None, ge=1, description="CPU threads a training job uses; unset: all cores.")
+    job_memory_bytes: int | None = Field(
+        None,
+        ge=1,
+        description="Host memory a training job on the CPU may use, in bytes; unset: nine tenths of what is free.",
+    )
     base_models: Annotated[list[str], NoDecode] = Field(
         ["pouf-lite"],
         min_length=1,
@@ -50,7 +57,9 @@ class Settings(BaseSettings):
     max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
     max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")
     max_item_bytes: int = Field(64 * MIB, ge=1, description="Largest single picture of a dataset, in bytes.")
-    max_pixels: int = Field(50_000_000, ge=1, description="Largest picture, in pixels (width times height).")
+    max_pixels: int = Field(
+        MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Largest picture, in pixels (width times height)."
+    )
     max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
     max_archive_ratio: float = Field(
         200.0, gt=1, description="Largest ratio of unpacked to packed bytes of an archive, against decompression bombs."

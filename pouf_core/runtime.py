@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import platform
 
 import torch
 
 from pouf_core.errors import InvalidInput
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # parameters of mallopt(3)
-_NEVER_TRIM = 2**31 - 1
 
 
 def choose_device(name: str) -> torch.device:
@@ -40,20 +35,6 @@ def use_threads(count: int | None) -> int:
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()
-
-
-def keep_freed_memory() -> None:
-    """Let glibc reuse the memory of freed tensors instead of giving it back to the kernel at once.
-
-    By default every large tensor is mapped, zeroed page by page and unmapped again; on a CPU that was a third to
-    two thirds of a training step's time. For processes that train or encode on their own: the whole process is
-    affected. Does nothing where the C library is not glibc.
-    """
-    if platform.libc_ver()[0] != "glibc":
-        return
-    libc = ctypes.CDLL(None)
-    libc.mallopt(_M_MMAP_MAX, 0)
-    libc.mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM)
 
 
 def derived_seed(*parts: object) -> int:

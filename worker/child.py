@@ -1,4 +1,4 @@
-"""The process that trains one attempt of one job: `python -m worker.child SPEC_FILE MESSAGE_FD`.
+"""The process that trains one attempt of one job: `python -m worker.child SPEC_FILE MESSAGE_FD [MICRO_BATCH_SIZE]`.
 
 It knows neither the database nor the broker. It lives only as long as its stdin is open.
 """
@@ -14,7 +14,8 @@ import traceback
 from pathlib import Path
 
 from pouf_core.errors import AdaptationStopped, PoufError
-from pouf_core.progress import Progress
+from pouf_core.progress import OnProgress, Progress
+from worker.memory_limit import limit_host_memory
 from worker.protocol import (
     STOP_COMMAND,
     ErrorMessage,
@@ -66,13 +67,49 @@ class Reporter:
         self.send(ProgressMessage(**dataclasses.asdict(progress)))
 
 
-def run(spec: JobSpec, reporter: Reporter, stop: StopRequest) -> Message:
-    """Adapt as the specification says; the last message is the outcome."""
+class StartOver(Exception):
+    """Host memory ran out: a fresh process is to go on from the last checkpoint with this micro-batch."""
+
+    def __init__(self, micro_batch_size: int) -> None:
+        super().__init__(micro_batch_size)
+        self.micro_batch_size = micro_batch_size
+
+
+class MemoryWatch:
+    """Passes progress on; raises `StartOver` at the first lack of host memory.
+
+    Freed memory is kept for speed, in pieces that other tensors may not fit, so that smaller micro-batches need a
+    process whose memory is whole.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._micro_batch_size = 1
+
+    def __call__(self, progress: Progress) -> None:
+        self._reporter.progress(progress)
+        if progress.method:
+            self._micro_batch_size = progress.method["micro_batch_size"]
+        if progress.warning and progress.warning["code"] == "micro_batch_reduced":
+            raise StartOver(max(1, self._micro_batch_size // 2))
+
+
+def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None) -> Message:
+    """Adapt as the specification says; the last message is the outcome.
+
+    Raises:
+        StartOver: host memory ran out.
+    """
     try:
         import pouf_core
-        from pouf_core.runtime import keep_freed_memory
+        from pouf_core.memory import keep_freed_memory
+        from pouf_core.runtime import choose_device
 
-        keep_freed_memory()
+        on_progress: OnProgress = reporter.progress
+        if choose_device(spec.device).type == "cpu":  # CUDA reserves far more address space than it uses
+            limit_host_memory(spec.memory_bytes)
+            keep_freed_memory()
+            on_progress = MemoryWatch(reporter)
         result = pouf_core.adapt(
             spec.items,
             spec.class_names,
@@ -81,7 +118,8 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest) -> Message:
             method=spec.method,
             seed=spec.seed,
             out=spec.artifact_dir,
-            on_progress=reporter.progress,
+            on_progress=on_progress,
+            micro_batch_size=micro_batch_size,
             device=spec.device,
             threads=spec.threads,
             checkpoint_dir=spec.checkpoint_dir,
@@ -91,6 +129,8 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest) -> Message:
         )
     except AdaptationStopped as error:
         return StoppedMessage(reason=error.code)
+    except StartOver:
+        raise
     except PoufError as error:
         return ErrorMessage(code=error.code, message=error.message)
     except MemoryError:
@@ -112,14 +152,18 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest) -> Message:
     )
 
 
-def main(spec_file: str, message_fd: str) -> int:
+def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:
     """Run the job of a specification file; 0 whenever an outcome was reported."""
     faulthandler.enable()
     stop = StopRequest()
     threading.Thread(target=listen, args=(stop,), daemon=True, name="runner-pipe").start()
     reporter = Reporter(int(message_fd))
     spec = JobSpec.model_validate_json(Path(spec_file).read_bytes())
-    reporter.send(run(spec, reporter, stop))
+    try:
+        reporter.send(run(spec, reporter, stop, int(micro_batch_size) if micro_batch_size else None))
+    except StartOver as again:
+        arguments = ["-m", "worker.child", spec_file, message_fd, str(again.micro_batch_size)]
+        os.execv(sys.executable, [sys.executable, *arguments])
     return 0
 
 

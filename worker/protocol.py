@@ -31,6 +31,7 @@ class JobSpec(BaseModel):
     seed: int
     device: str
     threads: int | None
+    memory_bytes: int | None = None
     checkpoint_dir: Path
     checkpoint_seconds: float
     artifact_dir: Path

@@ -15,7 +15,7 @@ from pouf_core.adaptation.optimisation import build_optimizer, build_schedule
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.step import BatchGradient
 from pouf_core.errors import AdaptationStopped, OutOfMemory
-from pouf_core.memory import is_out_of_memory
+from pouf_core.memory import is_out_of_memory, release_memory
 from pouf_core.method import ResolvedMethod
 from pouf_core.objective import Objective, updated_marginal
 from pouf_core.progress import OnProgress, Progress, ShouldStop
@@ -125,6 +125,7 @@ class TrainingLoop:
                         "Memory ran out at the smallest micro-batch. Use a smaller base model, another tune mode or "
                         "a device with more memory.",
                     ) from error
+            release_memory()
             self._halve_micro_batch(len(draws))
 
     def _halve_micro_batch(self, batch_size: int) -> None:

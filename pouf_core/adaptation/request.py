@@ -12,7 +12,7 @@ from typing import Any
 from PIL import Image
 
 from pouf_core.classes import ClassName, parse_class_names, parse_templates
-from pouf_core.data import Item, collect_items, fingerprint
+from pouf_core.data import Item, Rejected, collect_items, fingerprint
 from pouf_core.method import MethodSpec, ResolvedMethod, check_method, parse_method
 
 Data = str | Path | Iterable[str | Path | Image.Image]
@@ -23,6 +23,7 @@ class Request:
     """A checked request."""
 
     items: list[Item]
+    rejected: list[Rejected]
     classes: list[ClassName]
     templates: list[str]
     base_model: str
@@ -59,5 +60,5 @@ def check_request(
     templates = parse_templates(prompt_template)
     spec = method if isinstance(method, MethodSpec) else parse_method(method or {})
     check_method(spec, len(classes))
-    items, _ = collect_items(data)
-    return Request(items, classes, templates, base_model, spec, seed)
+    items, rejected = collect_items(data)
+    return Request(items, rejected, classes, templates, base_model, spec, seed)

@@ -29,7 +29,7 @@ from pouf_core.artifact import save_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import ClassName
-from pouf_core.data import Item
+from pouf_core.data import Item, Rejected
 from pouf_core.errors import AdaptationStopped
 from pouf_core.evaluation import Evaluation, evaluate
 from pouf_core.method import MethodSpec, ResolvedMethod
@@ -135,6 +135,8 @@ def adapt(
     request = check_request(data, class_names, base_model, prompt_template, method, seed)
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
+    if request.rejected:
+        reporter.send(Progress("loading_base", 0, 1, warning=_rejected_warning(request.rejected)))
 
     reporter.stage("loading_base", 0, 1)
     base = load_base_model(base_model, torch_device)
@@ -193,6 +195,12 @@ def adapt(
         selected_step=resolved.max_steps,
         seconds=time.monotonic() - started,
     )
+
+
+def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:
+    first = rejected[0]
+    message = f"{len(rejected)} of the files could not be used, {Path(first.name).name} for one: {first.message}"
+    return {"code": "items_rejected", "message": message}
 
 
 def _zero_shot(base: ClipLikeModel, prompts: Prompts, request: Request, reporter: _Reporter) -> ZeroShot:
