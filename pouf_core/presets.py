@@ -32,6 +32,7 @@ class _Preset:
     drop_last: bool
     select_step: bool
     prior: Literal["uniform", "estimated"]
+    relative_to_context: bool = False  # the rate is a share of the context vectors' root mean square
 
 
 def _paper(learning_rate: float) -> _Preset:
@@ -58,7 +59,12 @@ def _paper(learning_rate: float) -> _Preset:
 
 
 def _default(
-    learning_rate: float, max_steps: int, batch_size: int, *, views: int = 2, projection_factor: float = 1.0
+    learning_rate: float,
+    max_steps: int,
+    batch_size: int,
+    *,
+    projection_factor: float = 1.0,
+    relative_to_context: bool = False,
 ) -> _Preset:
     return _Preset(
         optimizer="adamw",
@@ -71,13 +77,14 @@ def _default(
         batch_size=batch_size,
         max_steps=max_steps,
         augmentation="flip",
-        views=views,
+        views=2,
         transport_weight=1.0,
         mutual_information_weight=0.3,
         running_marginal=True,
         drop_last=False,
         select_step=False,
         prior="estimated",
+        relative_to_context=relative_to_context,
     )
 
 
@@ -89,7 +96,7 @@ _PAPER = {
     "model": _paper(5e-7),
 }
 _DEFAULT = {
-    "prompt": _default(learning_rate=8e-3, max_steps=40, batch_size=256),
+    "prompt": _default(learning_rate=0.16, max_steps=40, batch_size=256, relative_to_context=True),
     "head": _default(learning_rate=5e-5, max_steps=40, batch_size=256),
     "last_n": _default(learning_rate=1e-5, max_steps=20, batch_size=64, projection_factor=10.0),
     "norm": _default(learning_rate=2e-4, max_steps=20, batch_size=64),
@@ -99,13 +106,20 @@ _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is s
 
 
 def resolve(
-    spec: MethodSpec, probabilities: Tensor, *, device: torch.device, threads: int, micro_batch_size: int | None
+    spec: MethodSpec,
+    probabilities: Tensor,
+    *,
+    context_scale: float,
+    device: torch.device,
+    threads: int,
+    micro_batch_size: int | None,
 ) -> ResolvedMethod:
     """Replace every `auto` by a number; explicit values win.
 
     Args:
         spec: what the caller asked for.
         probabilities: [n, K] zero-shot class probabilities of the target data.
+        context_scale: root mean square of the untrained context vectors, which differs between models.
         device: where training runs.
         threads: CPU threads in use, stored because results depend on them bitwise.
         micro_batch_size: items encoded at once, or None for a whole batch.
@@ -121,7 +135,8 @@ def resolve(
         batch_size = min(batch_size, item_count)
     elif min(batch_size, item_count) < 2:
         raise InvalidInput("batch_too_small", "Preset `paper` needs at least two items.", field="/dataset_id")
-    learning_rate = _or(spec.learning_rate, preset.learning_rate)
+    scale = context_scale if preset.relative_to_context else 1.0
+    learning_rate = _or(spec.learning_rate, preset.learning_rate * scale)
     prior, source = _class_prior(spec, preset, probabilities)
     return ResolvedMethod(
         type=spec.type,
@@ -177,3 +192,14 @@ def _class_prior(
     if spec.class_prior == "uniform" or preset.prior == "uniform":
         return [1 / class_count] * class_count, "uniform"
     return estimate_prior(probabilities).tolist(), "estimated"
+
+
+def presets_table() -> str:
+    """Rows of a markdown table: what each preset resolves to, by tune mode."""
+    tables = {"paper": _PAPER, "default": _DEFAULT}
+    columns = {f"{name} {mode}": preset for name, table in tables.items() for mode, preset in table.items()}
+    rows = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for setting in _Preset.__dataclass_fields__:
+        values = " | ".join(f"{getattr(preset, setting)}" for preset in columns.values())
+        rows.append(f"| `{setting}` | {values} |")
+    return "\n".join(rows) + "\n"

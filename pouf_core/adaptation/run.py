@@ -146,6 +146,7 @@ def adapt(
     resolved = resolve(
         request.spec,
         zero_shot.logits.softmax(dim=1).cpu(),
+        context_scale=_root_mean_square(base.initial_context(prompts)),
         device=torch_device,
         threads=thread_count,
         micro_batch_size=micro_batch_size,
@@ -195,6 +196,10 @@ def adapt(
         selected_step=resolved.max_steps,
         seconds=time.monotonic() - started,
     )
+
+
+def _root_mean_square(values: Tensor) -> float:
+    return float(values.pow(2).mean().sqrt()) if len(values) else 0.0
 
 
 def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:

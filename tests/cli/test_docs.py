@@ -15,6 +15,11 @@ def test_the_settings_table_is_what_the_code_says():
     assert generate.configuration(text) == text, "run `make docs` and commit the result"
 
 
+def test_the_presets_table_is_what_the_code_says():
+    text = generate.METHOD.read_text(encoding="utf-8")
+    assert generate.method(text) == text, "run `make docs` and commit the result"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_no_link_leads_nowhere(page):
     missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]

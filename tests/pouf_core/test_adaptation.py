@@ -36,7 +36,8 @@ from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
 def resolved(tune: str, **settings: object) -> ResolvedMethod:
     spec = MethodSpec.model_validate({"tune": tune, "class_prior": "uniform", **settings})
     uniform = torch.full((24, 3), 1 / 3)
-    return resolve(spec, uniform, device=torch.device("cpu"), threads=1, micro_batch_size=None)
+    cpu = torch.device("cpu")
+    return resolve(spec, uniform, context_scale=0.05, device=cpu, threads=1, micro_batch_size=None)
 
 
 def learner_and_source(
@@ -283,6 +284,12 @@ def test_projections_learn_faster_than_towers_by_default_and_alike_in_the_paper(
         towers, projections = Learner(tiny_clip, prompts, resolved("model", preset=preset)).parameter_groups()[:2]
         assert projections["lr"] == pytest.approx(factor * towers["lr"])
         assert {tuple(item.shape) for item in projections["params"]} == {(64, 32), (32, 32)}
+
+
+def test_context_rate_follows_the_models_embedding_scale_outside_the_paper() -> None:
+    assert resolved("prompt").learning_rate == pytest.approx(0.16 * 0.05)
+    assert resolved("prompt", preset="paper").learning_rate == 1e-3
+    assert resolved("prompt", learning_rate=0.5).learning_rate == 0.5
 
 
 def test_explicit_values_win_over_the_preset() -> None:
