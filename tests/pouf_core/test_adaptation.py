@@ -280,7 +280,7 @@ def test_marginal_of_small_batches_is_completed_by_earlier_ones() -> None:
 
 def test_projections_learn_faster_than_towers_by_default_and_alike_in_the_paper(tiny_clip: ClipLikeModel) -> None:
     prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], tiny_clip.tokenizer)
-    for preset, factor in (("default", 10), ("paper", 1)):
+    for preset, factor in (("default", 2), ("paper", 1)):
         towers, projections = Learner(tiny_clip, prompts, resolved("model", preset=preset)).parameter_groups()[:2]
         assert projections["lr"] == pytest.approx(factor * towers["lr"])
         assert {tuple(item.shape) for item in projections["params"]} == {(64, 32), (32, 32)}
