@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.adaptation.learner import NETWORK
 from pouf_core.artifact import PROTOTYPES, SCALE, TRAINED, Artifact, load_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel, weights_hash
@@ -22,7 +23,6 @@ from pouf_core.runtime import choose_device
 
 Variant = Literal["adapted", "zero_shot"]
 VARIANTS: tuple[Variant, ...] = ("adapted", "zero_shot")
-ENCODE_BATCH = 32
 _IMAGE_TOWER = TRAINED + NETWORK + "visual."
 
 

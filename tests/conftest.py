@@ -15,6 +15,7 @@ import redis
 
 from app.settings import Settings
 from app.store.database import Database, upgrade
+from app.store.storage import Storage
 
 START_SECONDS = 30.0
 
@@ -36,6 +37,20 @@ def settings(tmp_path: Path, empty_database_file: Path) -> Settings:
     """Settings over a private directory with an empty, migrated database; no broker."""
     (tmp_path / "pouf.db").write_bytes(empty_database_file.read_bytes())
     return Settings(data_dir=tmp_path, device="cpu", threads=1, redis_url=None)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    """The database of those settings."""
+    database = Database(settings.database_url)
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Storage:
+    """The storage of those settings."""
+    return Storage(settings.storage_url)
 
 
 @pytest.fixture(scope="session")

@@ -85,18 +85,6 @@ class Rows:
 
 
 @pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.database_url)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def storage(settings: Settings) -> Storage:
-    return Storage(settings.storage_url)
-
-
-@pytest.fixture
 def rows(database: Database, storage: Storage) -> Rows:
     return Rows(database, storage)
 

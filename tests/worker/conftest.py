@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from sqlalchemy import select
 
 from app.settings import Settings
-from app.store.database import Database, upgrade
+from app.store.database import Database
 from app.store.ids import new_id
 from app.store.models import Dataset, DatasetItem, Job, OutboxMessage, Upload
 from app.store.storage import Storage
@@ -44,18 +44,6 @@ class Broker:
         self.sent.append((task, queue, payload))
 
 
-@pytest.fixture(scope="session")
-def empty_database_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database without rows, to be copied."""
-    path = tmp_path_factory.mktemp("database") / "pouf.db"
-    upgrade(f"sqlite:///{path}")
-    database = Database(f"sqlite:///{path}")
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.dispose()
-    return path
-
-
 @pytest.fixture
 def settings(tmp_path: Path, empty_database_file: Path) -> Settings:
     shutil.copy(empty_database_file, tmp_path / "pouf.db")
@@ -65,18 +53,6 @@ def settings(tmp_path: Path, empty_database_file: Path) -> Settings:
 @pytest.fixture
 def broker() -> Broker:
     return Broker()
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    database = Database(settings.database_url)
-    yield database
-    database.dispose()
-
-
-@pytest.fixture
-def storage(settings: Settings) -> Storage:
-    return Storage(settings.storage_url)
 
 
 @pytest.fixture
