@@ -47,13 +47,22 @@ class Augmentation:
         steps += [transforms.ToTensor(), transforms.Normalize(mean, std)]
         self._random = transforms.Compose(steps)
 
+    def name(self, number: int) -> str:
+        """What a view is called: equal names mean equal pixels of equal items."""
+        if self._kind == "none" or (number == 0 and self._kind != "reference"):
+            return "plain"
+        if self._kind == "flip":
+            return "mirrored" if number % 2 else "plain"
+        return f"{self._kind}-{self._seed}-{number}"
+
     def view(self, item: Item, number: int) -> Tensor:
         """Pixels [3, H, W] of one view; view 0 of everything but `reference` is the plain picture."""
         image = item.image()
-        if self._kind == "none" or (number == 0 and self._kind != "reference"):
+        name = self.name(number)
+        if name == "plain":
             return self._inference(image)
-        if self._kind == "flip":
-            return self._inference(image).flip(-1) if number % 2 else self._inference(image)
+        if name == "mirrored":
+            return self._inference(image).flip(-1)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(self._seed, "view", item.sha256, number))
             pixels: Tensor = self._random(image)

@@ -79,26 +79,62 @@ class ComputedFeatures:
         return (index + epoch) % self._views if self._views else epoch + 1
 
 
+class FeatureCache:
+    """Features of frozen encoders, kept in memory; runs over the same pictures may share one.
+
+    Args:
+        fixed_views: views that stand in for the fresh ones a method draws at every step; 0 keeps them fresh. It makes
+            long recipes affordable where the encoder is frozen.
+    """
+
+    def __init__(self, fixed_views: int = 0) -> None:
+        self.fixed_views = fixed_views
+        self._rows: dict[tuple[str, str, str], Tensor] = {}
+
+    def missing(self, encoder: str, view: str, items: Sequence[Item]) -> list[Item]:
+        """The items without features in this view."""
+        return [item for item in items if (encoder, view, item.sha256) not in self._rows]
+
+    def add(self, encoder: str, view: str, items: Sequence[Item], features: Tensor) -> None:
+        """Keep features [len(items), d]."""
+        for item, row in zip(items, features, strict=True):
+            self._rows[encoder, view, item.sha256] = row
+
+    def get(self, encoder: str, view: str, items: Sequence[Item]) -> Tensor:
+        """Features [len(items), d]; all must have been added."""
+        return torch.stack([self._rows[encoder, view, item.sha256] for item in items])
+
+
 def encode_views(
     encode: Callable[[Tensor], Tensor],
     items: Sequence[Item],
     augmentation: Augmentation,
     views: Sequence[int],
     on_encoded: OnEncoded,
+    cache: FeatureCache,
+    encoder: str,
 ) -> Tensor:
-    """What `encode` makes of the given views of every item, [V, n, d], without gradients."""
-    total = len(items) * len(views)
-    rows: list[Tensor] = []
-    encoded = 0
+    """What `encode` makes of the given views of every item, [V, n, d], without gradients.
+
+    Args:
+        encode: pixels [B, 3, H, W] to features [B, d], frozen.
+        items: n items.
+        augmentation: makes the views.
+        views: V numbers of views, at least one.
+        on_encoded: told about every encoded batch.
+        cache: asked first, and filled.
+        encoder: the name of `encode` in the cache.
+    """
+    total, done = len(items) * len(views), 0
     with torch.no_grad():
         for view in views:
-            for start in range(0, len(items), ENCODE_BATCH):
-                part = items[start : start + ENCODE_BATCH]
+            name = augmentation.name(view)
+            missing = cache.missing(encoder, name, items)
+            done += len(items) - len(missing)
+            for start in range(0, len(missing), ENCODE_BATCH):
+                part = missing[start : start + ENCODE_BATCH]
                 pixels = torch.stack([augmentation.view(item, view) for item in part])
-                rows.append(encode(pixels))
-                encoded += len(part)
-                on_encoded(encoded, total)
-    if not rows:
-        return torch.empty(0)  # no view asked for
-    features = torch.cat(rows)
-    return features.view(len(views), len(items), -1)
+                cache.add(encoder, name, part, encode(pixels))
+                done += len(part)
+                on_encoded(done, total)
+    return torch.stack([cache.get(encoder, augmentation.name(view), items) for view in views])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -17,6 +18,7 @@ from pouf_core.adaptation.export import ZeroShot, build_artifact
 from pouf_core.adaptation.features import (
     CachedFeatures,
     ComputedFeatures,
+    FeatureCache,
     FeatureSource,
     ProjectedFeatures,
     encode_views,
@@ -29,7 +31,7 @@ from pouf_core.artifact import save_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import ClassName
-from pouf_core.data import Item, Rejected
+from pouf_core.data import Rejected
 from pouf_core.errors import AdaptationStopped
 from pouf_core.evaluation import Evaluation, evaluate
 from pouf_core.method import MethodSpec, ResolvedMethod
@@ -104,6 +106,7 @@ def adapt(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     should_stop: ShouldStop | None = None,
     evaluation_labels: Mapping[str, str] | None = None,
+    feature_cache: FeatureCache | None = None,
 ) -> AdaptationResult:
     """Adapt a base model to unlabelled target data (arXiv 2305.00350).
 
@@ -123,6 +126,7 @@ def adapt(
         checkpoint_seconds: least time between checkpoints.
         should_stop: asked at step boundaries; returning a reason stops the run.
         evaluation_labels: content hash to label; only ever used to report `evaluation`.
+        feature_cache: features that earlier runs over the same pictures have left, and room for this run's.
 
     Raises:
         InvalidInput: the request or the data cannot be used.
@@ -132,6 +136,7 @@ def adapt(
     """
     started = time.monotonic()
     reporter = _Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
+    cache = feature_cache or FeatureCache()
     request = check_request(data, class_names, base_model, prompt_template, method, seed)
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
@@ -142,7 +147,7 @@ def adapt(
     base = load_base_model(base_model, torch_device)
     prompts = build_prompts(request.classes, request.templates, base.tokenizer)
     reporter.stage("loading_base", 1, 1)
-    zero_shot = _zero_shot(base, prompts, request, reporter)
+    zero_shot = _zero_shot(base, prompts, request, cache, reporter)
     resolved = resolve(
         request.spec,
         zero_shot.logits.softmax(dim=1).cpu(),
@@ -155,7 +160,7 @@ def adapt(
 
     identity = request.identity(base.sha256, resolved)
     learner = Learner(base, prompts, resolved)
-    source = _feature_source(base, request, resolved, zero_shot.features, reporter)
+    source = _feature_source(base, request, resolved, cache, reporter)
     loop = TrainingLoop(
         learner,
         source,
@@ -208,11 +213,13 @@ def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:
     return {"code": "items_rejected", "message": message}
 
 
-def _zero_shot(base: ClipLikeModel, prompts: Prompts, request: Request, reporter: _Reporter) -> ZeroShot:
+def _zero_shot(
+    base: ClipLikeModel, prompts: Prompts, request: Request, cache: FeatureCache, reporter: _Reporter
+) -> ZeroShot:
     with torch.no_grad():
         prototypes = base.prototypes(prompts)
     plain = _augmentation(base, "none", request.seed)
-    features = _encode(base.encode_images, request.items, plain, [0], "encoding", reporter)[0]
+    features = _encode_frozen(base, "image", request, plain, [0], cache, reporter)[0]
     scale = base.logit_scale.detach().clone()
     return ZeroShot(prototypes, scale, features, scale.exp() * features @ prototypes.T)
 
@@ -221,29 +228,30 @@ def _augmentation(base: ClipLikeModel, kind: str, seed: int) -> Augmentation:
     return Augmentation(kind, base.transform, base.image_size, base.image_mean, base.image_std, seed)
 
 
-def _encode(
-    encode: Callable[[Tensor], Tensor],
-    items: Sequence[Item],
+def _encode_frozen(
+    base: ClipLikeModel,
+    part: Literal["image", "trunk"],
+    request: Request,
     augmentation: Augmentation,
     views: Sequence[int],
-    stage: Stage,
+    cache: FeatureCache,
     reporter: _Reporter,
 ) -> Tensor:
-    return encode_views(encode, items, augmentation, views, lambda done, total: reporter.stage(stage, done, total))
+    """Features [V, n, d] of the untrained image encoder, or of its trunk."""
+    encode = base.encode_images if part == "image" else base.encode_trunk
+    report = partial(reporter.stage, "encoding")
+    return encode_views(encode, request.items, augmentation, views, report, cache, f"{part}@{base.sha256}")
 
 
 def _feature_source(
-    base: ClipLikeModel, request: Request, method: ResolvedMethod, plain: Tensor, reporter: _Reporter
+    base: ClipLikeModel, request: Request, method: ResolvedMethod, cache: FeatureCache, reporter: _Reporter
 ) -> FeatureSource:
     augmentation = _augmentation(base, method.augmentation, request.seed)
-    first_random = 0 if method.augmentation == "reference" else 1
-    if method.views and method.tune == "prompt":
-        views = range(first_random, method.views)
-        others = _encode(base.encode_images, request.items, augmentation, views, "encoding", reporter)
-        return CachedFeatures(torch.cat([plain.unsqueeze(0)[:first_random], others]))
-    if method.views and method.tune == "head" and base.has_separate_projection:
-        views = range(method.views)
-        trunk = _encode(base.encode_trunk, request.items, augmentation, views, "encoding", reporter)
+    views = range(method.views or cache.fixed_views)
+    if views and method.tune == "prompt":
+        return CachedFeatures(_encode_frozen(base, "image", request, augmentation, views, cache, reporter))
+    if views and method.tune == "head" and base.has_separate_projection:
+        trunk = _encode_frozen(base, "trunk", request, augmentation, views, cache, reporter)
         return ProjectedFeatures(base, trunk)
     return ComputedFeatures(base, request.items, augmentation, method.views)
 
@@ -262,7 +270,8 @@ def _evaluate(
     features = zero_shot.features
     if learner.trains_image_encoder:
         plain = _augmentation(base, "none", request.seed)
-        features = _encode(base.encode_images, request.items, plain, [0], "evaluating", reporter)[0]
+        report = partial(reporter.stage, "evaluating")
+        features = encode_views(base.encode_images, request.items, plain, [0], report, FeatureCache(), "adapted")[0]
     with torch.no_grad():
         logits = learner.logits(features @ prototypes.T)
     return evaluate(request.items, labels, request.classes, zero_shot.logits, logits)
