@@ -5,26 +5,20 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.augmentation import Augmentation
+from pouf_core.adaptation.encoding import augmentation, encode_frozen, feature_source
 from pouf_core.adaptation.export import ZeroShot, build_artifact
-from pouf_core.adaptation.features import (
-    CachedFeatures,
-    ComputedFeatures,
-    FeatureCache,
-    FeatureSource,
-    ProjectedFeatures,
-    encode_views,
-)
+from pouf_core.adaptation.features import FeatureCache, encode_views
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
+from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Data, Request, check_request
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.artifact import save_artifact
@@ -32,11 +26,10 @@ from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import ClassName
 from pouf_core.data import Rejected
-from pouf_core.errors import AdaptationStopped
 from pouf_core.evaluation import Evaluation, evaluate
-from pouf_core.method import MethodSpec, ResolvedMethod
+from pouf_core.method import MethodSpec
 from pouf_core.presets import resolve
-from pouf_core.progress import OnProgress, Progress, ShouldStop, Stage
+from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.prompts import Prompts, build_prompts
 from pouf_core.runtime import choose_device, use_threads
 
@@ -67,26 +60,6 @@ class AdaptationResult:
     fallback: str | None
     selected_step: int
     seconds: float
-
-
-@dataclass
-class _Reporter:
-    """Passes progress on, keeps the warnings, and stops between micro-batches outside training."""
-
-    on_progress: OnProgress
-    should_stop: ShouldStop
-    warnings: list[dict[str, str]] = field(default_factory=list)
-
-    def send(self, progress: Progress) -> None:
-        if progress.warning:
-            self.warnings.append(progress.warning)
-        self.on_progress(progress)
-
-    def stage(self, stage: Stage, done: int, total: int) -> None:
-        reason = self.should_stop()
-        if reason:
-            raise AdaptationStopped(reason, f"Adaptation stopped in stage {stage}: {reason}.")
-        self.send(Progress(stage, done, total))
 
 
 def adapt(
@@ -135,7 +108,7 @@ def adapt(
         PoufError: the base model cannot be loaded.
     """
     started = time.monotonic()
-    reporter = _Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
+    reporter = Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
     cache = feature_cache or FeatureCache()
     request = check_request(data, class_names, base_model, prompt_template, method, seed)
     torch_device = choose_device(device)
@@ -160,7 +133,7 @@ def adapt(
 
     identity = request.identity(base.sha256, resolved)
     learner = Learner(base, prompts, resolved)
-    source = _feature_source(base, request, resolved, cache, reporter)
+    source = feature_source(base, request, resolved, cache, reporter)
     loop = TrainingLoop(
         learner,
         source,
@@ -214,46 +187,14 @@ def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:
 
 
 def _zero_shot(
-    base: ClipLikeModel, prompts: Prompts, request: Request, cache: FeatureCache, reporter: _Reporter
+    base: ClipLikeModel, prompts: Prompts, request: Request, cache: FeatureCache, reporter: Reporter
 ) -> ZeroShot:
     with torch.no_grad():
         prototypes = base.prototypes(prompts)
-    plain = _augmentation(base, "none", request.seed)
-    features = _encode_frozen(base, "image", request, plain, [0], cache, reporter)[0]
+    plain = augmentation(base, "none", request.seed)
+    features = encode_frozen(base, "image", request, plain, [0], cache, reporter)[0]
     scale = base.logit_scale.detach().clone()
     return ZeroShot(prototypes, scale, features, scale.exp() * features @ prototypes.T)
-
-
-def _augmentation(base: ClipLikeModel, kind: str, seed: int) -> Augmentation:
-    return Augmentation(kind, base.transform, base.image_size, base.image_mean, base.image_std, seed)
-
-
-def _encode_frozen(
-    base: ClipLikeModel,
-    part: Literal["image", "trunk"],
-    request: Request,
-    augmentation: Augmentation,
-    views: Sequence[int],
-    cache: FeatureCache,
-    reporter: _Reporter,
-) -> Tensor:
-    """Features [V, n, d] of the untrained image encoder, or of its trunk."""
-    encode = base.encode_images if part == "image" else base.encode_trunk
-    report = partial(reporter.stage, "encoding")
-    return encode_views(encode, request.items, augmentation, views, report, cache, f"{part}@{base.sha256}")
-
-
-def _feature_source(
-    base: ClipLikeModel, request: Request, method: ResolvedMethod, cache: FeatureCache, reporter: _Reporter
-) -> FeatureSource:
-    augmentation = _augmentation(base, method.augmentation, request.seed)
-    views = range(method.views or cache.fixed_views)
-    if views and method.tune == "prompt":
-        return CachedFeatures(_encode_frozen(base, "image", request, augmentation, views, cache, reporter))
-    if views and method.tune == "head" and base.has_separate_projection:
-        trunk = _encode_frozen(base, "trunk", request, augmentation, views, cache, reporter)
-        return ProjectedFeatures(base, trunk)
-    return ComputedFeatures(base, request.items, augmentation, method.views)
 
 
 def _evaluate(
@@ -263,13 +204,13 @@ def _evaluate(
     prototypes: Tensor,
     zero_shot: ZeroShot,
     labels: Mapping[str, str],
-    reporter: _Reporter,
+    reporter: Reporter,
 ) -> Evaluation | None:
     if not any(item.sha256 in labels for item in request.items):
         return None
     features = zero_shot.features
     if learner.trains_image_encoder:
-        plain = _augmentation(base, "none", request.seed)
+        plain = augmentation(base, "none", request.seed)
         report = partial(reporter.stage, "evaluating")
         features = encode_views(base.encode_images, request.items, plain, [0], report, FeatureCache(), "adapted")[0]
     with torch.no_grad():

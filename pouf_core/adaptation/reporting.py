@@ -1,0 +1,28 @@
+"""Passing on what a running adaptation has to say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pouf_core.errors import AdaptationStopped
+from pouf_core.progress import OnProgress, Progress, ShouldStop, Stage
+
+
+@dataclass
+class Reporter:
+    """Passes progress on, keeps the warnings, and stops between micro-batches outside training."""
+
+    on_progress: OnProgress
+    should_stop: ShouldStop
+    warnings: list[dict[str, str]] = field(default_factory=list)
+
+    def send(self, progress: Progress) -> None:
+        if progress.warning:
+            self.warnings.append(progress.warning)
+        self.on_progress(progress)
+
+    def stage(self, stage: Stage, done: int, total: int) -> None:
+        reason = self.should_stop()
+        if reason:
+            raise AdaptationStopped(reason, f"Adaptation stopped in stage {stage}: {reason}.")
+        self.send(Progress(stage, done, total))
