@@ -77,6 +77,7 @@ def _manifest(
         "selected_step": method.max_steps,
         "evaluation": evaluation.as_dict() if evaluation else None,
         "verdict": None,
+        "verdict_reasons": [],
         "fallback": None,
         "warnings": warnings,
         "versions": recorded_versions(),

@@ -46,7 +46,9 @@ class AdaptationResult:
         metrics: numbers of every step.
         evaluation: see `pouf_core.evaluation.Evaluation`; None without labels.
         warnings: `{"code", "message"}` each.
-        verdict, fallback: None until a verdict is given.
+        verdict: `improved`, `uncertain` or `harmful`; None until a verdict is given.
+        verdict_reasons: `{"code", "message"}` each.
+        fallback: `zero_shot` where the base model is to be served in place of the adapted one.
         selected_step: the step whose weights were kept.
         seconds: wall-clock time.
     """
@@ -57,6 +59,7 @@ class AdaptationResult:
     evaluation: dict[str, Any] | None
     warnings: list[dict[str, str]]
     verdict: str | None
+    verdict_reasons: list[dict[str, str]]
     fallback: str | None
     selected_step: int
     seconds: float
@@ -170,6 +173,7 @@ def adapt(
         evaluation=evaluation.as_dict() if evaluation else None,
         warnings=reporter.warnings,
         verdict=None,
+        verdict_reasons=[],
         fallback=None,
         selected_step=resolved.max_steps,
         seconds=time.monotonic() - started,
