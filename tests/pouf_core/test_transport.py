@@ -222,8 +222,8 @@ def test_single_precision_values_are_those_of_double_precision(name: str) -> Non
 def test_a_solver_that_runs_out_of_iterations_says_how_far_it_got(monkeypatch: pytest.MonkeyPatch) -> None:
     similarity, prior = random_similarity(30, 10), random_prior(10)
     for name, parameters in (
-        ("sinkhorn", {"sinkhorn_regularization": 0.01}),
-        ("unbalanced", {"unbalanced_regularization": 0.01, "unbalanced_marginal_penalty": 10}),
+        ("sinkhorn", {"sinkhorn_regularization": 0.05}),
+        ("unbalanced", {"unbalanced_regularization": 0.05, "unbalanced_marginal_penalty": 1}),
     ):
         transport = chosen(name, **parameters)
         monkeypatch.setattr(module, "MAX_ITERATIONS", 20000)
@@ -258,7 +258,7 @@ def test_loss_holds_the_transport_once_and_reports_its_parts() -> None:
     assert "target_to_prototype" not in metrics
 
 
-@pytest.mark.parametrize("name", ["conditional", *OPTIMAL])
+@pytest.mark.parametrize("name", ["conditional", "emd"])
 def test_an_adaptation_uses_the_transport_it_is_asked_for(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, name: str
 ) -> None:
