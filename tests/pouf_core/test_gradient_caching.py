@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -127,6 +128,45 @@ def test_single_precision_keeps_the_stated_bound(tiny_clip: ClipLikeModel, pictu
     whole = gradients(tiny_clip, picture_paths, method, ITEMS)
     for size in (1, 5):
         assert difference(gradients(tiny_clip, picture_paths, method, size), whole) < SINGLE_BOUND
+
+
+class _SavedBytes:
+    """Bytes that are kept for backward passes: now, and at most so far."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+
+    def pack(self, tensor: Tensor) -> _Kept:
+        kept = _Kept(tensor)
+        self.now += tensor.nbytes
+        self.most = max(self.most, self.now)
+        weakref.finalize(kept, self._forget, tensor.nbytes)
+        return kept
+
+    def _forget(self, count: int) -> None:
+        self.now -= count
+
+
+class _Kept:
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+
+
+def test_a_large_batch_keeps_no_more_for_backward_passes_than_one_of_its_micro_batches(
+    tiny_clip: ClipLikeModel, picture_paths: list[Path]
+) -> None:
+    most = {}
+    for count in (4, ITEMS):
+        saved = _SavedBytes()
+        with torch.autograd.graph.saved_tensors_hooks(saved.pack, lambda kept: kept.tensor):
+            gradients(tiny_clip, picture_paths, resolved("model"), 4, only=range(count))
+        assert saved.now == 0
+        most[count] = saved.most
+    assert most[ITEMS] < 1.3 * most[4]
+    whole = _SavedBytes()
+    with torch.autograd.graph.saved_tensors_hooks(whole.pack, lambda kept: kept.tensor):
+        gradients(tiny_clip, picture_paths, resolved("model"), ITEMS)
+    assert whole.most > 1.3 * most[4]
 
 
 def test_batch_norm_keeps_its_statistics_in_both_passes(tmp_path: Path, picture_paths: list[Path]) -> None:

@@ -14,10 +14,15 @@ from torch import Tensor
 
 import pouf_core
 from pouf_core import transport as module
+from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.step import BatchGradient
+from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.method import MethodSpec, ResolvedMethod, check_method, parse_method
 from pouf_core.objective import Transport, pouf_objective
 from pouf_core.presets import resolve
+from pouf_core.prompts import build_prompts
 from pouf_core.transport import CONVERGED, build_transport
 from tests.pouf_core.conftest import CLASS_NAMES
 
@@ -84,11 +89,11 @@ def test_gradient_with_respect_to_the_cost_is_pots_plan(name: str, batch: int, c
 @pytest.mark.parametrize("name", OPTIMAL)
 def test_value_is_the_objective_whose_slope_is_the_plan(name: str) -> None:
     transport = chosen(name, **SOFT[name])
-    similarity, prior = random_similarity(6, 4), random_prior(4)
+    similarity, prior = random_similarity(4, 3), random_prior(3)
     plan = gradient_of(transport, similarity, prior)
     step = 1e-4
-    for i in range(6):
-        for k in range(4):
+    for i in range(4):
+        for k in range(3):
             nudge = torch.zeros_like(similarity)
             nudge[i, k] = step  # of the similarity, so the cost goes the other way
             below = transport(similarity + nudge, similarity, prior).value
@@ -256,6 +261,31 @@ def test_loss_holds_the_transport_once_and_reports_its_parts() -> None:
     assert {"transport", "transport_cost", "transport_error"} <= set(metrics)
     assert metrics["transport_cost"] > metrics["transport"]
     assert "target_to_prototype" not in metrics
+
+
+class _FixedFeatures:
+    def __init__(self, features: Tensor) -> None:
+        self._features = features
+
+    def features(self, draws: list[tuple[int, int]]) -> Tensor:
+        return self._features[[index for index, _ in draws]]
+
+
+@pytest.mark.parametrize("name", ["conditional", *OPTIMAL])
+def test_a_step_gives_the_transport_the_classes_shares(tiny_clip: ClipLikeModel, name: str) -> None:
+    shares = [0.7, 0.2, 0.1]
+    method = resolved(tune="prompt", transport=name, class_prior=shares)
+    prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], tiny_clip.tokenizer)
+    learner = Learner(tiny_clip, prompts, method)
+    features = torch.nn.functional.normalize(torch.randn(8, 32, generator=torch.Generator().manual_seed(0)), dim=1)
+    draws = [(index, 0) for index in range(8)]
+    objective = BatchGradient(learner, _FixedFeatures(features), method, lambda: None)(draws, None, 8)
+    similarity = (features @ learner.prototypes().T).detach()
+    transport = build_transport(method)
+    expected = transport(similarity, learner.logits(similarity), torch.tensor(shares)).value
+    assert objective.transport.value.item() == pytest.approx(expected.item(), abs=1e-6)
+    uniform = transport(similarity, learner.logits(similarity), None).value
+    assert abs(uniform.item() - expected.item()) > 1e-5
 
 
 @pytest.mark.parametrize("name", ["conditional", "emd"])
