@@ -14,13 +14,22 @@ Auto = Literal["auto"]
 Tune = Literal["prompt", "head", "last_n", "norm", "model"]
 Preset = Literal["default", "paper"]
 MethodType = Literal["pouf"]
-Transport = Literal["conditional"]
+Transport = Literal["conditional", "sinkhorn", "emd", "unbalanced", "partial"]
 PriorName = Literal["auto", "uniform", "none"]
 
 NonNegative = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
 PRIOR_TOLERANCE = 1e-4
+SMALLEST_SHARE = 1e-12
+TRANSPORT_PARAMETERS: dict[str, Transport] = {
+    "sinkhorn_regularization": "sinkhorn",
+    "unbalanced_regularization": "unbalanced",
+    "unbalanced_marginal_penalty": "unbalanced",
+    "partial_mass": "partial",
+}
+"""Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
+_NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
 
 
 class MethodSpec(BaseModel):
@@ -32,6 +41,19 @@ class MethodSpec(BaseModel):
     tune: Tune = Field("prompt", description="What is trained.")
     preset: Preset = Field("default", description="`paper`: the published recipe to its last step. `default`: ours.")
     transport: Transport = Field("conditional", description="Transport between target features and prototypes.")
+    sinkhorn_regularization: Annotated[float, Field(ge=0.001, le=100, allow_inf_nan=False)] | Auto = Field(
+        "auto", description="Entropy weight of `sinkhorn`, 0.001 to 100, in units of the cost 1 - cosine."
+    )
+    unbalanced_regularization: Annotated[float, Field(ge=0.01, le=100, allow_inf_nan=False)] | Auto = Field(
+        "auto", description="Entropy weight of `unbalanced`, 0.01 to 100, in units of the cost 1 - cosine."
+    )
+    unbalanced_marginal_penalty: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] | Auto = Field(
+        "auto",
+        description="Price of leaving the marginals in `unbalanced`, 0.01 to 1000, in units of the cost 1 - cosine.",
+    )
+    partial_mass: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | Auto = Field(
+        "auto", description="Share of the mass that `partial` moves, above 0, at most 1."
+    )
     transport_weight: NonNegative | Auto = Field("auto", description="Weight of the transport cost, 0 to 1000.")
     mutual_information_weight: NonNegative | Auto = Field(
         "auto", description="Weight of H(Y|X) - H(Y), 0 to 1000; the paper uses 0.3."
@@ -51,6 +73,8 @@ class ResolvedMethod(BaseModel):
     Attributes:
         class_prior: K shares that sum to 1, or None where no prior enters (`none`).
         class_prior_source: `uniform`, `none`, `given` or `estimated`.
+        sinkhorn_regularization, unbalanced_regularization, unbalanced_marginal_penalty, partial_mass: None where the
+            transport does not use them.
         projection_learning_rate: of the projections into the shared space, where `tune` trains them.
         logit_scale_learning_rate: 0 keeps the scale frozen.
         schedule: `inverse` multiplies the rate by (1 + 2e-4 t)^-0.75; `cosine` falls to zero at the last step.
@@ -68,6 +92,10 @@ class ResolvedMethod(BaseModel):
     tune: Tune
     preset: Preset
     transport: Transport
+    sinkhorn_regularization: float | None = None
+    unbalanced_regularization: float | None = None
+    unbalanced_marginal_penalty: float | None = None
+    partial_mass: float | None = None
     transport_weight: float
     mutual_information_weight: float
     class_prior: list[float] | None
@@ -111,15 +139,54 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
     """Refuse settings that contradict each other or the number of classes.
 
     Raises:
-        InvalidInput: `invalid_class_prior` or `batch_too_small`, with the field at fault.
+        InvalidInput: `invalid_class_prior`, `class_prior_needed`, `unused_parameter` or `batch_too_small`, with
+            the field at fault.
     """
     if isinstance(spec.class_prior, list):
         _check_prior(spec.class_prior, class_count)
-    if spec.batch_size == 1 and spec.preset == "paper":
+    _check_transport(spec)
+    if spec.batch_size == 1:
+        check_batch(spec, 1, "/method/batch_size")
+
+
+def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
+    """Refuse a batch of one item where no running marginal tells what the other items are like.
+
+    Args:
+        spec: what the caller asked for.
+        batch_size: items in a batch.
+        field: the field that made it so.
+
+    Raises:
+        InvalidInput: `batch_too_small`.
+    """
+    if batch_size >= 2 or (spec.preset != "paper" and spec.class_prior != "none"):
+        return
+    where = "preset `paper`" if spec.preset == "paper" else "class_prior `none`"
+    raise InvalidInput(
+        "batch_too_small",
+        f"A batch of 1 needs a running marginal, which {where} does without: at least 2 items and a batch_size of at "
+        "least 2, or preset `default` with a class prior.",
+        field=field,
+    )
+
+
+def _check_transport(spec: MethodSpec) -> None:
+    for name, transport in TRANSPORT_PARAMETERS.items():
+        if getattr(spec, name) != "auto" and spec.transport != transport:
+            raise InvalidInput(
+                "unused_parameter",
+                f"{name} belongs to transport `{transport}`, and the transport is `{spec.transport}`: leave it out, "
+                f"give `auto`, or set transport to `{transport}`.",
+                field=f"/method/{name}",
+            )
+    if spec.transport in _NEEDS_PRIOR and spec.class_prior == "none":
         raise InvalidInput(
-            "batch_too_small",
-            "A batch of 1 has no mutual information; preset `paper` needs a batch_size of at least 2.",
-            field="/method/batch_size",
+            "class_prior_needed",
+            f"Transport `{spec.transport}` takes the class prior as the prototypes' marginal: class_prior must be "
+            "`auto`, `uniform` or one number above 0 for each class. With `none`, transport may be `conditional` or "
+            "`unbalanced`.",
+            field="/method/class_prior",
         )
 
 
@@ -127,8 +194,8 @@ def _check_prior(prior: list[float], class_count: int) -> None:
     problem = None
     if len(prior) != class_count:
         problem = f"it has {len(prior)} entries for {class_count} classes"
-    elif not all(math.isfinite(share) and share > 0 for share in prior):
-        problem = "every entry must be a finite number above 0"
+    elif not all(math.isfinite(share) and share >= SMALLEST_SHARE for share in prior):
+        problem = f"every entry must be a finite number above 0, at least {SMALLEST_SHARE:g}"
     elif abs(math.fsum(prior) - 1) > PRIOR_TOLERANCE:
         problem = f"its entries sum to {math.fsum(prior):.6g} and must sum to 1"
     if problem:

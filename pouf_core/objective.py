@@ -5,6 +5,7 @@ Similarity S, plan logits P and class logits L come from a base model of any fam
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,20 +16,38 @@ MARGINAL_EPSILON = 1e-6
 
 
 @dataclass(frozen=True)
+class TransportTerm:
+    """The transport between the features of a batch and the prototypes.
+
+    Attributes:
+        value: what enters the loss, a scalar that carries gradients.
+        parts: named scalars that are reported beside it.
+        error: share of the mass that a solver left in the wrong place; 0 where nothing is solved approximately.
+    """
+
+    value: Tensor
+    parts: Mapping[str, Tensor]
+    error: float = 0.0
+
+
+Transport = Callable[[Tensor, Tensor, Tensor | None], TransportTerm]
+"""Similarity [B, K], plan logits [B, K] and class prior [K] (None for uniform) to the transport term."""
+
+
+@dataclass(frozen=True)
 class Objective:
     """The loss of one batch and its parts, scalars that carry gradients.
 
     Attributes:
         loss: what is minimised.
-        target_to_prototype, prototype_to_target: the two directions of conditional transport.
+        transport: the transport term.
         conditional_entropy: H(Y|X), in nats.
         marginal_entropy: H(Y) of the marginal that entered the loss, in nats.
         marginal: [K] the batch's mean class probabilities, detached.
     """
 
     loss: Tensor
-    target_to_prototype: Tensor
-    prototype_to_target: Tensor
+    transport: TransportTerm
     conditional_entropy: Tensor
     marginal_entropy: Tensor
     marginal: Tensor
@@ -37,8 +56,8 @@ class Objective:
         """The parts as plain numbers."""
         return {
             "loss": self.loss.item(),
-            "target_to_prototype": self.target_to_prototype.item(),
-            "prototype_to_target": self.prototype_to_target.item(),
+            "transport": self.transport.value.item(),
+            **{name: part.item() for name, part in self.transport.parts.items()},
             "conditional_entropy": self.conditional_entropy.item(),
             "marginal_entropy": self.marginal_entropy.item(),
         }
@@ -52,7 +71,7 @@ def transport_cost(
     Gradients flow through the plan as well as the cost.
 
     Args:
-        similarity: [B, K] cosines S in [-1, 1]; the cost is 1 - S.
+        similarity: [B, K] cosines S in [-1, 1]; the cost is 1 - S. Half precision is computed in float32.
         plan_logits: [B, K] logits P of the transport plan.
         class_prior: [K] positive weights that sum to 1, in place of 1/K for prototype to target.
 
@@ -60,11 +79,18 @@ def transport_cost(
         target to prototype: mean over items of the plan's expected cost (softmax over classes);
         prototype to target: (weighted) mean over classes of the plan's expected cost (softmax over the batch).
     """
+    similarity, plan_logits = _single_or_double(similarity), _single_or_double(plan_logits)
     cost = 1 - similarity
     target_to_prototype = (cost * plan_logits.softmax(dim=1)).sum(dim=1).mean()
     by_class = (cost * plan_logits.softmax(dim=0)).sum(dim=0)
     prototype_to_target = by_class.mean() if class_prior is None else (class_prior * by_class).sum()
     return target_to_prototype, prototype_to_target
+
+
+def conditional_transport(similarity: Tensor, plan_logits: Tensor, class_prior: Tensor | None) -> TransportTerm:
+    """The sum of both directions of `transport_cost`: the paper's transport."""
+    forth, back = transport_cost(similarity, plan_logits, class_prior)
+    return TransportTerm(forth + back, {"target_to_prototype": forth, "prototype_to_target": back})
 
 
 def conditional_entropy(probabilities: Tensor) -> Tensor:
@@ -85,8 +111,8 @@ def marginal_entropy(marginal: Tensor, class_prior: Tensor | None = None) -> Ten
 
 
 def mutual_information_loss(class_logits: Tensor, class_prior: Tensor | None = None) -> Tensor:
-    """H(Y|X) - H(Y) of class logits [B, K], in nats; its minimum is -log K."""
-    probabilities = class_logits.softmax(dim=1)
+    """H(Y|X) - H(Y) of class logits [B, K], in nats; its minimum is -log K. Half precision is computed in float32."""
+    probabilities = _single_or_double(class_logits).softmax(dim=1)
     return conditional_entropy(probabilities) - marginal_entropy(probabilities.mean(dim=0), class_prior)
 
 
@@ -95,6 +121,7 @@ def pouf_objective(
     plan_logits: Tensor,
     class_logits: Tensor,
     *,
+    transport: Transport = conditional_transport,
     transport_weight: float = 1.0,
     mutual_information_weight: float = 0.3,
     class_prior: Tensor | None = None,
@@ -105,7 +132,8 @@ def pouf_objective(
     """The whole loss: transport_weight x transport + mutual_information_weight x (H(Y|X) - H(Y)).
 
     Args:
-        similarity, plan_logits, class_logits: [B, K], computed in float32 or float64.
+        similarity, plan_logits, class_logits: [B, K]; half precision is computed in float32.
+        transport: the paper's conditional transport, or one of `pouf_core.transport`.
         class_prior: [K], or None for uniform.
         use_marginal: False (prior `none`) leaves the marginal term out.
         running_marginal: [K] average of earlier batches' marginals. The marginal term is evaluated at
@@ -113,8 +141,8 @@ def pouf_objective(
             a batch smaller than K is not pushed to cover all classes by itself.
         marginal_momentum: in [0, 1); 0 uses the batch alone, as the paper does.
     """
-    target_to_prototype, prototype_to_target = transport_cost(similarity, plan_logits, class_prior)
-    probabilities = class_logits.softmax(dim=1)
+    term = transport(similarity, plan_logits, class_prior)
+    probabilities = _single_or_double(class_logits).softmax(dim=1)
     entropy = conditional_entropy(probabilities)
     batch_marginal = probabilities.mean(dim=0)
     marginal = batch_marginal
@@ -122,10 +150,14 @@ def pouf_objective(
         marginal = batch_marginal + marginal_momentum * (running_marginal - batch_marginal).detach()
     spread = marginal_entropy(marginal, class_prior)
     information = entropy - spread if use_marginal else entropy
-    loss = transport_weight * (target_to_prototype + prototype_to_target) + mutual_information_weight * information
-    return Objective(loss, target_to_prototype, prototype_to_target, entropy, spread, batch_marginal.detach())
+    loss = transport_weight * term.value + mutual_information_weight * information
+    return Objective(loss, term, entropy, spread, batch_marginal.detach())
 
 
 def updated_marginal(running: Tensor | None, batch: Tensor, momentum: float) -> Tensor:
     """The running marginal after one more batch; the first batch sets it."""
     return batch if running is None else torch.lerp(batch, running, momentum)
+
+
+def _single_or_double(values: Tensor) -> Tensor:
+    return values if values.dtype == torch.float64 else values.float()

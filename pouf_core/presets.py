@@ -8,8 +8,7 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from pouf_core.errors import InvalidInput
-from pouf_core.method import MethodSpec, ResolvedMethod, check_method
+from pouf_core.method import TRANSPORT_PARAMETERS, MethodSpec, ResolvedMethod, check_batch, check_method
 from pouf_core.prior import estimate_prior
 
 
@@ -33,6 +32,10 @@ class _Preset:
     select_step: bool
     prior: Literal["uniform", "estimated"]
     relative_to_context: bool = False  # the rate is a share of the context vectors' root mean square
+    sinkhorn_regularization: float = 0.05
+    unbalanced_regularization: float = 0.05
+    unbalanced_marginal_penalty: float = 1.0
+    partial_mass: float = 0.8
 
 
 def _paper(learning_rate: float) -> _Preset:
@@ -134,8 +137,7 @@ def resolve(
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
         batch_size = min(batch_size, item_count)
-    elif min(batch_size, item_count) < 2:
-        raise InvalidInput("batch_too_small", "Preset `paper` needs at least two items.", field="/dataset_id")
+    check_batch(spec, min(batch_size, item_count), "/dataset_id")
     scale = context_scale if preset.relative_to_context else 1.0
     learning_rate = _or(spec.learning_rate, preset.learning_rate * scale)
     prior, source = _class_prior(spec, preset, probabilities)
@@ -144,6 +146,7 @@ def resolve(
         tune=spec.tune,
         preset=spec.preset,
         transport=spec.transport,
+        **_transport_parameters(spec, preset),
         transport_weight=_or(spec.transport_weight, preset.transport_weight),
         mutual_information_weight=_or(spec.mutual_information_weight, preset.mutual_information_weight),
         class_prior=prior,
@@ -175,6 +178,11 @@ _Number = TypeVar("_Number", int, float)
 
 def _or(value: _Number | Literal["auto"], preset: _Number) -> _Number:
     return preset if isinstance(value, str) else value
+
+
+def _transport_parameters(spec: MethodSpec, preset: _Preset) -> dict[str, float]:
+    used = [name for name, transport in TRANSPORT_PARAMETERS.items() if transport == spec.transport]
+    return {name: _or(getattr(spec, name), getattr(preset, name)) for name in used}
 
 
 def _micro_batch_size(spec: MethodSpec, device: torch.device, batch_size: int) -> int:

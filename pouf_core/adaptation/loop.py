@@ -19,6 +19,7 @@ from pouf_core.memory import is_out_of_memory, release_memory
 from pouf_core.method import ResolvedMethod
 from pouf_core.objective import Objective, updated_marginal
 from pouf_core.progress import OnProgress, Progress, ShouldStop
+from pouf_core.transport import CONVERGED
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class TrainingLoop:
         self._running_marginal: Tensor | None = None
         self._micro_batch_size = method.micro_batch_size
         self._step = 0
+        self._warned_of_transport = False
         self.metrics: list[dict[str, float]] = []
 
     def run(self) -> None:
@@ -105,9 +107,20 @@ class TrainingLoop:
             momentum = self._method.marginal_momentum
             self._running_marginal = updated_marginal(self._running_marginal, objective.marginal, momentum)
         self._step += 1
+        self._warn_of_open_transport(objective.transport.error)
         metrics = {"step": float(self._step), **objective.metrics(), "learning_rate": float(rate)}
         self.metrics.append(metrics)
         self._report(metrics=metrics)
+
+    def _warn_of_open_transport(self, error: float) -> None:
+        if error <= CONVERGED or self._warned_of_transport:
+            return
+        self._warned_of_transport = True
+        message = (
+            f"At step {self._step} the solver of transport `{self._method.transport}` stopped with {100 * error:.2g} % "
+            "of the mass misplaced; training goes on with the plan it had. A larger regularization converges sooner."
+        )
+        self._report(warning={"code": "transport_not_converged", "message": message})
 
     def _gradient_within_memory(self) -> Objective:
         """Gradient of the step's batch, with smaller micro-batches when memory runs out."""

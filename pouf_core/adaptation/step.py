@@ -11,6 +11,7 @@ from pouf_core.adaptation.features import Draw, FeatureSource
 from pouf_core.adaptation.learner import Learner
 from pouf_core.method import ResolvedMethod
 from pouf_core.objective import Objective, pouf_objective
+from pouf_core.transport import build_transport
 
 OnMicroBatch = Callable[[], None]
 
@@ -37,6 +38,7 @@ class BatchGradient:
         self._method = method
         self._on_micro_batch = on_micro_batch
         self._prior = _weighting_prior(method, learner)
+        self._transport = build_transport(method)
 
     def __call__(self, draws: Sequence[Draw], running_marginal: Tensor | None, micro_batch_size: int) -> Objective:
         """Objective of a batch; gradients are added to the parameters'.
@@ -76,6 +78,7 @@ class BatchGradient:
             similarity,
             logits,
             logits,
+            transport=self._transport,
             transport_weight=self._method.transport_weight,
             mutual_information_weight=self._method.mutual_information_weight,
             class_prior=self._prior,

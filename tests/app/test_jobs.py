@@ -73,6 +73,25 @@ BAD_BODIES = [
     ({"method": {"epochs": 3}}, "unknown_field", "/method/epochs"),
     ({"method": {"class_prior": [0.5, 0.4]}}, "invalid_class_prior", "/method/class_prior"),
     ({"method": {"preset": "paper", "batch_size": 1}}, "batch_too_small", "/method/batch_size"),
+    ({"method": {"class_prior": [1.0, 0.0]}}, "invalid_class_prior", "/method/class_prior"),
+    ({"method": {"class_prior": "none", "batch_size": 1}}, "batch_too_small", "/method/batch_size"),
+    ({"method": {"transport": "emd", "class_prior": "none"}}, "class_prior_needed", "/method/class_prior"),
+    ({"method": {"transport": "sinkhorn", "class_prior": "none"}}, "class_prior_needed", "/method/class_prior"),
+    ({"method": {"transport": "partial", "class_prior": "none"}}, "class_prior_needed", "/method/class_prior"),
+    ({"method": {"transport": "partial", "partial_mass": 1.5}}, "invalid_value", "/method/partial_mass"),
+    ({"method": {"transport": "partial", "partial_mass": 0}}, "invalid_value", "/method/partial_mass"),
+    ({"method": {"partial_mass": 0.5}}, "unused_parameter", "/method/partial_mass"),
+    (
+        {"method": {"transport": "sinkhorn", "sinkhorn_regularization": 0}},
+        "invalid_value",
+        "/method/sinkhorn_regularization",
+    ),
+    (
+        {"method": {"transport": "sinkhorn", "unbalanced_marginal_penalty": 1}},
+        "unused_parameter",
+        "/method/unbalanced_marginal_penalty",
+    ),
+    ({"method": {"transport": "wasserstein"}}, "invalid_value", "/method/transport"),
     ({"prompt_template": "\x00{}"}, "invalid_value", "/prompt_template"),
     ({"name": "a\x00"}, "invalid_value", "/name"),
     ({"seed": -1}, "invalid_value", "/seed"),
@@ -90,6 +109,27 @@ def test_a_body_that_cannot_be_used_is_refused_and_nothing_is_created(
     with database.read() as session:
         assert session.query(Job).count() == 0
     assert tasks(database) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "allowed"),
+    [
+        ({"transport": "partial", "partial_mass": 1.5}, "less than or equal to 1"),
+        ({"transport": "emd", "class_prior": "none"}, "`auto`, `uniform` or one number above 0 for each class"),
+        ({"partial_mass": 0.5}, "set transport to `partial`"),
+        ({"transport": "wasserstein"}, "'conditional', 'sinkhorn', 'emd', 'unbalanced' or 'partial'"),
+        ({"class_prior": [0.5, 0.4]}, "sum to 1"),
+        ({"preset": "paper", "batch_size": 1}, "at least 2"),
+    ],
+)
+def test_the_refusal_of_a_method_says_what_is_allowed(api, rows, method, allowed):
+    assert allowed in create(api, rows.dataset(), method=method).json()["errors"][0]["message"]
+
+
+def test_a_transport_and_its_parameters_are_kept_with_the_job(api, rows):
+    method = {"transport": "unbalanced", "unbalanced_marginal_penalty": 0.5, "class_prior": "none"}
+    job = create(api, rows.dataset(), method=method).json()
+    assert {name: job["method"][name] for name in method} == method
 
 
 @pytest.mark.parametrize("field", ["dataset_id", "class_names"])

@@ -19,7 +19,6 @@ from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.optimisation import schedule_factor
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.adaptation.step import BatchGradient
 from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
@@ -55,26 +54,6 @@ def base_spec(directory: Path) -> str:
 
 def weights(directory: Path) -> bytes:
     return (directory / WEIGHTS).read_bytes()
-
-
-def test_micro_batches_give_the_whole_batchs_gradient(tiny_clip: ClipLikeModel, picture_paths: list[Path]) -> None:
-    method = resolved("model")
-    tiny_clip.network.double()
-    tiny_clip.transform = _double(tiny_clip.transform)
-    learner, source = learner_and_source(tiny_clip, picture_paths, method)
-    draws = [(index, 0) for index in range(24)]
-    trained = [item for group in learner.parameter_groups() for item in group["params"]]
-    gradients = []
-    for size in (24, 5):
-        tiny_clip.network.zero_grad()
-        BatchGradient(learner, source, method, lambda: None)(draws, None, size)
-        gradients.append(torch.cat([item.grad.flatten() for item in trained if item.grad is not None]))
-    assert gradients[0].norm() > 0
-    assert torch.allclose(gradients[0], gradients[1], rtol=1e-6, atol=1e-12)
-
-
-def _double(transform):  # type: ignore[no-untyped-def]
-    return lambda image: transform(image).double()
 
 
 @pytest.mark.parametrize("tune", ["prompt", "head", "last_n", "norm", "model"])

@@ -1,8 +1,9 @@
-"""The objective against a reference written with loops over Python floats."""
+"""The objective and its gradients against the loops of `tests/reference`, on ordinary and on extreme matrices."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -18,38 +19,7 @@ from pouf_core.objective import (
     transport_cost,
     updated_marginal,
 )
-
-
-def softmax(values: list[float]) -> list[float]:
-    top = max(values)
-    weights = [math.exp(value - top) for value in values]
-    return [weight / math.fsum(weights) for weight in weights]
-
-
-def reference_transport(
-    similarity: list[list[float]], logits: list[list[float]], prior: list[float] | None
-) -> tuple[float, float]:
-    batch, classes = len(similarity), len(similarity[0])
-    forward = 0.0
-    for i in range(batch):
-        plan = softmax(logits[i])
-        forward += sum((1 - similarity[i][k]) * plan[k] for k in range(classes)) / batch
-    backward = 0.0
-    for k in range(classes):
-        plan = softmax([logits[i][k] for i in range(batch)])
-        weight = 1 / classes if prior is None else prior[k]
-        backward += weight * sum((1 - similarity[i][k]) * plan[i] for i in range(batch))
-    return forward, backward
-
-
-def reference_mutual_information(logits: list[list[float]], prior: list[float] | None) -> float:
-    batch, classes = len(logits), len(logits[0])
-    rows = [softmax(row) for row in logits]
-    conditional = sum(-p * math.log(p + 1e-5) for row in rows for p in row) / batch
-    marginal = [sum(row[k] for row in rows) / batch for k in range(classes)]
-    shares = prior or [1 / classes] * classes
-    spread = -sum(q * (math.log(q + 1e-6) - math.log(classes * pi)) for q, pi in zip(marginal, shares, strict=True))
-    return conditional - spread
+from tests.reference import objective as reference
 
 
 def random_matrices(batch: int, classes: int, scale: float, seed: int) -> tuple[Tensor, Tensor]:
@@ -64,53 +34,129 @@ def random_prior(classes: int, seed: int) -> Tensor:
     return weights / weights.sum()
 
 
-shapes = st.tuples(
-    st.integers(1, 7), st.integers(2, 30), st.sampled_from([0.0, 0.1, 1.0, 30.0, 1e3]), st.integers(0, 9999)
+EXACT = 1e-10
+LARGEST = torch.finfo(torch.float32).max
+EXTREMES: dict[str, Callable[[Tensor], Tensor]] = {
+    "random": lambda logits: logits,
+    "nearly equal": lambda logits: 1e-9 * logits,
+    "all equal": torch.zeros_like,
+    "identical classes": lambda logits: logits[:, :1].expand_as(logits).contiguous(),
+    "identical items": lambda logits: logits[:1].expand_as(logits).contiguous(),
+    "sharp": lambda logits: 100 * logits,
+    "saturated": lambda logits: 1e6 * logits,
+    "as large as numbers get": lambda logits: LARGEST * logits.sign(),
+}
+shapes = st.one_of(
+    st.tuples(st.integers(1, 8), st.integers(2, 12)),
+    st.tuples(st.just(1), st.integers(2, 40)),
+    st.tuples(st.integers(1, 40), st.just(2)),
+    st.tuples(st.integers(1, 3), st.integers(100, 300)),
 )
+kinds = st.sampled_from(sorted(EXTREMES))
 
 
-@settings(max_examples=60, deadline=None)
-@given(shapes, st.booleans())
-def test_transport_equals_the_loop_reference(shape: tuple[int, int, float, int], weighted: bool) -> None:
-    batch, classes, scale, seed = shape
-    similarity, logits = random_matrices(batch, classes, scale, seed)
-    prior = random_prior(classes, seed) if weighted else None
-    expected = reference_transport(similarity.tolist(), logits.tolist(), prior.tolist() if weighted else None)
-    actual = transport_cost(similarity, logits, prior)
-    assert actual[0].item() == pytest.approx(expected[0], abs=1e-10)
-    assert actual[1].item() == pytest.approx(expected[1], abs=1e-10)
+def extreme_matrices(shape: tuple[int, int], kind: str, seed: int) -> tuple[Tensor, Tensor]:
+    similarity, logits = random_matrices(*shape, 3.0, seed)
+    if kind.startswith("identical"):
+        similarity = EXTREMES[kind](similarity)
+    return similarity.requires_grad_(), EXTREMES[kind](logits).requires_grad_()
 
 
-@settings(max_examples=60, deadline=None)
-@given(shapes, st.booleans())
-def test_mutual_information_equals_the_loop_reference(shape: tuple[int, int, float, int], weighted: bool) -> None:
-    batch, classes, scale, seed = shape
-    _, logits = random_matrices(batch, classes, scale, seed)
-    prior = random_prior(classes, seed) if weighted else None
-    expected = reference_mutual_information(logits.tolist(), prior.tolist() if weighted else None)
-    assert mutual_information_loss(logits, prior).item() == pytest.approx(expected, abs=1e-10)
+def assert_equal(
+    value: Tensor, inputs: Sequence[Tensor], expected: float, gradients: Sequence[reference.Matrix]
+) -> None:
+    assert value.item() == pytest.approx(expected, abs=EXACT)
+    for actual, gradient in zip(torch.autograd.grad(value, inputs, retain_graph=True), gradients, strict=True):
+        assert torch.allclose(actual, torch.tensor(gradient, dtype=torch.float64), rtol=0, atol=EXACT)
 
 
-@pytest.mark.parametrize(("batch", "classes", "scale"), [(1, 2, 1.0), (4, 3, 1.0), (2, 9, 5.0), (3, 4, 0.0)])
-def test_gradients_equal_finite_differences(batch: int, classes: int, scale: float) -> None:
-    similarity, logits = random_matrices(batch, classes, scale, seed=1)
-    prior = random_prior(classes, seed=2)
-    inputs = (similarity.requires_grad_(), logits.requires_grad_())
-    assert torch.autograd.gradcheck(lambda s, p: transport_cost(s, p, prior), inputs)
-    assert torch.autograd.gradcheck(lambda p: mutual_information_loss(p, prior), (logits,))
+@settings(max_examples=80, deadline=None)
+@given(shapes, kinds, st.integers(0, 9999), st.booleans())
+def test_transport_and_its_gradients_equal_the_loop_reference(
+    shape: tuple[int, int], kind: str, seed: int, weighted: bool
+) -> None:
+    similarity, logits = extreme_matrices(shape, kind, seed)
+    prior = random_prior(shape[1], seed) if weighted else None
+    forth, back = transport_cost(similarity, logits, prior)
+    matrices = similarity.tolist(), logits.tolist()
+    value, *gradients = reference.target_to_prototype(*matrices)
+    assert_equal(forth, (similarity, logits), value, gradients)
+    value, *gradients = reference.prototype_to_target(*matrices, None if prior is None else prior.tolist())
+    assert_equal(back, (similarity, logits), value, gradients)
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64])
-@pytest.mark.parametrize("scale", [0.0, 1.0, 1e4, 1e30])
-def test_values_and_gradients_stay_finite_at_any_scale(dtype: torch.dtype, scale: float) -> None:
-    similarity, logits = random_matrices(5, 8, 1.0, seed=3)
-    similarity = similarity.to(dtype).requires_grad_()
-    logits = (logits * scale).to(dtype).requires_grad_()
-    loss = sum(transport_cost(similarity, logits)) + mutual_information_loss(logits)
-    loss.backward()
+@settings(max_examples=80, deadline=None)
+@given(shapes, kinds, st.integers(0, 9999), st.booleans())
+def test_mutual_information_and_its_gradient_equal_the_loop_reference(
+    shape: tuple[int, int], kind: str, seed: int, weighted: bool
+) -> None:
+    _, logits = extreme_matrices(shape, kind, seed)
+    prior = random_prior(shape[1], seed) if weighted else None
+    value, gradient = reference.mutual_information_loss(logits.tolist(), None if prior is None else prior.tolist())
+    assert_equal(mutual_information_loss(logits, prior), (logits,), value, [gradient])
+
+
+@settings(max_examples=20, deadline=None)
+@given(shapes, kinds, st.integers(0, 9999))
+def test_whole_loss_and_its_gradients_equal_the_loop_reference(shape: tuple[int, int], kind: str, seed: int) -> None:
+    similarity, logits = extreme_matrices(shape, kind, seed)
+    value, *gradients = reference.loss(similarity.tolist(), logits.tolist(), 0.3)
+    assert_equal(pouf_objective(similarity, logits, logits).loss, (similarity, logits), value, gradients)
+
+
+@pytest.mark.parametrize(
+    ("batch", "classes", "kind"),
+    [
+        (1, 2, "random"),
+        (4, 3, "random"),
+        (2, 9, "random"),
+        (1, 6, "identical classes"),
+        (3, 4, "all equal"),
+        (5, 2, "identical items"),
+        (3, 3, "sharp"),
+    ],
+)
+def test_gradients_equal_finite_differences(batch: int, classes: int, kind: str) -> None:
+    inputs = similarity, logits = extreme_matrices((batch, classes), kind, seed=1)
+    for prior in (None, random_prior(classes, seed=2)):
+        assert torch.autograd.gradcheck(lambda s, p, prior=prior: transport_cost(s, p, prior), (similarity, logits))
+        assert torch.autograd.gradcheck(lambda p, prior=prior: mutual_information_loss(p, prior), (logits,))
+    assert torch.autograd.gradcheck(lambda s, p: pouf_objective(s, p, p).loss, inputs)
+
+
+@settings(max_examples=80, deadline=None)
+@given(shapes, kinds, st.integers(0, 9999), st.sampled_from([torch.float32, torch.bfloat16, torch.float16]))
+def test_values_and_gradients_stay_finite_at_any_scale(
+    shape: tuple[int, int], kind: str, seed: int, dtype: torch.dtype
+) -> None:
+    largest = torch.finfo(dtype).max
+    similarity, logits = (
+        matrix.detach().clamp(-largest, largest).to(dtype).requires_grad_()
+        for matrix in extreme_matrices(shape, kind, seed)
+    )
+    loss = pouf_objective(similarity, logits, logits).loss
+    for gradient in torch.autograd.grad(loss, (similarity, logits)):
+        assert torch.isfinite(gradient).all()
     assert torch.isfinite(loss)
-    assert torch.isfinite(similarity.grad).all()
-    assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_half_precision_is_computed_in_single_precision(dtype: torch.dtype) -> None:
+    similarity, logits = (matrix.to(dtype) for matrix in random_matrices(6, 5, 20.0, seed=3))
+    half = pouf_objective(similarity, logits, logits).loss
+    single = pouf_objective(similarity.float(), logits.float(), logits.float()).loss
+    assert half.dtype == torch.float32
+    assert torch.equal(half, single)
+    assert torch.equal(sum(transport_cost(similarity, logits)), sum(transport_cost(similarity.float(), logits.float())))
+    assert torch.equal(mutual_information_loss(logits), mutual_information_loss(logits.float()))
+
+
+def test_single_precision_agrees_with_double_precision() -> None:
+    for kind in ("random", "sharp", "identical classes"):
+        similarity, logits = extreme_matrices((96, 21), kind, seed=4)
+        double = pouf_objective(similarity, logits, logits).loss
+        single = pouf_objective(similarity.float(), logits.float(), logits.float()).loss
+        assert single.item() == pytest.approx(double.item(), abs=1e-5)
 
 
 def test_mutual_information_of_confident_balanced_predictions_is_minus_log_k() -> None:
