@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.parameters import is_projection, trained_parameters
+from pouf_core.backbones.parameters import projection_names, trained_parameters
 from pouf_core.errors import InvalidInput
 from pouf_core.method import ResolvedMethod
 from pouf_core.prompts import Prompts
@@ -58,8 +58,9 @@ class Learner:
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
         method = self._method
-        towers = [item for name, item in self._network_parameters.items() if not is_projection(name)]
-        projections = [item for name, item in self._network_parameters.items() if is_projection(name)]
+        heads = projection_names(self.base.network)
+        towers = [item for name, item in self._network_parameters.items() if name not in heads]
+        projections = [item for name, item in self._network_parameters.items() if name in heads]
         groups = [
             ([self.context] if self.context is not None else towers, method.learning_rate),
             (projections, method.projection_learning_rate),
