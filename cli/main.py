@@ -80,6 +80,21 @@ def predict(
 
 
 @app.command()
+def base_models(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="open_clip architectures to decide about. Default: all of them.")
+    ] = None,
+) -> None:
+    """List what can be adapted here: every open_clip architecture as adaptable, or refused with the reason.
+
+    Decided from configurations, without weights or network; all of them take a minute or two.
+    """
+    from cli.base_models import list_base_models
+
+    list_base_models(names or [])
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database of POUF_DATABASE_URL to the present schema."""
     from cli.supervisor import migrate as run

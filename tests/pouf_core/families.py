@@ -20,7 +20,8 @@ CLIP_VOCABULARY = 49408
 PREPROCESSING = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic", "resize_mode": "shortest"}
 VIT = {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 16}
 TEXT = {"context_length": 32, "vocab_size": CLIP_VOCABULARY, "width": 32, "heads": 2, "layers": 2}
-HF_TEXT = {"hf_tokenizer_name": "its own", "context_length": 32}
+OWN_TOKENIZER = {"hf_tokenizer_name": "its own"}  # open_clip takes the directory's own, whatever the name
+HF_TEXT = {**OWN_TOKENIZER, "context_length": 32}
 TRANSFORMER_TEXT = {"text.transformer.resblocks.1."}
 CLIP_TEXT = {"transformer.resblocks.1."}
 
@@ -71,7 +72,7 @@ def timm_family(
 
 VIT_LAST = "visual.transformer.resblocks.1."
 SIGLIP_TEXT = {
-    "hf_tokenizer_name": "its own",
+    **OWN_TOKENIZER,
     "vocab_size": VOCABULARY_SIZE,
     "no_causal_mask": True,
     "norm_kwargs": {"eps": 1e-6},
@@ -128,11 +129,11 @@ BERT_TOWER = {
 
 
 def hf_family(
-    tower: dict[str, Any], tokenizer: Callable[[Path], object], last: str, *, pooler: str, projection: str, **vision: Any
+    tower: dict[str, Any], tokenizer: Callable[[Path], object], last: str, *, pooler: str, projection: str
 ) -> Family:
     text = {"hf_pooler_type": pooler, "hf_proj_type": projection, **HF_TEXT}
     return Family(
-        {"embed_dim": 32, "vision_cfg": {**VIT, **vision}, "text_cfg": text},
+        {"embed_dim": 32, "vision_cfg": VIT, "text_cfg": text},
         head={"visual.proj", "text.proj."},
         last={VIT_LAST, last},
         tokenizer=tokenizer,
@@ -186,7 +187,7 @@ FAMILIES: dict[str, Family] = {
         configuration(
             {**VIT, "no_ln_pre": True, "pool_type": "avg", "final_ln_after_pool": True},
             {
-                "hf_tokenizer_name": "its own",
+                **OWN_TOKENIZER,
                 "vocab_size": 32000,
                 "no_causal_mask": True,
                 "pool_type": "last",
@@ -199,7 +200,7 @@ FAMILIES: dict[str, Family] = {
         cuts=False,
     ),
     "worldwide": Family(
-        configuration(VIT, {"hf_tokenizer_name": "its own", "vocab_size": VOCABULARY_SIZE, "eos_id": 2, "pool_type": "eos"}),
+        configuration(VIT, {**OWN_TOKENIZER, "vocab_size": VOCABULARY_SIZE, "eos_id": 2, "pool_type": "eos"}),
         {"visual.proj", "text_projection"},
         {VIT_LAST, *CLIP_TEXT},
         tokenizer=partial(save_unigram, prefix=["<s>"], pad="<pad>", eos="</s>"),

@@ -63,7 +63,8 @@ def _vit_mci(pretrained: bool = False, **given: Any) -> nn.Module:
     )
     embed = partial(vision_transformer_hybrid.HybridEmbed, backbone=stem, proj=False)
     settings = {key: given[key] for key in ("num_classes", "global_pool") if key in given}
-    network = vision_transformer.VisionTransformer(embed_layer=embed, no_embed_class=True, **{**VIT, "patch_size": 1}, **settings)
+    settings |= {**VIT, "patch_size": 1, "no_embed_class": True}
+    network = vision_transformer.VisionTransformer(embed_layer=embed, **settings)
     network.default_cfg = {"pool_size": None}
     return network
 
