@@ -25,6 +25,7 @@ from pouf_core.artifact import save_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import ClassName
+from pouf_core.context import initial_context, learned_prompts
 from pouf_core.data import Rejected
 from pouf_core.evaluation import Evaluation, evaluate
 from pouf_core.method import MethodSpec
@@ -120,11 +121,13 @@ def adapt(
     base = load_base_model(base_model, torch_device)
     prompts = build_prompts(request.classes, request.templates, base.tokenizer)
     reporter.stage("loading_base", 1, 1)
+    learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
+    context = initial_context(base, learned, request.spec, seed)
     zero_shot = _zero_shot(base, prompts, request, cache, reporter)
     resolved = resolve(
         request.spec,
         zero_shot.logits.softmax(dim=1).cpu(),
-        context_scale=_root_mean_square(base.initial_context(prompts)),
+        context_scale=_root_mean_square(context),
         device=torch_device,
         threads=thread_count,
         micro_batch_size=micro_batch_size,
@@ -132,7 +135,7 @@ def adapt(
     reporter.send(Progress("encoding", len(request.items), len(request.items), method=resolved.model_dump()))
 
     identity = request.identity(base.sha256, resolved)
-    learner = Learner(base, prompts, resolved)
+    learner = Learner(base, learned, resolved, context)
     source = feature_source(base, request, resolved, cache, reporter)
     loop = TrainingLoop(
         learner,
