@@ -63,7 +63,7 @@ class Learner:
         self.trains_logit_scale = method.logit_scale_learning_rate > 0
         base.logit_scale.requires_grad_(self.trains_logit_scale)
         limit = method.logit_scale_limit
-        pretrained = float(base.logit_scale)
+        pretrained = float(base.logit_scale.detach())
         self._logit_scale_limit = math.inf if limit is None else max(limit, pretrained)  # some SigLIPs start above 100
 
     def parameter_groups(self) -> list[dict[str, Any]]:
