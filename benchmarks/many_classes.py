@@ -122,7 +122,8 @@ def peak_bytes() -> int:
 def print_table(rows: list[dict[str, Any]], classes: int) -> None:
     """The rows, for people."""
     table = Table(title=f"One prompt-tuning step, {classes} classes, width 512, 12 layers, batch {BATCH_SIZE}")
-    for heading in ("text tower", "positions", "prompts at once", "idle GiB", "peak GiB", "without chunks GiB", "seconds"):
+    headings = ("text tower", "positions", "prompts at once", "idle GiB", "peak GiB", "without chunks GiB", "seconds")
+    for heading in headings:
         table.add_column(heading)
     for row in rows:
         table.add_row(

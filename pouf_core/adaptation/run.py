@@ -32,7 +32,7 @@ from pouf_core.method import MethodSpec
 from pouf_core.presets import resolve
 from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.prompts import Prompts, build_prompts
-from pouf_core.runtime import choose_device, use_threads
+from pouf_core.runtime import choose_device, reproducible, use_threads
 
 CHECKPOINT_SECONDS = 15.0
 
@@ -63,6 +63,7 @@ class AdaptationResult:
     seconds: float
 
 
+@reproducible
 def adapt(
     data: Data,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
@@ -75,6 +76,7 @@ def adapt(
     on_progress: OnProgress | None = None,
     device: str = "auto",
     threads: int | None = None,
+    deterministic: bool | None = None,
     micro_batch_size: int | None = None,
     checkpoint_dir: Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -95,6 +97,8 @@ def adapt(
         on_progress: told about every micro-batch.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads; None leaves torch's setting.
+        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs nothing, and not on a
+            GPU, where an operation without one is an error.
         micro_batch_size: items encoded at once; results are the same up to rounding.
         checkpoint_dir: where checkpoints are kept and looked for.
         checkpoint_seconds: least time between checkpoints.
