@@ -78,7 +78,7 @@ def deterministic_algorithms(wanted: bool) -> Iterator[None]:
 def reproducible(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Run a function with deterministic algorithms if its keyword argument `deterministic` asks for them.
 
-    Without it, or with None, they are used where the `device` argument means a CPU, which they cost nothing.
+    Without it, or with None, they are used where the `device` argument means a CPU, which costs a few per cent at most.
     """
 
     @wraps(function)

@@ -97,8 +97,8 @@ def adapt(
         on_progress: told about every micro-batch.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads; None leaves torch's setting.
-        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs nothing, and not on a
-            GPU, where an operation without one is an error.
+        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs a few per cent at most,
+            and not on a GPU, where an operation without one is an error.
         micro_batch_size: items encoded at once; results are the same up to rounding.
         checkpoint_dir: where checkpoints are kept and looked for.
         checkpoint_seconds: least time between checkpoints.

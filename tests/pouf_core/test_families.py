@@ -164,3 +164,15 @@ def test_layer_scale_is_no_normalisation(family_model: Callable[[str], ClipLikeM
     network = family_model("vit-layerscale-quickgelu").network
     assert any(name.endswith(".ls_1.gamma") for name, _ in network.named_parameters())
     assert not any("gamma" in name for name in trained_parameters(network, "norm"))
+
+
+@pytest.mark.parametrize(("name", "separate"), [("convnext", True), ("eva02", False), ("siglip", False), ("vit", False)])
+def test_a_trunk_runs_alone_only_where_everything_that_head_trains_comes_after_it(
+    family_model: Callable[[str], ClipLikeModel], name: str, separate: bool
+) -> None:
+    model = family_model(name)
+    assert model.has_separate_projection is separate
+    if separate:
+        pixels = torch.rand(2, 3, model.image_size, model.image_size, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            assert torch.allclose(model.project(model.encode_trunk(pixels)), model.encode_images(pixels), atol=1e-6)

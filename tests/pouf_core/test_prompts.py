@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
 
+import pouf_core
+from pouf_core.artifact import load_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.classes import fill, parse_class_names
@@ -14,6 +17,7 @@ from pouf_core.context import initial_context, learned_prompts, random_template
 from pouf_core.errors import InvalidInput
 from pouf_core.method import MethodSpec, check_method, parse_method
 from pouf_core.prompts import build_prompts
+from tests.pouf_core.conftest import CLASS_NAMES
 
 NAMES = ["cat", "musical instrument", "smiley face", {"name": "x", "prompt": "hammer, saw & other tools"}]
 TEMPLATES = ["a photo of a {}.", "{}", "{} texture", "a photo of the large {}, a type of clip art.", "art:{}!"]
@@ -229,3 +233,25 @@ def test_class_names_that_run_into_the_template_are_refused() -> None:
         build_prompts(parse_class_names(["dog", "cat"]), ["a {}! here"], TextTokenizer(_MergingTokenizer()))
     assert (caught.value.code, caught.value.field) == ("template_not_separable", "/prompt_template")
     assert "'cat'" in caught.value.message
+
+
+def test_a_random_context_per_class_is_adapted_beside_the_templates_own_baseline(
+    tiny_clip_directory: Path, tiny_clip: ClipLikeModel, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    result = pouf_core.adapt(
+        picture_paths,
+        CLASS_NAMES,
+        base_model=f"open_clip:{tiny_clip_directory}",
+        method={"context": "per_class", "context_init": "random", "context_length": 3, "max_steps": 2},
+        out=tmp_path / "model",
+    )
+    tensors = load_artifact(result.path).tensors
+    assert tensors["trained.context"].shape == (9, tiny_clip.text.input_embedding.embedding_dim)
+    assert result.method["context_length"] == 3
+    with torch.no_grad():
+        baseline = tiny_clip.prototypes(
+            build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], tiny_clip.tokenizer)
+        )
+    assert torch.allclose(tensors["prototypes.zero_shot"], baseline, atol=1e-6)
+    assert not torch.allclose(tensors["prototypes.adapted"], baseline, atol=1e-2)
+    assert pouf_core.load(result.path).predict(picture_paths[:1])[0].label in CLASS_NAMES
