@@ -166,7 +166,9 @@ def test_layer_scale_is_no_normalisation(family_model: Callable[[str], ClipLikeM
     assert not any("gamma" in name for name in trained_parameters(network, "norm"))
 
 
-@pytest.mark.parametrize(("name", "separate"), [("convnext", True), ("eva02", False), ("siglip", False), ("vit", False)])
+@pytest.mark.parametrize(
+    ("name", "separate"), [("convnext", True), ("eva02", False), ("siglip", False), ("vit", False)]
+)
 def test_a_trunk_runs_alone_only_where_everything_that_head_trains_comes_after_it(
     family_model: Callable[[str], ClipLikeModel], name: str, separate: bool
 ) -> None:
