@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         description="`auto` (CUDA when present), `cpu`, `cuda` or `cuda:N`.",
     )
     threads: int | None = Field(None, ge=1, description="CPU threads a training job uses; unset: all cores.")
+    deterministic: bool | None = Field(
+        None,
+        description="Deterministic algorithms only, in training; unset: on a CPU, not on a GPU, where an operation "
+        "without one fails the job.",
+    )
     job_memory_bytes: int | None = Field(
         None,
         ge=1,

@@ -26,6 +26,7 @@ def adapt_folder(
     seed: int,
     device: str,
     threads: int | None,
+    deterministic: bool | None = None,
 ) -> None:
     """Adapt, with a progress bar, and say what came out.
 
@@ -54,6 +55,7 @@ def adapt_folder(
                 on_progress=show,
                 device=device,
                 threads=threads,
+                deterministic=deterministic,
             )
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error

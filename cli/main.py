@@ -57,12 +57,15 @@ def adapt(
     seed: Annotated[int, typer.Option(help="The same seed and pictures give the same model.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)] = None,
+    deterministic: Annotated[
+        bool | None, typer.Option(help="Deterministic algorithms only. Default: on a CPU, not on a GPU.")
+    ] = None,
 ) -> None:
     """Adapt a base model to a folder of pictures, here, without the service."""
     from cli.adapt import adapt_folder
 
     method = {"tune": tune, "preset": preset, **({"max_steps": max_steps} if max_steps else {})}
-    adapt_folder(folder, class_names, out, base_model, prompt_template, method, seed, device, threads)
+    adapt_folder(folder, class_names, out, base_model, prompt_template, method, seed, device, threads, deterministic)
 
 
 @app.command()
@@ -77,6 +80,21 @@ def predict(
     from cli.adapt import predict_pictures
 
     predict_pictures(artifact, pictures, top_k, variant, device)
+
+
+@app.command()
+def base_models(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="open_clip architectures to decide about. Default: all of them.")
+    ] = None,
+) -> None:
+    """List what can be adapted here: every open_clip architecture as adaptable, or refused with the reason.
+
+    Decided from configurations, without weights or network; all of them take a minute or two.
+    """
+    from cli.base_models import list_base_models
+
+    list_base_models(names or [])
 
 
 @app.command()

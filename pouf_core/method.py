@@ -17,6 +17,9 @@ MethodType = Literal["pouf"]
 Transport = Literal["conditional", "sinkhorn", "emd", "unbalanced", "partial"]
 PriorName = Literal["auto", "uniform", "none"]
 
+ContextSharing = Literal["shared", "per_class"]
+ContextInit = Literal["template", "random"]
+
 NonNegative = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
@@ -30,6 +33,8 @@ TRANSPORT_PARAMETERS: dict[str, Transport] = {
 }
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
+DEFAULT_CONTEXT_LENGTH = 4  # as in "a photo of a"
+LARGEST_LOGIT_SCALE = math.log(100)  # as CLIP was trained
 
 
 class MethodSpec(BaseModel):
@@ -65,6 +70,18 @@ class MethodSpec(BaseModel):
     learning_rate: Rate | Auto = Field("auto", description="Initial learning rate of the trained parameters.")
     max_steps: Annotated[int, Field(ge=0, le=1_000_000)] | Auto = Field("auto", description="Optimiser steps.")
     last_n: Annotated[int, Field(ge=1, le=100)] | Auto = Field("auto", description="Blocks that `last_n` trains.")
+    context: ContextSharing = Field(
+        "shared", description="For tune `prompt`: context vectors that all classes share, or some `per_class`."
+    )
+    context_init: ContextInit = Field(
+        "template", description="For tune `prompt`: start from the template's words, or at `random`."
+    )
+    context_length: Annotated[int, Field(ge=1, le=64)] | Auto = Field(
+        "auto", description="For context_init `random`: vectors in a prompt, 1 to 64; `auto` is 4."
+    )
+    logit_scale_learning_rate: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | Auto = Field(
+        "auto", description="Initial learning rate of the logarithm of the logit scale, 0 to 10; 0 keeps it frozen."
+    )
 
 
 class ResolvedMethod(BaseModel):
@@ -77,6 +94,10 @@ class ResolvedMethod(BaseModel):
             transport does not use them.
         projection_learning_rate: of the projections into the shared space, where `tune` trains them.
         logit_scale_learning_rate: 0 keeps the scale frozen.
+        logit_scale_limit: largest logarithm of a trained scale (or the pretrained one, where that is larger); None
+            for no limit.
+        context, context_init: see `MethodSpec`.
+        context_length: vectors in a prompt that starts at random, or None where the template's words decide.
         schedule: `inverse` multiplies the rate by (1 + 2e-4 t)^-0.75; `cosine` falls to zero at the last step.
         augmentation: `none`, `flip` (the picture and its mirror image), `mild` (flips and crops of 60-100 % of the
             area) or `reference` (flips and crops of 8-100 %).
@@ -107,6 +128,10 @@ class ResolvedMethod(BaseModel):
     learning_rate: float
     projection_learning_rate: float
     logit_scale_learning_rate: float
+    logit_scale_limit: float | None
+    context: ContextSharing
+    context_init: ContextInit
+    context_length: int | None
     momentum: float
     weight_decay: float
     schedule: Literal["inverse", "cosine"]
@@ -139,9 +164,10 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
     """Refuse settings that contradict each other or the number of classes.
 
     Raises:
-        InvalidInput: `invalid_class_prior`, `class_prior_needed`, `unused_parameter` or `batch_too_small`, with
-            the field at fault.
+        InvalidInput: `invalid_class_prior`, `class_prior_needed`, `unused_parameter`, `batch_too_small` or
+            `invalid_method`, with the field at fault.
     """
+    _check_context(spec)
     if isinstance(spec.class_prior, list):
         _check_prior(spec.class_prior, class_count)
     _check_transport(spec)
@@ -188,6 +214,19 @@ def _check_transport(spec: MethodSpec) -> None:
             "`unbalanced`.",
             field="/method/class_prior",
         )
+
+
+def _check_context(spec: MethodSpec) -> None:
+    defaults = {name: MethodSpec.model_fields[name].default for name in ("context", "context_init", "context_length")}
+    given = [name for name, default in defaults.items() if getattr(spec, name) != default]
+    problem = None
+    if given and spec.tune != "prompt":
+        problem = given[0], f"context vectors are trained by tune `prompt`, not by `{spec.tune}`; leave {given[0]} out"
+    elif spec.context_length != "auto" and spec.context_init == "template":
+        problem = "context_length", "the template's words set the number; give context_init `random` to choose it"
+    if problem:
+        name, message = problem
+        raise InvalidInput("invalid_method", f"/method/{name}: {message}.", field=f"/method/{name}")
 
 
 def _check_prior(prior: list[float], class_count: int) -> None:

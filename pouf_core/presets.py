@@ -8,7 +8,15 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from pouf_core.method import TRANSPORT_PARAMETERS, MethodSpec, ResolvedMethod, check_batch, check_method
+from pouf_core.method import (
+    DEFAULT_CONTEXT_LENGTH,
+    LARGEST_LOGIT_SCALE,
+    TRANSPORT_PARAMETERS,
+    MethodSpec,
+    ResolvedMethod,
+    check_batch,
+    check_method,
+)
 from pouf_core.prior import estimate_prior
 
 
@@ -157,7 +165,11 @@ def resolve(
         optimizer=preset.optimizer,
         learning_rate=learning_rate,
         projection_learning_rate=learning_rate * preset.projection_factor,
-        logit_scale_learning_rate=preset.logit_scale_learning_rate,
+        logit_scale_learning_rate=_or(spec.logit_scale_learning_rate, preset.logit_scale_learning_rate),
+        logit_scale_limit=None if spec.preset == "paper" else LARGEST_LOGIT_SCALE,
+        context=spec.context,
+        context_init=spec.context_init,
+        context_length=_or(spec.context_length, DEFAULT_CONTEXT_LENGTH) if spec.context_init == "random" else None,
         momentum=preset.momentum,
         weight_decay=preset.weight_decay,
         schedule=preset.schedule,

@@ -1,7 +1,8 @@
 """Prompts: class names put into templates, tokenised, with the places where context vectors go.
 
 The learned context is made of the template's words, before and after the class name; punctuation stays as it is
-written. "a photo of a {}." thus has four context vectors, as in the reference implementation.
+written. "a photo of a {}." thus has four context vectors, as in the reference implementation. Letters and digits that
+touch the placeholder, as in "{}s", belong to the class name.
 """
 
 from __future__ import annotations
@@ -42,13 +43,16 @@ class Prompts:
         return len(self.tokens) // self.template_count
 
 
-def build_prompts(classes: Sequence[ClassName], templates: Sequence[str], tokenizer: TextTokenizer) -> Prompts:
+def build_prompts(
+    classes: Sequence[ClassName], templates: Sequence[str], tokenizer: TextTokenizer, *, per_class: bool = False
+) -> Prompts:
     """Tokenise every class in every template and find the context positions.
 
     Args:
         classes: K classes.
         templates: T templates, each with one placeholder.
         tokenizer: the base model's tokenizer.
+        per_class: whether each class has context vectors of its own, rather than all classes the same.
 
     Raises:
         InvalidInput: `class_name_too_long` when a prompt exceeds the context length,
@@ -58,57 +62,75 @@ def build_prompts(classes: Sequence[ClassName], templates: Sequence[str], tokeni
     context_tokens: list[int] = []
     for template in templates:
         rows = tokenizer([fill(template, item.wording) for item in classes])
-        _check_length(classes, template, rows.shape[1], tokenizer)
-        placement, words = _place_context(rows, classes, template, tokenizer, first_index=len(context_tokens))
+        _check_length(classes, template, rows, tokenizer)
+        placement, words = _place_context(rows, classes, template, tokenizer)
+        copies = len(classes) if per_class else 1
+        learned = placement != NO_CONTEXT
+        if per_class:
+            placement = placement + len(words) * torch.arange(len(classes)).unsqueeze(1)
+        placements.append(torch.where(learned, placement + len(context_tokens), NO_CONTEXT))
         tokens.append(rows)
-        placements.append(placement)
-        context_tokens.extend(words)
+        context_tokens.extend(words * copies)
     return Prompts(
         torch.cat(tokens), torch.cat(placements), torch.tensor(context_tokens, dtype=torch.long), len(templates)
     )
 
 
-def _check_length(classes: Sequence[ClassName], template: str, limit: int, tokenizer: TextTokenizer) -> None:
-    """Refuse prompts that the tokenizer would silently cut."""
+def _check_length(classes: Sequence[ClassName], template: str, rows: Tensor, tokenizer: TextTokenizer) -> None:
+    """Refuse prompts that the tokenizer silently cut to [K, L] `rows`."""
+    limit = rows.shape[1]
     whole = tokenizer([fill(template, item.wording) for item in classes], _LONG * limit)
-    for index, (item, length) in enumerate(zip(classes, tokenizer.live_lengths(whole), strict=True)):
-        if length > limit:
+    lengths = tokenizer.live_lengths(whole)
+    was_cut = (whole[:, :limit] != rows).any(dim=1).tolist()  # tells where padding and end token are one, as in SigLIP
+    for index, item in enumerate(classes):
+        if was_cut[index] or lengths[index] > limit:
             raise InvalidInput(
                 "class_name_too_long",
-                f"The prompt of class {item.name!r} has {length} tokens; this base model takes {limit}. "
+                f"The prompt of class {item.name!r} has {lengths[index]} tokens; this base model takes {limit}. "
                 "Shorten the name or the template.",
                 field=f"/class_names/{index}",
             )
 
 
 def _place_context(
-    rows: Tensor, classes: Sequence[ClassName], template: str, tokenizer: TextTokenizer, *, first_index: int
+    rows: Tensor, classes: Sequence[ClassName], template: str, tokenizer: TextTokenizer
 ) -> tuple[Tensor, list[int]]:
     """Context positions [K, L] of one template, and the token ids that the context starts from."""
-    before, after = template.split(PLACEHOLDER)
+    before, class_part, after = _split(template)
     leading, trailing = tokenizer.special_counts(rows[0])
     opening = tokenizer([before.rstrip()])[0]
     openings_end = tokenizer.live_lengths(opening.unsqueeze(0))[0] - trailing
-    cut_rows = tokenizer([before + item.wording for item in classes])
+    cut_rows = tokenizer([before + fill(class_part, item.wording) for item in classes])
 
     placement = torch.full_like(rows, NO_CONTEXT)
     wanted: list[int] | None = None
     for row, length in enumerate(tokenizer.live_lengths(rows)):
+        name_start = min(shared_prefix(opening, rows[row]), openings_end)
         name_end = min(shared_prefix(cut_rows[row], rows[row]), length - trailing)
-        separable = shared_prefix(opening, rows[row]) >= openings_end and name_end > openings_end
-        positions = [*range(leading, openings_end), *range(name_end, length - trailing)]
+        positions = [*range(leading, name_start), *range(max(name_end, name_start), length - trailing)]
         positions = [item for item in positions if _is_word(int(rows[row, item]), tokenizer)]
         words = [int(rows[row, item]) for item in positions]
         wanted = words if wanted is None else wanted
-        if not separable or words != wanted or (not after.strip() and name_end != length - trailing):
+        if words != wanted or (not after.strip() and name_end < length - trailing):
             raise InvalidInput(
                 "template_not_separable",
                 f"In template {template!r} the class name {classes[row].name!r} runs into the words around it; "
                 "put spaces around {}.",
                 field="/prompt_template",
             )
-        placement[row, positions] = torch.arange(first_index, first_index + len(words))
+        placement[row, positions] = torch.arange(len(words))
     return placement, wanted or []
+
+
+def _split(template: str) -> tuple[str, str, str]:
+    """The template before the class name, the placeholder with the letters that touch it, and the template after."""
+    start = template.index(PLACEHOLDER)
+    end = start + len(PLACEHOLDER)
+    while start and template[start - 1].isalnum():
+        start -= 1
+    while end < len(template) and template[end].isalnum():
+        end += 1
+    return template[:start], template[start:end], template[end:]
 
 
 def _is_word(token_id: int, tokenizer: TextTokenizer) -> bool:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
 from pouf_core.errors import InvalidInput
+
+_CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 def choose_device(name: str) -> torch.device:
@@ -35,6 +45,50 @@ def use_threads(count: int | None) -> int:
     if count is not None:
         torch.set_num_threads(count)
     return torch.get_num_threads()
+
+
+@contextmanager
+def deterministic_algorithms(wanted: bool) -> Iterator[None]:
+    """Let PyTorch use deterministic algorithms only, and leave its settings as they were.
+
+    On a GPU some are slower, and an operation that has none raises RuntimeError. cuBLAS reads its part of the setting
+    when it is first used in a process, so a process that is to be deterministic should be so from the start.
+
+    Args:
+        wanted: False changes nothing.
+    """
+    if not wanted:
+        yield
+        return
+    os.environ.setdefault(*_CUBLAS_WORKSPACE)
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic
+    fills, benchmarks = memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    torch.use_deterministic_algorithms(True)
+    memory.fill_uninitialized_memory = False  # nothing here reads memory before writing it
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        memory.fill_uninitialized_memory = fills
+        torch.backends.cudnn.benchmark = benchmarks
+
+
+def reproducible(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Run a function with deterministic algorithms if its keyword argument `deterministic` asks for them.
+
+    Without it, or with None, they are used where the `device` argument means a CPU, which costs a few per cent at most.
+    """
+
+    @wraps(function)
+    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        wanted = kwargs.get("deterministic")
+        on_cpu = choose_device(str(kwargs.get("device", "auto"))).type == "cpu"
+        with deterministic_algorithms(on_cpu if wanted is None else bool(wanted)):
+            return function(*args, **kwargs)
+
+    return wrapped
 
 
 def derived_seed(*parts: object) -> int:

@@ -122,6 +122,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
             micro_batch_size=micro_batch_size,
             device=spec.device,
             threads=spec.threads,
+            deterministic=spec.deterministic,
             checkpoint_dir=spec.checkpoint_dir,
             checkpoint_seconds=spec.checkpoint_seconds,
             should_stop=stop,

@@ -31,6 +31,7 @@ class JobSpec(BaseModel):
     seed: int
     device: str
     threads: int | None
+    deterministic: bool | None = None
     memory_bytes: int | None = None
     checkpoint_dir: Path
     checkpoint_seconds: float

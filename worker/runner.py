@@ -125,6 +125,7 @@ class JobRun:
             device=training_device(settings.device),
             # A resumed attempt keeps the thread count it began with: results depend on it.
             threads=job.method.get("threads") or settings.threads,
+            deterministic=settings.deterministic,
             memory_bytes=settings.job_memory_bytes,
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
             checkpoint_seconds=settings.checkpoint_interval_seconds,

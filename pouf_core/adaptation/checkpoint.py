@@ -29,7 +29,7 @@ class Checkpoint:
         optimizer, schedule: their state dicts.
         running_marginal: [K] or None.
         method: the resolved method, prior included.
-        micro_batch_size: as last reduced by a lack of memory.
+        micro_batch_size, prompts_at_once: as last reduced by a lack of memory.
         metrics: numbers of every step so far.
     """
 
@@ -41,6 +41,7 @@ class Checkpoint:
     running_marginal: Tensor | None
     method: dict[str, Any]
     micro_batch_size: int
+    prompts_at_once: int
     metrics: list[dict[str, float]]
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.parameters import is_projection, trained_parameters
+from pouf_core.backbones.parameters import projection_names, trained_parameters
 from pouf_core.errors import InvalidInput
 from pouf_core.method import ResolvedMethod
 from pouf_core.prompts import Prompts
@@ -23,21 +24,28 @@ class Learner:
 
     Args:
         base: the base model; its network is changed in place by every mode but `prompt`.
-        prompts: the prompts of the classes.
+        prompts: the prompts of the classes, see `pouf_core.context.learned_prompts`.
         method: the resolved method.
+        context: [N, width] where the context vectors start; by default the embeddings of the template's words.
+
+    Attributes:
+        prompts_at_once: prompts that go through the text tower at once when a gradient is wanted.
 
     Raises:
         InvalidInput: `nothing_to_tune` when the template has no words to learn or the model lacks the parameters.
     """
 
-    def __init__(self, base: ClipLikeModel, prompts: Prompts, method: ResolvedMethod) -> None:
+    def __init__(
+        self, base: ClipLikeModel, prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
+    ) -> None:
         self._method = method
         self.base = base
         self.prompts = prompts
+        self.prompts_at_once = base.prompts_within_memory(prompts)
         self.context: nn.Parameter | None = None
         self._network_parameters: dict[str, nn.Parameter] = {}
         if method.tune == "prompt":
-            self.context = _initial_context(base, prompts)
+            self.context = _context_parameter(base.initial_context(prompts) if context is None else context)
         else:
             self._network_parameters = trained_parameters(base.network, method.tune, method.last_n)
             if not self._network_parameters:
@@ -54,12 +62,16 @@ class Learner:
                 self._frozen_prototypes = base.prototypes(prompts)
         self.trains_logit_scale = method.logit_scale_learning_rate > 0
         base.logit_scale.requires_grad_(self.trains_logit_scale)
+        limit = method.logit_scale_limit
+        pretrained = float(base.logit_scale.detach())
+        self._logit_scale_limit = math.inf if limit is None else max(limit, pretrained)  # some SigLIPs start above 100
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
         method = self._method
-        towers = [item for name, item in self._network_parameters.items() if not is_projection(name)]
-        projections = [item for name, item in self._network_parameters.items() if is_projection(name)]
+        heads = projection_names(self.base.network)
+        towers = [item for name, item in self._network_parameters.items() if name not in heads]
+        projections = [item for name, item in self._network_parameters.items() if name in heads]
         groups = [
             ([self.context] if self.context is not None else towers, method.learning_rate),
             (projections, method.projection_learning_rate),
@@ -76,7 +88,30 @@ class Learner:
         """Text prototypes [K, d] under the present parameters."""
         if self._frozen_prototypes is not None:
             return self._frozen_prototypes
-        return self.base.prototypes(self.prompts, self.context)
+        return self.base.prototypes(self.prompts, self.context, self.prompts_at_once)
+
+    @property
+    def trains_text_encoder(self) -> bool:
+        """Whether prototypes change during training."""
+        return self._frozen_prototypes is None
+
+    def halve_prompts(self) -> bool:
+        """Send fewer prompts through the text tower at once; False where there is nothing to halve."""
+        if not self.trains_text_encoder or self.prompts_at_once == 1:
+            return False
+        self.prompts_at_once //= 2
+        return True
+
+    def clamp_logit_scale(self) -> None:
+        """Keep a trained logit scale within its limit; call after every optimiser step."""
+        if self.trains_logit_scale and math.isfinite(self._logit_scale_limit):
+            with torch.no_grad():
+                self.base.logit_scale.clamp_(max=self._logit_scale_limit)
+
+    def similarity(self, features: Tensor) -> Tensor:
+        """Cosines [B, K] of features [B, d] and the present prototypes, never in less than float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            return features @ self.prototypes().T
 
     def logits(self, similarity: Tensor) -> Tensor:
         """Similarity [B, K] times the model's scale."""
@@ -105,11 +140,12 @@ class Learner:
         return self._network_parameters[name.removeprefix(NETWORK)]
 
 
-def _initial_context(base: ClipLikeModel, prompts: Prompts) -> nn.Parameter:
-    if not len(prompts.context_tokens):
+def _context_parameter(context: Tensor) -> nn.Parameter:
+    if not len(context):
         raise InvalidInput(
             "nothing_to_tune",
-            "Prompt tuning learns the template's words, and this template has none beside {}.",
+            "Prompt tuning learns the template's words, and this template has none beside {}. Give context_init "
+            "`random` to learn vectors without words.",
             field="/prompt_template",
         )
-    return nn.Parameter(base.initial_context(prompts))
+    return nn.Parameter(context)

@@ -102,6 +102,7 @@ class TrainingLoop:
         objective = self._gradient_within_memory()
         rate = self._schedule.get_last_lr()[0]
         self._optimizer.step()
+        self._learner.clamp_logit_scale()
         self._schedule.step()
         if self._method.marginal_momentum > 0:
             momentum = self._method.marginal_momentum
@@ -132,19 +133,26 @@ class TrainingLoop:
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if self._micro_batch_size == 1 or not self._learner.trains_image_encoder:
+                if not self._encode_less_at_once(len(draws)):
                     raise OutOfMemory(
                         "out_of_memory",
                         "Memory ran out at the smallest micro-batch. Use a smaller base model, another tune mode or "
                         "a device with more memory.",
                     ) from error
             release_memory()
-            self._halve_micro_batch(len(draws))
 
-    def _halve_micro_batch(self, batch_size: int) -> None:
-        self._micro_batch_size = max(1, min(self._micro_batch_size, batch_size) // 2)
-        message = f"Memory ran out; items are now encoded {self._micro_batch_size} at a time. The result is the same."
-        self._report(warning={"code": "micro_batch_reduced", "message": message})
+    def _encode_less_at_once(self, batch_size: int) -> bool:
+        """Halve micro-batches of items and of prompts; False where both are at their smallest."""
+        halved = []
+        if self._learner.trains_image_encoder and self._micro_batch_size > 1:
+            self._micro_batch_size = max(1, min(self._micro_batch_size, batch_size) // 2)
+            halved.append(f"items are now encoded {self._micro_batch_size} at a time")
+        if self._learner.halve_prompts():
+            halved.append(f"prompts {self._learner.prompts_at_once} at a time")
+        if halved:
+            message = f"Memory ran out; {' and '.join(halved)}. The result is the same."
+            self._report(warning={"code": "micro_batch_reduced", "message": message})
+        return bool(halved)
 
     def _report_micro_batch(self) -> None:
         self._report()
@@ -176,6 +184,7 @@ class TrainingLoop:
                 running_marginal=self._running_marginal,
                 method=self._method.model_dump(),
                 micro_batch_size=self._micro_batch_size,
+                prompts_at_once=self._learner.prompts_at_once,
                 metrics=self.metrics,
             ),
         )
@@ -194,6 +203,7 @@ class TrainingLoop:
         marginal = checkpoint.running_marginal
         self._running_marginal = None if marginal is None else marginal.to(device)
         self._micro_batch_size = min(self._micro_batch_size, checkpoint.micro_batch_size)
+        self._learner.prompts_at_once = min(self._learner.prompts_at_once, checkpoint.prompts_at_once)
         self._step = checkpoint.step
         self.metrics = list(checkpoint.metrics)
         self._report()

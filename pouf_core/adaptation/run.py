@@ -25,13 +25,14 @@ from pouf_core.artifact import save_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import ClassName
+from pouf_core.context import initial_context, learned_prompts
 from pouf_core.data import Rejected
 from pouf_core.evaluation import Evaluation, evaluate
 from pouf_core.method import MethodSpec
 from pouf_core.presets import resolve
 from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.prompts import Prompts, build_prompts
-from pouf_core.runtime import choose_device, use_threads
+from pouf_core.runtime import choose_device, reproducible, use_threads
 
 CHECKPOINT_SECONDS = 15.0
 
@@ -65,6 +66,7 @@ class AdaptationResult:
     seconds: float
 
 
+@reproducible
 def adapt(
     data: Data,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
@@ -77,6 +79,7 @@ def adapt(
     on_progress: OnProgress | None = None,
     device: str = "auto",
     threads: int | None = None,
+    deterministic: bool | None = None,
     micro_batch_size: int | None = None,
     checkpoint_dir: Path | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
@@ -97,6 +100,8 @@ def adapt(
         on_progress: told about every micro-batch.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads; None leaves torch's setting.
+        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs a few per cent at most,
+            and not on a GPU, where an operation without one is an error.
         micro_batch_size: items encoded at once; results are the same up to rounding.
         checkpoint_dir: where checkpoints are kept and looked for.
         checkpoint_seconds: least time between checkpoints.
@@ -123,11 +128,13 @@ def adapt(
     base = load_base_model(base_model, torch_device)
     prompts = build_prompts(request.classes, request.templates, base.tokenizer)
     reporter.stage("loading_base", 1, 1)
+    learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
+    context = initial_context(base, learned, request.spec, seed)
     zero_shot = _zero_shot(base, prompts, request, cache, reporter)
     resolved = resolve(
         request.spec,
         zero_shot.logits.softmax(dim=1).cpu(),
-        context_scale=_root_mean_square(base.initial_context(prompts)),
+        context_scale=_root_mean_square(context),
         device=torch_device,
         threads=thread_count,
         micro_batch_size=micro_batch_size,
@@ -135,7 +142,7 @@ def adapt(
     reporter.send(Progress("encoding", len(request.items), len(request.items), method=resolved.model_dump()))
 
     identity = request.identity(base.sha256, resolved)
-    learner = Learner(base, prompts, resolved)
+    learner = Learner(base, learned, resolved, context)
     source = feature_source(base, request, resolved, cache, reporter)
     loop = TrainingLoop(
         learner,

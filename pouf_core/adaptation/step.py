@@ -72,7 +72,7 @@ class BatchGradient:
         return torch.cat(rows).requires_grad_(True)
 
     def _objective(self, features: Tensor, running_marginal: Tensor | None) -> Objective:
-        similarity = features @ self._learner.prototypes().T
+        similarity = self._learner.similarity(features)
         logits = self._learner.logits(similarity)
         return pouf_objective(
             similarity,

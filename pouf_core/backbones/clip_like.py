@@ -12,13 +12,16 @@ import torch.nn.functional as F  # noqa: N812
 from open_clip.timm_model import TimmModel
 from PIL import Image
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from pouf_core.backbones.parameters import projection_names
 from pouf_core.backbones.text_encoding import TextEncoding
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.prompts import Prompts
 
 _PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
+_TEXT_MEMORY = 2**30  # bytes that the text tower may keep for a gradient; beyond it, prompts go through in chunks
 
 
 class ClipLikeModel:
@@ -31,6 +34,10 @@ class ClipLikeModel:
         transform: PIL RGB image to float tensor [3, H, W], the model's own inference preprocessing.
         tokenizer: the model's tokenizer.
         device: where the network lives.
+
+    Attributes:
+        precision: what the encoders compute in: bfloat16 (by autocast) on a GPU, else float32. Features, prototypes
+            and all that follows are float32 in either case, or float64 where the network is.
     """
 
     def __init__(
@@ -47,10 +54,15 @@ class ClipLikeModel:
         self.tokenizer = tokenizer
         self.device = device
         self.text = TextEncoding(network, tokenizer.pad_token_id)
+        self.precision = torch.bfloat16 if device.type == "cuda" else torch.float32
 
     @property
     def logit_scale(self) -> nn.Parameter:
-        """Logarithm of the factor between cosine and logit, a scalar or [1]."""
+        """Logarithm of the factor between cosine and logit, a scalar or [1].
+
+        SigLIP's constant `logit_bias` is left out of every logit: it cancels in each softmax, so neither the plan nor
+        a class probability depends on it.
+        """
         return self.network.logit_scale  # type: ignore[return-value]
 
     @property
@@ -83,7 +95,8 @@ class ClipLikeModel:
     @property
     def has_separate_projection(self) -> bool:
         """Whether the image tower is a trunk followed by a projection head, so that each can run alone."""
-        return isinstance(self.network.visual, TimmModel)
+        image = [name for name in projection_names(self.network) if name.startswith("visual.")]
+        return isinstance(self.network.visual, TimmModel) and all(name.startswith("visual.head.") for name in image)
 
     def encode_trunk(self, pixels: Tensor) -> Tensor:
         """Image features [B, c] before the projection head; only where `has_separate_projection`."""
@@ -97,24 +110,39 @@ class ClipLikeModel:
             features = self.network.visual.head(trunk_features)  # type: ignore[operator, union-attr]
         return _unit_length(features)
 
-    def prototypes(self, prompts: Prompts, context: Tensor | None = None) -> Tensor:
+    def prototypes(self, prompts: Prompts, context: Tensor | None = None, prompts_at_once: int | None = None) -> Tensor:
         """Unit-length text prototypes [K, d]; an ensemble of templates is the mean of its unit features.
+
+        Prompts beyond `prompts_at_once` go through the text tower in chunks that keep nothing but their features and
+        are encoded again for the gradient (recomputation; Chen et al., 2016, arXiv 1604.06174), which is exact.
 
         Args:
             prompts: the tokenised prompts of K classes.
             context: [N, width] learned context vectors, or None for the templates' own words.
+            prompts_at_once: prompts in a chunk, at least 1; None for `prompts_within_memory`.
         """
         tokens = self.text.cut(prompts.tokens)
         placement = prompts.placement[:, : tokens.shape[1]]
-        if torch.is_grad_enabled():
-            features = self._encode_prompts(tokens, context, placement)
-        else:
-            parts = range(0, len(tokens), _PROMPTS_AT_ONCE)
-            pieces = [slice(start, start + _PROMPTS_AT_ONCE) for start in parts]
-            features = torch.cat([self._encode_prompts(tokens[part], context, placement[part]) for part in pieces])
+        recomputes = torch.is_grad_enabled()
+        size = (prompts_at_once or self.prompts_within_memory(prompts)) if recomputes else _PROMPTS_AT_ONCE
+        pieces = [slice(start, start + size) for start in range(0, len(tokens), size)]
+        parts = []
+        for piece in pieces:
+            inputs = (tokens[piece], context, placement[piece])
+            keeps_only_features = recomputes and len(pieces) > 1
+            parts.append(
+                checkpoint(self._encode_prompts, *inputs, use_reentrant=False)
+                if keeps_only_features
+                else self._encode_prompts(*inputs)
+            )
+        features = torch.cat(parts)
         if prompts.template_count == 1:
             return features
         return F.normalize(features.unflatten(0, (prompts.template_count, -1)).mean(dim=0), dim=-1)
+
+    def prompts_within_memory(self, prompts: Prompts) -> int:
+        """How many of these prompts go through the text tower at once when a gradient is wanted (about 1 GiB)."""
+        return min(len(prompts.tokens), self.text.prompts_within(_TEXT_MEMORY, self.text.cut(prompts.tokens).shape[1]))
 
     def _encode_prompts(self, tokens: Tensor, context: Tensor | None, placement: Tensor) -> Tensor:
         with self._precision():
@@ -129,11 +157,13 @@ class ClipLikeModel:
 
     def with_network(self, network: nn.Module) -> ClipLikeModel:
         """The same model around another network of the same architecture."""
-        return ClipLikeModel(self.description, network, self.transform, self.tokenizer, self.device)
+        model = ClipLikeModel(self.description, network, self.transform, self.tokenizer, self.device)
+        model.precision = self.precision
+        return model
 
     def _precision(self) -> torch.autocast:
-        """bf16 encoders on a GPU; everything after them is float32."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.device.type == "cuda")
+        reduced = self.precision != torch.float32
+        return torch.autocast(self.device.type, dtype=self.precision if reduced else None, enabled=reduced)
 
     @cached_property
     def sha256(self) -> str:

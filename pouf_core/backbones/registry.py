@@ -10,6 +10,7 @@ import torch
 from open_clip.tokenizer import HFTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 
+from pouf_core.backbones.architectures import check_adaptable, examine, examine_network
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.pouf_lite import build_pouf_lite, minilm_directory
 from pouf_core.backbones.tokenizer import TextTokenizer
@@ -27,8 +28,8 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> ClipLikeMo
         device: where to put it.
 
     Raises:
-        InvalidInput: `unknown_base_model`.
-        PoufError: `base_model_unavailable` when its weights cannot be read or fetched.
+        InvalidInput: `unknown_base_model`, or `base_model_not_adaptable` with the reason, before any weights are read.
+        PoufError: `base_model_unavailable` when its weights, or what else it needs, cannot be read or fetched.
     """
     description = describe(spec)
     load = _load_pouf_lite if description.family == "pouf-lite" else _load_open_clip
@@ -54,12 +55,24 @@ def _load_open_clip(description: BaseModelDescription, device: torch.device) -> 
         _check_architecture(description.name, name.architecture, name.pretrained)
         model_name, pretrained = name.architecture, name.pretrained
     try:
+        found = examine(model_name)
+    except (OSError, ValueError) as error:
+        raise _unavailable(description.name, f"its configuration cannot be read: {error}") from error
+    check_adaptable(description.name, found)
+    try:
         network, _, transform = open_clip.create_model_and_transforms(
-            model_name, pretrained=pretrained, device=device, weights_only=True
+            model_name,
+            pretrained=pretrained,
+            precision="fp32",
+            device=device,
+            weights_only=True,
+            require_pretrained=True,  # never adapt a random network in silence
         )
         tokenizer = open_clip.get_tokenizer(model_name)
     except (OSError, RuntimeError, ValueError) as error:
-        raise _unavailable(description.name, str(error)) from error
+        raise _unavailable(description.name, f"{found.reason}; {error}" if found.undecided else str(error)) from error
+    if found.undecided:
+        check_adaptable(description.name, examine_network(network.eval()))
     return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
 
 

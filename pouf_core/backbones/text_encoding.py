@@ -11,11 +11,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from open_clip.hf_model import HFTextEncoder
+from open_clip.hf_model import HFTextEncoder, MaxPooler
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pouf_core.backbones.parameters import blocks_of, text_tower
+
 NO_CONTEXT = -1
+_FLOATS_PER_BLOCK = 18  # kept for the gradient by one transformer block for one position, as multiples of the width
+_BYTES = 4
 
 
 class _EncodeText(nn.Module):
@@ -41,9 +45,8 @@ class TextEncoding:
     def __init__(self, network: nn.Module, pad_token_id: int) -> None:
         self._pad_token_id = pad_token_id
         self._encode = _EncodeText(network)
-        text = getattr(network, "text", None)
-        self.tower: nn.Module = text if isinstance(text, nn.Module) else network
-        self._prefix = "network.text." if isinstance(text, nn.Module) else "network."
+        self.tower = text_tower(network)
+        self._prefix = "network." if self.tower is network else "network.text."
 
     @property
     def input_embedding(self) -> nn.Module:
@@ -55,19 +58,35 @@ class TextEncoding:
 
     @property
     def is_causal(self) -> bool:
-        """True where no position attends to a later one and the feature is read at the end token."""
-        pool_type = getattr(self.tower, "pool_type", getattr(self.tower, "text_pool_type", None))
+        """True where no position attends to a later one and the feature is read at one of the prompt's own tokens."""
         return (
             getattr(self.tower, "attn_mask", None) is not None
-            and getattr(self.tower, "cls_emb", None) is None
-            and pool_type in ("argmax", "eos")
+            and not self._appends_class_token
+            and self._pool_type in ("argmax", "eos")
         )
+
+    @property
+    def masks_padding(self) -> bool:
+        """True where no live position attends to padding: Hugging Face towers and CoCa's."""
+        if isinstance(self.tower, HFTextEncoder):
+            pad_is_masked = bool(self.tower.config.pad_token_id == self._pad_token_id)
+            return pad_is_masked and not isinstance(self.tower.pooler, MaxPooler)
+        return self._appends_class_token and bool(self.tower.pad_id == self._pad_token_id)
+
+    @property
+    def _appends_class_token(self) -> bool:
+        """CoCa's text tower reads the feature at a learned token after the last position."""
+        return getattr(self.tower, "cls_emb", None) is not None
+
+    @property
+    def _pool_type(self) -> str | None:
+        return getattr(self.tower, "pool_type", getattr(self.tower, "text_pool_type", None))
 
     def cut(self, tokens: Tensor) -> Tensor:
         """Drop the positions that no prompt uses, where that leaves the features as they are.
 
-        Exact for causal towers (nothing before the end token sees what follows it) and for towers that mask
-        padding. Towers that attend to padding keep every position.
+        Exact for causal towers (nothing before the position that is read sees what follows it) and for towers that
+        mask padding. Towers that attend to padding keep every position.
 
         Args:
             tokens: [K, L] token ids.
@@ -75,10 +94,31 @@ class TextEncoding:
         Returns:
             [K, L'] with L' <= L.
         """
-        if not (self.is_causal or isinstance(self.tower, HFTextEncoder)):
+        if not (self.is_causal or self.masks_padding):
             return tokens
-        live = (tokens != self._pad_token_id).nonzero()[:, 1]
-        return tokens[:, : int(live.max()) + 1]
+        last = int((tokens != self._pad_token_id).nonzero()[:, 1].max())
+        if self.is_causal:
+            last = max(last, int(self._read_positions(tokens).max()))
+        if self._appends_class_token:
+            last += 1  # CoCa's mask is off by one, so the first position of padding is attended to
+        return tokens[:, : last + 1]
+
+    def _read_positions(self, tokens: Tensor) -> Tensor:
+        """Where a causal tower reads its feature, [K]; as `open_clip.transformer.text_global_pool` finds it."""
+        if self._pool_type == "argmax":
+            return tokens.argmax(dim=1)
+        end: Any = getattr(self.tower, "eos_id", getattr(self.tower, "text_eos_id", None))
+        first: Tensor = (tokens == end).int().argmax(dim=1)
+        return first
+
+    def prompts_within(self, memory: int, length: int) -> int:
+        """How many prompts of a length can be encoded at once if their gradient may take so many bytes, at least 1.
+
+        An estimate from the tower's depth and width, for float32.
+        """
+        width = self.input_embedding.embedding_dim
+        floats = length * int(width) * _FLOATS_PER_BLOCK * len(blocks_of(self.tower))  # type: ignore[arg-type]
+        return max(1, memory // (floats * _BYTES))
 
     def __call__(self, tokens: Tensor, context: Tensor | None = None, placement: Tensor | None = None) -> Tensor:
         """Text features.
@@ -102,9 +142,13 @@ class TextEncoding:
 
     def _swapped_buffers(self, length: int) -> dict[str, Tensor]:
         """Positional embedding and attention mask for a cut sequence; gradients flow to the originals."""
-        if not self.is_causal:
+        if isinstance(self.tower, HFTextEncoder):
             return {}
         positions: Tensor = self.tower.positional_embedding  # type: ignore[assignment]
+        if self._appends_class_token and length + 1 < len(positions):
+            return {self._prefix + "positional_embedding": torch.cat([positions[:length], positions[-1:]])}
+        if not self.is_causal:
+            return {}
         mask: Tensor = self.tower.attn_mask  # type: ignore[assignment]
         return {
             self._prefix + "positional_embedding": positions[:length],

@@ -44,8 +44,11 @@ def learner_and_source(
 ) -> tuple[Learner, ComputedFeatures]:
     items, _ = collect_items(paths)
     prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], model.tokenizer)
-    augmentation = Augmentation("flip", model.transform, model.image_size, model.image_mean, model.image_std, seed=0)
-    return Learner(model, prompts, method), ComputedFeatures(model, items, augmentation, views=2)
+    return Learner(model, prompts, method), ComputedFeatures(model, items, augmentation_of(model), views=2)
+
+
+def augmentation_of(model: ClipLikeModel) -> Augmentation:
+    return Augmentation("flip", model.transform, model.image_size, model.image_mean, model.image_std, seed=0)
 
 
 def base_spec(directory: Path) -> str:
