@@ -28,6 +28,7 @@ SUMS = "SHA256SUMS"
 
 PROTOTYPES = "prototypes."
 SCALE = "logit_scale."
+BIAS = "class_bias."
 TRAINED = "trained."
 
 _RECORDED_PACKAGES = ("pouf-service", "torch", "open_clip_torch", "transformers", "timm")
@@ -40,7 +41,8 @@ class Artifact:
     Attributes:
         manifest: contents of `pouf.json`.
         tensors: `prototypes.adapted` and `prototypes.zero_shot` [K, d], `logit_scale.adapted` and
-            `logit_scale.zero_shot` (logarithms), `trained.<name>` of everything that was trained.
+            `logit_scale.zero_shot` (logarithms), `class_bias.adapted` [K] where there is one, `trained.<name>` of
+            everything that was trained.
         metrics: numbers of every step.
     """
 
@@ -60,7 +62,9 @@ def save_artifact(directory: Path, artifact: Artifact) -> Path:
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:
-        save_file({name: tensor.contiguous() for name, tensor in artifact.tensors.items()}, temporary / WEIGHTS)
+        # Copies: tensors that share memory, as where the base model was kept, cannot be saved.
+        tensors = {name: tensor.detach().clone().contiguous() for name, tensor in artifact.tensors.items()}
+        save_file(tensors, temporary / WEIGHTS)
         (temporary / MANIFEST).write_text(_json(artifact.manifest))
         (temporary / METRICS).write_text(_json(artifact.metrics))
         (temporary / CARD).write_text(_model_card(artifact.manifest))

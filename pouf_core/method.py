@@ -13,10 +13,12 @@ from pouf_core.errors import InvalidInput
 Auto = Literal["auto"]
 Tune = Literal["prompt", "head", "last_n", "norm", "model"]
 Preset = Literal["default", "paper"]
-MethodType = Literal["pouf"]
+MethodType = Literal["pouf", "prior-matching", "zero-shot"]
+Selection = Literal["auto", "label_free", "last"]
 Transport = Literal["conditional", "sinkhorn", "emd", "unbalanced", "partial"]
 PriorName = Literal["auto", "uniform", "none"]
-
+PriorSource = Literal["uniform", "none", "given", "estimated"]
+Precision = Literal["float32", "bfloat16"]
 ContextSharing = Literal["shared", "per_class"]
 ContextInit = Literal["template", "random"]
 
@@ -42,7 +44,11 @@ class MethodSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: MethodType = Field("pouf", description="The adaptation method.")
+    type: MethodType = Field(
+        "pouf",
+        description="`pouf`: adaptation. `prior-matching`: the base model, its scores re-weighted to the class prior. "
+        "`zero-shot`: the base model as it is.",
+    )
     tune: Tune = Field("prompt", description="What is trained.")
     preset: Preset = Field("default", description="`paper`: the published recipe to its last step. `default`: ours.")
     transport: Transport = Field("conditional", description="Transport between target features and prototypes.")
@@ -69,6 +75,11 @@ class MethodSpec(BaseModel):
     batch_size: Annotated[int, Field(ge=1, le=65536)] | Auto = Field("auto", description="Items in one objective.")
     learning_rate: Rate | Auto = Field("auto", description="Initial learning rate of the trained parameters.")
     max_steps: Annotated[int, Field(ge=0, le=1_000_000)] | Auto = Field("auto", description="Optimiser steps.")
+    selection: Selection = Field(
+        "auto",
+        description="`label_free` chooses among steps, the base model as it is among them; `last` keeps the last step. "
+        "`auto`: `last` in preset `paper`, else `label_free`.",
+    )
     last_n: Annotated[int, Field(ge=1, le=100)] | Auto = Field("auto", description="Blocks that `last_n` trains.")
     context: ContextSharing = Field(
         "shared", description="For tune `prompt`: context vectors that all classes share, or some `per_class`."
@@ -103,13 +114,13 @@ class ResolvedMethod(BaseModel):
             area) or `reference` (flips and crops of 8-100 %).
         views: fixed augmented versions of each item; 0 draws fresh ones at every step.
         marginal_momentum: weight of earlier batches in the marginal term, 0 for the batch alone.
-        select_step: whether a step is chosen without labels (step 0 among the candidates) or the last one is kept.
+        selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    type: MethodType
+    type: Literal["pouf"]
     tune: Tune
     preset: Preset
     transport: Transport
@@ -120,7 +131,7 @@ class ResolvedMethod(BaseModel):
     transport_weight: float
     mutual_information_weight: float
     class_prior: list[float] | None
-    class_prior_source: Literal["uniform", "none", "given", "estimated"]
+    class_prior_source: PriorSource
     batch_size: int
     drop_last: bool
     max_steps: int
@@ -138,12 +149,32 @@ class ResolvedMethod(BaseModel):
     augmentation: Literal["none", "flip", "mild", "reference"]
     views: int
     marginal_momentum: float
-    select_step: bool
+    selection: Literal["label_free", "last"]
     last_n: int
     micro_batch_size: int
     threads: int
     device: str
-    precision: Literal["float32", "bfloat16"]
+    precision: Precision
+
+
+class ResolvedBaseline(BaseModel):
+    """What a method that trains nothing used, stored with the job and the artifact.
+
+    Attributes:
+        class_prior: the K shares that `prior-matching` matched, else None.
+        class_prior_source: where they came from, as in `ResolvedMethod`; `none` for `zero-shot`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["prior-matching", "zero-shot"]
+    tune: Literal["none"] = "none"
+    class_prior: list[float] | None
+    class_prior_source: PriorSource
+    max_steps: Literal[0] = 0
+    threads: int
+    device: str
+    precision: Precision
 
 
 def parse_method(values: Mapping[str, Any]) -> MethodSpec:
@@ -167,6 +198,8 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
         InvalidInput: `invalid_class_prior`, `class_prior_needed`, `unused_parameter`, `batch_too_small` or
             `invalid_method`, with the field at fault.
     """
+    if spec.type != "pouf":
+        _check_baseline(spec)
     _check_context(spec)
     if isinstance(spec.class_prior, list):
         _check_prior(spec.class_prior, class_count)
@@ -195,6 +228,22 @@ def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
         "least 2, or preset `default` with a class prior.",
         field=field,
     )
+
+
+def _check_baseline(spec: MethodSpec) -> None:
+    used = {"type", "class_prior"} if spec.type == "prior-matching" else {"type"}
+    for name in sorted(spec.model_fields_set - used):
+        raise InvalidInput(
+            "unused_parameter",
+            f"Method type `{spec.type}` trains nothing and does not use {name}: leave it out, or set type to `pouf`.",
+            field=f"/method/{name}",
+        )
+    if spec.type == "prior-matching" and spec.class_prior == "none":
+        raise InvalidInput(
+            "class_prior_needed",
+            "Prior matching needs a class prior: `auto`, `uniform` or one number above 0 for each class.",
+            field="/method/class_prior",
+        )
 
 
 def _check_transport(spec: MethodSpec) -> None:

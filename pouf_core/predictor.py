@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.adaptation.learner import NETWORK
-from pouf_core.artifact import PROTOTYPES, SCALE, TRAINED, Artifact, load_artifact
+from pouf_core.artifact import BIAS, PROTOTYPES, SCALE, TRAINED, Artifact, load_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel, weights_hash
 from pouf_core.backbones.registry import BaseModelPool
 from pouf_core.errors import ArtifactError, InvalidInput
@@ -79,6 +79,7 @@ class Predictor:
         self._base = base
         self._prototypes = {variant: artifact.tensors[PROTOTYPES + variant] for variant in VARIANTS}
         self._scales = {variant: float(artifact.tensors[SCALE + variant].exp()) for variant in VARIANTS}
+        self._biases = {variant: artifact.tensors.get(BIAS + variant) for variant in VARIANTS}
         image_tower = {
             name.removeprefix(TRAINED + NETWORK): tensor
             for name, tensor in artifact.tensors.items()
@@ -134,6 +135,9 @@ class Predictor:
             raise InvalidInput("invalid_top_k", "top_k must be at least 1.", field="/top_k")
         known = _known(variant)
         logits = self._scales[known] * features @ self._prototypes[known].T
+        bias = self._biases[known]
+        if bias is not None:
+            logits = logits + bias
         scores, indices = logits.softmax(dim=1).topk(min(top_k, len(self.class_names)), dim=1)
         return [
             self._prediction(row_scores, row_indices)

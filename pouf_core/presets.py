@@ -13,6 +13,9 @@ from pouf_core.method import (
     LARGEST_LOGIT_SCALE,
     TRANSPORT_PARAMETERS,
     MethodSpec,
+    Precision,
+    PriorSource,
+    ResolvedBaseline,
     ResolvedMethod,
     check_batch,
     check_method,
@@ -37,7 +40,7 @@ class _Preset:
     mutual_information_weight: float
     running_marginal: bool
     drop_last: bool
-    select_step: bool
+    selection: Literal["label_free", "last"]
     prior: Literal["uniform", "estimated"]
     relative_to_context: bool = False  # the rate is a share of the context vectors' root mean square
     sinkhorn_regularization: float = 0.05
@@ -64,7 +67,7 @@ def _paper(learning_rate: float) -> _Preset:
         mutual_information_weight=0.3,
         running_marginal=False,
         drop_last=True,
-        select_step=False,
+        selection="last",
         prior="uniform",
     )
 
@@ -93,7 +96,7 @@ def _default(
         mutual_information_weight=0.3,
         running_marginal=True,
         drop_last=False,
-        select_step=False,
+        selection="label_free",
         prior="estimated",
         relative_to_context=relative_to_context,
     )
@@ -148,9 +151,9 @@ def resolve(
     check_batch(spec, min(batch_size, item_count), "/dataset_id")
     scale = context_scale if preset.relative_to_context else 1.0
     learning_rate = _or(spec.learning_rate, preset.learning_rate * scale)
-    prior, source = _class_prior(spec, preset, probabilities)
+    prior, source = _class_prior(spec, preset.prior, probabilities)
     return ResolvedMethod(
-        type=spec.type,
+        type="pouf",
         tune=spec.tune,
         preset=spec.preset,
         transport=spec.transport,
@@ -176,13 +179,35 @@ def resolve(
         augmentation=preset.augmentation,
         views=preset.views,
         marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
-        select_step=preset.select_step,
+        selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),
         micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, device, batch_size), batch_size),
         threads=threads,
         device=str(device),
-        precision="bfloat16" if device.type == "cuda" else "float32",
+        precision=_precision(device),
     )
+
+
+def resolve_baseline(
+    spec: MethodSpec, probabilities: Tensor, *, device: torch.device, threads: int
+) -> ResolvedBaseline:
+    """The numbers that a method without training uses; arguments as for `resolve`."""
+    check_method(spec, probabilities.shape[1])
+    if spec.type == "pouf":
+        raise ValueError("Method type pouf is resolved by `resolve`.")
+    prior, source = (None, "none") if spec.type == "zero-shot" else _class_prior(spec, "estimated", probabilities)
+    return ResolvedBaseline(
+        type=spec.type,
+        class_prior=prior,
+        class_prior_source=source,
+        threads=threads,
+        device=str(device),
+        precision=_precision(device),
+    )
+
+
+def _precision(device: torch.device) -> Precision:
+    return "bfloat16" if device.type == "cuda" else "float32"
 
 
 _Number = TypeVar("_Number", int, float)
@@ -208,14 +233,14 @@ def _marginal_momentum(batch_size: int, class_count: int) -> float:
 
 
 def _class_prior(
-    spec: MethodSpec, preset: _Preset, probabilities: Tensor
-) -> tuple[list[float] | None, Literal["uniform", "none", "given", "estimated"]]:
+    spec: MethodSpec, auto: Literal["uniform", "estimated"], probabilities: Tensor
+) -> tuple[list[float] | None, PriorSource]:
     class_count = probabilities.shape[1]
     if isinstance(spec.class_prior, list):
         return spec.class_prior, "given"
     if spec.class_prior == "none":
         return None, "none"
-    if spec.class_prior == "uniform" or preset.prior == "uniform":
+    if spec.class_prior == "uniform" or auto == "uniform":
         return [1 / class_count] * class_count, "uniform"
     return estimate_prior(probabilities).tolist(), "estimated"
 

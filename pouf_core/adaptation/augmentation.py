@@ -55,6 +55,10 @@ class Augmentation:
             return "mirrored" if number % 2 else "plain"
         return f"{self._kind}-{self._seed}-{number}"
 
+    def plain(self, item: Item) -> Tensor:
+        """Pixels [3, H, W] of the picture as it is."""
+        return self._inference(item.image())
+
     def view(self, item: Item, number: int) -> Tensor:
         """Pixels [3, H, W] of one view; view 0 of everything but `reference` is the plain picture."""
         image = item.image()

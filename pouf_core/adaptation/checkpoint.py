@@ -31,6 +31,7 @@ class Checkpoint:
         method: the resolved method, prior included.
         micro_batch_size, prompts_at_once: as last reduced by a lack of memory.
         metrics: numbers of every step so far.
+        candidate: step and tensors of the best candidate so far, or None; see `StepSelection`.
     """
 
     identity: str
@@ -43,6 +44,7 @@ class Checkpoint:
     micro_batch_size: int
     prompts_at_once: int
     metrics: list[dict[str, float]]
+    candidate: dict[str, Any] | None = None
 
 
 def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:

@@ -20,6 +20,7 @@ from pouf_core.adaptation.features import (
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
 from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.data import Item
 from pouf_core.method import ResolvedMethod
 
 
@@ -31,7 +32,7 @@ def augmentation(base: ClipLikeModel, kind: str, seed: int) -> Augmentation:
 def encode_frozen(
     base: ClipLikeModel,
     part: Literal["image", "trunk"],
-    request: Request,
+    items: Sequence[Item],
     views_of: Augmentation,
     views: Sequence[int],
     cache: FeatureCache,
@@ -40,7 +41,7 @@ def encode_frozen(
     """Features [V, n, d] of the untrained image encoder, or of its trunk."""
     encode = base.encode_images if part == "image" else base.encode_trunk
     report = partial(reporter.stage, "encoding")
-    return encode_views(encode, request.items, views_of, views, report, cache, f"{part}@{base.sha256}")
+    return encode_views(encode, items, views_of, views, report, cache, f"{part}@{base.sha256}")
 
 
 def feature_source(
@@ -49,9 +50,13 @@ def feature_source(
     """Where training takes image features from: encoded once where the encoder is frozen."""
     views_of = augmentation(base, method.augmentation, request.seed)
     views = range(method.views or cache.fixed_views)
+    items = request.items
+    plain = augmentation(base, "none", request.seed)
     if views and method.tune == "prompt":
-        return CachedFeatures(encode_frozen(base, "image", request, views_of, views, cache, reporter))
+        encoded = encode_frozen(base, "image", items, views_of, views, cache, reporter)
+        return CachedFeatures(encoded, encode_frozen(base, "image", items, plain, [0], cache, reporter)[0])
     if views and method.tune == "head" and base.has_separate_projection:
-        trunk = encode_frozen(base, "trunk", request, views_of, views, cache, reporter)
-        return ProjectedFeatures(base, trunk)
-    return ComputedFeatures(base, request.items, views_of, method.views)
+        trunk = encode_frozen(base, "trunk", items, views_of, views, cache, reporter)
+        plain_trunk = encode_frozen(base, "trunk", items, plain, [0], cache, reporter)[0]
+        return ProjectedFeatures(base, CachedFeatures(trunk, plain_trunk))
+    return ComputedFeatures(base, items, views_of, method.views)

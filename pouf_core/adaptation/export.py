@@ -2,67 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from torch import Tensor
-
-from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
-from pouf_core.artifact import FORMAT, PROTOTYPES, SCALE, TRAINED, Artifact, recorded_versions
+from pouf_core.adaptation.zero_shot import ZeroShot
+from pouf_core.artifact import BIAS, FORMAT, PROTOTYPES, SCALE, TRAINED, Artifact, recorded_versions
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.data import fingerprint
 from pouf_core.evaluation import Evaluation
-from pouf_core.method import ResolvedMethod
-
-
-@dataclass(frozen=True)
-class ZeroShot:
-    """The base model's own classifier, kept before training changes the network.
-
-    Attributes:
-        prototypes: [K, d].
-        logit_scale: logarithm of the scale.
-        features: [n, d] of the target data.
-        logits: [n, K].
-    """
-
-    prototypes: Tensor
-    logit_scale: Tensor
-    features: Tensor
-    logits: Tensor
+from pouf_core.notes import Note
+from pouf_core.trust import Judgement
 
 
 def build_artifact(
     request: Request,
     base: ClipLikeModel,
-    learner: Learner,
     zero_shot: ZeroShot,
-    adapted_prototypes: Tensor,
-    *,
-    method: ResolvedMethod,
-    metrics: list[dict[str, float]],
+    outcome: Outcome,
+    judgement: Judgement,
     evaluation: Evaluation | None,
-    warnings: list[dict[str, str]],
+    warnings: list[Note],
 ) -> Artifact:
     """Everything that prediction, audit and repetition need."""
     tensors = {
-        PROTOTYPES + "adapted": adapted_prototypes.cpu(),
+        PROTOTYPES + "adapted": outcome.prototypes.cpu(),
         PROTOTYPES + "zero_shot": zero_shot.prototypes.cpu(),
-        SCALE + "adapted": base.logit_scale.detach().cpu().clone(),
+        SCALE + "adapted": outcome.logit_scale.cpu(),
         SCALE + "zero_shot": zero_shot.logit_scale.cpu(),
-        **{TRAINED + name: tensor for name, tensor in learner.tensors().items()},
+        **{TRAINED + name: tensor for name, tensor in outcome.tensors.items()},
     }
-    return Artifact(_manifest(request, base, method, evaluation, warnings), tensors, metrics)
+    if outcome.class_bias is not None:
+        tensors[BIAS + "adapted"] = outcome.class_bias
+    return Artifact(_manifest(request, base, outcome, judgement, evaluation, warnings), tensors, outcome.metrics)
 
 
 def _manifest(
     request: Request,
     base: ClipLikeModel,
-    method: ResolvedMethod,
+    outcome: Outcome,
+    judgement: Judgement,
     evaluation: Evaluation | None,
-    warnings: list[dict[str, str]],
+    warnings: list[Note],
 ) -> dict[str, Any]:
     return {
         "format": FORMAT,
@@ -71,14 +53,15 @@ def _manifest(
         "base_model": {"name": base.description.name, "sha256": base.sha256},
         "class_names": [item.model_dump() for item in request.classes],
         "prompt_templates": request.templates,
-        "method": method.model_dump(),
+        "method": outcome.method.model_dump(),
         "seed": request.seed,
         "dataset": {"fingerprint": fingerprint(request.items), "item_count": len(request.items)},
-        "selected_step": method.max_steps,
+        "selected_step": outcome.selected_step,
         "evaluation": evaluation.as_dict() if evaluation else None,
-        "verdict": None,
-        "verdict_reasons": [],
-        "fallback": None,
+        "verdict": judgement.verdict,
+        "verdict_reasons": judgement.reasons,
+        "fallback": judgement.fallback,
+        "judged_by": judgement.figures(),
         "warnings": warnings,
         "versions": recorded_versions(),
     }

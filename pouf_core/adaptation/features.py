@@ -28,12 +28,22 @@ class FeatureSource(Protocol):
         """Unit-length features [b, d] of the draws, with gradients where the encoder is trained."""
         ...
 
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        """Unit-length features [b, d] of items as they are."""
+        ...
+
 
 class CachedFeatures:
-    """Features encoded once for each of V views: [V, n, d]."""
+    """Features encoded once.
 
-    def __init__(self, views: Tensor) -> None:
+    Args:
+        views: [V, n, d] of each of V views.
+        plain: [n, d] of the items as they are.
+    """
+
+    def __init__(self, views: Tensor, plain: Tensor) -> None:
         self._views = views
+        self._plain = plain
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Items go through the views from epoch to epoch, each starting at another one."""
@@ -41,17 +51,25 @@ class CachedFeatures:
         views = [(index + epoch) % view_count for index, epoch in draws]
         return self._views[views, [index for index, _ in draws]]
 
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        """Look them up."""
+        return self._plain[list(indices)]
+
 
 class ProjectedFeatures:
-    """Features from a frozen trunk, encoded once a view [V, n, c], through a projection head that is trained."""
+    """Features from a frozen trunk, encoded once, through a projection head that is trained."""
 
-    def __init__(self, base: ClipLikeModel, trunk_views: Tensor) -> None:
+    def __init__(self, base: ClipLikeModel, trunk: CachedFeatures) -> None:
         self._base = base
-        self._trunk = CachedFeatures(trunk_views)
+        self._trunk = trunk
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Project the draws' trunk features."""
         return self._base.project(self._trunk.features(draws))
+
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        """Project the trunk features of the items as they are."""
+        return self._base.project(self._trunk.plain(indices))
 
 
 class ComputedFeatures:
@@ -73,6 +91,11 @@ class ComputedFeatures:
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Encode the draws' views."""
         pixels = [self._augmentation.view(self._items[index], self._view(index, epoch)) for index, epoch in draws]
+        return self._base.encode_images(torch.stack(pixels))
+
+    def plain(self, indices: Sequence[int]) -> Tensor:
+        """Encode the items as they are."""
+        pixels = [self._augmentation.plain(self._items[index]) for index in indices]
         return self._base.encode_images(torch.stack(pixels))
 
     def _view(self, index: int, epoch: int) -> int:

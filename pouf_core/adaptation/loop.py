@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -13,6 +14,7 @@ from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.optimisation import build_optimizer, build_schedule
 from pouf_core.adaptation.sampling import BatchSampler
+from pouf_core.adaptation.selection import Candidate, StepSelection
 from pouf_core.adaptation.step import BatchGradient
 from pouf_core.errors import AdaptationStopped, OutOfMemory
 from pouf_core.memory import is_out_of_memory, release_memory
@@ -48,6 +50,7 @@ class TrainingLoop:
         checkpoints: where to write them.
         on_progress: told about every micro-batch and step.
         should_stop: asked before every step; a reason stops the loop.
+        selection: told about every step, or None to keep the last one.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class TrainingLoop:
         checkpoints: CheckpointPolicy,
         on_progress: OnProgress,
         should_stop: ShouldStop,
+        selection: StepSelection | None = None,
     ) -> None:
         self._learner = learner
         self._sampler = sampler
@@ -67,6 +71,7 @@ class TrainingLoop:
         self._checkpoints = checkpoints
         self._on_progress = on_progress
         self._should_stop = should_stop
+        self._selection = selection
         self._gradient = BatchGradient(learner, source, method, on_micro_batch=self._report_micro_batch)
         self._optimizer = build_optimizer(method, learner.parameter_groups())
         self._schedule = build_schedule(method, self._optimizer)
@@ -112,6 +117,8 @@ class TrainingLoop:
         metrics = {"step": float(self._step), **objective.metrics(), "learning_rate": float(rate)}
         self.metrics.append(metrics)
         self._report(metrics=metrics)
+        if self._selection is not None:
+            self._selection.consider(self._step, self._report_micro_batch)
 
     def _warn_of_open_transport(self, error: float) -> None:
         if error <= CONVERGED or self._warned_of_transport:
@@ -186,9 +193,14 @@ class TrainingLoop:
                 micro_batch_size=self._micro_batch_size,
                 prompts_at_once=self._learner.prompts_at_once,
                 metrics=self.metrics,
+                candidate=self._candidate(),
             ),
         )
         self._report(checkpoint_step=self._step)
+
+    def _candidate(self) -> dict[str, Any] | None:
+        best = self._selection.best if self._selection is not None else None
+        return vars(best) if best is not None else None
 
     def _resume(self) -> None:
         if self._checkpoints.directory is None:
@@ -206,6 +218,8 @@ class TrainingLoop:
         self._learner.prompts_at_once = min(self._learner.prompts_at_once, checkpoint.prompts_at_once)
         self._step = checkpoint.step
         self.metrics = list(checkpoint.metrics)
+        if self._selection is not None and checkpoint.candidate is not None:
+            self._selection.best = Candidate(**checkpoint.candidate)
         self._report()
 
 

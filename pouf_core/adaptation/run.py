@@ -6,33 +6,33 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from pouf_core.adaptation.encoding import augmentation, encode_frozen, feature_source
-from pouf_core.adaptation.export import ZeroShot, build_artifact
-from pouf_core.adaptation.features import FeatureCache, encode_views
+from pouf_core.adaptation.baselines import run_baseline
+from pouf_core.adaptation.export import build_artifact
+from pouf_core.adaptation.features import FeatureCache
+from pouf_core.adaptation.judging import judge_outcome, warnings_of
 from pouf_core.adaptation.learner import Learner
-from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
+from pouf_core.adaptation.loop import CheckpointPolicy
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Data, Request, check_request
-from pouf_core.adaptation.sampling import BatchSampler
+from pouf_core.adaptation.tuning import tune_base_model
+from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
-from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import ClassName
 from pouf_core.context import initial_context, learned_prompts
 from pouf_core.data import Rejected
-from pouf_core.evaluation import Evaluation, evaluate
-from pouf_core.method import MethodSpec
-from pouf_core.presets import resolve
+from pouf_core.evaluation import evaluate
+from pouf_core.method import MethodSpec, ResolvedBaseline, ResolvedMethod
+from pouf_core.presets import resolve, resolve_baseline
 from pouf_core.progress import OnProgress, Progress, ShouldStop
-from pouf_core.prompts import Prompts, build_prompts
+from pouf_core.prompts import build_prompts
 from pouf_core.runtime import choose_device, reproducible, use_threads
+from pouf_core.trust import Fallback, Verdict
 
 CHECKPOINT_SECONDS = 15.0
 
@@ -47,10 +47,10 @@ class AdaptationResult:
         metrics: numbers of every step.
         evaluation: see `pouf_core.evaluation.Evaluation`; None without labels.
         warnings: `{"code", "message"}` each.
-        verdict: `improved`, `uncertain` or `harmful`; None until a verdict is given.
+        verdict: `improved`, `uncertain` or `harmful`.
         verdict_reasons: `{"code", "message"}` each.
         fallback: `zero_shot` where the base model is to be served in place of the adapted one.
-        selected_step: the step whose weights were kept.
+        selected_step: the step whose weights were kept; 0 is the base model as it is.
         seconds: wall-clock time.
     """
 
@@ -59,9 +59,9 @@ class AdaptationResult:
     metrics: list[dict[str, float]]
     evaluation: dict[str, Any] | None
     warnings: list[dict[str, str]]
-    verdict: str | None
+    verdict: Verdict
     verdict_reasons: list[dict[str, str]]
-    fallback: str | None
+    fallback: Fallback | None
     selected_step: int
     seconds: float
 
@@ -130,61 +130,67 @@ def adapt(
     reporter.stage("loading_base", 1, 1)
     learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
     context = initial_context(base, learned, request.spec, seed)
-    zero_shot = _zero_shot(base, prompts, request, cache, reporter)
-    resolved = resolve(
-        request.spec,
-        zero_shot.logits.softmax(dim=1).cpu(),
-        context_scale=_root_mean_square(context),
-        device=torch_device,
-        threads=thread_count,
-        micro_batch_size=micro_batch_size,
-    )
-    reporter.send(Progress("encoding", len(request.items), len(request.items), method=resolved.model_dump()))
+    learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
+    context = initial_context(base, learned, request.spec, seed)
+    zero_shot = zero_shot_classifier(base, prompts, request, cache, reporter)
+    labels = evaluation_labels or {}
+    # Everything where accuracy is wanted, else what judging takes.
+    outcome_count = len(request.items) if labels else zero_shot.judged_count
+    probabilities = zero_shot.logits.softmax(dim=1).cpu()
+    if request.spec.type == "pouf":
+        resolved = resolve(
+            request.spec,
+            probabilities,
+            context_scale=_root_mean_square(context),
+            device=torch_device,
+            threads=thread_count,
+            micro_batch_size=micro_batch_size,
+        )
+        _announce(request, resolved, reporter)
+        outcome = tune_base_model(
+            request,
+            Learner(base, learned, resolved, context),
+            zero_shot,
+            resolved,
+            outcome_count=outcome_count,
+            checkpoints=CheckpointPolicy(
+                checkpoint_dir, checkpoint_seconds, request.identity(base.sha256, resolved)
+            ),
+            cache=cache,
+            reporter=reporter,
+        )
+    else:
+        baseline = resolve_baseline(request.spec, probabilities, device=torch_device, threads=thread_count)
+        _announce(request, baseline, reporter)
+        outcome = run_baseline(zero_shot, baseline)
 
-    identity = request.identity(base.sha256, resolved)
-    learner = Learner(base, learned, resolved, context)
-    source = feature_source(base, request, resolved, cache, reporter)
-    loop = TrainingLoop(
-        learner,
-        source,
-        BatchSampler(len(request.items), resolved.batch_size, resolved.drop_last, seed),
-        resolved,
-        checkpoints=CheckpointPolicy(checkpoint_dir, checkpoint_seconds, identity),
-        on_progress=reporter.send,
-        should_stop=reporter.should_stop,
-    )
-    loop.run()
-
-    with torch.no_grad():
-        prototypes = learner.prototypes()
-    evaluation = _evaluate(request, base, learner, prototypes, zero_shot, evaluation_labels or {}, reporter)
+    judgement = judge_outcome(request, zero_shot, outcome)
+    for warning in warnings_of(judgement, request.classes, zero_shot.prototypes):
+        reporter.send(Progress("evaluating", 0, 1, warning=warning))
+    evaluation = evaluate(request.items, labels, request.classes, zero_shot.logits, outcome.logits)
+    reporter.stage("evaluating", outcome_count, outcome_count)
     reporter.stage("exporting", 0, 1)
-    artifact = build_artifact(
-        request,
-        base,
-        learner,
-        zero_shot,
-        prototypes,
-        method=resolved,
-        metrics=loop.metrics,
-        evaluation=evaluation,
-        warnings=reporter.warnings,
-    )
+    artifact = build_artifact(request, base, zero_shot, outcome, judgement, evaluation, reporter.warnings)
     directory = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="pouf-")) / "model"
     save_artifact(directory, artifact)
     reporter.stage("exporting", 1, 1)
     return AdaptationResult(
         path=directory,
-        method=resolved.model_dump(),
-        metrics=loop.metrics,
+        method=outcome.method.model_dump(),
+        metrics=outcome.metrics,
         evaluation=evaluation.as_dict() if evaluation else None,
         warnings=reporter.warnings,
-        verdict=None,
-        verdict_reasons=[],
-        fallback=None,
-        selected_step=resolved.max_steps,
+        verdict=judgement.verdict,
+        verdict_reasons=judgement.reasons,
+        fallback=judgement.fallback,
+        selected_step=outcome.selected_step,
         seconds=time.monotonic() - started,
     )
+
+
+def _announce(request: Request, method: ResolvedMethod | ResolvedBaseline, reporter: Reporter) -> None:
+    count = len(request.items)
+    reporter.send(Progress("encoding", count, count, method=method.model_dump()))
 
 
 def _root_mean_square(values: Tensor) -> float:
@@ -196,34 +202,3 @@ def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:
     message = f"{len(rejected)} of the files could not be used, {Path(first.name).name} for one: {first.message}"
     return {"code": "items_rejected", "message": message}
 
-
-def _zero_shot(
-    base: ClipLikeModel, prompts: Prompts, request: Request, cache: FeatureCache, reporter: Reporter
-) -> ZeroShot:
-    with torch.no_grad():
-        prototypes = base.prototypes(prompts)
-    plain = augmentation(base, "none", request.seed)
-    features = encode_frozen(base, "image", request, plain, [0], cache, reporter)[0]
-    scale = base.logit_scale.detach().clone()
-    return ZeroShot(prototypes, scale, features, scale.exp() * features @ prototypes.T)
-
-
-def _evaluate(
-    request: Request,
-    base: ClipLikeModel,
-    learner: Learner,
-    prototypes: Tensor,
-    zero_shot: ZeroShot,
-    labels: Mapping[str, str],
-    reporter: Reporter,
-) -> Evaluation | None:
-    if not any(item.sha256 in labels for item in request.items):
-        return None
-    features = zero_shot.features
-    if learner.trains_image_encoder:
-        plain = augmentation(base, "none", request.seed)
-        report = partial(reporter.stage, "evaluating")
-        features = encode_views(base.encode_images, request.items, plain, [0], report, FeatureCache(), "adapted")[0]
-    with torch.no_grad():
-        logits = learner.logits(features @ prototypes.T)
-    return evaluate(request.items, labels, request.classes, zero_shot.logits, logits)

@@ -16,13 +16,15 @@ class BatchSampler:
         drop_last: leave out the items of an epoch that do not fill a batch (the reference recipe); otherwise
             batches run on from one epoch into the next.
         seed: the adaptation's seed.
+        first: index of the first item; those before it are kept out of training.
     """
 
-    def __init__(self, item_count: int, batch_size: int, drop_last: bool, seed: int) -> None:
+    def __init__(self, item_count: int, batch_size: int, drop_last: bool, seed: int, first: int = 0) -> None:
         self.item_count = item_count
         self.batch_size = min(batch_size, item_count)
         self._epoch_length = item_count - item_count % self.batch_size if drop_last else item_count
         self._seed = seed
+        self._first = first
 
     def batch(self, step: int) -> list[tuple[int, int]]:
         """The batch of a step (from 0): pairs of item index and epoch, the latter numbering fresh views."""
@@ -31,8 +33,8 @@ class BatchSampler:
         epochs = {position // self._epoch_length for position in positions}
         orders = {epoch: self._order(epoch) for epoch in epochs}
         return [
-            (orders[position // self._epoch_length][position % self._epoch_length], position // self._epoch_length)
-            for position in positions
+            (self._first + orders[epoch][place], epoch)
+            for epoch, place in (divmod(position, self._epoch_length) for position in positions)
         ]
 
     def _order(self, epoch: int) -> list[int]:

@@ -140,7 +140,7 @@ def test_a_stopped_and_resumed_run_ends_bitwise_like_an_uninterrupted_one(
 ) -> None:
     options = {
         "base_model": base_spec(tiny_clip_directory),
-        "method": {"tune": tune, "max_steps": 7, "batch_size": 10, "class_prior": "auto"},
+        "method": {"tune": tune, "max_steps": 7, "batch_size": 10, "class_prior": "auto", "selection": "last"},
         "seed": 5,
         "threads": 1,
     }
@@ -187,7 +187,7 @@ def test_same_seed_same_weights_and_other_seed_other_weights(
             picture_paths,
             CLASS_NAMES,
             base_model=base_spec(tiny_clip_directory),
-            method={"tune": "model", "max_steps": 3, "batch_size": 8},
+            method={"tune": "model", "max_steps": 3, "batch_size": 8, "selection": "last"},
             seed=seed,
             out=tmp_path / name,
         )
@@ -206,7 +206,7 @@ def test_order_names_and_labels_of_the_data_leave_no_trace(
             paths,
             CLASS_NAMES,
             base_model=base_spec(tiny_clip_directory),
-            method={"tune": "model", "max_steps": 3, "batch_size": 8},
+            method={"tune": "model", "max_steps": 3, "batch_size": 8, "selection": "last"},
             out=tmp_path / name,
             evaluation_labels=labels,
         )
@@ -250,7 +250,7 @@ def test_paper_preset_resolves_to_the_published_numbers() -> None:
     assert (prompt.max_steps, prompt.augmentation, prompt.views) == (5000, "reference", 0)
     assert (prompt.transport_weight, prompt.mutual_information_weight) == (1.0, 0.3)
     assert prompt.drop_last
-    assert not prompt.select_step
+    assert prompt.selection == "last"
     assert schedule_factor(prompt)(100) == pytest.approx(1.02**-0.75)
 
 
@@ -324,9 +324,10 @@ def test_drop_last_leaves_out_the_rest_of_each_epoch() -> None:
 
 def test_cached_features_go_through_the_views() -> None:
     views = torch.arange(12.0).view(2, 3, 2)
-    source = CachedFeatures(views)
+    source = CachedFeatures(views, plain=-views[0])
     assert torch.equal(source.features([(0, 0), (1, 0)]), torch.stack([views[0, 0], views[1, 1]]))
     assert torch.equal(source.features([(0, 1)]), views[1, :1])
+    assert torch.equal(source.plain([2]), -views[0, 2:])
 
 
 def test_damaged_and_foreign_checkpoints_are_passed_over(

@@ -23,7 +23,7 @@ def adapted(directory: Path, base: Path, paths: list[Path], **method: object) ->
         paths,
         CLASS_NAMES,
         base_model=f"open_clip:{base}",
-        method={"max_steps": 4, "learning_rate": 0.01, **method},
+        method={"max_steps": 4, "learning_rate": 0.01, "selection": "last", **method},
         out=directory,
         evaluation_labels=labels,
     ).path

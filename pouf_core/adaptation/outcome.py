@@ -1,0 +1,34 @@
+"""What a method leaves, whichever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from pouf_core.method import ResolvedBaseline, ResolvedMethod
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished classifier.
+
+    Attributes:
+        method: the numbers it came by.
+        prototypes: [K, d].
+        logit_scale: logarithm of the scale.
+        logits: [m, K] of the first m items, enough for judging and evaluating it.
+        selected_step: the step whose weights were kept; 0 is the base model as it is.
+        class_bias: [K] added to the logits, or None.
+        tensors: everything that was trained, by name.
+        metrics: numbers of every step.
+    """
+
+    method: ResolvedMethod | ResolvedBaseline
+    prototypes: Tensor
+    logit_scale: Tensor
+    logits: Tensor
+    selected_step: int
+    class_bias: Tensor | None = None
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+    metrics: list[dict[str, float]] = field(default_factory=list)

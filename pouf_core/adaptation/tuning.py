@@ -1,0 +1,102 @@
+"""POUF itself: training from the base model to the kept step."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from pouf_core.adaptation.encoding import feature_source
+from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache, FeatureSource, OnEncoded
+from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
+from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.reporting import Reporter
+from pouf_core.adaptation.request import Request
+from pouf_core.adaptation.sampling import BatchSampler
+from pouf_core.adaptation.selection import StepSelection, held_out_count
+from pouf_core.adaptation.zero_shot import ZeroShot
+from pouf_core.method import ResolvedMethod
+
+
+def tune_base_model(
+    request: Request,
+    learner: Learner,
+    zero_shot: ZeroShot,
+    method: ResolvedMethod,
+    *,
+    outcome_count: int,
+    checkpoints: CheckpointPolicy,
+    cache: FeatureCache,
+    reporter: Reporter,
+) -> Outcome:
+    """Train a learner on the target data and keep one step's weights.
+
+    Args:
+        request: the data and the classes.
+        learner: what is trained; it holds the kept weights afterwards.
+        zero_shot: the base model's own classifier.
+        method: the resolved method.
+        outcome_count: how many items, the first ones, the outcome's logits are wanted for.
+        checkpoints: where to write them.
+        cache: features of frozen encoders.
+        reporter: told about everything.
+
+    Raises:
+        AdaptationStopped, OutOfMemory: as `TrainingLoop.run`.
+    """
+    source = feature_source(learner.base, request, method, cache, reporter)
+    item_count = len(request.items)
+    held_out = held_out_count(item_count) if method.selection == "label_free" else 0
+    logits = partial(plain_logits, learner, source)
+    selection = None
+    if method.selection == "label_free":
+        chosen_by = held_out or zero_shot.judged_count
+        selection = StepSelection(
+            learner,
+            lambda on_micro_batch: logits(chosen_by, lambda *_: on_micro_batch()).softmax(dim=1),
+            zero_shot.views[:, :chosen_by],
+            [item.name for item in request.classes],
+            method.max_steps,
+            data_can_be_trusted=zero_shot.structure.clear,
+        )
+    loop = TrainingLoop(
+        learner,
+        source,
+        BatchSampler(item_count - held_out, method.batch_size, method.drop_last, request.seed, first=held_out),
+        method,
+        checkpoints=checkpoints,
+        on_progress=reporter.send,
+        should_stop=reporter.should_stop,
+        selection=selection,
+    )
+    loop.run()
+    selected = selection.settle() if selection is not None else method.max_steps
+    if selected == 0:
+        kept = zero_shot.logits[:outcome_count]
+        return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, kept, 0, metrics=loop.metrics)
+    with torch.no_grad():
+        prototypes = learner.prototypes()
+    return Outcome(
+        method,
+        prototypes,
+        learner.base.logit_scale.detach().clone(),
+        logits(outcome_count, partial(reporter.stage, "evaluating")),
+        selected,
+        tensors=learner.tensors(),
+        metrics=loop.metrics,
+    )
+
+
+def plain_logits(learner: Learner, source: FeatureSource, count: int, on_encoded: OnEncoded) -> Tensor:
+    """Class logits [count, K] of the first items as they are, under the present weights."""
+    rows = []
+    with torch.no_grad():
+        prototypes = learner.prototypes()
+        for start in range(0, count, ENCODE_BATCH):
+            indices = range(start, min(start + ENCODE_BATCH, count))
+            rows.append(learner.logits(source.plain(indices) @ prototypes.T))
+            on_encoded(indices.stop, count)
+    return torch.cat(rows)
+

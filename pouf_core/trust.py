@@ -1,0 +1,219 @@
+"""Whether an adaptation can be trusted, told without labels.
+
+Before training: adaptation sharpens the groups that the data forms, so it helps where items that lie close together
+are of one class. Zero-shot predictions tell: where they agree between neighbours nearly as well as between two views
+of one item, the groups are classes; where they agree much less, groups and classes have little to do with each other,
+and sharpening them is a coin toss. After training: how far it moved away from what the base model was sure of.
+
+The limits were chosen on emoji styles that the base model's head had not seen: see `docs/trust.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from pouf_core.neighbours import neighbour_mean
+from pouf_core.notes import Note, note
+
+Verdict = Literal["improved", "uncertain", "harmful"]
+Fallback = Literal["zero_shot"]
+
+STRUCTURE_LIMIT = 0.72
+OVERRULED_LIMIT = 0.22
+FLIP_RATE_LIMIT = 0.5
+MARGINAL_SHIFT_LIMIT = 0.5  # nats
+VANISHED_SHARE = 0.1  # of a class's zero-shot share
+NOTICEABLE_SHARE = 0.5  # of 1/K: a class with a smaller zero-shot share may vanish unnoticed
+VANISHED_CLASSES_LIMIT = 0.34  # of all classes
+ITEMS_PER_CLASS = 4
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What the data says about itself before anything is trained.
+
+    Attributes:
+        view_agreement: agreement of zero-shot probabilities between two views of an item, above the chance that two
+            items drawn at random agree; at most 1.
+        neighbour_agreement: the same between an item and its nearest neighbours.
+        ratio: neighbour over view agreement: near 1 where items that lie close together are of one class.
+        item_count, class_count: n and K.
+    """
+
+    view_agreement: float
+    neighbour_agreement: float
+    ratio: float
+    item_count: int
+    class_count: int
+
+    @property
+    def enough_items(self) -> bool:
+        """Whether there are items enough for neighbours to mean anything."""
+        return self.item_count >= ITEMS_PER_CLASS * self.class_count
+
+    @property
+    def clear(self) -> bool:
+        """Whether the data's groups are its classes."""
+        return self.ratio >= STRUCTURE_LIMIT
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an adaptation did to the predictions for n items.
+
+    Attributes:
+        flip_rate: share of items whose class changed.
+        overruled_confidence: zero-shot probability, mean of two views, that items lost where their class changed:
+            of the old class less of the new one, in [-1, 1].
+        marginal_shift: Kullback-Leibler divergence of the adapted from the zero-shot marginal, in nats.
+        confidence_gain: rise of the mean largest probability.
+        vanished: indices of classes that zero-shot predicts and the adapted model as good as never does.
+    """
+
+    flip_rate: float
+    overruled_confidence: float
+    marginal_shift: float
+    confidence_gain: float
+    vanished: list[int]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict with its reasons, what to serve instead, and the figures behind it."""
+
+    verdict: Verdict
+    reasons: list[Note]
+    fallback: Fallback | None
+    structure: Structure
+    change: Change
+
+    def figures(self) -> dict[str, Any]:
+        """The figures as plain JSON values."""
+        return asdict(self.structure) | asdict(self.change)
+
+
+def read_structure(zero_shot_views: Tensor, features: Tensor) -> Structure:
+    """Compare zero-shot predictions between views of an item and between neighbours.
+
+    Args:
+        zero_shot_views: [2, n, K] zero-shot probabilities of the items as they are, and of another view of them.
+        features: [n, d] unit-length zero-shot features of the items as they are.
+    """
+    plain, other = zero_shot_views.double()
+    chance = plain.mean(dim=0).square().sum()
+    room = (1 - chance).clamp(min=1e-6)
+    views = ((plain * other).sum(dim=1).mean() - chance) / room
+    neighbours = torch.zeros(())
+    if len(plain) > 1:
+        around = neighbour_mean(features, (plain + other) / 2)
+        neighbours = ((plain * around).sum(dim=1).mean() - chance) / room
+    return Structure(
+        view_agreement=views.item(),
+        neighbour_agreement=neighbours.item(),
+        ratio=(neighbours / views.clamp(min=1e-6)).item(),
+        item_count=len(plain),
+        class_count=plain.shape[1],
+    )
+
+
+def read_change(zero_shot_views: Tensor, adapted: Tensor) -> Change:
+    """Compare class probabilities before and after.
+
+    Args:
+        zero_shot_views: [2, n, K] as for `read_structure`.
+        adapted: [n, K] adapted probabilities of the items as they are.
+    """
+    before, after = zero_shot_views[0], adapted
+    belief = zero_shot_views.mean(dim=0)
+    old, new = before.argmax(dim=1, keepdim=True), after.argmax(dim=1, keepdim=True)
+    changed = (old != new).squeeze(1)
+    lost = (belief.gather(1, old) - belief.gather(1, new)).squeeze(1)[changed]
+    marginal, adapted_marginal = before.mean(dim=0), after.mean(dim=0)
+    shift = (adapted_marginal * ((adapted_marginal + 1e-6) / (marginal + 1e-6)).log()).sum()
+    vanished = (adapted_marginal < VANISHED_SHARE * marginal) & (marginal > NOTICEABLE_SHARE / before.shape[1])
+    return Change(
+        flip_rate=changed.float().mean().item(),
+        overruled_confidence=lost.mean().item() if changed.any() else 0.0,
+        marginal_shift=shift.item(),
+        confidence_gain=(after.max(dim=1).values.mean() - before.max(dim=1).values.mean()).item(),
+        vanished=torch.nonzero(vanished).flatten().tolist(),
+    )
+
+
+def objections(change: Change, class_names: Sequence[str]) -> list[Note]:
+    """Why a change is not to be trusted, whatever the data; empty where nothing speaks against it."""
+    found = []
+    if change.overruled_confidence >= OVERRULED_LIMIT:
+        lost = f"{change.overruled_confidence:.2f}"
+        message = f"Where the class changed, the base model had preferred the old one by {lost} on average."
+        found.append(note("overrules_confident_predictions", message))
+    if change.flip_rate > FLIP_RATE_LIMIT:
+        found.append(note("many_flips", f"Adaptation changes the class of {change.flip_rate:.0%} of the items."))
+    if change.marginal_shift > MARGINAL_SHIFT_LIMIT:
+        message = f"The shares of the classes move by {change.marginal_shift:.2f} nats."
+        found.append(note("marginal_shift", message))
+    if len(change.vanished) > VANISHED_CLASSES_LIMIT * len(class_names):
+        names = ", ".join(class_names[index] for index in change.vanished)
+        found.append(note("classes_vanished", f"The adapted model as good as never predicts: {names}."))
+    return found
+
+
+def judge(structure: Structure, change: Change, class_names: Sequence[str]) -> Judgement:
+    """The verdict on a trained model.
+
+    `harmful`, which serves zero-shot by default, where the data shows no structure that training could have sharpened
+    or the change is not to be trusted; `uncertain` where nothing changed or there are too few items to tell;
+    otherwise `improved`.
+    """
+    if change.flip_rate == 0:
+        reason = note("nothing_changed", "The adapted model gives every item the base model's class.")
+        return Judgement("uncertain", [reason], None, structure, change)
+    reasons = objections(change, class_names)
+    if not structure.clear:
+        reasons.insert(0, weak_structure(structure))
+    if reasons:
+        return Judgement("harmful", reasons, "zero_shot", structure, change)
+    if not structure.enough_items:
+        return Judgement("uncertain", [too_few_items(structure)], None, structure, change)
+    message = (
+        f"Predictions agree between neighbouring items {structure.ratio:.0%} as well as between two views of one item, "
+        f"and adaptation changed {change.flip_rate:.0%} of them, which the base model was unsure of."
+    )
+    return Judgement("improved", [note("clear_structure", message)], None, structure, change)
+
+
+def judge_kept_zero_shot(structure: Structure, change: Change) -> Judgement:
+    """The verdict where choosing a step has kept the base model as it is."""
+    message = "Something speaks against every step of training."
+    reason = note("no_step_trusted", message) if structure.clear else weak_structure(structure)
+    return Judgement("uncertain", [reason], None, structure, change)
+
+
+def judge_baseline(structure: Structure, change: Change, class_names: Sequence[str]) -> Judgement:
+    """The verdict on a method that trains nothing: never `improved`, for nothing but its prior tells."""
+    reasons = objections(change, class_names)
+    if reasons:
+        return Judgement("harmful", reasons, "zero_shot", structure, change)
+    message = f"A method without training changed {change.flip_rate:.0%} of the predictions."
+    return Judgement("uncertain", [note("not_trained", message)], None, structure, change)
+
+
+def weak_structure(structure: Structure) -> Note:
+    """Why data without clear structure is not to be trained on."""
+    message = (
+        f"Predictions agree between neighbouring items only {max(structure.ratio, 0):.0%} as well as between two views "
+        f"of one item ({STRUCTURE_LIMIT:.0%} are needed): items that lie close together are not of one class, so "
+        "training has nothing to go by."
+    )
+    return note("weak_structure", message)
+
+
+def too_few_items(structure: Structure) -> Note:
+    """Why few items are too few to tell."""
+    message = f"{structure.item_count} items for {structure.class_count} classes; {ITEMS_PER_CLASS} a class are needed."
+    return note("too_few_items", message)
