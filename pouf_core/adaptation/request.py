@@ -26,7 +26,6 @@ class Request:
     rejected: list[Rejected]
     classes: list[ClassName]
     templates: list[str]
-    base_model: str
     spec: MethodSpec
     seed: int
 
@@ -46,7 +45,6 @@ class Request:
 def check_request(
     data: Data,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
-    base_model: str,
     prompt_template: str | Sequence[str] | None,
     method: MethodSpec | Mapping[str, Any] | None,
     seed: int,
@@ -61,4 +59,4 @@ def check_request(
     spec = method if isinstance(method, MethodSpec) else parse_method(method or {})
     check_method(spec, len(classes))
     items, rejected = collect_items(data)
-    return Request(items, rejected, classes, templates, base_model, spec, seed)
+    return Request(items, rejected, classes, templates, spec, seed)

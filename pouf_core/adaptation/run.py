@@ -22,6 +22,7 @@ from pouf_core.adaptation.request import Data, Request, check_request
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
+from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import ClassName
 from pouf_core.context import initial_context, learned_prompts
@@ -71,7 +72,7 @@ def adapt(
     data: Data,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
     *,
-    base_model: str = "pouf-lite",
+    base_model: str | ClipLikeModel = "pouf-lite",
     prompt_template: str | Sequence[str] | None = None,
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -92,7 +93,8 @@ def adapt(
     Args:
         data: a folder, paths, or PIL images.
         class_names: at least two names, or `{"name", "prompt"}`.
-        base_model: see `pouf_core.catalogue.describe`.
+        base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which every tune mode but
+            `prompt` changes.
         prompt_template: one template with `{}`, or several for an ensemble.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
@@ -118,14 +120,14 @@ def adapt(
     started = time.monotonic()
     reporter = Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
     cache = feature_cache or FeatureCache()
-    request = check_request(data, class_names, base_model, prompt_template, method, seed)
+    request = check_request(data, class_names, prompt_template, method, seed)
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
     if request.rejected:
         reporter.send(Progress("loading_base", 0, 1, warning=_rejected_warning(request.rejected)))
 
     reporter.stage("loading_base", 0, 1)
-    base = load_base_model(base_model, torch_device)
+    base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model
     prompts = build_prompts(request.classes, request.templates, base.tokenizer)
     reporter.stage("loading_base", 1, 1)
     learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)

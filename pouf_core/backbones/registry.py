@@ -14,7 +14,7 @@ from pouf_core.backbones.architectures import check_adaptable, examine, examine_
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.pouf_lite import build_pouf_lite, minilm_directory
 from pouf_core.backbones.tokenizer import TextTokenizer
-from pouf_core.catalogue import BaseModelDescription, describe, parse_open_clip
+from pouf_core.catalogue import POUF_LITE, BaseModelDescription, describe, parse_open_clip
 from pouf_core.errors import InvalidInput, PoufError
 
 _POUF_LITE_CONTEXT_LENGTH = 128
@@ -32,16 +32,18 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> ClipLikeMo
         PoufError: `base_model_unavailable` when its weights, or what else it needs, cannot be read or fetched.
     """
     description = describe(spec)
-    load = _load_pouf_lite if description.family == "pouf-lite" else _load_open_clip
-    return load(description, torch.device(device))
+    if description.family == "pouf-lite":
+        return load_pouf_lite(device)
+    return _load_open_clip(description, torch.device(device))
 
 
-def _load_pouf_lite(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:
-    network = build_pouf_lite()
+def load_pouf_lite(device: torch.device | str = "cpu", head: Path | None = None) -> ClipLikeModel:
+    """The embedded base model, with the shipped projection head or another one (see `build_pouf_lite`)."""
+    network = build_pouf_lite(head)
     network.visual.to(memory_format=torch.channels_last)  # 2x faster convolutions on CPUs
     transform = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     tokenizer = HFTokenizer(str(minilm_directory()), context_length=_POUF_LITE_CONTEXT_LENGTH)
-    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+    return ClipLikeModel(POUF_LITE, network, transform, TextTokenizer(tokenizer), torch.device(device))
 
 
 def _load_open_clip(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:

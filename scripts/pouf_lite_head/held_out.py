@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from open_clip.model import CustomTextCLIP
@@ -17,87 +19,10 @@ from pouf_lite_head.pictures import Emoji
 TEMPLATE = "a photo of a {}."
 HELD_OUT_STYLES = ("fluent-emoji", "fxemoji")  # the one most like photographs, and the oldest one
 
-# Class name -> beginnings of the subgroups that it stands for.
-TASKS: dict[str, dict[str, tuple[str, ...]]] = {
-    "nature": {
-        "bird": ("animal-bird",),
-        "insect": ("animal-bug",),
-        "reptile": ("animal-reptile", "animal-amphibian"),
-        "sea animal": ("animal-marine",),
-        "mammal": ("animal-mammal",),
-        "flower": ("plant-flower",),
-        "weather": ("sky-weather",),
-    },
-    "food": {
-        "fruit": ("food-fruit",),
-        "vegetable": ("food-vegetable",),
-        "dessert": ("food-sweet",),
-        "drink": ("drink",),
-        "cooked meal": ("food-prepared", "food-asian"),
-    },
-    "travel": {
-        "building": ("place-building", "place-religious"),
-        "car": ("transport-ground",),
-        "boat": ("transport-water",),
-        "airplane": ("transport-air",),
-        "clock": ("time",),
-        "landscape": ("place-geographic",),
-        "map": ("place-map",),
-    },
-    "objects": {
-        "musical instrument": ("musical-instrument",),
-        "clothes": ("clothing",),
-        "tool": ("tool",),
-        "computer": ("computer",),
-        "telephone": ("phone",),
-        "book": ("book-paper",),
-        "money": ("money",),
-        "office supplies": ("office", "writing"),
-        "letter": ("mail",),
-        "furniture": ("household",),
-    },
-    "leisure": {
-        "sport": ("sport", "person-sport"),
-        "toy": ("game",),
-        "medal": ("award-medal",),
-        "party": ("event",),
-        "music": ("music", "sound"),
-        "cinema": ("light-video",),
-    },
-    "people": {
-        "smiley face": ("face-",),
-        "hand": ("hand",),
-        "worker": ("person-role",),
-        "athlete": ("person-sport",),
-        "fairy tale character": ("person-fantasy",),
-        "family": ("family",),
-        "heart": ("heart",),
-    },
-    "mixed": {
-        "animal": ("animal-mammal", "animal-reptile", "cat-face", "monkey-face"),
-        "bird": ("animal-bird",),
-        "flower": ("plant-flower",),
-        "tree": ("plant-other",),
-        "food": ("food-",),
-        "drink": ("drink",),
-        "building": ("place-building", "place-religious"),
-        "vehicle": ("transport-ground",),
-        "ship": ("transport-water",),
-        "airplane": ("transport-air",),
-        "weather": ("sky-weather",),
-        "sports": ("sport",),
-        "musical instrument": ("musical-instrument",),
-        "computer": ("computer",),
-        "clothing": ("clothing",),
-        "tool": ("tool",),
-        "face": ("face-",),
-        "person": ("person", "family"),
-        "arrow": ("arrow",),
-        "sign": ("transport-sign", "warning"),
-        "flag": ("flag", "country-flag"),
-        "office": ("office", "writing", "book-paper"),
-    },
-}
+# Task -> class name -> beginnings of the subgroups that it stands for.
+TASKS: dict[str, dict[str, list[str]]] = json.loads(
+    (Path(__file__).parents[2] / "examples" / "emoji" / "tasks.json").read_text()
+)
 
 
 @dataclass(frozen=True)
@@ -160,5 +85,5 @@ def score(
     return Scores(sum(accuracies.values()) / len(accuracies), dict(zip(scales, means, strict=True)), accuracies)
 
 
-def _class_of(emoji: Emoji, classes: list[tuple[str, ...]]) -> int:
-    return next((k for k, beginnings in enumerate(classes) if emoji.subgroup.startswith(beginnings)), -1)
+def _class_of(emoji: Emoji, classes: list[list[str]]) -> int:
+    return next((k for k, beginnings in enumerate(classes) if emoji.subgroup.startswith(tuple(beginnings))), -1)
