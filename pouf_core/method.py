@@ -13,7 +13,7 @@ from pouf_core.errors import InvalidInput
 Auto = Literal["auto"]
 Tune = Literal["prompt", "head", "last_n", "norm", "model"]
 Preset = Literal["default", "paper"]
-MethodType = Literal["pouf"]
+MethodType = Literal["pouf", "prior-matching", "zero-shot"]
 Transport = Literal["conditional"]
 PriorName = Literal["auto", "uniform", "none"]
 
