@@ -396,22 +396,3 @@ def test_a_job_without_steps_is_done_when_it_has_succeeded(api, rows, database):
     progress = api.get(f"/v1/jobs/{job_id}").json()["progress"]
     assert progress == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
     assert api.get(f"/v1/jobs/{job_id}/metrics").json()["data"] == []
-
-
-def test_the_report_stands_alone_and_escapes_what_callers_wrote(api, rows, database):
-    job_id = rows.job("running", name="<script>alert(1)</script>")
-    with database.write() as session:
-        job = session.get_one(Job, job_id)
-        job.evaluation = {"zero_shot_accuracy": 0.5, "adapted_accuracy": 0.625, "adapted_interval": [0.5, 0.75], "n": 8}
-        job.warnings = [{"code": "small_dataset", "message": "few items"}]
-        session.add_all(JobMetric(job_id=job_id, step=step, data={"loss": 1.0 / step}) for step in range(1, 9))
-    rows.move(job_id, "succeeded")
-    response = api.get(f"/v1/jobs/{job_id}/report")
-    assert response.headers["content-type"].startswith("text/html")
-    page = response.text
-    assert "62.5 %" in page
-    assert "small_dataset" in page
-    assert "<polyline" in page
-    assert "<script" not in page
-    assert "http://" not in page
-    assert "https://" not in page
