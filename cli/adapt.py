@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import pouf_core
@@ -14,6 +15,9 @@ from pouf_core.memory import keep_freed_memory
 from pouf_core.progress import Progress as Step
 
 console = Console()
+notes = Console(stderr=True)  # so that predictions can be piped
+
+VERDICT_COLOURS = {"improved": "green", "uncertain": "yellow", "harmful": "red"}
 
 
 def adapt_folder(
@@ -61,25 +65,55 @@ def adapt_folder(
         raise CommandError(f"{error} ({error.code})") from error
     except ValidationError as error:
         raise CommandError("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
+    print_outcome(result)
+
+
+def print_outcome(result: pouf_core.AdaptationResult) -> None:
+    """Print what came out: warnings, the verdict with its reasons, what answers by default, and where it is."""
     for warning in result.warnings:
-        console.print(f"[yellow]{warning['message']}[/] ({warning['code']})")
-    console.print(f"Adapted in {result.seconds:.1f} s, step {result.selected_step}: {result.path}")
+        _print(f"[yellow]{escape(warning['message'])}[/] ({warning['code']})")
+    if result.verdict:
+        _print(f"Verdict: [{VERDICT_COLOURS[result.verdict]}]{result.verdict}[/]")
+    for reason in result.verdict_reasons:
+        _print(f"  {escape(reason['message'])} ({reason['code']})")
+    if result.fallback:
+        _print("Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.")
+    kept = "step 0 kept, the weights that zero-shot has" if not result.selected_step else f"step {result.selected_step}"
+    _print(f"Done in {result.seconds:.1f} s, {kept}: {escape(str(result.path))}")
 
 
-def predict_pictures(artifact: Path, pictures: list[Path], top_k: int, variant: str, device: str) -> None:
+def _print(line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
+
+
+def predict_pictures(artifact: Path, pictures: list[Path], top_k: int, variant: str | None, device: str) -> None:
     """Print each picture's classes with their probabilities.
+
+    Args:
+        artifact: an adapted model's folder.
+        pictures: picture files.
+        top_k: how many classes to show for each.
+        variant: `adapted` or `zero_shot`; None is `adapted`, unless the model fell back to zero-shot, which is said.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
         CommandError: the artifact or a picture cannot be read.
     """
     try:
         predictor = pouf_core.load(artifact, device=device)
-        predictions = predictor.predict(pictures, top_k=top_k, variant=variant)
+        served = variant or predictor.fallback or "adapted"
+        predictions = predictor.predict(pictures, top_k=top_k, variant=served)
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error
+    if variant is None and served != "adapted":
+        notes.print(
+            "This model fell back to zero-shot; --variant adapted asks for the adapted one.",
+            style="yellow",
+            soft_wrap=True,
+        )
     for picture, prediction in zip(pictures, predictions, strict=True):
         shown = ", ".join(f"{label} {score:.3f}" for label, score in prediction.top_k)
-        console.print(f"{picture}: {shown}", highlight=False, soft_wrap=True)
+        _print(escape(f"{picture}: {shown}"))
 
 
 def progress_bar(target: Console) -> Progress:

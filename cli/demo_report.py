@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -24,20 +25,26 @@ def job_bar(console: Console) -> Progress:
 
 
 def print_results(console: Console, jobs: dict[str, Job]) -> None:
-    """Zero-shot and each job's accuracy with its 95 % interval, and the seconds that the job ran."""
-    table = Table("model", "accuracy", "95 % interval", "seconds", title="Accuracy on the labelled pictures")
+    """Zero-shot and each job's accuracy with its 95 % interval, its verdict with reasons, and how long it ran."""
+    table = Table("model", "accuracy", "95 % interval", "verdict", "seconds", title="Accuracy on the labelled pictures")
     for tune, job in jobs.items():
         evaluation = job.evaluation
         if evaluation is None:
             continue
         if not table.rows:
-            table.add_row("zero-shot", *_accuracy(evaluation.zero_shot_accuracy, evaluation.zero_shot_interval), "–")
+            table.add_row(
+                "zero-shot", *_accuracy(evaluation.zero_shot_accuracy, evaluation.zero_shot_interval), "–", "–"
+            )
         cells = _accuracy(evaluation.adapted_accuracy, evaluation.adapted_interval)
-        table.add_row(f"{tune}-tuned", *cells, f"{seconds(job):.0f}")
+        table.add_row(f"{tune}-tuned", *cells, job.verdict or "–", f"{seconds(job):.0f}")
     console.print(table)
     for tune, job in jobs.items():
+        for reason in job.verdict_reasons:
+            console.print(f"Verdict ({tune} tuning, {job.verdict}): {escape(reason.message)}", soft_wrap=True)
+        if job.fallback:
+            console.print(f"The {tune}-tuned model is served by its zero-shot variant by default", soft_wrap=True)
         for warning in job.warnings:
-            console.print(f"Note ({tune} tuning): {warning.get('message', warning)}", soft_wrap=True)
+            console.print(f"Note ({tune} tuning): {escape(warning['message'])}", soft_wrap=True)
 
 
 def _accuracy(value: float, interval: tuple[float, float]) -> tuple[str, str]:
@@ -52,7 +59,7 @@ def seconds(job: Job) -> float:
 
 def print_predictions(console: Console, pictures: list[Path], answer: Predictions, labels: dict[str, str]) -> None:
     """Three labels with scores for each picture, beside the label that training never saw."""
-    table = Table("picture", "true label", "predicted, with probability", title="/predict")
+    table = Table("picture", "true label", "predicted, with probability", title=f"/predict ({answer.served_variant})")
     for picture, prediction in zip(pictures, answer.items, strict=True):
         shown = ", ".join(f"{label} {score:.2f}" for label, score in prediction.top_k)
         table.add_row(picture.name, labels.get(picture.name, "–"), shown)

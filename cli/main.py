@@ -51,8 +51,9 @@ def adapt(
     out: Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")],
     base_model: Annotated[str, typer.Option(help="What to adapt.")] = "pouf-lite",
     prompt_template: Annotated[str | None, typer.Option(help="With {} where the class name goes.")] = None,
-    tune: Annotated[str, typer.Option(help="prompt, head, norm or model.")] = "prompt",
-    preset: Annotated[str, typer.Option(help="default or paper.")] = "default",
+    method: Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")] = "pouf",
+    tune: Annotated[str | None, typer.Option(help="prompt, head, norm or model. Default: prompt.")] = None,
+    preset: Annotated[str | None, typer.Option(help="default or paper. Default: default.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Training steps at most.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="The same seed and pictures give the same model.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -64,8 +65,10 @@ def adapt(
     """Adapt a base model to a folder of pictures, here, without the service."""
     from cli.adapt import adapt_folder
 
-    method = {"tune": tune, "preset": preset, **({"max_steps": max_steps} if max_steps else {})}
-    adapt_folder(folder, class_names, out, base_model, prompt_template, method, seed, device, threads, deterministic)
+    # what is not said is left out: baselines refuse settings that they do not have
+    settings = {"tune": tune, "preset": preset, "max_steps": max_steps}
+    spec = {"type": method, **{name: value for name, value in settings.items() if value is not None}}
+    adapt_folder(folder, class_names, out, base_model, prompt_template, spec, seed, device, threads, deterministic)
 
 
 @app.command()
@@ -73,7 +76,10 @@ def predict(
     artifact: Annotated[Path, typer.Argument(help="An adapted model's folder.", exists=True, file_okay=False)],
     pictures: Annotated[list[Path], typer.Argument(help="Picture files.", exists=True, dir_okay=False)],
     top_k: Annotated[int, typer.Option(help="How many classes to show for each.", min=1)] = 1,
-    variant: Annotated[str, typer.Option(help="adapted or zero_shot.")] = "adapted",
+    variant: Annotated[
+        str | None,
+        typer.Option(help="adapted or zero_shot. Default: adapted, unless the model fell back to zero-shot."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
     """Classify pictures with an adapted model, here, without the service."""

@@ -10,7 +10,7 @@
 
 from client.client import Client
 from client.errors import ApiError, ClientError, JobFailed, Unreachable
-from client.resources import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions
+from client.resources import BaseModel, Dataset, Evaluation, Event, Job, Model, Note, Prediction, Predictions
 
 __all__ = [
     "ApiError",
@@ -23,6 +23,7 @@ __all__ = [
     "Job",
     "JobFailed",
     "Model",
+    "Note",
     "Prediction",
     "Predictions",
     "Unreachable",

@@ -44,7 +44,9 @@ class Jobs:
             class_names: names, or `{"name": …, "prompt": …}` where the wording differs from the label.
             base_model: what to adapt.
             prompt_template: with `{}` where the class name goes; a list is averaged. None: the base model's own.
-            method: the `method` object of the HTTP contract; what is left out is chosen by the service.
+            method: the `method` object of the HTTP contract; what is left out is chosen by the service. Its `type` is
+                `pouf` or one of two baselines that train nothing: `prior-matching`, which re-weights zero-shot scores
+                to a class prior, and `zero-shot`, the base model as it is.
             seed: the same seed and data give the same model.
             name: shown in lists.
             alias: moved to the new model when the job succeeds.

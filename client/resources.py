@@ -72,8 +72,27 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Note:
+    """A finding: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+
+    @classmethod
+    def each(cls, raw: list[dict[str, Any]] | None) -> "list[Note]":
+        return [cls(note["code"], note["message"]) for note in raw or []]
+
+
+@dataclass(frozen=True)
 class Job:
-    """An adaptation job. `step` of `total_steps` and `fraction` say how far it is."""
+    """An adaptation job. `step` of `total_steps` and `fraction` say how far it is.
+
+    Attributes:
+        verdict: `improved`, `uncertain` or `harmful`, judged without labels; None where nothing was judged.
+        verdict_reasons: what the verdict rests on.
+        fallback: `zero_shot` where predictions come from the base model unless the adapted variant is asked for.
+        selected_step: the step whose weights were kept, 0 being those that zero-shot has; None until it is known.
+    """
 
     id: str
     name: str | None
@@ -87,7 +106,9 @@ class Job:
     fraction: float | None
     evaluation: Evaluation | None
     verdict: str | None
+    verdict_reasons: list[Note]
     fallback: str | None
+    selected_step: int | None
     error: dict[str, Any] | None
     warnings: list[Any]
     raw: dict[str, Any]
@@ -109,7 +130,9 @@ class Job:
             fraction=progress.get("fraction"),
             evaluation=Evaluation.of(evaluation) if evaluation else None,
             verdict=raw.get("verdict"),
+            verdict_reasons=Note.each(raw.get("verdict_reasons")),
             fallback=raw.get("fallback"),
+            selected_step=raw.get("selected_step"),
             error=raw.get("error"),
             warnings=raw.get("warnings") or [],
             raw=raw,
@@ -135,7 +158,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Model:
-    """An adapted model."""
+    """An adapted model; its verdict is that of its job."""
 
     id: str
     name: str | None
@@ -143,6 +166,10 @@ class Model:
     base_model: str
     class_names: list[str]
     size_bytes: int | None
+    verdict: str | None
+    verdict_reasons: list[Note]
+    fallback: str | None
+    selected_step: int | None
     raw: dict[str, Any]
 
     @classmethod
@@ -155,6 +182,10 @@ class Model:
             base_model=raw["base_model"],
             class_names=names,
             size_bytes=raw.get("size_bytes"),
+            verdict=raw.get("verdict"),
+            verdict_reasons=Note.each(raw.get("verdict_reasons")),
+            fallback=raw.get("fallback"),
+            selected_step=raw.get("selected_step"),
             raw=raw,
         )
 

@@ -70,7 +70,7 @@ class Predictor:
     def __init__(self, artifact: Artifact, base: ClipLikeModel) -> None:
         self.manifest: dict[str, Any] = artifact.manifest
         self.class_names: list[str] = [item["name"] for item in artifact.manifest["class_names"]]
-        self.fallback: str | None = artifact.manifest["fallback"]
+        self.fallback: str | None = artifact.manifest.get("fallback")
         if artifact.manifest["base_model"]["sha256"] != base.sha256:
             raise ArtifactError(
                 "base_model_mismatch",

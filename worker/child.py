@@ -88,7 +88,7 @@ class MemoryWatch:
 
     def __call__(self, progress: Progress) -> None:
         self._reporter.progress(progress)
-        if progress.method:
+        if progress.method and "micro_batch_size" in progress.method:  # a baseline trains nothing and has none
             self._micro_batch_size = progress.method["micro_batch_size"]
         if progress.warning and progress.warning["code"] == "micro_batch_reduced":
             raise StartOver(max(1, self._micro_batch_size // 2))
@@ -147,6 +147,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
         evaluation=result.evaluation,
         warnings=result.warnings,
         verdict=result.verdict,
+        verdict_reasons=result.verdict_reasons,
         fallback=result.fallback,
         selected_step=result.selected_step,
         seconds=result.seconds,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from pouf_core.outcome import Fallback, Verdict
 from pouf_core.progress import Stage
 
 
@@ -61,8 +62,9 @@ class ResultMessage(BaseModel):
     metrics: list[dict[str, float | None]]
     evaluation: dict[str, Any] | None
     warnings: list[dict[str, str]]
-    verdict: str | None
-    fallback: str | None
+    verdict: Verdict | None
+    verdict_reasons: list[dict[str, str]]
+    fallback: Fallback | None
     selected_step: int
     seconds: float
 

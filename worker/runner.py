@@ -152,7 +152,9 @@ class JobRun:
             evaluation=result.evaluation,
             warnings=result.warnings,
             verdict=result.verdict,
+            verdict_reasons=result.verdict_reasons,
             fallback=result.fallback,
+            selected_step=result.selected_step,
         )
         database, storage = self._context.database, self._context.storage
         try:

@@ -6,6 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from app.schemas.common import Closed
 from app.schemas.datasets import DATASET_STATUS
 from app.schemas.jobs import JOB_STATUS
+from pouf_core.outcome import Fallback, Verdict
 
 Document = TypeVar("Document")
 
@@ -21,6 +22,13 @@ class ListDocument(Closed, Generic[Document]):
 
 class ErrorBody(Closed):
     """Why something failed."""
+
+    code: str
+    message: str
+
+
+class Note(Closed):
+    """A finding: `code` for programs, `message` for people."""
 
     code: str
     message: str
@@ -111,12 +119,14 @@ class JobDocument(Closed):
     alias: str | None
     latest_metrics: dict[str, Any] | None
     evaluation: dict[str, Any] | None
-    verdict: str | None
-    fallback: str | None
+    verdict: Verdict | None
+    verdict_reasons: list[Note]
+    fallback: Fallback | None
+    selected_step: int | None
     estimate: dict[str, Any] | None
     model_id: str | None
     error: ErrorBody | None
-    warnings: list[dict[str, Any]]
+    warnings: list[Note]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -150,8 +160,10 @@ class ModelDocument(Closed):
     size_bytes: int
     fingerprint: str
     evaluation: dict[str, Any] | None
-    verdict: str | None
-    fallback: str | None
+    verdict: Verdict | None
+    verdict_reasons: list[Note]
+    fallback: Fallback | None
+    selected_step: int | None
     aliases: list[str]
     created_at: datetime
     urls: dict[str, str]

@@ -82,7 +82,9 @@ def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> dict[st
         "latest_metrics": job.latest_metrics,
         "evaluation": job.evaluation,
         "verdict": job.verdict,
+        "verdict_reasons": job.verdict_reasons,
         "fallback": job.fallback,
+        "selected_step": job.selected_step,
         "estimate": None,
         "model_id": job.model_id,
         "error": error_body(job.error_code, job.error_message),
@@ -96,6 +98,8 @@ def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> dict[st
 
 def _progress(job: Job, pace: Pace) -> dict[str, Any]:
     fraction = min(job.step / job.total_steps, 1.0) if job.total_steps else None
+    if job.status == "succeeded":
+        fraction = 1.0  # also of a method without steps
     eta = None
     if pace is not None and job.total_steps:
         last_step, last_at, seconds = pace

@@ -36,7 +36,9 @@ def show_model(model: AdaptedModel, aliases: list[str]) -> dict[str, Any]:
         "fingerprint": model.fingerprint,
         "evaluation": model.evaluation,
         "verdict": model.verdict,
+        "verdict_reasons": model.verdict_reasons,
         "fallback": model.fallback,
+        "selected_step": model.selected_step,
         "aliases": aliases,
         "created_at": timestamp(model.created_at),
         "urls": {

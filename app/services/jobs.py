@@ -18,10 +18,13 @@ from app.store.transitions import FINAL, start_life, transition
 from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName, parse_class_names, parse_templates
 from pouf_core.errors import InvalidInput
-from pouf_core.method import check_method
+from pouf_core.method import MethodSpec, check_method
 
 Document = dict[str, Any]
 OnCreated = Callable[[Session, Document], None]
+
+#: What each method that trains nothing can be told.
+BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
 
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
@@ -132,6 +135,8 @@ def retry(caller: Caller, job_id: str) -> Document:
         job.attempt = job.lost_attempts = job.step = 0
         job.total_steps = job.started_at = job.finished_at = None
         job.error_code = job.error_message = job.latest_metrics = None
+        job.evaluation = job.verdict = job.fallback = job.selected_step = None
+        job.verdict_reasons = []
         job.warnings = []
         _queue_again(session, job)
 
@@ -176,7 +181,8 @@ def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], 
     if base is not None and not settings.allows_base_model(body.base_model):
         message = f"Base model {body.base_model!r} is not allowed here; GET /v1/base-models lists those that are."
         errors.append(FieldError("/base_model", "base_model_not_allowed", message))
-    if base is not None and body.method.tune not in base.tune_modes:
+    tunes = body.method.type not in BASELINE_SETTINGS
+    if base is not None and tunes and body.method.tune not in base.tune_modes:
         message = f"{body.base_model} can be tuned by: {', '.join(base.tune_modes)}."
         errors.append(FieldError("/method/tune", "unsupported_tune", message))
     return errors, class_names, templates, base.modality if base else None
@@ -214,7 +220,7 @@ def _new_job(caller: Caller, body: JobCreate, class_names: list[ClassName], temp
         meta=body.metadata,
         alias=body.alias,
         request=body.model_dump(mode="json", exclude_unset=True),
-        method=body.method.model_dump(mode="json"),
+        method=_requested(body.method),
         dataset_id=body.dataset_id,
         base_model=body.base_model,
         class_names=[item.model_dump(exclude_none=True) if item.prompt else item.name for item in class_names],
@@ -222,6 +228,11 @@ def _new_job(caller: Caller, body: JobCreate, class_names: list[ClassName], temp
         seed=body.seed,
         warnings=[],
     )
+
+
+def _requested(method: MethodSpec) -> dict[str, Any]:
+    """What the job shows until the method is resolved, without the settings that a baseline does not have."""
+    return method.model_dump(mode="json", include=BASELINE_SETTINGS.get(method.type))
 
 
 def _pace(scope: Scope, job: Job) -> Any:

@@ -81,8 +81,8 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def upgrade(url: str) -> None:
-    """Bring the database behind `url` to the newest migration, creating what is missing.
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database behind `url` to a migration, the newest by default, creating what is missing.
 
     Safe to call from several threads and processes at once: the migrations run under locks.
     """
@@ -93,7 +93,7 @@ def upgrade(url: str) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = parsed
     with _MIGRATION_LOCK:
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
 
 
 def _create_engine(url: URL) -> Engine:

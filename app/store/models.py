@@ -159,7 +159,9 @@ class Job(Leased, Base):
     latest_metrics: Mapped[dict[str, Any] | None]
     evaluation: Mapped[dict[str, Any] | None]
     verdict: Mapped[str | None]
+    verdict_reasons: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     fallback: Mapped[str | None]
+    selected_step: Mapped[int | None]
     warnings: Mapped[list[Any]] = mapped_column(default=list)
     model_id: Mapped[str | None] = mapped_column(Id)
     error_code: Mapped[str | None]
@@ -220,7 +222,9 @@ class AdaptedModel(Base):
     fingerprint: Mapped[str]
     evaluation: Mapped[dict[str, Any] | None]
     verdict: Mapped[str | None]
+    verdict_reasons: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     fallback: Mapped[str | None]
+    selected_step: Mapped[int | None]
     meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     deleted_at: Mapped[datetime | None]

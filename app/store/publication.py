@@ -17,6 +17,7 @@ from app.store.leases import Lease, LeaseLost, fenced
 from app.store.models import AdaptedModel, Alias, Dataset, Job, JobEvent
 from app.store.storage import Storage
 from app.store.transitions import TransitionNotAllowed, append_event, transition
+from pouf_core.outcome import Fallback, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,10 @@ class Outcome:
     method: dict[str, Any]
     evaluation: dict[str, Any] | None
     warnings: list[dict[str, Any]]
-    verdict: str | None
-    fallback: str | None
+    verdict: Verdict | None
+    verdict_reasons: list[dict[str, Any]]
+    fallback: Fallback | None
+    selected_step: int
 
 
 def publish_model(database: Database, storage: Storage, lease: Lease[Job], artifact: Path, outcome: Outcome) -> str:
@@ -93,7 +96,9 @@ def _add_model(session: Session, job: Job, model_id: str, size: int, outcome: Ou
             fingerprint=dataset.fingerprint,
             evaluation=outcome.evaluation,
             verdict=outcome.verdict,
+            verdict_reasons=outcome.verdict_reasons,
             fallback=outcome.fallback,
+            selected_step=outcome.selected_step,
             meta=job.meta,
         )
     )
@@ -119,9 +124,12 @@ def _succeed(session: Session, job: Job, model_id: str, outcome: Outcome) -> Non
     job.evaluation = outcome.evaluation
     job.warnings = outcome.warnings
     job.verdict = outcome.verdict
+    job.verdict_reasons = outcome.verdict_reasons
     job.fallback = outcome.fallback
+    job.selected_step = outcome.selected_step
     job.model_id = model_id
-    transition(session, job, "succeeded", data={"model_id": model_id})
+    data = {"model_id": model_id, "verdict": outcome.verdict, "fallback": outcome.fallback}
+    transition(session, job, "succeeded", data=data)
 
 
 def _size(directory: Path) -> int:

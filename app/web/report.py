@@ -12,19 +12,33 @@ _ENVIRONMENT = Environment(
 )
 WIDTH, HEIGHT = 640, 160
 MAX_POINTS = 400
+MAX_OPEN_ROWS = 30
 _NOT_PLOTTED = {"step", "created_at"}
+_PRIOR_SOURCES = {
+    "given": "given with the job",
+    "estimated": "estimated from the unlabelled data",
+    "uniform": "every class is expected equally often",
+}
 
 
 def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
     """Return the page for the job's document and its per-step numbers."""
     names = sorted({name for row in metrics for name, value in row.items() if _is_number(value)} - _NOT_PLOTTED)
-    charts = [chart for name in names if (chart := _chart(name, metrics)) is not None]
+    charts = [chart for name in names if (chart := _chart(name, metrics, job["selected_step"])) is not None]
     template = _ENVIRONMENT.get_template("report.html.jinja")
-    steps = metrics[-1]["step"] if metrics else 0
-    return template.render(job=job, steps=steps, charts=charts, width=WIDTH, height=HEIGHT, percent=_percent)
+    return template.render(
+        job=job,
+        steps=metrics[-1]["step"] if metrics else 0,
+        charts=charts,
+        prior=_prior(job),
+        max_open_rows=MAX_OPEN_ROWS,
+        width=WIDTH,
+        height=HEIGHT,
+        percent=_percent,
+    )
 
 
-def _chart(name: str, metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def _chart(name: str, metrics: Sequence[dict[str, Any]], kept_step: int | None) -> dict[str, Any] | None:
     points = [(row["step"], row[name]) for row in metrics if _is_number(row.get(name))]
     if len(points) < 2:
         return None
@@ -39,7 +53,26 @@ def _chart(name: str, metrics: Sequence[dict[str, Any]]) -> dict[str, Any] | Non
     path = " ".join(
         f"{WIDTH * (step - first) / across:.1f},{HEIGHT * (1 - (value - low) / up):.1f}" for step, value in shown
     )
-    return {"name": name.replace("_", " "), "path": path, "low": low, "high": high, "last": values[-1], "steps": last}
+    kept = None if kept_step is None else f"{WIDTH * min(max((kept_step - first) / across, 0), 1):.1f}"
+    return {
+        "name": name.replace("_", " "),
+        "path": path,
+        "low": low,
+        "high": high,
+        "last": values[-1],
+        "steps": last,
+        "kept": kept,
+    }
+
+
+def _prior(job: dict[str, Any]) -> dict[str, Any] | None:
+    """The expected share of each class, in the classes' order; None while unknown or where none is used."""
+    shares = job["method"].get("class_prior")
+    if not isinstance(shares, list):
+        return None
+    names = [item["name"] if isinstance(item, dict) else item for item in job["class_names"]]
+    source = job["method"].get("class_prior_source", "given")
+    return {"source": _PRIOR_SOURCES.get(source, source), "rows": list(zip(names, shares, strict=True))}
 
 
 def _is_number(value: Any) -> bool:

@@ -13,7 +13,7 @@ from app.schemas.documents import (
     ModelDocument,
     PredictionListDocument,
 )
-from app.store.models import DatasetItem
+from app.store.models import DatasetItem, Job
 
 
 @pytest.fixture
@@ -21,8 +21,12 @@ def places(api, rows, database, picture):
     dataset_id = api.post("/v1/datasets", files={"files": ("a.png", picture())}).json()["id"]
     with database.write() as session:
         session.add(DatasetItem(dataset_id=dataset_id, name="x", status="rejected", code="c", message="m"))
-    job_id = rows.job("running", "failed", error_code="c", error_message="m")
-    model_id = rows.model()
+    notes = [{"code": "c", "message": "m"}]
+    verdict = {"verdict": "harmful", "verdict_reasons": notes, "fallback": "zero_shot", "selected_step": 0}
+    job_id = rows.job("running", "failed", error_code="c", error_message="m", **verdict)
+    with database.write() as session:
+        session.get_one(Job, job_id).warnings = notes
+    model_id = rows.model(**verdict)
     api.put("/v1/aliases/best", json={"model_id": model_id})
     return {"dataset": dataset_id, "job": job_id, "model": model_id}
 
@@ -50,6 +54,17 @@ def test_answers_have_exactly_the_documented_fields(api, places, path, document)
     if "data" in answer:
         assert answer["data"]
         assert set(shown["data"][0]) == set(answer["data"][0])
+
+
+def test_openapi_lists_the_methods_and_the_verdicts(api):
+    schemas = api.get("/openapi.json").json()["components"]["schemas"]
+    assert schemas["MethodSpec"]["properties"]["type"]["enum"] == ["pouf", "prior-matching", "zero-shot"]
+    for name in ("JobDocument", "ModelDocument"):
+        properties = schemas[name]["properties"]
+        assert properties["verdict"]["anyOf"][0]["enum"] == ["improved", "uncertain", "harmful"]
+        assert properties["fallback"]["anyOf"][0]["const"] == "zero_shot"
+        assert properties["verdict_reasons"]["items"]["$ref"].endswith("/Note")
+        assert properties["selected_step"]["anyOf"][0]["type"] == "integer"
 
 
 def test_predictions_have_exactly_the_documented_fields(api, places, picture):

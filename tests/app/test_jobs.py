@@ -1,9 +1,12 @@
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from app.services import jobs as service
 from app.store.models import Job, JobMetric, OutboxMessage
+from pouf_core.catalogue import POUF_LITE
 
 CLASSES = ["bird", "boat"]
 
@@ -35,11 +38,13 @@ def test_the_document_has_every_promised_field_from_the_first_day(api, rows):
     promised = (
         "object id name metadata status stage status_transitions progress queue_position attempt dataset_id base_model "
         "class_names method seed latest_metrics evaluation model_id error warnings created_at started_at finished_at "
-        "urls verdict fallback estimate"
+        "urls verdict verdict_reasons fallback selected_step estimate"
     )
     assert set(promised.split()) <= set(job)
     assert set(job["progress"]) == {"step", "total_steps", "fraction", "eta_at"}
-    assert [job[name] for name in ("verdict", "fallback", "estimate", "evaluation", "error", "model_id")] == [None] * 6
+    empty = ("verdict", "fallback", "selected_step", "estimate", "evaluation", "error", "model_id")
+    assert [job[name] for name in empty] == [None] * 7
+    assert (job["verdict_reasons"], job["warnings"]) == ([], [])
     assert job["created_at"].endswith("Z")
 
 
@@ -53,6 +58,31 @@ def test_class_names_and_templates_keep_their_order_and_wording(api, rows):
     names = ["b", {"name": "a", "prompt": "an apple"}]
     job = create(api, rows.dataset(), class_names=names, prompt_template=["a {}.", "the {}."]).json()
     assert (job["class_names"], job["prompt_template"]) == (names, ["a {}.", "the {}."])
+
+
+@pytest.mark.parametrize(
+    ("method", "shown"),
+    [
+        ({"type": "zero-shot"}, {"type": "zero-shot"}),
+        ({"type": "prior-matching"}, {"type": "prior-matching", "class_prior": "auto"}),
+        (
+            {"type": "prior-matching", "class_prior": [0.25, 0.75]},
+            {"type": "prior-matching", "class_prior": [0.25, 0.75]},
+        ),
+    ],
+)
+def test_a_baseline_is_queued_and_shows_only_the_settings_it_has(api, rows, database, method, shown):
+    job = create(api, rows.dataset(), method=method).json()
+    assert (job["status"], job["method"]) == ("queued", shown)
+    with database.read() as session:
+        assert session.get_one(Job, job["id"]).request["method"] == method
+
+
+def test_a_base_model_that_cannot_be_tuned_can_still_be_a_baseline(api, rows, refused, monkeypatch):
+    monkeypatch.setattr(service, "describe", lambda name: replace(POUF_LITE, tune_modes=("head",)))
+    refused(create(api, rows.dataset()), 422, "unsupported_tune", "/method/tune")
+    for kind in ("zero-shot", "prior-matching"):
+        assert create(api, rows.dataset(), method={"type": kind}).status_code == 202
 
 
 BAD_BODIES = [
@@ -69,6 +99,8 @@ BAD_BODIES = [
     ({"dataset_id": "ds_unknown"}, "dataset_not_found", "/dataset_id"),
     ({"dataset_id": 5}, "invalid_type", "/dataset_id"),
     ({"method": {"tune": "everything"}}, "invalid_value", "/method/tune"),
+    ({"method": {"type": "guessing"}}, "invalid_value", "/method/type"),
+    ({"method": {"type": "prior-matching", "class_prior": [1.0]}}, "invalid_class_prior", "/method/class_prior"),
     ({"method": {"learning_rate": -1}}, "invalid_value", "/method/learning_rate"),
     ({"method": {"epochs": 3}}, "unknown_field", "/method/epochs"),
     ({"method": {"class_prior": [0.5, 0.4]}}, "invalid_class_prior", "/method/class_prior"),
@@ -279,10 +311,12 @@ def test_a_retried_job_starts_over_under_its_id(api, rows, database):
         job = session.get_one(Job, job_id)
         job.attempt, job.lost_attempts, job.step, job.total_steps = 3, 3, 7, 10
         job.error_code, job.error_message, job.warnings = "worker_lost", "lost", [{"code": "c", "message": "m"}]
+        job.verdict, job.verdict_reasons, job.fallback, job.selected_step = "harmful", job.warnings, "zero_shot", 3
     rows.move(job_id, "failed")
     job = api.post(f"/v1/jobs/{job_id}/retry").json()
     assert (job["id"], job["attempt"], job["error"], job["warnings"]) == (job_id, 0, None, [])
     assert (job["started_at"], job["finished_at"], job["progress"]["step"]) == (None, None, 0)
+    assert (job["verdict"], job["verdict_reasons"], job["fallback"], job["selected_step"]) == (None, [], None, None)
     assert tasks(database) == [("pouf.train", "train", {"job_id": job_id})]
 
 
@@ -395,20 +429,10 @@ def test_the_remaining_time_follows_the_recent_pace(api, rows, database):
     assert progress["eta_at"] == "2026-01-01T00:01:00Z"
 
 
-def test_the_report_stands_alone_and_escapes_what_callers_wrote(api, rows, database):
-    job_id = rows.job("running", name="<script>alert(1)</script>")
-    with database.write() as session:
-        job = session.get_one(Job, job_id)
-        job.evaluation = {"zero_shot_accuracy": 0.5, "adapted_accuracy": 0.625, "adapted_interval": [0.5, 0.75], "n": 8}
-        job.warnings = [{"code": "small_dataset", "message": "few items"}]
-        session.add_all(JobMetric(job_id=job_id, step=step, data={"loss": 1.0 / step}) for step in range(1, 9))
+def test_a_job_without_steps_is_done_when_it_has_succeeded(api, rows, database):
+    job_id = rows.job("running", step=0, total_steps=0)
+    assert api.get(f"/v1/jobs/{job_id}").json()["progress"]["fraction"] is None
     rows.move(job_id, "succeeded")
-    response = api.get(f"/v1/jobs/{job_id}/report")
-    assert response.headers["content-type"].startswith("text/html")
-    page = response.text
-    assert "62.5 %" in page
-    assert "small_dataset" in page
-    assert "<polyline" in page
-    assert "<script" not in page
-    assert "http://" not in page
-    assert "https://" not in page
+    progress = api.get(f"/v1/jobs/{job_id}").json()["progress"]
+    assert progress == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
+    assert api.get(f"/v1/jobs/{job_id}/metrics").json()["data"] == []

@@ -7,11 +7,14 @@ from app.store.models import AdaptedModel
 
 
 def test_a_model_is_shown_by_id_and_by_alias(api, rows):
-    model_id = rows.model(name="m", evaluation={"n": 3}, fallback="zero_shot")
+    reasons = [{"code": "classes_vanished", "message": "3 classes are not predicted any more."}]
+    verdict = {"verdict": "harmful", "verdict_reasons": reasons, "fallback": "zero_shot", "selected_step": 4}
+    model_id = rows.model(name="m", evaluation={"n": 3}, **verdict)
     api.put("/v1/aliases/best", json={"model_id": model_id})
     document = api.get(f"/v1/models/{model_id}").json()
     assert (document["id"], document["name"], document["aliases"]) == (model_id, "m", ["best"])
-    assert (document["evaluation"], document["fallback"]) == ({"n": 3}, "zero_shot")
+    assert document["evaluation"] == {"n": 3}
+    assert {name: document[name] for name in verdict} == verdict
     assert api.get("/v1/models/best").json() == document
     assert [model["id"] for model in api.get("/v1/models").json()["data"]] == [model_id]
 

@@ -3,14 +3,21 @@ import shutil
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from cli.adapt import adapt_folder, predict_pictures
+import pouf_core
+from cli import adapt
+from cli.adapt import adapt_folder, predict_pictures, print_outcome
 from cli.data_directory import DataDirectory
 from cli.errors import CommandError
+from cli.main import app
 from cli.processes import marked_processes
+from pouf_core.adaptation.run import AdaptationResult
+from pouf_core.predictor import Prediction
 
 IMAGES = Path(__file__).parent.parent.parent / "examples" / "clipart" / "images"
 
@@ -48,6 +55,80 @@ def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path, capsys):
     assert str(out) in ran.stdout.replace("\n", "")
     predict_pictures(out, [folder / "00fdfebaa3e3.jpg"], 2, "adapted", "cpu")
     assert capsys.readouterr().out.startswith(f"{folder / '00fdfebaa3e3.jpg'}: smiley face 0.")
+
+
+def test_the_outcome_tells_the_verdict_its_reasons_and_what_answers(capsys):
+    reason = {"code": "classes_vanished", "message": "2 classes [of 3] are gone."}
+    warning = {"code": "few_items", "message": "There are only 8 items."}
+    outcome = AdaptationResult(
+        path=Path("/models/mine"),
+        method={},
+        metrics=[],
+        evaluation=None,
+        warnings=[warning],
+        verdict="harmful",
+        verdict_reasons=[reason],
+        fallback="zero_shot",
+        selected_step=0,
+        seconds=1.25,
+    )
+    print_outcome(outcome)
+    assert capsys.readouterr().out.splitlines() == [
+        "There are only 8 items. (few_items)",
+        "Verdict: harmful",
+        "  2 classes [of 3] are gone. (classes_vanished)",
+        "Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.",
+        "Done in 1.2 s, step 0 kept, the weights that zero-shot has: /models/mine",
+    ]
+    print_outcome(replace(outcome, warnings=[], verdict=None, verdict_reasons=[], fallback=None, selected_step=4))
+    assert capsys.readouterr().out == "Done in 1.2 s, step 4: /models/mine\n"
+
+
+class TwoVariants:
+    """Answers with the name of the variant that was asked for."""
+
+    def __init__(self, fallback):
+        self.fallback = fallback
+
+    def predict(self, pictures, top_k, variant):
+        return [Prediction(variant, 0, 1.0, [(variant, 1.0)]) for _ in pictures]
+
+
+@pytest.mark.parametrize(
+    ("fallback", "asked", "answered", "said"),
+    [
+        ("zero_shot", None, "zero_shot", True),
+        ("zero_shot", "adapted", "adapted", False),
+        ("zero_shot", "zero_shot", "zero_shot", False),
+        (None, None, "adapted", False),
+        (None, "zero_shot", "zero_shot", False),
+    ],
+)
+def test_a_model_that_fell_back_answers_by_zero_shot_unless_told_otherwise(
+    monkeypatch, capsys, fallback, asked, answered, said
+):
+    monkeypatch.setattr(pouf_core, "load", lambda path, device: TwoVariants(fallback))
+    predict_pictures(Path("model"), [Path("a.png")], 1, asked, "cpu")
+    printed = capsys.readouterr()
+    assert printed.out == f"a.png: {answered} 1.000\n"
+    assert ("fell back to zero-shot" in printed.err) is said
+
+
+@pytest.mark.parametrize(
+    ("options", "method"),
+    [
+        ([], {"type": "pouf"}),
+        (["--method", "zero-shot"], {"type": "zero-shot"}),
+        (["--tune", "head", "--max-steps", "3"], {"type": "pouf", "tune": "head", "max_steps": 3}),
+    ],
+)
+def test_only_settings_that_were_given_reach_the_method(monkeypatch, tmp_path, options, method):
+    asked = []
+    monkeypatch.setattr(adapt, "adapt_folder", lambda *arguments: asked.append(arguments[5]))
+    arguments = ["adapt", str(tmp_path), "--class-names", "a,b", "--out", str(tmp_path / "model"), *options]
+    ran = CliRunner().invoke(app, arguments)
+    assert ran.exit_code == 0, ran.output
+    assert asked == [method]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from client import Client, ClientError, JobFailed, jobs
+from client import Client, ClientError, JobFailed, Note, jobs
 from client.archives import as_archive
 from tests.client.conftest import Answer
 
@@ -91,6 +91,27 @@ def test_waiting_tells_progress_and_returns_the_job(client, server):
     result = client.jobs.wait("job_1", on_progress=lambda state: seen.append(state.status))
     assert seen == ["queued", "running"]
     assert (result.model_id, result.step, result.fraction) == ("mdl_1", 4, 1.0)
+
+
+def test_a_job_and_its_model_say_whether_adaptation_helped_and_why(client, server):
+    reasons = [{"code": "classes_vanished", "message": "2 classes are gone."}]
+    said = {"verdict": "harmful", "verdict_reasons": reasons, "fallback": "zero_shot", "selected_step": 0}
+    server.answers = [job("succeeded", **said), answer({"id": "mdl_1", "base_model": "pouf-lite", **said})]
+    for found in (client.jobs.get("job_1"), client.models.get("mdl_1")):
+        assert (found.verdict, found.fallback, found.selected_step) == ("harmful", "zero_shot", 0)
+        assert found.verdict_reasons == [Note("classes_vanished", "2 classes are gone.")]
+
+
+def test_a_service_from_before_verdicts_gives_none(client, server):
+    server.answers = [job("succeeded"), answer({"id": "mdl_1", "base_model": "pouf-lite"})]
+    for found in (client.jobs.get("job_1"), client.models.get("mdl_1")):
+        assert (found.verdict, found.verdict_reasons, found.selected_step) == (None, [], None)
+
+
+def test_a_baseline_is_asked_for_by_its_type_alone(client, server):
+    server.answers = [job("queued")]
+    client.jobs.create("ds_1", ["a", "b"], method={"type": "zero-shot"})
+    assert json.loads(server.requests[0].body)["method"] == {"type": "zero-shot"}
 
 
 def test_waiting_for_a_job_that_fails_raises_its_reason(client, server):

@@ -86,10 +86,12 @@ def test_its_metrics_cover_every_step(client, job):
 
 def test_the_downloaded_model_answers_as_the_service_does(client, job, model, pile):
     pictures = sorted(pile.folder.glob("*.jpg"))[:3]
-    served = client.predict(pictures, job.model_id, top_k=2).items
-    here = pouf_core.load(model, device="cpu").predict(pictures, top_k=2)
-    assert [item.label for item in served] == [prediction.label for prediction in here]
-    assert [item.score for item in served] == pytest.approx([prediction.score for prediction in here], abs=1e-4)
+    here = pouf_core.load(model, device="cpu")
+    for variant in ("adapted", "zero_shot"):
+        served = client.predict(pictures, job.model_id, top_k=2, variant=variant).items
+        expected = here.predict(pictures, top_k=2, variant=variant)
+        assert [item.label for item in served] == [prediction.label for prediction in expected]
+        assert [item.score for item in served] == pytest.approx([item.score for item in expected], abs=1e-4)
 
 
 def test_the_zero_shot_variant_is_served_beside_it(client, job, pile):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable
@@ -59,9 +60,25 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
     artifact = context.storage.local_directory(model.storage_key)
     assert model.size_bytes == sum(file.stat().st_size for file in artifact.iterdir())
     assert (artifact / "SHA256SUMS").exists()
+    manifest = json.loads((artifact / "pouf.json").read_text())
+    for key in ("verdict", "verdict_reasons", "fallback", "selected_step"):
+        assert getattr(job, key) == getattr(model, key) == manifest[key]
     assert [path.name for path in artifact.parent.iterdir()] == [model.id]
     for kind in ("checkpoints", "work"):
         assert list((context.settings.data_dir / kind).iterdir()) == []
+
+
+def test_a_job_of_no_steps_publishes_its_model_without_metrics(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any, database: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(2), {"tune": "prompt", "max_steps": 0})
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.step, job.total_steps) == ("succeeded", 0, 0), job.error_message
+    assert (job.selected_step, job.latest_metrics, job.evaluation["n"]) == (0, None, 2)
+    assert get(AdaptedModel, job.model_id).selected_step == 0
+    with database.read() as session:
+        assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
 
 
 def test_a_job_whose_dataset_is_not_ready_waits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,19 @@ from sqlalchemy import select
 
 from app.store.clock import utcnow
 from app.store.leases import Lease, LeaseLost, claim_job
-from app.store.models import AdaptedModel, Alias, Job
+from app.store.models import AdaptedModel, Alias, Job, JobEvent
 from app.store.publication import Outcome, publish_model, remove_unpublished, storage_key
 from app.store.transitions import TransitionNotAllowed, append_event, lock_job, transition
 
-OUTCOME = Outcome({"tune": "head", "max_steps": 6}, None, [], None, None)
+OUTCOME = Outcome(
+    method={"tune": "head", "max_steps": 6},
+    evaluation=None,
+    warnings=[],
+    verdict=None,
+    verdict_reasons=[],
+    fallback=None,
+    selected_step=6,
+)
 
 
 @pytest.fixture
@@ -54,6 +63,37 @@ def test_a_job_is_published_once(database: Any, storage: Any, claimed: Any, arti
     assert [model.id for model in models(database)] == stored_models(storage) == [model_id]
     job = get(Job, lease.row_id)
     assert (job.status, job.model_id, job.lease_owner) == ("succeeded", model_id, None)
+
+
+def test_job_and_model_say_whether_adaptation_helped_and_what_is_served(
+    database: Any, storage: Any, claimed: Any, artifact: Path, get: Any
+) -> None:
+    reasons = [{"code": "agreement_fell", "message": "Two views agree less than before."}]
+    outcome = replace(
+        OUTCOME, verdict="harmful", verdict_reasons=reasons, fallback="zero_shot", selected_step=4, warnings=reasons
+    )
+    lease = claimed()
+    model_id = publish_model(database, storage, lease, artifact, outcome)
+    for row in (get(Job, lease.row_id), get(AdaptedModel, model_id)):
+        assert (row.verdict, row.verdict_reasons, row.fallback) == ("harmful", reasons, "zero_shot")
+        assert row.selected_step == 4
+    with database.read() as session:
+        event = session.scalars(select(JobEvent).where(JobEvent.type == "job.succeeded")).one()
+    assert event.data == {"stage": None, "model_id": model_id, "verdict": "harmful", "fallback": "zero_shot"}
+
+
+def test_a_method_without_steps_is_published_at_step_0(
+    database: Any, storage: Any, claimed: Any, artifact: Path, get: Any
+) -> None:
+    method = {"type": "zero-shot", "tune": "none", "max_steps": 0, "class_prior": None}
+    lease = claimed()
+    with database.write() as session:
+        job = lock_job(session, lease.row_id)
+        job.step, job.total_steps = 1, 1  # what the last stage counted
+    model_id = publish_model(database, storage, lease, artifact, replace(OUTCOME, method=method, selected_step=0))
+    job, model = get(Job, lease.row_id), get(AdaptedModel, model_id)
+    assert (job.step, job.total_steps, job.selected_step) == (0, 0, 0)
+    assert (model.tune, model.method, model.selected_step) == ("none", method, 0)
 
 
 def test_an_attempt_that_lost_its_lease_while_copying_leaves_nothing(

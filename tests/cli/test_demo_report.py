@@ -1,0 +1,53 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from cli.demo_report import print_predictions, print_results
+from client import Job, Predictions
+
+REASON = {"code": "classes_vanished", "message": "2 classes [of 3] are gone."}
+EVALUATION = {
+    "n": 8,
+    "zero_shot_accuracy": 0.5,
+    "zero_shot_interval": [0.25, 0.75],
+    "adapted_accuracy": 0.375,
+    "adapted_interval": [0.125, 0.625],
+}
+
+
+@pytest.fixture
+def console():
+    return Console(file=io.StringIO(), width=120)
+
+
+def job(**said) -> Job:
+    times = {"started_at": "2026-01-01T00:00:00Z", "finished_at": "2026-01-01T00:00:07Z"}
+    return Job.of(
+        {"id": "job_1", "status": "succeeded", "dataset_id": "ds_1", "evaluation": EVALUATION, **times, **said}
+    )
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("│\n").split("│")]
+
+
+def test_the_table_has_every_jobs_verdict_and_the_reasons_follow(console):
+    harmful = job(verdict="harmful", verdict_reasons=[REASON], fallback="zero_shot")
+    print_results(console, {"prompt": job(verdict="improved"), "model": harmful, "head": job()})
+    shown = console.file.getvalue()
+    rows = {row[0]: row[3:] for row in map(cells, shown.splitlines()) if len(row) == 5}
+    assert rows == {
+        "zero-shot": ["–", "–"],
+        "prompt-tuned": ["improved", "7"],
+        "model-tuned": ["harmful", "7"],
+        "head-tuned": ["–", "7"],
+    }
+    assert "Verdict (model tuning, harmful): 2 classes [of 3] are gone." in shown
+    assert "The model-tuned model is served by its zero-shot variant by default" in shown
+    assert shown.count("by default") == 1
+
+
+def test_predictions_say_which_variant_answered(console):
+    print_predictions(console, [], Predictions("mdl_1", "adapted", "zero_shot", [], {}), {})
+    assert "/predict (zero_shot)" in console.file.getvalue()

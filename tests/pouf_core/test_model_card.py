@@ -1,0 +1,83 @@
+"""The card that lies beside a model's weights, for every kind of manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pouf_core.artifact import CARD, Artifact, load_artifact, save_artifact
+
+REASONS = [{"code": "classes_vanished", "message": "2 of 3 classes are not predicted any more."}]
+VERDICT_KEYS = {"verdict", "verdict_reasons", "fallback"}
+
+
+@pytest.fixture
+def manifest() -> dict[str, Any]:
+    return {
+        "format": 1,
+        "base_model": {"name": "pouf-lite", "sha256": "a" * 64},
+        "class_names": [{"name": "bird", "prompt": None}, {"name": "boat", "prompt": "sailing boat"}],
+        "prompt_templates": ["a photo of a {}."],
+        "method": {"type": "pouf", "tune": "prompt", "preset": "default", "max_steps": 40},
+        "seed": 0,
+        "dataset": {"fingerprint": "f" * 64, "item_count": 24},
+        "selected_step": 12,
+        "evaluation": None,
+        "verdict": None,
+        "verdict_reasons": [],
+        "fallback": None,
+    }
+
+
+@pytest.fixture
+def card(manifest: dict[str, Any], tmp_path: Path) -> Any:
+    def render(**changes: Any) -> str:
+        return (save_artifact(tmp_path / "model", Artifact(manifest | changes, {}, [])) / CARD).read_text()
+
+    return render
+
+
+def test_it_says_what_was_tuned_and_which_step_was_kept(card: Any) -> None:
+    text = card()
+    assert "| Method | `pouf` |\n" in text
+    assert "| Tuned | prompt, preset `default`, step 12 of 40 kept |\n" in text
+    assert "Verdict" not in text
+    assert 'variant="adapted"' in text
+
+
+def test_step_0_is_told_to_be_zero_shot(card: Any) -> None:
+    assert "step 0 of 40 kept: the weights that zero-shot has |" in card(selected_step=0)
+
+
+def test_it_gives_the_verdict_its_reasons_and_what_is_served(card: Any) -> None:
+    text = card(verdict="harmful", verdict_reasons=REASONS, fallback="zero_shot")
+    assert "## Verdict: harmful\n\n- 2 of 3 classes are not predicted any more. (`classes_vanished`)\n" in text
+    assert "zero-shot variant of this model unless `adapted` is asked for" in text
+    assert 'variant="zero_shot"' in text
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("zero-shot", "The base model as a zero-shot classifier"),
+        ("prior-matching", "re-weighted to the class prior of 24"),
+    ],
+)
+def test_a_baseline_does_not_claim_to_be_trained(card: Any, kind: str, said: str) -> None:
+    method = {"type": kind, "tune": "none", "max_steps": 0, "class_prior": None, "class_prior_source": "none"}
+    text = card(method=method, selected_step=0)
+    assert said in text
+    assert f"| Method | `{kind}` |\n" in text
+    assert "Tuned" not in text
+    assert "adapted to" not in text
+
+
+def test_a_manifest_from_before_verdicts_is_rendered_and_loaded(manifest: dict[str, Any], tmp_path: Path) -> None:
+    old = {name: value for name, value in manifest.items() if name not in VERDICT_KEYS}
+    directory = save_artifact(tmp_path / "model", Artifact(old, {}, []))
+    assert load_artifact(directory).manifest == old
+    text = (directory / CARD).read_text()
+    assert "Verdict" not in text
+    assert 'variant="adapted"' in text
