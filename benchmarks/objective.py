@@ -83,20 +83,15 @@ def measure_encoder(device: torch.device) -> float:
 def measure_transport(name: str, rows: list[dict[str, Any]], device: torch.device, limit: float) -> None:
     """Add the seconds of one transport to every row, or what is expected of it where that is beyond the limit."""
     growth = 1.5 if name in ("emd", "partial") else 1.0  # with the number of entries of the plan
-    for row in rows:
+    measured: dict[int, float] = {}
+    for row in sorted(rows, key=lambda row: row["batch"] * row["classes"]):
         entries = row["batch"] * row["classes"]
-        smaller = [other for other in rows if other["batch"] * other["classes"] < entries and name in other["seconds"]]
-        expected = max(
-            (
-                other["seconds"][name] * (entries / (other["batch"] * other["classes"])) ** growth
-                for other in smaller[-2:]
-            ),
-            default=0.0,
-        )
+        nearest = max(measured, default=None)
+        expected = measured[nearest] * (entries / nearest) ** growth if nearest else 0.0
         if expected > limit:
             row["left_out_seconds"][name] = expected
         else:
-            row["seconds"][name] = measure(name, row["batch"], row["classes"], device)
+            row["seconds"][name] = measured[entries] = measure(name, row["batch"], row["classes"], device)
 
 
 def measure(name: str, batch: int, classes: int, device: torch.device) -> float:
@@ -150,7 +145,7 @@ def print_table(rows: list[dict[str, Any]], limit: float) -> None:
     """The rows, for people."""
     table = Table(title=f"Seconds a step; encoder extrapolated; (left out: would take more than {limit:g} s)")
     for heading in ("B", "K", "encoder", *TRANSPORTS):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         cells = [
             f"{row['seconds'][name]:.3f}" if name in row["seconds"] else f"({row['left_out_seconds'][name]:.0f})"

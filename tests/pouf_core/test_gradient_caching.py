@@ -87,7 +87,7 @@ def test_micro_batches_of_random_views_give_the_whole_batchs_gradient(
     tiny_clip.network.double()
     method = resolved(tune)
     whole = gradients(tiny_clip, picture_paths, method, ITEMS)
-    for size in (1, 5, 12):
+    for size in (1, 5):
         assert difference(gradients(tiny_clip, picture_paths, method, size), whole) < DOUBLE_BOUND
 
 
