@@ -34,6 +34,8 @@ TRANSPORT_PARAMETERS: dict[str, Transport] = {
     "partial_mass": "partial",
 }
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
+BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
+"""What `MethodSpec` holds for the method types that train nothing."""
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
 DEFAULT_CONTEXT_LENGTH = 4  # as in "a photo of a"
 LARGEST_LOGIT_SCALE = math.log(100)  # as CLIP was trained
@@ -198,7 +200,7 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
         InvalidInput: `invalid_class_prior`, `class_prior_needed`, `unused_parameter`, `batch_too_small` or
             `invalid_method`, with the field at fault.
     """
-    if spec.type != "pouf":
+    if spec.type in BASELINE_SETTINGS:
         _check_baseline(spec)
     _check_context(spec)
     if isinstance(spec.class_prior, list):
@@ -231,8 +233,7 @@ def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
 
 
 def _check_baseline(spec: MethodSpec) -> None:
-    used = {"type", "class_prior"} if spec.type == "prior-matching" else {"type"}
-    for name in sorted(spec.model_fields_set - used):
+    for name in sorted(spec.model_fields_set - BASELINE_SETTINGS[spec.type]):
         raise InvalidInput(
             "unused_parameter",
             f"Method type `{spec.type}` trains nothing and does not use {name}: leave it out, or set type to `pouf`.",

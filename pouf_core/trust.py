@@ -12,16 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pouf_core.neighbours import neighbour_mean
 from pouf_core.notes import Note, note
-
-Verdict = Literal["improved", "uncertain", "harmful"]
-Fallback = Literal["zero_shot"]
+from pouf_core.verdict import Fallback, Verdict
 
 STRUCTURE_LIMIT = 0.72
 OVERRULED_LIMIT = 0.22

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from pouf_core.outcome import Fallback, Verdict
 from pouf_core.progress import Stage
+from pouf_core.verdict import Fallback, Verdict
 
 
 class JobSpec(BaseModel):

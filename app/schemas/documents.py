@@ -6,7 +6,7 @@ from typing import Any, Generic, Literal, TypeVar
 from app.schemas.common import Closed
 from app.schemas.datasets import DATASET_STATUS
 from app.schemas.jobs import JOB_STATUS
-from pouf_core.outcome import Fallback, Verdict
+from pouf_core.verdict import Fallback, Verdict
 
 Document = TypeVar("Document")
 

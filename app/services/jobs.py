@@ -18,13 +18,12 @@ from app.store.transitions import FINAL, start_life, transition
 from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName, parse_class_names, parse_templates
 from pouf_core.errors import InvalidInput
-from pouf_core.method import MethodSpec, check_method
+from pouf_core.method import BASELINE_SETTINGS, MethodSpec, check_method
 
 Document = dict[str, Any]
 OnCreated = Callable[[Session, Document], None]
 
 #: What each method that trains nothing can be told.
-BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
 
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:

@@ -33,7 +33,7 @@ from pouf_core.presets import resolve, resolve_baseline
 from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.prompts import build_prompts
 from pouf_core.runtime import choose_device, reproducible, use_threads
-from pouf_core.trust import Fallback, Verdict
+from pouf_core.verdict import Fallback, Verdict
 
 CHECKPOINT_SECONDS = 15.0
 

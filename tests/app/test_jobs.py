@@ -113,6 +113,9 @@ BAD_BODIES = [
     ({"method": {"transport": "partial", "partial_mass": 1.5}}, "invalid_value", "/method/partial_mass"),
     ({"method": {"transport": "partial", "partial_mass": 0}}, "invalid_value", "/method/partial_mass"),
     ({"method": {"partial_mass": 0.5}}, "unused_parameter", "/method/partial_mass"),
+    ({"method": {"type": "zero-shot", "tune": "head"}}, "unused_parameter", "/method/tune"),
+    ({"method": {"type": "prior-matching", "max_steps": 3}}, "unused_parameter", "/method/max_steps"),
+    ({"method": {"type": "prior-matching", "class_prior": "none"}}, "class_prior_needed", "/method/class_prior"),
     (
         {"method": {"transport": "sinkhorn", "sinkhorn_regularization": 0}},
         "invalid_value",

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from app.schemas.jobs import show_job
 from app.store.models import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from app.store.transitions import lock_job, transition
+from app.web.report import render_report
 from worker import process
 from worker.child import INTERNAL_ERROR
 from worker.context import WorkerContext
@@ -267,3 +269,25 @@ def test_a_child_dies_with_the_process_that_started_it(
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
     wait_for(lambda: not child.is_running(), seconds=10)
+
+
+@pytest.mark.parametrize("kind", ["zero-shot", "prior-matching"])
+def test_a_baseline_runs_to_its_model_without_training(
+    kind: str, context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any, database: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(), {"type": kind})
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.step, job.total_steps) == ("succeeded", 0, 0), job.error_message
+    assert (job.method["type"], job.method["tune"], job.selected_step) == (kind, "none", 0)
+    assert (job.latest_metrics, job.evaluation["n"]) == (None, 8)
+    assert "training" not in [entry["stage"] for entry in job.status_transitions]
+    if kind == "zero-shot":
+        assert job.evaluation["adapted_accuracy"] == job.evaluation["zero_shot_accuracy"]
+    model = get(AdaptedModel, job.model_id)
+    assert (model.tune, model.method["type"]) == ("none", kind)
+    with database.read() as session:
+        assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
+    shown = show_job(job, None)
+    assert shown["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
+    assert "<svg" not in render_report(shown, [])
