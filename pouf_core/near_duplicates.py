@@ -10,6 +10,8 @@ from torch import Tensor
 from pouf_core.classes import ClassName
 
 _CLOSE = 0.15  # of the median distance between two classes
+_SAME = 1e-3  # a distance that no encoder means anything by; with two classes there is no other to compare it with
+_IGNORED = " -_."  # between the words of one name; other marks may be all that tells two names apart
 _MOST = 10  # pairs; a long list helps nobody
 _MOST_CLASSES = 2000  # K x K distances beyond this would take gigabytes
 
@@ -26,15 +28,16 @@ def near_duplicates(classes: Sequence[ClassName], prototypes: Tensor) -> list[tu
     distances = 1 - (prototypes @ prototypes.T).double().cpu()
     rows, columns = torch.triu_indices(len(classes), len(classes), offset=1)
     pairs = distances[rows, columns]
-    close = pairs < _CLOSE * pairs.median()
-    found = [
-        (pairs[index].item(), classes[row].name, classes[column].name)
-        for index, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True))
-        if close[index] or _stem(classes[row]) == _stem(classes[column])
-    ]
-    return [(first, second) for _, first, second in sorted(found)[:_MOST]]
+    close = pairs < max(_CLOSE * float(pairs.median()), _SAME)
+    numbers: dict[str, int] = {}
+    stems = torch.tensor([numbers.setdefault(_stem(item), len(numbers)) for item in classes])
+    flagged = torch.nonzero(close | (stems[rows] == stems[columns])).flatten()
+    nearest = flagged[pairs[flagged].argsort(stable=True)][:_MOST].tolist()
+    return [(classes[int(rows[pair])].name, classes[int(columns[pair])].name) for pair in nearest]
 
 
 def _stem(item: ClassName) -> str:
-    letters = "".join(character for character in item.wording.casefold() if character.isalnum())
-    return letters.removesuffix("s")
+    wording = item.wording.casefold()
+    for ignored in _IGNORED:
+        wording = wording.replace(ignored, "")
+    return wording.removesuffix("s")

@@ -29,6 +29,7 @@ VANISHED_SHARE = 0.1  # of a class's zero-shot share
 NOTICEABLE_SHARE = 0.5  # of 1/K: a class with a smaller zero-shot share may vanish unnoticed
 VANISHED_CLASSES_LIMIT = 0.34  # of all classes
 ITEMS_PER_CLASS = 4
+_LEAST_AGREEMENT = 1e-6  # between views, above chance
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Structure:
         view_agreement: agreement of zero-shot probabilities between two views of an item, above the chance that two
             items drawn at random agree; at most 1.
         neighbour_agreement: the same between an item and its nearest neighbours.
-        ratio: neighbour over view agreement: near 1 where items that lie close together are of one class.
+        ratio: neighbour over view agreement: near 1 where items that lie close together are of one class; 0 where
+            views agree no better than chance, which leaves nothing to measure neighbours by.
         item_count, class_count: n and K.
     """
 
@@ -113,7 +115,7 @@ def read_structure(zero_shot_views: Tensor, features: Tensor) -> Structure:
     return Structure(
         view_agreement=views.item(),
         neighbour_agreement=neighbours.item(),
-        ratio=(neighbours / views.clamp(min=1e-6)).item(),
+        ratio=(neighbours / views).item() if views > _LEAST_AGREEMENT else 0.0,
         item_count=len(plain),
         class_count=plain.shape[1],
     )

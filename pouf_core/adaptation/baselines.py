@@ -5,17 +5,23 @@ from __future__ import annotations
 import torch
 
 from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.method import ResolvedBaseline
-from pouf_core.prior_matching import matching_bias
+from pouf_core.notes import note
+from pouf_core.prior_matching import CONVERGED, matching_bias
+from pouf_core.progress import Progress
 
 
-def run_baseline(zero_shot: ZeroShot, method: ResolvedBaseline) -> Outcome:
+def run_baseline(zero_shot: ZeroShot, method: ResolvedBaseline, reporter: Reporter) -> Outcome:
     """The classifier of a method without training."""
     bias = None
     logits = zero_shot.logits
     if method.class_prior is not None:
-        prior = torch.tensor(method.class_prior, dtype=torch.float64)
-        bias = matching_bias(logits.softmax(dim=1), prior).float()
+        exact, misplaced = matching_bias(logits, torch.tensor(method.class_prior, dtype=torch.float64))
+        if misplaced > CONVERGED:
+            message = f"Re-weighting to the class prior was stopped with {100 * misplaced:.2g} % of the mass misplaced."
+            reporter.send(Progress("evaluating", 0, 1, warning=note("prior_matching_not_converged", message)))
+        bias = exact.float()
         logits = logits + bias.to(logits)
     return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, logits, 0, class_bias=bias)

@@ -132,8 +132,6 @@ def adapt(
     reporter.stage("loading_base", 1, 1)
     learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
     context = initial_context(base, learned, request.spec, seed)
-    learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
-    context = initial_context(base, learned, request.spec, seed)
     zero_shot = zero_shot_classifier(base, prompts, request, cache, reporter)
     labels = evaluation_labels or {}
     # Everything where accuracy is wanted, else what judging takes.
@@ -164,7 +162,7 @@ def adapt(
     else:
         baseline = resolve_baseline(request.spec, probabilities, device=torch_device, threads=thread_count)
         _announce(request, baseline, reporter)
-        outcome = run_baseline(zero_shot, baseline)
+        outcome = run_baseline(zero_shot, baseline, reporter)
 
     judgement = judge_outcome(request, zero_shot, outcome)
     for warning in warnings_of(judgement, request.classes, zero_shot.prototypes):

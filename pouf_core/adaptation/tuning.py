@@ -71,22 +71,27 @@ def tune_base_model(
         should_stop=reporter.should_stop,
         selection=selection,
     )
-    loop.run()
-    selected = selection.settle() if selection is not None else method.max_steps
-    if selected == 0:
-        kept = zero_shot.logits[:outcome_count]
-        return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, kept, 0, metrics=loop.metrics)
-    with torch.no_grad():
-        prototypes = learner.prototypes()
-    return Outcome(
-        method,
-        prototypes,
-        learner.base.logit_scale.detach().clone(),
-        logits(outcome_count, partial(reporter.stage, "evaluating")),
-        selected,
-        tensors=learner.tensors(),
-        metrics=loop.metrics,
-    )
+    try:
+        loop.run()
+        selected = selection.settle() if selection is not None else method.max_steps
+        if selected == 0:
+            kept = zero_shot.logits[:outcome_count]
+            return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, kept, 0, metrics=loop.metrics)
+        with torch.no_grad():
+            prototypes = learner.prototypes()
+        return Outcome(
+            method,
+            prototypes,
+            learner.base.logit_scale.detach().clone(),
+            logits(outcome_count, partial(reporter.stage, "evaluating")),
+            selected,
+            tensors=learner.tensors(),
+            metrics=loop.metrics,
+        )
+    finally:
+        if method.tune == "prompt":  # which promises to leave the base model as it was
+            with torch.no_grad():
+                learner.base.logit_scale.copy_(zero_shot.logit_scale)
 
 
 def plain_logits(learner: Learner, source: FeatureSource, count: int, on_encoded: OnEncoded) -> Tensor:
@@ -99,4 +104,3 @@ def plain_logits(learner: Learner, source: FeatureSource, count: int, on_encoded
             rows.append(learner.logits(source.plain(indices) @ prototypes.T))
             on_encoded(indices.stop, count)
     return torch.cat(rows)
-

@@ -1,0 +1,212 @@
+"""What an adaptation did, what speaks against it, and the verdicts on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from pouf_core.trust import (
+    FLIP_RATE_LIMIT,
+    MARGINAL_SHIFT_LIMIT,
+    OVERRULED_LIMIT,
+    STRUCTURE_LIMIT,
+    Change,
+    Judgement,
+    Structure,
+    judge,
+    judge_baseline,
+    judge_kept_zero_shot,
+    objections,
+    read_change,
+)
+
+NAMES = ["cat", "dog", "fox", "hen"]
+CLEAR = Structure(0.9, 0.8, 0.9, 100, 4)
+WEAK = Structure(0.9, 0.3, 0.33, 100, 4)
+SMALL = replace(CLEAR, item_count=15)
+QUIET = Change(flip_rate=0.1, overruled_confidence=0.05, marginal_shift=0.1, confidence_gain=0.1, vanished=[])
+STILL = Change(0.0, 0.0, 0.0, 0.0, [])
+HARMFUL_CHANGES = {
+    "overrules_confident_predictions": replace(QUIET, overruled_confidence=0.3),
+    "many_flips": replace(QUIET, flip_rate=0.6),
+    "marginal_shift": replace(QUIET, marginal_shift=0.8),
+    "classes_vanished": replace(QUIET, vanished=[0, 3]),
+}
+
+
+def codes(judgement: Judgement) -> list[str]:
+    assert all(reason["message"] for reason in judgement.reasons)
+    return [reason["code"] for reason in judgement.reasons]
+
+
+def test_a_change_is_read_item_by_item() -> None:
+    generator = torch.Generator().manual_seed(0)
+    views = torch.randn(2, 50, 4, generator=generator).softmax(dim=2)
+    adapted = (3 * torch.randn(50, 4, generator=generator)).softmax(dim=1)
+    change = read_change(views, adapted)
+    lost, flips = [], 0
+    for item in range(50):
+        old, new = int(views[0, item].argmax()), int(adapted[item].argmax())
+        if old != new:
+            flips += 1
+            belief = [float(views[0, item, k] + views[1, item, k]) / 2 for k in range(4)]
+            lost.append(belief[old] - belief[new])
+    before = [float(views[0, :, k].mean()) for k in range(4)]
+    after = [float(adapted[:, k].mean()) for k in range(4)]
+    assert 0 < flips < 50
+    assert change.flip_rate == pytest.approx(flips / 50)
+    assert change.overruled_confidence == pytest.approx(sum(lost) / flips, abs=1e-5)
+    divergence = sum(q * math.log(q / p) for p, q in zip(before, after, strict=True))
+    assert change.marginal_shift == pytest.approx(divergence, abs=1e-4)
+    gain = sum(float(adapted[i].max() - views[0, i].max()) for i in range(50)) / 50
+    assert change.confidence_gain == pytest.approx(gain, abs=1e-5)
+
+
+def test_overruling_an_uncertain_second_view_costs_less() -> None:
+    sure, unsure = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.3, 0.7]])
+    adapted = torch.tensor([[0.2, 0.8]])
+    assert read_change(torch.stack([sure, sure]), adapted).overruled_confidence == pytest.approx(0.8)
+    assert read_change(torch.stack([sure, unsure]), adapted).overruled_confidence == pytest.approx(0.2)
+
+
+def test_nothing_changes_where_predictions_stay() -> None:
+    views = torch.tensor([[0.6, 0.4], [0.1, 0.9]]).expand(2, 2, 2)
+    assert read_change(views, views[0]) == STILL
+
+
+def shares(*values: float) -> torch.Tensor:
+    return torch.tensor([values]).expand(20, -1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "vanished"),
+    [
+        (shares(0.4, 0.4, 0.2), shares(0.5, 0.481, 0.019), [2]),
+        (shares(0.4, 0.4, 0.2), shares(0.5, 0.479, 0.021), []),  # a tenth of its share is left
+        (shares(0.45, 0.39, 0.16), shares(0.5, 0.499, 0.001), []),  # below half of 1/K: nobody would notice
+        (shares(0.4, 0.43, 0.17), shares(0.5, 0.499, 0.001), [2]),
+        (shares(0.3, 0.3, 0.4), shares(0.0, 0.0, 1.0), [0, 1]),
+        (shares(0.5, 0.5), shares(1.0, 0.0), [1]),
+    ],
+)
+def test_classes_vanish_when_less_than_a_tenth_of_a_noticeable_share_is_left(
+    before: torch.Tensor, after: torch.Tensor, vanished: list[int]
+) -> None:
+    assert read_change(torch.stack([before, before]), after).vanished == vanished
+
+
+@pytest.mark.parametrize("items", [1, 7])
+@pytest.mark.parametrize("before", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+@pytest.mark.parametrize("after", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+def test_figures_are_finite_for_saturated_probabilities(
+    items: int, before: tuple[float, float], after: tuple[float, float]
+) -> None:
+    old, new = torch.tensor([before]).expand(items, 2), torch.tensor([after]).expand(items, 2)
+    change = read_change(torch.stack([old, old]), new)
+    figures = (change.flip_rate, change.overruled_confidence, change.marginal_shift, change.confidence_gain)
+    assert all(math.isfinite(figure) for figure in figures)
+    assert -1 <= change.overruled_confidence <= 1
+
+
+@pytest.mark.parametrize("code", HARMFUL_CHANGES)
+def test_each_objection_has_its_code(code: str) -> None:
+    [found] = objections(HARMFUL_CHANGES[code], NAMES)
+    assert found["code"] == code
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (replace(QUIET, overruled_confidence=OVERRULED_LIMIT), ["overrules_confident_predictions"]),
+        (replace(QUIET, overruled_confidence=OVERRULED_LIMIT - 1e-9), []),
+        (replace(QUIET, flip_rate=FLIP_RATE_LIMIT), []),
+        (replace(QUIET, flip_rate=FLIP_RATE_LIMIT + 1e-9), ["many_flips"]),
+        (replace(QUIET, marginal_shift=MARGINAL_SHIFT_LIMIT), []),
+        (replace(QUIET, marginal_shift=MARGINAL_SHIFT_LIMIT + 1e-9), ["marginal_shift"]),
+        (replace(QUIET, vanished=[1]), []),
+        (replace(QUIET, vanished=[1, 2]), ["classes_vanished"]),
+    ],
+)
+def test_objections_begin_at_their_limits(change: Change, expected: list[str]) -> None:
+    assert [found["code"] for found in objections(change, NAMES)] == expected
+
+
+@pytest.mark.parametrize(("class_count", "vanished", "objected"), [(2, 1, True), (3, 1, False), (3, 2, True)])
+def test_a_third_of_the_classes_may_vanish(class_count: int, vanished: int, objected: bool) -> None:
+    change = replace(QUIET, vanished=list(range(vanished)))
+    assert bool(objections(change, NAMES[:class_count])) is objected
+
+
+def test_vanished_classes_are_named() -> None:
+    [found] = objections(replace(QUIET, vanished=[0, 3]), NAMES)
+    assert "cat, hen" in found["message"]
+
+
+def test_everything_that_speaks_against_a_change_is_said() -> None:
+    change = Change(0.9, 0.5, 2.0, 0.5, [0, 1, 2])
+    assert [found["code"] for found in objections(change, NAMES)] == list(HARMFUL_CHANGES)
+
+
+def test_a_quiet_change_of_clear_data_improves() -> None:
+    judgement = judge(CLEAR, QUIET, NAMES)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("improved", None, ["clear_structure"])
+
+
+@pytest.mark.parametrize("code", HARMFUL_CHANGES)
+@pytest.mark.parametrize("structure", [CLEAR, SMALL])
+def test_an_objection_makes_it_harmful_and_serves_zero_shot(code: str, structure: Structure) -> None:
+    judgement = judge(structure, HARMFUL_CHANGES[code], NAMES)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", [code])
+
+
+def test_training_on_weak_structure_is_harmful_and_that_comes_first() -> None:
+    judgement = judge(WEAK, QUIET, NAMES)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", ["weak_structure"])
+    assert codes(judge(WEAK, HARMFUL_CHANGES["many_flips"], NAMES)) == ["weak_structure", "many_flips"]
+
+
+def test_the_structure_limit_decides_between_improved_and_harmful() -> None:
+    at, below = (replace(CLEAR, ratio=ratio) for ratio in (STRUCTURE_LIMIT, STRUCTURE_LIMIT - 1e-6))
+    assert judge(at, QUIET, NAMES).verdict == "improved"
+    assert judge(below, QUIET, NAMES).verdict == "harmful"
+
+
+def test_few_items_leave_it_uncertain() -> None:
+    judgement = judge(SMALL, QUIET, NAMES)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, ["too_few_items"])
+    assert judge(replace(SMALL, item_count=16), QUIET, NAMES).verdict == "improved"
+
+
+@pytest.mark.parametrize("structure", [CLEAR, WEAK, SMALL])
+def test_a_model_that_changes_no_class_is_uncertain_whatever_the_data(structure: Structure) -> None:
+    judgement = judge(structure, STILL, NAMES)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, ["nothing_changed"])
+
+
+@pytest.mark.parametrize(("structure", "code"), [(CLEAR, "no_step_trusted"), (WEAK, "weak_structure")])
+def test_a_kept_base_model_is_uncertain_and_says_why(structure: Structure, code: str) -> None:
+    judgement = judge_kept_zero_shot(structure, STILL)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, [code])
+
+
+@pytest.mark.parametrize("structure", [CLEAR, WEAK, SMALL])
+@pytest.mark.parametrize("change", [STILL, QUIET])
+def test_a_baseline_never_improves(structure: Structure, change: Change) -> None:
+    judgement = judge_baseline(structure, change, NAMES)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, ["not_trained"])
+
+
+@pytest.mark.parametrize("code", HARMFUL_CHANGES)
+def test_a_baseline_may_do_harm(code: str) -> None:
+    judgement = judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES)
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", [code])
+
+
+def test_a_judgement_lists_every_figure_it_rests_on() -> None:
+    figures = judge(CLEAR, replace(QUIET, vanished=[2]), NAMES).figures()
+    assert figures["ratio"] == CLEAR.ratio
+    assert figures["vanished"] == [2]
+    assert set(figures) == set(vars(CLEAR)) | set(vars(QUIET))
