@@ -41,8 +41,13 @@ def main(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
     evaluate: Annotated[bool, typer.Option(help="First measure the recipe on emoji held out of training.")] = True,
+    held_out_head: Annotated[
+        Path | None, typer.Option(help="Also save here the head that was fitted without the held-out emoji and styles.")
+    ] = None,
 ) -> None:
     """Train the head on all pictures and save it, after measuring the same recipe on held-out ones."""
+    if held_out_head and not evaluate:
+        raise typer.BadParameter("--held-out-head saves a head that is fitted for the evaluation only.")
     started = time.monotonic()
     torch.set_num_threads(threads)
     torch.manual_seed(seed)  # the head's random start
@@ -61,6 +66,8 @@ def main(
             shown = hidden & new_style
             scores = score(head, features[0][shown], data.emoji_of[shown], tasks, LOGIT_SCALES)
             report("subgroups" if whole_subgroups else "emoji", int(shown.sum()), scores)
+            if held_out_head and not whole_subgroups:
+                save_head(head, recipe.logit_scale, held_out_head)
     save_head(fitting.fit(network.visual.head, data), recipe.logit_scale, output)
     typer.echo(f"{output}: {output.stat().st_size:,} bytes, {time.monotonic() - started:.0f} s in all")
 

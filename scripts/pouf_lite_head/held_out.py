@@ -56,6 +56,7 @@ def held_out_emoji(emoji: Sequence[Emoji], whole_subgroups: bool) -> torch.Tenso
     """Which emoji [E] no head may see before it is scored: a third of them, or a third of the subgroups.
 
     Emoji that differ in their first words only ("woman running", "man running") go together.
+    `benchmarks/trust_tasks.py` must hide the same third; a test compares them.
     """
     keys = [one.subgroup if whole_subgroups else one.name.split()[-1] for one in emoji]
     return torch.tensor([zlib.crc32(key.encode()) % 3 == 0 for key in keys])
