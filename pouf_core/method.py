@@ -206,6 +206,7 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
     if isinstance(spec.class_prior, list):
         _check_prior(spec.class_prior, class_count)
     _check_transport(spec)
+    _check_selection(spec)
     if spec.batch_size == 1:
         check_batch(spec, 1, "/method/batch_size")
 
@@ -233,7 +234,9 @@ def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
 
 
 def _check_baseline(spec: MethodSpec) -> None:
-    for name in sorted(spec.model_fields_set - BASELINE_SETTINGS[spec.type]):
+    for name, field in MethodSpec.model_fields.items():
+        if name in BASELINE_SETTINGS[spec.type] or getattr(spec, name) in (field.default, "auto"):
+            continue
         raise InvalidInput(
             "unused_parameter",
             f"Method type `{spec.type}` trains nothing and does not use {name}: leave it out, or set type to `pouf`.",
@@ -244,6 +247,22 @@ def _check_baseline(spec: MethodSpec) -> None:
             "class_prior_needed",
             "Prior matching needs a class prior: `auto`, `uniform` or one number above 0 for each class.",
             field="/method/class_prior",
+        )
+
+
+def _check_selection(spec: MethodSpec) -> None:
+    if spec.preset == "paper" and spec.selection == "label_free":
+        raise InvalidInput(
+            "invalid_method",
+            "Preset `paper` goes to its last step: selection must be `auto` or `last`, or the preset `default`.",
+            field="/method/selection",
+        )
+    if spec.tune != "last_n" and spec.last_n != "auto":
+        raise InvalidInput(
+            "unused_parameter",
+            f"last_n belongs to tune `last_n`, and tune is `{spec.tune}`: leave it out, give `auto`, or set tune to "
+            "`last_n`.",
+            field="/method/last_n",
         )
 
 

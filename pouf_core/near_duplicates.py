@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -28,12 +30,20 @@ def near_duplicates(classes: Sequence[ClassName], prototypes: Tensor) -> list[tu
     distances = 1 - (prototypes @ prototypes.T).double().cpu()
     rows, columns = torch.triu_indices(len(classes), len(classes), offset=1)
     pairs = distances[rows, columns]
-    close = pairs < max(_CLOSE * float(pairs.median()), _SAME)
-    numbers: dict[str, int] = {}
-    stems = torch.tensor([numbers.setdefault(_stem(item), len(numbers)) for item in classes])
-    flagged = torch.nonzero(close | (stems[rows] == stems[columns])).flatten()
-    nearest = flagged[pairs[flagged].argsort(stable=True)][:_MOST].tolist()
-    return [(classes[int(rows[pair])].name, classes[int(columns[pair])].name) for pair in nearest]
+    close = pairs < _CLOSE * pairs.median()
+    found = set(zip(rows[close].tolist(), columns[close].tolist(), strict=True))
+    found.update(_equal_pairs([_stem(item) for item in classes]))
+    nearest = sorted(found, key=lambda pair: (distances[pair].item(), pair))[:_MOST]
+    return [(classes[row].name, classes[column].name) for row, column in nearest]
+
+
+def _equal_pairs(stems: Sequence[str]) -> list[tuple[int, int]]:
+    """Pairs of places with the same stem; empty stems (names without letters) are like no other."""
+    places: dict[str, list[int]] = defaultdict(list)
+    for place, stem in enumerate(stems):
+        if stem:
+            places[stem].append(place)
+    return [pair for group in places.values() for pair in combinations(group, 2)]
 
 
 def _stem(item: ClassName) -> str:

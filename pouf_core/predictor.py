@@ -122,7 +122,7 @@ class Predictor:
         Args:
             inputs: paths, file contents or PIL images.
             top_k: how many classes to list, at least 1; more than K gives K.
-            variant: `adapted` or `zero_shot`.
+            variant: `adapted` or `zero_shot`; the library serves what is asked for, whatever `fallback` says.
 
         Raises:
             InvalidInput: a picture cannot be decoded, `invalid_top_k` or `unknown_variant`.

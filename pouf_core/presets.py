@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -237,7 +238,8 @@ def _class_prior(
 ) -> tuple[list[float] | None, PriorSource]:
     class_count = probabilities.shape[1]
     if isinstance(spec.class_prior, list):
-        return spec.class_prior, "given"
+        total = math.fsum(spec.class_prior)
+        return [share / total for share in spec.class_prior], "given"
     if spec.class_prior == "none":
         return None, "none"
     if spec.class_prior == "uniform" or auto == "uniform":

@@ -7,7 +7,6 @@ mean is the prior, and log v_k is all that they need: one bias a class, which wo
 
 from __future__ import annotations
 
-import ot
 import torch
 from torch import Tensor
 
@@ -30,6 +29,8 @@ def matching_bias(logits: Tensor, prior: Tensor) -> tuple[Tensor, float]:
         [K] biases in float64, on the CPU, with mean 0; and the share of the mass that the predictions, so biased,
         still misplace, which is above `CONVERGED` only where the solver was stopped early.
     """
+    import ot  # two seconds that most jobs need not wait
+
     scores = logits[:_MOST_ITEMS].detach().double().cpu().log_softmax(dim=1)
     shares = prior.detach().double().cpu()
     _, log = ot.sinkhorn(

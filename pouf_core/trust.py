@@ -29,7 +29,9 @@ VANISHED_SHARE = 0.1  # of a class's zero-shot share
 NOTICEABLE_SHARE = 0.5  # of 1/K: a class with a smaller zero-shot share may vanish unnoticed
 VANISHED_CLASSES_LIMIT = 0.34  # of all classes
 ITEMS_PER_CLASS = 4
-_LEAST_AGREEMENT = 1e-6  # between views, above chance
+ROOM_LIMIT = 0.36  # view agreement
+LEAST_CHANGED = 8  # items, for a mean over those that changed to say something
+_LEAST_AGREEMENT = 0.02  # between views, above chance
 
 
 @dataclass(frozen=True)
@@ -61,20 +63,27 @@ class Structure:
         """Whether the data's groups are its classes."""
         return self.ratio >= STRUCTURE_LIMIT
 
+    @property
+    def leaves_room(self) -> bool:
+        """Whether the base model is unsure enough for learned prompts to gain more than they lose."""
+        return self.view_agreement < ROOM_LIMIT
+
 
 @dataclass(frozen=True)
 class Change:
     """What an adaptation did to the predictions for n items.
 
     Attributes:
-        flip_rate: share of items whose class changed.
+        changed_count: items whose class changed.
+        flip_rate: their share.
         overruled_confidence: zero-shot probability, mean of two views, that items lost where their class changed:
             of the old class less of the new one, in [-1, 1].
-        marginal_shift: Kullback-Leibler divergence of the adapted from the zero-shot marginal, in nats.
+        marginal_shift: Kullback-Leibler divergence of the adapted marginal from the expected one, in nats.
         confidence_gain: rise of the mean largest probability.
-        vanished: indices of classes that zero-shot predicts and the adapted model as good as never does.
+        vanished: indices of classes that are expected and that the adapted model as good as never predicts.
     """
 
+    changed_count: int
     flip_rate: float
     overruled_confidence: float
     marginal_shift: float
@@ -97,12 +106,13 @@ class Judgement:
         return asdict(self.structure) | asdict(self.change)
 
 
-def read_structure(zero_shot_views: Tensor, features: Tensor) -> Structure:
+def read_structure(zero_shot_views: Tensor, features: Tensor, item_count: int | None = None) -> Structure:
     """Compare zero-shot predictions between views of an item and between neighbours.
 
     Args:
         zero_shot_views: [2, n, K] zero-shot probabilities of the items as they are, and of another view of them.
         features: [n, d] unit-length zero-shot features of the items as they are.
+        item_count: items in all, where these are a sample of them.
     """
     plain, other = zero_shot_views.double()
     chance = plain.mean(dim=0).square().sum()
@@ -116,17 +126,18 @@ def read_structure(zero_shot_views: Tensor, features: Tensor) -> Structure:
         view_agreement=views.item(),
         neighbour_agreement=neighbours.item(),
         ratio=(neighbours / views).item() if views > _LEAST_AGREEMENT else 0.0,
-        item_count=len(plain),
+        item_count=item_count or len(plain),
         class_count=plain.shape[1],
     )
 
 
-def read_change(zero_shot_views: Tensor, adapted: Tensor) -> Change:
+def read_change(zero_shot_views: Tensor, adapted: Tensor, given_prior: Sequence[float] | None = None) -> Change:
     """Compare class probabilities before and after.
 
     Args:
         zero_shot_views: [2, n, K] as for `read_structure`.
         adapted: [n, K] adapted probabilities of the items as they are.
+        given_prior: [K] shares that the caller knows; without them the zero-shot marginal is expected.
     """
     before, after = zero_shot_views[0], adapted
     belief = zero_shot_views.mean(dim=0)
@@ -134,9 +145,12 @@ def read_change(zero_shot_views: Tensor, adapted: Tensor) -> Change:
     changed = (old != new).squeeze(1)
     lost = (belief.gather(1, old) - belief.gather(1, new)).squeeze(1)[changed]
     marginal, adapted_marginal = before.mean(dim=0), after.mean(dim=0)
+    if given_prior is not None:
+        marginal = torch.tensor(given_prior).to(marginal)
     shift = (adapted_marginal * ((adapted_marginal + 1e-6) / (marginal + 1e-6)).log()).sum()
     vanished = (adapted_marginal < VANISHED_SHARE * marginal) & (marginal > NOTICEABLE_SHARE / before.shape[1])
     return Change(
+        changed_count=int(changed.sum()),
         flip_rate=changed.float().mean().item(),
         overruled_confidence=lost.mean().item() if changed.any() else 0.0,
         marginal_shift=shift.item(),
@@ -148,14 +162,14 @@ def read_change(zero_shot_views: Tensor, adapted: Tensor) -> Change:
 def objections(change: Change, class_names: Sequence[str]) -> list[Note]:
     """Why a change is not to be trusted, whatever the data; empty where nothing speaks against it."""
     found = []
-    if change.overruled_confidence >= OVERRULED_LIMIT:
+    if change.changed_count >= LEAST_CHANGED and change.overruled_confidence >= OVERRULED_LIMIT:
         lost = f"{change.overruled_confidence:.2f}"
         message = f"Where the class changed, the base model had preferred the old one by {lost} on average."
         found.append(note("overrules_confident_predictions", message))
     if change.flip_rate > FLIP_RATE_LIMIT:
         found.append(note("many_flips", f"Adaptation changes the class of {change.flip_rate:.0%} of the items."))
     if change.marginal_shift > MARGINAL_SHIFT_LIMIT:
-        message = f"The shares of the classes move by {change.marginal_shift:.2f} nats."
+        message = f"The shares of the classes are {change.marginal_shift:.2f} nats from the expected ones."
         found.append(note("marginal_shift", message))
     if len(change.vanished) > VANISHED_CLASSES_LIMIT * len(class_names):
         names = ", ".join(class_names[index] for index in change.vanished)
@@ -163,19 +177,31 @@ def objections(change: Change, class_names: Sequence[str]) -> list[Note]:
     return found
 
 
-def judge(structure: Structure, change: Change, class_names: Sequence[str]) -> Judgement:
+def doubts(structure: Structure, tune: str) -> list[Note]:
+    """Why data with this structure is not to be trained on, by tune mode; empty where it is."""
+    found = []
+    if not structure.clear:
+        found.append(weak_structure(structure))
+    elif tune == "prompt" and not structure.leaves_room:
+        message = (
+            f"The base model is sure of its predictions: agreement between two views of an item is "
+            f"{structure.view_agreement:.2f} above chance, {ROOM_LIMIT} or more. Learned prompts then gain little and "
+            "may lose; tuning the head is safer."
+        )
+        found.append(note("little_room", message))
+    return found
+
+
+def judge(structure: Structure, change: Change, class_names: Sequence[str], tune: str) -> Judgement:
     """The verdict on a trained model.
 
-    `harmful`, which serves zero-shot by default, where the data shows no structure that training could have sharpened
-    or the change is not to be trusted; `uncertain` where nothing changed or there are too few items to tell;
-    otherwise `improved`.
+    `harmful`, which serves zero-shot by default, where there are doubts about the data or objections to the change;
+    `uncertain` where nothing changed or there are too few items to tell; otherwise `improved`.
     """
-    if change.flip_rate == 0:
+    if change.changed_count == 0:
         reason = note("nothing_changed", "The adapted model gives every item the base model's class.")
         return Judgement("uncertain", [reason], None, structure, change)
-    reasons = objections(change, class_names)
-    if not structure.clear:
-        reasons.insert(0, weak_structure(structure))
+    reasons = doubts(structure, tune) + objections(change, class_names)
     if reasons:
         return Judgement("harmful", reasons, "zero_shot", structure, change)
     if not structure.enough_items:
@@ -187,19 +213,19 @@ def judge(structure: Structure, change: Change, class_names: Sequence[str]) -> J
     return Judgement("improved", [note("clear_structure", message)], None, structure, change)
 
 
-def judge_kept_zero_shot(structure: Structure, change: Change) -> Judgement:
-    """The verdict where choosing a step has kept the base model as it is."""
-    message = "Something speaks against every step of training."
-    reason = note("no_step_trusted", message) if structure.clear else weak_structure(structure)
-    return Judgement("uncertain", [reason], None, structure, change)
+def judge_kept_zero_shot(structure: Structure, change: Change, tune: str, steps: int) -> Judgement:
+    """The verdict where the base model was kept as it is, after `steps` of training."""
+    if steps == 0:
+        reasons = [note("no_steps", "No training was asked for.")]
+    else:
+        message = "Something speaks against every step of training."
+        reasons = doubts(structure, tune) or [note("no_step_trusted", message)]
+    return Judgement("uncertain", reasons, None, structure, change)
 
 
-def judge_baseline(structure: Structure, change: Change, class_names: Sequence[str]) -> Judgement:
-    """The verdict on a method that trains nothing: never `improved`, for nothing but its prior tells."""
-    reasons = objections(change, class_names)
-    if reasons:
-        return Judgement("harmful", reasons, "zero_shot", structure, change)
-    message = f"A method without training changed {change.flip_rate:.0%} of the predictions."
+def judge_baseline(structure: Structure, change: Change) -> Judgement:
+    """The verdict on a method that trains nothing: nothing but its prior tells whether it helps."""
+    message = f"A method without training; it changes {change.flip_rate:.0%} of the base model's predictions."
     return Judgement("uncertain", [note("not_trained", message)], None, structure, change)
 
 

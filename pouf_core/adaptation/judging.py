@@ -10,6 +10,7 @@ from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.classes import ClassName
+from pouf_core.method import ResolvedBaseline, ResolvedMethod
 from pouf_core.near_duplicates import near_duplicates
 from pouf_core.notes import Note, note
 from pouf_core.trust import Judgement, judge, judge_baseline, judge_kept_zero_shot, read_change, too_few_items
@@ -22,13 +23,18 @@ OVERCONFIDENCE_WARNING = 0.35
 def judge_outcome(request: Request, zero_shot: ZeroShot, outcome: Outcome) -> Judgement:
     """Compare a finished classifier with the base model's own."""
     names = [item.name for item in request.classes]
-    adapted = outcome.logits[: zero_shot.judged_count].softmax(dim=1)
-    change = read_change(zero_shot.views, adapted)
-    if outcome.method.type != "pouf":
-        return judge_baseline(zero_shot.structure, change, names)
+    method = outcome.method
+    change = read_change(zero_shot.views, outcome.logits[: zero_shot.judged_count].softmax(dim=1), given_prior(method))
+    if method.type != "pouf":
+        return judge_baseline(zero_shot.structure, change)
     if outcome.selected_step == 0:
-        return judge_kept_zero_shot(zero_shot.structure, change)
-    return judge(zero_shot.structure, change, names)
+        return judge_kept_zero_shot(zero_shot.structure, change, method.tune, method.max_steps)
+    return judge(zero_shot.structure, change, names, method.tune)
+
+
+def given_prior(method: ResolvedMethod | ResolvedBaseline) -> list[float] | None:
+    """The class shares that the caller knows, or None."""
+    return method.class_prior if method.class_prior_source == "given" else None
 
 
 def warnings_of(judgement: Judgement, classes: Sequence[ClassName], prototypes: Tensor) -> list[Note]:
@@ -44,7 +50,7 @@ def warnings_of(judgement: Judgement, classes: Sequence[ClassName], prototypes: 
         message = f"Adaptation changes the class of {change.flip_rate:.0%} of the items."
         found.append(note("high_flip_rate", message))
     if change.marginal_shift > MARGINAL_SHIFT_WARNING:
-        message = f"The shares of the classes move by {change.marginal_shift:.2f} nats."
+        message = f"The shares of the classes are {change.marginal_shift:.2f} nats from the expected ones."
         found.append(note("marginal_shifted", message))
     if change.confidence_gain > OVERCONFIDENCE_WARNING:
         message = f"Mean confidence rises by {change.confidence_gain:.2f}; scores of the adapted model run high."

@@ -96,6 +96,7 @@ class TrainingLoop:
             if time.monotonic() - written >= self._checkpoints.seconds:
                 self._write_checkpoint()
                 written = time.monotonic()
+        self._write_checkpoint()  # what follows, evaluating and publishing, may be interrupted too
 
     def _stop_if_asked(self) -> None:
         reason = self._should_stop()
@@ -151,14 +152,16 @@ class TrainingLoop:
     def _encode_less_at_once(self, batch_size: int) -> bool:
         """Halve micro-batches of items and of prompts; False where both are at their smallest."""
         halved = []
-        if self._learner.trains_image_encoder and self._micro_batch_size > 1:
+        items_halved = self._learner.trains_image_encoder and self._micro_batch_size > 1
+        if items_halved:
             self._micro_batch_size = max(1, min(self._micro_batch_size, batch_size) // 2)
             halved.append(f"items are now encoded {self._micro_batch_size} at a time")
         if self._learner.halve_prompts():
             halved.append(f"prompts {self._learner.prompts_at_once} at a time")
         if halved:
+            code = "micro_batch_reduced" if items_halved else "prompts_reduced"
             message = f"Memory ran out; {' and '.join(halved)}. The result is the same."
-            self._report(warning={"code": "micro_batch_reduced", "message": message})
+            self._report(warning={"code": code, "message": message})
         return bool(halved)
 
     def _report_micro_batch(self) -> None:

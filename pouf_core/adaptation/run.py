@@ -93,8 +93,7 @@ def adapt(
     Args:
         data: a folder, paths, or PIL images.
         class_names: at least two names, or `{"name", "prompt"}`.
-        base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which every tune mode but
-            `prompt` changes.
+        base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which stays as it is.
         prompt_template: one template with `{}`, or several for an ensemble.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
@@ -127,7 +126,7 @@ def adapt(
         reporter.send(Progress("loading_base", 0, 1, warning=_rejected_warning(request.rejected)))
 
     reporter.stage("loading_base", 0, 1)
-    base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model
+    base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model.copy()
     prompts = build_prompts(request.classes, request.templates, base.tokenizer)
     reporter.stage("loading_base", 1, 1)
     learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)

@@ -13,7 +13,7 @@ from pouf_core.trust import objections, read_change
 
 CANDIDATES = 4
 _SMALLEST_DATA = 100  # items; with fewer, choosing looks at all of them and training too
-_HELD_OUT_SHARE = 10  # one item in ten
+_HELD_OUT_SHARE = 5  # one item in five
 _LEAST_HELD_OUT, _MOST_HELD_OUT = 20, 1000
 
 
@@ -42,7 +42,8 @@ class StepSelection:
         zero_shot_views: [2, m, K] zero-shot probabilities of the same items in two views.
         class_names: K names.
         max_steps: steps in all; candidates are evenly spaced, the last step among them.
-        data_can_be_trusted: False leaves step 0 as the only candidate (see `pouf_core.trust.Structure.clear`).
+        given_prior: [K] class shares that the caller knows, or None.
+        data_can_be_trusted: False leaves step 0 as the only candidate (see `pouf_core.trust.doubts`).
 
     Attributes:
         best: the candidate to keep; None for step 0.
@@ -56,12 +57,14 @@ class StepSelection:
         class_names: Sequence[str],
         max_steps: int,
         *,
+        given_prior: Sequence[float] | None = None,
         data_can_be_trusted: bool,
     ) -> None:
         self._learner = learner
         self._probabilities = probabilities
         self._zero_shot_views = zero_shot_views
         self._class_names = class_names
+        self._given_prior = given_prior
         numbers = range(1, CANDIDATES + 1) if data_can_be_trusted else ()
         self._steps = {max_steps * number // CANDIDATES for number in numbers} - {0}
         self.best: Candidate | None = None
@@ -70,7 +73,7 @@ class StepSelection:
         """Keep the present weights if this step is a candidate and nothing speaks against it."""
         if step not in self._steps:
             return
-        change = read_change(self._zero_shot_views, self._probabilities(on_micro_batch))
+        change = read_change(self._zero_shot_views, self._probabilities(on_micro_batch), self._given_prior)
         if not objections(change, self._class_names):
             self.best = Candidate(step, self._learner.tensors())
 

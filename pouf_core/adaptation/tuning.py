@@ -18,6 +18,7 @@ from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.selection import StepSelection, held_out_count
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.method import ResolvedMethod
+from pouf_core.trust import doubts
 
 
 def tune_base_model(
@@ -49,7 +50,7 @@ def tune_base_model(
     source = feature_source(learner.base, request, method, cache, reporter)
     item_count = len(request.items)
     held_out = held_out_count(item_count) if method.selection == "label_free" else 0
-    logits = partial(plain_logits, learner, source)
+    logits = partial(plain_logits, learner, source, min(ENCODE_BATCH, method.micro_batch_size))
     selection = None
     if method.selection == "label_free":
         chosen_by = held_out or zero_shot.judged_count
@@ -59,7 +60,8 @@ def tune_base_model(
             zero_shot.views[:, :chosen_by],
             [item.name for item in request.classes],
             method.max_steps,
-            data_can_be_trusted=zero_shot.structure.clear,
+            given_prior=method.class_prior if method.class_prior_source == "given" else None,
+            data_can_be_trusted=not doubts(zero_shot.structure, method.tune),
         )
     loop = TrainingLoop(
         learner,
@@ -94,13 +96,15 @@ def tune_base_model(
                 learner.base.logit_scale.copy_(zero_shot.logit_scale)
 
 
-def plain_logits(learner: Learner, source: FeatureSource, count: int, on_encoded: OnEncoded) -> Tensor:
+def plain_logits(
+    learner: Learner, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded
+) -> Tensor:
     """Class logits [count, K] of the first items as they are, under the present weights."""
     rows = []
     with torch.no_grad():
         prototypes = learner.prototypes()
-        for start in range(0, count, ENCODE_BATCH):
-            indices = range(start, min(start + ENCODE_BATCH, count))
+        for start in range(0, count, at_once):
+            indices = range(start, min(start + at_once, count))
             rows.append(learner.logits(source.plain(indices) @ prototypes.T))
             on_encoded(indices.stop, count)
     return torch.cat(rows)

@@ -58,5 +58,5 @@ def zero_shot_classifier(
     logits = scale.exp() * features @ prototypes.T
     mirrored_logits = scale.exp() * mirrored @ prototypes.T
     views = torch.stack([logits[: len(judged)], mirrored_logits]).softmax(dim=2)
-    structure = read_structure(views, features[: len(judged)])
+    structure = read_structure(views, features[: len(judged)], len(request.items))
     return ZeroShot(prototypes, scale, features, logits, views, structure)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Callable
 from functools import cached_property
@@ -154,6 +155,10 @@ class ClipLikeModel:
         with torch.no_grad():
             embedded: Tensor = self.text.input_embedding(prompts.context_tokens.to(self.device))
         return embedded.detach().clone()
+
+    def copy(self) -> ClipLikeModel:
+        """The same model with parameters of its own."""
+        return self.with_network(copy.deepcopy(self.network))
 
     def with_network(self, network: nn.Module) -> ClipLikeModel:
         """The same model around another network of the same architecture."""
