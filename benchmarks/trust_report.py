@@ -12,7 +12,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import bootstrap
-from sklearn.metrics import balanced_accuracy_score
+from sklearn.metrics import recall_score
 from trust_tasks import SKEWS
 
 matplotlib.use("agg")
@@ -48,6 +48,7 @@ def _cell(task: str, skew: str, method: str, runs: list[Run]) -> dict[str, Any]:
         "method": method,
         "seeds": sorted(run["seed"] for run in runs),
         "items": [len(run["labels"]) for run in runs],
+        "class_size_ratio": [_size_ratio(run["labels"]) for run in runs],
         "zero_shot": _figures(runs, lambda run: "zero_shot"),
         "served": _figures(runs, lambda run: run["served"]),
         "adapted": _figures(runs, lambda run: "adapted"),
@@ -56,6 +57,12 @@ def _cell(task: str, skew: str, method: str, runs: list[Run]) -> dict[str, Any]:
         "structure": [round(run["judged_by"]["ratio"], 3) for run in runs],
         "verdicts": [run["verdict"] for run in runs],
     }
+
+
+def _size_ratio(labels: list[int]) -> float:
+    """Pictures of the largest class for one of the smallest that is there; skews are as steep as there are pictures."""
+    sizes = Counter(labels).values()
+    return round(max(sizes) / min(sizes), 1)
 
 
 def _right(run: Run, variant: str) -> np.ndarray:
@@ -85,9 +92,8 @@ def _mean_percent(shares: Iterable[float]) -> float:
 
 
 def _balanced_accuracy(labels: list[int], predicted: list[int]) -> float:
-    """Mean recall over the classes that are there; predictions of absent classes are wrong, and nothing else."""
-    present = set(labels)
-    return float(balanced_accuracy_score(labels, [one if one in present else labels[0] - 1_000 for one in predicted]))
+    """Mean recall over the classes that are there."""
+    return float(recall_score(labels, predicted, labels=sorted(set(labels)), average="macro", zero_division=0))
 
 
 def _calibration_error(labels: list[int], answers: dict[str, list[Any]]) -> float:

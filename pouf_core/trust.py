@@ -223,8 +223,16 @@ def judge_kept_zero_shot(structure: Structure, change: Change, tune: str, steps:
     return Judgement("uncertain", reasons, None, structure, change)
 
 
-def judge_baseline(structure: Structure, change: Change) -> Judgement:
-    """The verdict on a method that trains nothing: nothing but its prior tells whether it helps."""
+def judge_baseline(
+    structure: Structure, change: Change, class_names: Sequence[str], *, prior_is_given: bool
+) -> Judgement:
+    """The verdict on a method that trains nothing: never `improved`, for nothing but its prior tells.
+
+    A prior that the caller knows is not objected to, however many predictions it changes.
+    """
+    reasons = [] if prior_is_given else objections(change, class_names)
+    if reasons:
+        return Judgement("harmful", reasons, "zero_shot", structure, change)
     message = f"A method without training; it changes {change.flip_rate:.0%} of the base model's predictions."
     return Judgement("uncertain", [note("not_trained", message)], None, structure, change)
 

@@ -23,8 +23,6 @@ from pouf_core.method import BASELINE_SETTINGS, MethodSpec, check_method
 Document = dict[str, Any]
 OnCreated = Callable[[Session, Document], None]
 
-#: What each method that trains nothing can be told.
-
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
     """Create a queued job; raises 422 with every error of the body, or 409 when the dataset cannot be used."""

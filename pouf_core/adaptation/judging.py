@@ -24,9 +24,10 @@ def judge_outcome(request: Request, zero_shot: ZeroShot, outcome: Outcome) -> Ju
     """Compare a finished classifier with the base model's own."""
     names = [item.name for item in request.classes]
     method = outcome.method
-    change = read_change(zero_shot.views, outcome.logits[: zero_shot.judged_count].softmax(dim=1), given_prior(method))
+    prior = given_prior(method)
+    change = read_change(zero_shot.views, outcome.logits[: zero_shot.judged_count].softmax(dim=1), prior)
     if method.type != "pouf":
-        return judge_baseline(zero_shot.structure, change)
+        return judge_baseline(zero_shot.structure, change, names, prior_is_given=prior is not None)
     if outcome.selected_step == 0:
         return judge_kept_zero_shot(zero_shot.structure, change, method.tune, method.max_steps)
     return judge(zero_shot.structure, change, names, method.tune)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pouf_core.adaptation.encoding import feature_source
 from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache, FeatureSource, OnEncoded
+from pouf_core.adaptation.judging import given_prior
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.outcome import Outcome
@@ -60,7 +61,7 @@ def tune_base_model(
             zero_shot.views[:, :chosen_by],
             [item.name for item in request.classes],
             method.max_steps,
-            given_prior=method.class_prior if method.class_prior_source == "given" else None,
+            given_prior=given_prior(method),
             data_can_be_trusted=not doubts(zero_shot.structure, method.tune),
         )
     loop = TrainingLoop(

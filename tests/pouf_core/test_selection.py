@@ -68,9 +68,9 @@ class Run:
 
 @pytest.mark.parametrize(
     ("items", "expected"),
-    [(1, 0), (99, 0), (100, 20), (200, 20), (209, 20), (210, 21), (1000, 100), (10_000, 1000), (60_000, 1000)],
+    [(1, 0), (99, 0), (100, 20), (104, 20), (105, 21), (1000, 200), (4999, 999), (10_000, 1000), (60_000, 1000)],
 )
-def test_one_item_in_ten_is_held_out_within_limits(items: int, expected: int) -> None:
+def test_one_item_in_five_is_held_out_within_limits(items: int, expected: int) -> None:
     assert held_out_count(items) == expected
 
 
@@ -132,7 +132,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize(
     ("count", "settings", "first"),
     [
-        (110, {}, 20),
+        (110, {}, 22),
         (110, {"selection": "last"}, 0),
         (110, {"preset": "paper", "batch_size": 50}, 0),
         (24, {}, 0),

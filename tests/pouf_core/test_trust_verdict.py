@@ -12,6 +12,7 @@ from pouf_core.trust import (
     FLIP_RATE_LIMIT,
     MARGINAL_SHIFT_LIMIT,
     OVERRULED_LIMIT,
+    ROOM_LIMIT,
     STRUCTURE_LIMIT,
     Change,
     Judgement,
@@ -24,11 +25,12 @@ from pouf_core.trust import (
 )
 
 NAMES = ["cat", "dog", "fox", "hen"]
-CLEAR = Structure(0.9, 0.8, 0.9, 100, 4)
-WEAK = Structure(0.9, 0.3, 0.33, 100, 4)
+CLEAR = Structure(0.3, 0.27, 0.9, 100, 4)
+WEAK = Structure(0.3, 0.1, 0.33, 100, 4)
+SURE = Structure(0.5, 0.45, 0.9, 100, 4)
 SMALL = replace(CLEAR, item_count=15)
-QUIET = Change(flip_rate=0.1, overruled_confidence=0.05, marginal_shift=0.1, confidence_gain=0.1, vanished=[])
-STILL = Change(0.0, 0.0, 0.0, 0.0, [])
+QUIET = Change(10, flip_rate=0.1, overruled_confidence=0.05, marginal_shift=0.1, confidence_gain=0.1, vanished=[])
+STILL = Change(0, 0.0, 0.0, 0.0, 0.0, [])
 HARMFUL_CHANGES = {
     "overrules_confident_predictions": replace(QUIET, overruled_confidence=0.3),
     "many_flips": replace(QUIET, flip_rate=0.6),
@@ -57,7 +59,7 @@ def test_a_change_is_read_item_by_item() -> None:
     before = [float(views[0, :, k].mean()) for k in range(4)]
     after = [float(adapted[:, k].mean()) for k in range(4)]
     assert 0 < flips < 50
-    assert change.flip_rate == pytest.approx(flips / 50)
+    assert (change.changed_count, change.flip_rate) == (flips, pytest.approx(flips / 50))
     assert change.overruled_confidence == pytest.approx(sum(lost) / flips, abs=1e-5)
     divergence = sum(q * math.log(q / p) for p, q in zip(before, after, strict=True))
     assert change.marginal_shift == pytest.approx(divergence, abs=1e-4)
@@ -122,6 +124,7 @@ def test_each_objection_has_its_code(code: str) -> None:
     [
         (replace(QUIET, overruled_confidence=OVERRULED_LIMIT), ["overrules_confident_predictions"]),
         (replace(QUIET, overruled_confidence=OVERRULED_LIMIT - 1e-9), []),
+        (replace(QUIET, overruled_confidence=0.9, changed_count=7), []),  # too few to say something
         (replace(QUIET, flip_rate=FLIP_RATE_LIMIT), []),
         (replace(QUIET, flip_rate=FLIP_RATE_LIMIT + 1e-9), ["many_flips"]),
         (replace(QUIET, marginal_shift=MARGINAL_SHIFT_LIMIT), []),
@@ -146,67 +149,94 @@ def test_vanished_classes_are_named() -> None:
 
 
 def test_everything_that_speaks_against_a_change_is_said() -> None:
-    change = Change(0.9, 0.5, 2.0, 0.5, [0, 1, 2])
+    change = Change(90, 0.9, 0.5, 2.0, 0.5, [0, 1, 2])
     assert [found["code"] for found in objections(change, NAMES)] == list(HARMFUL_CHANGES)
 
 
 def test_a_quiet_change_of_clear_data_improves() -> None:
-    judgement = judge(CLEAR, QUIET, NAMES)
+    judgement = judge(CLEAR, QUIET, NAMES, "head")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("improved", None, ["clear_structure"])
 
 
 @pytest.mark.parametrize("code", HARMFUL_CHANGES)
 @pytest.mark.parametrize("structure", [CLEAR, SMALL])
 def test_an_objection_makes_it_harmful_and_serves_zero_shot(code: str, structure: Structure) -> None:
-    judgement = judge(structure, HARMFUL_CHANGES[code], NAMES)
+    judgement = judge(structure, HARMFUL_CHANGES[code], NAMES, "head")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", [code])
 
 
 def test_training_on_weak_structure_is_harmful_and_that_comes_first() -> None:
-    judgement = judge(WEAK, QUIET, NAMES)
+    judgement = judge(WEAK, QUIET, NAMES, "head")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", ["weak_structure"])
-    assert codes(judge(WEAK, HARMFUL_CHANGES["many_flips"], NAMES)) == ["weak_structure", "many_flips"]
+    assert codes(judge(WEAK, HARMFUL_CHANGES["many_flips"], NAMES, "head")) == ["weak_structure", "many_flips"]
 
 
 def test_the_structure_limit_decides_between_improved_and_harmful() -> None:
     at, below = (replace(CLEAR, ratio=ratio) for ratio in (STRUCTURE_LIMIT, STRUCTURE_LIMIT - 1e-6))
-    assert judge(at, QUIET, NAMES).verdict == "improved"
-    assert judge(below, QUIET, NAMES).verdict == "harmful"
+    assert judge(at, QUIET, NAMES, "head").verdict == "improved"
+    assert judge(below, QUIET, NAMES, "head").verdict == "harmful"
+
+
+def test_prompts_are_doubted_where_the_base_model_is_sure_and_other_modes_are_not() -> None:
+    judgement = judge(SURE, QUIET, NAMES, "prompt")
+    assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", ["little_room"])
+    assert judge(replace(SURE, view_agreement=ROOM_LIMIT - 1e-6), QUIET, NAMES, "prompt").verdict == "improved"
+    for tune in ("head", "last_n", "norm", "model"):
+        assert judge(SURE, QUIET, NAMES, tune).verdict == "improved"
+
+
+def test_without_steps_nothing_is_said_against_them() -> None:
+    assert codes(judge_kept_zero_shot(CLEAR, STILL, "prompt", steps=0)) == ["no_steps"]
+
+
+def test_shares_are_measured_against_a_prior_that_the_caller_gave() -> None:
+    views, adapted = shares(0.5, 0.5).expand(2, 20, 2), shares(0.9, 0.1)
+    assert read_change(views, adapted).marginal_shift > 0.3
+    assert read_change(views, adapted, [0.9, 0.1]).marginal_shift == pytest.approx(0, abs=1e-5)
+    assert read_change(views, shares(1.0, 0.0), [0.9, 0.1]).vanished == []  # a tenth is below half of 1/K
+    assert read_change(views, shares(1.0, 0.0), [0.6, 0.4]).vanished == [1]
+
+
+@pytest.mark.parametrize("code", HARMFUL_CHANGES)
+def test_a_given_prior_is_not_objected_to(code: str) -> None:
+    assert judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES, prior_is_given=True).verdict == "uncertain"
 
 
 def test_few_items_leave_it_uncertain() -> None:
-    judgement = judge(SMALL, QUIET, NAMES)
+    judgement = judge(SMALL, QUIET, NAMES, "head")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, ["too_few_items"])
-    assert judge(replace(SMALL, item_count=16), QUIET, NAMES).verdict == "improved"
+    assert judge(replace(SMALL, item_count=16), QUIET, NAMES, "head").verdict == "improved"
 
 
 @pytest.mark.parametrize("structure", [CLEAR, WEAK, SMALL])
 def test_a_model_that_changes_no_class_is_uncertain_whatever_the_data(structure: Structure) -> None:
-    judgement = judge(structure, STILL, NAMES)
+    judgement = judge(structure, STILL, NAMES, "head")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, ["nothing_changed"])
 
 
-@pytest.mark.parametrize(("structure", "code"), [(CLEAR, "no_step_trusted"), (WEAK, "weak_structure")])
+@pytest.mark.parametrize(
+    ("structure", "code"), [(CLEAR, "no_step_trusted"), (WEAK, "weak_structure"), (SURE, "little_room")]
+)
 def test_a_kept_base_model_is_uncertain_and_says_why(structure: Structure, code: str) -> None:
-    judgement = judge_kept_zero_shot(structure, STILL)
+    judgement = judge_kept_zero_shot(structure, STILL, "prompt", steps=4)
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, [code])
 
 
 @pytest.mark.parametrize("structure", [CLEAR, WEAK, SMALL])
 @pytest.mark.parametrize("change", [STILL, QUIET])
 def test_a_baseline_never_improves(structure: Structure, change: Change) -> None:
-    judgement = judge_baseline(structure, change, NAMES)
+    judgement = judge_baseline(structure, change, NAMES, prior_is_given=False)
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, ["not_trained"])
 
 
 @pytest.mark.parametrize("code", HARMFUL_CHANGES)
 def test_a_baseline_may_do_harm(code: str) -> None:
-    judgement = judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES)
+    judgement = judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES, prior_is_given=False)
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", [code])
 
 
 def test_a_judgement_lists_every_figure_it_rests_on() -> None:
-    figures = judge(CLEAR, replace(QUIET, vanished=[2]), NAMES).figures()
+    figures = judge(CLEAR, replace(QUIET, vanished=[2]), NAMES, "head").figures()
     assert figures["ratio"] == CLEAR.ratio
     assert figures["vanished"] == [2]
     assert set(figures) == set(vars(CLEAR)) | set(vars(QUIET))
