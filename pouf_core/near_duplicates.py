@@ -30,7 +30,7 @@ def near_duplicates(classes: Sequence[ClassName], prototypes: Tensor) -> list[tu
     distances = 1 - (prototypes @ prototypes.T).double().cpu()
     rows, columns = torch.triu_indices(len(classes), len(classes), offset=1)
     pairs = distances[rows, columns]
-    close = pairs < _CLOSE * pairs.median()
+    close = pairs < max(_CLOSE * pairs.median().item(), _SAME)
     found = set(zip(rows[close].tolist(), columns[close].tolist(), strict=True))
     found.update(_equal_pairs([_stem(item) for item in classes]))
     nearest = sorted(found, key=lambda pair: (distances[pair].item(), pair))[:_MOST]

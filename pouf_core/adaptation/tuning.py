@@ -74,27 +74,22 @@ def tune_base_model(
         should_stop=reporter.should_stop,
         selection=selection,
     )
-    try:
-        loop.run()
-        selected = selection.settle() if selection is not None else method.max_steps
-        if selected == 0:
-            kept = zero_shot.logits[:outcome_count]
-            return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, kept, 0, metrics=loop.metrics)
-        with torch.no_grad():
-            prototypes = learner.prototypes()
-        return Outcome(
-            method,
-            prototypes,
-            learner.base.logit_scale.detach().clone(),
-            logits(outcome_count, partial(reporter.stage, "evaluating")),
-            selected,
-            tensors=learner.tensors(),
-            metrics=loop.metrics,
-        )
-    finally:
-        if method.tune == "prompt":  # which promises to leave the base model as it was
-            with torch.no_grad():
-                learner.base.logit_scale.copy_(zero_shot.logit_scale)
+    loop.run()
+    selected = selection.settle() if selection is not None else method.max_steps
+    if selected == 0:
+        kept = zero_shot.logits[:outcome_count]
+        return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, kept, 0, metrics=loop.metrics)
+    with torch.no_grad():
+        prototypes = learner.prototypes()
+    return Outcome(
+        method,
+        prototypes,
+        learner.base.logit_scale.detach().clone(),
+        logits(outcome_count, partial(reporter.stage, "evaluating")),
+        selected,
+        tensors=learner.tensors(),
+        metrics=loop.metrics,
+    )
 
 
 def plain_logits(
@@ -109,3 +104,4 @@ def plain_logits(
             rows.append(learner.logits(source.plain(indices) @ prototypes.T))
             on_encoded(indices.stop, count)
     return torch.cat(rows)
+

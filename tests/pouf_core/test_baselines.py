@@ -20,9 +20,9 @@ from tests.pouf_core.conftest import CLASS_NAMES
 
 GIVEN = [0.6, 0.3, 0.1]
 EXAMPLES: dict[str, Any] = {
-    "tune": "prompt",
+    "tune": "head",
     "preset": "paper",
-    "transport": "conditional",
+    "transport": "emd",
     "transport_weight": 1.0,
     "mutual_information_weight": 0.3,
     "class_prior": "uniform",
@@ -31,8 +31,8 @@ EXAMPLES: dict[str, Any] = {
     "max_steps": 3,
     "selection": "last",
     "last_n": 1,
-    "context": "shared",
-    "context_init": "template",
+    "context": "per_class",
+    "context_init": "random",
     "context_length": 4,
     "logit_scale_learning_rate": 0.0,
     "sinkhorn_regularization": 0.1,
@@ -136,10 +136,15 @@ def test_evaluation_labels_leave_no_trace(adapt: Any, picture_paths: list[Path],
     assert len({(run.verdict, str(run.verdict_reasons), str(run.method)) for run in runs}) == 1
 
 
-def test_a_prior_that_overturns_the_base_model_is_harmful(adapt: Any) -> None:
+def test_a_prior_that_overturns_the_base_model_is_served_where_the_caller_gave_it(adapt: Any) -> None:
     result = adapt(type="prior-matching", class_prior=[0.001, 0.001, 0.998])
-    assert (result.verdict, result.fallback) == ("harmful", "zero_shot")
-    assert "marginal_shift" in [reason["code"] for reason in result.verdict_reasons]
+    assert (result.verdict, result.fallback) == ("uncertain", None)
+    assert "marginal_shifted" not in [warning["code"] for warning in result.warnings]
+
+
+@pytest.mark.parametrize("settings", [{"learning_rate": "auto"}, {"tune": "prompt", "preset": "default"}])
+def test_settings_at_their_defaults_are_no_contradiction(adapt: Any, settings: dict[str, Any]) -> None:
+    assert adapt(type="zero-shot", **settings).method["type"] == "zero-shot"
 
 
 def test_every_setting_is_covered_here() -> None:

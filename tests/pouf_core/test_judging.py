@@ -19,7 +19,7 @@ from pouf_core.trust import Change, Judgement, Structure
 CLASSES = parse_class_names(["cat", "dog", "fox", "hen"])
 APART = torch.eye(4)
 STRUCTURE = Structure(0.9, 0.8, 0.9, 100, 4)
-QUIET = Change(flip_rate=0.1, overruled_confidence=0.05, marginal_shift=0.1, confidence_gain=0.1, vanished=[])
+QUIET = Change(10, flip_rate=0.1, overruled_confidence=0.05, marginal_shift=0.1, confidence_gain=0.1, vanished=[])
 
 
 def codes(change: Change = QUIET, structure: Structure = STRUCTURE, prototypes: torch.Tensor = APART) -> list[str]:
@@ -71,6 +71,6 @@ def test_vanished_classes_are_named() -> None:
 
 
 def test_everything_is_said_at_once() -> None:
-    change = Change(0.9, 0.5, 2.0, 0.9, [0])
+    change = Change(90, 0.9, 0.5, 2.0, 0.9, [0])
     expected = ["too_few_items", "vanished_classes", "high_flip_rate", "marginal_shifted", "overconfidence"]
     assert codes(change, replace(STRUCTURE, item_count=3)) == expected
