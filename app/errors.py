@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.method import field_description
 
 PROBLEM_JSON = "application/problem+json"
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
@@ -133,7 +134,7 @@ def from_validation_errors(errors: Iterable[Mapping[str, Any]], body: Any) -> Ap
     for error in found:
         pointer = _pointer(error, body)
         by_pointer.setdefault(pointer, []).append(FieldError(pointer, _code(error), _message(error)))
-    return several(_merged(same) for same in by_pointer.values())
+    return several(_explained(_merged(same)) for same in by_pointer.values())
 
 
 def _malformed_json() -> ApiError:
@@ -147,6 +148,12 @@ def _merged(errors: list[FieldError]) -> FieldError:
     codes = {error.code for error in errors}
     messages = dict.fromkeys(error.message for error in errors)
     return FieldError(errors[0].pointer, codes.pop() if len(codes) == 1 else "invalid_value", " or: ".join(messages))
+
+
+def _explained(error: FieldError) -> FieldError:
+    """Add what a field of the method may be; the branches of its union say it piecemeal."""
+    description = field_description(error.pointer)
+    return FieldError(error.pointer, error.code, f"{error.message} {description}") if description else error
 
 
 def _code(error: Mapping[str, Any]) -> str:

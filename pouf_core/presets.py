@@ -18,9 +18,8 @@ from pouf_core.method import (
     PriorSource,
     ResolvedBaseline,
     ResolvedMethod,
-    check_batch,
-    check_method,
 )
+from pouf_core.method_checks import check_batch, check_method
 from pouf_core.prior import estimate_prior
 
 

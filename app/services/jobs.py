@@ -18,7 +18,8 @@ from app.store.transitions import FINAL, start_life, transition
 from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName, parse_class_names, parse_templates
 from pouf_core.errors import InvalidInput
-from pouf_core.method import BASELINE_SETTINGS, MethodSpec, check_method
+from pouf_core.method import BASELINE_SETTINGS, MethodSpec
+from pouf_core.method_checks import check_method
 
 Document = dict[str, Any]
 OnCreated = Callable[[Session, Document], None]

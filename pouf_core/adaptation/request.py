@@ -13,7 +13,8 @@ from PIL import Image
 
 from pouf_core.classes import ClassName, parse_class_names, parse_templates
 from pouf_core.data import Item, Rejected, collect_items, fingerprint
-from pouf_core.method import MethodSpec, ResolvedMethod, check_method, parse_method
+from pouf_core.method import MethodSpec, ResolvedMethod, parse_method
+from pouf_core.method_checks import check_method
 
 Data = str | Path | Iterable[str | Path | Image.Image]
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from pouf_core.errors import InvalidInput
-from pouf_core.method import MethodSpec, ResolvedMethod, check_method, parse_method
+from pouf_core.method import MethodSpec, ResolvedMethod, parse_method
+from pouf_core.method_checks import check_method
 from pouf_core.presets import resolve
 
 

@@ -15,7 +15,8 @@ from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.classes import fill, parse_class_names
 from pouf_core.context import initial_context, learned_prompts, random_template
 from pouf_core.errors import InvalidInput
-from pouf_core.method import MethodSpec, check_method, parse_method
+from pouf_core.method import MethodSpec, parse_method
+from pouf_core.method_checks import check_method
 from pouf_core.prompts import build_prompts
 from tests.pouf_core.conftest import CLASS_NAMES
 
@@ -242,7 +243,7 @@ def test_a_random_context_per_class_is_adapted_beside_the_templates_own_baseline
         picture_paths,
         CLASS_NAMES,
         base_model=f"open_clip:{tiny_clip_directory}",
-        method={"context": "per_class", "context_init": "random", "context_length": 3, "max_steps": 2},
+        method={"context": "per_class", "context_init": "random", "context_length": 3, "max_steps": 2, "selection": "last"},
         out=tmp_path / "model",
     )
     tensors = load_artifact(result.path).tensors
