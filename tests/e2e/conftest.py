@@ -3,8 +3,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
+from cli.processes import marked_processes
+from cli.temporary_service import temporary_service
 from client import Client, Dataset
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
@@ -47,6 +50,24 @@ def small_and_quick():
         patch.setenv("POUF_CHECKPOINT_INTERVAL_SECONDS", "1")
         patch.setenv("POUF_DEVICE", "cpu")
         yield
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory, small_and_quick):
+    """`pouf up` with its real worker and real broker, which leaves no process behind."""
+    data_dir = tmp_path_factory.mktemp("service")
+    with temporary_service(data_dir) as running:
+        running_parts = [running.pid, *(child.pid for child in psutil.Process(running.pid).children(recursive=True))]
+        yield running
+    assert [pid for pid in running_parts if psutil.pid_exists(pid)] == []
+    assert marked_processes(data_dir.resolve()) == []
+
+
+@pytest.fixture(scope="session")
+def client(service):
+    """A client of that service."""
+    with Client(service.url) as made:
+        yield made
 
 
 def digest(model: Path) -> str:

@@ -4,8 +4,6 @@ import httpx
 import pytest
 
 import pouf_core
-from cli.temporary_service import temporary_service
-from client import Client
 from tests.e2e.conftest import CLASSES
 
 GIVEN = [0.36, 0.32, 0.32]
@@ -25,15 +23,8 @@ REQUESTS = {
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory):
-    with temporary_service(tmp_path_factory.mktemp("methods")) as running:
-        yield running.url
-
-
-@pytest.fixture(scope="module")
-def client(url):
-    with Client(url) as made:
-        yield made
+def url(service):
+    return service.url
 
 
 @pytest.fixture(scope="module")

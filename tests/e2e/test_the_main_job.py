@@ -14,28 +14,10 @@ import psutil
 import pytest
 
 import pouf_core
-from cli.processes import marked_processes
-from cli.temporary_service import temporary_service
 from client import ApiError, Client
 from tests.e2e.conftest import CLASSES, EXAMPLE, digest
 
 STEPS = 3
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory):
-    data_dir = tmp_path_factory.mktemp("service")
-    with temporary_service(data_dir) as running:
-        running_parts = [running.pid, *(child.pid for child in psutil.Process(running.pid).children(recursive=True))]
-        yield running
-    assert [pid for pid in running_parts if psutil.pid_exists(pid)] == []
-    assert marked_processes(data_dir.resolve()) == []
-
-
-@pytest.fixture(scope="module")
-def client(service):
-    with Client(service.url) as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

@@ -47,9 +47,14 @@ def objections(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     return answers
 
 
-@pytest.mark.parametrize("tune", ["prompt", "model"])
 @pytest.mark.parametrize(
-    ("objected", "selected"), [([False, False, True, True], 4), ([True, False, False, False], 8), ([True] * 4, 0)]
+    ("tune", "objected", "selected"),
+    [
+        ("prompt", [False, False, True, True], 4),
+        ("prompt", [True, False, False, False], 8),
+        ("prompt", [True, True, True, True], 0),
+        ("model", [False, False, True, True], 4),
+    ],
 )
 def test_the_candidate_found_before_a_stop_is_kept(
     tiny_clip_directory: Path,
@@ -78,7 +83,7 @@ def test_the_candidate_found_before_a_stop_is_kept(
     whole = adapt("whole")
     assert not objections
     objections.extend(objected)
-    for step in (3, 5, 7):
+    for step in (3, 7):
         with pytest.raises(AdaptationStopped):
             adapt("never", tmp_path / "checkpoints", StopAfter(step))
     [newest] = sorted((tmp_path / "checkpoints").glob("*7.pt"))
