@@ -43,6 +43,7 @@ def main(
     all_emoji: Annotated[bool, typer.Option(help="Show emoji that the head has seen too.")] = False,
     method: Annotated[list[str], typer.Option(help="Methods to run.")] = list(METHODS),  # noqa: B006
     task: Annotated[list[str], typer.Option(help="Tasks to run; all by default.")] = [],  # noqa: B006
+    skew: Annotated[list[str], typer.Option(help="Skews to run.")] = list(SKEWS),  # noqa: B006
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
     paper_steps: Annotated[int, typer.Option(help="Steps of preset `paper`; 5000 is the recipe.")] = 5000,
     cells: Annotated[Path | None, typer.Option(help="Keep runs here (JSON lines) and take up from them.")] = None,
@@ -57,13 +58,13 @@ def main(
     base, cache = load_pouf_lite(head=head), FeatureCache(fixed_views=PAPER_VIEWS)
     encoded = EncodedPictures(base)
     for one in tasks:
-        for skew in SKEWS:
+        for one_skew in skew:
             for seed in range(seeds):
                 for name in method:
-                    key = (one.name, skew, seed, f"{name}@{paper_steps}" if name == "paper" else name)
+                    key = (one.name, one_skew, seed, f"{name}@{paper_steps}" if name == "paper" else name)
                     if key not in store.done:
-                        cell = run(base, cache, encoded, skewed(one, skew, seed), name, seed, paper_steps)
-                        store.add({"task": one.name, "skew": skew, "seed": seed, **cell, "method": key[3]})
+                        cell = run(base, cache, encoded, skewed(one, one_skew, seed), name, seed, paper_steps)
+                        store.add({"task": one.name, "skew": one_skew, "seed": seed, **cell, "method": key[3]})
     runs = [cell for cell in store.cells() if len(cell["labels"]) >= LEAST_ITEMS]
     summary = summarise(runs)
     print_report(summary)

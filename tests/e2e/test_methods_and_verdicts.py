@@ -93,7 +93,7 @@ def test_a_harmful_model_says_why(client, jobs, documents):
     assert (document["status"], document["verdict"], document["fallback"]) == ("succeeded", "harmful", "zero_shot")
     assert document["selected_step"] == REQUESTS["harmful"]["max_steps"]
     codes = {reason["code"] for reason in document["verdict_reasons"]}
-    assert {"overrules_confident_predictions", "many_flips", "marginal_shift"} <= codes
+    assert {"overrules_confident_predictions", "many_flips"} <= codes
     assert all(reason["message"] for reason in document["verdict_reasons"])
     model = client.models.get(jobs["harmful"].model_id)
     assert (model.verdict, model.fallback) == ("harmful", "zero_shot")

@@ -239,11 +239,12 @@ def test_class_names_that_run_into_the_template_are_refused() -> None:
 def test_a_random_context_per_class_is_adapted_beside_the_templates_own_baseline(
     tiny_clip_directory: Path, tiny_clip: ClipLikeModel, picture_paths: list[Path], tmp_path: Path
 ) -> None:
+    random_context = {"context": "per_class", "context_init": "random", "context_length": 3}
     result = pouf_core.adapt(
         picture_paths,
         CLASS_NAMES,
         base_model=f"open_clip:{tiny_clip_directory}",
-        method={"context": "per_class", "context_init": "random", "context_length": 3, "max_steps": 2, "selection": "last"},
+        method=random_context | {"max_steps": 2, "selection": "last"},
         out=tmp_path / "model",
     )
     tensors = load_artifact(result.path).tensors
