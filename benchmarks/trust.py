@@ -30,9 +30,9 @@ from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.registry import load_pouf_lite
 from pouf_core.images import decode_image
 from pouf_core.memory import keep_freed_memory
-from pouf_core.predictor import Predictor
+from pouf_core.predictor import VARIANTS, Prediction, Predictor
 
-METHODS = ("prior-matching", "paper", "default")
+METHODS = ("prior-matching", "paper", "default")  # a tune mode may follow a preset: `default:head`
 PAPER_VIEWS = 4  # fixed views in place of fresh ones, which 5,000 steps could not be afforded with on a CPU
 
 
@@ -61,7 +61,7 @@ def main(
         for one_skew in skew:
             for seed in range(seeds):
                 for name in method:
-                    key = (one.name, one_skew, seed, f"{name}@{paper_steps}" if name == "paper" else name)
+                    key = (one.name, one_skew, seed, f"{name}@{paper_steps}" if name.startswith("paper") else name)
                     if key not in store.done:
                         cell = run(base, cache, encoded, skewed(one, one_skew, seed), name, seed, paper_steps)
                         store.add({"task": one.name, "skew": one_skew, "seed": seed, **cell, "method": key[3]})
@@ -73,6 +73,21 @@ def main(
         json_file.write_text(json.dumps({**environment(), **setting, **summary}, indent=1) + "\n")
     if plot:
         save_plot(summary, plot)
+
+
+def _settings(method: str, paper_steps: int) -> dict[str, Any]:
+    if method == "prior-matching":
+        return {"type": method}
+    preset, _, tune = method.partition(":")
+    steps = {"max_steps": paper_steps} if preset == "paper" else {}
+    return {"preset": preset, "tune": tune or "prompt"} | steps
+
+
+def _answers(predictor: Predictor, encoded: EncodedPictures, pictures: list[Source], variant: str) -> list[Prediction]:
+    """Predictions of a variant; pictures are encoded anew only for an image encoder of its own."""
+    if predictor.encoder(variant).key == predictor.encoder("zero_shot").key:
+        return predictor.classify(encoded(pictures), 1, variant)
+    return predictor.predict(pictures, 1, variant)
 
 
 class EncodedPictures:
@@ -104,23 +119,19 @@ def run(
     paper_steps: int,
 ) -> dict[str, Any]:
     """Predictions, verdict and seconds of one method on one task."""
-    settings: dict[str, Any] = {"type": method} if method == "prior-matching" else {"preset": method}
-    if method == "paper":
-        settings["max_steps"] = paper_steps
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
         result = pouf_core.adapt(
             task.pictures,
             task.class_names,
             base_model=base,
-            method=settings,
+            method=_settings(method, paper_steps),
             seed=seed,
             out=Path(directory) / "model",
             feature_cache=cache,
         )
         predictor = Predictor(load_artifact(result.path), base)
-    features = encoded(task.pictures)
-    answers = {variant: predictor.classify(features, 1, variant) for variant in ("zero_shot", "adapted")}
+        answers = {variant: _answers(predictor, encoded, task.pictures, variant) for variant in VARIANTS}
     served = "zero_shot" if result.fallback else "adapted"
     return {
         "labels": task.labels.tolist(),

@@ -214,12 +214,14 @@ def judge(structure: Structure, change: Change, class_names: Sequence[str], tune
 
 
 def judge_kept_zero_shot(structure: Structure, change: Change, tune: str, steps: int) -> Judgement:
-    """The verdict where the base model was kept as it is, after `steps` of training."""
+    """The verdict where the base model was kept as it is, though `steps` of training were asked for."""
     if steps == 0:
         reasons = [note("no_steps", "No training was asked for.")]
+    elif doubted := doubts(structure, tune):
+        untrained = ' Nothing was trained; "selection": "last" trains all the same.'
+        reasons = [note(doubt["code"], doubt["message"] + untrained) for doubt in doubted]
     else:
-        message = "Something speaks against every step of training."
-        reasons = doubts(structure, tune) or [note("no_step_trusted", message)]
+        reasons = [note("no_step_trusted", "Something speaks against every step of training.")]
     return Judgement("uncertain", reasons, None, structure, change)
 
 

@@ -43,7 +43,6 @@ class StepSelection:
         class_names: K names.
         max_steps: steps in all; candidates are evenly spaced, the last step among them.
         given_prior: [K] class shares that the caller knows, or None.
-        data_can_be_trusted: False leaves step 0 as the only candidate (see `pouf_core.trust.doubts`).
 
     Attributes:
         best: the candidate to keep; None for step 0.
@@ -58,15 +57,13 @@ class StepSelection:
         max_steps: int,
         *,
         given_prior: Sequence[float] | None = None,
-        data_can_be_trusted: bool,
     ) -> None:
         self._learner = learner
         self._probabilities = probabilities
         self._zero_shot_views = zero_shot_views
         self._class_names = class_names
         self._given_prior = given_prior
-        numbers = range(1, CANDIDATES + 1) if data_can_be_trusted else ()
-        self._steps = {max_steps * number // CANDIDATES for number in numbers} - {0}
+        self._steps = {max_steps * number // CANDIDATES for number in range(1, CANDIDATES + 1)} - {0}
         self.best: Candidate | None = None
 
     def consider(self, step: int, on_micro_batch: OnMicroBatch) -> None:

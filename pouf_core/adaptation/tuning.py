@@ -35,6 +35,9 @@ def tune_base_model(
 ) -> Outcome:
     """Train a learner on the target data and keep one step's weights.
 
+    Where the step is chosen without labels and the data are doubted, no step could be kept but step 0, and nothing is
+    trained.
+
     Args:
         request: the data and the classes.
         learner: what is trained; it holds the kept weights afterwards.
@@ -48,12 +51,15 @@ def tune_base_model(
     Raises:
         AdaptationStopped, OutOfMemory: as `TrainingLoop.run`.
     """
+    label_free = method.selection == "label_free"
+    if label_free and doubts(zero_shot.structure, method.tune):
+        return _kept_zero_shot(zero_shot, method, outcome_count, [])
     source = feature_source(learner.base, request, method, cache, reporter)
     item_count = len(request.items)
-    held_out = held_out_count(item_count) if method.selection == "label_free" else 0
+    held_out = held_out_count(item_count) if label_free else 0
     logits = partial(plain_logits, learner, source, min(ENCODE_BATCH, method.micro_batch_size))
     selection = None
-    if method.selection == "label_free":
+    if label_free:
         chosen_by = held_out or zero_shot.judged_count
         selection = StepSelection(
             learner,
@@ -62,7 +68,6 @@ def tune_base_model(
             [item.name for item in request.classes],
             method.max_steps,
             given_prior=given_prior(method),
-            data_can_be_trusted=not doubts(zero_shot.structure, method.tune),
         )
     loop = TrainingLoop(
         learner,
@@ -77,8 +82,7 @@ def tune_base_model(
     loop.run()
     selected = selection.settle() if selection is not None else method.max_steps
     if selected == 0:
-        kept = zero_shot.logits[:outcome_count]
-        return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, kept, 0, metrics=loop.metrics)
+        return _kept_zero_shot(zero_shot, method, outcome_count, loop.metrics)
     with torch.no_grad():
         prototypes = learner.prototypes()
     return Outcome(
@@ -90,6 +94,13 @@ def tune_base_model(
         tensors=learner.tensors(),
         metrics=loop.metrics,
     )
+
+
+def _kept_zero_shot(
+    zero_shot: ZeroShot, method: ResolvedMethod, outcome_count: int, metrics: list[dict[str, float]]
+) -> Outcome:
+    logits = zero_shot.logits[:outcome_count]
+    return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, logits, 0, metrics=metrics)
 
 
 def plain_logits(

@@ -158,6 +158,12 @@ def test_a_baseline_has_no_curves_and_says_that_nothing_was_trained(job):
     assert "Served by default" not in shown
 
 
+def test_where_the_base_model_was_kept_both_variants_are_said_to_be_the_same(job):
+    shown = text(job, verdict="uncertain", verdict_reasons=REASONS, selected_step=0, fallback=None)
+    assert "Served: zero-shot. The base model was kept as it is, and both variants are the same." in shown
+    assert "Served by default" not in shown
+
+
 def test_the_kept_step_is_marked_in_every_curve(job):
     metrics = [{"step": step, "loss": 1 / step, "transport": 2 / step} for step in range(1, 10)]
     page = render_report(job | {"selected_step": 5}, metrics)

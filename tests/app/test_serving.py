@@ -24,7 +24,7 @@ def pictures():
 def artifact(request, pictures, tmp_path_factory):
     torch.set_num_threads(1)
     path = tmp_path_factory.mktemp("adapted") / "model"
-    method = {"tune": request.param, "max_steps": 1, "batch_size": 8}
+    method = {"tune": request.param, "max_steps": 1, "batch_size": 8, "selection": "last"}
     return pouf_core.adapt(pictures, ["red", "blue"], method=method, out=path, device="cpu", threads=1).path
 
 

@@ -18,7 +18,8 @@ STEPS = 8
 def start_job(client: Client, pile, steps: int = STEPS) -> Job:
     """A job that has a step behind it."""
     dataset = pile.upload(client, "a pile")
-    job = client.jobs.create(dataset.id, CLASSES, method={"tune": "model", "max_steps": steps, "batch_size": 8})
+    method = {"tune": "model", "max_steps": steps, "batch_size": 8, "selection": "last"}
+    job = client.jobs.create(dataset.id, CLASSES, method=method)
     while not ((job := client.jobs.get(job.id)).stage == "training" and job.step >= 1):
         assert not job.final, job
         time.sleep(0.1)

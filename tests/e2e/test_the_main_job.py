@@ -36,7 +36,7 @@ def model(client, job, tmp_path_factory):
 
 
 def adapt(client: Client, dataset_id: str, **options):
-    method = {"tune": "prompt", "max_steps": STEPS}
+    method = {"tune": "prompt", "max_steps": STEPS, "selection": "last"}
     return client.jobs.wait(client.jobs.create(dataset_id, CLASSES, method=method, **options).id)
 
 
@@ -128,7 +128,7 @@ def test_the_readmes_python_example_works(service, pile):
 
 
 def test_a_cancelled_job_ends_soon(client, dataset):
-    job = client.jobs.create(dataset.id, CLASSES, method={"tune": "model", "max_steps": 500})
+    job = client.jobs.create(dataset.id, CLASSES, method={"tune": "model", "max_steps": 500, "selection": "last"})
     for event in client.jobs.events(job.id):
         if event.data.get("stage") == "training":
             break

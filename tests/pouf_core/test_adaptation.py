@@ -236,7 +236,7 @@ def test_fewer_items_than_a_batch_and_fewer_than_classes_work(
             picture_paths[:2],
             [*CLASS_NAMES, "dot"],
             base_model=base_spec(tiny_clip_directory),
-            method={"preset": preset, "max_steps": 2},
+            method={"preset": preset, "max_steps": 2, "selection": "last"},
             out=tmp_path / preset,
         )
         assert len(result.metrics) == 2
@@ -338,7 +338,7 @@ def test_damaged_and_foreign_checkpoints_are_passed_over(
         picture_paths,
         CLASS_NAMES,
         base_model=base_spec(tiny_clip_directory),
-        method={"max_steps": 3},
+        method={"max_steps": 3, "selection": "last"},
         out=tmp_path / "model",
         checkpoint_dir=checkpoints,
         checkpoint_seconds=0,
@@ -361,7 +361,7 @@ def test_progress_names_every_stage_and_the_resolved_method(
         picture_paths,
         CLASS_NAMES,
         base_model=base_spec(tiny_clip_directory),
-        method={"tune": "head", "max_steps": 2},
+        method={"tune": "head", "max_steps": 2, "selection": "last"},
         out=tmp_path / "model",
         on_progress=seen.append,
         evaluation_labels={hashlib.sha256(picture_paths[0].read_bytes()).hexdigest(): "circle"},

@@ -1,4 +1,4 @@
-"""Where the data show no structure, the base model is kept as it is, to the bit."""
+"""Where data or every step of training are not to be trusted, the base model is kept as it is, to the bit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,15 @@ SETTINGS = [
 ]
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
+def distrusted_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any data has clear structure, and any change is objected to."""
+    monkeypatch.setattr("pouf_core.trust.STRUCTURE_LIMIT", -1e9)
+    monkeypatch.setattr("pouf_core.trust.ROOM_LIMIT", 1e9)
+    monkeypatch.setattr("pouf_core.trust.FLIP_RATE_LIMIT", -1.0)
+
+
+@pytest.fixture
 def weak_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     """No data has clear structure."""
     monkeypatch.setattr("pouf_core.trust.STRUCTURE_LIMIT", 1e9)
@@ -34,13 +42,14 @@ def adapt(directory: Path, paths: list[Path], out: Path, **method: object) -> po
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_the_adapted_variant_is_zero_shot(
+@pytest.mark.usefixtures("distrusted_steps")
+def test_after_training_in_vain_the_adapted_variant_is_zero_shot(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, settings: dict[str, object]
 ) -> None:
     result = adapt(tiny_clip_directory, picture_paths, tmp_path / "model", **settings)
     assert result.selected_step == 0
     assert (result.verdict, result.fallback) == ("uncertain", None)
-    assert [reason["code"] for reason in result.verdict_reasons] == ["weak_structure"]
+    assert [reason["code"] for reason in result.verdict_reasons] == ["no_step_trusted"]
     assert [step["step"] for step in result.metrics] == [1, 2, 3, 4]
     artifact = load_artifact(result.path)
     assert torch.equal(artifact.tensors["prototypes.adapted"], artifact.tensors["prototypes.zero_shot"])
@@ -53,12 +62,35 @@ def test_the_adapted_variant_is_zero_shot(
     assert predictor.predict(picture_paths, 3) == predictor.predict(picture_paths, 3, variant="zero_shot")
 
 
+@pytest.mark.usefixtures("weak_structure")
+def test_data_without_structure_are_not_trained_on(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    stages: list[str] = []
+    result = pouf_core.adapt(
+        picture_paths,
+        CLASS_NAMES,
+        base_model=f"open_clip:{tiny_clip_directory}",
+        out=tmp_path / "model",
+        on_progress=lambda progress: stages.append(progress.stage),
+    )
+    assert "training" not in stages
+    assert (result.selected_step, result.metrics, result.verdict, result.fallback) == (0, [], "uncertain", None)
+    (reason,) = result.verdict_reasons
+    assert reason["code"] == "weak_structure"
+    assert '"selection": "last"' in reason["message"]
+    tensors = load_artifact(result.path).tensors
+    assert torch.equal(tensors["prototypes.adapted"], tensors["prototypes.zero_shot"])
+
+
+@pytest.mark.usefixtures("weak_structure")
 def test_training_would_have_changed_it(tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path) -> None:
     result = adapt(tiny_clip_directory, picture_paths, tmp_path / "model", selection="last")
     artifact = load_artifact(result.path)
     assert not torch.equal(artifact.tensors["prototypes.adapted"], artifact.tensors["prototypes.zero_shot"])
 
 
+@pytest.mark.usefixtures("distrusted_steps")
 def test_both_variants_are_evaluated_alike(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
 ) -> None:

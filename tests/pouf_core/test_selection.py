@@ -36,7 +36,7 @@ class CountingLearner:
 class Run:
     """Steps over a learner whose predictions are given for each step."""
 
-    def __init__(self, max_steps: int, trusted: bool = True, objectionable: Sequence[int] = ()) -> None:
+    def __init__(self, max_steps: int, objectionable: Sequence[int] = ()) -> None:
         self.learner = CountingLearner()
         self.asked: list[int] = []
         self.micro_batches = 0
@@ -54,7 +54,6 @@ class Run:
             views,
             ["cat", "dog"],
             max_steps,
-            data_can_be_trusted=trusted,
         )
         for number in range(1, max_steps + 1):
             step = number
@@ -96,11 +95,6 @@ def test_the_latest_candidate_without_objection_is_kept(objectionable: Sequence[
     assert torch.equal(run.learner.weight, expected)
 
 
-def test_data_that_cannot_be_trusted_leave_step_0_without_looking() -> None:
-    run = Run(8, trusted=False)
-    assert (run.kept, run.asked, run.selection.best) == (0, [], None)
-
-
 def test_a_candidate_is_a_copy_that_later_steps_do_not_touch() -> None:
     run = Run(8, objectionable=[8])
     assert run.selection.best is not None
@@ -139,8 +133,15 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     ],
 )
 def test_adaptation_trains_on_what_is_not_held_out(
-    tiny_clip_directory: Path, tmp_path: Path, drawn: list[int], count: int, settings: dict[str, object], first: int
+    tiny_clip_directory: Path,
+    tmp_path: Path,
+    drawn: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+    count: int,
+    settings: dict[str, object],
+    first: int,
 ) -> None:
+    monkeypatch.setattr("pouf_core.trust.STRUCTURE_LIMIT", -1e9)
     cache = pouf_core.adaptation.features.FeatureCache(fixed_views=1)
     pouf_core.adapt(
         [draw_shape(CLASS_NAMES[index % 3], index) for index in range(count)],

@@ -296,7 +296,7 @@ def test_an_adaptation_uses_the_transport_it_is_asked_for(
         picture_paths,
         CLASS_NAMES,
         base_model=f"open_clip:{tiny_clip_directory}",
-        method={"tune": "head", "transport": name, "max_steps": 3, "batch_size": 8},
+        method={"tune": "head", "transport": name, "max_steps": 3, "batch_size": 8, "selection": "last"},
         out=tmp_path / "model",
     )
     assert result.method["transport"] == name
@@ -313,7 +313,7 @@ def test_an_unconverged_plan_is_a_warning_of_the_adaptation_given_once(
         picture_paths,
         CLASS_NAMES,
         base_model=f"open_clip:{tiny_clip_directory}",
-        method={"transport": "sinkhorn", "sinkhorn_regularization": 0.001, "max_steps": 3},
+        method={"transport": "sinkhorn", "sinkhorn_regularization": 0.001, "max_steps": 3, "selection": "last"},
         out=tmp_path / "model",
     )
-    assert [warning["code"] for warning in result.warnings] == ["transport_not_converged"]
+    assert [warning["code"] for warning in result.warnings].count("transport_not_converged") == 1

@@ -30,7 +30,7 @@ from worker.runner import run_job
 CLASSES = ["red circle", "blue square"]
 PICTURES = 8
 # Steps of this kind take a good part of a second, which leaves time to interrupt them.
-METHOD = {"tune": "last_n", "max_steps": 24, "batch_size": 8}
+METHOD = {"tune": "last_n", "max_steps": 24, "batch_size": 8, "selection": "last"}
 SETTINGS: dict[str, Any] = {"device": "cpu", "threads": 1, "checkpoint_interval_seconds": 0.01}
 
 

@@ -114,7 +114,7 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
         class_names=["red circle", "blue square"],
         prompt_template=None,
         base_model="pouf-lite",
-        method={"tune": "head", "max_steps": 2},
+        method={"tune": "head", "max_steps": 2, "selection": "last"},
         seed=0,
         device="cpu",
         threads=1,
@@ -142,7 +142,8 @@ def test_cancelled_in_training_stops_at_a_step_boundary(
     running: Any,
     wait_for: Any,
 ) -> None:
-    job_id = add_job(add_ready_dataset(), {"tune": "prompt", "max_steps": 100_000, "batch_size": 8})
+    method = {"tune": "prompt", "max_steps": 100_000, "batch_size": 8, "selection": "last"}
+    job_id = add_job(add_ready_dataset(), method)
     run = running(run_job, context, job_id)
     wait_for(lambda: get(Job, job_id).stage == "training")
     ask(database, job_id, "cancelling")

@@ -33,7 +33,7 @@ def run_child(directory: Path, memory_bytes: int) -> list[Message]:
         class_names=["circle", "square"],
         prompt_template="a photo of a {}.",
         base_model="pouf-lite",
-        method={"tune": "model", "max_steps": 1, "batch_size": PICTURES},
+        method={"tune": "model", "max_steps": 1, "batch_size": PICTURES, "selection": "last"},
         seed=0,
         device="cpu",
         threads=1,

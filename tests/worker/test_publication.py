@@ -16,7 +16,7 @@ from app.store.publication import Outcome, publish_model, remove_unpublished, st
 from app.store.transitions import TransitionNotAllowed, append_event, lock_job, transition
 
 OUTCOME = Outcome(
-    method={"tune": "head", "max_steps": 6},
+    method={"tune": "head", "max_steps": 6, "selection": "last"},
     evaluation=None,
     warnings=[],
     verdict=None,
