@@ -94,6 +94,10 @@ class MethodSpec(BaseModel):
     )
 
 
+RUNTIME = ("threads", "device", "precision")
+"""Fields of a resolved method that say where it runs; results depend on them in their last digits."""
+
+
 class ResolvedMethod(BaseModel):
     """The numbers an adaptation uses, stored with the job and the artifact.
 

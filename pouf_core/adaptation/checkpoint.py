@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pouf_core.notes import Note
+
 _KEPT = 2
 _PATTERN = "step-*.pt"
 
@@ -23,7 +25,8 @@ class Checkpoint:
     in one.
 
     Attributes:
-        identity: hash of data, classes, base model, method and seed; another adaptation's checkpoint is not used.
+        identity: hash of data, classes, base model, requested method and seed; another adaptation's checkpoint is not
+            used.
         step: optimiser steps done.
         tensors: trained tensors by name.
         optimizer, schedule: their state dicts.
@@ -31,6 +34,7 @@ class Checkpoint:
         method: the resolved method, prior included.
         micro_batch_size, prompts_at_once: as last reduced by a lack of memory.
         metrics: numbers of every step so far.
+        warnings: what training has warned of so far.
         candidate: step and tensors of the best candidate so far, or None; see `StepSelection`.
     """
 
@@ -44,6 +48,7 @@ class Checkpoint:
     micro_batch_size: int
     prompts_at_once: int
     metrics: list[dict[str, float]]
+    warnings: list[Note]
     candidate: dict[str, Any] | None = None
 
 

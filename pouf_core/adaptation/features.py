@@ -11,6 +11,8 @@ from torch import Tensor
 from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.data import Item
+from pouf_core.errors import OutOfMemory
+from pouf_core.memory import is_out_of_memory, release_memory
 
 Draw = tuple[int, int]
 """Item index and epoch."""
@@ -157,7 +159,21 @@ def encode_views(
             for start in range(0, len(missing), ENCODE_BATCH):
                 part = missing[start : start + ENCODE_BATCH]
                 pixels = torch.stack([augmentation.view(item, view) for item in part])
-                cache.add(encoder, name, part, encode(pixels))
+                cache.add(encoder, name, part, _within_memory(encode, pixels))
                 done += len(part)
                 on_encoded(done, total)
     return torch.stack([cache.get(encoder, augmentation.name(view), items) for view in views])
+
+
+def _within_memory(encode: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
+    """Encode a batch, in halves when memory runs out."""
+    try:
+        return encode(pixels)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(pixels) == 1:
+            message = "Memory ran out over a single item. Use a smaller base model or a device with more memory."
+            raise OutOfMemory("out_of_memory", message) from error
+    release_memory()
+    return torch.cat([_within_memory(encode, half) for half in pixels.chunk(2)])

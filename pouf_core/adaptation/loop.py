@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pouf_core.adaptation.checkpoint import Checkpoint, read_newest_checkpoint, write_checkpoint
+from pouf_core.adaptation.checkpoint import Checkpoint, write_checkpoint
 from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.optimisation import build_optimizer, build_schedule
@@ -19,6 +19,7 @@ from pouf_core.adaptation.step import BatchGradient
 from pouf_core.errors import AdaptationStopped, OutOfMemory
 from pouf_core.memory import is_out_of_memory, release_memory
 from pouf_core.method import ResolvedMethod
+from pouf_core.notes import Note, note
 from pouf_core.objective import Objective, updated_marginal
 from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.transport import CONVERGED
@@ -32,11 +33,13 @@ class CheckpointPolicy:
         directory: None for no checkpoints.
         seconds: least time between two of them.
         identity: see `Checkpoint`.
+        newest: what an interrupted run of this adaptation has left, or None to begin.
     """
 
     directory: Path | None
     seconds: float
     identity: str
+    newest: Checkpoint | None = None
 
 
 class TrainingLoop:
@@ -78,7 +81,7 @@ class TrainingLoop:
         self._running_marginal: Tensor | None = None
         self._micro_batch_size = method.micro_batch_size
         self._step = 0
-        self._warned_of_transport = False
+        self._warnings: list[Note] = []
         self.metrics: list[dict[str, float]] = []
 
     def run(self) -> None:
@@ -122,14 +125,14 @@ class TrainingLoop:
             self._selection.consider(self._step, self._report_micro_batch)
 
     def _warn_of_open_transport(self, error: float) -> None:
-        if error <= CONVERGED or self._warned_of_transport:
+        code = "transport_not_converged"
+        if error <= CONVERGED or code in {warning["code"] for warning in self._warnings}:
             return
-        self._warned_of_transport = True
         message = (
             f"At step {self._step} the solver of transport `{self._method.transport}` stopped with {100 * error:.2g} % "
             "of the mass misplaced; training goes on with the plan it had. A larger regularization converges sooner."
         )
-        self._report(warning={"code": "transport_not_converged", "message": message})
+        self._warn(code, message)
 
     def _gradient_within_memory(self) -> Objective:
         """Gradient of the step's batch, with smaller micro-batches when memory runs out."""
@@ -161,8 +164,12 @@ class TrainingLoop:
         if halved:
             code = "micro_batch_reduced" if items_halved else "prompts_reduced"
             message = f"Memory ran out; {' and '.join(halved)}. The result is the same."
-            self._report(warning={"code": code, "message": message})
+            self._warn(code, message)
         return bool(halved)
+
+    def _warn(self, code: str, message: str) -> None:
+        self._warnings.append(note(code, message))
+        self._report(warning=self._warnings[-1])
 
     def _report_micro_batch(self) -> None:
         self._report()
@@ -170,7 +177,7 @@ class TrainingLoop:
     def _report(
         self,
         metrics: dict[str, float] | None = None,
-        warning: dict[str, str] | None = None,
+        warning: Note | None = None,
         checkpoint_step: int | None = None,
     ) -> None:
         total = self._method.max_steps
@@ -196,6 +203,7 @@ class TrainingLoop:
                 micro_batch_size=self._micro_batch_size,
                 prompts_at_once=self._learner.prompts_at_once,
                 metrics=self.metrics,
+                warnings=self._warnings,
                 candidate=self._candidate(),
             ),
         )
@@ -206,9 +214,7 @@ class TrainingLoop:
         return vars(best) if best is not None else None
 
     def _resume(self) -> None:
-        if self._checkpoints.directory is None:
-            return
-        checkpoint = read_newest_checkpoint(self._checkpoints.directory, self._checkpoints.identity)
+        checkpoint = self._checkpoints.newest
         if checkpoint is None:
             return
         self._learner.load_tensors(checkpoint.tensors)
@@ -221,6 +227,8 @@ class TrainingLoop:
         self._learner.prompts_at_once = min(self._learner.prompts_at_once, checkpoint.prompts_at_once)
         self._step = checkpoint.step
         self.metrics = list(checkpoint.metrics)
+        for warning in checkpoint.warnings:
+            self._warn(**warning)
         if self._selection is not None and checkpoint.candidate is not None:
             self._selection.best = Candidate(**checkpoint.candidate)
         self._report()

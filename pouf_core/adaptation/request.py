@@ -13,7 +13,7 @@ from PIL import Image
 
 from pouf_core.classes import ClassName, parse_class_names, parse_templates
 from pouf_core.data import Item, Rejected, collect_items, fingerprint
-from pouf_core.method import MethodSpec, ResolvedMethod, parse_method
+from pouf_core.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
 from pouf_core.method_checks import check_method
 
 Data = str | Path | Iterable[str | Path | Image.Image]
@@ -31,13 +31,18 @@ class Request:
     seed: int
 
     def identity(self, base_sha256: str, method: ResolvedMethod) -> str:
-        """Hash of everything that the trained weights depend on."""
+        """Hash of everything that the trained weights depend on.
+
+        Of the method, what was asked for and where it runs: what `auto` became is kept in the checkpoint, since the
+        last digits of an estimate may differ on another machine.
+        """
         parts = {
             "data": fingerprint(self.items),
             "classes": [item.model_dump() for item in self.classes],
             "templates": self.templates,
             "base": base_sha256,
-            "method": method.model_dump(exclude={"micro_batch_size"}),
+            "method": self.spec.model_dump(),
+            "runtime": method.model_dump(include=set(RUNTIME)),
             "seed": self.seed,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

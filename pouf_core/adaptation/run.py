@@ -12,6 +12,7 @@ from typing import Any
 from torch import Tensor
 
 from pouf_core.adaptation.baselines import run_baseline
+from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.judging import judge_outcome, warnings_of
@@ -145,6 +146,10 @@ def adapt(
             threads=thread_count,
             micro_batch_size=micro_batch_size,
         )
+        identity = request.identity(base.sha256, resolved)
+        begun = read_newest_checkpoint(checkpoint_dir, identity) if checkpoint_dir else None
+        if begun is not None:
+            resolved = ResolvedMethod(**begun.method | {"micro_batch_size": resolved.micro_batch_size})
         _announce(request, resolved, reporter)
         outcome = tune_base_model(
             request,
@@ -152,9 +157,7 @@ def adapt(
             zero_shot,
             resolved,
             outcome_count=outcome_count,
-            checkpoints=CheckpointPolicy(
-                checkpoint_dir, checkpoint_seconds, request.identity(base.sha256, resolved)
-            ),
+            checkpoints=CheckpointPolicy(checkpoint_dir, checkpoint_seconds, identity, begun),
             cache=cache,
             reporter=reporter,
         )
