@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 from pouf_core.classes import parse_class_names
-from pouf_core.errors import InvalidInput
+from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.language.model import LanguageModel
 from pouf_core.language.scores import LabelWords, score
 from pouf_core.language.template import TextItem, parse_template
@@ -55,6 +57,25 @@ def test_an_encoder_without_a_head_is_refused(masked_directory: Callable[[str], 
     with pytest.raises(InvalidInput, match=r"no weights for cls\.predictions") as refused:
         load_masked(tmp_path)
     assert (refused.value.code, refused.value.field) == ("base_model_not_adaptable", "/base_model")
+
+
+def test_weights_of_the_new_deberta_head_are_read_under_the_old_ones_configuration(
+    masked_directory: Callable[[str], Path], tmp_path: Path
+) -> None:
+    shutil.copytree(masked_directory("deberta-v3"), tmp_path, dirs_exist_ok=True)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "legacy": True}))
+    model = load_masked(tmp_path)
+    assert torch.equal(model.head.rows, load_masked(masked_directory("deberta-v3")).head.rows)
+
+
+def test_pickled_weights_are_refused(masked_directory: Callable[[str], Path], tmp_path: Path) -> None:
+    shutil.copytree(masked_directory("bert"), tmp_path, dirs_exist_ok=True)
+    torch.save(load_masked(tmp_path).network.state_dict(), tmp_path / "pytorch_model.bin")
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(PoufError) as refused:
+        load_masked(tmp_path)
+    assert refused.value.code == "base_model_unavailable"
 
 
 def test_an_unknown_head_is_refused_by_name_before_weights_are_read(tmp_path: Path) -> None:
