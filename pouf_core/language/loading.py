@@ -1,0 +1,130 @@
+"""Loading language models by name: `hf-mlm:<name or directory>` and `hf-causal:<name or directory>`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.language.encoder import Kind
+from pouf_core.language.heads import check_head, output_head
+from pouf_core.language.model import LanguageModel
+from pouf_core.torchvision_compat import ensure_torchvision_imports
+
+ensure_torchvision_imports()  # transformers imports torchvision where it finds one
+
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer  # noqa: E402
+from transformers.models.auto.modeling_auto import (  # noqa: E402
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+)
+from transformers.utils import logging as transformers_logging  # noqa: E402
+
+_KINDS: dict[str, Kind] = {"hf-mlm": "masked", "hf-causal": "causal"}
+_MODELS = {
+    "masked": (AutoModelForMaskedLM, MODEL_FOR_MASKED_LM_MAPPING),
+    "causal": (AutoModelForCausalLM, MODEL_FOR_CAUSAL_LM_MAPPING),
+}
+_NAMED_AT_MOST = 3
+
+
+def load_language_model(
+    spec: str, device: torch.device | str = "cpu", *, local_files_only: bool = False
+) -> LanguageModel:
+    """Load a language model; every call gives a network of its own, in float32 and evaluation mode.
+
+    Weights are read from safetensors only and code that a checkpoint brings along is never run.
+
+    Args:
+        spec: `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`.
+        device: where to put it.
+        local_files_only: never fetch anything.
+
+    Raises:
+        InvalidInput: `unknown_base_model`; `base_model_not_adaptable` for a head that is not known (before any weights
+            are read), a checkpoint without a head, or a tokenizer without offsets or mask.
+        PoufError: `base_model_unavailable` when configuration, weights or tokenizer cannot be read or fetched.
+    """
+    kind, name = _parse(spec)
+    options = {"trust_remote_code": False, "local_files_only": local_files_only}
+    with _quiet():
+        config = _read(spec, AutoConfig, name, **options)
+        _check_class(spec, config, kind)
+        network = _read_network(spec, kind, name, config, options)
+        tokenizer = _read(spec, AutoTokenizer, name, **options)
+    _check_tokenizer(spec, tokenizer, kind)
+    network = network.to(device).eval()
+    return LanguageModel(spec, kind, network, output_head(network), tokenizer)
+
+
+def _parse(spec: str) -> tuple[Kind, str]:
+    family, _, name = spec.partition(":")
+    if family not in _KINDS or not name:
+        message = f"Unknown base model {spec!r}: use hf-mlm:<name or directory> or hf-causal:<name or directory>."
+        raise InvalidInput("unknown_base_model", message, field="/base_model")
+    return _KINDS[family], str(Path(name).expanduser()) if name.startswith(("/", "./", "../", "~")) else name
+
+
+def _read(spec: str, auto: Any, name: str, **options: Any) -> Any:
+    try:
+        return auto.from_pretrained(name, **options)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise PoufError("base_model_unavailable", f"Base model {spec!r} could not be loaded: {error}") from error
+
+
+def _check_class(spec: str, config: Any, kind: Kind) -> None:
+    mapping = _MODELS[kind][1]
+    if type(config) not in mapping:
+        raise _not_adaptable(spec, f"transformers has no {kind} language model of type {config.model_type!r}")
+    found = mapping[type(config)]
+    check_head(found.__name__)
+
+
+def _read_network(spec: str, kind: Kind, name: str, config: Any, options: dict[str, Any]) -> Any:
+    options = {**options, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
+    network, report = _read(spec, _MODELS[kind][0], name, config=config, **options)
+    if report["missing_keys"] and _has_new_deberta_head(config, report["unexpected_keys"]):
+        config.legacy = False
+        network, report = _read(spec, _MODELS[kind][0], name, config=config, **options)
+    missing = sorted(report["missing_keys"])
+    if missing:
+        named = ", ".join(missing[:_NAMED_AT_MOST]) + (", …" if len(missing) > _NAMED_AT_MOST else "")
+        raise _not_adaptable(
+            spec,
+            f"the checkpoint has no weights for {named} ({len(missing)} tensors), which would be random; "
+            "a bare encoder has no language-model head",
+        )
+    return network
+
+
+def _has_new_deberta_head(config: Any, unexpected: set[str]) -> bool:
+    """Published DeBERTa-v3 weights hold the new head while their configuration leaves the old one switched on."""
+    return bool(getattr(config, "legacy", False)) and any(key.startswith("lm_predictions.") for key in unexpected)
+
+
+def _check_tokenizer(spec: str, tokenizer: Any, kind: Kind) -> None:
+    if not tokenizer.is_fast:
+        raise _not_adaptable(spec, "its tokenizer does not tell where in the text its tokens are")
+    if kind == "masked" and tokenizer.mask_token_id is None:
+        raise _not_adaptable(spec, "its tokenizer has no mask token")
+
+
+def _not_adaptable(spec: str, reason: str) -> InvalidInput:
+    return InvalidInput("base_model_not_adaptable", f"Base model {spec!r}: {reason}.", field="/base_model")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the report of unused weights and the progress bars; missing weights are refused here."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
+        transformers_logging.set_verbosity(verbosity)
