@@ -107,7 +107,7 @@ class Engine:
             raise RuntimeError(self._warm_up_error or f"base model {self.default_base_model} is still loading")
         base = self._pool.get(self.default_base_model)
         encoder = _Probe(f"probe of {self.default_base_model}", base)
-        (future,) = self.batcher.submit(encoder, [Image.new("RGB", (32, 32), "grey")])
+        (future,) = self.batcher.submit(encoder, [encoder.item])
         row = await asyncio.wrap_future(future)
         if not bool(row.isfinite().all()):
             raise RuntimeError("the base model's features are not finite")
@@ -180,13 +180,14 @@ class Engine:
 class _Probe:
     def __init__(self, key: str, base: Any) -> None:
         self.key = key
+        self.item = "a text" if base.description.modality == "text" else Image.new("RGB", (32, 32), "grey")
         self._base = base
 
-    def encode(self, images: Sequence[Any]) -> Any:
+    def encode(self, items: Sequence[Any]) -> Any:
         import torch
 
         with torch.inference_mode():
-            return self._base.encode_images(torch.stack([self._base.transform(image) for image in images])).cpu()
+            return self._base.encode_items([self._base.plain_view(item) for item in items]).cpu()
 
 
 def _row_or_error(result: Any) -> Any:
