@@ -20,7 +20,7 @@ from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.runtime import choose_device
 
 Input = Any
-"""An item as its base model's `decode` takes it: a picture's path, content or PIL image."""
+"""An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text."""
 Variant = Literal["adapted", "zero_shot"]
 VARIANTS: tuple[Variant, ...] = ("adapted", "zero_shot")
 
@@ -103,27 +103,30 @@ class Predictor:
         return self._encoders[_known(variant)]
 
     def embed(self, inputs: Sequence[Input], variant: str = "adapted") -> Tensor:
-        """Unit-length features [n, d] of pictures, given as paths, file contents or PIL images.
+        """Unit-length features [n, d] of pictures (paths, file contents or PIL images) or of texts.
 
         Raises:
-            InvalidInput: a picture cannot be decoded, or `unknown_variant`.
+            InvalidInput: an item cannot be decoded, or `unknown_variant`.
         """
         encoder = self.encoder(variant)
         items = [self._base.decode(item) for item in inputs]
-        parts = [items[start : start + ENCODE_BATCH] for start in range(0, len(items), ENCODE_BATCH)]
-        dimension = self._prototypes["adapted"].shape[1]
-        return torch.cat([encoder.encode(part) for part in parts]) if parts else torch.empty(0, dimension)
+        features = torch.empty(len(items), self._prototypes["adapted"].shape[1])
+        order = sorted(range(len(items)), key=lambda index: self._base.size(items[index]))
+        for start in range(0, len(order), ENCODE_BATCH):
+            part = order[start : start + ENCODE_BATCH]
+            features[part] = encoder.encode([items[index] for index in part])
+        return features
 
     def predict(self, inputs: Sequence[Input], top_k: int = 1, variant: str = "adapted") -> list[Prediction]:
-        """The class of every picture, in order.
+        """The class of every item, in order.
 
         Args:
-            inputs: paths, file contents or PIL images.
+            inputs: paths, file contents or PIL images of pictures; or texts.
             top_k: how many classes to list, at least 1; more than K gives K.
             variant: `adapted` or `zero_shot`; the library serves what is asked for, whatever `fallback` says.
 
         Raises:
-            InvalidInput: a picture cannot be decoded, `invalid_top_k` or `unknown_variant`.
+            InvalidInput: an item cannot be decoded, `invalid_top_k` or `unknown_variant`.
         """
         return self.classify(self.embed(inputs, variant), top_k, variant)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
+from pouf_core.data import Modality
 from pouf_core.method import (
     DEFAULT_CONTEXT_LENGTH,
     LARGEST_LOGIT_SCALE,
@@ -34,7 +35,7 @@ class _Preset:
     schedule: Literal["inverse", "cosine"]
     batch_size: int
     max_steps: int
-    augmentation: Literal["none", "flip", "mild", "reference"]
+    augmentation: Literal["none", "flip", "mild", "reference", "words"]
     views: int
     transport_weight: float
     mutual_information_weight: float
@@ -116,6 +117,15 @@ _DEFAULT = {
     "norm": _default(learning_rate=2e-4, max_steps=16, batch_size=128),
     "model": _default(learning_rate=3e-5, max_steps=16, batch_size=128, projection_factor=2.0),
 }
+_TEXT_TUNES = ("prompt", "last_n", "norm", "model")
+_PAPER_TEXT = {tune: replace(_PAPER[tune], augmentation="none", views=1) for tune in _TEXT_TUNES}
+_DEFAULT_TEXT = {tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES}
+_TABLES: dict[tuple[str, Modality], dict[str, _Preset]] = {
+    ("paper", "image"): _PAPER,
+    ("default", "image"): _DEFAULT,
+    ("paper", "text"): _PAPER_TEXT,
+    ("default", "text"): _DEFAULT_TEXT,
+}
 _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
 _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
 
@@ -124,6 +134,7 @@ def resolve(
     spec: MethodSpec,
     probabilities: Tensor,
     *,
+    modality: Modality = "image",
     context_scale: float,
     device: torch.device,
     threads: int,
@@ -134,6 +145,7 @@ def resolve(
     Args:
         spec: what the caller asked for.
         probabilities: [n, K] zero-shot class probabilities of the target data.
+        modality: what the base model takes.
         context_scale: root mean square of the untrained context vectors, which differs between models.
         device: where training runs.
         threads: CPU threads in use, stored because results depend on them bitwise.
@@ -144,7 +156,7 @@ def resolve(
     """
     item_count, class_count = probabilities.shape
     check_method(spec, class_count)
-    preset = (_PAPER if spec.preset == "paper" else _DEFAULT)[spec.tune]
+    preset = _TABLES[spec.preset, modality][spec.tune]
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
         batch_size = min(batch_size, item_count)

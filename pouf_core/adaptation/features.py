@@ -152,7 +152,7 @@ def encode_views(
     with torch.no_grad():
         for view in views:
             name = views_of.name(view)
-            missing = cache.missing(encoder, name, items)
+            missing = sorted(cache.missing(encoder, name, items), key=views_of.size)
             done += len(items) - len(missing)
             for start in range(0, len(missing), ENCODE_BATCH):
                 part = missing[start : start + ENCODE_BATCH]

@@ -24,6 +24,10 @@ class Views(Protocol):
         """What a version is called: equal names mean equal versions of equal items."""
         ...
 
+    def size(self, item: Item) -> int:
+        """How long an item is; those of like size are encoded together. 0 where all are of one size."""
+        ...
+
     def plain(self, item: Item) -> View:
         """The item as it is."""
         ...
@@ -111,6 +115,11 @@ class Trunk:
 
 class PromptedModel(ItemEncoder, Protocol):
     """A base model with the classes of one request."""
+
+    @property
+    def view_kind(self) -> str:
+        """The kind of views by which the data is judged: view 0 is the item as it is, view 1 another."""
+        ...
 
     @property
     def trunk(self) -> Trunk | None:

@@ -40,6 +40,11 @@ class PromptedCosineModel:
         return f"items@{self._base.sha256}"
 
     @property
+    def view_kind(self) -> str:
+        """`flip` for pictures, `words` for texts."""
+        return self._base.view_kind
+
+    @property
     def trunk(self) -> Trunk | None:
         """The trunk, where the base model has a separate projection."""
         base = self._base

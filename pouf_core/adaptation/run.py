@@ -17,14 +17,15 @@ from pouf_core.adaptation.judging import judge_outcome, warnings_of
 from pouf_core.adaptation.loop import CheckpointPolicy
 from pouf_core.adaptation.prompted import PromptedCosineModel
 from pouf_core.adaptation.reporting import Reporter
-from pouf_core.adaptation.request import Data, Request, check_request
+from pouf_core.adaptation.request import Request, check_request
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
 from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.registry import load_base_model
+from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName
-from pouf_core.data import Rejected
+from pouf_core.data import Data, Rejected
 from pouf_core.evaluation import evaluate
 from pouf_core.method import MethodSpec, ResolvedBaseline, ResolvedMethod
 from pouf_core.presets import resolve, resolve_baseline
@@ -88,10 +89,12 @@ def adapt(
     """Adapt a base model to unlabelled target data (arXiv 2305.00350).
 
     Args:
-        data: a folder, paths, or PIL images.
+        data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
+            (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text and a
+            `Path` such a file.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which stays as it is.
-        prompt_template: one template with `{}`, or several for an ensemble.
+        prompt_template: one template with `{}`, or several for an ensemble; None for the base model's own.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
         out: directory for the artifact; a new temporary one by default.
@@ -116,7 +119,8 @@ def adapt(
     started = time.monotonic()
     reporter = Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
     cache = feature_cache or FeatureCache()
-    request = check_request(data, class_names, prompt_template, method, seed)
+    description = describe(base_model) if isinstance(base_model, str) else base_model.description
+    request = check_request(data, class_names, prompt_template, method, seed, description)
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
     if request.rejected:
@@ -135,6 +139,7 @@ def adapt(
         resolved = resolve(
             request.spec,
             probabilities,
+            modality=description.modality,
             context_scale=model.context_scale,
             device=torch_device,
             threads=thread_count,

@@ -48,7 +48,7 @@ def zero_shot_classifier(
 ) -> ZeroShot:
     """Encode the target data with the base model and classify it."""
     classifier = model.zero_shot()
-    views_of = model.views("flip", request.seed)
+    views_of = model.views(model.view_kind, request.seed)
     judged = request.items[:MOST_JUDGED_ITEMS]
     encode = partial(encode_frozen, model.encode_items, model.encoder_key, views_of=views_of)
     features = encode(request.items, views=[0], cache=cache, reporter=reporter)[0]

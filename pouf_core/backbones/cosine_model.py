@@ -38,6 +38,7 @@ class CosineModel(ABC):
 
     Attributes:
         item_tower: name of the network's module that encodes items.
+        view_kind: the kind of views (see `views`) by which the data is judged.
         has_separate_projection: whether that tower is a trunk followed by a projection head, so that each can run
             alone by `encode_trunk` and `project`.
         precision: what the encoders compute in: bfloat16 (by autocast) on a GPU, else float32. Features, prototypes
@@ -45,6 +46,7 @@ class CosineModel(ABC):
     """
 
     item_tower: str
+    view_kind = "flip"
     has_separate_projection = False
 
     def __init__(
@@ -85,6 +87,10 @@ class CosineModel(ABC):
     @abstractmethod
     def plain_view(self, item: Any) -> Any:
         """A decoded item as `encode_items` takes it."""
+
+    def size(self, item: Any) -> int:
+        """How long a decoded item is; those of like size are encoded together. 0 where all are of one size."""
+        return 0
 
     @abstractmethod
     def with_network(self, network: nn.Module) -> Self:
