@@ -96,8 +96,8 @@ def test_json_lines_are_objects_or_strings() -> None:
     lines = ['{"text": "one", "label": "x"}', '"two"', "{", '{"other": 1}', '{"text_a": "a", "text_b": "b"}', ""]
     found = rows("a.jsonl", "\n".join(lines) + "\n\n")
     assert texts(found) == ["one", "two"]
-    codes = [(3, "malformed_json"), (4, "no_text"), (5, "text_pair_not_supported"), (6, "empty_text"), (7, "empty_text")]
-    assert refused(found) == codes
+    codes = ["malformed_json", "no_text", "text_pair_not_supported", "empty_text", "empty_text"]
+    assert refused(found) == list(enumerate(codes, start=3))
     assert found[0] == TextRow(1, "one", "x")
     assert texts(rows("a.jsonl", '{"body": "three"}', text_column="body")) == ["three"]
 
