@@ -68,6 +68,7 @@ class Predictor:
     def __init__(self, artifact: Artifact, base: CosineModel) -> None:
         self.manifest: dict[str, Any] = artifact.manifest
         self.class_names: list[str] = [item["name"] for item in artifact.manifest["class_names"]]
+        self.modality: str = artifact.manifest["modality"]
         self.fallback: str | None = artifact.manifest.get("fallback")
         if artifact.manifest["base_model"]["sha256"] != base.sha256:
             raise ArtifactError(

@@ -119,7 +119,11 @@ _DEFAULT = {
 }
 _TEXT_TUNES = ("prompt", "last_n", "norm", "model")
 _PAPER_TEXT = {tune: replace(_PAPER[tune], augmentation="none", views=1) for tune in _TEXT_TUNES}
-_DEFAULT_TEXT = {tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES}
+_DEFAULT_TEXT = {
+    **{tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES},
+    # Chosen on tweets (see docs/texts.md); at the rate for pictures, prompts lose what they gain.
+    "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.05),
+}
 _TABLES: dict[tuple[str, Modality], dict[str, _Preset]] = {
     ("paper", "image"): _PAPER,
     ("default", "image"): _DEFAULT,
@@ -259,9 +263,12 @@ def _class_prior(
 
 
 def presets_table() -> str:
-    """Rows of a markdown table: what each preset resolves to, by tune mode."""
-    tables = {"paper": _PAPER, "default": _DEFAULT}
-    columns = {f"{name} {mode}": preset for name, table in tables.items() for mode, preset in table.items()}
+    """Rows of a markdown table: what each preset resolves to, by tune mode and modality."""
+    columns = {
+        f"{name} {mode}{', texts' if modality == 'text' else ''}": preset
+        for (name, modality), table in _TABLES.items()
+        for mode, preset in table.items()
+    }
     rows = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for setting in _Preset.__dataclass_fields__:
         values = " | ".join(f"{getattr(preset, setting)}" for preset in columns.values())
