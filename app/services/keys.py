@@ -38,7 +38,7 @@ def create(settings: Settings, database: Database, wanted: NewKey, text: str | N
 
     Raises `MalformedKey` when the given text is no key, and an `IntegrityError` when it is one already.
     """
-    text = text or new_key_text()
+    text = new_key_text() if text is None else text
     if not is_well_formed(text):
         raise MalformedKey("This is no API key; `pouf keys generate` makes one.")
     key = ApiKey(
