@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, update
 
 from app.store.clock import utcnow
 from app.store.leases import Lease, fenced, renew
@@ -32,6 +32,10 @@ class TooManyItems(Exception):
     """The dataset holds more pictures than the operator allows."""
 
 
+class TooManyBytes(Exception):
+    """The dataset's owner may not store what the dataset unpacks to."""
+
+
 @dataclass
 class Collector:
     """What one ingestion has found so far; every write is under its lease."""
@@ -42,6 +46,7 @@ class Collector:
     accepted: set[str] = field(default_factory=set)
     duplicates: int = 0
     rejected: int = 0
+    extracted_bytes: int = 0
     occurrences: list[Occurrence] = field(default_factory=list)
     tables: list[LabelTable] = field(default_factory=list)
     _rows: list[dict[str, Any]] = field(default_factory=list)
@@ -83,6 +88,9 @@ class Collector:
         self._flushed_at = time.monotonic()
         with self.context.database.write() as session:
             renew(session, self.lease, utcnow(), self.context.settings.lease_seconds)
+            # now, not at the end: what a failed ingestion leaves behind takes room too
+            dataset = update(Dataset).where(Dataset.id == self.lease.row_id)
+            session.execute(dataset.values(extracted_bytes=self.extracted_bytes))
             if self._rows:
                 session.execute(insert(DatasetItem), self._rows)
         self._rows = []
@@ -96,8 +104,12 @@ class Collector:
     def _accept(self, source: str, name: ItemName, sha256: str, data: bytes, stored_at: str | None) -> None:
         # Below the dataset's own directory, so that deleting the dataset deletes its pictures.
         key = stored_at or f"{dataset_directory(self.lease.row_id)}/blobs/{sha256[:2]}/{sha256}"
-        if stored_at is None and not self.context.storage.exists(key):
-            self.context.storage.put_stream(key, [data])
+        if stored_at is None:
+            if self.extracted_bytes + len(data) > self.limits.extracted_bytes:
+                raise TooManyBytes
+            self.extracted_bytes += len(data)
+            if not self.context.storage.exists(key):
+                self.context.storage.put_stream(key, [data])
         self.accepted.add(sha256)
         self.occurrences.append(Occurrence(source, name.parts, sha256))
         self._add_row(name, "accepted", sha256=sha256, size=len(data), storage_key=key)

@@ -16,11 +16,11 @@ from app.store.outbox import enqueue
 from pouf_core.data import Item, fingerprint
 from worker.context import WorkerContext
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
-from worker.ingestion.collector import Collector, TooManyItems, dataset_directory
+from worker.ingestion.collector import Collector, TooManyBytes, TooManyItems, dataset_directory
 from worker.ingestion.labels import assign_labels
-from worker.ingestion.limits import Limits
 from worker.ingestion.names import TEXT_SUFFIXES, parse_name
 from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
+from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
 from worker.shutdown import shutdown_requested
 
 logger = logging.getLogger(__name__)
@@ -74,16 +74,18 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
         dataset = session.get_one(Dataset, lease.row_id)
         query = select(Upload).where(Upload.dataset_id == lease.row_id)
         uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
+        limits = limits_of_dataset(session, dataset, context.settings)
     if dataset.modality == "text":
         raise DatasetUnusable("modality_not_supported", "Text datasets cannot be used yet; upload pictures.")
-    collector = Collector(context, lease, Limits.of(context.settings))
+    collector = Collector(context, lease, limits)
     collector.begin()
     try:
         for upload in uploads:
             _read_upload(context, upload, collector, shutdown_requested)
     except TooManyItems as error:
-        limit = collector.limits.items
-        raise DatasetUnusable("too_many_items", f"A dataset may hold at most {limit:,} pictures.") from error
+        raise DatasetUnusable(*too_many_items(collector.limits, context.settings)) from error
+    except TooManyBytes as error:
+        raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the archives unpack to.") from error
     finally:
         # Rows of unusable files tell why a dataset failed. Nothing can be told once the lease is lost.
         collector.flush()
