@@ -10,6 +10,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from app.api import aliases, base_models, datasets, health, jobs, models, predictions
+from app.auth.authentication import Authenticator
+from app.auth.middleware import Authentication
+from app.auth.startup import prepare_keys
 from app.errors import PROBLEM_JSON, install_handlers
 from app.http.context import RequestContext
 from app.http.staging import remove_abandoned
@@ -48,6 +51,8 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
         summary="Adapt vision-language models to unlabelled pictures.",
         lifespan=_lifespan(settings, metrics, engine_factory),
     )
+    # the one added last comes first
+    app.add_middleware(Authentication)
     app.add_middleware(RequestContext, limit_of=_body_limits(settings), metrics=metrics)
     install_handlers(app)
     for module in ROUTERS:
@@ -78,10 +83,12 @@ def _lifespan(
 def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory) -> State:
     upgrade(settings.database_url)
     database = Database(settings.database_url)
+    prepare_keys(settings, database)
     storage = Storage(settings.storage_url, settings.data_dir / "cache")
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
-    state = State(settings, database, storage, queue, Publisher(database, queue), engine, metrics)
+    publisher = Publisher(database, queue)
+    state = State(settings, database, storage, queue, publisher, engine, metrics, Authenticator(settings, database))
     remove_abandoned(state.staging_root)
     metrics.register_gauges(lambda: _gauges(state))
     return state

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from pouf_core.images import MAX_PIXELS
@@ -56,7 +56,33 @@ class Settings(BaseSettings):
         min_length=1,
         description="Base models that jobs may name, separated by commas (or a JSON list); an entry may end in `*`.",
     )
-    owner: str = Field("local", min_length=1, description="Owner of everything created while there are no API keys.")
+    owner: str = Field(
+        "local",
+        min_length=1,
+        description="Owner of everything created while there are no API keys, and of keys made without `--owner`.",
+    )
+    bootstrap_key: SecretStr | None = Field(
+        None,
+        description="An API key with every scope, there from the first start; `pouf keys generate` makes one.",
+    )
+    key_pepper_file: Path | None = Field(
+        None,
+        description="File with the secret that API keys are hashed under; unset: `key-pepper` in the data directory, "
+        "made with the first key.",
+    )
+    key_requests_per_minute: int = Field(
+        600,
+        ge=1,
+        description="Most requests a minute with one API key; like the next four, for keys without their own.",
+    )
+    key_stored_bytes: int = Field(
+        100 * GIB, ge=1, description="Most bytes of uploads, items and models that a key's owner may have."
+    )
+    key_items: int = Field(10_000_000, ge=1, description="Most dataset items that a key's owner may have.")
+    key_concurrent_jobs: int = Field(
+        100, ge=1, description="Most unfinished jobs (running, queued, paused) that a key's owner may have."
+    )
+    key_queued_jobs: int = Field(50, ge=1, description="Most jobs waiting for a worker that a key's owner may have.")
 
     max_upload_bytes: int = Field(10 * GIB, ge=1, description="Largest request body of an upload, in bytes.")
     max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
@@ -130,6 +156,11 @@ class Settings(BaseSettings):
             self.database_url = f"sqlite:///{self.data_dir / 'pouf.db'}"
         if not self.storage_url:
             self.storage_url = f"file://{self.data_dir / 'storage'}"
+
+    @property
+    def pepper_file(self) -> Path:
+        """Where the secret is that API keys are hashed under."""
+        return (self.key_pepper_file or self.data_dir / "key-pepper").expanduser().absolute()
 
     def allows_base_model(self, spec: str) -> bool:
         """Tell whether the operator allows jobs over the base model `spec`."""

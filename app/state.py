@@ -8,6 +8,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session
 
+from app.auth.authentication import Authenticator
+from app.auth.identity import KeyLimits
 from app.observability import HttpMetrics
 from app.queue import Publisher, Queue
 from app.serving.engine import Engine
@@ -29,6 +31,7 @@ class State:
     publisher: Publisher
     engine: Engine
     metrics: HttpMetrics
+    authenticator: Authenticator
 
     @property
     def staging_root(self) -> Path:
@@ -38,10 +41,11 @@ class State:
 
 @dataclass(frozen=True)
 class Caller:
-    """A request's owner together with the state; everything a service needs."""
+    """A request's owner and limits together with the state; everything a service needs."""
 
     state: State
     owner: str
+    limits: KeyLimits | None = None
 
     def scope(self, session: Session) -> Scope:
         """Return `session` as the owner sees it."""
@@ -65,10 +69,4 @@ def get_state(request: Request) -> State:
     return state
 
 
-def get_caller(state: Annotated[State, Depends(get_state)]) -> Caller:
-    """Return who asks: while there are no keys, the owner named in the settings."""
-    return Caller(state, state.settings.owner)
-
-
 StateDep = Annotated[State, Depends(get_state)]
-CallerDep = Annotated[Caller, Depends(get_caller)]

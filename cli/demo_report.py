@@ -1,6 +1,7 @@
 """What the demo shows: a bar, a table, predictions, and the same as curl lines."""
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from client import Dataset, Job, Predictions
+
+KEY_HEADER = '"Authorization: Bearer $POUF_API_KEY"'
 
 
 def job_bar(console: Console) -> Progress:
@@ -72,11 +75,12 @@ def curl_lines(url: str, class_names: list[str], dataset: Dataset, jobs: dict[st
     """Commands that do what the demo did, with its ids."""
     body = {"dataset_id": dataset.id, "class_names": class_names, "method": {"tune": "prompt"}}
     job = jobs["prompt"]
+    curl = f"curl -H {KEY_HEADER}" if os.environ.get("POUF_API_KEY") else "curl"
     return [
         f"tar czf clipart.tgz -C {picture.parent} . -C {picture.parent.parent.resolve()} labels.csv",
-        f"curl -F files=@clipart.tgz -F name=clipart -H 'Prefer: wait=30' {url}/v1/datasets",
-        f"curl -H 'Content-Type: application/json' -d '{json.dumps(body)}' {url}/v1/jobs",
-        f"curl -N -H 'Accept: text/event-stream' {url}/v1/jobs/{job.id}/events",
-        f"curl -F image=@{picture} -F top_k=3 {url}/v1/models/{job.model_id}/predict",
-        f"curl -o model.zip {url}/v1/models/{job.model_id}/artifact",
+        f"{curl} -F files=@clipart.tgz -F name=clipart -H 'Prefer: wait=30' {url}/v1/datasets",
+        f"{curl} -H 'Content-Type: application/json' -d '{json.dumps(body)}' {url}/v1/jobs",
+        f"{curl} -N -H 'Accept: text/event-stream' {url}/v1/jobs/{job.id}/events",
+        f"{curl} -F image=@{picture} -F top_k=3 {url}/v1/models/{job.model_id}/predict",
+        f"{curl} -o model.zip {url}/v1/models/{job.model_id}/artifact",
     ]

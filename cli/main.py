@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from cli import keys
 from cli.errors import CommandError
 
 app = typer.Typer(
@@ -13,6 +14,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
+
+app.add_typer(keys.app, name="keys")
 
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
 
@@ -23,7 +26,10 @@ def up(
     port: Annotated[int | None, typer.Option(help="Port to listen on. Default: POUF_PORT, else 8000.")] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Run the whole service here until Ctrl-C: API, workers and, unless POUF_REDIS_URL is set, a message broker."""
+    """Run the whole service here until Ctrl-C: API, workers and, unless POUF_REDIS_URL is set, a message broker.
+
+    Other addresses than loopback ones need an API key first: `pouf keys create`.
+    """
     from cli.supervisor import say, settings_with
     from cli.supervisor import up as run
 

@@ -57,9 +57,10 @@ class Supervisor:
     def _start(self) -> None:
         if left := end_marked_processes(self._directory.root, self._stop_seconds):
             self._say(f"Ended {left} process(es) that an earlier run had left")
+        migrate(self._settings)
+        check_keys(self._settings)
         if self._settings.redis_url is None:
             self._start_broker(prepare_broker(self._directory.broker))
-        migrate(self._settings)
         environment = self._shared_environment()
         for service in services(self._settings, visible_gpus(self._settings.device)):
             child = self._child(Service(service.name, service.command, {**environment, **service.environment}))
@@ -88,6 +89,7 @@ class Supervisor:
             "POUF_DATABASE_URL": self._settings.database_url,
             "POUF_STORAGE_URL": self._settings.storage_url,
             "POUF_REDIS_URL": self._settings.redis_url or "",
+            "POUF_KEY_PEPPER_FILE": str(self._settings.pepper_file),
         }
 
     def _wait_until_ready(self) -> None:
@@ -183,6 +185,24 @@ def migrate(settings: Settings) -> None:
         upgrade(settings.database_url)
     except (SQLAlchemyError, OSError) as error:
         raise CommandError(f"The database cannot be used: {error}") from error
+
+
+def check_keys(settings: Settings) -> None:
+    """Refuse an address that others reach while there are no API keys, and keys that could not be checked.
+
+    Raises:
+        CommandError: says what to do.
+    """
+    from app.auth.startup import UnsafeStart, prepare_keys
+    from app.store.database import Database
+
+    database = Database(settings.database_url)
+    try:
+        prepare_keys(settings, database)
+    except UnsafeStart as error:
+        raise CommandError(str(error)) from error
+    finally:
+        database.dispose()
 
 
 def check_port(host: str, port: int) -> None:

@@ -18,7 +18,7 @@ from cli.tether import tethered
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
 # Where the parts run is the caller's choice; what they are is not: the demo must not write into other servers.
-OWN_PARTS = ("POUF_REDIS_URL", "POUF_DATABASE_URL", "POUF_STORAGE_URL")
+OWN_PARTS = ("POUF_REDIS_URL", "POUF_DATABASE_URL", "POUF_STORAGE_URL", "POUF_BOOTSTRAP_KEY", "POUF_KEY_PEPPER_FILE")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The client itself."""
 
 import base64
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -19,13 +20,16 @@ class Client:
 
     Args:
         base_url: the service, such as `http://127.0.0.1:8000`.
-        api_key: sent as a bearer token, where the service asks for one.
+        api_key: sent as a bearer token, where the service asks for one. None: the environment's POUF_API_KEY, if any;
+            an empty one: no key.
         timeout: seconds to wait for any one read or write.
         retries: how often a request is sent again when the connection fails or the service is briefly overloaded.
             What creates something carries an Idempotency-Key, so a retry never creates it twice.
     """
 
     def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
+        if api_key is None:
+            api_key = os.environ.get("POUF_API_KEY")
         self._transport = Transport(base_url, api_key, timeout, retries)
         self.datasets = Datasets(self._transport)
         self.jobs = Jobs(self._transport)

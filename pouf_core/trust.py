@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pouf_core.method import PriorSource
 from pouf_core.neighbours import neighbour_mean
 from pouf_core.notes import Note, note
 from pouf_core.verdict import Fallback, Verdict
@@ -226,13 +227,20 @@ def judge_kept_zero_shot(structure: Structure, change: Change, tune: str, steps:
 
 
 def judge_baseline(
-    structure: Structure, change: Change, class_names: Sequence[str], *, prior_is_given: bool
+    structure: Structure, change: Change, class_names: Sequence[str], *, prior_source: PriorSource
 ) -> Judgement:
     """The verdict on a method that trains nothing: never `improved`, for nothing but its prior tells.
 
-    A prior that the caller knows is not objected to, however many predictions it changes.
+    A prior that the caller knows is not objected to, however many predictions it changes. Re-weighting to one that was
+    only estimated is not trusted: see `docs/trust.md`.
     """
-    reasons = [] if prior_is_given else objections(change, class_names)
+    reasons = [] if prior_source == "given" else objections(change, class_names)
+    if prior_source == "estimated" and change.changed_count:
+        message = (
+            "The class prior was estimated, and re-weighting to an estimate lowers accuracy far more often than it "
+            'raises it. Give the shares as "class_prior", or "uniform" where classes are known to be balanced.'
+        )
+        reasons.append(note("prior_only_estimated", message))
     if reasons:
         return Judgement("harmful", reasons, "zero_shot", structure, change)
     message = f"A method without training; it changes {change.flip_rate:.0%} of the base model's predictions."

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from starlette.responses import JSONResponse
 
+from app.auth.dependencies import Reader, Writer
 from app.errors import not_found
 from app.http.pagination import decode_cursor, page
 from app.schemas.common import ALIAS_NAME, PageQuery
 from app.schemas.documents import AliasDocument, ListDocument
 from app.schemas.models import AliasPut, show_alias
 from app.services import models as service
-from app.state import CallerDep
 from app.store.repositories import models as repository
 
 router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
@@ -20,14 +20,14 @@ AliasName = Annotated[ALIAS_NAME, Path()]
 
 
 @router.put("/{name}", responses={200: {"model": AliasDocument}, 201: {"model": AliasDocument}})
-def put_alias(name: AliasName, body: AliasPut, caller: CallerDep) -> Response:
+def put_alias(name: AliasName, body: AliasPut, caller: Writer) -> Response:
     """Point an alias at a model; 201 when the alias is new."""
     document, created = service.put_alias(caller, name, body.model_id)
     return JSONResponse(document, 201 if created else 200)
 
 
 @router.get("", responses={200: {"model": ListDocument[AliasDocument]}})
-def list_aliases(caller: CallerDep, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+def list_aliases(caller: Reader, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
     """List aliases by name."""
     with caller.state.database.read() as session:
         rows = repository.list_aliases(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
@@ -35,7 +35,7 @@ def list_aliases(caller: CallerDep, query: Annotated[PageQuery, Query()]) -> dic
 
 
 @router.get("/{name}", responses={200: {"model": AliasDocument}})
-def get_alias(name: AliasName, caller: CallerDep) -> dict[str, Any]:
+def get_alias(name: AliasName, caller: Reader) -> dict[str, Any]:
     """Return one alias."""
     with caller.state.database.read() as session:
         alias = repository.find_alias(caller.scope(session), name)
@@ -45,6 +45,6 @@ def get_alias(name: AliasName, caller: CallerDep) -> dict[str, Any]:
 
 
 @router.delete("/{name}", status_code=204)
-def delete_alias(name: AliasName, caller: CallerDep) -> None:
+def delete_alias(name: AliasName, caller: Writer) -> None:
     """Delete an alias; the model stays."""
     service.delete_alias(caller, name)

@@ -4,7 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.state import State, StateDep
+from app.auth.dependencies import Reader
+from app.state import State
 from pouf_core.catalogue import describe
 from pouf_core.errors import InvalidInput
 
@@ -12,8 +13,9 @@ router = APIRouter(prefix="/v1/base-models", tags=["base models"])
 
 
 @router.get("")
-def list_base_models(state: StateDep) -> dict[str, Any]:
+def list_base_models(caller: Reader) -> dict[str, Any]:
     """List the base models that jobs may name; a `pattern` stands for every name that it matches."""
+    state = caller.state
     loaded = state.engine.loaded_base_models()
     listed = state.settings.base_models
     names = [*listed, *(name for name in loaded if name not in listed)]

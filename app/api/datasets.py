@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from app.api.headers import PreferHeader
+from app.auth.dependencies import Reader, Writer
 from app.errors import ApiError, from_validation_errors, invalid
 from app.http.conditional import conditional_json
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, form_content, idempotent, respond
@@ -28,7 +29,7 @@ from app.schemas.datasets import (
 )
 from app.schemas.documents import DatasetDocument, DatasetFileDocument, DatasetItemDocument, ListDocument
 from app.services import datasets as service
-from app.state import Caller, CallerDep
+from app.state import Caller
 from app.store.repositories import datasets as repository
 from app.store.repositories.idempotency import Answer
 
@@ -60,9 +61,10 @@ ARCHIVE_SCHEMA = {
 
 @router.post("", status_code=202, responses={202: {"model": DatasetDocument}}, openapi_extra=FORM_SCHEMA)
 async def create_dataset(
-    request: Request, caller: CallerDep, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
+    request: Request, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
     """Create a dataset from pictures or archives; with `finalize=false` it may start empty and be added to."""
+    await _require_room(caller, idempotency_key)
     with staging(caller.state.staging_root) as stage:
         fields, files = await _receive(request, caller, stage)
         form = _parse_form(fields)
@@ -86,7 +88,7 @@ def _accepted(document: dict[str, Any]) -> Answer:
 
 
 @router.get("", responses={200: {"model": ListDocument[DatasetDocument]}})
-def list_datasets(caller: CallerDep, query: Annotated[DatasetListQuery, Query()]) -> dict[str, Any]:
+def list_datasets(caller: Reader, query: Annotated[DatasetListQuery, Query()]) -> dict[str, Any]:
     """List datasets, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
     with caller.state.database.read() as session:
@@ -97,24 +99,25 @@ def list_datasets(caller: CallerDep, query: Annotated[DatasetListQuery, Query()]
 
 
 @router.get("/{dataset_id}", responses={200: {"model": DatasetDocument}})
-async def get_dataset(request: Request, dataset_id: str, caller: CallerDep, prefer: PreferHeader = None) -> Response:
+async def get_dataset(request: Request, dataset_id: str, caller: Reader, prefer: PreferHeader = None) -> Response:
     """Return one dataset; `Prefer: wait=N` answers when it is ready or failed."""
     document = await run_in_threadpool(service.read, caller, dataset_id)
     return conditional_json(request, await _settled(caller, document, prefer))
 
 
 @router.delete("/{dataset_id}", status_code=204)
-def delete_dataset(dataset_id: str, caller: CallerDep) -> None:
+def delete_dataset(dataset_id: str, caller: Writer) -> None:
     """Delete a dataset that no unfinished job needs."""
     service.delete(caller, dataset_id)
 
 
 @router.put("/{dataset_id}/archive", responses={200: {"model": DatasetDocument}}, openapi_extra=ARCHIVE_SCHEMA)
 async def put_archive(
-    request: Request, dataset_id: str, query: Annotated[ArchiveQuery, Query()], caller: CallerDep
+    request: Request, dataset_id: str, query: Annotated[ArchiveQuery, Query()], caller: Writer
 ) -> dict[str, Any]:
     """Add one zip or tar archive, streamed as the raw body; sent again, it is the same archive."""
     await run_in_threadpool(_require_uploading, caller, dataset_id)
+    await _require_room(caller, None)
     with staging(caller.state.staging_root) as stage:
         archive = await _receive_archive(request, stage, query.filename)
         return await run_in_threadpool(service.add_files, caller, dataset_id, [archive], lambda session, body: None)
@@ -122,10 +125,11 @@ async def put_archive(
 
 @router.post("/{dataset_id}/files", responses={200: {"model": DatasetDocument}}, openapi_extra=FILES_SCHEMA)
 async def add_files(
-    request: Request, dataset_id: str, caller: CallerDep, idempotency_key: IdempotencyKeyHeader = None
+    request: Request, dataset_id: str, caller: Writer, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
     """Add files to a dataset that is not final; a file sent again is the same file."""
     await run_in_threadpool(_require_uploading, caller, dataset_id)
+    await _require_room(caller, idempotency_key)
     with staging(caller.state.staging_root) as stage:
         fields, files = await _receive(request, caller, stage)
         for name in fields:
@@ -146,7 +150,7 @@ def _add(caller: Caller, dataset_id: str, files: list[StagedFile], key: str | No
 
 
 @router.get("/{dataset_id}/files", responses={200: {"model": ListDocument[DatasetFileDocument]}})
-def list_files(dataset_id: str, caller: CallerDep, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
+def list_files(dataset_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
     """List what was uploaded, in order: a client that was interrupted learns what is there."""
     after = decode_number(query.cursor) or 0
     with caller.state.database.read() as session:
@@ -157,14 +161,14 @@ def list_files(dataset_id: str, caller: CallerDep, query: Annotated[NumbersQuery
 
 
 @router.post("/{dataset_id}/finalize", status_code=202, responses={202: {"model": DatasetDocument}})
-async def finalize_dataset(dataset_id: str, caller: CallerDep, prefer: PreferHeader = None) -> Response:
+async def finalize_dataset(dataset_id: str, caller: Writer, prefer: PreferHeader = None) -> Response:
     """Declare the dataset complete and start ingesting it; done again, it changes nothing."""
     document = await run_in_threadpool(service.finalize, caller, dataset_id)
     return respond(_accepted(await _settled(caller, document, prefer)))
 
 
 @router.get("/{dataset_id}/items", responses={200: {"model": ListDocument[DatasetItemDocument]}})
-def list_items(dataset_id: str, caller: CallerDep, query: Annotated[ItemListQuery, Query()]) -> dict[str, Any]:
+def list_items(dataset_id: str, caller: Reader, query: Annotated[ItemListQuery, Query()]) -> dict[str, Any]:
     """List what ingestion found; `status=rejected` says what was left out and why."""
     after = decode_number(query.cursor) or 0
     with caller.state.database.read() as session:
@@ -185,6 +189,12 @@ async def _settled(caller: Caller, document: dict[str, Any], prefer: str | None)
 
 async def _receive(request: Request, caller: Caller, stage: Staging) -> tuple[dict[str, str], list[StagedFile]]:
     return await receive_form(request, stage, file_field="files", max_files=caller.state.settings.max_form_files)
+
+
+async def _require_room(caller: Caller, idempotency_key: str | None) -> None:
+    """Refuse what there is no room for before it is received, unless it may be a repetition, which needs none."""
+    if idempotency_key is None:
+        await run_in_threadpool(service.require_room, caller)
 
 
 def _require_uploading(caller: Caller, dataset_id: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
+from app.auth.dependencies import Admin
 from app.state import State, StateDep
 
 router = APIRouter(tags=["health"])
@@ -37,9 +38,9 @@ async def ready(state: StateDep) -> Response:
 
 
 @router.get("/metrics")
-def metrics(state: StateDep) -> Response:
-    """Return the process's numbers in Prometheus's text format."""
-    return Response(state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
+def metrics(caller: Admin) -> Response:
+    """Return the process's numbers, which are those of all owners together, in Prometheus's text format."""
+    return Response(caller.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 async def _check(work: Awaitable[Any]) -> str | None:

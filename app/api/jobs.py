@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
 from app.api.headers import PreferHeader
+from app.auth.dependencies import Reader, Writer
 from app.http.conditional import conditional_json
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.pagination import decode_cursor, decode_number, page
@@ -17,7 +18,7 @@ from app.schemas.documents import EventDocument, JobDocument, ListDocument
 from app.schemas.jobs import EventsQuery, JobCreate, JobListQuery, show_event, show_metric
 from app.services import events
 from app.services import jobs as service
-from app.state import Caller, CallerDep
+from app.state import Caller
 from app.store.repositories import jobs as repository
 from app.store.repositories.idempotency import Answer
 from app.web.report import render_report
@@ -29,7 +30,7 @@ POLL_SECONDS = "2"
 
 @router.post("", status_code=202, responses={202: {"model": JobDocument}})
 async def create_job(
-    body: JobCreate, caller: CallerDep, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
+    body: JobCreate, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
     """Create an adaptation job; a dataset that is still being ingested is waited for."""
     try:
@@ -50,7 +51,7 @@ def _accepted(document: dict[str, Any]) -> Answer:
 
 
 @router.get("", responses={200: {"model": ListDocument[JobDocument]}})
-def list_jobs(caller: CallerDep, query: Annotated[JobListQuery, Query()]) -> dict[str, Any]:
+def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> dict[str, Any]:
     """List jobs, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
     with caller.state.database.read() as session:
@@ -61,7 +62,7 @@ def list_jobs(caller: CallerDep, query: Annotated[JobListQuery, Query()]) -> dic
 
 
 @router.get("/{job_id}", responses={200: {"model": JobDocument}})
-async def get_job(request: Request, job_id: str, caller: CallerDep, prefer: PreferHeader = None) -> Response:
+async def get_job(request: Request, job_id: str, caller: Reader, prefer: PreferHeader = None) -> Response:
     """Return one job, with an ETag; `Prefer: wait=N` answers when it is final or N seconds have passed."""
     document = await run_in_threadpool(service.read, caller, job_id)
     document = await _settled(caller, document, prefer)
@@ -70,25 +71,25 @@ async def get_job(request: Request, job_id: str, caller: CallerDep, prefer: Pref
 
 
 @router.post("/{job_id}/cancel", responses={200: {"model": JobDocument}})
-def cancel_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def cancel_job(job_id: str, caller: Writer) -> dict[str, Any]:
     """Stop a job for good."""
     return service.cancel(caller, job_id)
 
 
 @router.post("/{job_id}/pause", responses={200: {"model": JobDocument}})
-def pause_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def pause_job(job_id: str, caller: Writer) -> dict[str, Any]:
     """Stop a job for now, keeping its progress."""
     return service.pause(caller, job_id)
 
 
 @router.post("/{job_id}/resume", responses={200: {"model": JobDocument}})
-def resume_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def resume_job(job_id: str, caller: Writer) -> dict[str, Any]:
     """Queue a paused job again."""
     return service.resume(caller, job_id)
 
 
 @router.post("/{job_id}/retry", status_code=202, responses={202: {"model": JobDocument}})
-def retry_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
+def retry_job(job_id: str, caller: Writer) -> dict[str, Any]:
     """Queue a failed or cancelled job again under the same id."""
     return service.retry(caller, job_id)
 
@@ -102,7 +103,7 @@ def retry_job(job_id: str, caller: CallerDep) -> dict[str, Any]:
 async def list_events(
     request: Request,
     job_id: str,
-    caller: CallerDep,
+    caller: Reader,
     query: Annotated[EventsQuery, Query()],
     last_event_id: Annotated[str | None, Header(description="`seq` of the last event received.")] = None,
 ) -> Response:
@@ -118,7 +119,7 @@ async def list_events(
 
 
 @router.get("/{job_id}/metrics")
-def list_metrics(job_id: str, caller: CallerDep, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
+def list_metrics(job_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
     """List the numbers of every optimiser step, in order."""
     # steps count from 0 or 1, so that the first page has no lower bound
     after = decode_number(query.cursor)
@@ -130,7 +131,7 @@ def list_metrics(job_id: str, caller: CallerDep, query: Annotated[NumbersQuery, 
 
 
 @router.get("/{job_id}/report", response_class=HTMLResponse)
-def get_report(job_id: str, caller: CallerDep) -> str:
+def get_report(job_id: str, caller: Reader) -> str:
     """Return one self-contained page about the job."""
     with caller.state.database.read() as session:
         scope = caller.scope(session)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from app.auth.dependencies import Reader, Writer
 from app.errors import ApiError
 from app.http.archive import files_of, zip_stream
 from app.http.conditional import conditional_json
@@ -12,14 +13,13 @@ from app.http.pagination import decode_cursor, page
 from app.schemas.documents import ListDocument, ModelDocument
 from app.schemas.models import ModelListQuery, show_model
 from app.services import models as service
-from app.state import CallerDep
 from app.store.repositories import models as repository
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("", responses={200: {"model": ListDocument[ModelDocument]}})
-def list_models(caller: CallerDep, query: Annotated[ModelListQuery, Query()]) -> dict[str, Any]:
+def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> dict[str, Any]:
     """List adapted models, newest first."""
     filters = query.filters(decode_cursor(query.cursor))
     with caller.state.database.read() as session:
@@ -30,7 +30,7 @@ def list_models(caller: CallerDep, query: Annotated[ModelListQuery, Query()]) ->
 
 
 @router.get("/{model_id}", responses={200: {"model": ModelDocument}})
-def get_model(request: Request, model_id: str, caller: CallerDep) -> Response:
+def get_model(request: Request, model_id: str, caller: Reader) -> Response:
     """Return one model, by id or alias."""
     model = service.find(caller, model_id)
     with caller.state.database.read() as session:
@@ -38,7 +38,7 @@ def get_model(request: Request, model_id: str, caller: CallerDep) -> Response:
 
 
 @router.delete("/{model_id}", status_code=204)
-def delete_model(model_id: str, caller: CallerDep) -> None:
+def delete_model(model_id: str, caller: Writer) -> None:
     """Delete a model that no alias points at."""
     service.delete(caller, model_id)
 
@@ -48,7 +48,7 @@ def delete_model(model_id: str, caller: CallerDep) -> None:
     response_class=StreamingResponse,
     responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
 )
-def get_artifact(model_id: str, caller: CallerDep) -> Response:
+def get_artifact(model_id: str, caller: Reader) -> Response:
     """Download the model's directory as a zip that `pouf_core.load` reads once unpacked."""
     model = service.find(caller, model_id)
     try:

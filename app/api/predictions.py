@@ -9,13 +9,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
+from app.auth.dependencies import Predictor
 from app.errors import ApiError, from_validation_errors, invalid
 from app.schemas.common import Closed
 from app.schemas.documents import PredictionListDocument
 from app.schemas.predictions import NamedPredictBody, NamedPredictOptions, PredictBody, PredictOptions
 from app.services.predictions import predict, source_of
 from app.serving.inputs import Source
-from app.state import CallerDep
 
 router = APIRouter(tags=["predictions"])
 
@@ -41,7 +41,7 @@ def _inlined(model: type[Closed]) -> dict[str, Any]:
 @router.post(
     "/v1/models/{model_id}/predict", responses=ANSWER, openapi_extra=_request_schema(PredictBody, PredictOptions)
 )
-async def predict_with_model(request: Request, model_id: str, caller: CallerDep) -> dict[str, Any]:
+async def predict_with_model(request: Request, model_id: str, caller: Predictor) -> dict[str, Any]:
     """Classify pictures with one model, named by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, PredictOptions, caller.state.settings.max_predict_items)
@@ -51,7 +51,7 @@ async def predict_with_model(request: Request, model_id: str, caller: CallerDep)
 
 
 @router.post("/predict", responses=ANSWER, openapi_extra=_request_schema(NamedPredictBody, NamedPredictOptions))
-async def predict_by_name(request: Request, caller: CallerDep) -> dict[str, Any]:
+async def predict_by_name(request: Request, caller: Predictor) -> dict[str, Any]:
     """Classify pictures with the model that the body names, by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, NamedPredictOptions, caller.state.settings.max_predict_items)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.errors import conflict, invalid, not_found
 from app.http.staging import StagedFile
 from app.schemas.datasets import DatasetForm, show_dataset
+from app.services import limits
 from app.state import Caller
 from app.store.clock import utcnow
 from app.store.ids import new_id
@@ -44,11 +45,12 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
         uploads = _store(caller.state.storage, dataset.id, files, set())
         with caller.state.database.write() as session:
             scope = caller.scope(session)
+            limits.require_room_for_files(caller, scope, _size(uploads))
             session.add(dataset)
             session.flush()
             _add_uploads(scope, dataset, uploads)
             if form.finalize:
-                _begin_ingestion(session, dataset)
+                _begin_ingestion(caller, session, dataset)
             document = show(scope, dataset)
             on_created(session, document)
     except BaseException:
@@ -66,9 +68,12 @@ def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_a
         scope = caller.scope(session)
         require_uploading(get(scope, dataset_id))
         known = repository.known_uploads(scope, dataset_id)
+        fresh = [file for file in files if (file.sha256, file.filename) not in known]
+        limits.require_room_for_files(caller, scope, _size(fresh))
     uploads = _store(caller.state.storage, dataset_id, files, known)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
+        limits.require_room_for_files(caller, scope, _size(uploads))
         dataset = scope.get(Dataset, dataset_id, lock=True)
         if dataset is None:
             # deleted meanwhile: what was just stored would stay for ever
@@ -90,7 +95,7 @@ def finalize(caller: Caller, dataset_id: str) -> Document:
         if dataset.status == "uploading":
             if repository.next_position(scope, dataset_id) == 1:
                 raise _no_files()
-            _begin_ingestion(session, dataset)
+            _begin_ingestion(caller, session, dataset)
         document = show(scope, dataset)
     caller.state.publisher.wake()
     return document
@@ -142,8 +147,15 @@ def require_uploading(dataset: Dataset) -> None:
         raise conflict("dataset_not_uploading", message)
 
 
-def _begin_ingestion(session: Session, dataset: Dataset) -> None:
+def require_room(caller: Caller) -> None:
+    """Raise 429 ``stored_bytes_limit`` or ``items_limit`` when nothing more may be uploaded."""
+    with caller.state.database.read() as session:
+        limits.require_room_for_files(caller, caller.scope(session))
+
+
+def _begin_ingestion(caller: Caller, session: Session, dataset: Dataset) -> None:
     dataset.status = "ingesting"
+    dataset.owner_limits = limits.left_to_ingestion(caller)
     dataset.updated_at = utcnow()
     enqueue(session, "pouf.ingest", "ingest", {"dataset_id": dataset.id})
 
@@ -161,6 +173,10 @@ def _store(storage: Storage, dataset_id: str, files: Sequence[StagedFile], known
         list(pool.map(lambda item: storage.put_file(_key(dataset_id, item[0]), item[1], move=True), contents.items()))
     fresh = {(file.sha256, file.filename): file for file in files}
     return [_upload(dataset_id, file) for identity, file in fresh.items() if identity not in known]
+
+
+def _size(files: Sequence[Upload | StagedFile]) -> int:
+    return sum(file.size for file in files)
 
 
 def _key(dataset_id: str, sha256: str) -> str:

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import FieldError, conflict, not_found, several
 from app.schemas.jobs import JobCreate, show_job
+from app.services import limits
 from app.settings import Settings
 from app.state import Caller
 from app.store.ids import new_id
@@ -30,6 +31,8 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
     errors, class_names, templates, modality = _check_body(body, caller.state.settings)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
+        limits.require_room_for_job(caller, scope)
+        limits.require_storage(caller, scope)
         # locked, so that a dataset that becomes ready now is seen either here or by the one who makes it ready
         dataset = scope.get(Dataset, body.dataset_id, lock=True)
         errors += _check_dataset(dataset, body.dataset_id, modality)
@@ -115,6 +118,7 @@ def resume(caller: Caller, job_id: str) -> Document:
             raise conflict("job_still_pausing", "The job has not stopped yet; resume it when it is paused.", retry=True)
         if job.status != "paused":
             raise conflict("job_not_paused", f"The job is {job.status} and cannot be resumed.")
+        limits.require_room_in_queue(caller, caller.scope(session))
         _queue_again(session, job)
 
     return _change(caller, job_id, change)
@@ -130,6 +134,7 @@ def retry(caller: Caller, job_id: str) -> Document:
             raise conflict(
                 "job_not_retryable", f"The job is {job.status}; only failed or cancelled jobs can be retried."
             )
+        limits.require_room_for_job(caller, caller.scope(session))
         job.attempt = job.lost_attempts = job.step = 0
         job.total_steps = job.started_at = job.finished_at = None
         job.error_code = job.error_message = job.latest_metrics = None

@@ -68,7 +68,11 @@ class Leased:
 
 
 class Dataset(Leased, Base):
-    """Target data; status ``uploading → ingesting → ready | failed``."""
+    """Target data; status ``uploading → ingesting → ready | failed``.
+
+    `extracted_bytes` are those that ingestion stored beside the uploads; `owner_limits` (`items`, `stored_bytes`) bound
+    what the owner may have once it is ingested.
+    """
 
     __tablename__ = "datasets"
     __table_args__ = (Index("ix_datasets_owner_id", "owner", "id"),)
@@ -87,10 +91,34 @@ class Dataset(Leased, Base):
     labelled_count: Mapped[int] = mapped_column(default=0)
     fingerprint: Mapped[str | None]
     suggested_class_names: Mapped[list[str] | None]
+    extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
+    owner_limits: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
     ready_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+
+
+class ApiKey(Base):
+    """A key without its text, of which only the HMAC is kept; a limit that is null is the settings' own."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    owner: Mapped[str] = mapped_column(Id, index=True)
+    name: Mapped[str]
+    prefix: Mapped[str] = mapped_column(String(16), index=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]]
+    requests_per_minute: Mapped[int | None]
+    stored_bytes: Mapped[int | None] = mapped_column(BigInt)
+    items: Mapped[int | None] = mapped_column(BigInt)
+    concurrent_jobs: Mapped[int | None]
+    queued_jobs: Mapped[int | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
 
 
 class Upload(Base):

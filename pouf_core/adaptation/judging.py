@@ -27,7 +27,7 @@ def judge_outcome(request: Request, zero_shot: ZeroShot, outcome: Outcome) -> Ju
     prior = given_prior(method)
     change = read_change(zero_shot.views, outcome.logits[: zero_shot.judged_count].softmax(dim=1), prior)
     if method.type != "pouf":
-        return judge_baseline(zero_shot.structure, change, names, prior_is_given=prior is not None)
+        return judge_baseline(zero_shot.structure, change, names, prior_source=method.class_prior_source)
     if outcome.selected_step == 0:
         return judge_kept_zero_shot(zero_shot.structure, change, method.tune, method.max_steps)
     return judge(zero_shot.structure, change, names, method.tune)

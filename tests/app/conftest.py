@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -17,6 +18,8 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.main import create_app
+from app.services import keys
+from app.services.keys import NewKey
 from app.settings import Settings
 from app.store.database import Database
 from app.store.ids import new_id
@@ -147,3 +150,14 @@ def server(application: FastAPI) -> Iterator[httpx.Client]:
         yield client
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def make_key(settings: Settings, database: Database) -> Callable[..., str]:
+    """Makes API keys and returns their texts; limits are keyword arguments."""
+
+    def make(owner: str = "alice", *scopes: str, expires_at: datetime | None = None, **limits: int) -> str:
+        wanted = NewKey(owner, "test", scopes or ("admin",), expires_at, limits)
+        return keys.create(settings, database, wanted)[1]
+
+    return make

@@ -8,8 +8,10 @@ from sqlalchemy import MetaData, insert
 
 from app.schemas.jobs import show_job
 from app.schemas.models import show_model
+from app.services import keys
+from app.settings import Settings
 from app.store.database import Database, upgrade
-from app.store.models import AdaptedModel, Job
+from app.store.models import AdaptedModel, Dataset, Job
 
 NOW = datetime(2026, 1, 1)
 DATASET = {
@@ -113,3 +115,15 @@ def test_a_worker_of_the_first_version_may_still_add_rows(url, database):
     with database.read() as session:
         assert session.get_one(Job, "job_1").verdict_reasons == []
         assert session.get_one(AdaptedModel, "mdl_1").verdict_reasons == []
+        dataset = session.get_one(Dataset, "ds_1")
+        assert (dataset.extracted_bytes, dataset.owner_limits) == (0, None)
+
+
+def test_a_database_from_before_keys_has_none_and_takes_one(url, tmp_path):
+    upgrade(url, "0002")
+    upgrade(url)
+    database = Database(url)
+    assert keys.list_all(database) == []
+    made, _ = keys.create(Settings(data_dir=tmp_path, database_url=url), database, keys.NewKey("local", "n", ["read"]))
+    assert [key.id for key in keys.list_all(database)] == [made.id]
+    database.dispose()

@@ -1,10 +1,11 @@
 import io
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from cli.demo_report import print_predictions, print_results
-from client import Job, Predictions
+from cli.demo_report import curl_lines, print_predictions, print_results
+from client import Dataset, Job, Predictions
 
 REASON = {"code": "classes_vanished", "message": "2 classes [of 3] are gone."}
 EVALUATION = {
@@ -51,3 +52,18 @@ def test_the_table_has_every_jobs_verdict_and_the_reasons_follow(console):
 def test_predictions_say_which_variant_answered(console):
     print_predictions(console, [], Predictions("mdl_1", "adapted", "zero_shot", [], {}), {})
     assert "/predict (zero_shot)" in console.file.getvalue()
+
+
+def test_curl_lines_carry_the_key_where_one_is_needed_and_never_print_it(monkeypatch):
+    dataset = Dataset.of({"id": "ds_1", "status": "ready"})
+
+    def lines() -> list[str]:
+        return curl_lines("http://x", ["a", "b"], dataset, {"prompt": job()}, Path("a/images/1.jpg"))
+
+    monkeypatch.delenv("POUF_API_KEY", raising=False)
+    assert not any("Authorization" in line for line in lines())
+    monkeypatch.setenv("POUF_API_KEY", "pouf_secret")
+    curls = [line for line in lines() if line.startswith("curl")]
+    assert curls
+    assert all('-H "Authorization: Bearer $POUF_API_KEY"' in line for line in curls)
+    assert not any("pouf_secret" in line for line in curls)

@@ -92,3 +92,19 @@ def test_the_api_key_is_sent(server):
     with Client(server.url, api_key="secret") as client:
         client.jobs.get("job_1")
     assert server.requests[0].headers["Authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "sent"),
+    [
+        (None, "from-outside", "Bearer from-outside"),
+        ("mine", "from-outside", "Bearer mine"),
+        ("", "from-outside", None),
+    ],
+)
+def test_the_api_key_may_come_from_the_environment(server, monkeypatch, given, environment, sent):
+    monkeypatch.setenv("POUF_API_KEY", environment)
+    server.answers = [JOB]
+    with Client(server.url, given) as client:
+        client.jobs.get("job_1")
+    assert server.requests[0].headers.get("Authorization") == sent

@@ -15,13 +15,18 @@ import psycopg
 import pytest
 import redis
 
+from app.auth.key_text import new_key_text
 from cli.broker import free_port
 from cli.data_directory import tail
 from cli.readiness import why_not_ready
-from client import Client
+from client import ApiError, Client
 from tests.integration import compose
 
-VARIABLES = {"POSTGRES_PASSWORD": "postgrespassword", "REDIS_PASSWORD": "redispassword"}
+VARIABLES = {
+    "POSTGRES_PASSWORD": "postgrespassword",
+    "REDIS_PASSWORD": "redispassword",
+    "POUF_BOOTSTRAP_KEY": new_key_text(),
+}
 PARTS = ("api", "worker-cpu", "ingest", "reaper")
 PICTURES = compose.ROOT / "examples" / "clipart" / "images"
 
@@ -111,7 +116,9 @@ def stack(tmp_path, postgres_url):
 def test_a_job_goes_through_the_services_of_the_compose_file(stack):
     try:
         wait_for(lambda: why_not_ready(stack.url) is None, 120, "readiness")
-        with Client(stack.url) as client:
+        with Client(stack.url, api_key="") as stranger, pytest.raises(ApiError, match="missing_api_key"):
+            next(stranger.datasets.list())
+        with Client(stack.url, VARIABLES["POUF_BOOTSTRAP_KEY"]) as client:
             dataset = client.datasets.create(sorted(PICTURES.glob("*.jpg"))[:16], name="few", wait=True)
             assert dataset.item_count == 16
             job = client.jobs.create(dataset.id, ["computer", "smiley face"], method={"tune": "prompt", "max_steps": 2})

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.auth.key_text import is_well_formed
 from cli.services import api_command, celery_command
 from tests.integration import compose
 
-PASSWORDS = {"POSTGRES_PASSWORD": "one", "REDIS_PASSWORD": "two"}
+PASSWORDS = {"POSTGRES_PASSWORD": "one", "REDIS_PASSWORD": "two", "POUF_BOOTSTRAP_KEY": "three"}
 DOCKERFILE = compose.ROOT / "docker" / "Dockerfile"
 OURS = ("api", "worker", "worker-cpu", "ingest", "reaper", "migrate")
 
@@ -39,7 +40,7 @@ def test_the_dockerfile_has_no_lint():
 
 
 @pytest.mark.parametrize("missing", PASSWORDS)
-def test_nothing_starts_without_a_password(missing):
+def test_nothing_starts_without_a_password_or_a_key(missing):
     with pytest.raises(compose.MissingVariable, match=missing):
         compose.load({name: value for name, value in PASSWORDS.items() if name != missing})
 
@@ -50,6 +51,21 @@ def test_the_example_environment_names_every_variable_and_gives_no_password():
     used = {match["name"] for match in compose.VARIABLE.finditer(compose.FILE.read_text()) if match["name"]}
     assert set(example) == used
     assert {example[name] for name in PASSWORDS} == {""}
+
+
+def test_only_the_api_gets_the_first_key(services):
+    given = [name for name, service in services.items() if "POUF_BOOTSTRAP_KEY" in service.get("environment", {})]
+    assert given == ["api"]
+    # so that the API itself sees to it that there is a key
+    assert services["api"]["environment"]["POUF_HOST"] == "0.0.0.0"
+
+
+def test_the_example_environment_says_how_to_make_a_key():
+    text = (compose.ROOT / "docker" / ".env.example").read_text()
+    (command,) = [line.removeprefix("# ") for line in text.splitlines() if line.startswith("# python3 ")]
+    arguments = [sys.executable, *shlex.split(command)[1:]]
+    made = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.strip()
+    assert is_well_formed(made)
 
 
 def test_compose_runs_the_commands_that_pouf_up_runs(services):

@@ -199,7 +199,7 @@ def test_shares_are_measured_against_a_prior_that_the_caller_gave() -> None:
 
 @pytest.mark.parametrize("code", HARMFUL_CHANGES)
 def test_a_given_prior_is_not_objected_to(code: str) -> None:
-    assert judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES, prior_is_given=True).verdict == "uncertain"
+    assert judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES, prior_source="given").verdict == "uncertain"
 
 
 def test_few_items_leave_it_uncertain() -> None:
@@ -225,14 +225,21 @@ def test_a_kept_base_model_is_uncertain_and_says_why(structure: Structure, code:
 @pytest.mark.parametrize("structure", [CLEAR, WEAK, SMALL])
 @pytest.mark.parametrize("change", [STILL, QUIET])
 def test_a_baseline_never_improves(structure: Structure, change: Change) -> None:
-    judgement = judge_baseline(structure, change, NAMES, prior_is_given=False)
+    judgement = judge_baseline(structure, change, NAMES, prior_source="uniform")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("uncertain", None, ["not_trained"])
 
 
 @pytest.mark.parametrize("code", HARMFUL_CHANGES)
 def test_a_baseline_may_do_harm(code: str) -> None:
-    judgement = judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES, prior_is_given=False)
+    judgement = judge_baseline(CLEAR, HARMFUL_CHANGES[code], NAMES, prior_source="uniform")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", [code])
+
+
+def test_matching_an_estimated_prior_is_not_trusted_unless_it_changes_nothing() -> None:
+    judgement = judge_baseline(CLEAR, QUIET, NAMES, prior_source="estimated")
+    assert (judgement.verdict, judgement.fallback) == ("harmful", "zero_shot")
+    assert codes(judgement) == ["prior_only_estimated"]
+    assert codes(judge_baseline(CLEAR, STILL, NAMES, prior_source="estimated")) == ["not_trained"]
 
 
 def test_a_judgement_lists_every_figure_it_rests_on() -> None:

@@ -46,8 +46,10 @@ class Collector(ItemRows):
     def _accept(self, source: str, name: ItemName, sha256: str, data: bytes, stored_at: str | None) -> None:
         # Below the dataset's own directory, so that deleting the dataset deletes its pictures.
         key = stored_at or f"{dataset_directory(self.lease.row_id)}/blobs/{sha256[:2]}/{sha256}"
-        if stored_at is None and not self.context.storage.exists(key):
-            self.context.storage.put_stream(key, [data])
+        if stored_at is None:
+            self.extract(len(data))
+            if not self.context.storage.exists(key):
+                self.context.storage.put_stream(key, [data])
         self.accepted.add(sha256)
         self.occurrences.append(Occurrence(source, name.parts, sha256))
         self._add_row(name, "accepted", sha256=sha256, size=len(data), storage_key=key)

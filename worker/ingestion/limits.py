@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from app.settings import Settings
 
@@ -19,6 +20,8 @@ class Limits:
     pixels: int
     archive_entries: int
     archive_ratio: float
+    #: What may be stored beside the uploads.
+    extracted_bytes: float = math.inf
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -30,6 +33,10 @@ class Limits:
             archive_entries=settings.max_archive_entries,
             archive_ratio=settings.max_archive_ratio,
         )
+
+    def within(self, items: int, extracted_bytes: int) -> Limits:
+        """These limits, and no more than that."""
+        return replace(self, items=min(self.items, items), extracted_bytes=extracted_bytes)
 
     def unpacked_bytes(self, packed_bytes: int) -> int:
         """What an archive of this size may unpack to."""

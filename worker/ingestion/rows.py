@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, update
 
 from app.store.clock import utcnow
 from app.store.leases import Lease, fenced, renew
@@ -25,7 +25,11 @@ def dataset_directory(dataset_id: str) -> str:
 
 
 class TooManyItems(Exception):
-    """The dataset holds more items than the operator allows."""
+    """The dataset holds more items than its limits allow."""
+
+
+class TooManyBytes(Exception):
+    """The dataset's owner may not store what the dataset unpacks to."""
 
 
 @dataclass
@@ -38,6 +42,7 @@ class ItemRows:
     accepted: set[str] = field(default_factory=set)
     duplicates: int = 0
     rejected: int = 0
+    extracted_bytes: int = 0
     _rows: list[dict[str, Any]] = field(default_factory=list)
     _flushed_at: float = field(default_factory=time.monotonic)
 
@@ -46,6 +51,12 @@ class ItemRows:
         with self.context.database.write() as session:
             fenced(session, self.lease)
             session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
+
+    def extract(self, count: int) -> None:
+        """Count bytes that will be stored beside the uploads; raises `TooManyBytes` before they are."""
+        if self.extracted_bytes + count > self.limits.extracted_bytes:
+            raise TooManyBytes
+        self.extracted_bytes += count
 
     def reject(
         self, name: ItemName, code: str, message: str, sha256: str | None = None, size: int | None = None
@@ -59,6 +70,9 @@ class ItemRows:
         self._flushed_at = time.monotonic()
         with self.context.database.write() as session:
             renew(session, self.lease, utcnow(), self.context.settings.lease_seconds)
+            # now, not at the end: what a failed ingestion leaves behind takes room too
+            dataset = update(Dataset).where(Dataset.id == self.lease.row_id)
+            session.execute(dataset.values(extracted_bytes=self.extracted_bytes))
             if self._rows:
                 session.execute(insert(DatasetItem), self._rows)
         self._rows = []

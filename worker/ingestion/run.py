@@ -19,10 +19,10 @@ from worker.context import WorkerContext
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector
 from worker.ingestion.labels import assign_labels
-from worker.ingestion.limits import Limits
 from worker.ingestion.names import parse_name
 from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
-from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory
+from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
+from worker.ingestion.rows import ItemRows, TooManyBytes, TooManyItems, dataset_directory
 from worker.ingestion.texts import TextCollector, holds_texts
 from worker.shutdown import shutdown_requested
 
@@ -77,12 +77,13 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
         dataset = session.get_one(Dataset, lease.row_id)
         query = select(Upload).where(Upload.dataset_id == lease.row_id)
         uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
+        limits = limits_of_dataset(session, dataset, context.settings)
     if dataset.modality == "text" or (dataset.modality == "auto" and holds_texts(uploads)):
-        texts = TextCollector(context, lease, Limits.of(context.settings))
+        texts = TextCollector(context, lease, limits)
         _collect(texts, lambda: texts.collect(uploads, partial(_stop_if, shutdown_requested)))
         _finish(context, lease, texts, "text", texts.labels)
         return
-    pictures = Collector(context, lease, Limits.of(context.settings))
+    pictures = Collector(context, lease, limits)
     _collect(pictures, lambda: _read_uploads(context, uploads, pictures, shutdown_requested))
     _finish(context, lease, pictures, "image", assign_labels(pictures.occurrences, pictures.tables))
 
@@ -92,8 +93,9 @@ def _collect(rows: ItemRows, read: Callable[[], None]) -> None:
     try:
         read()
     except TooManyItems as error:
-        limit = rows.limits.items
-        raise DatasetUnusable("too_many_items", f"A dataset may hold at most {limit:,} items.") from error
+        raise DatasetUnusable(*too_many_items(rows.limits, rows.context.settings)) from error
+    except TooManyBytes as error:
+        raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the uploads unpack to.") from error
     finally:
         # Rows of unusable files tell why a dataset failed. Nothing can be told once the lease is lost.
         rows.flush()

@@ -46,7 +46,7 @@ class TextCollector(ItemRows):
             check: called after every upload and every member of an archive; raises to end the ingestion.
 
         Raises:
-            TooManyItems: more texts than the operator allows.
+            TooManyItems, TooManyBytes: more than the limits allow.
         """
         self._key = f"{dataset_directory(self.lease.row_id)}/texts-{self.lease.fence}/{STORED_NAME}"
         with TemporaryDirectory(prefix="pouf-texts-") as folder:
@@ -98,6 +98,8 @@ class TextCollector(ItemRows):
             return
         if len(self.accepted) >= self.limits.items:
             raise TooManyItems
+        line = json.dumps({"text": row.text}, ensure_ascii=False) + "\n"
+        self.extract(len(line.encode()))
         self.accepted.add(sha256)
-        self._stored.write(json.dumps({"text": row.text}, ensure_ascii=False) + "\n")
+        self._stored.write(line)
         self._add_row(place, "accepted", sha256=sha256, size=size, storage_key=self._key)

@@ -1,0 +1,124 @@
+"""From the Authorization header to the identity behind it."""
+
+import hmac
+import logging
+import threading
+from datetime import timedelta
+
+from sqlalchemy.exc import OperationalError
+
+from app.auth.address import HOW_TO_MAKE_A_KEY, reached_from_elsewhere
+from app.auth.identity import Identity, KeyLimits, KeyScope
+from app.auth.key_text import digest, is_well_formed, prefix_of
+from app.auth.pepper import read_pepper
+from app.auth.rate_limit import RateLimiter
+from app.auth.refusals import forbidden, too_many, unauthorized
+from app.errors import ApiError
+from app.settings import Settings
+from app.store.clock import utcnow
+from app.store.database import Database
+from app.store.models import ApiKey
+from app.store.repositories import keys as repository
+
+logger = logging.getLogger(__name__)
+
+LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+class Authenticator:
+    """Identifies callers; until the first key is made everybody on this machine is the settings' owner."""
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self._database = database
+        self._rate_limiter = RateLimiter(settings.redis_url)
+        self._pepper: bytes | None = None
+        self._lock = threading.Lock()
+        self._keys_exist = False
+
+    def identify(self, authorization: str | None, server: tuple[str, int | None] | None) -> Identity:
+        """Return who asks, and count the request.
+
+        Args:
+            authorization: the header.
+            server: where the connection came in.
+
+        Raises:
+            ApiError: 401 ``missing_api_key``, ``invalid_api_key``, ``expired_api_key`` or ``revoked_api_key``;
+                403 ``no_api_keys``; 429 ``rate_limited``.
+        """
+        if not self._keys_needed():
+            return self._local(server)
+        key = self._verified(_bearer(authorization))
+        limits = KeyLimits.of(key, self._settings)
+        wait = self._rate_limiter.hit(key.id, limits.requests_per_minute)
+        if wait is not None:
+            message = f"This key allows {limits.requests_per_minute:,} requests a minute; try again in {wait} s."
+            raise too_many("rate_limited", message, wait)
+        self._note_use(key)
+        return Identity(key.owner, frozenset(key.scopes), limits)
+
+    def _keys_needed(self) -> bool:
+        """Once there is a key there always is one: they are revoked, never deleted."""
+        if not self._keys_exist:
+            with self._database.read() as session:
+                self._keys_exist = repository.any_key(session)
+        return self._keys_exist
+
+    def _local(self, server: tuple[str, int | None] | None) -> Identity:
+        if reached_from_elsewhere(server):
+            raise forbidden(
+                "no_api_keys",
+                "Without API keys this service answers on loopback only. "
+                f"Make a key on the machine that it runs on: {HOW_TO_MAKE_A_KEY}",
+            )
+        return Identity(self._settings.owner, frozenset(KeyScope))
+
+    def _verified(self, text: str) -> ApiKey:
+        if not is_well_formed(text):
+            raise _invalid()
+        with self._database.read() as session:
+            candidates = repository.with_prefix(session, prefix_of(text))
+        expected = digest(text, self._read_pepper())
+        matching = [key for key in candidates if hmac.compare_digest(key.digest, expected)]
+        if not matching:
+            raise _invalid()
+        # whoever has come this far holds the whole key, and may be told what became of it
+        return _require_valid(matching[0])
+
+    def _read_pepper(self) -> bytes:
+        with self._lock:
+            if self._pepper is None:
+                self._pepper = read_pepper(self._settings.pepper_file)
+            return self._pepper
+
+    def _note_use(self, key: ApiKey) -> None:
+        now = utcnow()
+        since = now - LAST_USED_PRECISION
+        if key.last_used_at is not None and key.last_used_at >= since:
+            return
+        try:
+            with self._database.write() as session:
+                repository.note_use(session, key.id, now, unless_since=since)
+        except OperationalError:
+            # not worth refusing what may only read
+            logger.warning("the last use of key %s… could not be noted", key.prefix)
+
+
+def _bearer(authorization: str | None) -> str:
+    scheme, _, text = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise unauthorized("missing_api_key", "Send an API key: `Authorization: Bearer pouf_…`.")
+    return text.strip()
+
+
+def _invalid() -> ApiError:
+    return unauthorized("invalid_api_key", "This is no API key of this service.")
+
+
+def _require_valid(key: ApiKey) -> ApiKey:
+    if key.revoked_at is not None:
+        raise unauthorized("revoked_api_key", f"The API key {key.prefix}… was revoked.")
+    if key.expires_at is not None and key.expires_at <= utcnow():
+        raise unauthorized("expired_api_key", f"The API key {key.prefix}… has expired.")
+    return key

@@ -1,0 +1,54 @@
+"""What is known of whoever sent a request."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from app.settings import Settings
+from app.store.models import ApiKey
+
+
+class KeyScope(StrEnum):
+    """What a key may be used for; `ADMIN` stands for all the others, too."""
+
+    READ = "read"
+    WRITE = "write"
+    PREDICT = "predict"
+    ADMIN = "admin"
+
+
+DEFAULT_SCOPES = (KeyScope.READ, KeyScope.WRITE, KeyScope.PREDICT)
+
+
+@dataclass(frozen=True)
+class KeyLimits:
+    """How much may be done with a key; all but the requests count what the key's owner has, whatever key made it."""
+
+    requests_per_minute: int
+    stored_bytes: int
+    items: int
+    concurrent_jobs: int
+    queued_jobs: int
+
+    @classmethod
+    def of(cls, key: ApiKey, settings: Settings) -> "KeyLimits":
+        """Return the key's own limits, and the settings' where it has none."""
+        return cls(
+            requests_per_minute=key.requests_per_minute or settings.key_requests_per_minute,
+            stored_bytes=key.stored_bytes or settings.key_stored_bytes,
+            items=key.items or settings.key_items,
+            concurrent_jobs=key.concurrent_jobs or settings.key_concurrent_jobs,
+            queued_jobs=key.queued_jobs or settings.key_queued_jobs,
+        )
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An owner, what they may do, and how much of it; `limits` is None while there are no keys."""
+
+    owner: str
+    scopes: frozenset[str]
+    limits: KeyLimits | None = None
+
+    def may(self, scope: str) -> bool:
+        """Tell whether the scope was granted."""
+        return scope in self.scopes or KeyScope.ADMIN in self.scopes

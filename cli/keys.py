@@ -1,0 +1,157 @@
+"""`pouf keys`: API keys, made, listed and revoked on the machine that has the database."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.store.database import Database
+    from app.store.models import ApiKey
+
+app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+
+DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
+OWNER = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
+AtMost = typer.Option(help="Default: what the settings say.", min=1)
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    READ = "read"
+    WRITE = "write"
+    PREDICT = "predict"
+    ADMIN = "admin"
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="What the key is for, to recognise it in the list.")],
+    owner: Annotated[
+        str | None,
+        typer.Option(help="Whose data the key opens. Default: POUF_OWNER, who has what was made without."),
+    ] = None,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="Repeatable. Default: read, write and predict. admin stands for all.")
+    ] = None,
+    expires_in_days: Annotated[float | None, typer.Option(help="Default: never.", min=0.001)] = None,
+    requests_per_minute: Annotated[int | None, AtMost] = None,
+    stored_bytes: Annotated[int | None, AtMost] = None,
+    items: Annotated[int | None, AtMost] = None,
+    concurrent_jobs: Annotated[int | None, AtMost] = None,
+    queued_jobs: Annotated[int | None, AtMost] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Make a key and print it: once, for only its hash is kept. Limits default to those of the settings.
+
+    From the first key on, every request needs one.
+    """
+    from app.services.keys import NewKey
+    from app.services.keys import create as make
+
+    settings, database = _open(data_dir)
+    limits = {
+        "requests_per_minute": requests_per_minute,
+        "stored_bytes": stored_bytes,
+        "items": items,
+        "concurrent_jobs": concurrent_jobs,
+        "queued_jobs": queued_jobs,
+    }
+    wanted = NewKey(
+        owner=_checked_owner(owner or settings.owner),
+        name=_checked_name(name),
+        scopes=list(dict.fromkeys(scope or [Scope.READ, Scope.WRITE, Scope.PREDICT])),
+        expires_at=None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days),
+        limits={limit: value for limit, value in limits.items() if value is not None},
+    )
+    key, text = make(settings, database, wanted)
+    typer.echo(f"Made {key.id} for {key.owner}, scopes: {', '.join(key.scopes)}. The key is not shown again:", err=True)
+    typer.echo(text)
+
+
+@app.command("list")
+def list_keys(data_dir: DataDir = None) -> None:
+    """List the keys: of each its beginning, never the whole."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from app.services.keys import list_all
+
+    _, database = _open(data_dir)
+    table = Table("id", "begins", "name", "owner", "scopes", "state", "made", "last used", box=None)
+    for key in list_all(database):
+        times = [_shown(key.created_at), _shown(key.last_used_at)]
+        table.add_row(key.id, key.prefix, key.name, key.owner, ",".join(key.scopes), _state(key), *times)
+    # as wide as it gets: what is piped into other programs must not be cut
+    Console(width=250, markup=False, highlight=False).print(table)
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="The id of a key, or its beginning as `pouf keys list` shows it.")],
+    data_dir: DataDir = None,
+) -> None:
+    """End a key at once and for good."""
+    from app.services.keys import NoSuchKey
+    from app.services.keys import revoke as end
+
+    _, database = _open(data_dir)
+    try:
+        revoked = end(database, key)
+    except NoSuchKey as error:
+        raise CommandError(str(error)) from error
+    typer.echo(f"Revoked {revoked.id} ({revoked.name})")
+
+
+@app.command()
+def generate() -> None:
+    """Print a key that no service knows yet, for POUF_BOOTSTRAP_KEY."""
+    from app.auth.key_text import new_key_text
+
+    typer.echo(new_key_text())
+
+
+def _open(data_dir: Path | None) -> "tuple[Settings, Database]":
+    from app.store.database import Database
+    from cli.supervisor import check_paths, migrate, settings_with
+
+    settings = settings_with(data_dir=data_dir)
+    check_paths(settings)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate(settings)
+    return settings, Database(settings.database_url)
+
+
+def _checked_owner(owner: str) -> str:
+    if not re.fullmatch(OWNER, owner, re.ASCII):
+        raise CommandError(f"{owner!r} cannot be an owner: letters, digits and ._@- only, at most 63 of them.")
+    return owner
+
+
+def _checked_name(name: str) -> str:
+    from app.auth.startup import BOOTSTRAP_NAME
+
+    if not name.strip() or len(name) > 200 or not name.isprintable():
+        raise CommandError("A key's name has 1 to 200 printable characters.")
+    if name == BOOTSTRAP_NAME:
+        raise CommandError(f"The name {BOOTSTRAP_NAME!r} is for the key of POUF_BOOTSTRAP_KEY.")
+    return name
+
+
+def _state(key: "ApiKey") -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_shown(key.revoked_at)}"
+    if key.expires_at is None:
+        return "valid"
+    return f"{'expired' if key.expires_at <= datetime.now(UTC) else 'until'} {_shown(key.expires_at)}"
+
+
+def _shown(moment: datetime | None) -> str:
+    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
