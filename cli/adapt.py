@@ -20,8 +20,8 @@ notes = Console(stderr=True)  # so that predictions can be piped
 VERDICT_COLOURS = {"improved": "green", "uncertain": "yellow", "harmful": "red"}
 
 
-def adapt_folder(
-    folder: Path,
+def adapt_data(
+    data: Path,
     class_names: str,
     out: Path,
     base_model: str,
@@ -49,7 +49,7 @@ def adapt_folder(
                 )
 
             result = pouf_core.adapt(
-                folder,
+                data,
                 names,
                 base_model=base_model,
                 prompt_template=prompt_template,
@@ -86,34 +86,36 @@ def _print(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
 
 
-def predict_pictures(artifact: Path, pictures: list[Path], top_k: int, variant: str | None, device: str) -> None:
-    """Print each picture's classes with their probabilities.
+def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | None, device: str) -> None:
+    """Print each item's classes with their probabilities.
 
     Args:
         artifact: an adapted model's folder.
-        pictures: picture files.
+        items: picture files; or, for a model of texts, the texts themselves.
         top_k: how many classes to show for each.
         variant: `adapted` or `zero_shot`; None is `adapted`, unless the model fell back to zero-shot, which is said.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        CommandError: the artifact or a picture cannot be read.
+        CommandError: the artifact or an item cannot be read.
     """
     try:
         predictor = pouf_core.load(artifact, device=device)
         served = variant or predictor.fallback or "adapted"
-        predictions = predictor.predict(pictures, top_k=top_k, variant=served)
+        predictions = predictor.predict(items, top_k=top_k, variant=served)
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error
+    except FileNotFoundError as error:
+        raise CommandError(f"There is no file {error.filename}.") from error
     if variant is None and served != "adapted":
         notes.print(
             "This model fell back to zero-shot; --variant adapted asks for the adapted one.",
             style="yellow",
             soft_wrap=True,
         )
-    for picture, prediction in zip(pictures, predictions, strict=True):
+    for item, prediction in zip(items, predictions, strict=True):
         shown = ", ".join(f"{label} {score:.3f}" for label, score in prediction.top_k)
-        _print(escape(f"{picture}: {shown}"))
+        _print(escape(f"{item}: {shown}"))
 
 
 def progress_bar(target: Console) -> Progress:

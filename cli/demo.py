@@ -60,7 +60,7 @@ def run(url: str | None, data_dir: Path, folder: Path | None) -> None:
     started = time.monotonic()
     example = read_example(folder or EXAMPLE)
     try:
-        with _service(url, data_dir) as base_url, Client(base_url) as client:
+        with running_service(url, data_dir) as base_url, Client(base_url) as client:
             dataset = _dataset(client, example)
             jobs = {tune: _adapt(client, dataset, example, tune) for tune in TUNE_MODES}
             print_results(console, jobs)
@@ -92,7 +92,8 @@ def read_example(folder: Path) -> Example:
 
 
 @contextmanager
-def _service(url: str | None, data_dir: Path) -> Iterator[str]:
+def running_service(url: str | None, data_dir: Path) -> Iterator[str]:
+    """The URL of the service at `url`, or of one that runs for the length of the block."""
     if url:
         if reason := why_not_ready(url.rstrip("/")):
             raise CommandError(f"The service at {url} is not ready: {reason}")
@@ -122,12 +123,17 @@ def _dataset(client: Client, example: Example) -> Dataset:
 
 
 def _adapt(client: Client, dataset: Dataset, example: Example, tune: str) -> Job:
-    """One job, with a bar that follows its events as they happen."""
+    """One finished job."""
     job = client.jobs.create(
         dataset.id, example.class_names, method={"tune": tune}, name=f"demo, {tune} tuning", alias=f"demo-{tune}"
     )
+    return watch(client, job, f"{tune} tuning")
+
+
+def watch(client: Client, job: Job, description: str) -> Job:
+    """The finished job, with a bar that follows its events as they happen."""
     with job_bar(console) as bar:
-        task = bar.add_task(f"{tune} tuning", total=None, stage="waiting")
+        task = bar.add_task(description, total=None, stage="waiting")
 
         for event in client.jobs.events(job.id):
             if stage := event.data.get("stage"):

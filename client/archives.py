@@ -7,17 +7,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
+TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".json")
 
 Source = str | Path | Sequence[str | Path]
 
 
 @contextmanager
 def as_archive(source: Source) -> Iterator[Path]:
-    """An archive holding `source`: itself when it is one, else a temporary zip.
+    """An archive holding `source`: itself when it is one or a file of texts, else a temporary zip.
 
     Args:
-        source: an archive; a folder, whose files keep their relative names; or a list of files, which keep only
-            their names.
+        source: an archive or a file of texts; a folder, whose files keep their relative names; or a list of files,
+            which keep only their names.
 
     Raises:
         FileNotFoundError: something named is not there.
@@ -25,7 +26,7 @@ def as_archive(source: Source) -> Iterator[Path]:
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        if path.is_file() and path.name.lower().endswith(ARCHIVE_SUFFIXES):
+        if path.is_file() and path.name.lower().endswith(ARCHIVE_SUFFIXES + TEXT_SUFFIXES):
             yield path
             return
         entries = _folder_entries(path) if path.is_dir() else _file_entries([path])

@@ -55,6 +55,15 @@ class Client:
             ApiError: the model is unknown, or no picture could be read; a single bad one has its `error` set instead.
         """
         inputs = [{"image": base64.b64encode(_content(picture)).decode()} for picture in pictures]
+        return self._predict(inputs, model, top_k, variant)
+
+    def predict_texts(
+        self, texts: Sequence[str], model: str, *, top_k: int = 1, variant: str | None = None
+    ) -> Predictions:
+        """Classify texts; arguments and errors as for `predict`."""
+        return self._predict([{"text": text} for text in texts], model, top_k, variant)
+
+    def _predict(self, inputs: list[dict[str, str]], model: str, top_k: int, variant: str | None) -> Predictions:
         body: dict[str, Any] = {"model": model, "inputs": inputs, "top_k": top_k}
         if variant is not None:
             body["variant"] = variant

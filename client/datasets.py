@@ -2,7 +2,9 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from client.archives import Source, as_archive
@@ -33,9 +35,9 @@ class Datasets:
         """Upload files as a new dataset.
 
         Args:
-            source: an archive, a folder or a list of files.
+            source: an archive, a file of texts (`.txt`, `.csv`, `.jsonl`, `.json`), a folder or a list of files.
             name: shown in lists.
-            modality: `image`, `text` or `auto`.
+            modality: `image`, `text` or `auto`; folders, lists and archives of files of texts need `text`.
             metadata: at most 16 pairs, kept as they are.
             wait: return only when the service has read the files.
             timeout: seconds to wait at most.
@@ -59,6 +61,14 @@ class Datasets:
             )
         dataset = Dataset.of(raw)
         return self.wait(dataset.id, timeout=timeout) if wait else dataset
+
+    def create_from_texts(self, texts: Iterable[str], **options: Any) -> Dataset:
+        """Upload texts as a new dataset; options and errors as for `create`."""
+        with TemporaryDirectory(prefix="pouf-upload-") as folder:
+            path = Path(folder) / "texts.jsonl"
+            with path.open("w", encoding="utf-8") as file:
+                file.writelines(json.dumps({"text": text}) + "\n" for text in texts)
+            return self.create(path, **{"modality": "text", **options})
 
     def get(self, dataset_id: str) -> Dataset:
         """One dataset."""

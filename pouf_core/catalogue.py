@@ -9,6 +9,9 @@ from pouf_core.classes import DEFAULT_TEMPLATE
 from pouf_core.errors import InvalidInput
 
 IMAGE_TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
+SENTENCE_TUNE_MODES = ("prompt", "last_n", "norm", "model")  # no projection follows the pooling: no `head`
+DEFAULT_SENTENCE_TEMPLATE = "A text about {}."
+SENTENCE = "sentence:"
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class BaseModelDescription:
     """What can be said of a base model before it is loaded."""
 
     name: str
-    family: Literal["pouf-lite", "open_clip"]
+    family: Literal["pouf-lite", "open_clip", "minilm", "sentence"]
     modality: Literal["image", "text"]
     embedded: bool
     tune_modes: tuple[str, ...]
@@ -42,7 +45,17 @@ POUF_LITE = BaseModelDescription(
     description="EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU.",
 )
 
-EMBEDDED = {POUF_LITE.name: POUF_LITE}
+MINILM = BaseModelDescription(
+    name="minilm",
+    family="minilm",
+    modality="text",
+    embedded=True,
+    tune_modes=SENTENCE_TUNE_MODES,
+    default_prompt_template=DEFAULT_SENTENCE_TEMPLATE,
+    description="all-MiniLM-L6-v2, a sentence encoder of English; texts beyond 256 tokens are cut; runs on a CPU.",
+)
+
+EMBEDDED = {model.name: model for model in (POUF_LITE, MINILM)}
 
 
 def describe(spec: str) -> BaseModelDescription:
@@ -50,13 +63,16 @@ def describe(spec: str) -> BaseModelDescription:
 
     Args:
         spec: `pouf-lite`, `open_clip:<architecture>/<pretrained tag>`, `open_clip:<architecture>/<path to weights>`
-            or `open_clip:<path to a directory with open_clip_config.json>`.
+            or `open_clip:<path to a directory with open_clip_config.json>`; `minilm`, or
+            `sentence:<path to a directory that sentence-transformers saved>`.
 
     Raises:
         InvalidInput: `unknown_base_model`.
     """
     if spec in EMBEDDED:
         return EMBEDDED[spec]
+    if spec.startswith(SENTENCE):
+        return _describe_sentence(spec)
     name = parse_open_clip(spec)
     weights = f"{name.architecture} with weights {name.pretrained}" if name.architecture else name.pretrained
     return BaseModelDescription(
@@ -67,6 +83,26 @@ def describe(spec: str) -> BaseModelDescription:
         tune_modes=IMAGE_TUNE_MODES,
         default_prompt_template=DEFAULT_TEMPLATE,
         description=f"open_clip model: {weights}.",
+    )
+
+
+def _describe_sentence(spec: str) -> BaseModelDescription:
+    path = spec.removeprefix(SENTENCE)
+    if not path.startswith(("/", "./", "../", "~")):
+        raise InvalidInput(
+            "unknown_base_model",
+            f"Unknown base model {spec!r}: {SENTENCE} is followed by the path of a directory, such as "
+            f"{SENTENCE}/models/all-mpnet-base-v2.",
+            field="/base_model",
+        )
+    return BaseModelDescription(
+        name=spec,
+        family="sentence",
+        modality="text",
+        embedded=False,
+        tune_modes=SENTENCE_TUNE_MODES,
+        default_prompt_template=DEFAULT_SENTENCE_TEMPLATE,
+        description=f"Sentence encoder: {path}.",
     )
 
 
@@ -83,7 +119,8 @@ def parse_open_clip(spec: str) -> OpenClipName:
     if family != "open_clip" or not architecture or not pretrained:
         raise InvalidInput(
             "unknown_base_model",
-            f"Unknown base model {spec!r}: use {', '.join(EMBEDDED)} or open_clip:<architecture>/<pretrained>.",
+            f"Unknown base model {spec!r}: use {', '.join(EMBEDDED)}, open_clip:<architecture>/<pretrained> or "
+            "sentence:<path>.",
             field="/base_model",
         )
     return OpenClipName(architecture, pretrained)

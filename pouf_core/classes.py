@@ -84,15 +84,15 @@ def match_label(label: str, classes: Sequence[ClassName]) -> int | None:
     return next((index for index, item in enumerate(classes) if _comparable(item.name) == wanted), None)
 
 
-def parse_templates(value: str | Sequence[str] | None) -> list[str]:
-    """Check one prompt template or an ensemble of them.
+def parse_templates(value: str | Sequence[str] | None, default: str = DEFAULT_TEMPLATE) -> list[str]:
+    """Check one prompt template or an ensemble of them; None is the default.
 
     Raises:
         InvalidInput: `no_template`, `template_without_placeholder`, `template_with_many_placeholders`,
             `duplicate_template` or `template_too_long`.
     """
     if value is None:
-        return [DEFAULT_TEMPLATE]
+        return [default]
     templates = [value] if isinstance(value, str) else list(value)
     if not templates:
         raise InvalidInput("no_template", "Give at least one prompt template.", field="/prompt_template")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.classes import PLACEHOLDER, ClassName
 from pouf_core.errors import InvalidInput
@@ -63,7 +63,7 @@ def random_template(template: str, length: int) -> str:
     return " ".join(words) + ("" if mark.isalnum() or mark == PLACEHOLDER[-1] else mark)
 
 
-def initial_context(base: ClipLikeModel, prompts: Prompts, spec: MethodSpec, seed: int) -> Tensor:
+def initial_context(base: CosineModel, prompts: Prompts, spec: MethodSpec, seed: int) -> Tensor:
     """Where the N context vectors start, [N, width].
 
     Either the embeddings of the template's words, so that the untrained prompt is the baseline's, or normally

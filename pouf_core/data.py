@@ -4,28 +4,45 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
 from pouf_core.errors import InvalidInput
 from pouf_core.images import decode_image
+from pouf_core.text_files import SUFFIXES, BadRow, read_texts
+from pouf_core.texts import clean_text, text_hash
 
 _IGNORED = {".", "_"}  # first characters of hidden files and of archive leftovers such as __MACOSX
 
 
+Data = str | Path | Iterable[str | Path | Image.Image]
+Modality = Literal["image", "text"]
+
+
 @dataclass(frozen=True)
 class Item:
-    """One picture: the SHA-256 (hex) of its content and where the content is."""
+    """One picture or text: the SHA-256 (hex) of its content and where the content is.
+
+    Attributes:
+        source: a picture's path or the picture; a text is the text itself.
+    """
 
     sha256: str
-    source: Path | Image.Image
+    source: Path | Image.Image | str
 
     def image(self) -> Image.Image:
         """The decoded RGB picture."""
+        assert not isinstance(self.source, str)
         return decode_image(self.source) if isinstance(self.source, Path) else self.source
+
+    def text(self) -> str:
+        """The text."""
+        assert isinstance(self.source, str)
+        return self.source
 
 
 @dataclass(frozen=True)
@@ -37,8 +54,21 @@ class Rejected:
     message: str
 
 
-def collect_items(data: str | Path | Iterable[str | Path | Image.Image]) -> tuple[list[Item], list[Rejected]]:
-    """Items in order of content hash, each content once, and the files that were refused.
+def collect_items(data: Data, modality: Modality = "image") -> tuple[list[Item], list[Rejected]]:
+    """Items in order of content hash, each content once, and what was refused.
+
+    Args:
+        data: see `collect_pictures` and `collect_texts`. The modality tells a list of paths from a list of texts.
+        modality: what the base model takes.
+
+    Raises:
+        InvalidInput: `no_usable_items`, `data_not_found`, or a file of texts cannot be read at all.
+    """
+    return collect_texts(data) if modality == "text" else collect_pictures(data)
+
+
+def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
+    """Pictures in order of content hash, each content once, and the files that were refused.
 
     Args:
         data: a folder (searched recursively), paths, or PIL images.
@@ -46,7 +76,7 @@ def collect_items(data: str | Path | Iterable[str | Path | Image.Image]) -> tupl
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`.
     """
-    sources = _folder(Path(data)) if isinstance(data, str | Path) else list(data)
+    sources = _pictures_in(Path(data)) if isinstance(data, str | Path) else list(data)
     items: dict[str, Item] = {}
     rejected: list[Rejected] = []
     for source in sources:
@@ -60,14 +90,64 @@ def collect_items(data: str | Path | Iterable[str | Path | Image.Image]) -> tupl
     return [items[key] for key in sorted(items)], rejected
 
 
-def _folder(directory: Path) -> list[Path]:
+def collect_texts(data: Data) -> tuple[list[Item], list[Rejected]]:
+    """Texts in order of content hash, each content once, and the rows that were refused.
+
+    Args:
+        data: a file of texts (see `pouf_core.text_files.read_texts`) or a folder of them, by its path; or a list, in
+            which a string is a text and a `Path` is such a file.
+
+    Raises:
+        InvalidInput: `no_usable_items`, `data_not_found`, or a file cannot be read at all.
+    """
+    items: dict[str, Item] = {}
+    rejected: list[Rejected] = []
+    for position, source in enumerate([Path(data)] if isinstance(data, str | Path) else data, start=1):
+        if isinstance(source, Path):
+            rejected += _add_files(source, items)
+            continue
+        try:
+            if not isinstance(source, str):
+                raise InvalidInput("wrong_modality", f"A {type(source).__name__} is no text.")
+            _add_text(clean_text(source), items)
+        except InvalidInput as error:
+            rejected.append(Rejected(f"text {position}", error.code, error.message))
+    if not items:
+        raise InvalidInput("no_usable_items", "There is no text in the data that can be used.")
+    return [items[key] for key in sorted(items)], rejected
+
+
+def _add_files(path: Path, items: dict[str, Item]) -> list[Rejected]:
+    if not path.exists():
+        raise InvalidInput("data_not_found", f"{path} does not exist.")
+    files = _files_in(path, lambda name: name.endswith(SUFFIXES)) if path.is_dir() else [path]
+    rejected = []
+    for file in files:
+        for row in read_texts(file, file.name):
+            if isinstance(row, BadRow):
+                rejected.append(Rejected(f"{file.name}:{row.position}", row.code, row.message))
+            else:
+                _add_text(row.text, items)
+    return rejected
+
+
+def _add_text(text: str, items: dict[str, Item]) -> None:
+    sha256 = text_hash(text)
+    items.setdefault(sha256, Item(sha256, text))
+
+
+def _pictures_in(directory: Path) -> list[Path]:
     if not directory.is_dir():
         raise InvalidInput("data_not_found", f"{directory} is not a folder.")
+    return _files_in(directory, lambda name: not name.endswith((".csv", ".txt", ".md", ".json")))
+
+
+def _files_in(directory: Path, is_wanted: Callable[[str], bool]) -> list[Path]:
     return [
         Path(root) / name
         for root, _, names in os.walk(directory)
         for name in sorted(names)
-        if name[0] not in _IGNORED and not name.lower().endswith((".csv", ".txt", ".md", ".json"))
+        if name[0] not in _IGNORED and is_wanted(name.lower())
     ]
 
 

@@ -114,7 +114,7 @@ class ResolvedMethod(BaseModel):
         context_length: vectors in a prompt that starts at random, or None where the template's words decide.
         schedule: `inverse` multiplies the rate by (1 + 2e-4 t)^-0.75; `cosine` falls to zero at the last step.
         augmentation: `none`, `flip` (the picture and its mirror image), `mild` (flips and crops of 60-100 % of the
-            area) or `reference` (flips and crops of 8-100 %).
+            area), `reference` (flips and crops of 8-100 %), or `words` (the text, and the text with words left out).
         views: fixed augmented versions of each item; 0 draws fresh ones at every step.
         marginal_momentum: weight of earlier batches in the marginal term, 0 for the batch alone.
         selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
@@ -149,7 +149,7 @@ class ResolvedMethod(BaseModel):
     momentum: float
     weight_decay: float
     schedule: Literal["inverse", "cosine"]
-    augmentation: Literal["none", "flip", "mild", "reference"]
+    augmentation: Literal["none", "flip", "mild", "reference", "words"]
     views: int
     marginal_momentum: float
     selection: Literal["label_free", "last"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from pouf_core.catalogue import BaseModelDescription
 from pouf_core.errors import InvalidInput
 from pouf_core.method import BASELINE_SETTINGS, TRANSPORT_PARAMETERS, MethodSpec
 
@@ -28,6 +29,18 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
     _check_selection(spec)
     if spec.batch_size == 1:
         check_batch(spec, 1, "/method/batch_size")
+
+
+def check_tune(spec: MethodSpec, base: BaseModelDescription) -> None:
+    """Refuse a tune mode that a base model does not have.
+
+    Raises:
+        InvalidInput: `unsupported_tune`, with those that it has.
+    """
+    if spec.type in BASELINE_SETTINGS or spec.tune in base.tune_modes:
+        return
+    message = f"{base.name} can be tuned by: {', '.join(base.tune_modes)}."
+    raise InvalidInput("unsupported_tune", message, field="/method/tune")
 
 
 def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:

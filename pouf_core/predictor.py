@@ -9,22 +9,20 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.adaptation.learner import NETWORK
 from pouf_core.artifact import BIAS, PROTOTYPES, SCALE, TRAINED, Artifact, load_artifact
-from pouf_core.backbones.clip_like import ClipLikeModel, weights_hash
+from pouf_core.backbones.cosine_model import CosineModel, weights_hash
 from pouf_core.backbones.registry import BaseModelPool
 from pouf_core.errors import ArtifactError, InvalidInput
-from pouf_core.images import decode_image
 from pouf_core.runtime import choose_device
 
+Input = Any
+"""An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text."""
 Variant = Literal["adapted", "zero_shot"]
 VARIANTS: tuple[Variant, ...] = ("adapted", "zero_shot")
-_IMAGE_TOWER = TRAINED + NETWORK + "visual."
-
 
 @dataclass(frozen=True)
 class Prediction:
@@ -45,15 +43,15 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Encoder:
-    """An image encoder that several predictors may share.
+    """An encoder of items that several predictors may share.
 
     Attributes:
         key: equal keys mean equal weights, so their items may travel in one batch.
-        encode: RGB images to unit-length float32 features [n, d] on the CPU.
+        encode: decoded items to unit-length float32 features [n, d] on the CPU.
     """
 
     key: str
-    encode: Callable[[Sequence[Image.Image]], Tensor]
+    encode: Callable[[Sequence[Any]], Tensor]
 
 
 class Predictor:
@@ -67,9 +65,10 @@ class Predictor:
         ArtifactError: `base_model_mismatch` when the base model's weights are not those that were adapted.
     """
 
-    def __init__(self, artifact: Artifact, base: ClipLikeModel) -> None:
+    def __init__(self, artifact: Artifact, base: CosineModel) -> None:
         self.manifest: dict[str, Any] = artifact.manifest
         self.class_names: list[str] = [item["name"] for item in artifact.manifest["class_names"]]
+        self.modality: str = artifact.manifest["modality"]
         self.fallback: str | None = artifact.manifest.get("fallback")
         if artifact.manifest["base_model"]["sha256"] != base.sha256:
             raise ArtifactError(
@@ -80,52 +79,55 @@ class Predictor:
         self._prototypes = {variant: artifact.tensors[PROTOTYPES + variant] for variant in VARIANTS}
         self._scales = {variant: float(artifact.tensors[SCALE + variant].exp()) for variant in VARIANTS}
         self._biases = {variant: artifact.tensors.get(BIAS + variant) for variant in VARIANTS}
-        image_tower = {
+        prefix = f"{TRAINED}{NETWORK}{base.item_tower}."
+        item_tower = {
             name.removeprefix(TRAINED + NETWORK): tensor
             for name, tensor in artifact.tensors.items()
-            if name.startswith(_IMAGE_TOWER)
+            if name.startswith(prefix)
         }
         base_encoder = Encoder(f"{base.description.name}@{base.sha256}", _encode_with(base, base.network))
         self._encoders = {"zero_shot": base_encoder, "adapted": base_encoder}
         self.nbytes = sum(tensor.nbytes for tensor in self._prototypes.values())
-        if image_tower:
-            network = _with_image_tower(base.network, image_tower)
-            key = f"{base_encoder.key}+{weights_hash(image_tower)}"
+        if item_tower:
+            network = _with_tower(base.network, base.item_tower, item_tower)
+            key = f"{base_encoder.key}+{weights_hash(item_tower)}"
             self._encoders["adapted"] = Encoder(key, _encode_with(base, network))
-            self.nbytes += sum(parameter.nbytes for parameter in network.visual.state_dict().values())  # type: ignore[union-attr]
+            tower = network.get_submodule(base.item_tower)
+            self.nbytes += sum(parameter.nbytes for parameter in tower.state_dict().values())
 
     def encoder(self, variant: str = "adapted") -> Encoder:
-        """The image encoder of a variant.
+        """The encoder of a variant.
 
         Raises:
             InvalidInput: `unknown_variant`.
         """
         return self._encoders[_known(variant)]
 
-    def embed(self, inputs: Sequence[str | Path | bytes | Image.Image], variant: str = "adapted") -> Tensor:
-        """Unit-length features [n, d] of pictures, given as paths, file contents or PIL images.
+    def embed(self, inputs: Sequence[Input], variant: str = "adapted") -> Tensor:
+        """Unit-length features [n, d] of pictures (paths, file contents or PIL images) or of texts.
 
         Raises:
-            InvalidInput: a picture cannot be decoded, or `unknown_variant`.
+            InvalidInput: an item cannot be decoded, or `unknown_variant`.
         """
         encoder = self.encoder(variant)
-        images = [_image(item) for item in inputs]
-        parts = [images[start : start + ENCODE_BATCH] for start in range(0, len(images), ENCODE_BATCH)]
-        dimension = self._prototypes["adapted"].shape[1]
-        return torch.cat([encoder.encode(part) for part in parts]) if parts else torch.empty(0, dimension)
+        items = [self._base.decode(item) for item in inputs]
+        features = torch.empty(len(items), self._prototypes["adapted"].shape[1])
+        order = sorted(range(len(items)), key=lambda index: self._base.size(items[index]))
+        for start in range(0, len(order), ENCODE_BATCH):
+            part = order[start : start + ENCODE_BATCH]
+            features[part] = encoder.encode([items[index] for index in part])
+        return features
 
-    def predict(
-        self, inputs: Sequence[str | Path | bytes | Image.Image], top_k: int = 1, variant: str = "adapted"
-    ) -> list[Prediction]:
-        """The class of every picture, in order.
+    def predict(self, inputs: Sequence[Input], top_k: int = 1, variant: str = "adapted") -> list[Prediction]:
+        """The class of every item, in order.
 
         Args:
-            inputs: paths, file contents or PIL images.
+            inputs: paths, file contents or PIL images of pictures; or texts.
             top_k: how many classes to list, at least 1; more than K gives K.
             variant: `adapted` or `zero_shot`; the library serves what is asked for, whatever `fallback` says.
 
         Raises:
-            InvalidInput: a picture cannot be decoded, `invalid_top_k` or `unknown_variant`.
+            InvalidInput: an item cannot be decoded, `invalid_top_k` or `unknown_variant`.
         """
         return self.classify(self.embed(inputs, variant), top_k, variant)
 
@@ -173,29 +175,22 @@ def _known(variant: str) -> Variant:
     raise InvalidInput("unknown_variant", f"Unknown variant {variant!r}: use adapted or zero_shot.", field="/variant")
 
 
-def _image(source: str | Path | bytes | Image.Image) -> Image.Image:
-    if isinstance(source, Image.Image):
-        return source.convert("RGB")
-    return decode_image(source if isinstance(source, bytes) else Path(source))
-
-
-def _with_image_tower(network: nn.Module, tensors: dict[str, Tensor]) -> nn.Module:
-    """The network with an image tower of its own; everything else is shared with the original."""
+def _with_tower(network: nn.Module, name: str, tensors: dict[str, Tensor]) -> nn.Module:
+    """The network with an item tower of its own; everything else is shared with the original."""
     clone = copy.copy(network)
     clone._modules = dict(network._modules)
-    clone.visual = copy.deepcopy(network.visual)
+    setattr(clone, name, copy.deepcopy(network.get_submodule(name)))
     with torch.no_grad():
-        for name, tensor in tensors.items():
-            clone.get_parameter(name).copy_(tensor)
+        for parameter, tensor in tensors.items():
+            clone.get_parameter(parameter).copy_(tensor)
     return clone
 
 
-def _encode_with(base: ClipLikeModel, network: nn.Module) -> Callable[[Sequence[Image.Image]], Tensor]:
+def _encode_with(base: CosineModel, network: nn.Module) -> Callable[[Sequence[Any]], Tensor]:
     model = base.with_network(network)
 
-    def encode(images: Sequence[Image.Image]) -> Tensor:
+    def encode(items: Sequence[Any]) -> Tensor:
         with torch.inference_mode():
-            pixels = torch.stack([model.transform(image) for image in images])
-            return model.encode_images(pixels).float().cpu()
+            return model.encode_items([model.plain_view(item) for item in items]).float().cpu()
 
     return encode

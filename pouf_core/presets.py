@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
+from pouf_core.data import Modality
 from pouf_core.method import (
     DEFAULT_CONTEXT_LENGTH,
     LARGEST_LOGIT_SCALE,
@@ -34,7 +35,7 @@ class _Preset:
     schedule: Literal["inverse", "cosine"]
     batch_size: int
     max_steps: int
-    augmentation: Literal["none", "flip", "mild", "reference"]
+    augmentation: Literal["none", "flip", "mild", "reference", "words"]
     views: int
     transport_weight: float
     mutual_information_weight: float
@@ -116,6 +117,19 @@ _DEFAULT = {
     "norm": _default(learning_rate=2e-4, max_steps=16, batch_size=128),
     "model": _default(learning_rate=3e-5, max_steps=16, batch_size=128, projection_factor=2.0),
 }
+_TEXT_TUNES = ("prompt", "last_n", "norm", "model")
+_PAPER_TEXT = {tune: replace(_PAPER[tune], augmentation="none", views=1) for tune in _TEXT_TUNES}
+_DEFAULT_TEXT = {
+    **{tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES},
+    # Chosen on tweets (see docs/texts.md); at the rate for pictures, prompts lose what they gain.
+    "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.05),
+}
+_TABLES: dict[tuple[str, Modality], dict[str, _Preset]] = {
+    ("paper", "image"): _PAPER,
+    ("default", "image"): _DEFAULT,
+    ("paper", "text"): _PAPER_TEXT,
+    ("default", "text"): _DEFAULT_TEXT,
+}
 _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
 _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
 
@@ -124,6 +138,7 @@ def resolve(
     spec: MethodSpec,
     probabilities: Tensor,
     *,
+    modality: Modality = "image",
     context_scale: float,
     device: torch.device,
     threads: int,
@@ -134,6 +149,7 @@ def resolve(
     Args:
         spec: what the caller asked for.
         probabilities: [n, K] zero-shot class probabilities of the target data.
+        modality: what the base model takes.
         context_scale: root mean square of the untrained context vectors, which differs between models.
         device: where training runs.
         threads: CPU threads in use, stored because results depend on them bitwise.
@@ -144,7 +160,7 @@ def resolve(
     """
     item_count, class_count = probabilities.shape
     check_method(spec, class_count)
-    preset = (_PAPER if spec.preset == "paper" else _DEFAULT)[spec.tune]
+    preset = _TABLES[spec.preset, modality][spec.tune]
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
         batch_size = min(batch_size, item_count)
@@ -247,9 +263,12 @@ def _class_prior(
 
 
 def presets_table() -> str:
-    """Rows of a markdown table: what each preset resolves to, by tune mode."""
-    tables = {"paper": _PAPER, "default": _DEFAULT}
-    columns = {f"{name} {mode}": preset for name, table in tables.items() for mode, preset in table.items()}
+    """Rows of a markdown table: what each preset resolves to, by tune mode and modality."""
+    columns = {
+        f"{name} {mode}{', texts' if modality == 'text' else ''}": preset
+        for (name, modality), table in _TABLES.items()
+        for mode, preset in table.items()
+    }
     rows = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
     for setting in _Preset.__dataclass_fields__:
         values = " | ".join(f"{getattr(preset, setting)}" for preset in columns.values())

@@ -111,7 +111,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
             keep_freed_memory()
             on_progress = MemoryWatch(reporter)
         result = pouf_core.adapt(
-            spec.items,
+            spec.texts or spec.items,
             spec.class_names,
             base_model=spec.base_model,
             prompt_template=spec.prompt_template,

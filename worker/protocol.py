@@ -18,13 +18,14 @@ from pouf_core.verdict import Fallback, Verdict
 
 
 class JobSpec(BaseModel):
-    """Everything a child needs to run one attempt of one job."""
+    """Everything a child needs to run one attempt of one job: pictures, or one file that holds every text."""
 
     model_config = ConfigDict(extra="forbid")
 
     job_id: str
     fence: int
-    items: list[Path]
+    items: list[Path] = []
+    texts: Path | None = None
     class_names: list[str | dict[str, Any]]
     prompt_template: str | list[str] | None
     base_model: str

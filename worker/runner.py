@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.store.clock import utcnow
 from app.store.leases import Lease, LeaseLost, fenced
-from app.store.models import DatasetItem, Job
+from app.store.models import Dataset, DatasetItem, Job
 from app.store.publication import Outcome, publish_model, remove_unpublished
 from app.store.transitions import FINAL, TransitionNotAllowed
 from worker import attempts, checkpoints
@@ -108,15 +108,18 @@ class JobRun:
         settings = self._context.settings
         with self._context.database.read() as session:
             job = session.get_one(Job, job_id)
+            modality = session.get_one(Dataset, job.dataset_id).modality
             items = session.execute(
                 select(DatasetItem.sha256, DatasetItem.storage_key, DatasetItem.label)
                 .where(DatasetItem.dataset_id == job.dataset_id, DatasetItem.status == "accepted")
                 .order_by(DatasetItem.sha256)
             ).all()
+        keys = [key for _, key, _ in items if key is not None]
         return JobSpec(
             job_id=job_id,
             fence=fence,
-            items=[self._context.storage.local(key) for _, key, _ in items if key is not None],
+            items=[self._context.storage.local(key) for key in keys] if modality == "image" else [],
+            texts=self._context.storage.local(keys[0]) if modality == "text" else None,
             class_names=job.class_names,
             prompt_template=job.prompt_template,
             base_model=job.base_model,

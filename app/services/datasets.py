@@ -26,9 +26,7 @@ OnCreated = Callable[[Session, Document], None]
 
 
 def check_form(form: DatasetForm, files: Sequence[StagedFile]) -> None:
-    """Raise 422 ``modality_not_supported`` or ``no_files`` before anything is stored."""
-    if form.modality == "text":
-        raise invalid("modality_not_supported", "Text datasets cannot be adapted here yet; send pictures.", "/modality")
+    """Raise 422 ``no_files`` before anything is stored."""
     if form.finalize and not files:
         raise _no_files()
 
@@ -209,4 +207,4 @@ def _add_uploads(scope: Scope, dataset: Dataset, uploads: Sequence[Upload]) -> N
 
 
 def _no_files() -> Exception:
-    return invalid("no_files", "Send at least one picture or archive in `files`.", "/files")
+    return invalid("no_files", "Send at least one picture, file of texts or archive in `files`.", "/files")

@@ -17,10 +17,10 @@ from app.store.repositories import jobs as repository
 from app.store.repositories.scope import Scope
 from app.store.transitions import FINAL, start_life, transition
 from pouf_core.catalogue import describe
-from pouf_core.classes import ClassName, parse_class_names, parse_templates
+from pouf_core.classes import DEFAULT_TEMPLATE, ClassName, parse_class_names, parse_templates
 from pouf_core.errors import InvalidInput
 from pouf_core.method import BASELINE_SETTINGS, MethodSpec
-from pouf_core.method_checks import check_method
+from pouf_core.method_checks import check_method, check_tune
 
 Document = dict[str, Any]
 OnCreated = Callable[[Session, Document], None]
@@ -177,17 +177,16 @@ def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], 
     """Return every error of the body, and what could be made of class names, templates and modality."""
     errors: list[FieldError] = []
     class_names = _collect(errors, "/class_names", lambda: parse_class_names(body.class_names)) or []
-    templates = _collect(errors, "/prompt_template", lambda: parse_templates(body.prompt_template)) or []
     base = _collect(errors, "/base_model", lambda: describe(body.base_model))
+    template = base.default_prompt_template if base else DEFAULT_TEMPLATE
+    templates = _collect(errors, "/prompt_template", lambda: parse_templates(body.prompt_template, template)) or []
     if class_names:
         _collect(errors, "/method", lambda: check_method(body.method, len(class_names)))
     if base is not None and not settings.allows_base_model(body.base_model):
         message = f"Base model {body.base_model!r} is not allowed here; GET /v1/base-models lists those that are."
         errors.append(FieldError("/base_model", "base_model_not_allowed", message))
-    tunes = body.method.type not in BASELINE_SETTINGS
-    if base is not None and tunes and body.method.tune not in base.tune_modes:
-        message = f"{body.base_model} can be tuned by: {', '.join(base.tune_modes)}."
-        errors.append(FieldError("/method/tune", "unsupported_tune", message))
+    if base is not None:
+        _collect(errors, "/method/tune", lambda: check_tune(body.method, base))
     return errors, class_names, templates, base.modality if base else None
 
 

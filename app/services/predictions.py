@@ -12,7 +12,7 @@ from app.schemas.predictions import PredictInput, PredictOptions, show_predictio
 from app.services import models
 from app.serving.batcher import BatcherStopped, QueueFull
 from app.serving.engine import ItemError, Servable, Served
-from app.serving.inputs import Source
+from app.serving.inputs import Source, Text
 from app.state import Caller
 from pouf_core.errors import InvalidInput
 
@@ -35,7 +35,7 @@ async def predict(
         async with asyncio.timeout(settings.predict_timeout):
             served = await while_connected(request, work)
     except QueueFull as error:
-        raise _unavailable("overloaded", "Too many pictures are waiting; try again shortly.") from error
+        raise _unavailable("overloaded", "Too many inputs are waiting; try again shortly.") from error
     except BatcherStopped as error:
         raise _unavailable("serving_unavailable", f"Serving was interrupted: {error}.") from error
     except FileNotFoundError as error:
@@ -47,12 +47,20 @@ async def predict(
 
 
 def source_of(item: PredictInput) -> Source:
-    """Return the input's picture, or what is wrong with it."""
+    """Return the input's picture or text, or what is wrong with it."""
     if item.text is not None or item.text_pair is not None:
-        return InvalidInput("wrong_modality", "This model classifies pictures, not texts: send `image`.")
+        return _text_of(item)
     if not item.image:
-        return InvalidInput("empty_input", "The input has no `image`.")
+        return InvalidInput("empty_input", "The input has neither an `image` nor a `text`.")
     return item.image
+
+
+def _text_of(item: PredictInput) -> Source:
+    if item.image is not None:
+        return InvalidInput("ambiguous_input", "An input is an `image` or a `text`, not both.")
+    if item.text is None:
+        return InvalidInput("empty_input", "The input has a `text_pair` and no `text`.")
+    return Text(item.text, item.text_pair)
 
 
 async def while_connected(request: Request, work: Awaitable[T]) -> T:

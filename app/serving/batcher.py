@@ -90,7 +90,7 @@ class Batcher:
 
         Cancelling a future takes its picture out. Raises `QueueFull`, or `BatcherStopped`.
         """
-        sizes = [_nbytes(image) for image in images]
+        sizes = [input_bytes(image) for image in images]
         due = time.monotonic() + self._max_delay
         with self._changed:
             if self._stopping:
@@ -204,6 +204,9 @@ class Batcher:
                 item.future.set_exception(BatcherStopped("the batcher stopped"))
 
 
-def _nbytes(image: Any) -> int:
+def input_bytes(image: Any) -> int:
+    """Return about how many bytes an input takes in memory: a picture's pixels, a text's characters."""
+    if isinstance(image, str):
+        return len(image)
     size = getattr(image, "size", None)
     return int(size[0]) * int(size[1]) * 3 if isinstance(size, tuple) and len(size) == 2 else 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from app.serving.batcher import Batcher, BatcherStopped, Encoder
+from app.serving.batcher import Batcher, BatcherStopped, Encoder, input_bytes
 from app.serving.inputs import Source, decode
 from app.serving.model_cache import ModelCache
 from app.settings import Settings
@@ -96,7 +96,7 @@ class Engine:
         outcomes: list[Prediction | ItemError] = []
         async with self.cache.lease(model.storage_key) as predictor:
             encoder = predictor.encoder(served_variant)
-            async for group in self._groups(sources):
+            async for group in self._groups(sources, predictor.modality):
                 features = await self._encode(encoder, group)
                 outcomes += await run_in_threadpool(_classify, predictor, features, top_k, served_variant)
         return Served(model.id, variant or "adapted", served_variant, outcomes)
@@ -107,7 +107,7 @@ class Engine:
             raise RuntimeError(self._warm_up_error or f"base model {self.default_base_model} is still loading")
         base = self._pool.get(self.default_base_model)
         encoder = _Probe(f"probe of {self.default_base_model}", base)
-        (future,) = self.batcher.submit(encoder, [Image.new("RGB", (32, 32), "grey")])
+        (future,) = self.batcher.submit(encoder, [encoder.item])
         row = await asyncio.wrap_future(future)
         if not bool(row.isfinite().all()):
             raise RuntimeError("the base model's features are not finite")
@@ -118,33 +118,33 @@ class Engine:
         exact = [spec for spec in self._settings.base_models if not spec.endswith("*")]
         return exact[0] if exact else "pouf-lite"
 
-    async def _groups(self, sources: Sequence[Source]) -> AsyncIterator[list[Image.Image | ItemError]]:
-        """Yield decoded pictures in groups bounded in number and bytes, so that no request fills the memory."""
+    async def _groups(self, sources: Sequence[Source], modality: str) -> AsyncIterator[list[Any]]:
+        """Yield decoded inputs in groups bounded in number and bytes, so that no request fills the memory."""
         start = 0
         while start < len(sources):
-            group = await run_in_threadpool(self._decode_group, sources[start:])
+            group = await run_in_threadpool(self._decode_group, sources[start:], modality)
             start += len(group)
             yield group
 
-    def _decode_group(self, sources: Sequence[Source]) -> list[Image.Image | ItemError]:
-        group: list[Image.Image | ItemError] = []
+    def _decode_group(self, sources: Sequence[Source], modality: str) -> list[Any]:
+        group: list[Any] = []
         nbytes = 0
         for source in sources[: self._settings.predict_batch_size]:
             try:
-                image = decode(source, self._settings.max_pixels)
+                item = decode(source, modality, self._settings.max_pixels)
             except InvalidInput as error:
                 group.append(ItemError(error.code, error.message))
                 continue
-            group.append(image)
-            nbytes += image.width * image.height * 3
+            group.append(item)
+            nbytes += input_bytes(item)
             if nbytes >= GROUP_BYTES:
                 break
         return group
 
-    async def _encode(self, encoder: Encoder, group: list[Image.Image | ItemError]) -> list[Any]:
-        """Replace the group's pictures by their features, or by an error."""
-        images = [item for item in group if not isinstance(item, ItemError)]
-        futures: list[Future[Any]] = self.batcher.submit(encoder, images) if images else []
+    async def _encode(self, encoder: Encoder, group: list[Any]) -> list[Any]:
+        """Replace the group's inputs by their features, or by an error."""
+        items = [item for item in group if not isinstance(item, ItemError)]
+        futures: list[Future[Any]] = self.batcher.submit(encoder, items) if items else []
         try:
             results = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
         except asyncio.CancelledError:
@@ -180,20 +180,21 @@ class Engine:
 class _Probe:
     def __init__(self, key: str, base: Any) -> None:
         self.key = key
+        self.item = "a text" if base.description.modality == "text" else Image.new("RGB", (32, 32), "grey")
         self._base = base
 
-    def encode(self, images: Sequence[Any]) -> Any:
+    def encode(self, items: Sequence[Any]) -> Any:
         import torch
 
         with torch.inference_mode():
-            return self._base.encode_images(torch.stack([self._base.transform(image) for image in images])).cpu()
+            return self._base.encode_items([self._base.plain_view(item) for item in items]).cpu()
 
 
 def _row_or_error(result: Any) -> Any:
     if isinstance(result, BatcherStopped):
         raise result
     if isinstance(result, BaseException):
-        return ItemError("encoding_failed", f"The picture could not be encoded: {result}")
+        return ItemError("encoding_failed", f"The input could not be encoded: {result}")
     return result
 
 

@@ -55,6 +55,10 @@ class Augmentation:
             return "mirrored" if number % 2 else "plain"
         return f"{self._kind}-{self._seed}-{number}"
 
+    def size(self, item: Item) -> int:
+        """Pictures are brought to one size."""
+        return 0
+
     def plain(self, item: Item) -> Tensor:
         """Pixels [3, H, W] of the picture as it is."""
         return self._inference(item.image())

@@ -24,4 +24,4 @@ def run_baseline(zero_shot: ZeroShot, method: ResolvedBaseline, reporter: Report
             reporter.send(Progress("evaluating", 0, 1, warning=note("prior_matching_not_converged", message)))
         bias = exact.float()
         logits = logits + bias.to(logits)
-    return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, logits, 0, class_bias=bias)
+    return Outcome(method, zero_shot.classifier, logits, 0, class_bias=bias)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
 
 from torch import Tensor
 
-from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.adaptation.features import (
     CachedFeatures,
     ComputedFeatures,
@@ -17,46 +15,45 @@ from pouf_core.adaptation.features import (
     ProjectedFeatures,
     encode_views,
 )
+from pouf_core.adaptation.interface import PromptedModel, View, Views
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
-from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.data import Item
 from pouf_core.method import ResolvedMethod
 
-
-def augmentation(base: ClipLikeModel, kind: str, seed: int) -> Augmentation:
-    """Views of pictures as this base model takes them."""
-    return Augmentation(kind, base.transform, base.image_size, base.image_mean, base.image_std, seed)
+Encode = Callable[[Sequence[View]], Tensor]
 
 
 def encode_frozen(
-    base: ClipLikeModel,
-    part: Literal["image", "trunk"],
+    encode: Encode,
+    key: str,
     items: Sequence[Item],
-    views_of: Augmentation,
+    views_of: Views,
     views: Sequence[int],
     cache: FeatureCache,
     reporter: Reporter,
 ) -> Tensor:
-    """Features [V, n, d] of the untrained image encoder, or of its trunk."""
-    encode = base.encode_images if part == "image" else base.encode_trunk
+    """Features [V, n, d] of an untrained encoder, or of its trunk, whose name in the cache is `key`."""
     report = partial(reporter.stage, "encoding")
-    return encode_views(encode, items, views_of, views, report, cache, f"{part}@{base.sha256}")
+    return encode_views(encode, items, views_of, views, report, cache, key)
 
 
 def feature_source(
-    base: ClipLikeModel, request: Request, method: ResolvedMethod, cache: FeatureCache, reporter: Reporter
+    model: PromptedModel, request: Request, method: ResolvedMethod, cache: FeatureCache, reporter: Reporter
 ) -> FeatureSource:
-    """Where training takes image features from: encoded once where the encoder is frozen."""
-    views_of = augmentation(base, method.augmentation, request.seed)
+    """Where training takes item features from: encoded once where the encoder is frozen."""
+    views_of = model.views(method.augmentation, request.seed)
     views = range(method.views or cache.fixed_views)
     items = request.items
-    plain = augmentation(base, "none", request.seed)
+    plain = model.views("none", request.seed)
+
+    def encoded(encode: Encode, key: str) -> CachedFeatures:
+        seen = encode_frozen(encode, key, items, views_of, views, cache, reporter)
+        return CachedFeatures(seen, encode_frozen(encode, key, items, plain, [0], cache, reporter)[0])
+
     if views and method.tune == "prompt":
-        encoded = encode_frozen(base, "image", items, views_of, views, cache, reporter)
-        return CachedFeatures(encoded, encode_frozen(base, "image", items, plain, [0], cache, reporter)[0])
-    if views and method.tune == "head" and base.has_separate_projection:
-        trunk = encode_frozen(base, "trunk", items, views_of, views, cache, reporter)
-        plain_trunk = encode_frozen(base, "trunk", items, plain, [0], cache, reporter)[0]
-        return ProjectedFeatures(base, CachedFeatures(trunk, plain_trunk))
-    return ComputedFeatures(base, items, views_of, method.views)
+        return encoded(model.encode_items, model.encoder_key)
+    trunk = model.trunk
+    if views and method.tune == "head" and trunk is not None:
+        return ProjectedFeatures(trunk.project, encoded(trunk.encode, trunk.key))
+    return ComputedFeatures(model, items, views_of, method.views)

@@ -5,20 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from torch import Tensor
+
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
-from pouf_core.artifact import BIAS, FORMAT, PROTOTYPES, SCALE, TRAINED, Artifact, recorded_versions
-from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.artifact import BIAS, FORMAT, TRAINED, Artifact, recorded_versions
+from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.data import fingerprint
 from pouf_core.evaluation import Evaluation
 from pouf_core.notes import Note
+from pouf_core.scoring import Classifier
 from pouf_core.trust import Judgement
 
 
 def build_artifact(
     request: Request,
-    base: ClipLikeModel,
+    base: CosineModel,
     zero_shot: ZeroShot,
     outcome: Outcome,
     judgement: Judgement,
@@ -27,10 +30,8 @@ def build_artifact(
 ) -> Artifact:
     """Everything that prediction, audit and repetition need."""
     tensors = {
-        PROTOTYPES + "adapted": outcome.prototypes.cpu(),
-        PROTOTYPES + "zero_shot": zero_shot.prototypes.cpu(),
-        SCALE + "adapted": outcome.logit_scale.cpu(),
-        SCALE + "zero_shot": zero_shot.logit_scale.cpu(),
+        **_classifier_tensors("adapted", outcome.classifier),
+        **_classifier_tensors("zero_shot", zero_shot.classifier),
         **{TRAINED + name: tensor for name, tensor in outcome.tensors.items()},
     }
     if outcome.class_bias is not None:
@@ -38,9 +39,13 @@ def build_artifact(
     return Artifact(_manifest(request, base, outcome, judgement, evaluation, warnings), tensors, outcome.metrics)
 
 
+def _classifier_tensors(variant: str, classifier: Classifier) -> dict[str, Tensor]:
+    return {f"{name}.{variant}": tensor.detach().cpu() for name, tensor in classifier.tensors().items()}
+
+
 def _manifest(
     request: Request,
-    base: ClipLikeModel,
+    base: CosineModel,
     outcome: Outcome,
     judgement: Judgement,
     evaluation: Evaluation | None,

@@ -1,4 +1,4 @@
-"""Image features of a batch: looked up where the encoder is frozen, computed where it is trained."""
+"""Item features of a batch: looked up where the encoder is frozen, computed where it is trained."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.augmentation import Augmentation
-from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.adaptation.interface import ItemEncoder, View, Views
 from pouf_core.data import Item
 from pouf_core.errors import OutOfMemory
 from pouf_core.memory import is_out_of_memory, release_memory
@@ -61,51 +60,50 @@ class CachedFeatures:
 class ProjectedFeatures:
     """Features from a frozen trunk, encoded once, through a projection head that is trained."""
 
-    def __init__(self, base: ClipLikeModel, trunk: CachedFeatures) -> None:
-        self._base = base
+    def __init__(self, project: Callable[[Tensor], Tensor], trunk: CachedFeatures) -> None:
+        self._project = project
         self._trunk = trunk
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Project the draws' trunk features."""
-        return self._base.project(self._trunk.features(draws))
+        return self._project(self._trunk.features(draws))
 
     def plain(self, indices: Sequence[int]) -> Tensor:
         """Project the trunk features of the items as they are."""
-        return self._base.project(self._trunk.plain(indices))
+        return self._project(self._trunk.plain(indices))
 
 
 class ComputedFeatures:
-    """Features from pixels at every step.
+    """Features from the items themselves at every step.
 
     Args:
-        base: the model whose image encoder is trained.
+        encoder: what is trained.
         items: the target data.
-        augmentation: makes the views.
+        views_of: makes the views.
         views: number of fixed views, or 0 for a fresh one in every epoch.
     """
 
-    def __init__(self, base: ClipLikeModel, items: Sequence[Item], augmentation: Augmentation, views: int) -> None:
-        self._base = base
+    def __init__(self, encoder: ItemEncoder, items: Sequence[Item], views_of: Views, views: int) -> None:
+        self._encoder = encoder
         self._items = items
-        self._augmentation = augmentation
+        self._views_of = views_of
         self._views = views
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Encode the draws' views."""
-        pixels = [self._augmentation.view(self._items[index], self._view(index, epoch)) for index, epoch in draws]
-        return self._base.encode_images(torch.stack(pixels))
+        views = [self._views_of.view(self._items[index], self._view(index, epoch)) for index, epoch in draws]
+        return self._encoder.encode_items(views)
 
     def plain(self, indices: Sequence[int]) -> Tensor:
         """Encode the items as they are."""
-        pixels = [self._augmentation.plain(self._items[index]) for index in indices]
-        return self._base.encode_images(torch.stack(pixels))
+        return self._encoder.encode_items([self._views_of.plain(self._items[index]) for index in indices])
 
     def _view(self, index: int, epoch: int) -> int:
         return (index + epoch) % self._views if self._views else epoch + 1
 
 
 class FeatureCache:
-    """Features of frozen encoders, kept in memory; runs over the same pictures may share one.
+    """Features of frozen encoders, kept in memory; runs over the same items may share one.
 
     Args:
         fixed_views: views that stand in for the fresh ones a method draws at every step; 0 keeps them fresh. It makes
@@ -131,9 +129,9 @@ class FeatureCache:
 
 
 def encode_views(
-    encode: Callable[[Tensor], Tensor],
+    encode: Callable[[Sequence[View]], Tensor],
     items: Sequence[Item],
-    augmentation: Augmentation,
+    views_of: Views,
     views: Sequence[int],
     on_encoded: OnEncoded,
     cache: FeatureCache,
@@ -142,9 +140,9 @@ def encode_views(
     """What `encode` makes of the given views of every item, [V, n, d], without gradients.
 
     Args:
-        encode: pixels [B, 3, H, W] to features [B, d], frozen.
+        encode: B versions of items to features [B, d], frozen.
         items: n items.
-        augmentation: makes the views.
+        views_of: makes the views.
         views: V numbers of views, at least one.
         on_encoded: told about every encoded batch.
         cache: asked first, and filled.
@@ -153,27 +151,27 @@ def encode_views(
     total, done = len(items) * len(views), 0
     with torch.no_grad():
         for view in views:
-            name = augmentation.name(view)
-            missing = cache.missing(encoder, name, items)
+            name = views_of.name(view)
+            missing = sorted(cache.missing(encoder, name, items), key=views_of.size)
             done += len(items) - len(missing)
             for start in range(0, len(missing), ENCODE_BATCH):
                 part = missing[start : start + ENCODE_BATCH]
-                pixels = torch.stack([augmentation.view(item, view) for item in part])
-                cache.add(encoder, name, part, _within_memory(encode, pixels))
+                cache.add(encoder, name, part, _within_memory(encode, [views_of.view(item, view) for item in part]))
                 done += len(part)
                 on_encoded(done, total)
-    return torch.stack([cache.get(encoder, augmentation.name(view), items) for view in views])
+    return torch.stack([cache.get(encoder, views_of.name(view), items) for view in views])
 
 
-def _within_memory(encode: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
+def _within_memory(encode: Callable[[Sequence[View]], Tensor], views: Sequence[View]) -> Tensor:
     """Encode a batch, in halves when memory runs out."""
     try:
-        return encode(pixels)
+        return encode(views)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        if len(pixels) == 1:
+        if len(views) == 1:
             message = "Memory ran out over a single item. Use a smaller base model or a device with more memory."
             raise OutOfMemory("out_of_memory", message) from error
     release_memory()
-    return torch.cat([_within_memory(encode, half) for half in pixels.chunk(2)])
+    middle = (len(views) + 1) // 2
+    return torch.cat([_within_memory(encode, half) for half in (views[:middle], views[middle:])])

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.parameters import projection_names, trained_parameters
 from pouf_core.errors import InvalidInput
 from pouf_core.method import ResolvedMethod
 from pouf_core.prompts import Prompts
+from pouf_core.scoring import CosineClassifier
 
 CONTEXT = "context"
 LOGIT_SCALE = "logit_scale"
@@ -36,7 +37,7 @@ class Learner:
     """
 
     def __init__(
-        self, base: ClipLikeModel, prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
+        self, base: CosineModel, prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
     ) -> None:
         self._method = method
         self.base = base
@@ -80,8 +81,8 @@ class Learner:
         return [{"params": parameters, "lr": rate} for parameters, rate in groups if parameters]
 
     @property
-    def trains_image_encoder(self) -> bool:
-        """Whether image features change during training."""
+    def trains_item_encoder(self) -> bool:
+        """Whether item features change during training."""
         return self.context is None
 
     def prototypes(self) -> Tensor:
@@ -102,20 +103,20 @@ class Learner:
         self.prompts_at_once //= 2
         return True
 
-    def clamp_logit_scale(self) -> None:
+    def after_step(self) -> None:
         """Keep a trained logit scale within its limit; call after every optimiser step."""
         if self.trains_logit_scale and math.isfinite(self._logit_scale_limit):
             with torch.no_grad():
                 self.base.logit_scale.clamp_(max=self._logit_scale_limit)
 
-    def similarity(self, features: Tensor) -> Tensor:
-        """Cosines [B, K] of features [B, d] and the present prototypes, never in less than float32."""
-        with torch.autocast(features.device.type, enabled=False):
-            return features @ self.prototypes().T
+    @property
+    def device(self) -> torch.device:
+        """Where the trained tensors live."""
+        return self.base.device
 
-    def logits(self, similarity: Tensor) -> Tensor:
-        """Similarity [B, K] times the model's scale."""
-        return similarity * self.base.logit_scale.exp()
+    def classifier(self) -> CosineClassifier:
+        """The classes under the present parameters."""
+        return CosineClassifier(self.prototypes(), self.base.logit_scale)
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies of everything trained, by name: `context`, `logit_scale`, `network.<parameter>`."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pouf_core.adaptation.checkpoint import Checkpoint, write_checkpoint
 from pouf_core.adaptation.features import FeatureSource
-from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.interface import Trainable
 from pouf_core.adaptation.optimisation import build_optimizer, build_schedule
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.selection import Candidate, StepSelection
@@ -47,7 +47,7 @@ class TrainingLoop:
 
     Args:
         learner: what is trained.
-        source: image features.
+        source: item features.
         sampler: batches.
         method: the resolved method.
         checkpoints: where to write them.
@@ -58,7 +58,7 @@ class TrainingLoop:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: Trainable,
         source: FeatureSource,
         sampler: BatchSampler,
         method: ResolvedMethod,
@@ -111,7 +111,7 @@ class TrainingLoop:
         objective = self._gradient_within_memory()
         rate = self._schedule.get_last_lr()[0]
         self._optimizer.step()
-        self._learner.clamp_logit_scale()
+        self._learner.after_step()
         self._schedule.step()
         if self._method.marginal_momentum > 0:
             momentum = self._method.marginal_momentum
@@ -155,7 +155,7 @@ class TrainingLoop:
     def _encode_less_at_once(self, batch_size: int) -> bool:
         """Halve micro-batches of items and of prompts; False where both are at their smallest."""
         halved = []
-        items_halved = self._learner.trains_image_encoder and self._micro_batch_size > 1
+        items_halved = self._learner.trains_item_encoder and self._micro_batch_size > 1
         if items_halved:
             self._micro_batch_size = max(1, min(self._micro_batch_size, batch_size) // 2)
             halved.append(f"items are now encoded {self._micro_batch_size} at a time")
@@ -220,7 +220,7 @@ class TrainingLoop:
         self._learner.load_tensors(checkpoint.tensors)
         self._optimizer.load_state_dict(checkpoint.optimizer)
         self._schedule.load_state_dict(checkpoint.schedule)
-        device = self._learner.base.device
+        device = self._learner.device
         marginal = checkpoint.running_marginal
         self._running_marginal = None if marginal is None else marginal.to(device)
         self._micro_batch_size = min(self._micro_batch_size, checkpoint.micro_batch_size)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from pouf_core.method import ResolvedBaseline, ResolvedMethod
+from pouf_core.scoring import Classifier
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,7 @@ class Outcome:
 
     Attributes:
         method: the numbers it came by.
-        prototypes: [K, d].
-        logit_scale: logarithm of the scale.
+        classifier: K classes.
         logits: [m, K] of the first m items, enough for judging and evaluating it.
         selected_step: the step whose weights were kept; 0 is the base model as it is.
         class_bias: [K] added to the logits, or None.
@@ -25,8 +25,7 @@ class Outcome:
     """
 
     method: ResolvedMethod | ResolvedBaseline
-    prototypes: Tensor
-    logit_scale: Tensor
+    classifier: Classifier
     logits: Tensor
     selected_step: int
     class_bias: Tensor | None = None

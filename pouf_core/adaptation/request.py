@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
+from pouf_core.catalogue import BaseModelDescription
 from pouf_core.classes import ClassName, parse_class_names, parse_templates
-from pouf_core.data import Item, Rejected, collect_items, fingerprint
+from pouf_core.data import Data, Item, Rejected, collect_items, fingerprint
 from pouf_core.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
-from pouf_core.method_checks import check_method
-
-Data = str | Path | Iterable[str | Path | Image.Image]
+from pouf_core.method_checks import check_method, check_tune
 
 
 @dataclass(frozen=True)
@@ -54,6 +50,7 @@ def check_request(
     prompt_template: str | Sequence[str] | None,
     method: MethodSpec | Mapping[str, Any] | None,
     seed: int,
+    base: BaseModelDescription,
 ) -> Request:
     """Give a request one form.
 
@@ -61,8 +58,9 @@ def check_request(
         InvalidInput: any part of it, or all of the data, cannot be used.
     """
     classes = parse_class_names(class_names)
-    templates = parse_templates(prompt_template)
+    templates = parse_templates(prompt_template, base.default_prompt_template)
     spec = method if isinstance(method, MethodSpec) else parse_method(method or {})
     check_method(spec, len(classes))
-    items, rejected = collect_items(data)
+    check_tune(spec, base)
+    items, rejected = collect_items(data, base.modality)
     return Request(items, rejected, classes, templates, spec, seed)

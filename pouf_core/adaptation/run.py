@@ -9,30 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.judging import judge_outcome, warnings_of
-from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy
+from pouf_core.adaptation.prompted import PromptedCosineModel
 from pouf_core.adaptation.reporting import Reporter
-from pouf_core.adaptation.request import Data, Request, check_request
+from pouf_core.adaptation.request import Request, check_request
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
-from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.registry import load_base_model
+from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName
-from pouf_core.context import initial_context, learned_prompts
-from pouf_core.data import Rejected
+from pouf_core.data import Data, Rejected
 from pouf_core.evaluation import evaluate
 from pouf_core.method import MethodSpec, ResolvedBaseline, ResolvedMethod
 from pouf_core.presets import resolve, resolve_baseline
 from pouf_core.progress import OnProgress, Progress, ShouldStop
-from pouf_core.prompts import build_prompts
 from pouf_core.runtime import choose_device, reproducible, use_threads
 from pouf_core.verdict import Fallback, Verdict
 
@@ -73,7 +70,7 @@ def adapt(
     data: Data,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
     *,
-    base_model: str | ClipLikeModel = "pouf-lite",
+    base_model: str | CosineModel = "pouf-lite",
     prompt_template: str | Sequence[str] | None = None,
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -92,10 +89,12 @@ def adapt(
     """Adapt a base model to unlabelled target data (arXiv 2305.00350).
 
     Args:
-        data: a folder, paths, or PIL images.
+        data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
+            (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text and a
+            `Path` such a file.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which stays as it is.
-        prompt_template: one template with `{}`, or several for an ensemble.
+        prompt_template: one template with `{}`, or several for an ensemble; None for the base model's own.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
         out: directory for the artifact; a new temporary one by default.
@@ -120,7 +119,8 @@ def adapt(
     started = time.monotonic()
     reporter = Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
     cache = feature_cache or FeatureCache()
-    request = check_request(data, class_names, prompt_template, method, seed)
+    description = describe(base_model) if isinstance(base_model, str) else base_model.description
+    request = check_request(data, class_names, prompt_template, method, seed, description)
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
     if request.rejected:
@@ -128,11 +128,9 @@ def adapt(
 
     reporter.stage("loading_base", 0, 1)
     base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model.copy()
-    prompts = build_prompts(request.classes, request.templates, base.tokenizer)
+    model = PromptedCosineModel(base, request)
     reporter.stage("loading_base", 1, 1)
-    learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
-    context = initial_context(base, learned, request.spec, seed)
-    zero_shot = zero_shot_classifier(base, prompts, request, cache, reporter)
+    zero_shot = zero_shot_classifier(model, request, cache, reporter)
     labels = evaluation_labels or {}
     # Everything where accuracy is wanted, else what judging takes.
     outcome_count = len(request.items) if labels else zero_shot.judged_count
@@ -141,7 +139,8 @@ def adapt(
         resolved = resolve(
             request.spec,
             probabilities,
-            context_scale=_root_mean_square(context),
+            modality=description.modality,
+            context_scale=model.context_scale,
             device=torch_device,
             threads=thread_count,
             micro_batch_size=micro_batch_size,
@@ -153,7 +152,8 @@ def adapt(
         _announce(request, resolved, reporter)
         outcome = tune_base_model(
             request,
-            Learner(base, learned, resolved, context),
+            model,
+            model.learner(resolved),
             zero_shot,
             resolved,
             outcome_count=outcome_count,
@@ -167,7 +167,7 @@ def adapt(
         outcome = run_baseline(zero_shot, baseline, reporter)
 
     judgement = judge_outcome(request, zero_shot, outcome)
-    for warning in warnings_of(judgement, request.classes, zero_shot.prototypes):
+    for warning in warnings_of(judgement, request.classes, zero_shot.classifier.prototypes):
         reporter.send(Progress("evaluating", 0, 1, warning=warning))
     evaluation = evaluate(request.items, labels, request.classes, zero_shot.logits, outcome.logits)
     reporter.stage("evaluating", outcome_count, outcome_count)
@@ -194,9 +194,6 @@ def _announce(request: Request, method: ResolvedMethod | ResolvedBaseline, repor
     count = len(request.items)
     reporter.send(Progress("encoding", count, count, method=method.model_dump()))
 
-
-def _root_mean_square(values: Tensor) -> float:
-    return float(values.pow(2).mean().sqrt()) if len(values) else 0.0
 
 
 def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.interface import Trainable
 from pouf_core.adaptation.step import OnMicroBatch
 from pouf_core.trust import objections, read_change
 
@@ -50,7 +50,7 @@ class StepSelection:
 
     def __init__(
         self,
-        learner: Learner,
+        learner: Trainable,
         probabilities: Callable[[OnMicroBatch], Tensor],
         zero_shot_views: Tensor,
         class_names: Sequence[str],

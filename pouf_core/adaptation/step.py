@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.features import Draw, FeatureSource
-from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.interface import Trainable
 from pouf_core.method import ResolvedMethod
 from pouf_core.objective import Objective, pouf_objective
 from pouf_core.transport import build_transport
@@ -25,19 +25,19 @@ class BatchGradient:
 
     Args:
         learner: what is trained.
-        source: where image features come from.
+        source: where item features come from.
         method: the resolved method.
         on_micro_batch: called after every encoded micro-batch.
     """
 
     def __init__(
-        self, learner: Learner, source: FeatureSource, method: ResolvedMethod, on_micro_batch: OnMicroBatch
+        self, learner: Trainable, source: FeatureSource, method: ResolvedMethod, on_micro_batch: OnMicroBatch
     ) -> None:
         self._learner = learner
         self._source = source
         self._method = method
         self._on_micro_batch = on_micro_batch
-        self._prior = _weighting_prior(method, learner)
+        self._prior = _weighting_prior(method)
         self._transport = build_transport(method)
 
     def __call__(self, draws: Sequence[Draw], running_marginal: Tensor | None, micro_batch_size: int) -> Objective:
@@ -48,7 +48,7 @@ class BatchGradient:
             running_marginal: [K] or None, see `pouf_objective`.
             micro_batch_size: items encoded at once.
         """
-        if not self._learner.trains_image_encoder or micro_batch_size >= len(draws):
+        if not self._learner.trains_item_encoder or micro_batch_size >= len(draws):
             objective = self._objective(self._source.features(draws), running_marginal)
             objective.loss.backward()
             self._on_micro_batch()
@@ -72,25 +72,24 @@ class BatchGradient:
         return torch.cat(rows).requires_grad_(True)
 
     def _objective(self, features: Tensor, running_marginal: Tensor | None) -> Objective:
-        similarity = self._learner.similarity(features)
-        logits = self._learner.logits(similarity)
+        scores = self._learner.classifier()(features)
+        prior = None if self._prior is None else self._prior.to(scores.similarity)
         return pouf_objective(
-            similarity,
-            logits,
-            logits,
+            scores.similarity,
+            scores.plan_logits,
+            scores.class_logits,
             transport=self._transport,
             transport_weight=self._method.transport_weight,
             mutual_information_weight=self._method.mutual_information_weight,
-            class_prior=self._prior,
+            class_prior=prior,
             use_marginal=self._method.class_prior_source != "none",
             running_marginal=running_marginal,
             marginal_momentum=self._method.marginal_momentum,
         )
 
 
-def _weighting_prior(method: ResolvedMethod, learner: Learner) -> Tensor | None:
+def _weighting_prior(method: ResolvedMethod) -> Tensor | None:
     """The prior as a tensor; None for uniform, whose formulas are the paper's own."""
     if method.class_prior is None or method.class_prior_source == "uniform":
         return None
-    scale = learner.base.logit_scale
-    return torch.tensor(method.class_prior, dtype=scale.dtype, device=scale.device)
+    return torch.tensor(method.class_prior, dtype=torch.float64)

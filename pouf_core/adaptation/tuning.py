@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pouf_core.adaptation.encoding import feature_source
 from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache, FeatureSource, OnEncoded
+from pouf_core.adaptation.interface import PromptedModel, Trainable
 from pouf_core.adaptation.judging import given_prior
-from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.reporting import Reporter
@@ -24,7 +24,8 @@ from pouf_core.trust import doubts
 
 def tune_base_model(
     request: Request,
-    learner: Learner,
+    model: PromptedModel,
+    learner: Trainable,
     zero_shot: ZeroShot,
     method: ResolvedMethod,
     *,
@@ -40,6 +41,7 @@ def tune_base_model(
 
     Args:
         request: the data and the classes.
+        model: the base model with the classes.
         learner: what is trained; it holds the kept weights afterwards.
         zero_shot: the base model's own classifier.
         method: the resolved method.
@@ -54,7 +56,7 @@ def tune_base_model(
     label_free = method.selection == "label_free"
     if label_free and doubts(zero_shot.structure, method.tune):
         return _kept_zero_shot(zero_shot, method, outcome_count, [])
-    source = feature_source(learner.base, request, method, cache, reporter)
+    source = feature_source(model, request, method, cache, reporter)
     item_count = len(request.items)
     held_out = held_out_count(item_count) if label_free else 0
     logits = partial(plain_logits, learner, source, min(ENCODE_BATCH, method.micro_batch_size))
@@ -84,11 +86,10 @@ def tune_base_model(
     if selected == 0:
         return _kept_zero_shot(zero_shot, method, outcome_count, loop.metrics)
     with torch.no_grad():
-        prototypes = learner.prototypes()
+        classifier = learner.classifier()
     return Outcome(
         method,
-        prototypes,
-        learner.base.logit_scale.detach().clone(),
+        classifier,
         logits(outcome_count, partial(reporter.stage, "evaluating")),
         selected,
         tensors=learner.tensors(),
@@ -100,19 +101,19 @@ def _kept_zero_shot(
     zero_shot: ZeroShot, method: ResolvedMethod, outcome_count: int, metrics: list[dict[str, float]]
 ) -> Outcome:
     logits = zero_shot.logits[:outcome_count]
-    return Outcome(method, zero_shot.prototypes, zero_shot.logit_scale, logits, 0, metrics=metrics)
+    return Outcome(method, zero_shot.classifier, logits, 0, metrics=metrics)
 
 
 def plain_logits(
-    learner: Learner, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded
+    learner: Trainable, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded
 ) -> Tensor:
     """Class logits [count, K] of the first items as they are, under the present weights."""
     rows = []
     with torch.no_grad():
-        prototypes = learner.prototypes()
+        classifier = learner.classifier()
         for start in range(0, count, at_once):
             indices = range(start, min(start + at_once, count))
-            rows.append(learner.logits(source.plain(indices) @ prototypes.T))
+            rows.append(classifier(source.plain(indices)).class_logits)
             on_encoded(indices.stop, count)
     return torch.cat(rows)
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.encoding import augmentation, encode_frozen
+from pouf_core.adaptation.encoding import encode_frozen
 from pouf_core.adaptation.features import FeatureCache
+from pouf_core.adaptation.interface import PromptedModel
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.prompts import Prompts
+from pouf_core.scoring import Classifier
 from pouf_core.trust import Structure, read_structure
 
 MOST_JUDGED_ITEMS = 5000  # a random sample: items are in order of content hash
@@ -23,16 +24,14 @@ class ZeroShot:
     """The base model's own classifier, kept before training changes the network.
 
     Attributes:
-        prototypes: [K, d].
-        logit_scale: logarithm of the scale.
+        classifier: K classes.
         features: [n, d] of the target data.
         logits: [n, K].
-        views: [2, m, K] probabilities of the first m items, as they are and mirrored.
+        views: [2, m, K] probabilities of the first m items, as they are and in another view.
         structure: what these say about the data.
     """
 
-    prototypes: Tensor
-    logit_scale: Tensor
+    classifier: Classifier
     features: Tensor
     logits: Tensor
     views: Tensor
@@ -45,18 +44,17 @@ class ZeroShot:
 
 
 def zero_shot_classifier(
-    base: ClipLikeModel, prompts: Prompts, request: Request, cache: FeatureCache, reporter: Reporter
+    model: PromptedModel, request: Request, cache: FeatureCache, reporter: Reporter
 ) -> ZeroShot:
     """Encode the target data with the base model and classify it."""
-    with torch.no_grad():
-        prototypes = base.prototypes(prompts)
-    scale = base.logit_scale.detach().clone()
-    views_of = augmentation(base, "flip", request.seed)
+    classifier = model.zero_shot()
+    views_of = model.views(model.view_kind, request.seed)
     judged = request.items[:MOST_JUDGED_ITEMS]
-    features = encode_frozen(base, "image", request.items, views_of, [0], cache, reporter)[0]
-    mirrored = encode_frozen(base, "image", judged, views_of, [1], cache, reporter)[0]
-    logits = scale.exp() * features @ prototypes.T
-    mirrored_logits = scale.exp() * mirrored @ prototypes.T
-    views = torch.stack([logits[: len(judged)], mirrored_logits]).softmax(dim=2)
+    encode = partial(encode_frozen, model.encode_items, model.encoder_key, views_of=views_of)
+    features = encode(request.items, views=[0], cache=cache, reporter=reporter)[0]
+    other = encode(judged, views=[1], cache=cache, reporter=reporter)[0]
+    with torch.no_grad():
+        logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
+    views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
     structure = read_structure(views, features[: len(judged)], len(request.items))
-    return ZeroShot(prototypes, scale, features, logits, views, structure)
+    return ZeroShot(classifier, features, logits, views, structure)

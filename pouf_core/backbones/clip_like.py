@@ -1,45 +1,37 @@
-"""The interface to CLIP-like base models: two encoders into one space, and a scale."""
+"""Base models of pictures: an image and a text encoder into one space, and a scale."""
 
 from __future__ import annotations
 
-import copy
-import hashlib
-from collections.abc import Callable
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from open_clip.timm_model import TimmModel
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
+from pouf_core.adaptation.augmentation import Augmentation
+from pouf_core.backbones.cosine_model import CosineModel, unit_length
+from pouf_core.backbones.cosine_model import weights_hash as weights_hash
 from pouf_core.backbones.parameters import projection_names
-from pouf_core.backbones.text_encoding import TextEncoding
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import BaseModelDescription
-from pouf_core.prompts import Prompts
-
-_PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
-_TEXT_MEMORY = 2**30  # bytes that the text tower may keep for a gradient; beyond it, prompts go through in chunks
+from pouf_core.images import decode_image
 
 
-class ClipLikeModel:
+class ClipLikeModel(CosineModel):
     """A base model with an image and a text encoder.
 
     Args:
         description: name, modality and tune modes.
-        network: an open_clip model in eval mode; it stays in eval mode, so batch norm keeps its running statistics
-            and dropout is off.
+        network: an open_clip model, see `CosineModel`.
         transform: PIL RGB image to float tensor [3, H, W], the model's own inference preprocessing.
         tokenizer: the model's tokenizer.
         device: where the network lives.
-
-    Attributes:
-        precision: what the encoders compute in: bfloat16 (by autocast) on a GPU, else float32. Features, prototypes
-            and all that follows are float32 in either case, or float64 where the network is.
     """
+
+    item_tower = "visual"
 
     def __init__(
         self,
@@ -49,22 +41,8 @@ class ClipLikeModel:
         tokenizer: TextTokenizer,
         device: torch.device,
     ) -> None:
-        self.description = description
-        self.network = network.to(device).eval().requires_grad_(False)
+        super().__init__(description, network, tokenizer, device)
         self.transform = transform
-        self.tokenizer = tokenizer
-        self.device = device
-        self.text = TextEncoding(network, tokenizer.pad_token_id)
-        self.precision = torch.bfloat16 if device.type == "cuda" else torch.float32
-
-    @property
-    def logit_scale(self) -> nn.Parameter:
-        """Logarithm of the factor between cosine and logit, a scalar or [1].
-
-        SigLIP's constant `logit_bias` is left out of every logit: it cancels in each softmax, so neither the plan nor
-        a class probability depends on it.
-        """
-        return self.network.logit_scale  # type: ignore[return-value]
 
     @property
     def image_size(self) -> int:
@@ -91,16 +69,17 @@ class ClipLikeModel:
         """Unit-length float32 features [B, d] of preprocessed pictures [B, 3, H, W]."""
         with self._precision():
             features = self.network.encode_image(pixels.to(self.device))  # type: ignore[operator]
-        return _unit_length(features)
+        return unit_length(features)
 
     @property
-    def has_separate_projection(self) -> bool:
+    def has_separate_projection(self) -> bool:  # type: ignore[override]
         """Whether the image tower is a trunk followed by a projection head, so that each can run alone."""
         image = [name for name in projection_names(self.network) if name.startswith("visual.")]
         return isinstance(self.network.visual, TimmModel) and all(name.startswith("visual.head.") for name in image)
 
-    def encode_trunk(self, pixels: Tensor) -> Tensor:
-        """Image features [B, c] before the projection head; only where `has_separate_projection`."""
+    def encode_trunk(self, views: Sequence[Tensor] | Tensor) -> Tensor:
+        """Image features [B, c] of pixels [B, 3, H, W] before the projection head."""
+        pixels = views if isinstance(views, Tensor) else torch.stack(list(views))
         with self._precision():
             features: Tensor = self.network.visual.trunk(pixels.to(self.device))  # type: ignore[operator, union-attr]
         return features.float() if features.dtype == torch.bfloat16 else features
@@ -109,83 +88,32 @@ class ClipLikeModel:
         """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""
         with self._precision():
             features = self.network.visual.head(trunk_features)  # type: ignore[operator, union-attr]
-        return _unit_length(features)
+        return unit_length(features)
 
-    def prototypes(self, prompts: Prompts, context: Tensor | None = None, prompts_at_once: int | None = None) -> Tensor:
-        """Unit-length text prototypes [K, d]; an ensemble of templates is the mean of its unit features.
+    def views(self, kind: str, seed: int) -> Augmentation:
+        """Views of pictures as this model takes them."""
+        return Augmentation(kind, self.transform, self.image_size, self.image_mean, self.image_std, seed)
 
-        Prompts beyond `prompts_at_once` go through the text tower in chunks that keep nothing but their features and
-        are encoded again for the gradient (recomputation; Chen et al., 2016, arXiv 1604.06174), which is exact.
+    def encode_items(self, views: Sequence[Tensor]) -> Tensor:
+        """Unit-length float32 features [B, d] of preprocessed pictures, [3, H, W] each."""
+        return self.encode_images(torch.stack(list(views)))
 
-        Args:
-            prompts: the tokenised prompts of K classes.
-            context: [N, width] learned context vectors, or None for the templates' own words.
-            prompts_at_once: prompts in a chunk, at least 1; None for `prompts_within_memory`.
+    def decode(self, source: str | Path | bytes | Image.Image) -> Image.Image:
+        """The RGB picture of a path, a file's content or a PIL image.
+
+        Raises:
+            InvalidInput: it cannot be decoded.
         """
-        tokens = self.text.cut(prompts.tokens)
-        placement = prompts.placement[:, : tokens.shape[1]]
-        recomputes = torch.is_grad_enabled()
-        size = (prompts_at_once or self.prompts_within_memory(prompts)) if recomputes else _PROMPTS_AT_ONCE
-        pieces = [slice(start, start + size) for start in range(0, len(tokens), size)]
-        parts = []
-        for piece in pieces:
-            inputs = (tokens[piece], context, placement[piece])
-            keeps_only_features = recomputes and len(pieces) > 1
-            parts.append(
-                checkpoint(self._encode_prompts, *inputs, use_reentrant=False)
-                if keeps_only_features
-                else self._encode_prompts(*inputs)
-            )
-        features = torch.cat(parts)
-        if prompts.template_count == 1:
-            return features
-        return F.normalize(features.unflatten(0, (prompts.template_count, -1)).mean(dim=0), dim=-1)
+        if isinstance(source, Image.Image):
+            return source.convert("RGB")
+        return decode_image(source if isinstance(source, bytes) else Path(source))
 
-    def prompts_within_memory(self, prompts: Prompts) -> int:
-        """How many of these prompts go through the text tower at once when a gradient is wanted (about 1 GiB)."""
-        return min(len(prompts.tokens), self.text.prompts_within(_TEXT_MEMORY, self.text.cut(prompts.tokens).shape[1]))
+    def plain_view(self, item: Image.Image) -> Tensor:
+        """Pixels [3, H, W] of a picture."""
+        return self.transform(item)
 
-    def _encode_prompts(self, tokens: Tensor, context: Tensor | None, placement: Tensor) -> Tensor:
-        with self._precision():
-            features = self.text(tokens.to(self.device), context, placement.to(self.device))
-        return _unit_length(features)
-
-    def initial_context(self, prompts: Prompts) -> Tensor:
-        """Embeddings [N, width] of the template words that the context vectors start from."""
-        with torch.no_grad():
-            embedded: Tensor = self.text.input_embedding(prompts.context_tokens.to(self.device))
-        return embedded.detach().clone()
-
-    def copy(self) -> ClipLikeModel:
-        """The same model with parameters of its own."""
-        return self.with_network(copy.deepcopy(self.network))
-
-    def with_network(self, network: nn.Module) -> ClipLikeModel:
+    def with_network(self, network: nn.Module) -> Self:
         """The same model around another network of the same architecture."""
-        model = ClipLikeModel(self.description, network, self.transform, self.tokenizer, self.device)
+        model = type(self)(self.description, network, self.transform, self.tokenizer, self.device)
         model.precision = self.precision
         return model
-
-    def _precision(self) -> torch.autocast:
-        reduced = self.precision != torch.float32
-        return torch.autocast(self.device.type, dtype=self.precision if reduced else None, enabled=reduced)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
-        return weights_hash(self.network.state_dict())
-
-
-def _unit_length(features: Tensor) -> Tensor:
-    """Normalised, in float32 unless the model computes in float64."""
-    return F.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
-
-
-def weights_hash(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 (hex) over names, shapes, types and bytes of tensors, in order of name."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""Which parameters each `tune` mode trains, in every architecture that open_clip builds."""
+"""Which parameters each `tune` mode trains, in every architecture that open_clip builds and in sentence encoders."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def trained_parameters(network: nn.Module, tune: str, last_n: int = 1) -> dict[s
     """The parameters of an open_clip network that a tune mode trains, by name.
 
     Args:
-        network: an open_clip model.
+        network: an open_clip model or a sentence encoder.
         tune: `head` (projections into the shared space), `last_n` (last blocks of both towers and the projections),
             `norm` (affine parameters of normalisation layers) or `model` (both towers and the projections).
         last_n: how many blocks of each tower `last_n` trains.
@@ -59,7 +59,9 @@ def text_tower(network: nn.Module) -> nn.Module:
 
 
 def _image_projection(network: nn.Module) -> list[nn.Parameter]:
-    visual: Any = network.visual
+    visual: Any = getattr(network, "visual", None)
+    if visual is None:  # a sentence encoder's one tower is its text tower
+        return []
     if isinstance(visual, ModifiedResNet):
         return list(visual.attnpool.parameters())
     if not isinstance(visual, TimmModel):
@@ -98,8 +100,8 @@ def _is_normalisation(module: nn.Module) -> bool:
 
 
 def _last_block_names(network: nn.Module, last_n: int) -> set[str]:
-    visual: nn.Module = network.visual  # type: ignore[assignment]
-    blocks = [*blocks_of(visual)[-last_n:], *blocks_of(text_tower(network))[-last_n:]]
+    towers = [tower for tower in (getattr(network, "visual", None), text_tower(network)) if tower is not None]
+    blocks = [block for tower in towers for block in blocks_of(tower)[-last_n:]]
     return _names_of(network, [parameter for block in blocks for parameter in block.parameters()])
 
 

@@ -8,6 +8,8 @@ which is the only weight this project ships itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -84,10 +86,7 @@ def build_pouf_lite(head: Path | None = None) -> CustomTextCLIP:
 def untrained_pouf_lite() -> CustomTextCLIP:
     """Both pretrained towers joined by a projection head with random weights."""
     text_directory = str(minilm_directory())
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()  # MiniLM's unused pooler would be reported at every load
-    transformers_logging.disable_progress_bar()
-    try:
+    with quiet_transformers():
         network = CustomTextCLIP(
             embed_dim=EMBED_DIM,
             vision_cfg={
@@ -104,12 +103,22 @@ def untrained_pouf_lite() -> CustomTextCLIP:
                 "hf_proj_type": None,
             },
         )
-    finally:
-        transformers_logging.enable_progress_bar()
-        transformers_logging.set_verbosity(verbosity)
     network.visual.trunk.load_state_dict(imagenet_trunk_weights(network.visual.trunk))
     open_clip.set_model_preprocess_cfg(
         network,
         {"size": IMAGE_SIZE, "mean": IMAGE_MEAN, "std": IMAGE_STD, "interpolation": "bicubic"},
     )
     return network.eval()
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Load without progress bars, and without the report of weights that are not used, such as MiniLM's pooler."""
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
+        transformers_logging.set_verbosity(verbosity)

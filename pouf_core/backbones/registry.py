@@ -12,7 +12,9 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 
 from pouf_core.backbones.architectures import check_adaptable, examine, examine_network
 from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.pouf_lite import build_pouf_lite, minilm_directory
+from pouf_core.backbones.sentence_loading import load_sentence_model
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import POUF_LITE, BaseModelDescription, describe, parse_open_clip
 from pouf_core.errors import InvalidInput, PoufError
@@ -20,7 +22,7 @@ from pouf_core.errors import InvalidInput, PoufError
 _POUF_LITE_CONTEXT_LENGTH = 128
 
 
-def load_base_model(spec: str, device: torch.device | str = "cpu") -> ClipLikeModel:
+def load_base_model(spec: str, device: torch.device | str = "cpu") -> CosineModel:
     """Load a base model; every call gives a network of its own.
 
     Args:
@@ -34,6 +36,8 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> ClipLikeMo
     description = describe(spec)
     if description.family == "pouf-lite":
         return load_pouf_lite(device)
+    if description.modality == "text":
+        return load_sentence_model(description, torch.device(device))
     return _load_open_clip(description, torch.device(device))
 
 
@@ -107,11 +111,11 @@ class BaseModelPool:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self._models: dict[str, ClipLikeModel] = {}
+        self._models: dict[str, CosineModel] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, spec: str) -> ClipLikeModel:
+    def get(self, spec: str) -> CosineModel:
         """The model of that name, loaded by the first caller while others wait.
 
         Raises:

@@ -17,6 +17,7 @@ class ColourPredictor:
 
     def __init__(self, key: str) -> None:
         self.class_names = COLOURS
+        self.modality = "image"
         self.nbytes = 100
         self._key = key
 

@@ -80,7 +80,6 @@ def test_unknown_fields_are_refused_and_nothing_is_created(api, refused, nothing
     ("fields", "code", "pointer"),
     [
         ({"modality": "audio"}, "invalid_value", "/modality"),
-        ({"modality": "text"}, "modality_not_supported", "/modality"),
         ({"finalize": "perhaps"}, "invalid_type", "/finalize"),
         ({"name": "x" * 201}, "invalid_value", "/name"),
         ({"metadata": "{"}, "invalid_value", "/metadata"),

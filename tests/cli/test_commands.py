@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import pouf_core
 from cli import adapt
-from cli.adapt import adapt_folder, predict_pictures, print_outcome
+from cli.adapt import adapt_data, predict_items, print_outcome
 from cli.data_directory import DataDirectory
 from cli.errors import CommandError
 from cli.main import app
@@ -53,7 +53,7 @@ def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path, capsys):
     ran = pouf("adapt", folder, *options, "--out", out)
     assert ran.returncode == 0, ran.stderr
     assert str(out) in ran.stdout.replace("\n", "")
-    predict_pictures(out, [folder / "00fdfebaa3e3.jpg"], 2, "adapted", "cpu")
+    predict_items(out, [folder / "00fdfebaa3e3.jpg"], 2, "adapted", "cpu")
     assert capsys.readouterr().out.startswith(f"{folder / '00fdfebaa3e3.jpg'}: smiley face 0.")
 
 
@@ -108,7 +108,7 @@ def test_a_model_that_fell_back_answers_by_zero_shot_unless_told_otherwise(
     monkeypatch, capsys, fallback, asked, answered, said
 ):
     monkeypatch.setattr(pouf_core, "load", lambda path, device: TwoVariants(fallback))
-    predict_pictures(Path("model"), [Path("a.png")], 1, asked, "cpu")
+    predict_items(Path("model"), [Path("a.png")], 1, asked, "cpu")
     printed = capsys.readouterr()
     assert printed.out == f"a.png: {answered} 1.000\n"
     assert ("fell back to zero-shot" in printed.err) is said
@@ -124,7 +124,7 @@ def test_a_model_that_fell_back_answers_by_zero_shot_unless_told_otherwise(
 )
 def test_only_settings_that_were_given_reach_the_method(monkeypatch, tmp_path, options, method):
     asked = []
-    monkeypatch.setattr(adapt, "adapt_folder", lambda *arguments: asked.append(arguments[5]))
+    monkeypatch.setattr(adapt, "adapt_data", lambda *arguments: asked.append(arguments[5]))
     arguments = ["adapt", str(tmp_path), "--class-names", "a,b", "--out", str(tmp_path / "model"), *options]
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 0, ran.output
@@ -141,13 +141,13 @@ def test_only_settings_that_were_given_reach_the_method(monkeypatch, tmp_path, o
 )
 def test_what_cannot_be_adapted_is_told(folder, tmp_path, class_names, base_model, tune, reason):
     with pytest.raises(CommandError, match=reason):
-        adapt_folder(folder, class_names, tmp_path / "model", base_model, None, {"tune": tune}, 0, "cpu", None)
+        adapt_data(folder, class_names, tmp_path / "model", base_model, None, {"tune": tune}, 0, "cpu", None)
     assert not (tmp_path / "model").exists()
 
 
 def test_a_folder_that_is_no_model_is_told(folder):
     with pytest.raises(CommandError, match="artifact_not_found"):
-        predict_pictures(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")
+        predict_items(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")
 
 
 def test_the_database_is_migrated(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 import torch
 from torch import Tensor
@@ -19,10 +21,10 @@ COUNT = 20
 def encode(model: ClipLikeModel, room: int, error: type[Exception] = torch.OutOfMemoryError) -> Tensor:
     """Features of COUNT pictures by an encoder with room for so many at once."""
 
-    def within_room(pixels: Tensor) -> Tensor:
+    def within_room(pixels: Sequence[Tensor]) -> Tensor:
         if len(pixels) > room:
             raise error("CUDA out of memory.")
-        return model.encode_images(pixels)
+        return model.encode_items(pixels)
 
     items, _ = collect_items([draw_shape("circle", index) for index in range(COUNT)])
     views = Augmentation("none", model.transform, model.image_size, model.image_mean, model.image_std, 0)

@@ -280,11 +280,12 @@ def test_a_step_gives_the_transport_the_classes_shares(tiny_clip: ClipLikeModel,
     features = torch.nn.functional.normalize(torch.randn(8, 32, generator=torch.Generator().manual_seed(0)), dim=1)
     draws = [(index, 0) for index in range(8)]
     objective = BatchGradient(learner, _FixedFeatures(features), method, lambda: None)(draws, None, 8)
-    similarity = (features @ learner.prototypes().T).detach()
+    scores = learner.classifier()(features)
+    similarity, logits = scores.similarity.detach(), scores.plan_logits.detach()
     transport = build_transport(method)
-    expected = transport(similarity, learner.logits(similarity), torch.tensor(shares)).value
+    expected = transport(similarity, logits, torch.tensor(shares)).value
     assert objective.transport.value.item() == pytest.approx(expected.item(), abs=1e-6)
-    uniform = transport(similarity, learner.logits(similarity), None).value
+    uniform = transport(similarity, logits, None).value
     assert abs(uniform.item() - expected.item()) > 1e-5
 
 

@@ -347,14 +347,6 @@ def test_fingerprint_is_that_of_the_contents_alone(
     assert get(Dataset, one).fingerprint == fingerprint(collect_items(folder)[0])
 
 
-def test_text_datasets_are_refused_for_now(context: WorkerContext, add_dataset: Any, get: Any) -> None:
-    declared = add_dataset({"a.txt": b"some text"}, modality="text")
-    guessed = add_dataset({"a.txt": b"some text", "b.jsonl": b"{}"}, modality="auto")
-    for dataset_id in (declared, guessed):
-        run_ingestion(context, dataset_id)
-        assert get(Dataset, dataset_id).error_code == "modality_not_supported"
-
-
 def test_duplicate_delivery_does_nothing(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
@@ -369,7 +361,7 @@ def test_duplicate_delivery_does_nothing(
 def test_ingestion_that_was_killed_half_way_starts_again_without_duplicates(
     make_context: Any, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.ingestion.collector.FLUSH_ROWS", 1)
+    monkeypatch.setattr("worker.ingestion.rows.FLUSH_ROWS", 1)
     dataset_id = add_dataset({f"{seed}.png": make_picture(seed) for seed in range(5)})
     calls = iter([False, False, False, True])
     run_ingestion(make_context("first"), dataset_id, shutdown_requested=lambda: next(calls))

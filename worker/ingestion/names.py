@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 OTHER_ARCHIVE_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tbz2", ".txz")
-TEXT_SUFFIXES = (".txt", ".csv", ".jsonl")
 LABELS_FILE = "labels.csv"
 
 _IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}

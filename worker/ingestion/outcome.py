@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.store.clock import utcnow
 from app.store.models import Dataset, Job
 from app.store.transitions import lock_job
+from pouf_core.catalogue import describe
 from worker import attempts
 
 INGEST_TASK = "pouf.ingest"
@@ -20,7 +21,13 @@ def ready_dataset(session: Session, dataset: Dataset) -> None:
     dataset.ready_at = utcnow()
     _give_up_lease(dataset)
     for job_id in _waiting_jobs(session, dataset):
-        attempts.enqueue_training(session, job_id)
+        job = lock_job(session, job_id)
+        wanted = describe(job.base_model).modality
+        if wanted == dataset.modality:
+            attempts.enqueue_training(session, job_id)
+        elif job.status == "queued":
+            message = f"The dataset holds {dataset.modality} items and the base model takes {wanted} items."
+            attempts.fail(session, job, "wrong_modality", message)
 
 
 def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) -> None:

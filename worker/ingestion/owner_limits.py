@@ -26,5 +26,5 @@ def limits_of_dataset(session: Session, dataset: Dataset, settings: Settings) ->
 def too_many_items(limits: Limits, settings: Settings) -> tuple[str, str]:
     """The error code and message of a dataset with more items than `limits` allow."""
     if limits.items == settings.max_items:
-        return "too_many_items", f"A dataset may hold at most {limits.items:,} pictures."
-    return "items_limit", f"The owner of this dataset may have {limits.items:,} more pictures, and it holds more."
+        return "too_many_items", f"A dataset may hold at most {limits.items:,} items."
+    return "items_limit", f"The owner of this dataset may have {limits.items:,} more items, and it holds more."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select, update
@@ -16,11 +17,13 @@ from app.store.outbox import enqueue
 from pouf_core.data import Item, fingerprint
 from worker.context import WorkerContext
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
-from worker.ingestion.collector import Collector, TooManyBytes, TooManyItems, dataset_directory
+from worker.ingestion.collector import Collector
 from worker.ingestion.labels import assign_labels
-from worker.ingestion.names import TEXT_SUFFIXES, parse_name
+from worker.ingestion.names import parse_name
 from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
 from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
+from worker.ingestion.rows import ItemRows, TooManyBytes, TooManyItems, dataset_directory
+from worker.ingestion.texts import TextCollector, holds_texts
 from worker.shutdown import shutdown_requested
 
 logger = logging.getLogger(__name__)
@@ -75,21 +78,39 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
         query = select(Upload).where(Upload.dataset_id == lease.row_id)
         uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
         limits = limits_of_dataset(session, dataset, context.settings)
-    if dataset.modality == "text":
-        raise DatasetUnusable("modality_not_supported", "Text datasets cannot be used yet; upload pictures.")
-    collector = Collector(context, lease, limits)
-    collector.begin()
+    if dataset.modality == "text" or (dataset.modality == "auto" and holds_texts(uploads)):
+        texts = TextCollector(context, lease, limits)
+        _collect(texts, lambda: texts.collect(uploads, partial(_stop_if, shutdown_requested)))
+        _finish(context, lease, texts, "text", texts.labels)
+        return
+    pictures = Collector(context, lease, limits)
+    _collect(pictures, lambda: _read_uploads(context, uploads, pictures, shutdown_requested))
+    _finish(context, lease, pictures, "image", assign_labels(pictures.occurrences, pictures.tables))
+
+
+def _collect(rows: ItemRows, read: Callable[[], None]) -> None:
+    rows.begin()
     try:
-        for upload in uploads:
-            _read_upload(context, upload, collector, shutdown_requested)
+        read()
     except TooManyItems as error:
-        raise DatasetUnusable(*too_many_items(collector.limits, context.settings)) from error
+        raise DatasetUnusable(*too_many_items(rows.limits, rows.context.settings)) from error
     except TooManyBytes as error:
-        raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the archives unpack to.") from error
+        raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the uploads unpack to.") from error
     finally:
         # Rows of unusable files tell why a dataset failed. Nothing can be told once the lease is lost.
-        collector.flush()
-    _finish(context, lease, collector, only_texts=_only_texts(uploads))
+        rows.flush()
+
+
+def _read_uploads(
+    context: WorkerContext, uploads: Sequence[Upload], collector: Collector, shutdown_requested: Callable[[], bool]
+) -> None:
+    for upload in uploads:
+        _read_upload(context, upload, collector, shutdown_requested)
+
+
+def _stop_if(shutdown_requested: Callable[[], bool]) -> None:
+    if shutdown_requested():
+        raise ShuttingDown
 
 
 def _remove_if_deleted(context: WorkerContext, dataset_id: str) -> None:
@@ -111,8 +132,7 @@ def _read_upload(
         _read_loose_file(path, upload, collector)
     else:
         _read_packed_files(path, kind, upload, collector, shutdown_requested)
-    if shutdown_requested():
-        raise ShuttingDown
+    _stop_if(shutdown_requested)
 
 
 def _read_loose_file(path: Path, upload: Upload, collector: Collector) -> None:
@@ -133,28 +153,25 @@ def _read_packed_files(
                 collector.add_file(upload.id, member.name, member.data)
             else:
                 collector.reject(member.name, member.code, member.message)
-            if shutdown_requested():
-                raise ShuttingDown
+            _stop_if(shutdown_requested)
     except ArchiveError as error:
         collector.reject(parse_name(upload.filename), error.code, error.message, upload.sha256, upload.size)
 
 
-def _only_texts(uploads: Sequence[Upload]) -> bool:
-    names = [parse_name(upload.filename) for upload in uploads]
-    return bool(names) and all(name.ends_with(TEXT_SUFFIXES) for name in names)
-
-
-def _finish(context: WorkerContext, lease: Lease[Dataset], collector: Collector, *, only_texts: bool) -> None:
-    labels = assign_labels(collector.occurrences, collector.tables)
+def _finish(
+    context: WorkerContext, lease: Lease[Dataset], collector: ItemRows, modality: str, labels: dict[str, set[str]]
+) -> None:
     with context.database.write() as session:
         dataset = fenced(session, lease)
         dataset.item_count = len(collector.accepted)
         dataset.duplicate_count = collector.duplicates
         dataset.rejected_count = collector.rejected
         if not collector.accepted:
-            _fail_without_items(session, dataset, only_texts)
+            kind = {"image": "picture", "text": "file of texts"}[modality]
+            message = f"None of the uploaded files is a usable {kind}; the rejected items say why."
+            fail_dataset(session, dataset, "no_usable_items", message)
             return
-        dataset.modality = "image"
+        dataset.modality = modality
         dataset.fingerprint = fingerprint([Item(sha256, Path()) for sha256 in collector.accepted])
         dataset.labelled_count = sum(len(found) == 1 for found in labels.values())
         dataset.suggested_class_names = sorted(set().union(*labels.values()))
@@ -162,16 +179,8 @@ def _finish(context: WorkerContext, lease: Lease[Dataset], collector: Collector,
         ready_dataset(session, dataset)
 
 
-def _fail_without_items(session: Session, dataset: Dataset, only_texts: bool) -> None:
-    if only_texts and dataset.modality == "auto":
-        fail_dataset(session, dataset, "modality_not_supported", "Text datasets cannot be used yet; upload pictures.")
-        return
-    message = "None of the uploaded files is a usable picture; the rejected items say why."
-    fail_dataset(session, dataset, "no_usable_items", message)
-
-
 def _write_labels(session: Session, dataset: Dataset, labels: dict[str, set[str]]) -> None:
-    """Label the accepted items; a picture with two labels keeps none and says so in its code."""
+    """Label the accepted items; an item with two labels keeps none and says so in its code."""
     query = select(DatasetItem.id, DatasetItem.sha256).where(
         DatasetItem.dataset_id == dataset.id, DatasetItem.status == "accepted"
     )

@@ -1,0 +1,65 @@
+"""From features of items to the three matrices that the objective consumes, whatever the family of the base model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What the classes score on B items.
+
+    Attributes:
+        similarity: [B, K] cosines, in [-1, 1].
+        plan_logits: [B, K], whose softmax is the transport plan.
+        class_logits: [B, K], whose softmax over K is the class probability.
+    """
+
+    similarity: Tensor
+    plan_logits: Tensor
+    class_logits: Tensor
+
+
+class Classifier(Protocol):
+    """K classes in the space of the items' features."""
+
+    @property
+    def prototypes(self) -> Tensor:
+        """Unit-length vectors [K, d], one a class."""
+        ...
+
+    def __call__(self, features: Tensor) -> Scores:
+        """Scores of features [B, d]."""
+        ...
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What an artifact keeps of it, by name."""
+        ...
+
+
+@dataclass(frozen=True)
+class CosineClassifier:
+    """Classes scored by cosine: both logits are the scaled similarity.
+
+    Attributes:
+        prototypes: [K, d] of unit length.
+        logit_scale: logarithm of the scale, a scalar or [1].
+    """
+
+    prototypes: Tensor
+    logit_scale: Tensor
+
+    def __call__(self, features: Tensor) -> Scores:
+        """Scores of unit-length features [B, d], never in less than float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            similarity = features @ self.prototypes.T
+        logits = similarity * self.logit_scale.exp()
+        return Scores(similarity, logits, logits)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """`prototypes` and `logit_scale`."""
+        return {"prototypes": self.prototypes, "logit_scale": self.logit_scale}

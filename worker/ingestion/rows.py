@@ -1,0 +1,84 @@
+"""The rows of a dataset's items, written in batches under the dataset's lease."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, insert, update
+
+from app.store.clock import utcnow
+from app.store.leases import Lease, fenced, renew
+from app.store.models import Dataset, DatasetItem
+from worker.context import WorkerContext
+from worker.ingestion.limits import Limits
+from worker.ingestion.names import ItemName
+
+FLUSH_ROWS = 500
+FLUSH_SECONDS = 2.0
+
+
+def dataset_directory(dataset_id: str) -> str:
+    """Where the storage keeps everything of one dataset."""
+    return f"datasets/{dataset_id}"
+
+
+class TooManyItems(Exception):
+    """The dataset holds more items than its limits allow."""
+
+
+class TooManyBytes(Exception):
+    """The dataset's owner may not store what the dataset unpacks to."""
+
+
+@dataclass
+class ItemRows:
+    """What one ingestion has found so far; every write is under its lease."""
+
+    context: WorkerContext
+    lease: Lease[Dataset]
+    limits: Limits
+    accepted: set[str] = field(default_factory=set)
+    duplicates: int = 0
+    rejected: int = 0
+    extracted_bytes: int = 0
+    _rows: list[dict[str, Any]] = field(default_factory=list)
+    _flushed_at: float = field(default_factory=time.monotonic)
+
+    def begin(self) -> None:
+        """Forget what an earlier, lost ingestion of the same dataset wrote."""
+        with self.context.database.write() as session:
+            fenced(session, self.lease)
+            session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
+
+    def extract(self, count: int) -> None:
+        """Count bytes that will be stored beside the uploads; raises `TooManyBytes` before they are."""
+        if self.extracted_bytes + count > self.limits.extracted_bytes:
+            raise TooManyBytes
+        self.extracted_bytes += count
+
+    def reject(
+        self, name: ItemName, code: str, message: str, sha256: str | None = None, size: int | None = None
+    ) -> None:
+        """Note what cannot be used."""
+        self.rejected += 1
+        self._add_row(name, "rejected", sha256=sha256, size=size, code=code, message=message)
+
+    def flush(self) -> None:
+        """Write the rows found so far and renew the lease; raises `LeaseLost`."""
+        self._flushed_at = time.monotonic()
+        with self.context.database.write() as session:
+            renew(session, self.lease, utcnow(), self.context.settings.lease_seconds)
+            # now, not at the end: what a failed ingestion leaves behind takes room too
+            dataset = update(Dataset).where(Dataset.id == self.lease.row_id)
+            session.execute(dataset.values(extracted_bytes=self.extracted_bytes))
+            if self._rows:
+                session.execute(insert(DatasetItem), self._rows)
+        self._rows = []
+
+    def _add_row(self, name: ItemName, status: str, **values: Any) -> None:
+        row = dict.fromkeys(("sha256", "code", "message", "label", "storage_key", "size"))
+        self._rows.append(row | {"dataset_id": self.lease.row_id, "name": name.text, "status": status} | values)
+        if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()

@@ -1,0 +1,105 @@
+"""Keeps the texts that ingestion finds: one file of all of them in the storage, a row each in the database."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
+
+from app.store.models import Upload
+from pouf_core.errors import InvalidInput
+from pouf_core.text_files import SUFFIXES, BadRow, TextRow, read_texts
+from pouf_core.texts import text_hash
+from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
+from worker.ingestion.names import ItemName, parse_name
+from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory
+
+STORED_NAME = "texts.jsonl"
+
+
+def holds_texts(uploads: Sequence[Upload]) -> bool:
+    """Whether uploads of a modality yet unknown are texts: files of texts alone, and not just a `labels.csv`."""
+    names = [parse_name(upload.filename) for upload in uploads]
+    return all(name.ends_with(SUFFIXES) for name in names) and not all(name.is_labels for name in names)
+
+
+@dataclass
+class TextCollector(ItemRows):
+    """The texts of one ingestion.
+
+    Attributes:
+        labels: content hash to the evaluation labels that were found beside the text.
+    """
+
+    labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
+        """Read every upload, and store the texts as one file of JSON lines.
+
+        Args:
+            uploads: in order.
+            check: called after every upload and every member of an archive; raises to end the ingestion.
+
+        Raises:
+            TooManyItems, TooManyBytes: more than the limits allow.
+        """
+        self._key = f"{dataset_directory(self.lease.row_id)}/texts-{self.lease.fence}/{STORED_NAME}"
+        with TemporaryDirectory(prefix="pouf-texts-") as folder:
+            path = Path(folder) / STORED_NAME
+            with path.open("w", encoding="utf-8") as self._stored:
+                for upload in uploads:
+                    self._read_upload(upload, check)
+                    check()
+            if self.accepted:
+                self.context.storage.put_file(self._key, path, move=True)
+
+    def _read_upload(self, upload: Upload, check: Callable[[], None]) -> None:
+        name = parse_name(upload.filename)
+        path = self.context.storage.local(upload.storage_key)
+        with path.open("rb") as stream:
+            kind = archive_kind(stream.read(512)) or kind_by_name(name)
+            stream.seek(0)
+            if kind is None:
+                self._read_file(name, stream)
+                return
+        try:
+            for member in read_archive(path, kind, self.limits):
+                if isinstance(member, Found):
+                    self._read_file(member.name, io.BytesIO(member.data))
+                else:
+                    self.reject(member.name, member.code, member.message)
+                check()
+        except ArchiveError as error:
+            self.reject(name, error.code, error.message, upload.sha256, upload.size)
+
+    def _read_file(self, name: ItemName, stream: IO[bytes]) -> None:
+        try:
+            for row in read_texts(stream, name.text):
+                place = parse_name(f"{name.text}:{row.position}")
+                if isinstance(row, BadRow):
+                    self.reject(place, row.code, row.message)
+                else:
+                    self._add(place, row)
+        except InvalidInput as error:
+            self.reject(name, error.code, error.message)
+
+    def _add(self, place: ItemName, row: TextRow) -> None:
+        sha256, size = text_hash(row.text), len(row.text.encode())
+        if row.label is not None:
+            self.labels[sha256].add(row.label)
+        if sha256 in self.accepted:
+            self.duplicates += 1
+            self._add_row(place, "duplicate", sha256=sha256, size=size)
+            return
+        if len(self.accepted) >= self.limits.items:
+            raise TooManyItems
+        line = json.dumps({"text": row.text}, ensure_ascii=False) + "\n"
+        self.extract(len(line.encode()))
+        self.accepted.add(sha256)
+        self._stored.write(line)
+        self._add_row(place, "accepted", sha256=sha256, size=size, storage_key=self._key)
