@@ -50,6 +50,7 @@ test-slow: install ## the tests that take minutes
 
 lint: install ## ruff, mypy (strict on pouf_core), import-linter
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 

@@ -102,9 +102,7 @@ def print_table(rows: list[dict[str, Any]], ratio: float, added: float) -> None:
     for heading in ("objective batch", "encoded at once", "peak MiB", "of which the steps added"):
         table.add_column(heading, justify="right")
     for row in rows:
-        table.add_row(
-            str(row["batch"]), str(row["micro_batch"]), f"{row['peak_mib']:.0f}", f"{row['added_mib']:.0f}"
-        )
+        table.add_row(str(row["batch"]), str(row["micro_batch"]), f"{row['peak_mib']:.0f}", f"{row['added_mib']:.0f}")
     Console().print(table)
 
 

@@ -27,9 +27,7 @@ def job_bar(console: Console) -> Progress:
     )
 
 
-def print_results(
-    console: Console, jobs: dict[str, Job], title: str = "Accuracy on the labelled pictures"
-) -> None:
+def print_results(console: Console, jobs: dict[str, Job], title: str = "Accuracy on the labelled pictures") -> None:
     """Zero-shot and each job's accuracy with its 95 % interval, its verdict with reasons, and how long it ran."""
     table = Table("model", "accuracy", "95 % interval", "verdict", "seconds", title=title)
     for tune, job in jobs.items():

@@ -63,9 +63,7 @@ class Objective:
         }
 
 
-def transport_cost(
-    similarity: Tensor, plan_logits: Tensor, class_prior: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def transport_cost(similarity: Tensor, plan_logits: Tensor, class_prior: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Conditional transport between target features and text prototypes, in both directions.
 
     Gradients flow through the plan as well as the cost.

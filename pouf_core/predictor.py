@@ -24,6 +24,7 @@ Input = Any
 Variant = Literal["adapted", "zero_shot"]
 VARIANTS: tuple[Variant, ...] = ("adapted", "zero_shot")
 
+
 @dataclass(frozen=True)
 class Prediction:
     """The class of one item.

@@ -79,8 +79,10 @@ def read_texts(
             yield from _read_document(characters, text_column, label_column)
         else:
             for position, line in _lines(characters):
-                yield _text_line(position, line) if suffix == ".txt" else _json_line(
-                    position, line, text_column, label_column
+                yield (
+                    _text_line(position, line)
+                    if suffix == ".txt"
+                    else _json_line(position, line, text_column, label_column)
                 )
     finally:
         characters.detach()

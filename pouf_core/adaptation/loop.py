@@ -182,9 +182,7 @@ class TrainingLoop:
     ) -> None:
         total = self._method.max_steps
         self._on_progress(
-            Progress(
-                "training", self._step, total, metrics=metrics, warning=warning, checkpoint_step=checkpoint_step
-            )
+            Progress("training", self._step, total, metrics=metrics, warning=warning, checkpoint_step=checkpoint_step)
         )
 
     def _write_checkpoint(self) -> None:
@@ -232,5 +230,3 @@ class TrainingLoop:
         if self._selection is not None and checkpoint.candidate is not None:
             self._selection.best = Candidate(**checkpoint.candidate)
         self._report()
-
-

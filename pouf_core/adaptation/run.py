@@ -195,9 +195,7 @@ def _announce(request: Request, method: ResolvedMethod | ResolvedBaseline, repor
     reporter.send(Progress("encoding", count, count, method=method.model_dump()))
 
 
-
 def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:
     first = rejected[0]
     message = f"{len(rejected)} of the files could not be used, {Path(first.name).name} for one: {first.message}"
     return {"code": "items_rejected", "message": message}
-

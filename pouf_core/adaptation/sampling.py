@@ -38,7 +38,5 @@ class BatchSampler:
         ]
 
     def _order(self, epoch: int) -> list[int]:
-        shuffled: list[int] = torch.randperm(
-            self.item_count, generator=generator(self._seed, "order", epoch)
-        ).tolist()
+        shuffled: list[int] = torch.randperm(self.item_count, generator=generator(self._seed, "order", epoch)).tolist()
         return shuffled

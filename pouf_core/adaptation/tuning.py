@@ -104,9 +104,7 @@ def _kept_zero_shot(
     return Outcome(method, zero_shot.classifier, logits, 0, metrics=metrics)
 
 
-def plain_logits(
-    learner: Trainable, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded
-) -> Tensor:
+def plain_logits(learner: Trainable, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded) -> Tensor:
     """Class logits [count, K] of the first items as they are, under the present weights."""
     rows = []
     with torch.no_grad():
@@ -116,4 +114,3 @@ def plain_logits(
             rows.append(classifier(source.plain(indices)).class_logits)
             on_encoded(indices.stop, count)
     return torch.cat(rows)
-

@@ -43,9 +43,7 @@ class ZeroShot:
         return self.views.shape[1]
 
 
-def zero_shot_classifier(
-    model: PromptedModel, request: Request, cache: FeatureCache, reporter: Reporter
-) -> ZeroShot:
+def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureCache, reporter: Reporter) -> ZeroShot:
     """Encode the target data with the base model and classify it."""
     classifier = model.zero_shot()
     views_of = model.views(model.view_kind, request.seed)

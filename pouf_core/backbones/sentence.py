@@ -136,4 +136,3 @@ class SentenceModel(CosineModel):
         model = type(self)(self.description, network, self._tokenizer, self.device)
         model.precision = self.precision
         return model
-

@@ -106,9 +106,7 @@ class Encoder:
         """What the model reads: the mask in place of the label word, or what stands before the word."""
         places = [index for index, token in enumerate(tokens) if token.part == MASK]
         if len(places) != 1:
-            raise InvalidInput(
-                "mask_not_found", "The text runs into the mask; put a space before {mask}.", field=field
-            )
+            raise InvalidInput("mask_not_found", "The text runs into the mask; put a space before {mask}.", field=field)
         place = places[0]
         if self._kind == "masked":
             mask = Token(int(self._tokenizer.mask_token_id), MASK, tokens[place].text)
@@ -159,5 +157,3 @@ def _checked_limits(limits: Mapping[str, int], template: Template) -> Mapping[st
                 field=f"/text_limits/{name}",
             )
     return limits
-
-

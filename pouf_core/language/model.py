@@ -59,9 +59,7 @@ class LanguageModel:
         limits: Mapping[str, int] | None = None,
     ) -> Encoder:
         """The encoder of items for a template and K classes; arguments and errors as `Encoder`."""
-        return Encoder(
-            self.tokenizer, template, words, classes, kind=self.kind, longest=self.longest, limits=limits
-        )
+        return Encoder(self.tokenizer, template, words, classes, kind=self.kind, longest=self.longest, limits=limits)
 
     def batch(self, items: Sequence[Encoded]) -> Batch:
         """Encoded items as one batch on the model's device."""

@@ -65,9 +65,7 @@ class LanguageTraining:
         self._parameters = list(parameters)
         for parameter in self._parameters:
             parameter.requires_grad_(True)
-        self._optimizer = torch.optim.AdamW(
-            self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-        )
+        self._optimizer = torch.optim.AdamW(self._parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
         self._schedule = torch.optim.lr_scheduler.LambdaLR(
             self._optimizer, lambda step: max(0.0, 1 - step / recipe.max_steps)
         )

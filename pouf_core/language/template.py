@@ -67,9 +67,7 @@ class Template:
         """
         if not self.takes_pairs:
             if item.text_pair is not None:
-                raise InvalidInput(
-                    "text_pair_not_used", "The template has one {text}; this item has two.", field=field
-                )
+                raise InvalidInput("text_pair_not_used", "The template has one {text}; this item has two.", field=field)
             return {"text": item.text.strip()}
         if item.text_pair is None:
             message = "The template has {text_a} and {text_b}; this item has one text."

@@ -259,9 +259,7 @@ FAMILIES: dict[str, Family] = {
     "bert": hf_family(
         BERT_TOWER, save_bert, "text.transformer.encoder.layer.1.", pooler="cls_pooler", projection="linear"
     ),
-    "mt5": hf_family(
-        MT5_TOWER, T5_TOKENIZER, "text.transformer.block.1.", pooler="mean_pooler", projection="mlp"
-    ),
+    "mt5": hf_family(MT5_TOWER, T5_TOKENIZER, "text.transformer.block.1.", pooler="mean_pooler", projection="mlp"),
     "nllb": M2M,
     "nllb-siglip": replace(
         M2M,

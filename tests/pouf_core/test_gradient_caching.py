@@ -105,9 +105,7 @@ def test_the_running_marginal_enters_once_for_the_batch(tiny_clip: ClipLikeModel
     tiny_clip.network.double()
     method = resolved("head").model_copy(update={"marginal_momentum": 0.9})
     running = torch.tensor([0.6, 0.3, 0.1], dtype=torch.float64)
-    whole, parts = (
-        gradients(tiny_clip, picture_paths, method, size, running_marginal=running) for size in (ITEMS, 5)
-    )
+    whole, parts = (gradients(tiny_clip, picture_paths, method, size, running_marginal=running) for size in (ITEMS, 5))
     assert difference(parts, whole) < DOUBLE_BOUND
     assert difference(gradients(tiny_clip, picture_paths, method, ITEMS), whole) > 0.01
 
@@ -170,9 +168,7 @@ def test_a_large_batch_keeps_no_more_for_backward_passes_than_one_of_its_micro_b
 
 
 def test_batch_norm_keeps_its_statistics_in_both_passes(tmp_path: Path, picture_paths: list[Path]) -> None:
-    (tmp_path / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": RESNET, "preprocess_cfg": PREPROCESSING})
-    )
+    (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": RESNET, "preprocess_cfg": PREPROCESSING}))
     torch.manual_seed(0)
     saved = open_clip.CLIP(**RESNET).state_dict()
     save_file({name: value.contiguous() for name, value in saved.items()}, tmp_path / "open_clip_model.safetensors")

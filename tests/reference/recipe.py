@@ -70,9 +70,7 @@ def _train(
     return {name: value - start[name] for name, value in trained.items()}
 
 
-def _gradients(
-    weights: Weights, trained: Weights, tokens: Tensor, pixels: Tensor, heads: tuple[int, int]
-) -> Weights:
+def _gradients(weights: Weights, trained: Weights, tokens: Tensor, pixels: Tensor, heads: tuple[int, int]) -> Weights:
     leaves = {name: value.clone().requires_grad_() for name, value in trained.items()}
     used = {name: leaves.get(name, value) for name, value in weights.items()}
     image_heads, text_heads = heads
