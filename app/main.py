@@ -16,6 +16,7 @@ from app.auth.middleware import Authentication
 from app.auth.startup import prepare_keys
 from app.errors import install_handlers
 from app.http.context import RequestContext
+from app.http.security_headers import SecurityHeaders
 from app.http.staging import remove_abandoned
 from app.observability import HttpMetrics
 from app.queue import Publisher, Queue
@@ -53,7 +54,10 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     )
     # the one added last comes first
     app.add_middleware(Authentication)
-    app.add_middleware(RequestContext, limit_of=_body_limits(settings), metrics=metrics)
+    app.add_middleware(
+        RequestContext, limit_of=_body_limits(settings), body_timeout=settings.body_timeout, metrics=metrics
+    )
+    app.add_middleware(SecurityHeaders)
     install_handlers(app)
     for module in ROUTERS:
         app.include_router(module.router, responses=PROBLEMS)

@@ -79,7 +79,7 @@ def problem_statuses(path: str, method: str, operation: Document) -> list[int]:
     if operation.get("parameters"):
         statuses.append(422)
     if "requestBody" in operation:
-        statuses += [400, 404, 413, 415, 422]
+        statuses += [400, 404, 408, 413, 415, 422]
     if path.startswith("/v1/") and method != "get" and "predict" not in path:
         statuses.append(409)
     if "predict" in path:

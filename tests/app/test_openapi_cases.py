@@ -105,7 +105,7 @@ BOUNDS = settings(
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
-    phases=list(Phase) if FUZZING else [Phase.explicit, Phase.generate],
+    phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if FUZZING else [])],
 )
 
 
