@@ -98,6 +98,9 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(8 * MIB, ge=1024, description="Largest JSON request body other than predict, in bytes.")
     max_predict_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body of predict, in bytes.")
     max_predict_items: int = Field(256, ge=1, description="Most inputs in one predict request.")
+    body_timeout: float = Field(
+        60, gt=0, description="Seconds without another piece of a request's body after which it is answered 408."
+    )
 
     lease_seconds: float = Field(75, gt=0, description="Seconds after which a job's unrenewed lease expires.")
     lease_renew_seconds: float = Field(10, gt=0, description="Seconds between two renewals of a lease.")

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from app.api.answers import IF_NONE_MATCH, LOCATION, answers, conditional
 from app.api.headers import PreferHeader
 from app.auth.dependencies import Reader, Writer
 from app.errors import ApiError, from_validation_errors, invalid
@@ -59,7 +60,7 @@ ARCHIVE_SCHEMA = {
 }
 
 
-@router.post("", status_code=202, responses={202: {"model": DatasetDocument}}, openapi_extra=FORM_SCHEMA)
+@router.post("", status_code=202, responses=answers(DatasetDocument, 202, LOCATION), openapi_extra=FORM_SCHEMA)
 async def create_dataset(
     request: Request, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
@@ -98,7 +99,7 @@ def list_datasets(caller: Reader, query: Annotated[DatasetListQuery, Query()]) -
     return page(rows, query.limit, lambda row: show_dataset(row, totals.get(row.id, (0, 0))), lambda row: row.id)
 
 
-@router.get("/{dataset_id}", responses={200: {"model": DatasetDocument}})
+@router.get("/{dataset_id}", responses=conditional(DatasetDocument), openapi_extra=IF_NONE_MATCH)
 async def get_dataset(request: Request, dataset_id: str, caller: Reader, prefer: PreferHeader = None) -> Response:
     """Return one dataset; `Prefer: wait=N` answers when it is ready or failed."""
     document = await run_in_threadpool(service.read, caller, dataset_id)
@@ -160,7 +161,7 @@ def list_files(dataset_id: str, caller: Reader, query: Annotated[NumbersQuery, Q
     return page(rows, query.limit, show_upload, lambda row: row.position)
 
 
-@router.post("/{dataset_id}/finalize", status_code=202, responses={202: {"model": DatasetDocument}})
+@router.post("/{dataset_id}/finalize", status_code=202, responses=answers(DatasetDocument, 202, LOCATION))
 async def finalize_dataset(dataset_id: str, caller: Writer, prefer: PreferHeader = None) -> Response:
     """Declare the dataset complete and start ingesting it; done again, it changes nothing."""
     document = await run_in_threadpool(service.finalize, caller, dataset_id)

@@ -1,10 +1,12 @@
 """What surrounds every request: its id, a bound on its body, its count and duration, and the last-resort error."""
 
+import asyncio
 import errno
 import logging
 import re
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 from sqlalchemy.exc import OperationalError as SQLOperationalError
 from sqlalchemy.exc import TimeoutError as SQLTimeoutError
@@ -23,11 +25,16 @@ ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 class RequestContext:
-    """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts."""
+    """ASGI middleware.
 
-    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics) -> None:
+    `limit_of(path)` gives the largest body, in bytes, that a path accepts; `body_timeout` the seconds that its next
+    piece may take.
+    """
+
+    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], body_timeout: float, metrics: HttpMetrics) -> None:
         self.app = app
         self.limit_of = limit_of
+        self.body_timeout = body_timeout
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +57,7 @@ class RequestContext:
         try:
             try:
                 _refuse_announced(scope, limit)
-                await self.app(scope, _bounded(receive, limit), send_with_id)
+                await self.app(scope, _bounded(receive, limit, self.body_timeout), send_with_id)
             except ApiError as error:
                 if status:
                     raise
@@ -65,7 +72,9 @@ class RequestContext:
             seconds = time.perf_counter() - started
             self.metrics.observe(scope["method"], route, status, seconds)
             level = logging.DEBUG if scope["path"] in PROBED and status == 200 else logging.INFO
-            logger.log(level, "%s %s %s %.0f ms %s", scope["method"], scope["path"], status, 1000 * seconds, request_id)
+            # quoted again: a line break in a path must not become one in the log
+            path = quote(scope["path"])
+            logger.log(level, "%s %s %s %.0f ms %s", scope["method"], path, status, 1000 * seconds, request_id)
 
 
 def _request_id(scope: Scope) -> str:
@@ -90,13 +99,21 @@ def _refuse_announced(scope: Scope, limit: int) -> None:
             raise too_large(limit)
 
 
-def _bounded(receive: Receive, limit: int) -> Receive:
+def _bounded(receive: Receive, limit: int, seconds: float) -> Receive:
     received = 0
+    complete = False
 
     async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, complete
+        try:
+            # what comes after the body is only that the client has left, whenever that is
+            async with asyncio.timeout(None if complete else seconds):
+                message = await receive()
+        except TimeoutError as error:
+            detail = f"Nothing more of the request's body came for {seconds:g} seconds."
+            raise ApiError(408, "request_timeout", detail, headers={"Connection": "close"}) from error
         if message["type"] == "http.request":
+            complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit:
                 raise too_large(limit)
