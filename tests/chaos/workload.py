@@ -25,7 +25,6 @@ CLASSES = ["boat", "smiley face"]
 TASKS: list[dict[str, Any]] = [
     {"seed": 1, "method": {"tune": "prompt", "max_steps": 12, "batch_size": 8, "selection": "last"}},
     {"seed": 2, "method": {"tune": "head", "max_steps": 40, "batch_size": 8, "selection": "last"}},
-    {"seed": 3, "method": {"tune": "prompt", "max_steps": 8, "batch_size": 4, "selection": "last"}},
 ]
 
 TIMEOUT_SECONDS = 20.0
