@@ -13,13 +13,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import redis
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from app.settings import Settings, get_settings
 from app.store.clock import utcnow
 from app.store.database import Database
-from app.store.leases import expire, expired
+from app.store.leases import expire, expired, shorten
 from app.store.models import Dataset, IdempotencyKey, Job
 from app.store.outbox import Send, enqueue, forget_published, publish_pending
 from worker import attempts, checkpoints
@@ -40,6 +41,9 @@ def run_once(
     database: Database, send: Send, now: datetime, settings: Settings, queue_depth: QueueDepth = lambda _: 0
 ) -> None:
     """One round: expired leases, forgotten work, the outbox, old rows."""
+    with database.write() as session:
+        shorten(session, Job, now, settings.lease_seconds)
+        shorten(session, Dataset, now, settings.lease_seconds)
     _expire_jobs(database, now, settings)
     _expire_datasets(database, now, settings)
     _wake_for_jobs(database, now, settings, queue_depth)
@@ -86,18 +90,18 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
     """
     if queue_depth(TRAIN_QUEUE) != 0:
         return
-    before = now - timedelta(seconds=settings.requeue_after_seconds)
+    forgotten_at = _long_ago(Job.updated_at, now, settings.requeue_after_seconds)
     with database.write() as session:
         forgotten = (
             select(Job.id)
             .join(Dataset, Dataset.id == Job.dataset_id)
-            .where(Job.status == "queued", Job.updated_at < before, Dataset.status.in_(("ready", "failed")))
+            .where(Job.status == "queued", forgotten_at, Dataset.status.in_(("ready", "failed")))
             .order_by(Job.queued_at)
             .limit(WAKE_LIMIT)
         )
         for job_id in session.scalars(forgotten).all():
             # `updated_at` doubles as the time of the last message; of several reapers one moves it.
-            touch = update(Job).where(Job.id == job_id, Job.status == "queued", Job.updated_at < before)
+            touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
             if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
                 attempts.enqueue_training(session, job_id)
 
@@ -105,18 +109,22 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
 def _wake_for_datasets(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
     if queue_depth(INGEST_QUEUE) != 0:
         return
-    before = now - timedelta(seconds=settings.requeue_after_seconds)
     with database.write() as session:
         unclaimed = (
             Dataset.status == "ingesting",
             Dataset.deleted_at.is_(None),
             Dataset.lease_owner.is_(None),
-            Dataset.updated_at < before,
+            _long_ago(Dataset.updated_at, now, settings.requeue_after_seconds),
         )
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
             if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
                 enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+
+
+def _long_ago(moment: InstrumentedAttribute[datetime], now: datetime, seconds: float) -> ColumnElement[bool]:
+    """More than `seconds` ago; or as far ahead, which only a clock that was set back explains."""
+    return or_(moment < now - timedelta(seconds=seconds), moment > now + timedelta(seconds=seconds))
 
 
 def broker_queue_depth(url: str) -> QueueDepth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from dataclasses import dataclass
@@ -53,15 +54,25 @@ class Checkpoint:
 
 
 def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
-    """Write atomically (temporary file, fsync, rename, fsync of the directory) and drop all but the newest two."""
+    """Write atomically (temporary file, fsync, rename, fsync of the directory) and drop all but the newest two.
+
+    Raises:
+        OSError: the disk is full, for one; earlier checkpoints are untouched.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{checkpoint.step:08d}.pt"
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        torch.save(vars(checkpoint), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    content = io.BytesIO()  # torch makes a RuntimeError of what goes wrong while it writes to a file
+    torch.save(vars(checkpoint), content)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     _fsync_directory(directory)
     for old in sorted(directory.glob(_PATTERN))[:-_KEPT]:
         old.unlink()

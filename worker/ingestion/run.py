@@ -16,6 +16,7 @@ from app.store.models import Dataset, DatasetItem, Upload
 from app.store.outbox import enqueue
 from pouf_core.data import Item, fingerprint
 from worker.context import WorkerContext
+from worker.disk import is_disk_full
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector
 from worker.ingestion.labels import assign_labels
@@ -66,6 +67,12 @@ def run_ingestion(
         with context.database.write() as session:
             release(session, lease)
             enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        logger.exception("Dataset %s has no room here; the reaper wakes a worker up later.", dataset_id)
+        with context.database.write() as session:
+            release(session, lease)
     except DatasetUnusable as error:
         with context.database.write() as session:
             fail_dataset(session, fenced(session, lease), error.code, error.message)

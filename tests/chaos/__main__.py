@@ -1,0 +1,43 @@
+"""`make chaos`, or `python -m tests.chaos`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.run import Options, run
+
+
+def main() -> int:
+    """Print the report; 0 when nothing was lost, duplicated or different."""
+    defaults = Options()
+    parser = argparse.ArgumentParser(description="Hurt a real service in every way there is, and count what is lost.")
+    parser.add_argument("--faults", type=int, default=defaults.faults, help="how many (default %(default)s)")
+    parser.add_argument("--jobs", type=int, default=defaults.jobs, help="least jobs to submit (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=defaults.seed, help="of faults and moments (default %(default)s)")
+    parser.add_argument("--users", type=int, default=defaults.users, help="jobs at a time (default %(default)s)")
+    parser.add_argument("--train-workers", type=int, default=defaults.train_workers, help="(default %(default)s)")
+    parser.add_argument("--gap-seconds", type=float, default=defaults.gap_seconds, help="between faults, on average")
+    parser.add_argument("--postgres", action="store_true", help="PostgreSQL in place of SQLite")
+    parser.add_argument("--without", action="append", default=[], metavar="FAULT", help="a kind to leave out")
+    parser.add_argument("--json", type=Path, help="also write the report there")
+    parser.add_argument("--keep-logs", type=Path, help="copy the service's logs there at the end")
+    chosen = vars(parser.parse_args())
+    report_file, logs = chosen.pop("json"), chosen.pop("keep_logs")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    options = Options(**chosen | {"without": tuple(chosen["without"])})
+    with tempfile.TemporaryDirectory(prefix="pouf-chaos-", ignore_cleanup_errors=True) as folder:
+        report = run(options, Path(folder), keep_logs=logs)
+    sys.stdout.write(report.table() + "\n")
+    if report_file is not None:
+        report_file.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+    return 0 if report.flawless else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
