@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -62,11 +61,9 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{checkpoint.step:08d}.pt"
     temporary = path.with_suffix(".tmp")
-    content = io.BytesIO()  # torch makes a RuntimeError of what goes wrong while it writes to a file
-    torch.save(vars(checkpoint), content)
     try:
         with temporary.open("wb") as file:
-            file.write(content.getbuffer())
+            _save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -92,6 +89,15 @@ def read_newest_checkpoint(directory: Path, identity: str) -> Checkpoint | None:
         if checkpoint.identity == identity:
             return checkpoint
     return None
+
+
+def _save(checkpoint: Checkpoint, file: IO[bytes]) -> None:
+    try:
+        torch.save(vars(checkpoint), file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # torch hides what went wrong while it wrote
+            raise error.__context__ from error
+        raise
 
 
 def _fsync_directory(directory: Path) -> None:
