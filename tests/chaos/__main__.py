@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -28,6 +29,8 @@ def main() -> int:
     parser.add_argument("--keep-logs", type=Path, help="copy the service's logs there at the end")
     chosen = vars(parser.parse_args())
     report_file, logs = chosen.pop("json"), chosen.pop("keep_logs")
+    for number in (signal.SIGINT, signal.SIGTERM):  # either ends the service and lets go of the disk
+        signal.signal(number, lambda *_: sys.exit(1))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = Options(**chosen | {"without": tuple(chosen["without"])})

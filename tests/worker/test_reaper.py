@@ -149,3 +149,34 @@ def test_old_idempotency_keys_are_forgotten(database: Any, reap: Any) -> None:
 
 def test_a_broker_that_is_away_has_an_unknown_depth() -> None:
     assert broker_queue_depth("redis://127.0.0.1:1/0")("train") is None
+
+
+def test_a_clock_that_was_set_back_keeps_no_dead_lease_alive(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any, get: Any, settings: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    with database.write() as session:
+        assert claim_job(session, job_id, "one", utcnow() + timedelta(hours=2), settings.lease_seconds) is not None
+        transition(session, lock_job(session, job_id), "running", "training")
+        assert claim_dataset(session, dataset_id, "one", utcnow() + timedelta(hours=2), settings.lease_seconds)
+    reap()
+    assert get(Job, job_id).status == "running"  # its holder may be alive, and has the whole time of a lease to say so
+    reap(after=settings.lease_seconds + 1)
+    assert get(Job, job_id).status == "queued"
+    assert get(Dataset, dataset_id).lease_owner is None
+
+
+def test_work_last_touched_in_the_future_is_published_again(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    with database.write() as session:
+        for table in (Job, Dataset):
+            session.execute(update(table).values(updated_at=utcnow() + timedelta(hours=2)))
+    assert sorted(reap()) == [
+        ("pouf.ingest", "ingest", {"dataset_id": dataset_id}),
+        ("pouf.train", "train", {"job_id": job_id}),
+    ]
+    assert reap() == []
