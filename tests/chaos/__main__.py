@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import platform
 import signal
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
+from pouf_core.artifact import recorded_versions
 from tests.chaos.run import Options, run
 
 
@@ -39,7 +43,9 @@ def main() -> int:
         report = run(options, Path(folder), keep_logs=logs)
     sys.stdout.write(report.table() + "\n")
     if report_file is not None:
-        report_file.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        machine = {"machine": platform.machine(), "cpus": os.cpu_count(), "load": os.getloadavg()}
+        record = {"date": str(date.today()), "hardware": machine, "versions": recorded_versions(), **report.as_dict()}
+        report_file.write_text(json.dumps(record, indent=2) + "\n")
     return 0 if report.flawless else 1
 
 
