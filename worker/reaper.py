@@ -13,9 +13,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import redis
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.settings import Settings, get_settings
 from app.store.clock import utcnow
@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 QueueDepth = Callable[[str], int | None]
 
 WAKE_LIMIT = 100
+BUSY_PATIENCE = 10
 OUTBOX_KEPT = timedelta(days=1)
 LOST_LEASE = "its worker stopped renewing the lease"
 
@@ -84,37 +85,51 @@ def _expire_datasets(database: Database, now: datetime, settings: Settings) -> N
 
 
 def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    """Send for queued jobs again when the broker has nothing for them: it may have lost its messages.
+    """Send for queued jobs again whose messages were lost: with the broker's data, or with a worker that had one.
 
-    While messages wait in the queue a worker will get to them, and sending more would only pile them up.
+    While messages wait in the queue a worker will get to them, and sending more would only pile them up; lost are then
+    those of jobs that others have overtaken, since the queue keeps its order.
     """
-    if queue_depth(TRAIN_QUEUE) != 0:
+    waiting = queue_depth(TRAIN_QUEUE)
+    if waiting is None:
         return
+    lost = true() if waiting == 0 else _overtaken(now)
     forgotten_at = _long_ago(Job.updated_at, now, settings.requeue_after_seconds)
     with database.write() as session:
         forgotten = (
             select(Job.id)
             .join(Dataset, Dataset.id == Job.dataset_id)
-            .where(Job.status == "queued", forgotten_at, Dataset.status.in_(("ready", "failed")))
+            .where(Job.status == "queued", forgotten_at, lost, Dataset.status.in_(("ready", "failed")))
             .order_by(Job.queued_at)
             .limit(WAKE_LIMIT)
         )
         for job_id in session.scalars(forgotten).all():
-            # `updated_at` doubles as the time of the last message; of several reapers one moves it.
+            # `updated_at` doubles as the time of the last message, behind which it now stands in the queue; of several
+            # reapers one moves it.
             touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
-            if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
+            if session.execute(touch.values(updated_at=now, queued_at=now)).rowcount:  # type: ignore[attr-defined]
                 attempts.enqueue_training(session, job_id)
 
 
+def _overtaken(now: datetime) -> ColumnElement[bool]:
+    """A job that was queued later runs. A time still to come tells nothing of the order: the clock was set back."""
+    other = aliased(Job)
+    newest = select(func.max(other.queued_at)).where(other.status == "running", other.queued_at <= now)
+    return or_(Job.queued_at < newest.scalar_subquery(), Job.queued_at > now)
+
+
 def _wake_for_datasets(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    if queue_depth(INGEST_QUEUE) != 0:
+    waiting = queue_depth(INGEST_QUEUE)
+    if waiting is None:
         return
+    # Ingesting is quick, so that one which waits so much longer has lost its message, whatever else waits.
+    patience = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_PATIENCE)
     with database.write() as session:
         unclaimed = (
             Dataset.status == "ingesting",
             Dataset.deleted_at.is_(None),
             Dataset.lease_owner.is_(None),
-            _long_ago(Dataset.updated_at, now, settings.requeue_after_seconds),
+            _long_ago(Dataset.updated_at, now, patience),
         )
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import platform
+import signal
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
+from pouf_core.artifact import recorded_versions
 from tests.chaos.run import Options, run
 
 
@@ -22,12 +27,15 @@ def main() -> int:
     parser.add_argument("--users", type=int, default=defaults.users, help="jobs at a time (default %(default)s)")
     parser.add_argument("--train-workers", type=int, default=defaults.train_workers, help="(default %(default)s)")
     parser.add_argument("--gap-seconds", type=float, default=defaults.gap_seconds, help="between faults, on average")
+    parser.add_argument("--minutes", type=float, default=defaults.minutes, help="inject no longer than this")
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL in place of SQLite")
     parser.add_argument("--without", action="append", default=[], metavar="FAULT", help="a kind to leave out")
     parser.add_argument("--json", type=Path, help="also write the report there")
     parser.add_argument("--keep-logs", type=Path, help="copy the service's logs there at the end")
     chosen = vars(parser.parse_args())
     report_file, logs = chosen.pop("json"), chosen.pop("keep_logs")
+    for number in (signal.SIGINT, signal.SIGTERM):  # either ends the service and lets go of the disk
+        signal.signal(number, lambda *_: sys.exit(1))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     options = Options(**chosen | {"without": tuple(chosen["without"])})
@@ -35,7 +43,9 @@ def main() -> int:
         report = run(options, Path(folder), keep_logs=logs)
     sys.stdout.write(report.table() + "\n")
     if report_file is not None:
-        report_file.write_text(json.dumps(report.as_dict(), indent=2) + "\n")
+        machine = {"machine": platform.machine(), "cpus": os.cpu_count(), "load": os.getloadavg()}
+        record = {"date": str(date.today()), "hardware": machine, "versions": recorded_versions(), **report.as_dict()}
+        report_file.write_text(json.dumps(record, indent=2) + "\n")
     return 0 if report.flawless else 1
 
 

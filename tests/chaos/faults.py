@@ -20,7 +20,7 @@ from tests.chaos.clock import MovableClock
 from tests.chaos.disk import SmallDisk
 from tests.chaos.service import ChaosService
 
-TARGET_SECONDS = 30.0
+TARGET_SECONDS = 15.0
 HOUR = 3600
 
 Found = TypeVar("Found")

@@ -40,6 +40,7 @@ class Options:
         users: jobs under way at a time.
         train_workers: as on a machine with so many GPUs.
         gap_seconds: between two faults, on average.
+        minutes: after which no more is injected, whatever was asked for.
         drain_seconds: for the last jobs to end, once there are no more faults.
         disk_mebibytes: of the disk that is filled.
         postgres: PostgreSQL in place of SQLite.
@@ -52,6 +53,7 @@ class Options:
     users: int = 4
     train_workers: int = 2
     gap_seconds: float = 3.0
+    minutes: float = 240.0
     drain_seconds: float = 900.0
     disk_mebibytes: int = 512
     postgres: bool = False
@@ -70,7 +72,7 @@ def run(options: Options, folder: Path, keep_logs: Path | None = None) -> Report
         try:
             _inject_all(options, scene, workload, report)
             report.seconds = time.monotonic() - started
-            _drain(options, scene.service, workload)
+            _drain(options, scene.service, workload, report.injected == options.faults)
         finally:
             workload.close()
         report.count(workload.submissions, references)
@@ -127,7 +129,8 @@ def _references(service: ChaosService, user: User) -> list[str]:
 def _inject_all(options: Options, scene: Scene, workload: Workload, report: Report) -> None:
     kinds = [kind for kind in kinds_for(scene) if kind.name not in options.without]
     plan = draw(kinds, options.faults, scene.random)
-    while plan:
+    deadline = time.monotonic() + 60 * options.minutes
+    while plan and time.monotonic() < deadline:
         _keep_pace(scene.service, workload, options.jobs * report.injected / options.faults)
         scene.service.wait(scene.random.expovariate(1 / options.gap_seconds))
         kind = plan.pop()
@@ -158,9 +161,10 @@ def _inject(kind: Kind, scene: Scene) -> bool:
     return True
 
 
-def _drain(options: Options, service: ChaosService, workload: Workload) -> None:
+def _drain(options: Options, service: ChaosService, workload: Workload, all_injected: bool) -> None:
+    """Let the jobs at hand end, after those still to come if all faults were injected in time."""
     deadline = time.monotonic() + options.drain_seconds
-    while workload.submitted < options.jobs and time.monotonic() < deadline:
+    while all_injected and workload.submitted < options.jobs and time.monotonic() < deadline:
         service.wait(0.5)
     workload.stop()
     while not workload.ended() and time.monotonic() < deadline:
