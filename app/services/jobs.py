@@ -20,7 +20,7 @@ from pouf_core.catalogue import describe
 from pouf_core.classes import DEFAULT_TEMPLATE, ClassName, parse_class_names, parse_templates
 from pouf_core.errors import InvalidInput
 from pouf_core.method import BASELINE_SETTINGS, MethodSpec
-from pouf_core.method_checks import check_method, check_tune
+from pouf_core.method_checks import check_base, check_method
 
 Document = dict[str, Any]
 OnCreated = Callable[[Session, Document], None]
@@ -186,7 +186,7 @@ def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], 
         message = f"Base model {body.base_model!r} is not allowed here; GET /v1/base-models lists those that are."
         errors.append(FieldError("/base_model", "base_model_not_allowed", message))
     if base is not None:
-        _collect(errors, "/method/tune", lambda: check_tune(body.method, base))
+        _collect(errors, "/method/tune", lambda: check_base(body.method, base))
     return errors, class_names, templates, base.modality if base else None
 
 
