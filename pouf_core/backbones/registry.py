@@ -23,10 +23,12 @@ from pouf_core.language.model import LanguageModel
 
 BaseModel = CosineModel | LanguageModel
 _POUF_LITE_CONTEXT_LENGTH = 128
+_loading = threading.Lock()
+"""Held while a model is loaded: transformers changes global state meanwhile, and a second load would go wrong by it."""
 
 
 def load_base_model(spec: str, device: torch.device | str = "cpu") -> BaseModel:
-    """Load a base model; every call gives a network of its own.
+    """Load a base model; every call gives a network of its own. One is loaded at a time.
 
     Args:
         spec: a name that `pouf_core.catalogue.describe` knows.
@@ -37,13 +39,14 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> BaseModel:
         PoufError: `base_model_unavailable` when its weights, or what else it needs, cannot be read or fetched.
     """
     description = describe(spec)
-    if description.family == "pouf-lite":
-        return load_pouf_lite(device)
-    if description.is_language_model:
-        return load_language_model(description, device)
-    if description.modality == "text":
-        return load_sentence_model(description, torch.device(device))
-    return _load_open_clip(description, torch.device(device))
+    with _loading:
+        if description.family == "pouf-lite":
+            return load_pouf_lite(device)
+        if description.is_language_model:
+            return load_language_model(description, device)
+        if description.modality == "text":
+            return load_sentence_model(description, torch.device(device))
+        return _load_open_clip(description, torch.device(device))
 
 
 def load_pouf_lite(device: torch.device | str = "cpu", head: Path | None = None) -> ClipLikeModel:
