@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from app.api import aliases, base_models, datasets, health, jobs, models, predictions
+from app.api import aliases, base_models, datasets, health, jobs, models, predictions, templates
 from app.auth.authentication import Authenticator
 from app.auth.middleware import Authentication
 from app.auth.startup import prepare_keys
@@ -27,7 +27,7 @@ from app.store.repositories.jobs import counts_by_status
 from app.store.repositories.scope import Scope
 from app.store.storage import Storage
 
-ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, health)
+ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, health)
 PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "A problem document (RFC 9457).", "content": {PROBLEM_JSON: {"schema": problem_schema()}}}
 }

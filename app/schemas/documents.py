@@ -42,6 +42,7 @@ class DatasetDocument(Closed):
     name: str | None
     metadata: dict[str, str]
     modality: Literal["image", "text", "auto"]
+    text_pairs: bool
     status: DATASET_STATUS
     upload_count: int
     upload_bytes: int
@@ -114,6 +115,7 @@ class JobDocument(Closed):
     base_model: str
     class_names: list[Any]
     prompt_template: list[str]
+    label_words: dict[str, list[str]] | None
     method: dict[str, Any]
     seed: int
     alias: str | None
@@ -157,6 +159,7 @@ class ModelDocument(Closed):
     method: dict[str, Any]
     class_names: list[Any]
     prompt_template: list[str]
+    label_words: dict[str, list[str]] | None
     size_bytes: int
     fingerprint: str
     evaluation: dict[str, Any] | None
@@ -167,6 +170,17 @@ class ModelDocument(Closed):
     aliases: list[str]
     created_at: datetime
     urls: dict[str, str]
+
+
+class TemplateDocument(Closed):
+    """A template and label words of a known text task, as a job over a language model takes them."""
+
+    object: Literal["template"]
+    name: str
+    prompt_template: str
+    label_words: dict[str, str]
+    class_names: list[str]
+    text_pairs: bool
 
 
 class AliasDocument(Closed):
