@@ -31,6 +31,7 @@ def adapt_data(
     device: str,
     threads: int | None,
     deterministic: bool | None = None,
+    label_words: list[str] | None = None,
 ) -> None:
     """Adapt, with a progress bar, and say what came out.
 
@@ -39,6 +40,7 @@ def adapt_data(
     """
     keep_freed_memory()
     names = [name.strip() for name in class_names.split(",")]
+    words = parse_label_words(label_words) if label_words else None
     try:
         with progress_bar(console) as bar:
             task = bar.add_task("starting", total=None)
@@ -53,6 +55,7 @@ def adapt_data(
                 names,
                 base_model=base_model,
                 prompt_template=prompt_template,
+                label_words=words,
                 method=method,
                 seed=seed,
                 out=out,
@@ -66,6 +69,21 @@ def adapt_data(
     except ValidationError as error:
         raise CommandError("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
     print_outcome(result)
+
+
+def parse_label_words(values: list[str]) -> dict[str, list[str]]:
+    """`class=word,word` for each class.
+
+    Raises:
+        CommandError: a value has another form, or a class is named twice.
+    """
+    words: dict[str, list[str]] = {}
+    for value in values:
+        name, equals, listed = value.partition("=")
+        if not equals or name.strip() in words:
+            raise CommandError(f"--label-words {value}: give class=word, or class=word,word, once for each class.")
+        words[name.strip()] = [word.strip() for word in listed.split(",")]
+    return words
 
 
 def print_outcome(result: pouf_core.AdaptationResult) -> None:

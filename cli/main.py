@@ -77,7 +77,17 @@ def adapt(
     class_names: Annotated[str, typer.Option(help="The classes, separated by commas.")],
     out: Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")],
     base_model: Annotated[str, typer.Option(help="What to adapt.")] = "pouf-lite",
-    prompt_template: Annotated[str | None, typer.Option(help="With {} where the class name goes.")] = None,
+    prompt_template: Annotated[
+        str | None,
+        typer.Option(
+            help="With {} where the class name goes; for a language model with {text}, or {text_a} and {text_b}, and "
+            "{mask}."
+        ),
+    ] = None,
+    label_words: Annotated[
+        list[str] | None,
+        typer.Option(help="For a language model: class=word, or class=word,word. Once for each class."),
+    ] = None,
     method: Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")] = "pouf",
     tune: Annotated[str | None, typer.Option(help="prompt, head, last_n, norm or model. Default: prompt.")] = None,
     preset: Annotated[str | None, typer.Option(help="default or paper. Default: default.")] = None,
@@ -95,7 +105,19 @@ def adapt(
     # what is not said is left out: baselines refuse settings that they do not have
     settings = {"tune": tune, "preset": preset, "max_steps": max_steps}
     spec = {"type": method, **{name: value for name, value in settings.items() if value is not None}}
-    adapt_data(data, class_names, out, base_model, prompt_template, spec, seed, device, threads, deterministic)
+    adapt_data(
+        data,
+        class_names,
+        out,
+        base_model,
+        prompt_template,
+        spec,
+        seed,
+        device,
+        threads,
+        deterministic,
+        label_words,
+    )
 
 
 @app.command()

@@ -36,6 +36,11 @@ class Client:
         self.models = Models(self._transport)
         self.aliases = Aliases(self._transport)
 
+    def templates(self) -> list[dict[str, Any]]:
+        """Templates and label words of known text tasks, as a job over a language model takes them."""
+        data: list[dict[str, Any]] = self._transport.json("GET", "/v1/templates")["data"]
+        return data
+
     def base_models(self) -> list[BaseModel]:
         """What can be adapted here."""
         return [BaseModel.of(raw) for raw in self._transport.json("GET", "/v1/base-models")["data"]]
@@ -58,10 +63,10 @@ class Client:
         return self._predict(inputs, model, top_k, variant)
 
     def predict_texts(
-        self, texts: Sequence[str], model: str, *, top_k: int = 1, variant: str | None = None
+        self, texts: Sequence[str | tuple[str, str]], model: str, *, top_k: int = 1, variant: str | None = None
     ) -> Predictions:
-        """Classify texts; arguments and errors as for `predict`."""
-        return self._predict([{"text": text} for text in texts], model, top_k, variant)
+        """Classify texts, or pairs of texts; other arguments and errors as for `predict`."""
+        return self._predict([_text_input(text) for text in texts], model, top_k, variant)
 
     def _predict(self, inputs: list[dict[str, str]], model: str, top_k: int, variant: str | None) -> Predictions:
         body: dict[str, Any] = {"model": model, "inputs": inputs, "top_k": top_k}
@@ -82,3 +87,7 @@ class Client:
 
 def _content(picture: Picture) -> bytes:
     return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+
+
+def _text_input(text: str | tuple[str, str]) -> dict[str, str]:
+    return {"text": text} if isinstance(text, str) else {"text": text[0], "text_pair": text[1]}

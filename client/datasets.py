@@ -62,12 +62,12 @@ class Datasets:
         dataset = Dataset.of(raw)
         return self.wait(dataset.id, timeout=timeout) if wait else dataset
 
-    def create_from_texts(self, texts: Iterable[str], **options: Any) -> Dataset:
-        """Upload texts as a new dataset; options and errors as for `create`."""
+    def create_from_texts(self, texts: Iterable[str | tuple[str, str]], **options: Any) -> Dataset:
+        """Upload texts, or pairs of texts, as a new dataset; options and errors as for `create`."""
         with TemporaryDirectory(prefix="pouf-upload-") as folder:
             path = Path(folder) / "texts.jsonl"
             with path.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps({"text": text}) + "\n" for text in texts)
+                file.writelines(json.dumps(_row(text)) + "\n" for text in texts)
             return self.create(path, **{"modality": "text", **options})
 
     def get(self, dataset_id: str) -> Dataset:
@@ -101,3 +101,7 @@ class Datasets:
             reason = dataset.error or {}
             raise ClientError(f"{dataset_id} failed: {reason.get('message')} ({reason.get('code')})")
         return dataset
+
+
+def _row(text: str | tuple[str, str]) -> dict[str, str]:
+    return {"text": text} if isinstance(text, str) else {"text_a": text[0], "text_b": text[1]}

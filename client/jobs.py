@@ -31,6 +31,7 @@ class Jobs:
         *,
         base_model: str = "pouf-lite",
         prompt_template: str | Sequence[str] | None = None,
+        label_words: Mapping[str, str | Sequence[str]] | None = None,
         method: Mapping[str, Any] | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -43,7 +44,9 @@ class Jobs:
             dataset_id: what to adapt to.
             class_names: names, or `{"name": …, "prompt": …}` where the wording differs from the label.
             base_model: what to adapt.
-            prompt_template: with `{}` where the class name goes; a list is averaged. None: the base model's own.
+            prompt_template: with `{}` where the class name goes; a list is averaged. For a language model with
+                `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`. None: the base model's own.
+            label_words: for a language model, class name to the word, or words, that stand for it at the mask.
             method: the `method` object of the HTTP contract; what is left out is chosen by the service. Its `type` is
                 `pouf` or one of two baselines that train nothing: `prior-matching`, which re-weights zero-shot scores
                 to a class prior, and `zero-shot`, the base model as it is.
@@ -56,7 +59,13 @@ class Jobs:
             ApiError: the service refused.
         """
         body: dict[str, Any] = {"dataset_id": dataset_id, "class_names": list(class_names), "base_model": base_model}
-        optional = {"name": name, "alias": alias, "prompt_template": prompt_template, "method": method}
+        optional = {
+            "name": name,
+            "alias": alias,
+            "prompt_template": prompt_template,
+            "label_words": label_words,
+            "method": method,
+        }
         body |= {field: value for field, value in optional.items() if value is not None}
         body |= {"seed": seed, "metadata": dict(metadata or {})}
         return Job.of(self._transport.json("POST", "/v1/jobs", json=body))

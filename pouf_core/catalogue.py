@@ -12,6 +12,10 @@ IMAGE_TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
 SENTENCE_TUNE_MODES = ("prompt", "last_n", "norm", "model")  # no projection follows the pooling: no `head`
 DEFAULT_SENTENCE_TEMPLATE = "A text about {}."
 SENTENCE = "sentence:"
+LANGUAGE_TUNE_MODES = ("prompt", "norm", "model")
+DEFAULT_LANGUAGE_TEMPLATE = "{text} This is {mask}."
+PresetFamily = Literal["image", "text", "language"]
+_LANGUAGE = {"hf-mlm": "Masked", "hf-causal": "Causal"}
 
 
 @dataclass(frozen=True)
@@ -19,12 +23,22 @@ class BaseModelDescription:
     """What can be said of a base model before it is loaded."""
 
     name: str
-    family: Literal["pouf-lite", "open_clip", "minilm", "sentence"]
+    family: Literal["pouf-lite", "open_clip", "minilm", "sentence", "hf-mlm", "hf-causal"]
     modality: Literal["image", "text"]
     embedded: bool
     tune_modes: tuple[str, ...]
     default_prompt_template: str
     description: str
+
+    @property
+    def is_language_model(self) -> bool:
+        """Whether classes are label words, at the mask of a template that holds the text."""
+        return self.family in _LANGUAGE
+
+    @property
+    def preset_family(self) -> PresetFamily:
+        """By which presets it is adapted."""
+        return "language" if self.is_language_model else self.modality
 
 
 @dataclass(frozen=True)
@@ -64,7 +78,8 @@ def describe(spec: str) -> BaseModelDescription:
     Args:
         spec: `pouf-lite`, `open_clip:<architecture>/<pretrained tag>`, `open_clip:<architecture>/<path to weights>`
             or `open_clip:<path to a directory with open_clip_config.json>`; `minilm`, or
-            `sentence:<path to a directory that sentence-transformers saved>`.
+            `sentence:<path to a directory that sentence-transformers saved>`; `hf-mlm:` or `hf-causal:` and the path
+            of a directory that transformers saved, or the name of a model in its cache.
 
     Raises:
         InvalidInput: `unknown_base_model`.
@@ -73,6 +88,8 @@ def describe(spec: str) -> BaseModelDescription:
         return EMBEDDED[spec]
     if spec.startswith(SENTENCE):
         return _describe_sentence(spec)
+    if spec.partition(":")[0] in _LANGUAGE:
+        return _describe_language_model(spec)
     name = parse_open_clip(spec)
     weights = f"{name.architecture} with weights {name.pretrained}" if name.architecture else name.pretrained
     return BaseModelDescription(
@@ -106,6 +123,22 @@ def _describe_sentence(spec: str) -> BaseModelDescription:
     )
 
 
+def _describe_language_model(spec: str) -> BaseModelDescription:
+    family, _, name = spec.partition(":")
+    if not name.strip():
+        message = f"Unknown base model {spec!r}: {family}: is followed by a directory or the name of a cached model."
+        raise InvalidInput("unknown_base_model", message, field="/base_model")
+    return BaseModelDescription(
+        name=spec,
+        family="hf-mlm" if family == "hf-mlm" else "hf-causal",
+        modality="text",
+        embedded=False,
+        tune_modes=LANGUAGE_TUNE_MODES,
+        default_prompt_template=DEFAULT_LANGUAGE_TEMPLATE,
+        description=f"{_LANGUAGE[family]} language model, prompted: {name}.",
+    )
+
+
 def parse_open_clip(spec: str) -> OpenClipName:
     """Take an `open_clip:` name apart.
 
@@ -119,8 +152,8 @@ def parse_open_clip(spec: str) -> OpenClipName:
     if family != "open_clip" or not architecture or not pretrained:
         raise InvalidInput(
             "unknown_base_model",
-            f"Unknown base model {spec!r}: use {', '.join(EMBEDDED)}, open_clip:<architecture>/<pretrained> or "
-            "sentence:<path>.",
+            f"Unknown base model {spec!r}: use {', '.join(EMBEDDED)}, open_clip:<architecture>/<pretrained>, "
+            "sentence:<path>, hf-mlm:<path> or hf-causal:<path>.",
             field="/base_model",
         )
     return OpenClipName(architecture, pretrained)

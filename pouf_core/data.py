@@ -14,12 +14,12 @@ from PIL import Image
 from pouf_core.errors import InvalidInput
 from pouf_core.images import decode_image
 from pouf_core.text_files import SUFFIXES, BadRow, read_texts
-from pouf_core.texts import clean_text, text_hash
+from pouf_core.texts import Text, TextItem, clean_item, text_hash
 
 _IGNORED = {".", "_"}  # first characters of hidden files and of archive leftovers such as __MACOSX
 
 
-Data = str | Path | Iterable[str | Path | Image.Image]
+Data = str | Path | Iterable[str | Path | Image.Image | TextItem]
 Modality = Literal["image", "text"]
 
 
@@ -28,20 +28,20 @@ class Item:
     """One picture or text: the SHA-256 (hex) of its content and where the content is.
 
     Attributes:
-        source: a picture's path or the picture; a text is the text itself.
+        source: a picture's path or the picture; a text, or a pair of texts, itself.
     """
 
     sha256: str
-    source: Path | Image.Image | str
+    source: Path | Image.Image | Text
 
     def image(self) -> Image.Image:
         """The decoded RGB picture."""
-        assert not isinstance(self.source, str)
+        assert not isinstance(self.source, str | TextItem)
         return decode_image(self.source) if isinstance(self.source, Path) else self.source
 
-    def text(self) -> str:
-        """The text."""
-        assert isinstance(self.source, str)
+    def text(self) -> Text:
+        """The text, or the pair of texts."""
+        assert isinstance(self.source, str | TextItem)
         return self.source
 
 
@@ -95,7 +95,7 @@ def collect_texts(data: Data) -> tuple[list[Item], list[Rejected]]:
 
     Args:
         data: a file of texts (see `pouf_core.text_files.read_texts`) or a folder of them, by its path; or a list, in
-            which a string is a text and a `Path` is such a file.
+            which a string is a text, a `TextItem` a text or a pair of them, and a `Path` such a file.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`, or a file cannot be read at all.
@@ -107,9 +107,9 @@ def collect_texts(data: Data) -> tuple[list[Item], list[Rejected]]:
             rejected += _add_files(source, items)
             continue
         try:
-            if not isinstance(source, str):
+            if not isinstance(source, str | TextItem):
                 raise InvalidInput("wrong_modality", f"A {type(source).__name__} is no text.")
-            _add_text(clean_text(source), items)
+            _add_text(clean_item(source), items)
         except InvalidInput as error:
             rejected.append(Rejected(f"text {position}", error.code, error.message))
     if not items:
@@ -127,13 +127,13 @@ def _add_files(path: Path, items: dict[str, Item]) -> list[Rejected]:
             if isinstance(row, BadRow):
                 rejected.append(Rejected(f"{file.name}:{row.position}", row.code, row.message))
             else:
-                _add_text(row.text, items)
+                _add_text(row.item, items)
     return rejected
 
 
-def _add_text(text: str, items: dict[str, Item]) -> None:
+def _add_text(text: TextItem, items: dict[str, Item]) -> None:
     sha256 = text_hash(text)
-    items.setdefault(sha256, Item(sha256, text))
+    items.setdefault(sha256, Item(sha256, text.text if text.text_pair is None else text))
 
 
 def _pictures_in(directory: Path) -> list[Path]:
@@ -151,7 +151,9 @@ def _files_in(directory: Path, is_wanted: Callable[[str], bool]) -> list[Path]:
     ]
 
 
-def _item(source: str | Path | Image.Image) -> Item:
+def _item(source: str | Path | Image.Image | TextItem) -> Item:
+    if isinstance(source, TextItem):
+        raise InvalidInput("wrong_modality", "A text is no picture.")
     if isinstance(source, Image.Image):
         image = source.convert("RGB")
         return Item(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest(), image)
@@ -161,6 +163,19 @@ def _item(source: str | Path | Image.Image) -> Item:
     content = path.read_bytes()
     decode_image(content)
     return Item(hashlib.sha256(content).hexdigest(), path)
+
+
+def are_pairs(items: Sequence[Item]) -> bool:
+    """Whether texts are pairs of texts.
+
+    Raises:
+        InvalidInput: `mixed_texts` where some are and some are not.
+    """
+    pairs = sum(isinstance(item.source, TextItem) for item in items)
+    if 0 < pairs < len(items):
+        message = f"{pairs} of the {len(items)} items are pairs of texts; all or none must be."
+        raise InvalidInput("mixed_texts", message)
+    return bool(pairs)
 
 
 def fingerprint(items: Sequence[Item]) -> str:

@@ -16,6 +16,7 @@ Preset = Literal["default", "paper"]
 MethodType = Literal["pouf", "prior-matching", "zero-shot"]
 Selection = Literal["auto", "label_free", "last"]
 Transport = Literal["conditional", "sinkhorn", "emd", "unbalanced", "partial"]
+LabelWordBias = Literal["null", "none"]
 PriorName = Literal["auto", "uniform", "none"]
 PriorSource = Literal["uniform", "none", "given", "estimated"]
 Precision = Literal["float32", "bfloat16"]
@@ -33,7 +34,9 @@ TRANSPORT_PARAMETERS: dict[str, Transport] = {
 }
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
 BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
-"""What `MethodSpec` holds for the method types that train nothing."""
+"""What `MethodSpec` holds for the method types that train nothing, beside what language models classify by."""
+LANGUAGE_SETTINGS = {"label_word_bias"}
+"""What `MethodSpec` holds for language models alone."""
 DEFAULT_CONTEXT_LENGTH = 4  # as in "a photo of a"
 LARGEST_LOGIT_SCALE = math.log(100)  # as CLIP was trained
 
@@ -92,6 +95,11 @@ class MethodSpec(BaseModel):
     logit_scale_learning_rate: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] | Auto = Field(
         "auto", description="Initial learning rate of the logarithm of the logit scale, 0 to 10; 0 keeps it frozen."
     )
+    label_word_bias: Auto | LabelWordBias = Field(
+        "auto",
+        description="For language models: `null` takes off the class logits what the label words lean to on inputs "
+        "without content; `none` keeps it. `auto`: `none` in preset `paper`, else `null`.",
+    )
 
 
 RUNTIME = ("threads", "device", "precision")
@@ -112,12 +120,15 @@ class ResolvedMethod(BaseModel):
             for no limit.
         context, context_init: see `MethodSpec`.
         context_length: vectors in a prompt that starts at random, or None where the template's words decide.
-        schedule: `inverse` multiplies the rate by (1 + 2e-4 t)^-0.75; `cosine` falls to zero at the last step.
+        gradient_clip: largest norm of the gradient of all trained parameters together; None for no limit.
+        schedule: `inverse` multiplies the rate by (1 + 2e-4 t)^-0.75; `cosine` and `linear` fall to zero at the last
+            step.
         augmentation: `none`, `flip` (the picture and its mirror image), `mild` (flips and crops of 60-100 % of the
             area), `reference` (flips and crops of 8-100 %), or `words` (the text, and the text with words left out).
         views: fixed augmented versions of each item; 0 draws fresh ones at every step.
         marginal_momentum: weight of earlier batches in the marginal term, 0 for the batch alone.
         selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
+        label_word_bias: what is taken off the class logits of a language model; None for other base models.
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
     """
 
@@ -148,12 +159,14 @@ class ResolvedMethod(BaseModel):
     context_length: int | None
     momentum: float
     weight_decay: float
-    schedule: Literal["inverse", "cosine"]
+    gradient_clip: float | None = None
+    schedule: Literal["inverse", "cosine", "linear"]
     augmentation: Literal["none", "flip", "mild", "reference", "words"]
     views: int
     marginal_momentum: float
     selection: Literal["label_free", "last"]
     last_n: int
+    label_word_bias: LabelWordBias | None = None
     micro_batch_size: int
     threads: int
     device: str

@@ -6,10 +6,16 @@ import math
 
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.errors import InvalidInput
-from pouf_core.method import BASELINE_SETTINGS, TRANSPORT_PARAMETERS, MethodSpec
+from pouf_core.method import BASELINE_SETTINGS, LANGUAGE_SETTINGS, TRANSPORT_PARAMETERS, MethodSpec
 
 PRIOR_TOLERANCE = 1e-4
 SMALLEST_SHARE = 1e-12
+_NOT_OF_LANGUAGE_MODELS = {
+    "context": "its context vectors stand around the text and are shared by all classes",
+    "context_init": "its context vectors start from the template's words",
+    "context_length": "the template's words set the number of its context vectors",
+    "logit_scale_learning_rate": "it has no logit scale",
+}
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
 
 
@@ -31,12 +37,25 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
         check_batch(spec, 1, "/method/batch_size")
 
 
-def check_tune(spec: MethodSpec, base: BaseModelDescription) -> None:
-    """Refuse a tune mode that a base model does not have.
+def check_base(spec: MethodSpec, base: BaseModelDescription) -> None:
+    """Refuse settings that a base model does not have.
 
     Raises:
-        InvalidInput: `unsupported_tune`, with those that it has.
+        InvalidInput: `unsupported_tune`, with the modes that it has, or `unused_parameter`.
     """
+    _check_tune(spec, base)
+    given = {name for name, field in MethodSpec.model_fields.items() if getattr(spec, name) != field.default}
+    if base.is_language_model:
+        reasons = _NOT_OF_LANGUAGE_MODELS
+    else:
+        reasons = dict.fromkeys(LANGUAGE_SETTINGS, "it is no language model")
+    for name, reason in reasons.items():
+        if name in given:
+            message = f"{base.name} does not use {name}: {reason}. Leave it out."
+            raise InvalidInput("unused_parameter", message, field=f"/method/{name}")
+
+
+def _check_tune(spec: MethodSpec, base: BaseModelDescription) -> None:
     if spec.type in BASELINE_SETTINGS or spec.tune in base.tune_modes:
         return
     message = f"{base.name} can be tuned by: {', '.join(base.tune_modes)}."
@@ -67,7 +86,7 @@ def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
 
 def _check_baseline(spec: MethodSpec) -> None:
     for name, field in MethodSpec.model_fields.items():
-        if name in BASELINE_SETTINGS[spec.type] or getattr(spec, name) in (field.default, "auto"):
+        if name in BASELINE_SETTINGS[spec.type] | LANGUAGE_SETTINGS or getattr(spec, name) in (field.default, "auto"):
             continue
         raise InvalidInput(
             "unused_parameter",

@@ -9,11 +9,12 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from pouf_core.data import Modality
+from pouf_core.catalogue import PresetFamily
 from pouf_core.method import (
     DEFAULT_CONTEXT_LENGTH,
     LARGEST_LOGIT_SCALE,
     TRANSPORT_PARAMETERS,
+    LabelWordBias,
     MethodSpec,
     Precision,
     PriorSource,
@@ -32,7 +33,7 @@ class _Preset:
     logit_scale_learning_rate: float
     momentum: float
     weight_decay: float
-    schedule: Literal["inverse", "cosine"]
+    schedule: Literal["inverse", "cosine", "linear"]
     batch_size: int
     max_steps: int
     augmentation: Literal["none", "flip", "mild", "reference", "words"]
@@ -44,6 +45,8 @@ class _Preset:
     selection: Literal["label_free", "last"]
     prior: Literal["uniform", "estimated"]
     relative_to_context: bool = False  # the rate is a share of the context vectors' root mean square
+    gradient_clip: float | None = None
+    label_word_bias: LabelWordBias | None = None
     sinkhorn_regularization: float = 0.05
     unbalanced_regularization: float = 0.05
     unbalanced_marginal_penalty: float = 1.0
@@ -124,11 +127,48 @@ _DEFAULT_TEXT = {
     # Chosen on tweets (see docs/texts.md); at the rate for pictures, prompts lose what they gain.
     "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.05),
 }
-_TABLES: dict[tuple[str, Modality], dict[str, _Preset]] = {
+_PAPER_LANGUAGE = replace(
+    _PAPER_TEXT["model"],
+    optimizer="adamw",
+    learning_rate=1e-5,
+    logit_scale_learning_rate=0.0,
+    weight_decay=0.0,
+    schedule="linear",
+    batch_size=2,
+    max_steps=1000,
+    mutual_information_weight=0.6,
+    gradient_clip=1.0,
+    label_word_bias="none",
+)
+_DEFAULT_LANGUAGE = replace(
+    _DEFAULT_TEXT["model"],
+    learning_rate=1e-5,
+    projection_factor=1.0,
+    weight_decay=0.0,
+    batch_size=32,
+    max_steps=100,
+    mutual_information_weight=0.6,
+    gradient_clip=1.0,
+    label_word_bias="null",
+)
+_LANGUAGE_RATES = {"prompt": 0.05, "norm": 2e-4, "model": 1e-5}  # of `prompt`, relative to the context vectors
+
+
+def _language(preset: _Preset) -> dict[str, _Preset]:
+    """The modes of language models; in `paper` too the rates of `norm` and `prompt`, which it lacks, are ours."""
+    return {
+        tune: replace(preset, learning_rate=rate, relative_to_context=tune == "prompt")
+        for tune, rate in _LANGUAGE_RATES.items()
+    }
+
+
+_TABLES: dict[tuple[str, PresetFamily], dict[str, _Preset]] = {
     ("paper", "image"): _PAPER,
     ("default", "image"): _DEFAULT,
     ("paper", "text"): _PAPER_TEXT,
     ("default", "text"): _DEFAULT_TEXT,
+    ("paper", "language"): _language(_PAPER_LANGUAGE),
+    ("default", "language"): _language(_DEFAULT_LANGUAGE),
 }
 _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
 _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
@@ -138,7 +178,7 @@ def resolve(
     spec: MethodSpec,
     probabilities: Tensor,
     *,
-    modality: Modality = "image",
+    family: PresetFamily = "image",
     context_scale: float,
     device: torch.device,
     threads: int,
@@ -149,7 +189,7 @@ def resolve(
     Args:
         spec: what the caller asked for.
         probabilities: [n, K] zero-shot class probabilities of the target data.
-        modality: what the base model takes.
+        family: which of the tables the base model goes by.
         context_scale: root mean square of the untrained context vectors, which differs between models.
         device: where training runs.
         threads: CPU threads in use, stored because results depend on them bitwise.
@@ -160,7 +200,7 @@ def resolve(
     """
     item_count, class_count = probabilities.shape
     check_method(spec, class_count)
-    preset = _TABLES[spec.preset, modality][spec.tune]
+    preset = _TABLES[spec.preset, family][spec.tune]
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
         batch_size = min(batch_size, item_count)
@@ -191,13 +231,15 @@ def resolve(
         context_length=_or(spec.context_length, DEFAULT_CONTEXT_LENGTH) if spec.context_init == "random" else None,
         momentum=preset.momentum,
         weight_decay=preset.weight_decay,
+        gradient_clip=preset.gradient_clip,
         schedule=preset.schedule,
         augmentation=preset.augmentation,
         views=preset.views,
         marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
         selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),
-        micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, device, batch_size), batch_size),
+        label_word_bias=_label_word_bias(spec, preset),
+        micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, family, device, batch_size), batch_size),
         threads=threads,
         device=str(device),
         precision=_precision(device),
@@ -238,9 +280,15 @@ def _transport_parameters(spec: MethodSpec, preset: _Preset) -> dict[str, float]
     return {name: _or(getattr(spec, name), getattr(preset, name)) for name in used}
 
 
-def _micro_batch_size(spec: MethodSpec, device: torch.device, batch_size: int) -> int:
-    trains_image_trunk = spec.tune in ("last_n", "norm", "model")
-    return _CPU_MICRO_BATCH if trains_image_trunk and device.type == "cpu" else batch_size
+def _label_word_bias(spec: MethodSpec, preset: _Preset) -> LabelWordBias | None:
+    if preset.label_word_bias is None:
+        return None
+    return preset.label_word_bias if spec.label_word_bias == "auto" else spec.label_word_bias
+
+
+def _micro_batch_size(spec: MethodSpec, family: PresetFamily, device: torch.device, batch_size: int) -> int:
+    trains_items_trunk = spec.tune in ("last_n", "norm", "model") or family == "language"
+    return _CPU_MICRO_BATCH if trains_items_trunk and device.type == "cpu" else batch_size
 
 
 def _marginal_momentum(batch_size: int, class_count: int) -> float:
@@ -262,11 +310,14 @@ def _class_prior(
     return estimate_prior(probabilities).tolist(), "estimated"
 
 
+_COLUMN_ENDS: dict[PresetFamily, str] = {"image": "", "text": ", texts", "language": ", language models"}
+
+
 def presets_table() -> str:
-    """Rows of a markdown table: what each preset resolves to, by tune mode and modality."""
+    """Rows of a markdown table: what each preset resolves to, by tune mode and kind of base model."""
     columns = {
-        f"{name} {mode}{', texts' if modality == 'text' else ''}": preset
-        for (name, modality), table in _TABLES.items()
+        f"{name} {mode}{_COLUMN_ENDS[family]}": preset
+        for (name, family), table in _TABLES.items()
         for mode, preset in table.items()
     }
     rows = [f"| | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]

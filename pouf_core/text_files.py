@@ -11,27 +11,33 @@ from pathlib import Path
 from typing import IO, Any
 
 from pouf_core.errors import InvalidInput
-from pouf_core.text_tables import SNIFFED_CHARACTERS, SNIFFED_ROWS, Columns, columns_of, sniff_dialect
-from pouf_core.texts import MAX_CHARACTERS, clean_text
+from pouf_core.text_tables import PAIR, SNIFFED_CHARACTERS, SNIFFED_ROWS, Columns, columns_of, sniff_dialect
+from pouf_core.texts import MAX_CHARACTERS, TextItem, clean_text
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".json")
 _LONGEST_LINE = 8 * MAX_CHARACTERS
-_PAIR = ("text_a", "text_b")
 
 
 @dataclass(frozen=True)
 class TextRow:
-    """A usable text.
+    """A usable text, or pair of texts.
 
     Attributes:
         position: number of its line or row, from 1, the header included.
         text: cleaned, see `clean_text`.
         label: what a label column says, or None; for evaluation alone.
+        text_pair: the second text of a pair, cleaned, or None.
     """
 
     position: int
     text: str
     label: str | None = None
+    text_pair: str | None = None
+
+    @property
+    def item(self) -> TextItem:
+        """The text, or both."""
+        return TextItem(self.text, self.text_pair)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def read_texts(
         source: a path, or an open binary file.
         name: its name, whose suffix says what it is: `.txt` (a line a text), `.csv` and `.tsv` (a row a text; the
             delimiter is sniffed), `.jsonl` (an object or a string a line) or `.json` (`{"texts": […]}`). All UTF-8, a
-            byte order mark allowed.
+            byte order mark allowed. Where there is no `text` but `text_a` and `text_b`, an object or a row is a pair.
         text_column: the column or field with the text; None for `text`, or the only column of a table with texts.
         label_column: the column or field with evaluation labels; None for `label`, where there is one.
 
@@ -119,6 +125,16 @@ def row_of(position: int, text: Any, label: Any = None) -> Row:
     return TextRow(position, cleaned, name or None)
 
 
+def pair_of(position: int, first: Any, second: Any, label: Any = None) -> Row:
+    """A row from both texts of a pair and a label as they were read."""
+    one, other = row_of(position, first, label), row_of(position, second)
+    if isinstance(one, BadRow):
+        return BadRow(position, one.code, f"text_a: {one.message}")
+    if isinstance(other, BadRow):
+        return BadRow(position, other.code, f"text_b: {other.message}")
+    return TextRow(position, one.text, one.label, other.text)
+
+
 def _json_line(position: int, line: str | BadRow, text_column: str | None, label_column: str | None) -> Row:
     if isinstance(line, BadRow):
         return line
@@ -134,9 +150,8 @@ def _json_line(position: int, line: str | BadRow, text_column: str | None, label
 def _json_row(position: int, value: Any, text_column: str | None, label_column: str | None) -> Row:
     if not isinstance(value, dict):
         return row_of(position, value)
-    if text_column is None and "text" not in value and all(field in value for field in _PAIR):
-        message = "A pair of texts: sentence encoders embed single texts, and a pair joined to one text means another."
-        return BadRow(position, "text_pair_not_supported", message)
+    if text_column is None and "text" not in value and all(field in value for field in PAIR):
+        return pair_of(position, value["text_a"], value["text_b"], value.get(label_column or "label"))
     return row_of(position, value.get(text_column or "text"), value.get(label_column or "label"))
 
 
@@ -193,5 +208,12 @@ def _table_rows(columns: Columns, rows: Iterable[list[str]], first: int) -> Iter
         if not any(cell.strip() for cell in cells):
             yield BadRow(position, "empty_text", "The row is empty.")
             continue
-        label = cells[columns.label] if columns.label is not None and columns.label < len(cells) else None
-        yield row_of(position, cells[columns.text] if columns.text < len(cells) else None, label)
+        label = _cell(cells, columns.label)
+        if columns.text_pair is not None:
+            yield pair_of(position, _cell(cells, columns.text), _cell(cells, columns.text_pair), label)
+            continue
+        yield row_of(position, _cell(cells, columns.text), label)
+
+
+def _cell(cells: list[str], column: int | None) -> str | None:
+    return cells[column] if column is not None and column < len(cells) else None

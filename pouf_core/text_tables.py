@@ -12,6 +12,8 @@ SNIFFED_CHARACTERS = 65_536
 SNIFFED_ROWS = 200
 _DELIMITERS = ",;\t|"
 _TEXT, _LABEL = "text", "label"
+PAIR = ("text_a", "text_b")
+"""Names of the columns, or of the fields of an object, that hold a pair of texts."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +21,16 @@ class Columns:
     """Places of a table's columns.
 
     Attributes:
-        text: index of the column with texts.
+        text: index of the column with texts, or with the first texts of pairs.
         label: index of the column with evaluation labels, or None.
         has_header: whether the first row names the columns.
+        text_pair: index of the column with the second texts of pairs, or None.
     """
 
     text: int
     label: int | None
     has_header: bool
+    text_pair: int | None = None
 
 
 def sniff_dialect(head: str) -> type[csv.Dialect]:
@@ -40,7 +44,8 @@ def sniff_dialect(head: str) -> type[csv.Dialect]:
 def columns_of(rows: Sequence[Sequence[str]], text_column: str | None, label_column: str | None) -> Columns:
     """Find the columns of a table.
 
-    The column with texts is the one that is asked for, else the one named `text`, else the only one that holds words
+    The column with texts is the one that is asked for, else the one named `text`, else two named `text_a` and `text_b`
+    hold pairs, else it is the only one that holds words
     rather than numbers or repeated labels. A first row that names one of these is a header.
 
     Args:
@@ -60,6 +65,8 @@ def columns_of(rows: Sequence[Sequence[str]], text_column: str | None, label_col
     label = header.index(wanted_label) if wanted_label in header else None
     if wanted_text in header:
         return Columns(header.index(wanted_text), label, has_header=True)
+    if all(name in header for name in PAIR):
+        return Columns(header.index(PAIR[0]), label, has_header=True, text_pair=header.index(PAIR[1]))
     body = rows[1:] if label is not None else rows
     candidates = [index for index in range(len(header)) if index != label and _holds_texts(body, index)]
     if len(candidates) != 1:

@@ -3,11 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from pouf_core.errors import InvalidInput
 
 MAX_CHARACTERS = 100_000
 """Longest text that is taken; encoders read the beginning of long ones only."""
+
+
+@dataclass(frozen=True)
+class TextItem:
+    """One text, or a pair of texts, to classify."""
+
+    text: str
+    text_pair: str | None = None
+
+    def __len__(self) -> int:
+        """Characters of both."""
+        return len(self.text) + len(self.text_pair or "")
+
+
+Text = str | TextItem
+"""A single text may be given as a string."""
+
+
+def text_item(text: Text) -> TextItem:
+    """One form for both."""
+    return text if isinstance(text, TextItem) else TextItem(text)
 
 
 def clean_text(raw: str) -> str:
@@ -27,6 +49,19 @@ def clean_text(raw: str) -> str:
     return text
 
 
-def text_hash(text: str) -> str:
-    """SHA-256 (hex) of a cleaned text's UTF-8."""
-    return hashlib.sha256(text.encode()).hexdigest()
+def clean_item(raw: Text) -> TextItem:
+    """A text or both texts of a pair, each as `clean_text` has it.
+
+    Raises:
+        InvalidInput: as `clean_text`.
+    """
+    item = text_item(raw)
+    pair = None if item.text_pair is None else clean_text(item.text_pair)
+    return TextItem(clean_text(item.text), pair)
+
+
+def text_hash(text: Text) -> str:
+    """SHA-256 (hex) of a cleaned text's UTF-8; of a pair, with NUL between the two, which no cleaned text holds."""
+    item = text_item(text)
+    whole = item.text if item.text_pair is None else f"{item.text}\0{item.text_pair}"
+    return hashlib.sha256(whole.encode()).hexdigest()

@@ -117,6 +117,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
             spec.class_names,
             base_model=spec.base_model,
             prompt_template=spec.prompt_template,
+            label_words=spec.label_words,
             method=spec.method,
             seed=spec.seed,
             out=spec.artifact_dir,

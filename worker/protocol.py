@@ -28,6 +28,7 @@ class JobSpec(BaseModel):
     texts: Path | None = None
     class_names: list[str | dict[str, Any]]
     prompt_template: str | list[str] | None
+    label_words: dict[str, list[str]] | None = None
     base_model: str
     method: dict[str, Any]
     seed: int

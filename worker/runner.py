@@ -127,6 +127,7 @@ class JobRun:
             texts=self._context.storage.local(keys[0]) if modality == "text" else None,
             class_names=job.class_names,
             prompt_template=job.prompt_template,
+            label_words=job.label_words,
             base_model=job.base_model,
             method=job.request.get("method") or {},
             seed=job.seed,

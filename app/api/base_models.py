@@ -42,6 +42,7 @@ def _show(state: State, name: str, loaded: bool) -> dict[str, Any]:
         "family": description.family,
         "embedded": description.embedded,
         "tune_modes": list(description.tune_modes),
+        "takes_label_words": description.is_language_model,
         "default_prompt_template": description.default_prompt_template,
         "description": description.description,
         "default": name == state.engine.default_base_model,

@@ -51,6 +51,7 @@ def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> dict[str, Any]:
         "name": dataset.name,
         "metadata": dataset.meta,
         "modality": dataset.modality,
+        "text_pairs": dataset.text_pairs,
         "status": dataset.status,
         "upload_count": totals[0],
         "upload_bytes": totals[1],

@@ -44,6 +44,7 @@ class DatasetDocument(Closed):
     name: str | None
     metadata: dict[str, str]
     modality: Literal["image", "text", "auto"]
+    text_pairs: bool
     status: DATASET_STATUS
     upload_count: int
     upload_bytes: int
@@ -116,6 +117,7 @@ class JobDocument(Closed):
     base_model: str
     class_names: list[Any]
     prompt_template: list[str]
+    label_words: dict[str, list[str]] | None
     method: dict[str, Any]
     seed: int
     alias: str | None
@@ -168,6 +170,7 @@ class ModelDocument(Closed):
     method: dict[str, Any]
     class_names: list[Any]
     prompt_template: list[str]
+    label_words: dict[str, list[str]] | None
     size_bytes: int
     fingerprint: str
     evaluation: dict[str, Any] | None
@@ -195,6 +198,17 @@ class BaseModelDocument(Closed):
     description: str | None = None
     default: bool | None = None
     error: ErrorBody | None = None
+
+
+class TemplateDocument(Closed):
+    """A template and label words of a known text task, as a job over a language model takes them."""
+
+    object: Literal["template"]
+    name: str
+    prompt_template: str
+    label_words: dict[str, str]
+    class_names: list[str]
+    text_pairs: bool
 
 
 class AliasDocument(Closed):

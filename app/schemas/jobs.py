@@ -40,7 +40,20 @@ class JobCreate(Closed):
     dataset_id: Annotated[str, Field(max_length=64)]
     base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
     class_names: CLASS_NAMES
-    prompt_template: str | list[str] | None = None
+    prompt_template: Annotated[
+        str | list[str] | None,
+        Field(
+            description="With `{}` where the class name goes, or several such for an ensemble. For a language model "
+            "with `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`."
+        ),
+    ] = None
+    label_words: Annotated[
+        dict[str, str | list[str]] | None,
+        Field(
+            description="For a language model: class name to the word, or words, that stand for it at the mask. A "
+            "class without an entry is its own label word."
+        ),
+    ] = None
     method: MethodSpec = MethodSpec()
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     name: NAME | None = None
@@ -76,6 +89,7 @@ def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> dict[st
         "base_model": job.base_model,
         "class_names": job.class_names,
         "prompt_template": job.prompt_template,
+        "label_words": job.label_words,
         "method": job.method,
         "seed": job.seed,
         "alias": job.alias,

@@ -32,6 +32,7 @@ def show_model(model: AdaptedModel, aliases: list[str]) -> dict[str, Any]:
         "method": model.method,
         "class_names": model.class_names,
         "prompt_template": model.prompt_template,
+        "label_words": model.label_words,
         "size_bytes": model.size_bytes,
         "fingerprint": model.fingerprint,
         "evaluation": model.evaluation,

@@ -1,6 +1,7 @@
 """Adaptation jobs: validated and created, listed, cancelled, paused, resumed, retried."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -16,31 +17,44 @@ from app.store.outbox import enqueue
 from app.store.repositories import jobs as repository
 from app.store.repositories.scope import Scope
 from app.store.transitions import FINAL, start_life, transition
-from pouf_core.catalogue import describe
-from pouf_core.classes import DEFAULT_TEMPLATE, ClassName, parse_class_names, parse_templates
+from pouf_core.catalogue import BaseModelDescription, describe
+from pouf_core.classes import ClassName, parse_class_names
 from pouf_core.errors import InvalidInput
 from pouf_core.method import BASELINE_SETTINGS, MethodSpec
-from pouf_core.method_checks import check_method, check_tune
+from pouf_core.method_checks import check_base, check_method
+from pouf_core.wording import check_text_items, label_words_for, templates_for
 
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CheckedBody:
+    """What could be made of a body; empty, or None, where it is wrong."""
+
+    base: BaseModelDescription | None
+    class_names: list[ClassName]
+    templates: list[str]
+    label_words: list[tuple[str, ...]]
+
+
 OnCreated = Callable[[Session, Document], None]
 
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
     """Create a queued job; raises 422 with every error of the body, or 409 when the dataset cannot be used."""
-    errors, class_names, templates, modality = _check_body(body, caller.state.settings)
+    errors, request = _check_body(body, caller.state.settings)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         limits.require_room_for_job(caller, scope)
         limits.require_storage(caller, scope)
         # locked, so that a dataset that becomes ready now is seen either here or by the one who makes it ready
         dataset = scope.get(Dataset, body.dataset_id, lock=True)
-        errors += _check_dataset(dataset, body.dataset_id, modality)
+        errors += _check_dataset(dataset, body.dataset_id, request)
         if errors:
             raise several(errors)
         assert dataset is not None
         _require_usable(dataset)
-        job = _new_job(caller, body, class_names, templates)
+        job = _new_job(caller, body, request)
         job.stage = None if dataset.status == "ready" else "waiting_for_dataset"
         start_life(session, job)
         if dataset.status == "ready":
@@ -173,21 +187,25 @@ def _enqueue(session: Session, job: Job) -> None:
     enqueue(session, "pouf.train", "train", {"job_id": job.id})
 
 
-def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], list[ClassName], list[str], str | None]:
-    """Return every error of the body, and what could be made of class names, templates and modality."""
+def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], CheckedBody]:
+    """Return every error of the body, and what could be made of it."""
     errors: list[FieldError] = []
     class_names = _collect(errors, "/class_names", lambda: parse_class_names(body.class_names)) or []
     base = _collect(errors, "/base_model", lambda: describe(body.base_model))
-    template = base.default_prompt_template if base else DEFAULT_TEMPLATE
-    templates = _collect(errors, "/prompt_template", lambda: parse_templates(body.prompt_template, template)) or []
+    templates: list[str] = []
+    label_words: list[tuple[str, ...]] = []
     if class_names:
         _collect(errors, "/method", lambda: check_method(body.method, len(class_names)))
     if base is not None and not settings.allows_base_model(body.base_model):
         message = f"Base model {body.base_model!r} is not allowed here; GET /v1/base-models lists those that are."
         errors.append(FieldError("/base_model", "base_model_not_allowed", message))
     if base is not None:
-        _collect(errors, "/method/tune", lambda: check_tune(body.method, base))
-    return errors, class_names, templates, base.modality if base else None
+        templates = _collect(errors, "/prompt_template", lambda: templates_for(base, body.prompt_template)) or []
+        _collect(errors, "/method", lambda: check_base(body.method, base))
+        if class_names:
+            words = _collect(errors, "/label_words", lambda: label_words_for(base, body.label_words, class_names))
+            label_words = words or []
+    return errors, CheckedBody(base, class_names, templates, label_words)
 
 
 def _collect(errors: list[FieldError], pointer: str, parse: Callable[[], Any]) -> Any:
@@ -198,13 +216,19 @@ def _collect(errors: list[FieldError], pointer: str, parse: Callable[[], Any]) -
         return None
 
 
-def _check_dataset(dataset: Dataset | None, dataset_id: str, modality: str | None) -> list[FieldError]:
+def _check_dataset(dataset: Dataset | None, dataset_id: str, request: CheckedBody) -> list[FieldError]:
     if dataset is None:
         return [FieldError("/dataset_id", "dataset_not_found", f"There is no dataset {dataset_id!r}.")]
-    if modality is not None and dataset.modality not in (modality, "auto"):
-        message = f"The dataset holds {dataset.modality} items and the base model takes {modality} items."
+    base = request.base
+    if base is None:
+        return []
+    if dataset.modality not in (base.modality, "auto"):
+        message = f"The dataset holds {dataset.modality} items and the base model takes {base.modality} items."
         return [FieldError("/dataset_id", "wrong_modality", message)]
-    return []
+    errors: list[FieldError] = []
+    if dataset.status == "ready" and dataset.modality == "text" and request.templates:
+        _collect(errors, "/dataset_id", lambda: check_text_items(base, request.templates, dataset.text_pairs))
+    return errors
 
 
 def _require_usable(dataset: Dataset) -> None:
@@ -214,7 +238,8 @@ def _require_usable(dataset: Dataset) -> None:
         raise conflict("dataset_failed", f"The dataset failed to be ingested: {dataset.error_message}")
 
 
-def _new_job(caller: Caller, body: JobCreate, class_names: list[ClassName], templates: list[str]) -> Job:
+def _new_job(caller: Caller, body: JobCreate, request: CheckedBody) -> Job:
+    named_words = zip(request.class_names, request.label_words, strict=bool(request.label_words))
     return Job(
         id=new_id("job"),
         owner=caller.owner,
@@ -225,8 +250,9 @@ def _new_job(caller: Caller, body: JobCreate, class_names: list[ClassName], temp
         method=_requested(body.method),
         dataset_id=body.dataset_id,
         base_model=body.base_model,
-        class_names=[item.model_dump(exclude_none=True) if item.prompt else item.name for item in class_names],
-        prompt_template=templates,
+        class_names=[item.model_dump(exclude_none=True) if item.prompt else item.name for item in request.class_names],
+        prompt_template=request.templates,
+        label_words={item.name: list(words) for item, words in named_words} or None,
         seed=body.seed,
         warnings=[],
     )

@@ -12,9 +12,10 @@ from app.schemas.predictions import PredictInput, PredictOptions, show_predictio
 from app.services import models
 from app.serving.batcher import BatcherStopped, QueueFull
 from app.serving.engine import ItemError, Servable, Served
-from app.serving.inputs import Source, Text
+from app.serving.inputs import Source
 from app.state import Caller
 from pouf_core.errors import InvalidInput
+from pouf_core.texts import TextItem
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ def _text_of(item: PredictInput) -> Source:
         return InvalidInput("ambiguous_input", "An input is an `image` or a `text`, not both.")
     if item.text is None:
         return InvalidInput("empty_input", "The input has a `text_pair` and no `text`.")
-    return Text(item.text, item.text_pair)
+    return TextItem(item.text, item.text_pair)
 
 
 async def while_connected(request: Request, work: Awaitable[T]) -> T:

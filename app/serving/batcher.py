@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from pouf_core.texts import TextItem
+
 logger = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.1
@@ -206,7 +208,7 @@ class Batcher:
 
 def input_bytes(image: Any) -> int:
     """Return about how many bytes an input takes in memory: a picture's pixels, a text's characters."""
-    if isinstance(image, str):
+    if isinstance(image, str | TextItem):
         return len(image)
     size = getattr(image, "size", None)
     return int(size[0]) * int(size[1]) * 3 if isinstance(size, tuple) and len(size) == 2 else 0

@@ -6,6 +6,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,12 @@ from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 from app.serving.batcher import Batcher, BatcherStopped, Encoder, input_bytes
-from app.serving.inputs import Source, decode
+from app.serving.inputs import Decoder, Source, decode
 from app.serving.model_cache import ModelCache
 from app.settings import Settings
 from app.store.storage import Storage
 from pouf_core.errors import InvalidInput
+from pouf_core.texts import TextItem
 
 if TYPE_CHECKING:
     from pouf_core.backbones.registry import BaseModelPool
@@ -93,13 +95,15 @@ class Engine:
         `BatcherStopped`, or what loading the model raises.
         """
         served_variant = variant or ("zero_shot" if model.fallback else "adapted")
+        order = sorted(range(len(sources)), key=lambda index: _length(sources[index]))
         outcomes: list[Prediction | ItemError] = []
         async with self.cache.lease(model.storage_key) as predictor:
             encoder = predictor.encoder(served_variant)
-            async for group in self._groups(sources, predictor.modality):
+            async for group in self._groups([sources[index] for index in order], predictor):
                 features = await self._encode(encoder, group)
                 outcomes += await run_in_threadpool(_classify, predictor, features, top_k, served_variant)
-        return Served(model.id, variant or "adapted", served_variant, outcomes)
+        in_input_order = [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=itemgetter(0))]
+        return Served(model.id, variant or "adapted", served_variant, in_input_order)
 
     async def probe(self) -> None:
         """Send a picture through the default base model by the same way as predictions; raises what goes wrong."""
@@ -118,20 +122,20 @@ class Engine:
         exact = [spec for spec in self._settings.base_models if not spec.endswith("*")]
         return exact[0] if exact else "pouf-lite"
 
-    async def _groups(self, sources: Sequence[Source], modality: str) -> AsyncIterator[list[Any]]:
+    async def _groups(self, sources: Sequence[Source], predictor: Decoder) -> AsyncIterator[list[Any]]:
         """Yield decoded inputs in groups bounded in number and bytes, so that no request fills the memory."""
         start = 0
         while start < len(sources):
-            group = await run_in_threadpool(self._decode_group, sources[start:], modality)
+            group = await run_in_threadpool(self._decode_group, sources[start:], predictor)
             start += len(group)
             yield group
 
-    def _decode_group(self, sources: Sequence[Source], modality: str) -> list[Any]:
+    def _decode_group(self, sources: Sequence[Source], predictor: Decoder) -> list[Any]:
         group: list[Any] = []
         nbytes = 0
         for source in sources[: self._settings.predict_batch_size]:
             try:
-                item = decode(source, modality, self._settings.max_pixels)
+                item = decode(source, predictor, self._settings.max_pixels)
             except InvalidInput as error:
                 group.append(ItemError(error.code, error.message))
                 continue
@@ -184,15 +188,19 @@ class _Probe:
         self._base = base
 
     def encode(self, items: Sequence[Any]) -> Any:
-        import torch
+        return self._base.encode_plain(items)
 
-        with torch.inference_mode():
-            return self._base.encode_items([self._base.plain_view(item) for item in items]).cpu()
+
+def _length(source: Source) -> int:
+    """How long a text is, so that texts of like length travel together; pictures keep their order."""
+    return len(source) if isinstance(source, TextItem) else 0
 
 
 def _row_or_error(result: Any) -> Any:
     if isinstance(result, BatcherStopped):
         raise result
+    if isinstance(result, InvalidInput):
+        return ItemError(result.code, result.message)
     if isinstance(result, BaseException):
         return ItemError("encoding_failed", f"The input could not be encoded: {result}")
     return result

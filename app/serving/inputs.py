@@ -3,52 +3,45 @@
 import base64
 import binascii
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from PIL.Image import Image
 
 from pouf_core.errors import InvalidInput
 from pouf_core.images import decode_image
-from pouf_core.texts import clean_text
+from pouf_core.texts import TextItem
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text, or a pair of them."""
+class Decoder(Protocol):
+    """A predictor, as far as inputs are concerned."""
 
-    text: str
-    pair: str | None = None
+    modality: str
+
+    def decode(self, source: Any) -> Any:
+        """Return the item in the form that the predictor's encoders take."""
 
 
 # a picture's file, its base64, a text, or what is wrong with the input
-Source = bytes | str | Text | InvalidInput
+Source = bytes | str | TextItem | InvalidInput
 _DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
 _WHITESPACE = re.compile(r"\s+")
 
 
-def decode(source: Source, modality: str, max_pixels: int) -> Any:
-    """Return the picture or text that a model of `modality` takes.
+def decode(source: Source, predictor: Decoder, max_pixels: int) -> Any:
+    """Return the picture or text that the predictor takes.
 
-    Raises `InvalidInput`: ``wrong_modality``, ``text_pair_not_supported``, ``invalid_base64``, or what `decode_image`
-    and `clean_text` raise.
+    Raises `InvalidInput`: ``wrong_modality``, ``invalid_base64``, or what `decode_image` and the predictor's `decode`
+    raise.
     """
     if isinstance(source, InvalidInput):
         raise source
-    if modality == "text":
-        return _decode_text(source)
-    if isinstance(source, Text):
+    if predictor.modality == "text":
+        if not isinstance(source, TextItem):
+            raise InvalidInput("wrong_modality", "This model classifies texts, not pictures: send `text` as JSON.")
+        return predictor.decode(source)
+    if isinstance(source, TextItem):
         raise InvalidInput("wrong_modality", "This model classifies pictures, not texts: send `image`.")
     return _decode_picture(source, max_pixels)
-
-
-def _decode_text(source: bytes | str | Text) -> str:
-    if not isinstance(source, Text):
-        raise InvalidInput("wrong_modality", "This model classifies texts, not pictures: send `text` as JSON.")
-    if source.pair is not None:
-        message = "A sentence encoder embeds single texts, and a pair joined to one text means another: send `text`."
-        raise InvalidInput("text_pair_not_supported", message)
-    return clean_text(source.text)
 
 
 def _decode_picture(source: bytes | str, max_pixels: int) -> Image:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -81,6 +82,7 @@ class Dataset(Leased, Base):
     owner: Mapped[str]
     name: Mapped[str | None]
     modality: Mapped[str]
+    text_pairs: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[str] = mapped_column(index=True)
     meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
     error_code: Mapped[str | None]
@@ -179,6 +181,7 @@ class Job(Leased, Base):
     base_model: Mapped[str]
     class_names: Mapped[list[Any]]
     prompt_template: Mapped[list[str]]
+    label_words: Mapped[dict[str, Any] | None]
     seed: Mapped[int] = mapped_column(BigInt, default=0)
     attempt: Mapped[int] = mapped_column(default=0)
     lost_attempts: Mapped[int] = mapped_column(default=0)
@@ -245,6 +248,7 @@ class AdaptedModel(Base):
     method: Mapped[dict[str, Any]]
     class_names: Mapped[list[Any]]
     prompt_template: Mapped[list[str]]
+    label_words: Mapped[dict[str, Any] | None]
     storage_key: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)
     fingerprint: Mapped[str]

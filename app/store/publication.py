@@ -91,6 +91,7 @@ def _add_model(session: Session, job: Job, model_id: str, size: int, outcome: Ou
             method=outcome.method,
             class_names=job.class_names,
             prompt_template=job.prompt_template,
+            label_words=job.label_words,
             storage_key=storage_key(model_id),
             size_bytes=size,
             fingerprint=dataset.fingerprint,

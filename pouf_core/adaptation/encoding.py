@@ -15,7 +15,7 @@ from pouf_core.adaptation.features import (
     ProjectedFeatures,
     encode_views,
 )
-from pouf_core.adaptation.interface import PromptedModel, View, Views
+from pouf_core.adaptation.interface import PromptedModel, Trainable, View, Views
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
 from pouf_core.data import Item
@@ -39,7 +39,12 @@ def encode_frozen(
 
 
 def feature_source(
-    model: PromptedModel, request: Request, method: ResolvedMethod, cache: FeatureCache, reporter: Reporter
+    model: PromptedModel,
+    learner: Trainable,
+    request: Request,
+    method: ResolvedMethod,
+    cache: FeatureCache,
+    reporter: Reporter,
 ) -> FeatureSource:
     """Where training takes item features from: encoded once where the encoder is frozen."""
     views_of = model.views(method.augmentation, request.seed)
@@ -51,7 +56,7 @@ def feature_source(
         seen = encode_frozen(encode, key, items, views_of, views, cache, reporter)
         return CachedFeatures(seen, encode_frozen(encode, key, items, plain, [0], cache, reporter)[0])
 
-    if views and method.tune == "prompt":
+    if views and not learner.trains_item_encoder:
         return encoded(model.encode_items, model.encoder_key)
     trunk = model.trunk
     if views and method.tune == "head" and trunk is not None:

@@ -7,11 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
+from pouf_core.adaptation.interface import PromptedModel
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.artifact import BIAS, FORMAT, TRAINED, Artifact, recorded_versions
-from pouf_core.backbones.cosine_model import CosineModel
+from pouf_core.backbones.registry import BaseModel
 from pouf_core.data import fingerprint
 from pouf_core.evaluation import Evaluation
 from pouf_core.notes import Note
@@ -21,7 +22,8 @@ from pouf_core.trust import Judgement
 
 def build_artifact(
     request: Request,
-    base: CosineModel,
+    base: BaseModel,
+    model: PromptedModel,
     zero_shot: ZeroShot,
     outcome: Outcome,
     judgement: Judgement,
@@ -36,7 +38,7 @@ def build_artifact(
     }
     if outcome.class_bias is not None:
         tensors[BIAS + "adapted"] = outcome.class_bias
-    return Artifact(_manifest(request, base, outcome, judgement, evaluation, warnings), tensors, outcome.metrics)
+    return Artifact(_manifest(request, base, model, outcome, judgement, evaluation, warnings), tensors, outcome.metrics)
 
 
 def _classifier_tensors(variant: str, classifier: Classifier) -> dict[str, Tensor]:
@@ -45,7 +47,8 @@ def _classifier_tensors(variant: str, classifier: Classifier) -> dict[str, Tenso
 
 def _manifest(
     request: Request,
-    base: CosineModel,
+    base: BaseModel,
+    model: PromptedModel,
     outcome: Outcome,
     judgement: Judgement,
     evaluation: Evaluation | None,
@@ -58,6 +61,7 @@ def _manifest(
         "base_model": {"name": base.description.name, "sha256": base.sha256},
         "class_names": [item.model_dump() for item in request.classes],
         "prompt_templates": request.templates,
+        **model.manifest,
         "method": outcome.method.model_dump(),
         "seed": request.seed,
         "dataset": {"fingerprint": fingerprint(request.items), "item_count": len(request.items)},

@@ -26,11 +26,11 @@ class FeatureSource(Protocol):
     """Features of drawn items."""
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
-        """Unit-length features [b, d] of the draws, with gradients where the encoder is trained."""
+        """Features [b, d] of the draws, with gradients where the encoder is trained."""
         ...
 
     def plain(self, indices: Sequence[int]) -> Tensor:
-        """Unit-length features [b, d] of items as they are."""
+        """Features [b, d] of items as they are."""
         ...
 
 

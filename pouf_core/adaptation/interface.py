@@ -131,6 +131,11 @@ class PromptedModel(ItemEncoder, Protocol):
         """Root mean square of the untrained context vectors, to which learning rates may be relative."""
         ...
 
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What an artifact's manifest says of this kind of base model alone."""
+        ...
+
     def zero_shot(self) -> Classifier:
         """The base model's own classifier, without gradients; later training leaves it as it is."""
         ...

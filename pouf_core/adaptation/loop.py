@@ -13,7 +13,7 @@ from torch import Tensor
 from pouf_core.adaptation.checkpoint import Checkpoint, write_checkpoint
 from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.interface import Trainable
-from pouf_core.adaptation.optimisation import build_optimizer, build_schedule
+from pouf_core.adaptation.optimisation import build_optimizer, build_schedule, clip_gradients
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.selection import Candidate, StepSelection
 from pouf_core.adaptation.step import BatchGradient
@@ -113,6 +113,7 @@ class TrainingLoop:
     def _train_one_step(self) -> None:
         objective = self._gradient_within_memory()
         rate = self._schedule.get_last_lr()[0]
+        clip_gradients(self._method, self._optimizer)
         self._optimizer.step()
         self._learner.after_step()
         self._schedule.step()

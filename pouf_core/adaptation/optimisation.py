@@ -32,4 +32,15 @@ def schedule_factor(method: ResolvedMethod) -> Callable[[int], float]:
     """Step (from 0) to factor."""
     if method.schedule == "inverse":
         return lambda step: float((1 + INVERSE_GAMMA * step) ** -INVERSE_POWER)
-    return lambda step: 0.5 * (1 + math.cos(math.pi * min(step / max(method.max_steps, 1), 1.0)))
+    last = max(method.max_steps, 1)
+    if method.schedule == "linear":
+        return lambda step: max(0.0, 1 - step / last)
+    return lambda step: 0.5 * (1 + math.cos(math.pi * min(step / last, 1.0)))
+
+
+def clip_gradients(method: ResolvedMethod, optimizer: torch.optim.Optimizer) -> None:
+    """Shrink the gradients of all parameters together to the method's largest norm, where it has one."""
+    if method.gradient_clip is None:
+        return
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    torch.nn.utils.clip_grad_norm_(parameters, method.gradient_clip)

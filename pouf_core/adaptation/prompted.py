@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -64,6 +65,11 @@ class PromptedCosineModel:
     def encode_items(self, views: Sequence[View]) -> Tensor:
         """Unit-length features [B, d]."""
         return self._base.encode_items(views)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Nothing beyond what every artifact says."""
+        return {}
 
     def zero_shot(self) -> CosineClassifier:
         """The base model's prototypes and scale as they are now."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pouf_core.catalogue import BaseModelDescription
-from pouf_core.classes import ClassName, parse_class_names, parse_templates
-from pouf_core.data import Data, Item, Rejected, collect_items, fingerprint
+from pouf_core.classes import ClassName, parse_class_names
+from pouf_core.data import Data, Item, Rejected, are_pairs, collect_items, fingerprint
+from pouf_core.language.label_words import LabelWords
 from pouf_core.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
-from pouf_core.method_checks import check_method, check_tune
+from pouf_core.method_checks import check_base, check_method
+from pouf_core.wording import check_text_items, label_words_for, templates_for
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,14 @@ class Request:
     templates: list[str]
     spec: MethodSpec
     seed: int
+    label_words: list[tuple[str, ...]] = field(default_factory=list)  # of every class; empty for a cosine model
+
+    @property
+    def removes_label_word_bias(self) -> bool:
+        """Whether the label words' own leaning is taken off the class logits."""
+        if self.spec.label_word_bias == "auto":
+            return self.spec.preset != "paper"
+        return self.spec.label_word_bias == "null"
 
     def identity(self, base_sha256: str, method: ResolvedMethod) -> str:
         """Hash of everything that the trained weights depend on.
@@ -41,6 +51,8 @@ class Request:
             "runtime": method.model_dump(include=set(RUNTIME)),
             "seed": self.seed,
         }
+        if self.label_words:
+            parts["label_words"] = self.label_words
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -51,6 +63,7 @@ def check_request(
     method: MethodSpec | Mapping[str, Any] | None,
     seed: int,
     base: BaseModelDescription,
+    label_words: LabelWords | None = None,
 ) -> Request:
     """Give a request one form.
 
@@ -58,9 +71,12 @@ def check_request(
         InvalidInput: any part of it, or all of the data, cannot be used.
     """
     classes = parse_class_names(class_names)
-    templates = parse_templates(prompt_template, base.default_prompt_template)
     spec = method if isinstance(method, MethodSpec) else parse_method(method or {})
     check_method(spec, len(classes))
-    check_tune(spec, base)
+    check_base(spec, base)
+    templates = templates_for(base, prompt_template)
+    words = label_words_for(base, label_words, classes)
     items, rejected = collect_items(data, base.modality)
-    return Request(items, rejected, classes, templates, spec, seed)
+    if base.modality == "text":
+        check_text_items(base, templates, are_pairs(items))
+    return Request(items, rejected, classes, templates, spec, seed, words)

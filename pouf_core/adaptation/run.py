@@ -15,18 +15,18 @@ from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.judging import judge_outcome, warnings_of
 from pouf_core.adaptation.loop import CheckpointPolicy
-from pouf_core.adaptation.prompted import PromptedCosineModel
+from pouf_core.adaptation.prompting import prompted_model
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request, check_request
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
-from pouf_core.backbones.cosine_model import CosineModel
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.backbones.registry import BaseModel, load_base_model
 from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName
 from pouf_core.data import Data, Rejected
 from pouf_core.evaluation import evaluate
+from pouf_core.language.label_words import LabelWords
 from pouf_core.method import MethodSpec, ResolvedBaseline, ResolvedMethod
 from pouf_core.presets import resolve, resolve_baseline
 from pouf_core.progress import OnProgress, Progress, ShouldStop
@@ -70,8 +70,9 @@ def adapt(
     data: Data,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
     *,
-    base_model: str | CosineModel = "pouf-lite",
+    base_model: str | BaseModel = "pouf-lite",
     prompt_template: str | Sequence[str] | None = None,
+    label_words: LabelWords | None = None,
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -90,11 +91,14 @@ def adapt(
 
     Args:
         data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
-            (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text and a
-            `Path` such a file.
+            (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text, a
+            `pouf_core.texts.TextItem` a text or a pair of them, and a `Path` such a file.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which stays as it is.
-        prompt_template: one template with `{}`, or several for an ensemble; None for the base model's own.
+        prompt_template: one template with `{}`, or several for an ensemble; for a language model one with `{text}`,
+            or `{text_a}` and `{text_b}`, and `{mask}`. None for the base model's own.
+        label_words: for a language model, class name to the word, or words, that stand for the class at the mask; a
+            class without an entry is its own label word.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
         out: directory for the artifact; a new temporary one by default.
@@ -120,7 +124,7 @@ def adapt(
     reporter = Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
     cache = feature_cache or FeatureCache()
     description = describe(base_model) if isinstance(base_model, str) else base_model.description
-    request = check_request(data, class_names, prompt_template, method, seed, description)
+    request = check_request(data, class_names, prompt_template, method, seed, description, label_words)
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
     if request.rejected:
@@ -128,7 +132,7 @@ def adapt(
 
     reporter.stage("loading_base", 0, 1)
     base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model.copy()
-    model = PromptedCosineModel(base, request)
+    model = prompted_model(base, request)
     reporter.stage("loading_base", 1, 1)
     zero_shot = zero_shot_classifier(model, request, cache, reporter)
     labels = evaluation_labels or {}
@@ -139,7 +143,7 @@ def adapt(
         resolved = resolve(
             request.spec,
             probabilities,
-            modality=description.modality,
+            family=description.preset_family,
             context_scale=model.context_scale,
             device=torch_device,
             threads=thread_count,
@@ -172,7 +176,7 @@ def adapt(
     evaluation = evaluate(request.items, labels, request.classes, zero_shot.logits, outcome.logits)
     reporter.stage("evaluating", outcome_count, outcome_count)
     reporter.stage("exporting", 0, 1)
-    artifact = build_artifact(request, base, zero_shot, outcome, judgement, evaluation, reporter.warnings)
+    artifact = build_artifact(request, base, model, zero_shot, outcome, judgement, evaluation, reporter.warnings)
     directory = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="pouf-")) / "model"
     save_artifact(directory, artifact)
     reporter.stage("exporting", 1, 1)

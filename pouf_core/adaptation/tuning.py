@@ -56,7 +56,7 @@ def tune_base_model(
     label_free = method.selection == "label_free"
     if label_free and doubts(zero_shot.structure, method.tune):
         return _kept_zero_shot(zero_shot, method, outcome_count, [])
-    source = feature_source(model, request, method, cache, reporter)
+    source = feature_source(model, learner, request, method, cache, reporter)
     item_count = len(request.items)
     held_out = held_out_count(item_count) if label_free else 0
     logits = partial(plain_logits, learner, source, min(ENCODE_BATCH, method.micro_batch_size))

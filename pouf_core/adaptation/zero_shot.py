@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from pouf_core.adaptation.encoding import encode_frozen
 from pouf_core.adaptation.features import FeatureCache
@@ -54,5 +55,5 @@ def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureC
     with torch.no_grad():
         logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
     views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
-    structure = read_structure(views, features[: len(judged)], len(request.items))
+    structure = read_structure(views, normalize(features[: len(judged)], dim=1), len(request.items))
     return ZeroShot(classifier, features, logits, views, structure)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.backbones.cosine_model import CosineModel, unit_length
-from pouf_core.backbones.cosine_model import weights_hash as weights_hash
 from pouf_core.backbones.parameters import projection_names
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import BaseModelDescription

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,6 +17,7 @@ from pouf_core.backbones.text_encoding import TextEncoding
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.prompts import Prompts
+from pouf_core.weights_hash import weights_hash
 
 if TYPE_CHECKING:
     from pouf_core.adaptation.interface import Views
@@ -91,6 +91,11 @@ class CosineModel(ABC):
     def size(self, item: Any) -> int:
         """How long a decoded item is; those of like size are encoded together. 0 where all are of one size."""
         return 0
+
+    def encode_plain(self, items: Sequence[Any]) -> Tensor:
+        """Unit-length float32 features [n, d] of decoded items as they are, on the CPU and without gradients."""
+        with torch.inference_mode():
+            return self.encode_items([self.plain_view(item) for item in items]).float().cpu()
 
     @abstractmethod
     def with_network(self, network: nn.Module) -> Self:
@@ -166,13 +171,3 @@ class CosineModel(ABC):
 def unit_length(features: Tensor) -> Tensor:
     """Normalised, in float32 unless the model computes in float64."""
     return F.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
-
-
-def weights_hash(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 (hex) over names, shapes, types and bytes of tensors, in order of name."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()

@@ -18,12 +18,17 @@ from pouf_core.backbones.sentence_loading import load_sentence_model
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import POUF_LITE, BaseModelDescription, describe, parse_open_clip
 from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.language.loading import load_language_model
+from pouf_core.language.model import LanguageModel
 
+BaseModel = CosineModel | LanguageModel
 _POUF_LITE_CONTEXT_LENGTH = 128
+_loading = threading.Lock()
+"""Held while a model is loaded: transformers changes global state meanwhile, and a second load would go wrong by it."""
 
 
-def load_base_model(spec: str, device: torch.device | str = "cpu") -> CosineModel:
-    """Load a base model; every call gives a network of its own.
+def load_base_model(spec: str, device: torch.device | str = "cpu") -> BaseModel:
+    """Load a base model; every call gives a network of its own. One is loaded at a time.
 
     Args:
         spec: a name that `pouf_core.catalogue.describe` knows.
@@ -34,11 +39,14 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> CosineMode
         PoufError: `base_model_unavailable` when its weights, or what else it needs, cannot be read or fetched.
     """
     description = describe(spec)
-    if description.family == "pouf-lite":
-        return load_pouf_lite(device)
-    if description.modality == "text":
-        return load_sentence_model(description, torch.device(device))
-    return _load_open_clip(description, torch.device(device))
+    with _loading:
+        if description.family == "pouf-lite":
+            return load_pouf_lite(device)
+        if description.is_language_model:
+            return load_language_model(description, device)
+        if description.modality == "text":
+            return load_sentence_model(description, torch.device(device))
+        return _load_open_clip(description, torch.device(device))
 
 
 def load_pouf_lite(device: torch.device | str = "cpu", head: Path | None = None) -> ClipLikeModel:
@@ -111,11 +119,11 @@ class BaseModelPool:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self._models: dict[str, CosineModel] = {}
+        self._models: dict[str, BaseModel] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, spec: str) -> CosineModel:
+    def get(self, spec: str) -> BaseModel:
         """The model of that name, loaded by the first caller while others wait.
 
         Raises:

@@ -14,7 +14,7 @@ from pouf_core.backbones.text_views import TextViews
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.errors import InvalidInput
-from pouf_core.texts import clean_text
+from pouf_core.texts import TextItem, clean_text, text_item
 
 
 class SentenceTower(HFTextEncoder):  # type: ignore[misc]
@@ -115,12 +115,18 @@ class SentenceModel(CosineModel):
         """A text as it is encoded.
 
         Raises:
-            InvalidInput: `wrong_modality`, `empty_text`, `text_too_long`.
+            InvalidInput: `wrong_modality`, `text_pair_not_supported`, `empty_text`, `text_too_long`.
         """
-        if not isinstance(source, str):
+        if not isinstance(source, str | TextItem):
             message = f"{self.description.name} takes texts, and this is a {type(source).__name__}."
             raise InvalidInput("wrong_modality", message)
-        return clean_text(source)
+        item = text_item(source)
+        if item.text_pair is not None:
+            message = (
+                "A sentence encoder embeds single texts, and a pair joined to one text means another: send `text`."
+            )
+            raise InvalidInput("text_pair_not_supported", message)
+        return clean_text(item.text)
 
     def plain_view(self, item: str) -> str:
         """The text itself."""

@@ -6,6 +6,7 @@ import torch
 
 from pouf_core.data import Item
 from pouf_core.runtime import generator
+from pouf_core.texts import Text, TextItem, text_item
 
 LEFT_OUT = 0.2  # share of the words that a view leaves out on average
 
@@ -27,19 +28,26 @@ class TextViews:
         return "plain" if self._kind == "none" or number == 0 else f"words-{self._seed}-{number}"
 
     def size(self, item: Item) -> int:
-        """Characters of the text."""
+        """Characters of the text, or of both texts of a pair."""
         return len(item.text())
 
-    def plain(self, item: Item) -> str:
+    def plain(self, item: Item) -> Text:
         """The text as it is."""
         return item.text()
 
-    def view(self, item: Item, number: int) -> str:
-        """One version; view 0 is the text as it is, and so is every view of a single word."""
+    def view(self, item: Item, number: int) -> Text:
+        """One version of the text, of at least one word; of a pair, one version of each text."""
         text = item.text()
         if self.name(number) == "plain":
             return text
-        words = text.split()
-        drawn = torch.rand(len(words), generator=generator(self._seed, "words", item.sha256, number)).tolist()
-        kept = [word for word, chance in zip(words, drawn, strict=True) if chance >= LEFT_OUT]
-        return " ".join(kept) if kept else text
+        random = generator(self._seed, "words", item.sha256, number)
+        if isinstance(text, TextItem) and text.text_pair is not None:
+            return TextItem(_thinned(text.text, random), _thinned(text.text_pair, random))
+        return _thinned(text_item(text).text, random)
+
+
+def _thinned(text: str, random: torch.Generator) -> str:
+    words = text.split()
+    drawn = torch.rand(len(words), generator=random).tolist()
+    kept = [word for word, chance in zip(words, drawn, strict=True) if chance >= LEFT_OUT]
+    return " ".join(kept) if kept else text

@@ -9,8 +9,9 @@ from typing import Any, Literal
 from pouf_core.classes import ClassName
 from pouf_core.errors import InvalidInput
 from pouf_core.language.sentence import LITERAL, Token, tokenize, write_sentence
-from pouf_core.language.template import MASK, Template, TextItem
+from pouf_core.language.template import MASK, Template
 from pouf_core.language.word_tokens import label_word_ids, probe_tokens
+from pouf_core.texts import TextItem
 
 NO_CONTEXT = -1
 Kind = Literal["masked", "causal"]
@@ -50,6 +51,8 @@ class Encoder:
     Attributes:
         word_ids: the label words' tokens, class by class.
         context_ids: tokens of the template's own words, from whose embeddings learned context vectors start.
+        longest: as given.
+        settings: everything beside the tokenizer that decides how an item is encoded.
 
     Raises:
         InvalidInput: as `label_word_ids`, and `template_too_long` where no room is left for the texts.
@@ -70,9 +73,10 @@ class Encoder:
         self._tokenizer = tokenizer
         self._template = template
         self._kind = kind
-        self._longest = longest
+        self.longest = longest
         self._limits = _checked_limits(limits or {}, template)
         self._stand_in = min(word for own in words for word in own)  # whatever the order of the classes
+        self.settings = {"template": repr(template), "word": self._stand_in, "longest": longest, **self._limits}
         probe = self._read(probe_tokens(tokenizer, template, self._stand_in), "/prompt_template")
         self.context_ids = [token.id for token in probe if _is_template_word(token)]
         fixed = sum(token.part not in template.text_fields for token in probe)
@@ -119,7 +123,7 @@ class Encoder:
         """Drop tokens from the ends of texts: over a field's limit first, then from the longest text."""
         lengths = {name: sum(token.part == name for token in tokens) for name in self._template.text_fields}
         fixed = len(tokens) - sum(lengths.values())
-        room = self._longest - fixed
+        room = self.longest - fixed
         kept = {name: min(length, self._limits.get(name, room), room) for name, length in lengths.items()}
         while sum(kept.values()) > room:
             kept[max(kept, key=lambda name: kept[name])] -= 1

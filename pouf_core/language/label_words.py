@@ -8,11 +8,11 @@ from pouf_core.classes import MAX_TEXT_LENGTH, ClassName
 from pouf_core.errors import InvalidInput
 
 MAX_WORDS = 100  # a class
+LabelWords = Mapping[str, str | Sequence[str]]
+"""Class name to its label word, or several."""
 
 
-def parse_label_words(
-    value: Mapping[str, str | Sequence[str]] | None, classes: Sequence[ClassName]
-) -> list[tuple[str, ...]]:
+def parse_label_words(value: LabelWords | None, classes: Sequence[ClassName]) -> list[tuple[str, ...]]:
     """The label words of every class, in the order of the classes.
 
     Args:

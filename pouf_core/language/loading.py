@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
+from pouf_core.catalogue import BaseModelDescription, describe
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.language.encoder import Kind
-from pouf_core.language.heads import check_head, output_head
+from pouf_core.language.heads import check_head
 from pouf_core.language.model import LanguageModel
 from pouf_core.torchvision_compat import ensure_torchvision_imports
 
@@ -33,14 +34,14 @@ _NAMED_AT_MOST = 3
 
 
 def load_language_model(
-    spec: str, device: torch.device | str = "cpu", *, local_files_only: bool = False
+    description: BaseModelDescription | str, device: torch.device | str = "cpu", *, local_files_only: bool = True
 ) -> LanguageModel:
     """Load a language model; every call gives a network of its own, in float32 and evaluation mode.
 
     Weights are read from safetensors only and code that a checkpoint brings along is never run.
 
     Args:
-        spec: `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`.
+        description: of `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`, or that name.
         device: where to put it.
         local_files_only: never fetch anything.
 
@@ -49,6 +50,9 @@ def load_language_model(
             are read), a checkpoint without a head, or a tokenizer without offsets or mask.
         PoufError: `base_model_unavailable` when configuration, weights or tokenizer cannot be read or fetched.
     """
+    if isinstance(description, str):
+        description = describe(description)
+    spec = description.name
     kind, name = _parse(spec)
     options = {"trust_remote_code": False, "local_files_only": local_files_only}
     with _quiet():
@@ -57,14 +61,13 @@ def load_language_model(
         network = _read_network(spec, kind, name, config, options)
         tokenizer = _read(spec, AutoTokenizer, name, **options)
     _check_tokenizer(spec, tokenizer, kind)
-    network = network.to(device).eval()
-    return LanguageModel(spec, kind, network, output_head(network), tokenizer)
+    return LanguageModel(description, kind, network, tokenizer, torch.device(device))
 
 
 def _parse(spec: str) -> tuple[Kind, str]:
     family, _, name = spec.partition(":")
-    if family not in _KINDS or not name:
-        message = f"Unknown base model {spec!r}: use hf-mlm:<name or directory> or hf-causal:<name or directory>."
+    if family not in _KINDS:
+        message = f"Unknown language model {spec!r}: use hf-mlm:<name or directory> or hf-causal:<name or directory>."
         raise InvalidInput("unknown_base_model", message, field="/base_model")
     return _KINDS[family], str(Path(name).expanduser()) if name.startswith(("/", "./", "../", "~")) else name
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pouf_core.classes import MAX_TEXT_LENGTH
 from pouf_core.errors import InvalidInput
+from pouf_core.texts import TextItem
 
 MASK = "mask"
 TEXT_FIELDS = ("text", "text_a", "text_b")
@@ -20,14 +22,6 @@ class Slot:
     """A placeholder: `text`, `text_a`, `text_b` or `mask`."""
 
     name: str
-
-
-@dataclass(frozen=True)
-class TextItem:
-    """One text, or a pair of texts, to classify."""
-
-    text: str
-    text_pair: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,12 +49,12 @@ class Template:
         """The parts that follow the mask."""
         return self.parts[self.parts.index(Slot(MASK)) + 1 :]
 
-    def texts(self, item: TextItem, field: str) -> dict[str, str]:
+    def texts(self, item: TextItem, field: str | None) -> dict[str, str]:
         """An item's texts by slot, without space around them.
 
         Args:
             item: the item.
-            field: JSON pointer of the item, for the error.
+            field: JSON pointer of the item, for the error, or None.
 
         Raises:
             InvalidInput: `text_pair_missing` or `text_pair_not_used`.
@@ -111,6 +105,44 @@ def parse_causal_template(value: str) -> Template:
         message = f"A causal language model reads nothing after {{mask}}: end the template {value!r} with it."
         raise _refused("text_after_mask", message)
     return Template(template.parts[: template.parts.index(Slot(MASK)) + 1])
+
+
+def template_of(value: str, *, causal: bool) -> Template:
+    """The template for a masked or a causal model; errors as `parse_template` and `parse_causal_template`."""
+    return parse_causal_template(value) if causal else parse_template(value)
+
+
+def parse_one_template(value: str | Sequence[str] | None, default: str, *, causal: bool) -> str:
+    """Check what a caller gives as the template of a language model, and return it as it was written.
+
+    Args:
+        value: a template, a list of just one, or None for the default.
+        default: used for None.
+        causal: whether the model reads nothing after the mask.
+
+    Raises:
+        InvalidInput: `one_template_needed`, or as `template_of`.
+    """
+    given = [default] if value is None else [value] if isinstance(value, str) else list(value)
+    if len(given) != 1:
+        message = f"A language model takes one template, not {len(given)}; a class may have several label words."
+        raise _refused("one_template_needed", message)
+    template_of(given[0], causal=causal)
+    return given[0]
+
+
+def check_texts(template: Template, are_pairs: bool) -> None:
+    """Refuse a template for pairs where the data is single texts, and the other way round.
+
+    Raises:
+        InvalidInput: `text_pair_missing` or `text_pair_not_used`.
+    """
+    if template.takes_pairs and not are_pairs:
+        message = "The template has {text_a} and {text_b}, and the data is single texts: use {text}."
+        raise _refused("text_pair_missing", message)
+    if are_pairs and not template.takes_pairs:
+        message = "The template has one {text}, and the data is pairs of texts: use {text_a} and {text_b}."
+        raise _refused("text_pair_not_used", message)
 
 
 def _check_names(value: str, names: list[str]) -> None:

@@ -12,6 +12,7 @@ from app.schemas.documents import (
     ListDocument,
     ModelDocument,
     PredictionListDocument,
+    TemplateDocument,
 )
 from app.store.models import DatasetItem, Job
 
@@ -45,6 +46,7 @@ def places(api, rows, database, picture):
         ("/v1/models/{model}", ModelDocument),
         ("/v1/aliases", ListDocument[AliasDocument]),
         ("/v1/aliases/best", AliasDocument),
+        ("/v1/templates", ListDocument[TemplateDocument]),
     ],
 )
 def test_answers_have_exactly_the_documented_fields(api, places, path, document):

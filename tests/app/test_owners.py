@@ -100,6 +100,7 @@ def model_cases() -> list[Case]:
 
 OTHER_CASES = [
     Case("GET /v1/base-models", "read", foreign="shared"),
+    Case("GET /v1/templates", "read", foreign="shared"),
     Case("GET /metrics", "admin", foreign="shared"),
     Case("GET /health/live", None),
     Case("GET /health/ready", None),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pouf_core.backbones.clip_like import ClipLikeModel, weights_hash
+from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.parameters import trained_parameters
 from pouf_core.backbones.pouf_lite import head_path
 from pouf_core.backbones.registry import BaseModelPool, load_base_model, open_clip
@@ -16,6 +16,7 @@ from pouf_core.catalogue import describe
 from pouf_core.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.prompts import build_prompts
+from pouf_core.weights_hash import weights_hash
 
 
 def test_cutting_to_live_positions_leaves_causal_features_as_they_are(tiny_clip: ClipLikeModel) -> None:

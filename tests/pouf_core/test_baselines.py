@@ -13,7 +13,7 @@ from torch import Tensor
 import pouf_core
 from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.errors import InvalidInput
-from pouf_core.method import MethodSpec
+from pouf_core.method import LANGUAGE_SETTINGS, MethodSpec
 from pouf_core.prior import estimate_prior
 from pouf_core.progress import Progress
 from tests.pouf_core.conftest import CLASS_NAMES
@@ -148,7 +148,7 @@ def test_settings_at_their_defaults_are_no_contradiction(adapt: Any, settings: d
 
 
 def test_every_setting_is_covered_here() -> None:
-    assert set(EXAMPLES) | {"type"} == set(MethodSpec.model_fields)
+    assert set(EXAMPLES) | {"type"} | LANGUAGE_SETTINGS == set(MethodSpec.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_prompt_tuned_models_share_the_base_encoder_and_model_tuned_ones_do_not(
     light, heavy = (pouf_core.load(path, base_models=pool) for path in (prompt_tuned, model_tuned))
     assert light.encoder("adapted").key == light.encoder("zero_shot").key == heavy.encoder("zero_shot").key
     assert heavy.encoder("adapted").key != heavy.encoder("zero_shot").key
-    assert light.nbytes == 2 * 3 * 32 * 4
+    assert light.nbytes == 2 * (3 * 32 + 1) * 4  # prototypes and scale of each variant
     assert heavy.nbytes > 100_000
 
 

@@ -95,11 +95,20 @@ def test_files_that_cannot_be_understood_say_why(name: str, content: str, column
 def test_json_lines_are_objects_or_strings() -> None:
     lines = ['{"text": "one", "label": "x"}', '"two"', "{", '{"other": 1}', '{"text_a": "a", "text_b": "b"}', ""]
     found = rows("a.jsonl", "\n".join(lines) + "\n\n")
-    assert texts(found) == ["one", "two"]
-    codes = ["malformed_json", "no_text", "text_pair_not_supported", "empty_text", "empty_text"]
-    assert refused(found) == list(enumerate(codes, start=3))
+    assert texts(found) == ["one", "two", "a"]
+    assert [row.text_pair for row in found if isinstance(row, TextRow)] == [None, None, "b"]
+    codes = ["malformed_json", "no_text", "empty_text", "empty_text"]
+    assert refused(found) == list(zip((3, 4, 6, 7), codes, strict=True))
     assert found[0] == TextRow(1, "one", "x")
     assert texts(rows("a.jsonl", '{"body": "three"}', text_column="body")) == ["three"]
+
+
+def test_a_table_of_two_named_columns_holds_pairs() -> None:
+    found = rows("a.csv", "label,text_b,text_a\nx,a question,an answer\n,,lone\n,first,\n")
+    assert found[0] == TextRow(2, "an answer", "x", "a question")
+    assert refused(found) == [(3, "empty_text"), (4, "empty_text")]
+    assert [row.message.split(":")[0] for row in found[1:] if not isinstance(row, TextRow)] == ["text_b", "text_a"]
+    assert texts(rows("a.csv", "text,text_a,text_b\none,two,three\n")) == ["one"]
 
 
 def test_a_document_holds_a_list_of_texts() -> None:

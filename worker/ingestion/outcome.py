@@ -9,6 +9,8 @@ from app.store.clock import utcnow
 from app.store.models import Dataset, Job
 from app.store.transitions import lock_job
 from pouf_core.catalogue import describe
+from pouf_core.errors import InvalidInput
+from pouf_core.wording import check_text_items
 from worker import attempts
 
 INGEST_TASK = "pouf.ingest"
@@ -22,12 +24,13 @@ def ready_dataset(session: Session, dataset: Dataset) -> None:
     _give_up_lease(dataset)
     for job_id in _waiting_jobs(session, dataset):
         job = lock_job(session, job_id)
-        wanted = describe(job.base_model).modality
-        if wanted == dataset.modality:
-            attempts.enqueue_training(session, job_id)
-        elif job.status == "queued":
-            message = f"The dataset holds {dataset.modality} items and the base model takes {wanted} items."
-            attempts.fail(session, job, "wrong_modality", message)
+        try:
+            _check_items(job, dataset)
+        except InvalidInput as error:
+            if job.status == "queued":
+                attempts.fail(session, job, error.code, error.message)
+            continue
+        attempts.enqueue_training(session, job_id)
 
 
 def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) -> None:
@@ -40,6 +43,15 @@ def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) ->
         job = lock_job(session, job_id)
         if job.status == "queued":
             attempts.fail_for_dataset(session, job, dataset)
+
+
+def _check_items(job: Job, dataset: Dataset) -> None:
+    base = describe(job.base_model)
+    if base.modality != dataset.modality:
+        message = f"The dataset holds {dataset.modality} items and the base model takes {base.modality} items."
+        raise InvalidInput("wrong_modality", message)
+    if base.modality == "text":
+        check_text_items(base, job.prompt_template, dataset.text_pairs)
 
 
 def _give_up_lease(dataset: Dataset) -> None:

@@ -88,7 +88,7 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
     if dataset.modality == "text" or (dataset.modality == "auto" and holds_texts(uploads)):
         texts = TextCollector(context, lease, limits)
         _collect(texts, lambda: texts.collect(uploads, partial(_stop_if, shutdown_requested)))
-        _finish(context, lease, texts, "text", texts.labels)
+        _finish(context, lease, texts, "text", texts.labels, text_pairs=bool(texts.are_pairs))
         return
     pictures = Collector(context, lease, limits)
     _collect(pictures, lambda: _read_uploads(context, uploads, pictures, shutdown_requested))
@@ -166,7 +166,13 @@ def _read_packed_files(
 
 
 def _finish(
-    context: WorkerContext, lease: Lease[Dataset], collector: ItemRows, modality: str, labels: dict[str, set[str]]
+    context: WorkerContext,
+    lease: Lease[Dataset],
+    collector: ItemRows,
+    modality: str,
+    labels: dict[str, set[str]],
+    *,
+    text_pairs: bool = False,
 ) -> None:
     with context.database.write() as session:
         dataset = fenced(session, lease)
@@ -179,6 +185,7 @@ def _finish(
             fail_dataset(session, dataset, "no_usable_items", message)
             return
         dataset.modality = modality
+        dataset.text_pairs = text_pairs
         dataset.fingerprint = fingerprint([Item(sha256, Path()) for sha256 in collector.accepted])
         dataset.labelled_count = sum(len(found) == 1 for found in labels.values())
         dataset.suggested_class_names = sorted(set().union(*labels.values()))

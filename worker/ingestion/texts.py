@@ -20,6 +20,7 @@ from worker.ingestion.names import ItemName, parse_name
 from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory
 
 STORED_NAME = "texts.jsonl"
+_KINDS = {True: "pair of texts", False: "single text"}
 
 
 def holds_texts(uploads: Sequence[Upload]) -> bool:
@@ -34,9 +35,11 @@ class TextCollector(ItemRows):
 
     Attributes:
         labels: content hash to the evaluation labels that were found beside the text.
+        are_pairs: whether the texts are pairs, as the first of them decides; None while there is none.
     """
 
     labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    are_pairs: bool | None = None
 
     def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
         """Read every upload, and store the texts as one file of JSON lines.
@@ -89,7 +92,12 @@ class TextCollector(ItemRows):
             self.reject(name, error.code, error.message)
 
     def _add(self, place: ItemName, row: TextRow) -> None:
-        sha256, size = text_hash(row.text), len(row.text.encode())
+        is_pair = row.text_pair is not None
+        if self.are_pairs not in (None, is_pair):
+            message = f"A {_KINDS[is_pair]}, in a dataset whose first item is a {_KINDS[not is_pair]}."
+            self.reject(place, "mixed_texts", message)
+            return
+        sha256, size = text_hash(row.item), len(row.text.encode()) + len((row.text_pair or "").encode())
         if row.label is not None:
             self.labels[sha256].add(row.label)
         if sha256 in self.accepted:
@@ -98,7 +106,9 @@ class TextCollector(ItemRows):
             return
         if len(self.accepted) >= self.limits.items:
             raise TooManyItems
-        line = json.dumps({"text": row.text}, ensure_ascii=False) + "\n"
+        self.are_pairs = is_pair
+        fields = {"text_a": row.text, "text_b": row.text_pair} if is_pair else {"text": row.text}
+        line = json.dumps(fields, ensure_ascii=False) + "\n"
         self.extract(len(line.encode()))
         self.accepted.add(sha256)
         self._stored.write(line)

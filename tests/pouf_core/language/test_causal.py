@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from pouf_core.classes import parse_class_names
+from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.loading import load_language_model
 from pouf_core.language.model import LanguageModel
-from pouf_core.language.scores import LabelWords, score
-from pouf_core.language.template import TextItem, parse_causal_template
-from tests.pouf_core.language.tiny_models import WIDTH, byte_pairs, transformers
+from pouf_core.language.template import parse_causal_template
+from pouf_core.texts import TextItem
+from tests.pouf_core.language.tiny_models import ARCHITECTURES, save_causal
 
 CLASSES = parse_class_names(["positive", "negative"])
 TEMPLATE = parse_causal_template("{text} It was {mask}.")
 ITEMS = [TextItem("no"), TextItem("this is a long story, a long text"), TextItem("the movie was long")]
-ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "gpt2": ("GPT2Config", "GPT2LMHeadModel", {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 40}),
-    "llama": ("LlamaConfig", "LlamaForCausalLM", {**WIDTH, "num_key_value_heads": 1}),
-    "qwen2": ("Qwen2Config", "Qwen2ForCausalLM", {**WIDTH, "num_key_value_heads": 1, "tie_word_embeddings": True}),
-    "qwen3": ("Qwen3Config", "Qwen3ForCausalLM", {**WIDTH, "num_key_value_heads": 1, "head_dim": 8}),
-}
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +28,8 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Language
     def load(name: str) -> LanguageModel:
         directory = root / name
         if not directory.exists():
-            config_name, class_name, settings = ARCHITECTURES[name]
-            tokenizer = byte_pairs("GPT2Tokenizer")
-            config = getattr(transformers, config_name)(
-                vocab_size=len(tokenizer), initializer_range=0.3, bos_token_id=0, eos_token_id=2, **settings
-            )
-            torch.manual_seed(0)
-            getattr(transformers, class_name)(config).save_pretrained(directory)
-            tokenizer.save_pretrained(directory)
-        return load_language_model(f"hf-causal:{directory}", local_files_only=True)
+            save_causal(name, directory)
+        return load_language_model(f"hf-causal:{directory}")
 
     return load
 
@@ -54,13 +41,13 @@ def test_padded_items_score_as_they_do_alone_and_as_the_model_itself(
     model = causal(name)
     encoder = model.encoder(TEMPLATE, [("great",), ("terrible",)], CLASSES)
     encoded = [encoder(item, "/inputs/0") for item in ITEMS]
-    words = LabelWords.of(encoder.word_ids)
     ids = [own[0] for own in encoder.word_ids]
     assert model.tokenizer.convert_ids_to_tokens(ids) == ["Ġgreat", "Ġterrible"]
     with torch.no_grad():
         batch = model.batch(encoded)
         assert batch.attention[0, 0] == 0 and (batch.asked == batch.ids.shape[1] - 1).all()
-        together = score(model.features(batch), model.head, words).class_logits
+        classifier = LabelWordClassifier.of(model.head, encoder.word_ids)
+        together = classifier(model.features(batch)).class_logits
         for row, (item, alone) in enumerate(zip(ITEMS, encoded, strict=True)):
             text = model.tokenizer(f"{item.text} It was", return_tensors="pt")
             assert text["input_ids"][0].tolist() == list(alone.ids)

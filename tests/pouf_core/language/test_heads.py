@@ -12,9 +12,10 @@ import torch
 
 from pouf_core.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
-from pouf_core.language.scores import LabelWords, score
-from pouf_core.language.template import TextItem, parse_template
+from pouf_core.language.template import parse_template
+from pouf_core.texts import TextItem
 from tests.pouf_core.language.tiny_models import FAMILIES, load_masked, transformers
 
 CLASSES = parse_class_names(["positive", "negative"])
@@ -37,7 +38,7 @@ def test_transform_rows_and_bias_give_the_models_own_logits(
         found = features @ model.head.rows.T + model.head.bias
         own = model.network(input_ids=batch.ids, attention_mask=batch.attention).logits
         own = own[torch.arange(len(batch)), batch.asked]
-        scores = score(features, model.head, LabelWords.of(encoder.word_ids))
+        scores = LabelWordClassifier.of(model.head, encoder.word_ids)(features)
     assert torch.allclose(found, own, rtol=0, atol=1e-5)
     (first, second), (third,) = encoder.word_ids
     pair = own[:, [first, second]].exp().mean(dim=1).log()

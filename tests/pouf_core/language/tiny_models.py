@@ -88,4 +88,25 @@ def save_masked(family: str, directory: Path) -> Path:
 
 
 def load_masked(directory: Path) -> Any:
-    return load_language_model(f"hf-mlm:{directory}", local_files_only=True)
+    return load_language_model(f"hf-mlm:{directory}")
+
+
+ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "gpt2": ("GPT2Config", "GPT2LMHeadModel", {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 40}),
+    "llama": ("LlamaConfig", "LlamaForCausalLM", {**WIDTH, "num_key_value_heads": 1}),
+    "qwen2": ("Qwen2Config", "Qwen2ForCausalLM", {**WIDTH, "num_key_value_heads": 1, "tie_word_embeddings": True}),
+    "qwen3": ("Qwen3Config", "Qwen3ForCausalLM", {**WIDTH, "num_key_value_heads": 1, "head_dim": 8}),
+}
+
+
+def save_causal(name: str, directory: Path) -> Path:
+    """A causal language model with random weights, and its tokenizer."""
+    config_name, class_name, settings = ARCHITECTURES[name]
+    tokenizer = byte_pairs("GPT2Tokenizer")
+    config = getattr(transformers, config_name)(
+        vocab_size=len(tokenizer), initializer_range=0.3, bos_token_id=0, eos_token_id=2, **settings
+    )
+    torch.manual_seed(0)
+    getattr(transformers, class_name)(config).save_pretrained(directory)
+    tokenizer.save_pretrained(directory)
+    return directory
