@@ -91,6 +91,12 @@ class Settings(BaseSettings):
     max_pixels: int = Field(
         MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Largest picture, in pixels (width times height)."
     )
+    decode_memory_bytes: int = Field(
+        1536 * MIB, ge=64 * MIB, description="Memory that decoding one picture may take, in bytes (on Linux)."
+    )
+    decode_cpu_seconds: float = Field(
+        20, gt=0, description="Seconds of computing that decoding one picture may take; on the clock twice that."
+    )
     max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
     max_archive_ratio: float = Field(
         200.0, gt=1, description="Largest ratio of unpacked to packed bytes of an archive, against decompression bombs."
@@ -120,6 +126,7 @@ class Settings(BaseSettings):
 
     predict_batch_size: int = Field(32, ge=1, description="Most pictures that travel through an encoder together.")
     predict_max_delay_ms: float = Field(5, ge=0, description="Milliseconds that a picture waits for others to join it.")
+    predict_decoders: int = Field(2, ge=1, description="Processes that decode the pictures of predict requests.")
     predict_queue_items: int = Field(512, ge=1, description="Most pictures waiting for an encoder; more get 503.")
     predict_queue_bytes: int = Field(
         GIB, ge=1, description="Most bytes of decoded pictures waiting for an encoder; more get 503."

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from PIL.Image import Image
 
 from pouf_core.errors import InvalidInput
-from pouf_core.images import decode_image
 from pouf_core.texts import clean_text
 
 
@@ -27,11 +27,11 @@ _DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
 _WHITESPACE = re.compile(r"\s+")
 
 
-def decode(source: Source, modality: str, max_pixels: int) -> Any:
+def decode(source: Source, modality: str, decode_picture: Callable[[bytes], Image]) -> Any:
     """Return the picture or text that a model of `modality` takes.
 
-    Raises `InvalidInput`: ``wrong_modality``, ``text_pair_not_supported``, ``invalid_base64``, or what `decode_image`
-    and `clean_text` raise.
+    Raises `InvalidInput`: ``wrong_modality``, ``text_pair_not_supported``, ``invalid_base64``, or what
+    `decode_picture` and `clean_text` raise.
     """
     if isinstance(source, InvalidInput):
         raise source
@@ -39,7 +39,7 @@ def decode(source: Source, modality: str, max_pixels: int) -> Any:
         return _decode_text(source)
     if isinstance(source, Text):
         raise InvalidInput("wrong_modality", "This model classifies pictures, not texts: send `image`.")
-    return _decode_picture(source, max_pixels)
+    return decode_picture(_from_base64(source) if isinstance(source, str) else source)
 
 
 def _decode_text(source: bytes | str | Text) -> str:
@@ -49,12 +49,6 @@ def _decode_text(source: bytes | str | Text) -> str:
         message = "A sentence encoder embeds single texts, and a pair joined to one text means another: send `text`."
         raise InvalidInput("text_pair_not_supported", message)
     return clean_text(source.text)
-
-
-def _decode_picture(source: bytes | str, max_pixels: int) -> Image:
-    if isinstance(source, str):
-        source = _from_base64(source)
-    return decode_image(source, max_pixels=max_pixels)
 
 
 def _from_base64(text: str) -> bytes:

@@ -15,6 +15,7 @@ from app.store.leases import Lease, LeaseLost, claim_dataset, fenced, release
 from app.store.models import Dataset, DatasetItem, Upload
 from app.store.outbox import enqueue
 from pouf_core.data import Item, fingerprint
+from pouf_core.decoder import Decoder, DecoderLimits
 from worker.context import WorkerContext
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector
@@ -83,8 +84,9 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
         _collect(texts, lambda: texts.collect(uploads, partial(_stop_if, shutdown_requested)))
         _finish(context, lease, texts, "text", texts.labels)
         return
-    pictures = Collector(context, lease, limits)
-    _collect(pictures, lambda: _read_uploads(context, uploads, pictures, shutdown_requested))
+    with Decoder(DecoderLimits(context.settings.decode_memory_bytes, context.settings.decode_cpu_seconds)) as decoder:
+        pictures = Collector(context, lease, limits, decoder=decoder)
+        _collect(pictures, lambda: _read_uploads(context, uploads, pictures, shutdown_requested))
     _finish(context, lease, pictures, "image", assign_labels(pictures.occurrences, pictures.tables))
 
 
