@@ -7,6 +7,7 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
+from typing import cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -99,7 +100,7 @@ def _to_eight_bits(image: Image.Image) -> Image.Image:
     """
     if image.mode.startswith("I;16"):
         return _scaled(image.convert("I"), 0.0, 65535.0)
-    low, high = image.getextrema()
+    low, high = cast(tuple[float, float], image.getextrema())  # of one band
     whites = _WHITES if image.mode == "F" else _WHITES[1:]
     return _scaled(image, min(low, 0.0), next((white for white in whites if high <= white), high))
 

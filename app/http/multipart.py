@@ -57,6 +57,7 @@ class _Form:
         self._max_files = max_files
         self._fields: dict[str, str] = {}
         self._files: list[StagedFile] = []
+        self._begun = 0
         self._header_name = b""
         self._header_value = b""
         self._disposition = b""
@@ -126,7 +127,8 @@ class _Form:
     def _begin_file(self, filename: str) -> None:
         if self._field_name != self._file_field:
             raise several([FieldError(f"/{self._field_name}", "unknown_field", f"Files go into `{self._file_field}`.")])
-        if len(self._files) >= self._max_files:
+        self._begun += 1
+        if self._begun > self._max_files:
             raise ApiError(
                 413,
                 "too_many_files",

@@ -40,7 +40,8 @@ class Collector(ItemRows):
 
     def _add_labels(self, source: str, name: ItemName, data: bytes) -> None:
         try:
-            self.tables.append(read_label_table(source, name.parts, data))
+            left = self.limits.items - sum(len(table.rows) for table in self.tables)
+            self.tables.append(read_label_table(source, name.parts, data, left))
         except LabelsError as error:
             self.reject(name, "labels_unreadable", str(error), size=len(data))
 

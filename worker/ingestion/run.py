@@ -23,7 +23,7 @@ from worker.ingestion.labels import assign_labels
 from worker.ingestion.names import parse_name
 from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
 from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
-from worker.ingestion.rows import ItemRows, TooManyBytes, TooManyItems, dataset_directory
+from worker.ingestion.rows import ROWS_PER_ITEM, ItemRows, TooManyBytes, TooManyItems, TooManyRows, dataset_directory
 from worker.ingestion.texts import TextCollector, holds_texts
 from worker.shutdown import shutdown_requested
 
@@ -96,6 +96,9 @@ def _collect(rows: ItemRows, read: Callable[[], None]) -> None:
         read()
     except TooManyItems as error:
         raise DatasetUnusable(*too_many_items(rows.limits, rows.context.settings)) from error
+    except TooManyRows as error:
+        limit = ROWS_PER_ITEM * rows.context.settings.max_items
+        raise DatasetUnusable("too_many_entries", f"The uploads hold more than {limit:,} entries.") from error
     except TooManyBytes as error:
         raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the uploads unpack to.") from error
     finally:
