@@ -21,6 +21,7 @@ TAR_MAGIC_OFFSET = 257
 TAR_HEADER_BYTES = 1024**2
 SPARSE = "it holds a sparse file; pack without --sparse"
 READ_BYTES = 1024**2
+MAX_EMPTY_READS = 8
 #: A zip's directory may take this many bytes an entry that the limits allow; it is read whole, whatever it holds.
 ZIP_DIRECTORY_BYTES_PER_ENTRY = 256
 MAGIC = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip"}
@@ -154,6 +155,8 @@ def _read_zip(path: Path, limits: Limits) -> Iterator[Member]:
         entries = archive.infolist()
         if len(entries) > limits.archive_entries:
             raise _too_many_entries(limits)
+        if sum(info.compress_size for info in entries) > path.stat().st_size:
+            raise ArchiveError("archive_corrupt", "The zip archive's members overlap, or claim more than it holds.")
         for info in entries:
             name = parse_name(info.filename)
             if not info.is_dir() and not (name.ignored and not name.unsafe):
@@ -225,15 +228,22 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 
 class _Counted(io.RawIOBase):
-    """A stream whose bytes come out of a budget."""
+    """A stream whose bytes come out of a budget, and whose end cannot be passed.
+
+    To skip a member tarfile reads on, block by block, for as long as its header says, though nothing comes any more.
+    """
 
     def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
         self._stream = stream
         self._budget = budget
+        self._empty_reads = 0
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         self._budget.spend(len(data))
+        self._empty_reads = 0 if data else self._empty_reads + 1
+        if self._empty_reads > MAX_EMPTY_READS:
+            raise EOFError("a member is larger than what is left of the archive")
         return data
 
 
@@ -261,6 +271,8 @@ def _read_tar_stream(stream: _Counted, limits: Limits, budget: _Budget) -> Itera
 def _read_tar_entry(
     archive: tarfile.TarFile, info: tarfile.TarInfo, name: ItemName, limits: Limits, budget: _Budget
 ) -> Member:
+    if info.size < 0:
+        raise tarfile.ReadError("a member has a negative size")
     link = info.issym() or info.islnk()
     refusal = _refusal(name, link=link, special=not info.isreg(), size=info.size, limits=limits)
     if refusal is not None:

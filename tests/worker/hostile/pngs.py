@@ -7,12 +7,12 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from tests.worker.hostile.case import ACCEPTED, Case, encoded, good, picture
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SWOLLEN = bytes(30 * 1024**2)
+SWOLLEN = zlib.compress(bytes(4 * 1024**2), 1)
 DAMAGED = {"undecodable_image": 1}
 TOO_LARGE = {"image_too_large": 1}
 
@@ -48,7 +48,7 @@ def damaged_at(tag: str, position: int) -> bytes:
 
 def compressed_text(kind: bytes) -> bytes:
     prefix = b"Comment\0\0" if kind == b"zTXt" else b"Comment\0\1\0\0\0"
-    return chunk(kind, prefix + zlib.compress(SWOLLEN, 9))
+    return chunk(kind, prefix + SWOLLEN)
 
 
 def animated(tag: str) -> bytes:
@@ -64,10 +64,7 @@ def sixteen_bits(tag: str) -> bytes:
 
 
 def many_text_chunks(tag: str) -> bytes:
-    info = PngImagePlugin.PngInfo()
-    for number in range(200):
-        info.add_text(f"k{number}", "x" * 900_000, zip=True)
-    return encoded(picture(tag), pnginfo=info)
+    return with_chunk(tag, chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(900_000), 1)) * 200)
 
 
 CASES = [
@@ -79,14 +76,14 @@ CASES = [
     Case("png-no-width", ".png", lambda tag: png(header(0, 8), rows(8, 8, tag)), DAMAGED),
     Case("png-claims-more-rows", ".png", lambda tag: png(header(1500, 1500), rows(8, 8, tag)), DAMAGED),
     Case("png-interlaced-lie", ".png", lambda tag: png(header(900, 900, interlace=1), rows(8, 8, tag)), DAMAGED),
-    Case("png-pixels-swell", ".png", lambda tag: png(header(8, 8), rows(8, 500_000, tag)), {ACCEPTED: 1}),
+    Case("png-pixels-swell", ".png", lambda tag: png(header(8, 8), rows(8, 20_000, tag)), {ACCEPTED: 1}),
     Case("png-ztxt-bomb", ".png", lambda tag: with_chunk(tag, compressed_text(b"zTXt")), DAMAGED),
     Case("png-itxt-bomb", ".png", lambda tag: with_chunk(tag, compressed_text(b"iTXt")), DAMAGED),
     Case("png-text-chunks-swell", ".png", many_text_chunks, DAMAGED),
     Case(
         "png-iccp-bomb",
         ".png",
-        lambda tag: with_chunk(tag, chunk(b"iCCP", b"p\0\0" + zlib.compress(SWOLLEN, 9))),
+        lambda tag: with_chunk(tag, chunk(b"iCCP", b"p\0\0" + SWOLLEN)),
         DAMAGED,
     ),
     Case("png-header-crc", ".png", lambda tag: damaged_at(tag, 29), DAMAGED),
