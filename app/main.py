@@ -53,7 +53,9 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     )
     # the one added last comes first
     app.add_middleware(Authentication)
-    app.add_middleware(RequestContext, limit_of=_body_limits(settings), metrics=metrics)
+    app.add_middleware(
+        RequestContext, limit_of=_body_limits(settings), metrics=metrics, patience=settings.stall_seconds
+    )
     install_handlers(app)
     for module in ROUTERS:
         app.include_router(module.router, responses=PROBLEMS)

@@ -85,6 +85,9 @@ class Settings(BaseSettings):
     key_queued_jobs: int = Field(50, ge=1, description="Most jobs waiting for a worker that a key's owner may have.")
 
     max_upload_bytes: int = Field(10 * GIB, ge=1, description="Largest request body of an upload, in bytes.")
+    stall_seconds: float = Field(
+        30, gt=0, description="Seconds that a request's body may stop, or drip, before the client is cut off."
+    )
     max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
     max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")
     max_item_bytes: int = Field(64 * MIB, ge=1, description="Largest single picture of a dataset, in bytes.")

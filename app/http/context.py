@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError, problem_response
+from app.http.patience import patient
 from app.observability import HttpMetrics
 from app.store.ids import new_id
 
@@ -23,10 +24,14 @@ ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 class RequestContext:
-    """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts."""
+    """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts.
 
-    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics) -> None:
+    `patience`: seconds that a body may stop for.
+    """
+
+    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics, patience: float) -> None:
         self.app = app
+        self.patience = patience
         self.limit_of = limit_of
         self.metrics = metrics
 
@@ -50,7 +55,7 @@ class RequestContext:
         try:
             try:
                 _refuse_announced(scope, limit)
-                await self.app(scope, _bounded(receive, limit), send_with_id)
+                await self.app(scope, _bounded(patient(receive, self.patience), limit), send_with_id)
             except ApiError as error:
                 if status:
                     raise
