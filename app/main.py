@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     # the one added last comes first
     app.add_middleware(Authentication)
     app.add_middleware(
-        RequestContext, limit_of=_body_limits(settings), body_timeout=settings.body_timeout, metrics=metrics
+        RequestContext, limit_of=_body_limits(settings), metrics=metrics, patience=settings.stall_seconds
     )
     app.add_middleware(SecurityHeaders)
     install_handlers(app)

@@ -13,7 +13,7 @@ from app.auth.dependencies import Reader, Writer
 from app.errors import ApiError, from_validation_errors, invalid
 from app.http.conditional import conditional_json
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, form_content, idempotent, respond
-from app.http.multipart import receive_form
+from app.http.multipart import FormInterrupted, receive_form
 from app.http.pagination import decode_cursor, decode_number, page
 from app.http.prefer import wait_seconds, wait_until
 from app.http.staging import StagedFile, Staging, blocks, staging
@@ -67,7 +67,10 @@ async def create_dataset(
     """Create a dataset from pictures or archives; with `finalize=false` it may start empty and be added to."""
     await _require_room(caller, idempotency_key)
     with staging(caller.state.staging_root) as stage:
-        fields, files = await _receive(request, caller, stage)
+        try:
+            fields, files = await _receive(request, caller, stage)
+        except FormInterrupted as interrupted:
+            raise interrupted.reason from interrupted
         form = _parse_form(fields)
         service.check_form(form, files)
         try:
@@ -132,7 +135,15 @@ async def add_files(
     await run_in_threadpool(_require_uploading, caller, dataset_id)
     await _require_room(caller, idempotency_key)
     with staging(caller.state.staging_root) as stage:
-        fields, files = await _receive(request, caller, stage)
+        try:
+            fields, files = await _receive(request, caller, stage)
+        except FormInterrupted as interrupted:
+            # what came whole stays, and the client need not send it again
+            if interrupted.files:
+                await run_in_threadpool(
+                    service.add_files, caller, dataset_id, interrupted.files, lambda session, body: None
+                )
+            raise interrupted.reason from interrupted
         for name in fields:
             raise invalid("unknown_field", "Only `files` may be sent here.", f"/{name}")
         try:

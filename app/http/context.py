@@ -1,6 +1,5 @@
 """What surrounds every request: its id, a bound on its body, its count and duration, and the last-resort error."""
 
-import asyncio
 import errno
 import logging
 import re
@@ -14,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError, problem_response
+from app.http.patience import patient
 from app.observability import HttpMetrics
 from app.store.ids import new_id
 
@@ -25,16 +25,15 @@ ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 class RequestContext:
-    """ASGI middleware.
+    """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts.
 
-    `limit_of(path)` gives the largest body, in bytes, that a path accepts; `body_timeout` the seconds that its next
-    piece may take.
+    `patience`: seconds that a body may stop for.
     """
 
-    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], body_timeout: float, metrics: HttpMetrics) -> None:
+    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics, patience: float) -> None:
         self.app = app
+        self.patience = patience
         self.limit_of = limit_of
-        self.body_timeout = body_timeout
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,7 +56,7 @@ class RequestContext:
         try:
             try:
                 _refuse_announced(scope, limit)
-                await self.app(scope, _bounded(receive, limit, self.body_timeout), send_with_id)
+                await self.app(scope, _bounded(patient(receive, self.patience), limit), send_with_id)
             except ApiError as error:
                 if status:
                     raise
@@ -99,21 +98,13 @@ def _refuse_announced(scope: Scope, limit: int) -> None:
             raise too_large(limit)
 
 
-def _bounded(receive: Receive, limit: int, seconds: float) -> Receive:
+def _bounded(receive: Receive, limit: int) -> Receive:
     received = 0
-    complete = False
 
     async def bounded() -> Message:
-        nonlocal received, complete
-        try:
-            # what comes after the body is only that the client has left, whenever that is
-            async with asyncio.timeout(None if complete else seconds):
-                message = await receive()
-        except TimeoutError as error:
-            detail = f"Nothing more of the request's body came for {seconds:g} seconds."
-            raise ApiError(408, "request_timeout", detail, headers={"Connection": "close"}) from error
+        nonlocal received
+        message = await receive()
         if message["type"] == "http.request":
-            complete = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit:
                 raise too_large(limit)

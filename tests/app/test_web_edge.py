@@ -80,7 +80,7 @@ def test_every_route_has_a_bound_on_its_body(settings, refused, method, path):
 
 
 def test_a_body_that_stops_coming_is_given_up(settings, refused):
-    application = create_app(settings.model_copy(update={"body_timeout": 0.2}), ColourEngine)
+    application = create_app(settings.model_copy(update={"stall_seconds": 0.2}), ColourEngine)
 
     async def receive():
         await anyio.sleep(60)
@@ -109,7 +109,7 @@ def test_a_body_that_stops_coming_is_given_up(settings, refused):
 
     anyio.run(ask)
     answer = httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=sent[1]["body"])
-    refused(answer, 408, "request_timeout")
+    refused(answer, 408, "client_stalled")
 
 
 def test_a_line_break_in_a_path_forges_no_line_in_the_log(api, caplog):
