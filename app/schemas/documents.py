@@ -42,6 +42,8 @@ class DatasetDocument(Closed):
     name: str | None
     metadata: dict[str, str]
     modality: Literal["image", "text", "auto"]
+    text_column: str | None
+    label_column: str | None
     status: DATASET_STATUS
     upload_count: int
     upload_bytes: int
