@@ -48,7 +48,8 @@ def columns_of(rows: Sequence[Sequence[str]], text_column: str | None, label_col
         text_column, label_column: names from the header, or None.
 
     Raises:
-        InvalidInput: `text_column_not_found`, `label_column_not_found`, or `text_column_ambiguous` with the columns there are.
+        InvalidInput: `text_column_not_found`, `label_column_not_found`, or `text_column_ambiguous` with the columns
+            there are.
     """
     header = [cell.strip().casefold() for cell in rows[0]]
     wanted_text = (text_column or _TEXT).strip().casefold()
