@@ -1,4 +1,4 @@
-"""Ingestion of 100,000 lines of text in under a minute and constant memory, and prediction at the raw encoder's speed.
+"""Ingestion of 100,000 lines of text in under a minute and little memory, and prediction at the raw encoder's speed.
 
     python benchmarks/text_throughput.py --json benchmarks/results/text-throughput.json
 

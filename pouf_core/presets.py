@@ -123,7 +123,7 @@ _DEFAULT_TEXT = {
     **{tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES},
     # Chosen on tweets and editorials, see docs/texts.md: at the pictures' rate prompts lose what they gain, and at
     # their weight of mutual information they drift towards one of two classes.
-    "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.027, mutual_information_weight=1.0),
+    "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.0135, mutual_information_weight=1.0),
 }
 _TABLES: dict[tuple[str, Modality], dict[str, _Preset]] = {
     ("paper", "image"): _PAPER,
