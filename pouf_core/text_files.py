@@ -67,8 +67,8 @@ def read_texts(
         label_column: the column or field with evaluation labels; None for `label`, where there is one.
 
     Raises:
-        InvalidInput: `unknown_text_file`, `text_column_not_found`, `text_column_ambiguous`, `malformed_table`,
-            `malformed_json`, `item_too_large` (of a whole `.json`).
+        InvalidInput: `unknown_text_file`, `text_column_not_found`, `label_column_not_found`, `text_column_ambiguous`,
+            `malformed_table`, `malformed_json`, `item_too_large` (of a whole `.json`).
     """
     if isinstance(source, Path):
         with source.open("rb") as stream:

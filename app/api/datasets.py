@@ -40,6 +40,8 @@ FILES = {"files": {"type": "array", "items": {"type": "string", "format": "binar
 FIELDS = {
     "name": {"type": "string"},
     "modality": {"enum": ["image", "text", "auto"], "default": "auto"},
+    "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
+    "label_column": {"type": "string", "description": "Tables of texts: the one with labels, for evaluation alone."},
     "finalize": {"type": "boolean", "default": True},
     "metadata": {"type": "string", "description": "A JSON object."},
 }

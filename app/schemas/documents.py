@@ -45,6 +45,8 @@ class DatasetDocument(Closed):
     metadata: dict[str, str]
     modality: Literal["image", "text", "auto"]
     text_pairs: bool
+    text_column: str | None
+    label_column: str | None
     status: DATASET_STATUS
     upload_count: int
     upload_bytes: int

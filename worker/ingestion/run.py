@@ -87,7 +87,8 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
         uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
         limits = limits_of_dataset(session, dataset, context.settings)
     if dataset.modality == "text" or (dataset.modality == "auto" and holds_texts(uploads)):
-        texts = TextCollector(context, lease, limits)
+        columns = {"text_column": dataset.text_column, "label_column": dataset.label_column}
+        texts = TextCollector(context, lease, limits, **columns)
         _collect(texts, lambda: texts.collect(uploads, partial(_stop_if, shutdown_requested)))
         _finish(context, lease, texts, "text", texts.labels, text_pairs=bool(texts.are_pairs))
         return
