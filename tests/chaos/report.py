@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
@@ -86,7 +86,8 @@ class Report:
 
     def as_dict(self) -> dict[str, object]:
         """For JSON."""
-        return {"injected": self.injected, **asdict(self)}
+        # not `asdict`, which cannot copy a Counter
+        return {"injected": self.injected, **vars(self)}
 
     def table(self) -> str:
         """For people."""
