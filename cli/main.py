@@ -165,6 +165,27 @@ def migrate() -> None:
 
 
 @app.command()
+def backup(
+    target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")], data_dir: DataDir = None
+) -> None:
+    """Write the database and the stored files that it names to a folder. The service may go on meanwhile."""
+    from cli.backup import back_up
+
+    back_up(target, data_dir)
+
+
+@app.command()
+def restore(
+    source: Annotated[Path, typer.Argument(help="A folder that `pouf backup` wrote.", exists=True, file_okay=False)],
+    data_dir: DataDir = None,
+) -> None:
+    """Bring a backup back, to an empty database and storage. The service must not run."""
+    from cli.backup import restore as run
+
+    run(source, data_dir)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed

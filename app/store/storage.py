@@ -111,6 +111,13 @@ class Storage:
             return path
         return self._cached(key, lambda source, target: self._fs.get(source, target, recursive=True))
 
+    def copy_out(self, key: str, target: Path) -> None:
+        """Copy the file or directory to `target`, a path on this machine; raises `FileNotFoundError`."""
+        path = self._path(key)
+        if not self._fs.exists(path):
+            raise FileNotFoundError(key)
+        self._fs.get(path, str(target), recursive=self._fs.isdir(path))
+
     def delete(self, key: str) -> None:
         """Remove the file or directory; nothing happens when there is none."""
         path = self._path(key)

@@ -1,0 +1,60 @@
+"""`pouf backup` and `pouf restore`: database and storage, to a folder and back."""
+
+from pathlib import Path
+
+from cli.data_directory import DataDirectory
+from cli.errors import CommandError
+from cli.supervisor import check_paths, say, settings_with
+
+
+def back_up(target: Path, data_dir: Path | None) -> None:
+    """Write a backup; the service may go on.
+
+    Raises:
+        CommandError: says what to do.
+    """
+    from app.store.backup import BackupFailed
+    from app.store.backup import back_up as run
+    from app.store.database import Database
+    from app.store.storage import Storage
+
+    settings = settings_with(data_dir=data_dir)
+    check_paths(settings)
+    database = Database(settings.database_url)
+    try:
+        count = run(database, Storage(settings.storage_url, settings.data_dir / "cache"), target.absolute())
+    except BackupFailed as error:
+        raise CommandError(str(error)) from error
+    finally:
+        database.dispose()
+    say(f"Backed up {count} files to {target}")
+    if settings.pepper_file.exists():
+        say(f"Keep {settings.pepper_file} too, apart from it: without that file no API key of the backup works.")
+
+
+def restore(source: Path, data_dir: Path | None) -> None:
+    """Bring a backup back to an empty database and storage, while no service runs on them.
+
+    Raises:
+        CommandError: says what to do.
+    """
+    from app.store.backup import BackupFailed
+    from app.store.backup import restore as run
+    from app.store.database import Database
+    from app.store.storage import Storage
+
+    settings = settings_with(data_dir=data_dir)
+    check_paths(settings)
+    directory = DataDirectory(settings.data_dir)
+    directory.create()
+    with directory.locked("restoring a backup"):
+        database = Database(settings.database_url)
+        try:
+            count = run(database, Storage(settings.storage_url, settings.data_dir / "cache"), source.absolute())
+        except BackupFailed as error:
+            raise CommandError(str(error)) from error
+        finally:
+            database.dispose()
+    say(f"Restored {count} files from {source}")
+    if not settings.pepper_file.exists():
+        say(f"If there were API keys, put the secret that they are hashed under back to {settings.pepper_file}.")
