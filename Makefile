@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-text up test test-slow lint bench docs clean
+.PHONY: help install demo demo-text up test test-slow fuzz chaos lint bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ test: install ## the default test suite
 
 test-slow: install ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+fuzz: install ## some thousands of requests made up from the OpenAPI document (FUZZ_CASES=6000)
+	POUF_FUZZ_CASES=$(or $(FUZZ_CASES),6000) $(BIN)/python -m pytest --timeout=3600 tests/app/test_openapi_cases.py
+
+chaos: install ## 200 faults over at least 50 jobs on a real service; CHAOS="--faults 20 --jobs 5 --postgres" for others
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 lint: install ## ruff, mypy (strict on pouf_core), import-linter
 	$(BIN)/ruff check .

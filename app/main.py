@@ -9,16 +9,17 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from app import openapi
 from app.api import aliases, base_models, datasets, health, jobs, models, predictions, templates
 from app.auth.authentication import Authenticator
 from app.auth.middleware import Authentication
 from app.auth.startup import prepare_keys
-from app.errors import PROBLEM_JSON, install_handlers
+from app.errors import install_handlers
 from app.http.context import RequestContext
+from app.http.security_headers import SecurityHeaders
 from app.http.staging import remove_abandoned
 from app.observability import HttpMetrics
 from app.queue import Publisher, Queue
-from app.schemas.common import problem_schema
 from app.serving.engine import Engine
 from app.settings import Settings, get_settings
 from app.state import State
@@ -28,9 +29,8 @@ from app.store.repositories.scope import Scope
 from app.store.storage import Storage
 
 ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, health)
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "A problem document (RFC 9457).", "content": {PROBLEM_JSON: {"schema": problem_schema()}}}
-}
+# completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
+PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")
@@ -50,13 +50,18 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
         version=version("pouf-service"),
         summary="Adapt vision-language models to unlabelled pictures.",
         lifespan=_lifespan(settings, metrics, engine_factory),
+        generate_unique_id_function=openapi.operation_id,
     )
     # the one added last comes first
     app.add_middleware(Authentication)
-    app.add_middleware(RequestContext, limit_of=_body_limits(settings), metrics=metrics)
+    app.add_middleware(
+        RequestContext, limit_of=_body_limits(settings), metrics=metrics, patience=settings.stall_seconds
+    )
+    app.add_middleware(SecurityHeaders)
     install_handlers(app)
     for module in ROUTERS:
         app.include_router(module.router, responses=PROBLEMS)
+    openapi.install(app)
     return app
 
 

@@ -85,11 +85,20 @@ class Settings(BaseSettings):
     key_queued_jobs: int = Field(50, ge=1, description="Most jobs waiting for a worker that a key's owner may have.")
 
     max_upload_bytes: int = Field(10 * GIB, ge=1, description="Largest request body of an upload, in bytes.")
+    stall_seconds: float = Field(
+        30, gt=0, description="Seconds that a request's body may stop, or drip, before the client is cut off."
+    )
     max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
     max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")
     max_item_bytes: int = Field(64 * MIB, ge=1, description="Largest single picture of a dataset, in bytes.")
     max_pixels: int = Field(
         MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Largest picture, in pixels (width times height)."
+    )
+    decode_memory_bytes: int = Field(
+        1536 * MIB, ge=64 * MIB, description="Memory that decoding one picture may take, in bytes (on Linux)."
+    )
+    decode_cpu_seconds: float = Field(
+        20, gt=0, description="Seconds of computing that decoding one picture may take; on the clock twice that."
     )
     max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
     max_archive_ratio: float = Field(
@@ -120,6 +129,7 @@ class Settings(BaseSettings):
 
     predict_batch_size: int = Field(32, ge=1, description="Most pictures that travel through an encoder together.")
     predict_max_delay_ms: float = Field(5, ge=0, description="Milliseconds that a picture waits for others to join it.")
+    predict_decoders: int = Field(2, ge=1, description="Processes that decode the pictures of predict requests.")
     predict_queue_items: int = Field(512, ge=1, description="Most pictures waiting for an encoder; more get 503.")
     predict_queue_bytes: int = Field(
         GIB, ge=1, description="Most bytes of decoded pictures waiting for an encoder; more get 503."

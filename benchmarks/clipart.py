@@ -72,8 +72,6 @@ def measure(tune: str, preset: str, seeds: range, paths: list[Path], truth: list
                 predictions = predictor.predict(paths, variant=variant)
                 rows.append([item.label == label for item, label in zip(predictions, truth, strict=True)])
     zero_shot, adapted = np.array(correct["zero_shot"], float), np.array(correct["adapted"], float)
-    difference = (adapted - zero_shot).mean(axis=0)
-    spread = bootstrap((difference,), np.mean, rng=np.random.default_rng(0), method="percentile").confidence_interval
     return {
         "tune": tune,
         "preset": preset,
@@ -81,9 +79,17 @@ def measure(tune: str, preset: str, seeds: range, paths: list[Path], truth: list
         "zero_shot_percent": 100 * zero_shot.mean(),
         "adapted_percent": 100 * adapted.mean(),
         "adapted_percent_by_seed": (100 * adapted.mean(axis=1)).tolist(),
-        "difference_points": 100 * difference.mean(),
-        "difference_interval": [100 * spread.low, 100 * spread.high],
+        **paired_difference((adapted - zero_shot).mean(axis=0)),
         "median_seconds": statistics.median(seconds),
+    }
+
+
+def paired_difference(difference: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Mean of differences [n] between two accuracies, one an item, and its 95 % bootstrap interval, in points."""
+    spread = bootstrap((difference,), np.mean, rng=np.random.default_rng(0), method="percentile").confidence_interval
+    return {
+        "difference_points": 100 * float(difference.mean()),
+        "difference_interval": [100 * spread.low, 100 * spread.high],
     }
 
 

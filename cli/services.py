@@ -26,7 +26,16 @@ def services(settings: Settings, gpus: list[str]) -> list[Service]:
 
 def api_command(host: str, port: int) -> tuple[str, ...]:
     """Uvicorn; open event streams get 10 s to end when it stops."""
-    options = ("--host", host, "--port", str(port), "--no-access-log", "--timeout-graceful-shutdown", "10")
+    options = (
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--no-server-header",
+        "--timeout-graceful-shutdown",
+        "10",
+    )
     return (sys.executable, "-m", "uvicorn", "app.main:app", *options)
 
 

@@ -241,6 +241,7 @@ def settings_with(**chosen: object) -> Settings:
 
 
 def say(line: str) -> None:
-    """One line to the console, at once even into a pipe."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    """One line to the console, at once even into a pipe; lost where that is a file on a full disk."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()

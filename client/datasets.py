@@ -28,6 +28,8 @@ class Datasets:
         *,
         name: str | None = None,
         modality: str = "auto",
+        text_column: str | None = None,
+        label_column: str | None = None,
         metadata: dict[str, str] | None = None,
         wait: bool = False,
         timeout: float = 600.0,
@@ -38,6 +40,9 @@ class Datasets:
             source: an archive, a file of texts (`.txt`, `.csv`, `.jsonl`, `.json`), a folder or a list of files.
             name: shown in lists.
             modality: `image`, `text` or `auto`; folders, lists and archives of files of texts need `text`.
+            text_column: of tables and JSON of texts, the column or field with the text; by default `text`, or the only
+                column with texts.
+            label_column: the one with labels, which are used for evaluation alone; by default `label`, if there is one.
             metadata: at most 16 pairs, kept as they are.
             wait: return only when the service has read the files.
             timeout: seconds to wait at most.
@@ -46,9 +51,8 @@ class Datasets:
             ApiError: the service refused the upload.
             ClientError: with `wait`, the files could not be read or it took too long.
         """
-        fields = {"modality": modality}
-        if name is not None:
-            fields["name"] = name
+        given = {"name": name, "text_column": text_column, "label_column": label_column}
+        fields = {"modality": modality, **{field: value for field, value in given.items() if value is not None}}
         if metadata:
             fields["metadata"] = json.dumps(metadata)
         with as_archive(source) as archive, archive.open("rb") as file:

@@ -4,6 +4,8 @@ from typing import Any
 
 import httpx
 
+RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+
 
 class ClientError(Exception):
     """The base of everything raised here."""
@@ -43,6 +45,11 @@ class ApiError(ClientError):
         self.request_id: str | None = problem.get("request_id")
         self.should_retry = should_retry
         super().__init__(f"{self.detail} ({status} {self.code})")
+
+    @property
+    def passing(self) -> bool:
+        """Whether the service is only busy, or briefly away: the same request may succeed later."""
+        return self.should_retry and self.status in RETRIED_STATUSES
 
     @classmethod
     def of(cls, response: httpx.Response) -> "ApiError":

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
-from client.errors import JobFailed, Unreachable
+from client.errors import ApiError, JobFailed, Unreachable
 from client.pages import every
 from client.resources import Event, Job
 from client.transport import Transport
@@ -99,7 +99,8 @@ class Jobs:
         return list(every(self._transport, f"/v1/jobs/{job_id}/metrics"))
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
-        """What happens to a job, as it happens, until it has ended. A broken connection is taken up where it broke.
+        """What happens to a job, as it happens, until it has ended. A broken connection is taken up where it broke, and
+        a service that briefly refuses is asked again.
 
         Args:
             job_id: the job.
@@ -119,9 +120,9 @@ class Jobs:
                     # What came between the end of the stream and the look at the job.
                     yield from self._event_stream(job_id, after)
                     return
-            except (httpx.TransportError, Unreachable):
+            except (httpx.TransportError, Unreachable, ApiError) as error:
                 tries -= 1
-                if not tries:
+                if not tries or (isinstance(error, ApiError) and not error.passing):
                     raise
             time.sleep(RECONNECT_SECONDS)
 

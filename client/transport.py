@@ -10,7 +10,6 @@ import httpx
 
 from client.errors import ApiError, Unreachable
 
-RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 
@@ -91,7 +90,7 @@ class Transport:
 def _passes(response: httpx.Response, error: ApiError) -> bool:
     """Whether the same request may succeed later: overload, or its own first try still under way."""
     in_flight = response.status_code == 409 and "idempotency" in error.code
-    return error.should_retry and (in_flight or response.status_code in RETRIED_STATUSES)
+    return error.passing or (error.should_retry and in_flight)
 
 
 def _retry_after(response: httpx.Response) -> float | None:

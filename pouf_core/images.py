@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
+import zlib
 from pathlib import Path
+from typing import cast
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pouf_core.errors import InvalidInput
@@ -14,12 +16,32 @@ from pouf_core.errors import InvalidInput
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
+#: What Pillow's decoders raise on damaged files.
+DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    TypeError,
+    AttributeError,
+    ZeroDivisionError,
+    struct.error,
+    zlib.error,
+)
+_PREMULTIPLIED = {"RGBa": "RGBA", "La": "LA"}
+#: What white is in a wide grey picture: the least of these that holds its largest value.
+_WHITES = (1.0, 255.0, 65535.0)
+
 
 def decode_image(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decode a picture to 8-bit RGB.
 
-    EXIF orientation is applied; transparency is composited on white; of an animation the first frame counts;
-    grey, palette, CMYK and 16-bit pictures are converted. The size is checked before pixels are decoded.
+    EXIF orientation is applied; transparency is composited on white; of an animation or of several pages the first
+    counts; grey, palette, CMYK and 16-bit pictures are converted; colour profiles are not applied. The size is checked
+    before pixels are decoded. A picture that ends early is refused.
 
     Args:
         source: the file's bytes or its path.
@@ -32,18 +54,19 @@ def decode_image(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image
     if not data:
         raise InvalidInput("empty_file", "The file is empty.")
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked just below
-            _check_size(image, max_pixels)
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of odd metadata, and of sizes, which our own limit is for
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                _check_size(image, max_pixels)
+                image.load()
+                ImageOps.exif_transpose(image, in_place=True)
+                return _to_rgb(image)
     except UnidentifiedImageError as error:
         formats = ", ".join(FORMATS)
         raise InvalidInput("undecodable_image", f"Not a picture in a known format ({formats}).") from error
     except Image.DecompressionBombError as error:
         raise _too_large(max_pixels) from error
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, OverflowError, TypeError) as error:
-        # Pillow's decoders raise all of these on damaged files.
+    except DAMAGE as error:
         raise InvalidInput("undecodable_image", f"The picture is damaged: {error}") from error
 
 
@@ -58,8 +81,10 @@ def _too_large(max_pixels: int, size: tuple[int, int] | None = None) -> InvalidI
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+    if image.mode.startswith("I") or image.mode == "F":
         image = _to_eight_bits(image)
+    if image.mode in _PREMULTIPLIED:
+        image = image.convert(_PREMULTIPLIED[image.mode])
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         background = Image.new("RGBA", rgba.size, "white")
@@ -68,9 +93,19 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _to_eight_bits(image: Image.Image) -> Image.Image:
-    """Scale 16-bit and wider grey to 0-255; Pillow's own conversion would clip at 255."""
-    values = np.asarray(image, dtype=np.float64)
-    low, high = min(values.min(), 0.0), values.max()
-    top = high if high > 65535 else 65535.0 if high > 255 else 255.0
-    scaled = (values - low) * (255.0 / ((top - low) or 1.0))
-    return Image.fromarray(scaled.round().astype(np.uint8))
+    """Scale 16-bit and wider grey to 0-255; Pillow's own conversion would clip at 255.
+
+    16-bit grey is divided by 257, whatever it holds. Where the format does not say what white is (32-bit integers and
+    floats), it is 1 (floats only), 255, 65535 or the largest value; black is 0 or the least value below.
+    """
+    if image.mode.startswith("I;16"):
+        return _scaled(image.convert("I"), 0.0, 65535.0)
+    low, high = cast(tuple[float, float], image.getextrema())  # of one band
+    whites = _WHITES if image.mode == "F" else _WHITES[1:]
+    return _scaled(image, min(low, 0.0), next((white for white in whites if high <= white), high))
+
+
+def _scaled(image: Image.Image, black: float, white: float) -> Image.Image:
+    factor = 255.0 / ((white - black) or 1.0)
+    offset = 0.5 - black * factor  # conversion to 8 bits cuts off what follows the point
+    return image.point(lambda value: value * factor + offset).convert("L")

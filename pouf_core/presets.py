@@ -124,8 +124,9 @@ _TEXT_TUNES = ("prompt", "last_n", "norm", "model")
 _PAPER_TEXT = {tune: replace(_PAPER[tune], augmentation="none", views=1) for tune in _TEXT_TUNES}
 _DEFAULT_TEXT = {
     **{tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES},
-    # Chosen on tweets (see docs/texts.md); at the rate for pictures, prompts lose what they gain.
-    "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.05),
+    # Chosen on tweets and editorials, see docs/texts.md: at the pictures' rate prompts lose what they gain, and at
+    # their weight of mutual information they drift towards one of two classes.
+    "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.0135, mutual_information_weight=1.0),
 }
 _PAPER_LANGUAGE = replace(
     _PAPER_TEXT["model"],

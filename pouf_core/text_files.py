@@ -16,6 +16,7 @@ from pouf_core.texts import MAX_CHARACTERS, TextItem, clean_text
 
 SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".json")
 _LONGEST_LINE = 8 * MAX_CHARACTERS
+_LARGEST_DOCUMENT = 32 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,8 @@ def read_texts(
         label_column: the column or field with evaluation labels; None for `label`, where there is one.
 
     Raises:
-        InvalidInput: `unknown_text_file`, `text_column_not_found`, `text_column_ambiguous`, `malformed_table`,
-            `malformed_json` (of a whole `.json`).
+        InvalidInput: `unknown_text_file`, `text_column_not_found`, `label_column_not_found`, `text_column_ambiguous`,
+            `malformed_table`, `malformed_json`, `item_too_large` (of a whole `.json`).
     """
     if isinstance(source, Path):
         with source.open("rb") as stream:
@@ -156,8 +157,12 @@ def _json_row(position: int, value: Any, text_column: str | None, label_column: 
 
 
 def _read_document(characters: IO[str], text_column: str | None, label_column: str | None) -> Iterator[Row]:
+    content = characters.read(_LARGEST_DOCUMENT + 1)
+    if len(content) > _LARGEST_DOCUMENT:
+        message = f"A .json is read whole and may have {_LARGEST_DOCUMENT:,} characters; a .jsonl may have any number."
+        raise InvalidInput("item_too_large", message)
     try:
-        document = json.load(characters)
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("malformed_json", f"The file is not JSON: {error}") from error
     texts = document.get("texts") if isinstance(document, dict) else document
@@ -197,8 +202,16 @@ def _joined(head: str, rest: IO[str]) -> Iterator[str]:
     lines = io.StringIO(head, newline="")
     for line in lines:
         complete = line.endswith(("\n", "\r"))
-        yield line if complete else line + rest.readline()
-    yield from rest
+        yield line if complete else line + _bounded_line(rest)
+    while line := _bounded_line(rest):
+        yield line
+
+
+def _bounded_line(characters: IO[str]) -> str:
+    line = characters.readline(_LONGEST_LINE)
+    if len(line) >= _LONGEST_LINE and not line.endswith(("\n", "\r")):
+        raise csv.Error(f"a line has more than {_LONGEST_LINE:,} characters")
+    return line
 
 
 def _table_rows(columns: Columns, rows: Iterable[list[str]], first: int) -> Iterator[Row]:

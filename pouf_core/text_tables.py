@@ -53,15 +53,16 @@ def columns_of(rows: Sequence[Sequence[str]], text_column: str | None, label_col
         text_column, label_column: names from the header, or None.
 
     Raises:
-        InvalidInput: `text_column_not_found`, or `text_column_ambiguous` with the columns there are.
+        InvalidInput: `text_column_not_found`, `label_column_not_found`, or `text_column_ambiguous` with the columns
+            there are.
     """
     header = [cell.strip().casefold() for cell in rows[0]]
     wanted_text = (text_column or _TEXT).strip().casefold()
     wanted_label = (label_column or _LABEL).strip().casefold()
     if text_column is not None and wanted_text not in header:
-        raise _not_found(text_column, rows[0])
+        raise _not_found("text_column_not_found", text_column, rows[0])
     if label_column is not None and wanted_label not in header:
-        raise _not_found(label_column, rows[0])
+        raise _not_found("label_column_not_found", label_column, rows[0])
     label = header.index(wanted_label) if wanted_label in header else None
     if wanted_text in header:
         return Columns(header.index(wanted_text), label, has_header=True)
@@ -90,6 +91,6 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _not_found(column: str, header: Sequence[str]) -> InvalidInput:
+def _not_found(code: str, column: str, header: Sequence[str]) -> InvalidInput:
     message = f"The table has no column {column!r}; its first row is: {', '.join(header)[:200]}."
-    return InvalidInput("text_column_not_found", message)
+    return InvalidInput(code, message)

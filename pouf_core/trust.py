@@ -5,7 +5,8 @@ are of one class. Zero-shot predictions tell: where they agree between neighbour
 of one item, the groups are classes; where they agree much less, groups and classes have little to do with each other,
 and sharpening them is a coin toss. After training: how far it moved away from what the base model was sure of.
 
-The limits were chosen on emoji styles that the base model's head had not seen: see `docs/trust.md`.
+The limits here were chosen on emoji styles that the base model's head had not seen: see `docs/trust.md`. Those that
+are others for texts are in `pouf_core.trust_limits`.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ from torch import Tensor
 from pouf_core.method import PriorSource
 from pouf_core.neighbours import neighbour_mean
 from pouf_core.notes import Note, note
+from pouf_core.trust_limits import PICTURES, Limits
 from pouf_core.verdict import Fallback, Verdict
 
-STRUCTURE_LIMIT = 0.72
 OVERRULED_LIMIT = 0.22
 FLIP_RATE_LIMIT = 0.5
 MARGINAL_SHIFT_LIMIT = 0.5  # nats
@@ -30,7 +31,6 @@ VANISHED_SHARE = 0.1  # of a class's zero-shot share
 NOTICEABLE_SHARE = 0.5  # of 1/K: a class with a smaller zero-shot share may vanish unnoticed
 VANISHED_CLASSES_LIMIT = 0.34  # of all classes
 ITEMS_PER_CLASS = 4
-ROOM_LIMIT = 0.36  # view agreement
 LEAST_CHANGED = 8  # items, for a mean over those that changed to say something
 _LEAST_AGREEMENT = 0.02  # between views, above chance
 
@@ -46,6 +46,7 @@ class Structure:
         ratio: neighbour over view agreement: near 1 where items that lie close together are of one class; 0 where
             views agree no better than chance, which leaves nothing to measure neighbours by.
         item_count, class_count: n and K.
+        limits: what this is measured by.
     """
 
     view_agreement: float
@@ -53,21 +54,21 @@ class Structure:
     ratio: float
     item_count: int
     class_count: int
+    limits: Limits = PICTURES
 
     @property
     def enough_items(self) -> bool:
         """Whether there are items enough for neighbours to mean anything."""
         return self.item_count >= ITEMS_PER_CLASS * self.class_count
 
-    @property
-    def clear(self) -> bool:
-        """Whether the data's groups are its classes."""
-        return self.ratio >= STRUCTURE_LIMIT
+    def is_clear(self, tune: str) -> bool:
+        """Whether the data's groups are its classes, as far as a tune mode needs them to be."""
+        return self.ratio >= self.limits.least_structure(tune)
 
     @property
     def leaves_room(self) -> bool:
         """Whether the base model is unsure enough for learned prompts to gain more than they lose."""
-        return self.view_agreement < ROOM_LIMIT
+        return self.limits.room is None or self.view_agreement < self.limits.room
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ class Change:
         marginal_shift: Kullback-Leibler divergence of the adapted marginal from the expected one, in nats.
         confidence_gain: rise of the mean largest probability.
         vanished: indices of classes that are expected and that the adapted model as good as never predicts.
+        one_sidedness: share of the changes that is not made up for by changes the other way, so that the shares of the
+            predicted classes differ by it: 0 where these stay, 1 where all changes go from some classes to others.
     """
 
     changed_count: int
@@ -90,6 +93,7 @@ class Change:
     marginal_shift: float
     confidence_gain: float
     vanished: list[int]
+    one_sidedness: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,16 +108,21 @@ class Judgement:
 
     def figures(self) -> dict[str, Any]:
         """The figures as plain JSON values."""
-        return asdict(self.structure) | asdict(self.change)
+        figures = asdict(self.structure) | asdict(self.change)
+        del figures["limits"]
+        return figures
 
 
-def read_structure(zero_shot_views: Tensor, features: Tensor, item_count: int | None = None) -> Structure:
+def read_structure(
+    zero_shot_views: Tensor, features: Tensor, item_count: int | None = None, limits: Limits = PICTURES
+) -> Structure:
     """Compare zero-shot predictions between views of an item and between neighbours.
 
     Args:
         zero_shot_views: [2, n, K] zero-shot probabilities of the items as they are, and of another view of them.
         features: [n, d] unit-length zero-shot features of the items as they are.
         item_count: items in all, where these are a sample of them.
+        limits: what the structure is to be measured by.
     """
     plain, other = zero_shot_views.double()
     chance = plain.mean(dim=0).square().sum()
@@ -129,6 +138,7 @@ def read_structure(zero_shot_views: Tensor, features: Tensor, item_count: int | 
         ratio=(neighbours / views).item() if views > _LEAST_AGREEMENT else 0.0,
         item_count=item_count or len(plain),
         class_count=plain.shape[1],
+        limits=limits,
     )
 
 
@@ -157,10 +167,17 @@ def read_change(zero_shot_views: Tensor, adapted: Tensor, given_prior: Sequence[
         marginal_shift=shift.item(),
         confidence_gain=(after.max(dim=1).values.mean() - before.max(dim=1).values.mean()).item(),
         vanished=torch.nonzero(vanished).flatten().tolist(),
+        one_sidedness=_one_sidedness(old.squeeze(1), new.squeeze(1), before.shape[1]),
     )
 
 
-def objections(change: Change, class_names: Sequence[str]) -> list[Note]:
+def _one_sidedness(old: Tensor, new: Tensor, class_count: int) -> float:
+    changed = int((old != new).sum())
+    moved = (new.bincount(minlength=class_count) - old.bincount(minlength=class_count)).abs().sum().item() / 2
+    return moved / changed if changed else 0.0
+
+
+def objections(change: Change, class_names: Sequence[str], limits: Limits = PICTURES) -> list[Note]:
     """Why a change is not to be trusted, whatever the data; empty where nothing speaks against it."""
     found = []
     if change.changed_count >= LEAST_CHANGED and change.overruled_confidence >= OVERRULED_LIMIT:
@@ -172,6 +189,13 @@ def objections(change: Change, class_names: Sequence[str]) -> list[Note]:
     if change.marginal_shift > MARGINAL_SHIFT_LIMIT:
         message = f"The shares of the classes are {change.marginal_shift:.2f} nats from the expected ones."
         found.append(note("marginal_shift", message))
+    one_sided = limits.one_sided is not None and change.one_sidedness > limits.one_sided
+    if one_sided and change.changed_count >= LEAST_CHANGED:
+        message = (
+            f"{change.one_sidedness:.0%} of the changes only shift the classes' shares: that moves the line between "
+            "classes by a guess at their shares, and tells them apart no better."
+        )
+        found.append(note("one_sided_changes", message))
     if len(change.vanished) > VANISHED_CLASSES_LIMIT * len(class_names):
         names = ", ".join(class_names[index] for index in change.vanished)
         found.append(note("classes_vanished", f"The adapted model as good as never predicts: {names}."))
@@ -181,13 +205,13 @@ def objections(change: Change, class_names: Sequence[str]) -> list[Note]:
 def doubts(structure: Structure, tune: str) -> list[Note]:
     """Why data with this structure is not to be trained on, by tune mode; empty where it is."""
     found = []
-    if not structure.clear:
-        found.append(weak_structure(structure))
+    if not structure.is_clear(tune):
+        found.append(weak_structure(structure, tune))
     elif tune == "prompt" and not structure.leaves_room:
         message = (
             f"The base model is sure of its predictions: agreement between two views of an item is "
-            f"{structure.view_agreement:.2f} above chance, {ROOM_LIMIT} or more. Learned prompts then gain little and "
-            "may lose; tuning the head is safer."
+            f"{structure.view_agreement:.2f} above chance, {structure.limits.room} or more. Learned prompts then gain "
+            "little and may lose; tuning the head is safer."
         )
         found.append(note("little_room", message))
     return found
@@ -202,7 +226,7 @@ def judge(structure: Structure, change: Change, class_names: Sequence[str], tune
     if change.changed_count == 0:
         reason = note("nothing_changed", "The adapted model gives every item the base model's class.")
         return Judgement("uncertain", [reason], None, structure, change)
-    reasons = doubts(structure, tune) + objections(change, class_names)
+    reasons = doubts(structure, tune) + objections(change, class_names, structure.limits)
     if reasons:
         return Judgement("harmful", reasons, "zero_shot", structure, change)
     if not structure.enough_items:
@@ -247,12 +271,12 @@ def judge_baseline(
     return Judgement("uncertain", [note("not_trained", message)], None, structure, change)
 
 
-def weak_structure(structure: Structure) -> Note:
+def weak_structure(structure: Structure, tune: str) -> Note:
     """Why data without clear structure is not to be trained on."""
     message = (
         f"Predictions agree between neighbouring items only {max(structure.ratio, 0):.0%} as well as between two views "
-        f"of one item ({STRUCTURE_LIMIT:.0%} are needed): items that lie close together are not of one class, so "
-        "training has nothing to go by."
+        f"of one item ({structure.limits.least_structure(tune):.0%} are needed): items that lie close together are not "
+        "of one class, so training has nothing to go by."
     )
     return note("weak_structure", message)
 

@@ -1,21 +1,17 @@
 """What tests of several packages share: settings over a private directory, a broker, PostgreSQL."""
 
-import os
-import shutil
-import socket
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 
 from app.settings import Settings
 from app.store.database import Database, upgrade
 from app.store.storage import Storage
+from tests.postgres_server import find_initdb, free_port, postgres_server
 
 START_SECONDS = 30.0
 
@@ -73,40 +69,11 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URL of a real PostgreSQL server with an empty database; skips where none is installed."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    initdb = str(found[-1]) if found else shutil.which("initdb")
+    initdb = find_initdb()
     if initdb is None:
         pytest.skip("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    binaries = Path(initdb).parent
-    # it refuses to run as root
-    account = "nobody" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="pouf-postgres-") as folder:
-        if account:
-            shutil.chown(folder, account)
-        data = f"{folder}/data"
-        subprocess.run(
-            [initdb, "-D", data, "-U", "pouf", "--auth=trust", "-N"],
-            check=True,
-            user=account,
-            cwd=folder,
-            stdout=subprocess.DEVNULL,
-        )
-        port = free_port()
-        command = [str(binaries / "postgres"), "-D", data, "-p", str(port), "-c", "unix_socket_directories="]
-        command += ["-c", "fsync=off"]
-        with subprocess.Popen(command, user=account, cwd=folder, stderr=subprocess.DEVNULL) as server:
-            try:
-                url = f"postgresql://pouf@127.0.0.1:{port}/postgres"
-                _wait_for_postgres(url)
-                yield url
-            finally:
-                server.terminate()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    with postgres_server(initdb) as url:
+        yield url
 
 
 def _wait_for_valkey(url: str) -> None:
@@ -120,15 +87,3 @@ def _wait_for_valkey(url: str) -> None:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)
-
-
-def _wait_for_postgres(url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            psycopg.connect(url).close()
-            return
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)

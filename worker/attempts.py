@@ -89,6 +89,14 @@ def lose(session: Session, job: Job, reason: str, settings: Settings) -> None:
     enqueue_training(session, job.id)
 
 
+def postpone(session: Session, job: Job, reason: str) -> None:
+    """End an attempt that this machine had no room for. It costs nothing, and the reaper wakes a worker up later."""
+    if job.status in ASKED_FOR:
+        transition(session, job, ASKED_FOR[job.status])
+        return
+    transition(session, job, "queued", data={"reason": "disk_full", "detail": reason})
+
+
 def note_checkpoint(session: Session, job: Job, step: int) -> None:
     """Durable progress, if the step lies beyond every earlier checkpoint: lost attempts count from zero again."""
     ends = ("job.failed", "job.cancelled")  # a retry begins from the first step

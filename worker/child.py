@@ -15,12 +15,14 @@ from pathlib import Path
 
 from pouf_core.errors import AdaptationStopped, PoufError
 from pouf_core.progress import OnProgress, Progress
+from worker.disk import is_disk_full
 from worker.memory_limit import limit_host_memory
 from worker.protocol import (
     STOP_COMMAND,
     ErrorMessage,
     JobSpec,
     Message,
+    PostponedMessage,
     ProgressMessage,
     ResultMessage,
     StoppedMessage,
@@ -138,7 +140,9 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
     except MemoryError:
         traceback.print_exc()
         return ErrorMessage(code="out_of_memory", message="The host ran out of memory while training.")
-    except Exception:  # noqa: BLE001 - the last resort of this process: reported by code, traceback kept in the log
+    except Exception as error:  # noqa: BLE001 - the last resort of this process: reported, traceback kept in the log
+        if is_disk_full(error):  # nothing more is printed, then: the log may be on the same disk
+            return PostponedMessage(reason=f"{type(error).__name__}: {error}")
         traceback.print_exc()
         return INTERNAL_ERROR
     return ResultMessage(

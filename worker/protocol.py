@@ -78,6 +78,13 @@ class StoppedMessage(BaseModel):
     reason: str
 
 
+class PostponedMessage(BaseModel):
+    """The attempt could not go on for want of something, room on the disk for one, that may be there later."""
+
+    kind: Literal["postponed"] = "postponed"
+    reason: str
+
+
 class ErrorMessage(BaseModel):
     """The adaptation failed in a way that trying again would not change."""
 
@@ -86,7 +93,7 @@ class ErrorMessage(BaseModel):
     message: str
 
 
-Message = ProgressMessage | ResultMessage | StoppedMessage | ErrorMessage
+Message = ProgressMessage | ResultMessage | StoppedMessage | PostponedMessage | ErrorMessage
 _message: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 STOP_COMMAND = "stop"

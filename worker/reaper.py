@@ -13,13 +13,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import redis
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.settings import Settings, get_settings
 from app.store.clock import utcnow
 from app.store.database import Database
-from app.store.leases import expire, expired
+from app.store.leases import expire, expired, shorten
 from app.store.models import Dataset, IdempotencyKey, Job
 from app.store.outbox import Send, enqueue, forget_published, publish_pending
 from worker import attempts, checkpoints
@@ -32,6 +33,7 @@ logger = logging.getLogger(__name__)
 QueueDepth = Callable[[str], int | None]
 
 WAKE_LIMIT = 100
+BUSY_PATIENCE = 10
 OUTBOX_KEPT = timedelta(days=1)
 LOST_LEASE = "its worker stopped renewing the lease"
 
@@ -40,6 +42,9 @@ def run_once(
     database: Database, send: Send, now: datetime, settings: Settings, queue_depth: QueueDepth = lambda _: 0
 ) -> None:
     """One round: expired leases, forgotten work, the outbox, old rows."""
+    with database.write() as session:
+        shorten(session, Job, now, settings.lease_seconds)
+        shorten(session, Dataset, now, settings.lease_seconds)
     _expire_jobs(database, now, settings)
     _expire_datasets(database, now, settings)
     _wake_for_jobs(database, now, settings, queue_depth)
@@ -80,43 +85,61 @@ def _expire_datasets(database: Database, now: datetime, settings: Settings) -> N
 
 
 def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    """Send for queued jobs again when the broker has nothing for them: it may have lost its messages.
+    """Send for queued jobs again whose messages were lost: with the broker's data, or with a worker that had one.
 
-    While messages wait in the queue a worker will get to them, and sending more would only pile them up.
+    While messages wait in the queue a worker will get to them, and sending more would only pile them up; lost are then
+    those of jobs that others have overtaken, since the queue keeps its order.
     """
-    if queue_depth(TRAIN_QUEUE) != 0:
+    waiting = queue_depth(TRAIN_QUEUE)
+    if waiting is None:
         return
-    before = now - timedelta(seconds=settings.requeue_after_seconds)
+    lost = true() if waiting == 0 else _overtaken(now)
+    forgotten_at = _long_ago(Job.updated_at, now, settings.requeue_after_seconds)
     with database.write() as session:
         forgotten = (
             select(Job.id)
             .join(Dataset, Dataset.id == Job.dataset_id)
-            .where(Job.status == "queued", Job.updated_at < before, Dataset.status.in_(("ready", "failed")))
+            .where(Job.status == "queued", forgotten_at, lost, Dataset.status.in_(("ready", "failed")))
             .order_by(Job.queued_at)
             .limit(WAKE_LIMIT)
         )
         for job_id in session.scalars(forgotten).all():
-            # `updated_at` doubles as the time of the last message; of several reapers one moves it.
-            touch = update(Job).where(Job.id == job_id, Job.status == "queued", Job.updated_at < before)
-            if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
+            # `updated_at` doubles as the time of the last message, behind which it now stands in the queue; of several
+            # reapers one moves it.
+            touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
+            if session.execute(touch.values(updated_at=now, queued_at=now)).rowcount:  # type: ignore[attr-defined]
                 attempts.enqueue_training(session, job_id)
 
 
+def _overtaken(now: datetime) -> ColumnElement[bool]:
+    """A job that was queued later runs. A time still to come tells nothing of the order: the clock was set back."""
+    other = aliased(Job)
+    newest = select(func.max(other.queued_at)).where(other.status == "running", other.queued_at <= now)
+    return or_(Job.queued_at < newest.scalar_subquery(), Job.queued_at > now)
+
+
 def _wake_for_datasets(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    if queue_depth(INGEST_QUEUE) != 0:
+    waiting = queue_depth(INGEST_QUEUE)
+    if waiting is None:
         return
-    before = now - timedelta(seconds=settings.requeue_after_seconds)
+    # Ingesting is quick, so that one which waits so much longer has lost its message, whatever else waits.
+    patience = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_PATIENCE)
     with database.write() as session:
         unclaimed = (
             Dataset.status == "ingesting",
             Dataset.deleted_at.is_(None),
             Dataset.lease_owner.is_(None),
-            Dataset.updated_at < before,
+            _long_ago(Dataset.updated_at, now, patience),
         )
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
             if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
                 enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+
+
+def _long_ago(moment: InstrumentedAttribute[datetime], now: datetime, seconds: float) -> ColumnElement[bool]:
+    """More than `seconds` ago; or as far ahead, which only a clock that was set back explains."""
+    return or_(moment < now - timedelta(seconds=seconds), moment > now + timedelta(seconds=seconds))
 
 
 def broker_queue_depth(url: str) -> QueueDepth:

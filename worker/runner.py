@@ -21,9 +21,10 @@ from app.store.transitions import FINAL, TransitionNotAllowed
 from worker import attempts, checkpoints
 from worker.attempts import Ending
 from worker.context import WorkerContext
+from worker.disk import is_disk_full
 from worker.lease_keeper import LeaseKeeper
 from worker.process import ChildProcess
-from worker.protocol import ErrorMessage, JobSpec, ResultMessage, StoppedMessage
+from worker.protocol import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.shutdown import shutdown_requested
 from worker.supervision import AttemptOutcome, Lost, Supervision
 
@@ -83,8 +84,12 @@ class JobRun:
         try:
             return self._train(work_dir)
         except OSError as error:  # a full disk, an unreachable storage, no process to be had
-            logger.exception("Job %s could not be run here.", self._lease.row_id)
-            return Lost(f"{type(error).__name__}: {error}")
+            return self._unable(error)
+
+    def _unable(self, error: OSError) -> AttemptOutcome:
+        logger.error("Job %s could not be run here.", self._lease.row_id, exc_info=error)
+        reason = f"{type(error).__name__}: {error}"
+        return PostponedMessage(reason=reason) if is_disk_full(error) else Lost(reason)
 
     def _train(self, work_dir: Path) -> AttemptOutcome:
         job_id, context = self._lease.row_id, self._context
@@ -146,6 +151,9 @@ class JobRun:
             self._end(lambda session, job: attempts.fail(session, job, code, message))
         elif isinstance(outcome, StoppedMessage):
             self._end(attempts.stop)
+        elif isinstance(outcome, PostponedMessage):
+            lack = outcome.reason
+            self._end(lambda session, job: attempts.postpone(session, job, lack))
         else:
             reason = outcome.reason
             self._end(lambda session, job: attempts.lose(session, job, reason, settings))
@@ -166,6 +174,8 @@ class JobRun:
                 self._persist(lambda: publish_model(database, storage, self._lease, result.artifact, outcome))
         except TransitionNotAllowed:  # cancelled while the last step ran
             self._end(attempts.stop)
+        except OSError as error:
+            self._finish(self._unable(error))
 
     def _keep_lease(self) -> AbstractContextManager[None]:
         context = self._context

@@ -17,7 +17,7 @@ from app.store.models import Job
 from worker.journal import Journal
 from worker.lease_keeper import LeaseKeeper
 from worker.process import ChildProcess, describe_exit
-from worker.protocol import ErrorMessage, ProgressMessage, ResultMessage, StoppedMessage
+from worker.protocol import ErrorMessage, PostponedMessage, ProgressMessage, ResultMessage, StoppedMessage
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Lost:
     reason: str
 
 
-AttemptOutcome = ResultMessage | ErrorMessage | StoppedMessage | Lost
+AttemptOutcome = ResultMessage | ErrorMessage | StoppedMessage | PostponedMessage | Lost
 
 
 class Supervision:

@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from app.auth.dependencies import Reader
+from app.schemas.documents import BaseModelDocument, ListDocument
 from app.state import State
 from pouf_core.catalogue import describe
 from pouf_core.errors import InvalidInput
@@ -12,7 +13,7 @@ from pouf_core.errors import InvalidInput
 router = APIRouter(prefix="/v1/base-models", tags=["base models"])
 
 
-@router.get("")
+@router.get("", responses={200: {"model": ListDocument[BaseModelDocument]}})
 def list_base_models(caller: Reader) -> dict[str, Any]:
     """List the base models that jobs may name; a `pattern` stands for every name that it matches."""
     state = caller.state

@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
+from app.api.answers import IF_NONE_MATCH, LOCATION, answers, conditional
 from app.api.headers import PreferHeader
 from app.auth.dependencies import Reader, Writer
 from app.errors import ApiError, from_validation_errors, invalid
 from app.http.conditional import conditional_json
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, form_content, idempotent, respond
-from app.http.multipart import receive_form
+from app.http.multipart import FormInterrupted, receive_form
 from app.http.pagination import decode_cursor, decode_number, page
 from app.http.prefer import wait_seconds, wait_until
 from app.http.staging import StagedFile, Staging, blocks, staging
@@ -39,6 +40,8 @@ FILES = {"files": {"type": "array", "items": {"type": "string", "format": "binar
 FIELDS = {
     "name": {"type": "string"},
     "modality": {"enum": ["image", "text", "auto"], "default": "auto"},
+    "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
+    "label_column": {"type": "string", "description": "Tables of texts: the one with labels, for evaluation alone."},
     "finalize": {"type": "boolean", "default": True},
     "metadata": {"type": "string", "description": "A JSON object."},
 }
@@ -59,14 +62,17 @@ ARCHIVE_SCHEMA = {
 }
 
 
-@router.post("", status_code=202, responses={202: {"model": DatasetDocument}}, openapi_extra=FORM_SCHEMA)
+@router.post("", status_code=202, responses=answers(DatasetDocument, 202, LOCATION), openapi_extra=FORM_SCHEMA)
 async def create_dataset(
     request: Request, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
     """Create a dataset from pictures or archives; with `finalize=false` it may start empty and be added to."""
     await _require_room(caller, idempotency_key)
     with staging(caller.state.staging_root) as stage:
-        fields, files = await _receive(request, caller, stage)
+        try:
+            fields, files = await _receive(request, caller, stage)
+        except FormInterrupted as interrupted:
+            raise interrupted.reason from interrupted
         form = _parse_form(fields)
         service.check_form(form, files)
         try:
@@ -98,7 +104,7 @@ def list_datasets(caller: Reader, query: Annotated[DatasetListQuery, Query()]) -
     return page(rows, query.limit, lambda row: show_dataset(row, totals.get(row.id, (0, 0))), lambda row: row.id)
 
 
-@router.get("/{dataset_id}", responses={200: {"model": DatasetDocument}})
+@router.get("/{dataset_id}", responses=conditional(DatasetDocument), openapi_extra=IF_NONE_MATCH)
 async def get_dataset(request: Request, dataset_id: str, caller: Reader, prefer: PreferHeader = None) -> Response:
     """Return one dataset; `Prefer: wait=N` answers when it is ready or failed."""
     document = await run_in_threadpool(service.read, caller, dataset_id)
@@ -131,7 +137,15 @@ async def add_files(
     await run_in_threadpool(_require_uploading, caller, dataset_id)
     await _require_room(caller, idempotency_key)
     with staging(caller.state.staging_root) as stage:
-        fields, files = await _receive(request, caller, stage)
+        try:
+            fields, files = await _receive(request, caller, stage)
+        except FormInterrupted as interrupted:
+            # what came whole stays, and the client need not send it again
+            if interrupted.files:
+                await run_in_threadpool(
+                    service.add_files, caller, dataset_id, interrupted.files, lambda session, body: None
+                )
+            raise interrupted.reason from interrupted
         for name in fields:
             raise invalid("unknown_field", "Only `files` may be sent here.", f"/{name}")
         try:
@@ -160,7 +174,7 @@ def list_files(dataset_id: str, caller: Reader, query: Annotated[NumbersQuery, Q
     return page(rows, query.limit, show_upload, lambda row: row.position)
 
 
-@router.post("/{dataset_id}/finalize", status_code=202, responses={202: {"model": DatasetDocument}})
+@router.post("/{dataset_id}/finalize", status_code=202, responses=answers(DatasetDocument, 202, LOCATION))
 async def finalize_dataset(dataset_id: str, caller: Writer, prefer: PreferHeader = None) -> Response:
     """Declare the dataset complete and start ingesting it; done again, it changes nothing."""
     document = await run_in_threadpool(service.finalize, caller, dataset_id)

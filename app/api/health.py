@@ -7,9 +7,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlalchemy import text
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 
 from app.auth.dependencies import Admin
+from app.schemas.documents import ReadyDocument
 from app.state import State, StateDep
 
 router = APIRouter(tags=["health"])
@@ -23,7 +24,7 @@ async def live() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/health/ready")
+@router.get("/health/ready", responses={200: {"model": ReadyDocument}, 503: {"model": ReadyDocument}})
 async def ready(state: StateDep) -> Response:
     """Answer 200 when the database, the broker and a real forward pass work, else 503 with the reasons."""
     names = ("database", "broker", "serving")
@@ -37,7 +38,7 @@ async def ready(state: StateDep) -> Response:
     return JSONResponse({"status": "ready" if ok else "not_ready", "checks": checks}, 200 if ok else 503)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 def metrics(caller: Admin) -> Response:
     """Return the process's numbers, which are those of all owners together, in Prometheus's text format."""
     return Response(caller.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -7,6 +7,7 @@ from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
+from app.api.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional
 from app.api.headers import PreferHeader
 from app.auth.dependencies import Reader, Writer
 from app.http.conditional import conditional_json
@@ -14,7 +15,7 @@ from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, res
 from app.http.pagination import decode_cursor, decode_number, page
 from app.http.prefer import wait_seconds, wait_until
 from app.schemas.common import NumbersQuery
-from app.schemas.documents import EventDocument, JobDocument, ListDocument
+from app.schemas.documents import EventDocument, JobDocument, ListDocument, MetricDocument
 from app.schemas.jobs import EventsQuery, JobCreate, JobListQuery, show_event, show_metric
 from app.services import events
 from app.services import jobs as service
@@ -28,7 +29,7 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 POLL_SECONDS = "2"
 
 
-@router.post("", status_code=202, responses={202: {"model": JobDocument}})
+@router.post("", status_code=202, responses=answers(JobDocument, 202, LOCATION, RETRY_AFTER))
 async def create_job(
     body: JobCreate, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
 ) -> Response:
@@ -61,7 +62,7 @@ def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> dict[s
     return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
 
 
-@router.get("/{job_id}", responses={200: {"model": JobDocument}})
+@router.get("/{job_id}", responses=conditional(JobDocument), openapi_extra=IF_NONE_MATCH)
 async def get_job(request: Request, job_id: str, caller: Reader, prefer: PreferHeader = None) -> Response:
     """Return one job, with an ETag; `Prefer: wait=N` answers when it is final or N seconds have passed."""
     document = await run_in_threadpool(service.read, caller, job_id)
@@ -118,7 +119,7 @@ async def list_events(
     return conditional_json(request, page(rows, query.limit, show_event, lambda row: row.seq))
 
 
-@router.get("/{job_id}/metrics")
+@router.get("/{job_id}/metrics", responses={200: {"model": ListDocument[MetricDocument]}})
 def list_metrics(job_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
     """List the numbers of every optimiser step, in order."""
     # steps count from 0 or 1, so that the first page has no lower bound

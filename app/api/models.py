@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
+from app.api.answers import IF_NONE_MATCH, conditional
 from app.auth.dependencies import Reader, Writer
 from app.errors import ApiError
 from app.http.archive import files_of, zip_stream
@@ -29,7 +30,7 @@ def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> di
     return page(rows, query.limit, lambda row: show_model(row, aliases.get(row.id, [])), lambda row: row.id)
 
 
-@router.get("/{model_id}", responses={200: {"model": ModelDocument}})
+@router.get("/{model_id}", responses=conditional(ModelDocument), openapi_extra=IF_NONE_MATCH)
 def get_model(request: Request, model_id: str, caller: Reader) -> Response:
     """Return one model, by id or alias."""
     model = service.find(caller, model_id)

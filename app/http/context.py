@@ -5,6 +5,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from urllib.parse import quote
 
 from sqlalchemy.exc import OperationalError as SQLOperationalError
 from sqlalchemy.exc import TimeoutError as SQLTimeoutError
@@ -12,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ApiError, problem_response
+from app.http.patience import patient
 from app.observability import HttpMetrics
 from app.store.ids import new_id
 
@@ -23,10 +25,14 @@ ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 class RequestContext:
-    """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts."""
+    """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts.
 
-    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics) -> None:
+    `patience`: seconds that a body may stop for.
+    """
+
+    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics, patience: float) -> None:
         self.app = app
+        self.patience = patience
         self.limit_of = limit_of
         self.metrics = metrics
 
@@ -50,7 +56,7 @@ class RequestContext:
         try:
             try:
                 _refuse_announced(scope, limit)
-                await self.app(scope, _bounded(receive, limit), send_with_id)
+                await self.app(scope, _bounded(patient(receive, self.patience), limit), send_with_id)
             except ApiError as error:
                 if status:
                     raise
@@ -65,7 +71,9 @@ class RequestContext:
             seconds = time.perf_counter() - started
             self.metrics.observe(scope["method"], route, status, seconds)
             level = logging.DEBUG if scope["path"] in PROBED and status == 200 else logging.INFO
-            logger.log(level, "%s %s %s %.0f ms %s", scope["method"], scope["path"], status, 1000 * seconds, request_id)
+            # quoted again: a line break in a path must not become one in the log
+            path = quote(scope["path"])
+            logger.log(level, "%s %s %s %.0f ms %s", scope["method"], path, status, 1000 * seconds, request_id)
 
 
 def _request_id(scope: Scope) -> str:

@@ -7,13 +7,23 @@ from urllib.parse import parse_qsl
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.errors import ApiError, FieldError, invalid, several
+from app.http.patience import ClientStalled
 from app.http.staging import StagedFile, Staging, blocks
 
 MAX_FIELDS = 50
 MAX_FIELD_BYTES = 256 * 1024
+
+
+class FormInterrupted(Exception):
+    """The client left or stalled (`reason`) after it had sent `files` completely."""
+
+    def __init__(self, files: list[StagedFile], reason: Exception) -> None:
+        super().__init__(str(reason))
+        self.files = files
+        self.reason = reason
 
 
 async def receive_form(
@@ -23,7 +33,7 @@ async def receive_form(
 
     A form without files may also be urlencoded, which is what clients send when they have none; no body at all is
     an empty form. Raises 415 for another content type, 400 ``malformed_multipart``, 413 ``too_many_files`` or
-    ``field_too_large``, 422 ``unknown_field`` or ``duplicate_field``.
+    ``field_too_large``, 422 ``unknown_field`` or ``duplicate_field``, and `FormInterrupted`.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     if kind in (b"", b"application/x-www-form-urlencoded"):
@@ -31,8 +41,11 @@ async def receive_form(
     if kind != b"multipart/form-data":
         raise ApiError(415, "unsupported_media_type", "Send multipart/form-data.")
     form = _Form(options.get(b"boundary", b""), staging, file_field, max_files)
-    async for block in blocks(request):
-        await run_in_threadpool(form.feed, block)
+    try:
+        async for block in blocks(request):
+            await run_in_threadpool(form.feed, block)
+    except (ClientDisconnect, ClientStalled) as error:
+        raise FormInterrupted(form.files, error) from error
     return await run_in_threadpool(form.finish)
 
 
@@ -57,6 +70,7 @@ class _Form:
         self._max_files = max_files
         self._fields: dict[str, str] = {}
         self._files: list[StagedFile] = []
+        self._begun = 0
         self._header_name = b""
         self._header_value = b""
         self._disposition = b""
@@ -81,6 +95,11 @@ class _Form:
             "on_part_end": self._part_end,
             "on_end": self._end,
         }
+
+    @property
+    def files(self) -> list[StagedFile]:
+        """The files that have come completely so far."""
+        return self._files
 
     def feed(self, block: bytes) -> None:
         try:
@@ -126,7 +145,8 @@ class _Form:
     def _begin_file(self, filename: str) -> None:
         if self._field_name != self._file_field:
             raise several([FieldError(f"/{self._field_name}", "unknown_field", f"Files go into `{self._file_field}`.")])
-        if len(self._files) >= self._max_files:
+        self._begun += 1
+        if self._begun > self._max_files:
             raise ApiError(
                 413,
                 "too_many_files",

@@ -91,13 +91,14 @@ def timestamp(value: datetime | None) -> str | None:
 def problem_schema() -> dict[str, Any]:
     """Return the JSON schema of every error answer."""
     text = {"type": "string"}
-    field = {"type": "object", "properties": {"pointer": text, "code": text, "message": text}}
+    parts = ("pointer", "code", "message")
+    field = {"type": "object", "properties": dict.fromkeys(parts, text), "required": list(parts)}
     names = ("type", "title", "detail", "instance", "code", "request_id")
     properties = dict.fromkeys(names, text) | {
         "status": {"type": "integer"},
         "errors": {"type": "array", "items": field},
     }
-    return {"type": "object", "properties": properties, "required": sorted(properties)}
+    return {"type": "object", "properties": properties, "required": sorted(properties), "additionalProperties": False}
 
 
 def error_body(code: str | None, message: str | None) -> dict[str, Any] | None:

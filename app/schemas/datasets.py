@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from app.schemas.common import METADATA, NAME, Closed, ListQuery, PageQuery, error_body, timestamp
 from app.store.models import Dataset, DatasetItem, Upload
@@ -15,13 +15,25 @@ def _empty_is_absent(value: Any) -> Any:
     return None if value == "" else value
 
 
+COLUMN = Annotated[str | None, Field(max_length=255), BeforeValidator(_empty_is_absent)]
+
+
 class DatasetForm(Closed):
     """The text fields of an upload."""
 
     name: Annotated[NAME | None, BeforeValidator(_empty_is_absent)] = None
     modality: Literal["image", "text", "auto"] = "auto"
+    text_column: COLUMN = None
+    label_column: COLUMN = None
     finalize: bool = True
     metadata: METADATA = {}
+
+    @field_validator("text_column", "label_column")
+    @classmethod
+    def _columns_are_of_texts(cls, column: str | None, info: ValidationInfo) -> str | None:
+        if column is not None and info.data.get("modality") == "image":
+            raise ValueError("Columns are of tables of texts, and the modality is image.")
+        return column
 
 
 class DatasetListQuery(ListQuery):
@@ -52,6 +64,8 @@ def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> dict[str, Any]:
         "metadata": dataset.meta,
         "modality": dataset.modality,
         "text_pairs": dataset.text_pairs,
+        "text_column": dataset.text_column,
+        "label_column": dataset.label_column,
         "status": dataset.status,
         "upload_count": totals[0],
         "upload_bytes": totals[1],

@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 
+from pydantic import BaseModel, ConfigDict
+
 from app.schemas.common import Closed
 from app.schemas.datasets import DATASET_STATUS
 from app.schemas.jobs import JOB_STATUS
@@ -43,6 +45,8 @@ class DatasetDocument(Closed):
     metadata: dict[str, str]
     modality: Literal["image", "text", "auto"]
     text_pairs: bool
+    text_column: str | None
+    label_column: str | None
     status: DATASET_STATUS
     upload_count: int
     upload_bytes: int
@@ -146,6 +150,15 @@ class EventDocument(Closed):
     created_at: datetime
 
 
+class MetricDocument(BaseModel):
+    """The numbers of one optimiser step; which ones, beside these, depends on the method."""
+
+    model_config = ConfigDict(extra="allow")
+
+    step: int
+    created_at: datetime
+
+
 class ModelDocument(Closed):
     """An adapted model."""
 
@@ -172,6 +185,23 @@ class ModelDocument(Closed):
     urls: dict[str, str]
 
 
+class BaseModelDocument(Closed):
+    """What can be adapted: one base model, or a pattern of names; of a pattern nothing more is known."""
+
+    object: Literal["base_model"]
+    name: str
+    pattern: bool
+    loaded: bool
+    modality: str | None = None
+    family: str | None = None
+    embedded: bool | None = None
+    tune_modes: list[str] | None = None
+    default_prompt_template: str | list[str] | None = None
+    description: str | None = None
+    default: bool | None = None
+    error: ErrorBody | None = None
+
+
 class TemplateDocument(Closed):
     """A template and label words of a known text task, as a job over a language model takes them."""
 
@@ -191,6 +221,20 @@ class AliasDocument(Closed):
     model_id: str
     updated_at: datetime
     urls: dict[str, str]
+
+
+class CheckDocument(Closed):
+    """Whether a part of the service works, and why not."""
+
+    ok: bool
+    reason: str | None
+
+
+class ReadyDocument(Closed):
+    """Whether requests can be served."""
+
+    status: Literal["ready", "not_ready"]
+    checks: dict[str, CheckDocument]
 
 
 class Ranked(Closed):

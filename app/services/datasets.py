@@ -38,6 +38,8 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
         owner=caller.owner,
         name=form.name,
         modality=form.modality,
+        text_column=form.text_column,
+        label_column=form.label_column,
         status="uploading",
         meta=form.metadata,
     )

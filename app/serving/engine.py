@@ -14,10 +14,12 @@ from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 from app.serving.batcher import Batcher, BatcherStopped, Encoder, input_bytes
+from app.serving.decoders import Decoders
 from app.serving.inputs import Decoder, Source, decode
 from app.serving.model_cache import ModelCache
 from app.settings import Settings
 from app.store.storage import Storage
+from pouf_core.decoder import DecoderLimits
 from pouf_core.errors import InvalidInput
 from pouf_core.texts import TextItem
 
@@ -72,6 +74,8 @@ class Engine:
             settings.predict_queue_bytes,
         )
         self.cache: ModelCache[Predictor] = ModelCache(self._load, settings.model_cache_bytes)
+        limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
+        self._decoders = Decoders(settings.predict_decoders, limits, settings.max_pixels)
         self._warm_up_error: str | None = None
 
     def start(self) -> None:
@@ -83,6 +87,7 @@ class Engine:
         """Fail what waits and free the models."""
         self.batcher.stop()
         self.cache.close()
+        self._decoders.close()
 
     def loaded_base_models(self) -> list[str]:
         """Return the names of the base models in memory."""
@@ -135,7 +140,7 @@ class Engine:
         nbytes = 0
         for source in sources[: self._settings.predict_batch_size]:
             try:
-                item = decode(source, predictor, self._settings.max_pixels)
+                item = decode(source, predictor, self._decoders.decode)
             except InvalidInput as error:
                 group.append(ItemError(error.code, error.message))
                 continue
@@ -175,6 +180,7 @@ class Engine:
 
     def _warm_up(self) -> None:
         try:
+            self._decoders.start()
             self._base_models().get(self.default_base_model)
         except Exception as error:
             logger.exception("base model %s could not be loaded", self.default_base_model)

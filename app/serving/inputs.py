@@ -3,12 +3,12 @@
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from PIL.Image import Image
 
 from pouf_core.errors import InvalidInput
-from pouf_core.images import decode_image
 from pouf_core.texts import TextItem
 
 
@@ -27,10 +27,10 @@ _DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
 _WHITESPACE = re.compile(r"\s+")
 
 
-def decode(source: Source, predictor: Decoder, max_pixels: int) -> Any:
+def decode(source: Source, predictor: Decoder, decode_picture: Callable[[bytes], Image]) -> Any:
     """Return the picture or text that the predictor takes.
 
-    Raises `InvalidInput`: ``wrong_modality``, ``invalid_base64``, or what `decode_image` and the predictor's `decode`
+    Raises `InvalidInput`: ``wrong_modality``, ``invalid_base64``, or what `decode_picture` and the predictor's `decode`
     raise.
     """
     if isinstance(source, InvalidInput):
@@ -41,13 +41,7 @@ def decode(source: Source, predictor: Decoder, max_pixels: int) -> Any:
         return predictor.decode(source)
     if isinstance(source, TextItem):
         raise InvalidInput("wrong_modality", "This model classifies pictures, not texts: send `image`.")
-    return _decode_picture(source, max_pixels)
-
-
-def _decode_picture(source: bytes | str, max_pixels: int) -> Image:
-    if isinstance(source, str):
-        source = _from_base64(source)
-    return decode_image(source, max_pixels=max_pixels)
+    return decode_picture(_from_base64(source) if isinstance(source, str) else source)
 
 
 def _from_base64(text: str) -> bytes:

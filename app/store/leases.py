@@ -80,6 +80,19 @@ def expired(session: Session, table: type[Row], now: datetime, limit: int = 100)
     return session.scalars(query).all()
 
 
+def shorten(session: Session, table: type[Row], now: datetime, seconds: float) -> None:
+    """Let no lease last far longer than the `seconds` it was given: the clock was set back since, or other settings
+    held. A dead holder's row would else wait until the clock has caught up.
+    """
+    far = table.lease_expires_at > now + timedelta(seconds=2 * seconds)
+    session.execute(
+        update(table)
+        .where(far)
+        .values(lease_expires_at=now + timedelta(seconds=seconds))
+        .execution_options(synchronize_session=False)
+    )
+
+
 def expire(session: Session, table: type[Row], row_id: str, now: datetime) -> Row | None:
     """Take an expired lease away and return the locked row; None when it was renewed or taken by somebody else."""
     statement = (

@@ -72,7 +72,7 @@ class Dataset(Leased, Base):
     """Target data; status ``uploading → ingesting → ready | failed``.
 
     `extracted_bytes` are those that ingestion stored beside the uploads; `owner_limits` (`items`, `stored_bytes`) bound
-    what the owner may have once it is ingested.
+    what the owner may have once it is ingested. `text_column` and `label_column` name columns of tables of texts.
     """
 
     __tablename__ = "datasets"
@@ -95,6 +95,8 @@ class Dataset(Leased, Base):
     suggested_class_names: Mapped[list[str] | None]
     extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     owner_limits: Mapped[dict[str, Any] | None]
+    text_column: Mapped[str | None]
+    label_column: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
     ready_at: Mapped[datetime | None]

@@ -6,7 +6,7 @@ import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -53,15 +53,23 @@ class Checkpoint:
 
 
 def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
-    """Write atomically (temporary file, fsync, rename, fsync of the directory) and drop all but the newest two."""
+    """Write atomically (temporary file, fsync, rename, fsync of the directory) and drop all but the newest two.
+
+    Raises:
+        OSError: the disk is full, for one; earlier checkpoints are untouched.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{checkpoint.step:08d}.pt"
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        torch.save(vars(checkpoint), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            _save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     _fsync_directory(directory)
     for old in sorted(directory.glob(_PATTERN))[:-_KEPT]:
         old.unlink()
@@ -81,6 +89,15 @@ def read_newest_checkpoint(directory: Path, identity: str) -> Checkpoint | None:
         if checkpoint.identity == identity:
             return checkpoint
     return None
+
+
+def _save(checkpoint: Checkpoint, file: IO[bytes]) -> None:
+    try:
+        torch.save(vars(checkpoint), file)
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):  # torch hides what went wrong while it wrote
+            raise error.__context__ from error
+        raise
 
 
 def _fsync_directory(directory: Path) -> None:

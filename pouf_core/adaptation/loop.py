@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from pouf_core.notes import Note, note
 from pouf_core.objective import Objective, updated_marginal
 from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.transport import CONVERGED
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ class TrainingLoop:
         """Train to the last step.
 
         Raises:
-            AdaptationStopped: `should_stop` gave a reason; a checkpoint of the step has been written.
+            AdaptationStopped: `should_stop` gave a reason; a checkpoint of the step has been written if it could be.
             OutOfMemory: memory ran out with single items.
         """
         self._resume()
@@ -189,24 +192,28 @@ class TrainingLoop:
     def _write_checkpoint(self) -> None:
         if self._checkpoints.directory is None:
             return
-        write_checkpoint(
-            self._checkpoints.directory,
-            Checkpoint(
-                identity=self._checkpoints.identity,
-                step=self._step,
-                tensors=self._learner.tensors(),
-                optimizer=self._optimizer.state_dict(),
-                schedule=self._schedule.state_dict(),
-                running_marginal=self._running_marginal,
-                method=self._method.model_dump(),
-                micro_batch_size=self._micro_batch_size,
-                prompts_at_once=self._learner.prompts_at_once,
-                metrics=self.metrics,
-                warnings=self._warnings,
-                candidate=self._candidate(),
-            ),
-        )
+        try:
+            write_checkpoint(self._checkpoints.directory, self._checkpoint())
+        except OSError:  # a full disk, say: training needs none of it unless it is interrupted
+            logger.warning("No checkpoint of step %d could be written; training goes on.", self._step, exc_info=True)
+            return
         self._report(checkpoint_step=self._step)
+
+    def _checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            identity=self._checkpoints.identity,
+            step=self._step,
+            tensors=self._learner.tensors(),
+            optimizer=self._optimizer.state_dict(),
+            schedule=self._schedule.state_dict(),
+            running_marginal=self._running_marginal,
+            method=self._method.model_dump(),
+            micro_batch_size=self._micro_batch_size,
+            prompts_at_once=self._learner.prompts_at_once,
+            metrics=self.metrics,
+            warnings=self._warnings,
+            candidate=self._candidate(),
+        )
 
     def _candidate(self) -> dict[str, Any] | None:
         best = self._selection.best if self._selection is not None else None

@@ -10,6 +10,7 @@ from torch import Tensor
 from pouf_core.adaptation.interface import Trainable
 from pouf_core.adaptation.step import OnMicroBatch
 from pouf_core.trust import objections, read_change
+from pouf_core.trust_limits import PICTURES, Limits
 
 CANDIDATES = 4
 _SMALLEST_DATA = 100  # items; with fewer, choosing looks at all of them and training too
@@ -43,6 +44,7 @@ class StepSelection:
         class_names: K names.
         max_steps: steps in all; candidates are evenly spaced, the last step among them.
         given_prior: [K] class shares that the caller knows, or None.
+        limits: how far a step may go.
 
     Attributes:
         best: the candidate to keep; None for step 0.
@@ -57,12 +59,14 @@ class StepSelection:
         max_steps: int,
         *,
         given_prior: Sequence[float] | None = None,
+        limits: Limits = PICTURES,
     ) -> None:
         self._learner = learner
         self._probabilities = probabilities
         self._zero_shot_views = zero_shot_views
         self._class_names = class_names
         self._given_prior = given_prior
+        self._limits = limits
         self._steps = {max_steps * number // CANDIDATES for number in range(1, CANDIDATES + 1)} - {0}
         self.best: Candidate | None = None
 
@@ -71,7 +75,7 @@ class StepSelection:
         if step not in self._steps:
             return
         change = read_change(self._zero_shot_views, self._probabilities(on_micro_batch), self._given_prior)
-        if not objections(change, self._class_names):
+        if not objections(change, self._class_names, self._limits):
             self.best = Candidate(step, self._learner.tensors())
 
     def settle(self) -> int:

@@ -70,6 +70,7 @@ def tune_base_model(
             [item.name for item in request.classes],
             method.max_steps,
             given_prior=given_prior(method),
+            limits=zero_shot.structure.limits,
         )
     loop = TrainingLoop(
         learner,

@@ -16,6 +16,7 @@ from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
 from pouf_core.scoring import Classifier
 from pouf_core.trust import Structure, read_structure
+from pouf_core.trust_limits import limits_of
 
 MOST_JUDGED_ITEMS = 5000  # a random sample: items are in order of content hash
 
@@ -55,5 +56,6 @@ def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureC
     with torch.no_grad():
         logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
     views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
-    structure = read_structure(views, normalize(features[: len(judged)], dim=1), len(request.items))
+    near = normalize(features[: len(judged)], dim=1)
+    structure = read_structure(views, near, len(request.items), limits_of(model.view_kind))
     return ZeroShot(classifier, features, logits, views, structure)

@@ -82,6 +82,8 @@ def test_unknown_fields_are_refused_and_nothing_is_created(api, refused, nothing
         ({"modality": "audio"}, "invalid_value", "/modality"),
         ({"finalize": "perhaps"}, "invalid_type", "/finalize"),
         ({"name": "x" * 201}, "invalid_value", "/name"),
+        ({"text_column": "x" * 256}, "invalid_value", "/text_column"),
+        ({"modality": "image", "label_column": "kind"}, "invalid_value", "/label_column"),
         ({"metadata": "{"}, "invalid_value", "/metadata"),
         ({"metadata": "[]"}, "invalid_type", "/metadata"),
         ({"metadata": str({f"{i}": "v" for i in range(17)}).replace("'", '"')}, "invalid_value", "/metadata"),
@@ -251,6 +253,14 @@ def test_an_ingested_dataset_tells_what_was_found(api, rows, database):
     assert [item["name"] for item in rejected] == ["1.png", "2.png"]
     assert set(rejected[0]) >= {"name", "sha256", "status", "code", "message"}
     assert "secret" not in str(rejected)
+
+
+def test_columns_of_a_table_are_kept_for_ingestion(api, database):
+    document = create(api, [("a.csv", b"body,kind\nx y,z\n")], text_column="body", label_column="kind").json()
+    assert (document["text_column"], document["label_column"]) == ("body", "kind")
+    with database.read() as session:
+        dataset = session.get_one(Dataset, document["id"])
+        assert (dataset.text_column, dataset.label_column) == ("body", "kind")
 
 
 def test_a_failed_dataset_says_why(api, rows):

@@ -89,6 +89,7 @@ def test_the_openapi_document_describes_every_route(api):
     for path in ("/v1/datasets", "/v1/jobs", "/v1/jobs/{job_id}/events", "/v1/models/{model_id}/predict", "/predict"):
         assert path in document["paths"]
     refusals = document["paths"]["/v1/jobs"]["post"]["responses"]
-    assert "application/problem+json" in refusals["4XX"]["content"]
-    assert "422" not in refusals
+    for status in ("401", "403", "409", "413", "422", "429", "503"):
+        assert "application/problem+json" in refusals[status]["content"]
+    assert "4XX" not in refusals
     assert api.get("/docs").status_code == 200

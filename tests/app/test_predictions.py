@@ -261,6 +261,7 @@ def test_pictures_of_a_client_that_left_are_not_encoded(server, application, mod
             assert gate.wait(20)
             return [0] * len(images)
 
+    application.state.pouf.engine._decoders.start()  # else the client leaves while the decoder is starting
     (occupying,) = batcher.submit(Gated(), [0])
     while not occupying.running():
         time.sleep(0.01)

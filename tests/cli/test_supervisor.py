@@ -1,10 +1,12 @@
 """The supervisor over stand-in parts; tests/e2e runs it over the real ones."""
 
+import contextlib
 import os
 import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -134,3 +136,13 @@ def test_an_ignored_signal_stays_ignored(run):
     started = time.monotonic()
     run(SLEEP, act=hang_up_then_stop)
     assert time.monotonic() - started >= 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
+def test_a_full_disk_under_its_output_does_not_end_the_supervisor(monkeypatch):
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        module.say("worker ended")
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()

@@ -8,9 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from client import Client, ClientError, JobFailed, Note, jobs
+from client import ApiError, Client, ClientError, JobFailed, Note, jobs
 from client.archives import as_archive
-from tests.client.conftest import Answer
+from tests.client.conftest import Answer, problem
 
 
 def answer(document) -> Answer:
@@ -82,6 +82,18 @@ def test_a_stream_that_ends_early_is_opened_again(client, server):
     first, second = stream((1, "job.queued")), stream((2, "job.succeeded"))
     server.answers = [first, job("running"), second, job("succeeded"), stream()]
     assert [event.seq for event in client.jobs.events("job_1")] == [1, 2]
+
+
+def test_a_service_that_is_briefly_away_is_asked_for_its_events_again(client, server):
+    away = problem(503, "database_unavailable")
+    server.answers = [away, stream((1, "job.succeeded")), job("succeeded"), stream()]
+    assert [event.seq for event in client.jobs.events("job_1")] == [1]
+
+
+def test_a_job_that_is_unknown_has_no_events(client, server):
+    server.answers = [problem(404, "job_not_found")]
+    with pytest.raises(ApiError, match="job_not_found"):
+        list(client.jobs.events("job_1"))
 
 
 def test_waiting_tells_progress_and_returns_the_job(client, server):

@@ -54,6 +54,27 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
     assert [decoded.getpixel((x, 0))[0] for x in range(3)] == pytest.approx([0, 128, 255], abs=1)
 
 
+def test_sixteen_bit_grey_is_scaled_alike_however_dark_it_is() -> None:
+    dark = np.array([[0, 200, 257, 514]], dtype=np.uint16)
+    decoded = decode_image(encoded(Image.fromarray(dark)))
+    assert [decoded.getpixel((x, 0))[0] for x in range(4)] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, 0.5, 1.0], [0, 128, 255]),
+        ([0.0, 100.0, 255.0], [0, 100, 255]),
+        ([0.0, 32768.0, 65535.0], [0, 128, 255]),
+        ([-70_000.0, 0.0, 70_000.0], [0, 128, 255]),
+    ],
+)
+def test_grey_of_unknown_range_is_scaled_by_its_values(values: list[float], expected: list[int]) -> None:
+    image = Image.fromarray(np.array([values], dtype=np.float32))
+    decoded = decode_image(encoded(image, "TIFF"))
+    assert [decoded.getpixel((x, 0))[0] for x in range(3)] == expected
+
+
 def test_exif_orientation_is_applied() -> None:
     image = Image.new("RGB", (10, 4))
     exif = image.getexif()

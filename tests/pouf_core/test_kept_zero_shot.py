@@ -10,6 +10,7 @@ import torch
 
 import pouf_core
 from pouf_core.artifact import TRAINED, load_artifact
+from pouf_core.trust_limits import BY_VIEWS, Limits
 from tests.pouf_core.conftest import CLASS_NAMES
 
 SETTINGS = [
@@ -25,15 +26,14 @@ SETTINGS = [
 @pytest.fixture
 def distrusted_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any data has clear structure, and any change is objected to."""
-    monkeypatch.setattr("pouf_core.trust.STRUCTURE_LIMIT", -1e9)
-    monkeypatch.setattr("pouf_core.trust.ROOM_LIMIT", 1e9)
+    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
     monkeypatch.setattr("pouf_core.trust.FLIP_RATE_LIMIT", -1.0)
 
 
 @pytest.fixture
 def weak_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     """No data has clear structure."""
-    monkeypatch.setattr("pouf_core.trust.STRUCTURE_LIMIT", 1e9)
+    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=1e9))
 
 
 def adapt(directory: Path, paths: list[Path], out: Path, **method: object) -> pouf_core.AdaptationResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,24 @@ def test_warnings_of_before_are_kept(
     result = run.adapt(stop=False)
     assert run.trained == [3, 4]
     assert [warning["code"] for warning in result.warnings].count("transport_not_converged") == 1
+
+
+def test_training_goes_on_where_a_checkpoint_cannot_be_written_and_keeps_the_one_before(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tiny_clip_directory, picture_paths, tmp_path)
+    with pytest.raises(AdaptationStopped):
+        run.adapt(stop=True)
+    before = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full_disk:
+        full_disk.setattr("pouf_core.adaptation.checkpoint.os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            run.adapt(stop=False)  # the artifact, which nothing works without
+    assert run.trained == [3, 4]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == before
+    run.adapt(stop=False)
+    assert run.trained == [3, 4]

@@ -12,6 +12,7 @@ from pouf_core.artifact import WEIGHTS
 from pouf_core.errors import AdaptationStopped
 from pouf_core.progress import Progress
 from pouf_core.trust import Change
+from pouf_core.trust_limits import BY_VIEWS, Limits
 from tests.pouf_core.conftest import CLASS_NAMES
 
 STEPS = 8  # candidates 2, 4, 6 and 8
@@ -40,7 +41,7 @@ def objections(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     def answer(change: Change, class_names: list[str]) -> list[dict[str, str]]:
         return [{"code": "many_flips", "message": "Too many."}] if answers.pop(0) else []
 
-    monkeypatch.setattr("pouf_core.trust.STRUCTURE_LIMIT", -1e9)
+    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
     for limit in LIMITS:
         monkeypatch.setattr(f"pouf_core.trust.{limit}", 2.0)
     monkeypatch.setattr("pouf_core.adaptation.selection.objections", answer)

@@ -81,6 +81,7 @@ def test_a_column_can_be_named() -> None:
     [
         ("a.csv", "first title,first body\nsecond title,second body\n", {}, "text_column_ambiguous"),
         ("a.csv", "title,body\na b,c d\n", {"text_column": "words"}, "text_column_not_found"),
+        ("a.csv", "text,kind\na b,c\n", {"label_column": "words"}, "label_column_not_found"),
         ("a.json", "{", {}, "malformed_json"),
         ("a.json", '{"rows": []}', {}, "malformed_json"),
         ("a.docx", "x", {}, "unknown_text_file"),

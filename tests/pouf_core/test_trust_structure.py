@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
 from pouf_core.neighbours import neighbour_mean
-from pouf_core.trust import STRUCTURE_LIMIT, Structure, read_structure
+from pouf_core.trust import Structure, read_structure
+from pouf_core.trust_limits import PICTURES, TEXTS
 
 
 def clusters(count: int, groups: int, width: int = 16, spread: float = 0.01) -> tuple[Tensor, Tensor]:
@@ -35,7 +36,7 @@ def test_groups_that_are_classes_agree_as_well_as_views_do() -> None:
     features, group = clusters(40, 2)
     structure = read_structure(views(confident(group, 2)), features)
     assert structure.ratio == pytest.approx(1, abs=1e-6)
-    assert structure.clear
+    assert structure.is_clear("head")
     assert (structure.item_count, structure.class_count) == (40, 2)
 
 
@@ -44,7 +45,7 @@ def test_predictions_that_ignore_the_groups_leave_no_agreement() -> None:
     unrelated = torch.randint(0, 3, (600,), generator=torch.Generator().manual_seed(1))
     structure = read_structure(views(confident(unrelated, 3)), features)
     assert abs(structure.ratio) < 0.15
-    assert not structure.clear
+    assert not structure.is_clear("head")
 
 
 def test_the_figures_are_agreements_above_chance() -> None:
@@ -82,7 +83,7 @@ def test_a_class_that_is_never_predicted_changes_nothing() -> None:
 def test_one_item_has_no_neighbours_and_no_structure() -> None:
     structure = read_structure(views(torch.tensor([[0.7, 0.3]])), torch.tensor([[1.0, 0.0]]))
     assert (structure.neighbour_agreement, structure.ratio) == (0, 0)
-    assert not structure.clear
+    assert not structure.is_clear("head")
     assert not structure.enough_items
 
 
@@ -92,7 +93,7 @@ def test_views_that_contradict_each_other_are_no_measure_of_neighbours() -> None
     structure = read_structure(views(mostly, rarely), features)
     assert structure.view_agreement < 0
     assert structure.ratio == 0
-    assert not structure.clear
+    assert not structure.is_clear("head")
 
 
 def test_neighbours_that_agree_by_chance_are_not_clear_where_views_do_not_agree_at_all() -> None:
@@ -103,7 +104,7 @@ def test_neighbours_that_agree_by_chance_are_not_clear_where_views_do_not_agree_
     structure = read_structure(views(plain, flat), features)
     assert structure.view_agreement <= 0
     assert structure.neighbour_agreement > structure.view_agreement
-    assert not structure.clear
+    assert not structure.is_clear("head")
 
 
 DEGENERATE = {
@@ -130,7 +131,7 @@ def test_figures_are_finite_and_in_range_for_degenerate_data(case: str, same_fea
 @pytest.mark.parametrize("case", ["saturated, one class", "all the same", "uniform"])
 def test_data_that_tell_nothing_apart_have_no_clear_structure(case: str) -> None:
     probabilities, count = DEGENERATE[case]
-    assert not read_structure(views(probabilities), clusters(count, 1)[0]).clear
+    assert not read_structure(views(probabilities), clusters(count, 1)[0]).is_clear("head")
 
 
 def test_identical_items_are_as_clear_as_their_views() -> None:
@@ -138,9 +139,19 @@ def test_identical_items_are_as_clear_as_their_views() -> None:
     assert read_structure(views(confident(group, 2)), features).ratio == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize(("ratio", "clear"), [(STRUCTURE_LIMIT, True), (STRUCTURE_LIMIT - 1e-6, False), (1.2, True)])
+@pytest.mark.parametrize(
+    ("ratio", "clear"), [(PICTURES.structure, True), (PICTURES.structure - 1e-6, False), (1.2, True)]
+)
 def test_structure_is_clear_from_the_limit_on(ratio: float, clear: bool) -> None:
-    assert Structure(0.9, 0.9 * ratio, ratio, 100, 3).clear is clear
+    assert Structure(0.9, 0.9 * ratio, ratio, 100, 3).is_clear("head") is clear
+
+
+def test_prompts_over_texts_need_less_structure_than_encoders_do() -> None:
+    between = Structure(0.2, 0.1, 0.5, 100, 2, TEXTS)
+    assert between.is_clear("prompt")
+    assert not between.is_clear("norm")
+    assert not Structure(0.2, 0.1, 0.5, 100, 2, PICTURES).is_clear("prompt")
+    assert not Structure(0.2, 0.02, 0.1, 100, 2, TEXTS).is_clear("prompt")
 
 
 @pytest.mark.parametrize(("items", "classes", "enough"), [(12, 3, True), (11, 3, False), (8, 2, True), (7, 2, False)])

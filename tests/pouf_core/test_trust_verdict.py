@@ -12,8 +12,6 @@ from pouf_core.trust import (
     FLIP_RATE_LIMIT,
     MARGINAL_SHIFT_LIMIT,
     OVERRULED_LIMIT,
-    ROOM_LIMIT,
-    STRUCTURE_LIMIT,
     Change,
     Judgement,
     Structure,
@@ -23,6 +21,7 @@ from pouf_core.trust import (
     objections,
     read_change,
 )
+from pouf_core.trust_limits import PICTURES, TEXTS
 
 NAMES = ["cat", "dog", "fox", "hen"]
 CLEAR = Structure(0.3, 0.27, 0.9, 100, 4)
@@ -172,7 +171,7 @@ def test_training_on_weak_structure_is_harmful_and_that_comes_first() -> None:
 
 
 def test_the_structure_limit_decides_between_improved_and_harmful() -> None:
-    at, below = (replace(CLEAR, ratio=ratio) for ratio in (STRUCTURE_LIMIT, STRUCTURE_LIMIT - 1e-6))
+    at, below = (replace(CLEAR, ratio=ratio) for ratio in (PICTURES.structure, PICTURES.structure - 1e-6))
     assert judge(at, QUIET, NAMES, "head").verdict == "improved"
     assert judge(below, QUIET, NAMES, "head").verdict == "harmful"
 
@@ -180,7 +179,7 @@ def test_the_structure_limit_decides_between_improved_and_harmful() -> None:
 def test_prompts_are_doubted_where_the_base_model_is_sure_and_other_modes_are_not() -> None:
     judgement = judge(SURE, QUIET, NAMES, "prompt")
     assert (judgement.verdict, judgement.fallback, codes(judgement)) == ("harmful", "zero_shot", ["little_room"])
-    assert judge(replace(SURE, view_agreement=ROOM_LIMIT - 1e-6), QUIET, NAMES, "prompt").verdict == "improved"
+    assert judge(replace(SURE, view_agreement=PICTURES.room - 1e-6), QUIET, NAMES, "prompt").verdict == "improved"
     for tune in ("head", "last_n", "norm", "model"):
         assert judge(SURE, QUIET, NAMES, tune).verdict == "improved"
 
@@ -246,4 +245,24 @@ def test_a_judgement_lists_every_figure_it_rests_on() -> None:
     figures = judge(CLEAR, replace(QUIET, vanished=[2]), NAMES, "head").figures()
     assert figures["ratio"] == CLEAR.ratio
     assert figures["vanished"] == [2]
-    assert set(figures) == set(vars(CLEAR)) | set(vars(QUIET))
+    assert set(figures) == (set(vars(CLEAR)) | set(vars(QUIET))) - {"limits"}
+
+
+def test_one_sidedness_is_the_share_of_changes_that_nothing_makes_up_for() -> None:
+    before = torch.tensor([[0.6, 0.4]] * 6 + [[0.4, 0.6]] * 4)
+    there = before.clone()
+    there[:3] = torch.tensor([0.4, 0.6])
+    both = there.clone()
+    both[6:8] = torch.tensor([0.6, 0.4])
+    views = torch.stack([before, before])
+    assert read_change(views, before).one_sidedness == 0
+    assert read_change(views, there).one_sidedness == pytest.approx(1)
+    assert read_change(views, both).one_sidedness == pytest.approx(1 / 5)
+
+
+def test_changes_that_only_shift_shares_are_objected_to_where_limits_say_so() -> None:
+    texts, shifted = replace(CLEAR, limits=TEXTS), replace(QUIET, one_sidedness=0.7)
+    assert codes(judge(texts, shifted, NAMES, "prompt")) == ["one_sided_changes"]
+    assert judge(texts, replace(shifted, one_sidedness=0.5), NAMES, "prompt").verdict == "improved"
+    assert judge(CLEAR, shifted, NAMES, "prompt").verdict == "improved"
+    assert not objections(replace(shifted, changed_count=7), NAMES, TEXTS)

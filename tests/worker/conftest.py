@@ -96,10 +96,10 @@ def make_picture() -> Callable[..., bytes]:
 def add_dataset(database: Database, storage: Storage) -> Callable[..., str]:
     """A finalized dataset with its uploaded files, still to be ingested."""
 
-    def add(files: dict[str, bytes], status: str = "ingesting", modality: str = "image") -> str:
+    def add(files: dict[str, bytes], status: str = "ingesting", modality: str = "image", **columns: Any) -> str:
         dataset_id = new_id("ds")
         with database.write() as session:
-            session.add(Dataset(id=dataset_id, owner="local", modality=modality, status=status))
+            session.add(Dataset(id=dataset_id, owner="local", modality=modality, status=status, **columns))
             session.flush()
             for position, (filename, data) in enumerate(files.items(), start=1):
                 sha256 = hashlib.sha256(data).hexdigest()

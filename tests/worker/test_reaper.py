@@ -105,6 +105,42 @@ def test_a_queued_job_is_published_again_only_when_the_broker_has_nothing_for_it
     assert reap(after=80) == wanted
 
 
+def test_a_job_whose_message_died_with_a_worker_is_published_again_once_others_overtake_it(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    dataset_id = add_ready_dataset(0)
+    forgotten, running, waiting = (add_job(dataset_id) for _ in range(3))
+    with database.write() as session:
+        for age, job_id in ((90, forgotten), (80, running), (70, waiting)):
+            then = utcnow() - timedelta(seconds=age)
+            session.execute(update(Job).where(Job.id == job_id).values(queued_at=then, updated_at=then))
+    assert reap(depth=1) == []
+    with database.write() as session:
+        assert claim_job(session, running, "one", utcnow(), 600) is not None
+        transition(session, lock_job(session, running), "running", "training")
+    assert reap(depth=1) == [("pouf.train", "train", {"job_id": forgotten})]
+    assert reap(after=40, depth=2) == []  # its new message stands behind the others
+
+
+def test_a_job_queued_in_the_future_is_published_again_however_busy_the_queue_is(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    with database.write() as session:
+        session.execute(update(Job).values(queued_at=utcnow() + timedelta(hours=2)))
+    assert reap(after=40, depth=5) == [("pouf.train", "train", {"job_id": job_id})]
+    assert reap(after=80, depth=5) == []
+
+
+def test_a_dataset_is_published_again_past_a_busy_queue_when_it_has_waited_much_longer(
+    add_ready_dataset: Any, reap: Any
+) -> None:
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    assert reap(after=40, depth=1) == []
+    assert reap(after=310, depth=1) == [("pouf.ingest", "ingest", {"dataset_id": dataset_id})]
+    assert reap(after=320, depth=1) == []
+
+
 def test_a_job_that_waits_for_its_dataset_is_left_alone(add_ready_dataset: Any, add_job: Any, reap: Any) -> None:
     dataset_id = add_ready_dataset(0, status="uploading")
     add_job(dataset_id)
@@ -149,3 +185,34 @@ def test_old_idempotency_keys_are_forgotten(database: Any, reap: Any) -> None:
 
 def test_a_broker_that_is_away_has_an_unknown_depth() -> None:
     assert broker_queue_depth("redis://127.0.0.1:1/0")("train") is None
+
+
+def test_a_clock_that_was_set_back_keeps_no_dead_lease_alive(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any, get: Any, settings: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    with database.write() as session:
+        assert claim_job(session, job_id, "one", utcnow() + timedelta(hours=2), settings.lease_seconds) is not None
+        transition(session, lock_job(session, job_id), "running", "training")
+        assert claim_dataset(session, dataset_id, "one", utcnow() + timedelta(hours=2), settings.lease_seconds)
+    reap()
+    assert get(Job, job_id).status == "running"  # its holder may be alive, and has the whole time of a lease to say so
+    reap(after=settings.lease_seconds + 1)
+    assert get(Job, job_id).status == "queued"
+    assert get(Dataset, dataset_id).lease_owner is None
+
+
+def test_work_last_touched_in_the_future_is_published_again(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    with database.write() as session:
+        for table in (Job, Dataset):
+            session.execute(update(table).values(updated_at=utcnow() + timedelta(hours=2)))
+    assert sorted(reap()) == [
+        ("pouf.ingest", "ingest", {"dataset_id": dataset_id}),
+        ("pouf.train", "train", {"job_id": job_id}),
+    ]
+    assert reap() == []

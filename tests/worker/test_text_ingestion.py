@@ -42,6 +42,27 @@ def test_a_table_becomes_texts_with_labels_apart(
     assert {item.label for item in items if item.status == "accepted"} == {"pos", "neg"}
 
 
+def test_columns_are_those_that_the_upload_named(
+    context: WorkerContext, storage: Storage, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    table = b"title,body,kind\na title,a fine film,pos\nanother title,a dull film,neg\n"
+    dataset_id = add_dataset({"a.csv": table}, modality="text", text_column="body", label_column="kind")
+    run_ingestion(context, dataset_id)
+    assert stored_texts(storage, items_of(dataset_id)) == {"a fine film", "a dull film"}
+    assert get(Dataset, dataset_id).suggested_class_names == ["neg", "pos"]
+
+
+def test_a_column_that_the_table_lacks_is_named(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    dataset_id = add_dataset({"a.csv": TABLE}, modality="text", label_column="kind")
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).status == "failed"
+    (item,) = items_of(dataset_id)
+    assert item.code == "label_column_not_found"
+    assert "'kind'" in item.message
+
+
 def test_labels_change_neither_fingerprint_nor_what_is_stored(
     context: WorkerContext, storage: Storage, add_dataset: Any, get: Any, items_of: Any
 ) -> None:

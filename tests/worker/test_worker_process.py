@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from app.queue import Queue
 from app.store.clock import utcnow
-from app.store.models import AdaptedModel, Job, JobMetric
+from app.store.models import AdaptedModel, Job, JobEvent, JobMetric
 from cli.broker import prepare_broker
 from cli.services import celery_command
 from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app, sender
@@ -141,6 +141,33 @@ def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_on
     with database.read() as session:
         steps = session.scalars(select(JobMetric.step).where(JobMetric.job_id == job_id).order_by(JobMetric.step)).all()
     assert steps == list(range(1, 25))
+
+
+def test_two_workers_given_the_same_message_run_the_job_once(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    send: Any,
+    redis_url: str,
+    start_worker: Any,
+    wait_for: Any,
+    database: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(), {"tune": "prompt", "max_steps": 1, "batch_size": 8, "selection": "last"})
+    for _ in range(4):
+        send("pouf.train", "train", {"job_id": job_id})
+    for _ in range(2):
+        start_worker()
+    wait_for(lambda: get(Job, job_id).status == "succeeded", seconds=240)
+    broker = redis.Redis.from_url(redis_url)
+    wait_for(lambda: broker.llen("train") == broker.hlen("unacked") == 0)
+    job = get(Job, job_id)
+    with database.read() as session:
+        kinds = session.scalars(select(JobEvent.type).where(JobEvent.job_id == job_id).order_by(JobEvent.seq)).all()
+        models = session.scalars(select(AdaptedModel.id).where(AdaptedModel.job_id == job_id)).all()
+    assert (job.attempt, job.fence, models) == (1, 1, [job.model_id])
+    assert kinds.count("job.running") == kinds.count("job.publishing") == 1
 
 
 def test_ingestion_and_training_follow_each_other_by_messages(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -18,8 +19,25 @@ from worker.ingestion.names import OTHER_ARCHIVE_SUFFIXES, ItemName, parse_name
 
 TAR_MAGIC_OFFSET = 257
 TAR_HEADER_BYTES = 1024**2
+SPARSE = "it holds a sparse file; pack without --sparse"
+READ_BYTES = 1024**2
+MAX_EMPTY_READS = 8
+#: A zip's directory may take this many bytes an entry that the limits allow; it is read whole, whatever it holds.
+ZIP_DIRECTORY_BYTES_PER_ENTRY = 256
 MAGIC = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip"}
 OTHER_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+
+
+ZIP_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+    struct.error,
+)
 
 
 class ArchiveError(Exception):
@@ -129,17 +147,28 @@ class _Budget:
 def _read_zip(path: Path, limits: Limits) -> Iterator[Member]:
     budget = _Budget(limits.unpacked_bytes(path.stat().st_size))
     try:
+        _check_zip_directory(path, limits)
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OverflowError, struct.error) as error:
         raise ArchiveError("archive_corrupt", f"The zip archive cannot be read: {error}") from error
     with archive:
         entries = archive.infolist()
         if len(entries) > limits.archive_entries:
             raise _too_many_entries(limits)
+        if sum(info.compress_size for info in entries) > path.stat().st_size:
+            raise ArchiveError("archive_corrupt", "The zip archive's members overlap, or claim more than it holds.")
         for info in entries:
             name = parse_name(info.filename)
             if not info.is_dir() and not (name.ignored and not name.unsafe):
                 yield _read_zip_entry(archive, info, name, limits, budget)
+
+
+def _check_zip_directory(path: Path, limits: Limits) -> None:
+    """Bound what `ZipFile` will read at once; its own record of the end says how much that is."""
+    with path.open("rb") as stream:
+        end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
+    if end and end[zipfile._ECD_SIZE] > limits.archive_entries * ZIP_DIRECTORY_BYTES_PER_ENTRY:  # type: ignore[attr-defined]
+        raise _too_many_entries(limits)
 
 
 def _read_zip_entry(
@@ -158,15 +187,26 @@ def _read_zip_entry(
         if info.header_offset < 0:
             raise zipfile.BadZipFile("its header lies before the archive's start")
         with archive.open(info) as stream:
-            data = stream.read(limits.item_bytes + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+            data = _read_at_most(limits.item_bytes + 1, stream, budget)
+    except ZIP_DAMAGE as error:
         return Refused(name, "member_corrupt", f"The file is damaged inside its archive: {error}")
-    budget.spend(len(data))
     return _too_large(name, limits) if len(data) > limits.item_bytes else Found(name, data)
 
 
+def _read_at_most(size: int, stream: IO[bytes], budget: _Budget) -> bytes:
+    """Read block by block, so that what a damaged member unpacks to before its damage is counted too."""
+    data = bytearray()
+    while block := stream.read(min(READ_BYTES, size - len(data))):
+        budget.spend(len(block))
+        data += block
+    return bytes(data)
+
+
 class _StrictTarInfo(tarfile.TarInfo):
-    """Makes damage in the middle of an archive an error (tarfile takes it for the end), and bounds header sizes."""
+    """Makes damage in the middle of an archive an error (tarfile takes it for the end), and bounds header sizes.
+
+    The maps of sparse files have no bound and tarfile reads them whole, so that these end the archive.
+    """
 
     @classmethod
     def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
@@ -179,19 +219,31 @@ class _StrictTarInfo(tarfile.TarInfo):
         extended = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, b"L", b"K")
         if self.type in extended and self.size > TAR_HEADER_BYTES:
             raise tarfile.ReadError("a header is larger than a megabyte")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError(SPARSE)
         return super()._proc_member(tarfile_)  # type: ignore[misc, no-any-return]
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise tarfile.ReadError(SPARSE)
 
 
 class _Counted(io.RawIOBase):
-    """A stream whose bytes come out of a budget."""
+    """A stream whose bytes come out of a budget, and whose end cannot be passed.
+
+    To skip a member tarfile reads on, block by block, for as long as its header says, though nothing comes any more.
+    """
 
     def __init__(self, stream: IO[bytes], budget: _Budget) -> None:
         self._stream = stream
         self._budget = budget
+        self._empty_reads = 0
 
     def read(self, size: int = -1) -> bytes:
         data = self._stream.read(size)
         self._budget.spend(len(data))
+        self._empty_reads = 0 if data else self._empty_reads + 1
+        if self._empty_reads > MAX_EMPTY_READS:
+            raise EOFError("a member is larger than what is left of the archive")
         return data
 
 
@@ -201,7 +253,7 @@ def _read_tar(path: Path, limits: Limits, *, packed: bool) -> Iterator[Member]:
         stream: IO[bytes] = gzip.GzipFile(fileobj=file) if packed else file  # type: ignore[assignment]
         try:
             yield from _read_tar_stream(_Counted(stream, budget), limits, budget)
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
             raise ArchiveError("archive_corrupt", f"The tar archive cannot be read (any further): {error}") from error
 
 
@@ -219,6 +271,8 @@ def _read_tar_stream(stream: _Counted, limits: Limits, budget: _Budget) -> Itera
 def _read_tar_entry(
     archive: tarfile.TarFile, info: tarfile.TarInfo, name: ItemName, limits: Limits, budget: _Budget
 ) -> Member:
+    if info.size < 0:
+        raise tarfile.ReadError("a member has a negative size")
     link = info.issym() or info.islnk()
     refusal = _refusal(name, link=link, special=not info.isreg(), size=info.size, limits=limits)
     if refusal is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from pouf_core.decoder import Decoder
 from pouf_core.errors import InvalidInput
-from pouf_core.images import decode_image
 from worker.ingestion.labels import LabelsError, LabelTable, Occurrence, read_label_table
 from worker.ingestion.names import ItemName
 from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory
@@ -16,6 +16,7 @@ from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory
 class Collector(ItemRows):
     """The pictures of one ingestion."""
 
+    decoder: Decoder = field(kw_only=True)
     occurrences: list[Occurrence] = field(default_factory=list)
     tables: list[LabelTable] = field(default_factory=list)
 
@@ -29,7 +30,7 @@ class Collector(ItemRows):
             self._accept_again(source, name, sha256, len(data))
             return
         try:
-            decode_image(data, max_pixels=self.limits.pixels)
+            self.decoder.check(data, self.limits.pixels)
         except InvalidInput as error:
             self.reject(name, error.code, error.message, sha256, len(data))
             return
@@ -39,7 +40,8 @@ class Collector(ItemRows):
 
     def _add_labels(self, source: str, name: ItemName, data: bytes) -> None:
         try:
-            self.tables.append(read_label_table(source, name.parts, data))
+            left = self.limits.items - sum(len(table.rows) for table in self.tables)
+            self.tables.append(read_label_table(source, name.parts, data, left))
         except LabelsError as error:
             self.reject(name, "labels_unreadable", str(error), size=len(data))
 

@@ -37,14 +37,18 @@ class LabelTable:
     rows: Sequence[tuple[Parts, str]]
 
 
-def read_label_table(source: str, parts: Parts, data: bytes) -> LabelTable:
-    """Parse a `labels.csv` with the columns `file` and `label`; raises `LabelsError`."""
+def read_label_table(source: str, parts: Parts, data: bytes, max_rows: int) -> LabelTable:
+    """Parse a `labels.csv` with the columns `file` and `label`; raises `LabelsError`, also above `max_rows`."""
     try:
         reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
         columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
         if not set(COLUMNS) <= set(columns):
             raise LabelsError("labels.csv needs a header with the columns file and label.")
-        rows = [((row[columns["file"]] or ""), (row[columns["label"]] or "").strip()) for row in reader]
+        rows = []
+        for row in reader:
+            if len(rows) >= max_rows:
+                raise LabelsError(f"labels.csv and the tables before it may have {max_rows:,} rows.")
+            rows.append(((row[columns["file"]] or ""), (row[columns["label"]] or "").strip()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise LabelsError(f"labels.csv is not a UTF-8 table of comma-separated values: {error}") from error
     named = [(parse_name(file.strip()).parts, label.replace("\0", "")) for file, label in rows]

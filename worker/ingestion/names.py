@@ -11,6 +11,8 @@ LABELS_FILE = "labels.csv"
 _IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _MAX_LENGTH = 1024
+# control characters, which databases and terminals do not take, and those that turn the direction of writing
+_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,14 @@ class ItemName:
 
 
 def parse_name(raw: str) -> ItemName:
-    """Take a name apart. Absolute names and names that climb out of their archive are unsafe."""
-    # Databases store neither the surrogates of undecodable bytes nor NUL.
-    text = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    """Take a name apart. Absolute names and names that climb out of their archive are unsafe.
+
+    Of a long name its end is kept; what cannot be shown becomes U+FFFD.
+    """
+    # Databases do not store the surrogates of undecodable bytes.
+    text = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     slashed = text.replace("\\", "/")
-    parts = tuple(part for part in slashed.split("/") if part not in ("", "."))
-    unsafe = slashed.startswith("/") or _DRIVE.match(slashed) is not None or ".." in parts
-    return ItemName(text[-_MAX_LENGTH:], parts, unsafe)
+    unsafe = slashed.startswith("/") or _DRIVE.match(slashed) is not None or ".." in slashed.split("/")
+    shown = _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text[-_MAX_LENGTH:])
+    parts = tuple(part for part in shown.replace("\\", "/").split("/") if part not in ("", "."))
+    return ItemName(shown, parts, unsafe)

@@ -17,6 +17,8 @@ from worker.ingestion.names import ItemName
 
 FLUSH_ROWS = 500
 FLUSH_SECONDS = 2.0
+#: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
+ROWS_PER_ITEM = 4
 
 
 def dataset_directory(dataset_id: str) -> str:
@@ -26,6 +28,10 @@ def dataset_directory(dataset_id: str) -> str:
 
 class TooManyItems(Exception):
     """The dataset holds more items than its limits allow."""
+
+
+class TooManyRows(Exception):
+    """The uploads hold far more entries, usable or not, than a dataset may have items."""
 
 
 class TooManyBytes(Exception):
@@ -43,6 +49,7 @@ class ItemRows:
     duplicates: int = 0
     rejected: int = 0
     extracted_bytes: int = 0
+    _count: int = 0
     _rows: list[dict[str, Any]] = field(default_factory=list)
     _flushed_at: float = field(default_factory=time.monotonic)
 
@@ -78,6 +85,9 @@ class ItemRows:
         self._rows = []
 
     def _add_row(self, name: ItemName, status: str, **values: Any) -> None:
+        self._count += 1
+        if self._count > ROWS_PER_ITEM * self.context.settings.max_items:
+            raise TooManyRows
         row = dict.fromkeys(("sha256", "code", "message", "label", "storage_key", "size"))
         self._rows.append(row | {"dataset_id": self.lease.row_id, "name": name.text, "status": status} | values)
         if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:

@@ -15,14 +15,16 @@ from app.store.leases import Lease, LeaseLost, claim_dataset, fenced, release
 from app.store.models import Dataset, DatasetItem, Upload
 from app.store.outbox import enqueue
 from pouf_core.data import Item, fingerprint
+from pouf_core.decoder import Decoder, DecoderLimits
 from worker.context import WorkerContext
+from worker.disk import is_disk_full
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector
 from worker.ingestion.labels import assign_labels
 from worker.ingestion.names import parse_name
 from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
 from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
-from worker.ingestion.rows import ItemRows, TooManyBytes, TooManyItems, dataset_directory
+from worker.ingestion.rows import ROWS_PER_ITEM, ItemRows, TooManyBytes, TooManyItems, TooManyRows, dataset_directory
 from worker.ingestion.texts import TextCollector, holds_texts
 from worker.shutdown import shutdown_requested
 
@@ -66,6 +68,12 @@ def run_ingestion(
         with context.database.write() as session:
             release(session, lease)
             enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        logger.exception("Dataset %s has no room here; the reaper wakes a worker up later.", dataset_id)
+        with context.database.write() as session:
+            release(session, lease)
     except DatasetUnusable as error:
         with context.database.write() as session:
             fail_dataset(session, fenced(session, lease), error.code, error.message)
@@ -79,12 +87,14 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
         uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
         limits = limits_of_dataset(session, dataset, context.settings)
     if dataset.modality == "text" or (dataset.modality == "auto" and holds_texts(uploads)):
-        texts = TextCollector(context, lease, limits)
+        columns = {"text_column": dataset.text_column, "label_column": dataset.label_column}
+        texts = TextCollector(context, lease, limits, **columns)
         _collect(texts, lambda: texts.collect(uploads, partial(_stop_if, shutdown_requested)))
         _finish(context, lease, texts, "text", texts.labels, text_pairs=bool(texts.are_pairs))
         return
-    pictures = Collector(context, lease, limits)
-    _collect(pictures, lambda: _read_uploads(context, uploads, pictures, shutdown_requested))
+    with Decoder(DecoderLimits(context.settings.decode_memory_bytes, context.settings.decode_cpu_seconds)) as decoder:
+        pictures = Collector(context, lease, limits, decoder=decoder)
+        _collect(pictures, lambda: _read_uploads(context, uploads, pictures, shutdown_requested))
     _finish(context, lease, pictures, "image", assign_labels(pictures.occurrences, pictures.tables))
 
 
@@ -94,6 +104,9 @@ def _collect(rows: ItemRows, read: Callable[[], None]) -> None:
         read()
     except TooManyItems as error:
         raise DatasetUnusable(*too_many_items(rows.limits, rows.context.settings)) from error
+    except TooManyRows as error:
+        limit = ROWS_PER_ITEM * rows.context.settings.max_items
+        raise DatasetUnusable("too_many_entries", f"The uploads hold more than {limit:,} entries.") from error
     except TooManyBytes as error:
         raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the uploads unpack to.") from error
     finally:

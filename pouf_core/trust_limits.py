@@ -1,0 +1,39 @@
+"""How much structure an adaptation needs and how far it may go, by what the base model takes.
+
+Those of pictures were chosen on emoji (see `docs/trust.md`), those of texts on tweets and editorials (`docs/texts.md`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits that differ between pictures and texts.
+
+    Attributes:
+        structure: least `Structure.ratio` to train on.
+        prompt_structure: the same for learned prompts, which move less, or None for no other.
+        room: view agreement from which learned prompts gain too little, or None.
+        one_sided: largest `Change.one_sidedness`, or None.
+    """
+
+    structure: float
+    prompt_structure: float | None = None
+    room: float | None = None
+    one_sided: float | None = None
+
+    def least_structure(self, tune: str) -> float:
+        """Least `Structure.ratio` to train on in a tune mode."""
+        return self.structure if tune != "prompt" or self.prompt_structure is None else self.prompt_structure
+
+
+PICTURES = Limits(structure=0.72, room=0.36)
+TEXTS = Limits(structure=0.72, prompt_structure=0.3, one_sided=0.68)
+BY_VIEWS = {"flip": PICTURES, "words": TEXTS}
+
+
+def limits_of(view_kind: str) -> Limits:
+    """The limits for items that are seen in views of this kind."""
+    return BY_VIEWS[view_kind]

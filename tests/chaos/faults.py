@@ -1,0 +1,191 @@
+"""What goes wrong: one function a fault, which does it on entering its context and undoes it on leaving."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import psutil
+import psycopg
+import redis
+from sqlalchemy import Select, func, select
+
+from app.store.database import Database
+from app.store.models import Dataset, Job
+from tests.chaos.clock import MovableClock
+from tests.chaos.disk import SmallDisk
+from tests.chaos.service import ChaosService
+
+TARGET_SECONDS = 15.0
+HOUR = 3600
+
+Found = TypeVar("Found")
+
+
+class NoTarget(Exception):
+    """What was to be hurt did not turn up in time."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The service and everything around it that a fault may touch."""
+
+    service: ChaosService
+    database: Database
+    disk: SmallDisk | None
+    clock: MovableClock
+    random: random.Random
+
+    def await_one(self, find: Callable[[], list[psutil.Process]]) -> psutil.Process:
+        """One of the processes that `find` gives, which may have to start first; raises `NoTarget`."""
+        return self.random.choice(self._await(find))
+
+    def await_job(self, stages: tuple[str, ...]) -> None:
+        """Wait until a job is in one of these stages; raises `NoTarget`."""
+        query = select(func.count()).where(Job.status == "running", Job.stage.in_(stages))
+        self._await(lambda: self._count(query))
+
+    def await_ingestion(self) -> None:
+        """Wait until a dataset is being ingested; raises `NoTarget`."""
+        query = select(func.count()).where(Dataset.status == "ingesting")
+        self._await(lambda: self._count(query))
+
+    def _count(self, query: Select[tuple[int]]) -> list[int]:
+        with self.database.read() as session:
+            count = session.scalar(query)
+        return [count] if count else []
+
+    def _await(self, find: Callable[[], list[Found]]) -> list[Found]:
+        left = TARGET_SECONDS
+        while not (found := find()):
+            if left <= 0:
+                raise NoTarget
+            self.service.wait(0.05)
+            left -= 0.05
+        return found
+
+
+#: Yields what keeps the fault up, to be called again and again while it lasts.
+Injection = Callable[[Scene], AbstractContextManager[Callable[[], None]]]
+
+
+def nothing() -> None:
+    """For faults that need no keeping up."""
+
+
+def kill(find: Callable[[ChaosService], list[psutil.Process]]) -> Injection:
+    """SIGKILL."""
+
+    @contextmanager
+    def killed(scene: Scene) -> Iterator[Callable[[], None]]:
+        scene.await_one(lambda: find(scene.service)).kill()
+        yield nothing
+
+    return killed
+
+
+def stand_still(find: Callable[[ChaosService], list[psutil.Process]]) -> Injection:
+    """SIGSTOP to a process and all its children, then SIGCONT."""
+
+    @contextmanager
+    def stopped(scene: Scene) -> Iterator[Callable[[], None]]:
+        process = scene.await_one(lambda: find(scene.service))
+        stopped = [process, *process.children(recursive=True)]
+        for one in stopped:
+            _unless_gone(one.suspend)
+        try:
+            yield nothing
+        finally:
+            for one in stopped:
+                _unless_gone(one.resume)
+
+    return stopped
+
+
+@contextmanager
+def broker_wiped(scene: Scene) -> Iterator[Callable[[], None]]:
+    """FLUSHALL: what waits, what was delivered and the queues themselves are forgotten."""
+    with redis.Redis.from_url(scene.service.broker.url) as client:
+        try:
+            client.flushall()
+        except redis.RedisError as error:
+            raise NoTarget from error
+    yield nothing
+
+
+@contextmanager
+def broker_down(scene: Scene) -> Iterator[Callable[[], None]]:
+    """The broker is killed, and again whenever it has been started."""
+
+    def kill_again() -> None:
+        for process in scene.service.broker_server():
+            _unless_gone(process.kill)
+
+    scene.await_one(scene.service.broker_server)
+    kill_again()
+    yield kill_again
+
+
+@contextmanager
+def database_locked(scene: Scene) -> Iterator[Callable[[], None]]:
+    """SQLite: another process holds the one write lock."""
+    connection = sqlite3.connect(scene.database.url.database or "", timeout=30, isolation_level=None)
+    try:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            raise NoTarget from error
+        yield nothing
+        connection.rollback()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def connections_cut(scene: Scene) -> Iterator[Callable[[], None]]:
+    """PostgreSQL: the server ends every session, and again while the fault lasts."""
+    url = scene.database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(url, autocommit=True) as connection:
+        query = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = user"
+        )
+
+        def cut() -> None:
+            connection.execute(query)
+
+        cut()
+        yield cut
+
+
+def disk_full(when: Callable[[Scene], None]) -> Injection:
+    """Not one byte is free on the disk of the data directory, from a certain moment on."""
+
+    @contextmanager
+    def full(scene: Scene) -> Iterator[Callable[[], None]]:
+        assert scene.disk is not None
+        when(scene)
+        scene.disk.fill()
+        try:
+            yield scene.disk.fill
+        finally:
+            scene.disk.relieve()
+
+    return full
+
+
+@contextmanager
+def clock_moved(scene: Scene) -> Iterator[Callable[[], None]]:
+    """The machine's clock is set to any time within hours, and left there."""
+    scene.clock.set(scene.random.randrange(-2 * HOUR, 2 * HOUR))
+    yield nothing
+
+
+def _unless_gone(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except psutil.NoSuchProcess:
+        return

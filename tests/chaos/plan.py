@@ -1,0 +1,70 @@
+"""Which faults there are, how often each, how long it lasts, and their order."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+from tests.chaos import faults
+from tests.chaos.faults import Injection, Scene
+from tests.chaos.service import ChaosService as Service
+
+TRAINING = ("encoding", "training")
+PUBLISHING = ("evaluating", "exporting")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault: its share among all, and the least and most seconds that it lasts."""
+
+    name: str
+    share: float
+    seconds: tuple[float, float]
+    inject: Injection
+
+
+AT_ONCE = (0.0, 0.0)
+#: From a hiccup to longer than a lease.
+WHILE = (1.0, 12.0)
+
+EVERYWHERE = [
+    Kind("kill job process", 20, AT_ONCE, faults.kill(Service.job_children)),
+    Kind("kill train worker", 12, AT_ONCE, faults.kill(Service.train_workers)),
+    Kind("kill train worker's pool", 8, AT_ONCE, faults.kill(Service.train_pools)),
+    Kind("kill ingest worker", 5, AT_ONCE, faults.kill(Service.ingest_workers)),
+    Kind("kill API", 6, AT_ONCE, faults.kill(Service.api)),
+    Kind("kill reaper", 3, AT_ONCE, faults.kill(Service.reaper)),
+    Kind("kill broker", 6, AT_ONCE, faults.kill(Service.broker_server)),
+    Kind("stop job process", 6, WHILE, faults.stand_still(Service.job_children)),
+    Kind("stop train worker", 6, WHILE, faults.stand_still(Service.train_workers)),
+    Kind("stop API", 4, WHILE, faults.stand_still(Service.api)),
+    Kind("stop broker", 4, WHILE, faults.stand_still(Service.broker_server)),
+    Kind("wipe broker", 7, AT_ONCE, faults.broker_wiped),
+    Kind("broker down", 2, (1.0, 5.0), faults.broker_down),
+    Kind("clock moved", 6, AT_ONCE, faults.clock_moved),
+    Kind("broker down for a minute", 1, (60.0, 60.0), faults.broker_down),
+]
+ON_SQLITE = Kind("database locked", 7, WHILE, faults.database_locked)
+ON_POSTGRES = Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut)
+WITH_A_DISK = [
+    Kind("disk full while ingesting", 3, (2.0, 8.0), faults.disk_full(Scene.await_ingestion)),
+    Kind("disk full while training", 4, (2.0, 8.0), faults.disk_full(lambda scene: scene.await_job(TRAINING))),
+    Kind("disk full while publishing", 4, (2.0, 8.0), faults.disk_full(lambda scene: scene.await_job(PUBLISHING))),
+]
+
+
+def kinds_for(scene: Scene) -> list[Kind]:
+    """The faults that can be injected here."""
+    kinds = [*EVERYWHERE, ON_SQLITE if scene.database.is_sqlite else ON_POSTGRES]
+    if scene.disk is not None:
+        kinds += WITH_A_DISK
+    return kinds
+
+
+def draw(kinds: list[Kind], count: int, randomness: random.Random) -> list[Kind]:
+    """`count` faults in random order: every kind by its share, each at least once where there is room for all."""
+    chosen = list(kinds) if count >= len(kinds) else []
+    rest = max(0, count - len(chosen))
+    chosen += randomness.choices(kinds, [kind.share for kind in kinds], k=rest)
+    randomness.shuffle(chosen)
+    return chosen

@@ -1,0 +1,171 @@
+"""One run: a service in peace for reference, then the same jobs under faults, then the count."""
+
+from __future__ import annotations
+
+import logging
+import random
+import shutil
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from app.store.database import Database
+from tests.chaos.clock import MovableClock
+from tests.chaos.disk import can_mount, small_disk
+from tests.chaos.faults import NoTarget, Scene
+from tests.chaos.pictures import copy_pictures
+from tests.chaos.plan import Kind, draw, kinds_for
+from tests.chaos.report import Report
+from tests.chaos.service import ChaosService, chaos_service
+from tests.chaos.workload import CLASSES, TASKS, Submission, User, Workload
+from tests.postgres_server import find_initdb, postgres_server
+
+logger = logging.getLogger(__name__)
+
+PICTURES_A_CLASS = 4
+LONGEST_WAIT_FOR_JOBS = 60.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much of it.
+
+    Attributes:
+        faults: how many to inject.
+        jobs: least jobs to submit; the faults are spread over them.
+        seed: of the faults, their order and moments.
+        users: jobs under way at a time.
+        train_workers: as on a machine with so many GPUs.
+        gap_seconds: between two faults, on average.
+        minutes: after which no more is injected, whatever was asked for.
+        drain_seconds: for the last jobs to end, once there are no more faults.
+        disk_mebibytes: of the disk that is filled.
+        postgres: PostgreSQL in place of SQLite.
+        without: kinds of faults to leave out.
+    """
+
+    faults: int = 200
+    jobs: int = 50
+    seed: int = 0
+    users: int = 4
+    train_workers: int = 2
+    gap_seconds: float = 3.0
+    minutes: float = 240.0
+    drain_seconds: float = 900.0
+    disk_mebibytes: int = 512
+    postgres: bool = False
+    without: tuple[str, ...] = ()
+
+
+def run(options: Options, folder: Path, keep_logs: Path | None = None) -> Report:
+    """Do all of it in `folder`, which is empty, and copy the service's logs to `keep_logs`."""
+    report = Report(asdict(options))
+    with _scene(options, folder) as scene, _logs_kept(scene.service, keep_logs):
+        user = User(scene.service.url, copy_pictures(folder / "pictures", CLASSES, PICTURES_A_CLASS))
+        references = _references(scene.service, user)
+        workload = Workload(user, options.users)
+        started = time.monotonic()
+        workload.start()
+        try:
+            _inject_all(options, scene, workload, report)
+            report.seconds = time.monotonic() - started
+            _drain(options, scene.service, workload, report.injected == options.faults)
+        finally:
+            workload.close()
+        report.count(workload.submissions, references)
+        report.look_into(scene.database)
+    return report
+
+
+@contextmanager
+def _logs_kept(service: ChaosService, folder: Path | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        if folder is not None:
+            shutil.copytree(service.directory.logs, folder, dirs_exist_ok=True)
+
+
+@contextmanager
+def _scene(options: Options, folder: Path) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(folder / "data", options.disk_mebibytes)) if can_mount() else None
+        clock = MovableClock(folder / "clock")
+        initdb = find_initdb() if options.postgres else None
+        if options.postgres and initdb is None:
+            raise FileNotFoundError("PostgreSQL's server is not installed (Debian: apt install postgresql)")
+        url = stack.enter_context(postgres_server(initdb)) if initdb else None
+        data_dir = folder / "data"
+        service = stack.enter_context(
+            chaos_service(
+                data_dir,
+                database_url=url,
+                train_workers=options.train_workers,
+                environment=clock.environment,
+            )
+        )
+        database = Database(url or f"sqlite:///{data_dir / 'pouf.db'}")
+        stack.callback(database.dispose)
+        yield Scene(service, database, disk, clock, random.Random(options.seed))
+
+
+def _references(service: ChaosService, user: User) -> list[str]:
+    """What each task comes to in peace."""
+    with ThreadPoolExecutor(len(TASKS)) as pool:
+        runs = [pool.submit(user.run, Submission(-1 - task, task)) for task in range(len(TASKS))]
+        while not all(run.done() for run in runs):
+            service.wait(0.5)
+    hashes = []
+    for done in (run.result() for run in runs):
+        if done.weights is None or done.attempts != 1:
+            raise RuntimeError(f"A job was disturbed before the first fault: {done}")
+        hashes.append(done.weights)
+    return hashes
+
+
+def _inject_all(options: Options, scene: Scene, workload: Workload, report: Report) -> None:
+    kinds = [kind for kind in kinds_for(scene) if kind.name not in options.without]
+    plan = draw(kinds, options.faults, scene.random)
+    deadline = time.monotonic() + 60 * options.minutes
+    while plan and time.monotonic() < deadline:
+        _keep_pace(scene.service, workload, options.jobs * report.injected / options.faults)
+        scene.service.wait(scene.random.expovariate(1 / options.gap_seconds))
+        kind = plan.pop()
+        if _inject(kind, scene):
+            report.faults[kind.name] += 1
+            continue
+        report.without_target[kind.name] += 1
+        plan.insert(0, kind if report.without_target[kind.name] < 3 else scene.random.choice(kinds))
+        workload.ended()
+
+
+def _keep_pace(service: ChaosService, workload: Workload, jobs: float) -> None:
+    """Spread the faults over the jobs, as long as those come."""
+    deadline = time.monotonic() + LONGEST_WAIT_FOR_JOBS
+    while workload.submitted < jobs and time.monotonic() < deadline:
+        service.wait(0.5)
+
+
+def _inject(kind: Kind, scene: Scene) -> bool:
+    seconds = scene.random.uniform(*kind.seconds)
+    try:
+        with kind.inject(scene) as keep_up:
+            logger.info("%s for %.1f s", kind.name, seconds)
+            scene.service.wait(seconds, keep_up)
+    except NoTarget:
+        logger.info("%s: no target", kind.name)
+        return False
+    return True
+
+
+def _drain(options: Options, service: ChaosService, workload: Workload, all_injected: bool) -> None:
+    """Let the jobs at hand end, after those still to come if all faults were injected in time."""
+    deadline = time.monotonic() + options.drain_seconds
+    while all_injected and workload.submitted < options.jobs and time.monotonic() < deadline:
+        service.wait(0.5)
+    workload.stop()
+    while not workload.ended() and time.monotonic() < deadline:
+        service.wait(0.5)

@@ -1,0 +1,14 @@
+"""The chaos suite in small; `make chaos` is the same in large."""
+
+import pytest
+
+from tests.chaos.run import Options, run
+
+
+@pytest.mark.timeout(1200)
+def test_nothing_is_lost_done_twice_or_different_after_a_dozen_faults(tmp_path):
+    options = Options(faults=12, jobs=3, seed=4, users=3, gap_seconds=1.5, without=("broker down for a minute",))
+    report = run(options, tmp_path)
+    assert report.flawless, report.table()
+    assert report.injected == options.faults
+    assert report.equal == report.submitted >= options.jobs

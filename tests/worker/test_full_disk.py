@@ -1,0 +1,147 @@
+"""No room on the disk: work is put back, and nothing counts as lost."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import SafetensorError
+
+import pouf_core
+from app.store.clock import utcnow
+from app.store.leases import claim_job
+from app.store.models import Dataset, Job
+from app.store.transitions import lock_job, transition
+from pouf_core import memory
+from worker import child
+from worker.child import StopRequest
+from worker.disk import is_disk_full
+from worker.ingestion.run import run_ingestion
+from worker.process import ChildProcess
+from worker.protocol import JobSpec, PostponedMessage, ResultMessage
+from worker.runner import JobRun, run_job
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+IN_A_LIBRARY = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+WHILE_COPYING = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
+RESULT = ResultMessage(
+    artifact=Path("artifact"),
+    method={},
+    metrics=[],
+    evaluation=None,
+    warnings=[],
+    verdict=None,
+    verdict_reasons=[],
+    fallback=None,
+    selected_step=0,
+    seconds=0.0,
+)
+
+
+def failing(error: Exception) -> Any:
+    def fail(*_: Any, **__: Any) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY, WHILE_COPYING])
+def test_a_full_disk_is_known_whoever_found_out(error: Exception) -> None:
+    assert is_disk_full(error)
+    wrapped = RuntimeError("saving failed")
+    wrapped.__cause__ = error
+    assert is_disk_full(wrapped)
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "gone"), RuntimeError("no"), MemoryError()])
+def test_other_failures_are_told_from_it(error: Exception) -> None:
+    assert not is_disk_full(error)
+
+
+@pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY])
+def test_the_training_process_asks_to_be_tried_again(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pouf_core, "adapt", failing(error))
+    monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(child, "limit_host_memory", lambda wanted: None)
+    spec = JobSpec(
+        job_id="job_1",
+        fence=1,
+        class_names=["bird", "boat"],
+        prompt_template=None,
+        base_model="pouf-lite",
+        method={},
+        seed=0,
+        device="cpu",
+        threads=1,
+        checkpoint_dir=tmp_path,
+        checkpoint_seconds=1,
+        artifact_dir=tmp_path,
+        evaluation_labels={},
+    )
+    assert isinstance(child.run(spec, child.Reporter(1), StopRequest(), None), PostponedMessage)
+
+
+def test_a_job_without_room_to_start_is_put_back_and_left_to_the_reaper(
+    context: Any, add_ready_dataset: Any, add_job: Any, get: Any, outbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = add_job(add_ready_dataset(1))
+    monkeypatch.setattr(ChildProcess, "start", failing(FULL))
+    for _ in range(context.settings.max_lost_attempts):
+        run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 0, None)
+    assert outbox() == []
+
+
+def test_a_job_without_room_for_its_model_is_put_back_with_its_checkpoints(
+    context: Any, add_ready_dataset: Any, add_job: Any, get: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = add_job(add_ready_dataset(1))
+    monkeypatch.setattr(JobRun, "_train", lambda *_: RESULT)
+    monkeypatch.setattr("worker.runner.publish_model", failing(FULL))
+    kept = context.settings.data_dir / "checkpoints" / job_id / "1"
+    kept.mkdir(parents=True)
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 0, None)
+    assert kept.exists()
+
+
+def test_a_storage_that_fails_otherwise_while_publishing_costs_an_attempt(
+    context: Any, add_ready_dataset: Any, add_job: Any, get: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = add_job(add_ready_dataset(1))
+    monkeypatch.setattr(JobRun, "_train", lambda *_: RESULT)
+    monkeypatch.setattr("worker.runner.publish_model", failing(ConnectionResetError()))
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 1, None)
+
+
+def test_whoever_cancels_a_job_that_finds_no_room_gets_it_cancelled(
+    context: Any, add_ready_dataset: Any, add_job: Any, get: Any, database: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(1))
+    with database.write() as session:
+        lease = claim_job(session, job_id, context.worker_id, utcnow(), 60)
+        transition(session, lock_job(session, job_id), "running", "training")
+        transition(session, lock_job(session, job_id), "cancelling", "training")
+    JobRun(context, lease, lambda: False)._finish(PostponedMessage(reason="full"))
+    assert get(Job, job_id).status == "cancelled"
+
+
+def test_a_dataset_without_room_is_put_back_and_left_to_the_reaper(
+    context: Any, add_dataset: Any, get: Any, outbox: Any, make_picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset_id = add_dataset({"a.png": make_picture(1)})
+    monkeypatch.setattr("worker.ingestion.run._read_uploads", failing(FULL))
+    for _ in range(context.settings.max_lost_attempts):
+        run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.status, dataset.lease_owner, dataset.fence) == ("ingesting", None, 0)
+    assert outbox() == []
