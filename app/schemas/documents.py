@@ -196,6 +196,7 @@ class BaseModelDocument(Closed):
     family: str | None = None
     embedded: bool | None = None
     tune_modes: list[str] | None = None
+    takes_label_words: bool | None = None
     default_prompt_template: str | list[str] | None = None
     description: str | None = None
     default: bool | None = None

@@ -4,6 +4,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.main import create_app
+from app.schemas.documents import BaseModelDocument, ListDocument
 from app.store.models import Job
 from tests.app.colour_engine import ColourEngine
 
@@ -89,7 +90,9 @@ def test_known_tasks_are_listed_as_a_job_takes_them(api, create):
 def test_a_base_model_says_whether_it_takes_label_words(settings):
     listed = ["minilm", "hf-mlm:/models/roberta"]
     with TestClient(create_app(settings.model_copy(update={"base_models": listed}), ColourEngine)) as api:
-        minilm, roberta = api.get("/v1/base-models").json()["data"]
+        answer = api.get("/v1/base-models").json()
+    ListDocument[BaseModelDocument].model_validate(answer)  # refuses fields that it does not describe
+    minilm, roberta = answer["data"]
     assert (minilm["takes_label_words"], roberta["takes_label_words"]) == (False, True)
     assert (roberta["family"], roberta["modality"], roberta["tune_modes"]) == (
         "hf-mlm",

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import pouf_core
 from cli import adapt
-from cli.adapt import adapt_data, predict_items, print_outcome
+from cli.adapt import adapt_data, parse_label_words, predict_items, print_outcome
 from cli.data_directory import DataDirectory
 from cli.errors import CommandError
 from cli.main import app
@@ -129,6 +129,16 @@ def test_only_settings_that_were_given_reach_the_method(monkeypatch, tmp_path, o
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 0, ran.output
     assert asked == [method]
+
+
+def test_label_words_are_read_class_by_class():
+    assert parse_label_words(["bad=terrible, awful", "good = great"]) == {
+        "bad": ["terrible", "awful"],
+        "good": ["great"],
+    }
+    for values in (["terrible"], ["bad=a", "bad=b"]):
+        with pytest.raises(CommandError, match="once for each class"):
+            parse_label_words(values)
 
 
 @pytest.mark.parametrize(
