@@ -38,7 +38,7 @@ def objections(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether something speaks against each candidate, in order of being asked; the data are clear."""
     answers: list[bool] = []
 
-    def answer(change: Change, class_names: list[str]) -> list[dict[str, str]]:
+    def answer(change: Change, class_names: list[str], limits: Limits) -> list[dict[str, str]]:
         return [{"code": "many_flips", "message": "Too many."}] if answers.pop(0) else []
 
     monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
