@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-text up test test-slow fuzz chaos lint bench docs clean
+.PHONY: help install demo demo-text up test test-slow fuzz chaos lint audit bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ lint: install ## ruff, mypy (strict on pouf_core), import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+audit: install ## ask the advisory database about every pinned version
+	scripts/audit
 
 bench: install ## every benchmark; see benchmarks/README.md
 	@found=0; for file in benchmarks/*.py; do \

@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app import openapi
-from app.api import aliases, base_models, datasets, health, jobs, models, predictions, templates
+from app.api import aliases, base_models, datasets, health, jobs, models, predictions, templates, webhooks
 from app.auth.authentication import Authenticator
 from app.auth.middleware import Authentication
 from app.auth.startup import prepare_keys
@@ -28,7 +28,7 @@ from app.store.repositories.jobs import counts_by_status
 from app.store.repositories.scope import Scope
 from app.store.storage import Storage
 
-ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, health)
+ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks, health)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

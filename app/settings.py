@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -137,6 +138,15 @@ class Settings(BaseSettings):
     predict_timeout: float = Field(60, gt=0, description="Seconds after which a predict request is answered 504.")
     model_cache_bytes: int = Field(2 * GIB, ge=1, description="Memory budget for adapted models kept loaded, in bytes.")
 
+    webhook_allowed_networks: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Networks beside the public ones that webhooks may go to, as `10.0.0.0/8`, separated by commas.",
+    )
+    webhook_timeout: float = Field(10, gt=0, le=120, description="Seconds that a webhook's receiver gets to answer.")
+    webhook_max_attempts: int = Field(
+        8, ge=1, description="Attempts after which a message to a webhook is given up: 8 take a day and a half."
+    )
+
     idempotency_ttl_hours: float = Field(24, gt=0, description="Hours that an idempotency key's answer is kept.")
     idempotency_in_flight_seconds: float = Field(
         60, gt=0, description="Seconds after which an idempotency key whose request never finished may be taken over."
@@ -153,6 +163,16 @@ class Settings(BaseSettings):
         if value.lstrip().startswith("["):
             return json.loads(value)
         return [entry.strip() for entry in value.split(",") if entry.strip()]
+
+    @field_validator("webhook_allowed_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
+
+    @field_validator("webhook_allowed_networks")
+    @classmethod
+    def _check_networks(cls, value: list[str]) -> list[str]:
+        return [str(ip_network(entry)) for entry in value]
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -171,6 +191,11 @@ class Settings(BaseSettings):
     def pepper_file(self) -> Path:
         """Where the secret is that API keys are hashed under."""
         return (self.key_pepper_file or self.data_dir / "key-pepper").expanduser().absolute()
+
+    @property
+    def webhook_networks(self) -> list[IPv4Network | IPv6Network]:
+        """The networks beside the public ones that webhooks may go to."""
+        return [ip_network(entry) for entry in self.webhook_allowed_networks]
 
     def allows_base_model(self, spec: str) -> bool:
         """Tell whether the operator allows jobs over the base model `spec`."""
@@ -192,7 +217,7 @@ def settings_table() -> str:
 
 
 def _shown_default(value: Any) -> str:
-    if value is None or value == "":
+    if value in (None, "", []):
         return "–"
     if isinstance(value, list):
         value = ",".join(value)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from app.settings import Settings, get_settings
+from app.store import webhooks
 from app.store.clock import utcnow
 from app.store.database import Database
 from app.store.leases import expire, expired, shorten
@@ -49,8 +50,10 @@ def run_once(
     _expire_datasets(database, now, settings)
     _wake_for_jobs(database, now, settings, queue_depth)
     _wake_for_datasets(database, now, settings, queue_depth)
+    _wake_for_webhooks(database, now, queue_depth)
     publish_pending(database, send)
     with database.write() as session:
+        webhooks.forget(session, now)
         ttl = timedelta(hours=settings.idempotency_ttl_hours)
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - ttl))
         forget_published(session, now - OUTBOX_KEPT)
@@ -135,6 +138,15 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
             if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
                 enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+
+
+def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDepth) -> None:
+    """Send for messages to webhooks whose next attempt is due."""
+    if queue_depth(webhooks.NOTIFY_QUEUE) != 0:
+        return
+    with database.write() as session:
+        for delivery_id in webhooks.due(session, now, WAKE_LIMIT):
+            webhooks.wake(session, delivery_id)
 
 
 def _long_ago(moment: InstrumentedAttribute[datetime], now: datetime, seconds: float) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from worker.celery_app import celery_app
 from worker.context import process_context
 from worker.ingestion.run import run_ingestion
+from worker.notify import deliver
 from worker.runner import run_job
 from worker.shutdown import termination_as_shutdown
 
@@ -21,3 +22,9 @@ def ingest(dataset_id: str) -> None:
     """Unpack and check the uploads of a dataset."""
     with termination_as_shutdown():
         run_ingestion(process_context(), dataset_id)
+
+
+@celery_app.task(name="pouf.notify")
+def notify(delivery_id: str) -> None:
+    """Send a message to a webhook."""
+    deliver(process_context(), delivery_id)

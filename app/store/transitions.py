@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.store.clock import utcnow
 from app.store.ids import new_id
 from app.store.models import Job, JobEvent
+from app.store.webhooks import announce
 
 ALLOWED: dict[str, frozenset[str]] = {
     # a queued job that is paused or cancelled was never claimed; it fails when its dataset fails
@@ -67,7 +68,10 @@ def transition(
     job.status_transitions = [*job.status_transitions, {"status": status, "stage": stage, "at": _rfc3339(now)}]
     if changed_status:
         _stamp(job, status)
-    append_event(session, job, f"job.{status}" if changed_status else "job.stage", {"stage": stage, **(data or {})})
+    kind = f"job.{status}" if changed_status else "job.stage"
+    event = append_event(session, job, kind, {"stage": stage, **(data or {})})
+    if changed_status:
+        announce(session, job, event)
 
 
 def start_life(session: Session, job: Job) -> None:
@@ -79,7 +83,7 @@ def start_life(session: Session, job: Job) -> None:
     job.event_seq = 0
     session.add(job)
     session.flush()
-    append_event(session, job, "job.queued", {"stage": job.stage})
+    announce(session, job, append_event(session, job, "job.queued", {"stage": job.stage}))
 
 
 def append_event(session: Session, job: Job, kind: str, data: dict[str, Any] | None = None) -> JobEvent:

@@ -26,6 +26,7 @@ from app.store.ids import new_id
 from app.store.models import AdaptedModel, Dataset, Job
 from app.store.storage import Storage
 from app.store.transitions import start_life, transition
+from app.store.webhook_models import Webhook, WebhookDelivery
 from tests.app.colour_engine import COLOURS, ColourEngine
 
 
@@ -85,6 +86,20 @@ class Rows:
         with self.database.write() as session:
             session.add(row)
         return model_id
+
+    def webhook(self, url: str = "https://example.com/hook", **values: Any) -> str:
+        columns = {"owner": "local", "event_types": ["job.succeeded"], "secret": "whsec_c2VjcmV0", **values}
+        hook = Webhook(id=new_id("whk"), url=url, **columns)
+        with self.database.write() as session:
+            session.add(hook)
+        return hook.id
+
+    def delivery(self, webhook_id: str, **values: Any) -> str:
+        columns = {"owner": "local", "job_id": "job_1", "event_type": "job.succeeded", "body": "{}", **values}
+        delivery = WebhookDelivery(id=new_id("msg"), webhook_id=webhook_id, **columns)
+        with self.database.write() as session:
+            session.add(delivery)
+        return delivery.id
 
 
 @pytest.fixture

@@ -67,11 +67,14 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     rows = Rows(database, Storage(configured.storage_url))
     ready = {"status": "ready", "fingerprint": "f" * 64}
     _, key = keys.create(configured, database, keys.NewKey("local", "fuzz", ["admin"]))
+    hook = rows.webhook()
     ids = {
         "dataset_id": [rows.dataset(**ready), rows.dataset("uploading")],
         "job_id": [rows.job(*path, dataset_id=rows.dataset(**ready)) for path in JOBS],
         "model_id": [rows.model(), rows.model()],
         "name": ["best"],
+        "webhook_id": [hook, rows.webhook()],
+        "delivery_id": [rows.delivery(hook)],
     }
     made = Service(application, key, InlineWorker(configured, folder / "artifact"), ids)
     yield made

@@ -16,6 +16,7 @@ from tests.app.colour_engine import ColourEngine
 
 CLASSES = {"class_names": ["a", "b"]}
 UNKNOWN = {"dataset": "ds_0", "uploading": "ds_0", "job": "job_0", "paused": "job_0", "failed": "job_0"}
+UNKNOWN |= {"webhook": "whk_0", "spare_webhook": "whk_0", "delivery": "msg_0"}
 UNKNOWN |= {"model": "mdl_0", "spare": "mdl_0", "alias": "nobodys"}
 SSE = {"headers": {"accept": "text/event-stream"}}
 
@@ -98,6 +99,20 @@ def model_cases() -> list[Case]:
     ]
 
 
+def webhook_cases() -> list[Case]:
+    one = "/v1/webhooks/{webhook_id}"
+    body = {"json": {"url": "https://example.com/hook"}}
+    message = "/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver"
+    return [
+        Case("GET /v1/webhooks", "read", foreign="empty"),
+        Case("POST /v1/webhooks", "write", request=body, foreign="shared"),
+        Case(f"GET {one}", "read", "/v1/webhooks/{webhook}"),
+        Case(f"DELETE {one}", "write", "/v1/webhooks/{spare_webhook}"),
+        Case(f"GET {one}/deliveries", "read", "/v1/webhooks/{webhook}/deliveries"),
+        Case(f"POST {one}/deliveries/{{delivery_id}}/redeliver", "write", message),
+    ]
+
+
 OTHER_CASES = [
     Case("GET /v1/base-models", "read", foreign="shared"),
     Case("GET /v1/templates", "read", foreign="shared"),
@@ -109,7 +124,7 @@ OTHER_CASES = [
     Case("GET /docs/oauth2-redirect", None),
     Case("GET /redoc", None),
 ]
-CASES = [*dataset_cases(), *job_cases(), *model_cases(), *OTHER_CASES]
+CASES = [*dataset_cases(), *job_cases(), *model_cases(), *webhook_cases(), *OTHER_CASES]
 GUARDED = [case for case in CASES if case.scope]
 OWNED = [case for case in GUARDED if case.foreign != "shared"]
 
@@ -130,7 +145,11 @@ def alices(rows, make_key, picture) -> dict[str, str]:
     """What a case may name."""
     dataset = rows.dataset(owner="alice")
     alice = {"owner": "alice", "dataset_id": dataset}
+    webhook = rows.webhook(owner="alice")
     return {
+        "webhook": webhook,
+        "spare_webhook": rows.webhook(owner="alice"),
+        "delivery": rows.delivery(webhook, owner="alice"),
         "dataset": dataset,
         "uploading": rows.dataset("uploading", owner="alice"),
         "job": rows.job(**alice),

@@ -1,0 +1,89 @@
+"""Where webhooks may go: public addresses, and those networks that the operator allows."""
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+MAX_URL = 2000
+
+
+class TargetRefused(Exception):
+    """The URL is none that webhooks may go to; the message says why."""
+
+
+def check_url(url: str, allowed: Sequence[Network]) -> None:
+    """Refuse what can be told from the URL alone; raises `TargetRefused`."""
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise TargetRefused(f"A URL is at most {MAX_URL} printable ASCII characters.")
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise TargetRefused(f"This is no URL: {error}.") from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise TargetRefused("Give an http:// or https:// URL.")
+    if port == 0:
+        raise TargetRefused("Port 0 cannot be connected to.")
+    if parts.username is not None or parts.password is not None:
+        raise TargetRefused("User names and passwords do not belong in the URL: verify the signature instead.")
+    if parts.fragment:
+        raise TargetRefused("A fragment (#…) is never sent.")
+    address = _literal(host)
+    if address is not None:
+        check_address(address, allowed)
+    elif not allowed and (host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")):
+        raise TargetRefused("localhost is this machine, which webhooks may not go to.")
+
+
+def resolve(host: str, port: int, allowed: Sequence[Network]) -> str:
+    """Return an address of the host to connect to; raises `TargetRefused` if any of its addresses is not allowed.
+
+    The caller connects to what was checked here: asked again, a name server might tell another address.
+    """
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise TargetRefused(f"The host cannot be resolved: {error}.") from error
+    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
+    if not addresses:
+        raise TargetRefused("The host has no address.")
+    for address in addresses:
+        check_address(address, allowed)
+    return str(addresses[0])
+
+
+def check_address(address: Address, allowed: Sequence[Network]) -> None:
+    """Raise `TargetRefused` unless the address is public or in an allowed network."""
+    real = _embedded(address)
+    if any(real.version == network.version and real in network for network in allowed):
+        return
+    if not real.is_global or real.is_multicast or real.is_reserved:
+        raise TargetRefused(
+            f"{address} is not a public address; the operator allows others with POUF_WEBHOOK_ALLOWED_NETWORKS."
+        )
+
+
+def _embedded(address: Address) -> Address:
+    """The IPv4 address that an IPv6 address leads to, if it is of that kind."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        pass
+    try:
+        # forms that resolvers understand as well: 127.1, 0x7f000001, 2130706433
+        return ipaddress.IPv4Address(socket.inet_aton(host))
+    except OSError:
+        return None
