@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from app.errors import ApiError
+from app.http.patience import ClientStalled
 from app.store.ids import new_id
 
 BLOCK_BYTES = 512 * 1024
@@ -95,17 +96,25 @@ def remove_abandoned(root: Path) -> None:
 
 
 async def blocks(request: Request, limit: float = float("inf")) -> AsyncIterator[bytes]:
-    """Yield the request's body in blocks large enough to be worth a thread; raises 413 above `limit` bytes."""
+    """Yield the request's body in blocks large enough to be worth a thread; raises 413 above `limit` bytes.
+
+    Of a client that leaves or stalls everything that came is yielded first.
+    """
     pending = bytearray()
     received = 0
-    async for chunk in request.stream():
-        pending += chunk
-        received += len(chunk)
-        if received > limit:
-            raise ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")
-        if len(pending) >= BLOCK_BYTES:
+    try:
+        async for chunk in request.stream():
+            pending += chunk
+            received += len(chunk)
+            if received > limit:
+                raise ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")
+            if len(pending) >= BLOCK_BYTES:
+                yield bytes(pending)
+                pending.clear()
+    except (ClientDisconnect, ClientStalled):
+        if pending:
             yield bytes(pending)
-            pending.clear()
+        raise
     if pending:
         yield bytes(pending)
 

@@ -175,12 +175,12 @@ def test_a_missing_field_is_named(api, rows, refused, field):
 
 
 def test_every_error_is_told_at_once(api, refused):
-    response = create(api, "ds_unknown", class_names=["a"], prompt_template="x", base_model="y")
+    response = create(api, "ds_unknown", class_names=["a"], prompt_template="x", base_model="open_clip:a/b")
     problem = refused(response, 422, "invalid_request")
     assert {(error["pointer"], error["code"]) for error in problem["errors"]} == {
         ("/class_names", "too_few_classes"),
         ("/prompt_template", "template_without_placeholder"),
-        ("/base_model", "unknown_base_model"),
+        ("/base_model", "base_model_not_allowed"),
         ("/dataset_id", "dataset_not_found"),
     }
 
