@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
 
 from app.store.repositories.scope import Filters
 
@@ -19,6 +19,15 @@ def _at_most_16(value: dict[str, str]) -> dict[str, str]:
         raise ValueError("metadata holds at most 16 pairs.")
     return value
 
+
+def _no_number(value: Any) -> Any:
+    """Refuse what pydantic would take for seconds since 1970, which the document does not promise."""
+    if isinstance(value, str) and value.lstrip("+-").replace(".", "", 1).isdecimal():
+        raise ValueError("Give a time such as 2026-01-31T12:00:00Z.")
+    return value
+
+
+TIME = Annotated[datetime, BeforeValidator(_no_number)]
 
 METADATA = Annotated[
     dict[
@@ -71,8 +80,8 @@ class ListQuery(PageQuery):
     """A page of resources that have names and times."""
 
     name: NAME | None = None
-    created_after: datetime | None = None
-    created_before: datetime | None = None
+    created_after: TIME | None = None
+    created_before: TIME | None = None
 
     def filters(self, after_id: str | None, status: str | None = None) -> Filters:
         """Return the query's form for repositories."""

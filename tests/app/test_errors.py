@@ -25,6 +25,8 @@ def test_a_wrong_method_is_a_problem_document(api, refused):
         ("limit=x", "invalid_type", "/query/limit"),
         ("status=great", "invalid_value", "/query/status"),
         ("created_after=yesterday", "invalid_type", "/query/created_after"),
+        ("created_after=1767225600", "invalid_value", "/query/created_after"),
+        ("created_before=0.0", "invalid_value", "/query/created_before"),
         ("cursor=%%", "invalid_cursor", "/query/cursor"),
         ("colour=red", "unknown_field", "/query/colour"),
     ],
