@@ -106,7 +106,7 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
 ) -> None:
     picture, no_directory, log = tmp_path / "picture.png", tmp_path / "file", tmp_path / "log"
     picture.write_bytes(make_picture())
-    no_directory.write_text("in the way of checkpoints")
+    no_directory.write_text("in the way of the artifact")
     spec = JobSpec(
         job_id="job_1",
         fence=1,
@@ -118,9 +118,9 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
         seed=0,
         device="cpu",
         threads=1,
-        checkpoint_dir=no_directory / "checkpoints",
+        checkpoint_dir=tmp_path / "checkpoints",
         checkpoint_seconds=0,
-        artifact_dir=tmp_path / "artifact",
+        artifact_dir=no_directory / "artifact",
         evaluation_labels={},
     )
     child = ChildProcess.start(spec, tmp_path / "work", log)
@@ -130,7 +130,7 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
     child.wait(10)
     assert child.close() == 0
     assert messages[-1] == INTERNAL_ERROR
-    assert "NotADirectoryError" in log.read_text()
+    assert "FileExistsError" in log.read_text()
 
 
 def test_cancelled_in_training_stops_at_a_step_boundary(
