@@ -100,8 +100,7 @@ def add_links(document: Document) -> None:
     """Link every answer that holds an id to the operations that take it."""
     found = {operation["operationId"]: operation for _, _, operation in operations(document)}
     for producer, parameter in IDS.items():
-        if producer in found:
-            _link(found[producer], _takers(found, parameter, "$response.body#/id"))
+        _link(found[producer], _takers(found, parameter, "$response.body#/id"))
     _link(found[ALIAS], _takers(found, "name", "$response.body#/name"))
     body = {"dataset_id": "$response.body#/id"}
     _link(found["create_dataset"], {"create_job": {"operationId": "create_job", "requestBody": body}})

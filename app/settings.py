@@ -158,16 +158,14 @@ class Settings(BaseSettings):
     @field_validator("base_models", mode="before")
     @classmethod
     def _split_base_models(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        if value.lstrip().startswith("["):
+        if isinstance(value, str) and value.lstrip().startswith("["):
             return json.loads(value)
-        return [entry.strip() for entry in value.split(",") if entry.strip()]
+        return _split(value)
 
     @field_validator("webhook_allowed_networks", mode="before")
     @classmethod
     def _split_networks(cls, value: Any) -> Any:
-        return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
+        return _split(value)
 
     @field_validator("webhook_allowed_networks")
     @classmethod
@@ -214,6 +212,10 @@ def settings_table() -> str:
     for name, field in Settings.model_fields.items():
         rows.append(f"| `POUF_{name.upper()}` | {_shown_default(field.default)} | {field.description} |")
     return "\n".join(rows) + "\n"
+
+
+def _split(value: Any) -> Any:
+    return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
 
 
 def _shown_default(value: Any) -> str:

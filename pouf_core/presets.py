@@ -239,7 +239,7 @@ def resolve(
         marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
         selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),
-        label_word_bias=_label_word_bias(spec, preset),
+        label_word_bias=label_word_bias(spec, family),
         micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, family, device, batch_size), batch_size),
         threads=threads,
         device=str(device),
@@ -281,10 +281,10 @@ def _transport_parameters(spec: MethodSpec, preset: _Preset) -> dict[str, float]
     return {name: _or(getattr(spec, name), getattr(preset, name)) for name in used}
 
 
-def _label_word_bias(spec: MethodSpec, preset: _Preset) -> LabelWordBias | None:
-    if preset.label_word_bias is None:
-        return None
-    return preset.label_word_bias if spec.label_word_bias == "auto" else spec.label_word_bias
+def label_word_bias(spec: MethodSpec, family: PresetFamily) -> LabelWordBias | None:
+    """What is taken off the class logits of a language model; None for other base models."""
+    usual = _TABLES[spec.preset, family][spec.tune].label_word_bias
+    return usual if usual is None or spec.label_word_bias == "auto" else spec.label_word_bias
 
 
 def _micro_batch_size(spec: MethodSpec, family: PresetFamily, device: torch.device, batch_size: int) -> int:

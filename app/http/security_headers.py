@@ -10,7 +10,7 @@ NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancest
 REPORT = f"{NOTHING}; style-src 'unsafe-inline'; sandbox"
 # FastAPI's pages: their scripts come from a CDN and are started by one in the page
 DOCS = (
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; connect-src 'self'; "
+    f"{NOTHING}; connect-src 'self'; "
     "script-src 'unsafe-inline' https://cdn.jsdelivr.net; worker-src blob:; "
     "style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
     "font-src https://fonts.gstatic.com; img-src data: https://fastapi.tiangolo.com https://cdn.redoc.ly"

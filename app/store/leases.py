@@ -50,7 +50,7 @@ def claim_dataset(
 
 def renew(session: Session, lease: Lease[Any], now: datetime, seconds: float) -> None:
     """Let the lease last `seconds` from `now`; raises `LeaseLost`."""
-    if not _changed(session, _held(lease).values(lease_expires_at=now + timedelta(seconds=seconds))):
+    if not changed_one_row(session, _held(lease).values(lease_expires_at=now + timedelta(seconds=seconds))):
         raise LeaseLost(lease.row_id)
 
 
@@ -60,7 +60,7 @@ def release(session: Session, lease: Lease[Any]) -> None:
     Going back is safe because the holder itself, which ends here, was the only one under this fence.
     """
     values = {"lease_owner": None, "lease_expires_at": None, "fence": lease.fence - 1}
-    if not _changed(session, _held(lease).values(**values)):
+    if not changed_one_row(session, _held(lease).values(**values)):
         raise LeaseLost(lease.row_id)
 
 
@@ -100,7 +100,7 @@ def expire(session: Session, table: type[Row], row_id: str, now: datetime) -> Ro
         .where(table.id == row_id, table.lease_expires_at < now)
         .values(lease_owner=None, lease_expires_at=None)
     )
-    if not _changed(session, statement):
+    if not changed_one_row(session, statement):
         return None
     return cast(Row, session.get(table, row_id, populate_existing=True))
 
@@ -122,6 +122,7 @@ def _held(lease: Lease[Any]) -> Update:
     return update(table).where(table.id == lease.row_id, table.fence == lease.fence, table.lease_owner == lease.owner)
 
 
-def _changed(session: Session, statement: Update) -> bool:
+def changed_one_row(session: Session, statement: Update) -> bool:
+    """Run a conditional update of one row; return whether its condition held."""
     result = session.execute(statement.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount == 1

@@ -8,13 +8,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.store.clock import utcnow
 from app.store.ids import new_id
+from app.store.leases import changed_one_row
 from app.store.models import Job, JobEvent
 from app.store.outbox import enqueue
 from app.store.webhook_models import Webhook, WebhookDelivery
@@ -77,7 +78,7 @@ def claim(session: Session, delivery_id: str, now: datetime) -> Claimed | None:
         WebhookDelivery.next_attempt_at <= now,
     )
     values = {"attempts": WebhookDelivery.attempts + 1, "next_attempt_at": now + ATTEMPT_LOST_AFTER}
-    if not _changed(session, update(WebhookDelivery).where(*due).values(values)):
+    if not changed_one_row(session, update(WebhookDelivery).where(*due).values(values)):
         return None
     delivery = session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
     hook = session.get_one(Webhook, delivery.webhook_id)
@@ -143,8 +144,3 @@ def _message(job: Job, event: JobEvent) -> dict[str, Any]:
             "error": error,
         },
     }
-
-
-def _changed(session: Session, statement: Any) -> bool:
-    result = session.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount == 1

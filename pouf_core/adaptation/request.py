@@ -14,6 +14,7 @@ from pouf_core.data import Data, Item, Rejected, are_pairs, collect_items, finge
 from pouf_core.language.label_words import LabelWords
 from pouf_core.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
 from pouf_core.method_checks import check_base, check_method
+from pouf_core.presets import label_word_bias
 from pouf_core.wording import check_text_items, label_words_for, templates_for
 
 
@@ -32,9 +33,7 @@ class Request:
     @property
     def removes_label_word_bias(self) -> bool:
         """Whether the label words' own leaning is taken off the class logits."""
-        if self.spec.label_word_bias == "auto":
-            return self.spec.preset != "paper"
-        return self.spec.label_word_bias == "null"
+        return label_word_bias(self.spec, "language") == "null"
 
     def identity(self, base_sha256: str, method: ResolvedMethod) -> str:
         """Hash of everything that the trained weights depend on.

@@ -8,8 +8,6 @@ which is the only weight this project ships itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 
@@ -19,7 +17,8 @@ import torch
 from open_clip.model import CustomTextCLIP
 from safetensors.torch import load_file
 from torch import nn
-from transformers.utils import logging as transformers_logging
+
+from pouf_core.backbones.quiet import quiet_transformers
 
 EMBED_DIM = 384
 IMAGE_SIZE = 224
@@ -109,16 +108,3 @@ def untrained_pouf_lite() -> CustomTextCLIP:
         {"size": IMAGE_SIZE, "mean": IMAGE_MEAN, "std": IMAGE_STD, "interpolation": "bicubic"},
     )
     return network.eval()
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Load without progress bars, and without the report of weights that are not used, such as MiniLM's pooler."""
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.enable_progress_bar()
-        transformers_logging.set_verbosity(verbosity)

@@ -13,7 +13,8 @@ from open_clip.hf_model import ClsLastHiddenStatePooler, MeanPooler
 from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
-from pouf_core.backbones.pouf_lite import minilm_directory, quiet_transformers
+from pouf_core.backbones.pouf_lite import minilm_directory
+from pouf_core.backbones.quiet import quiet_transformers
 from pouf_core.backbones.sentence import SentenceModel, SentenceNetwork, SentenceTokenizer, SentenceTower
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.errors import InvalidInput, PoufError

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,8 @@ from transformers.models.auto.modeling_auto import (  # noqa: E402
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_MASKED_LM_MAPPING,
 )
-from transformers.utils import logging as transformers_logging  # noqa: E402
+
+from pouf_core.backbones.quiet import quiet_transformers  # noqa: E402
 
 _KINDS: dict[str, Kind] = {"hf-mlm": "masked", "hf-causal": "causal"}
 _MODELS = {
@@ -55,7 +54,7 @@ def load_language_model(
     spec = description.name
     kind, name = _parse(spec)
     options = {"trust_remote_code": False, "local_files_only": local_files_only}
-    with _quiet():
+    with quiet_transformers():
         config = _read(spec, AutoConfig, name, **options)
         _check_class(spec, config, kind)
         network = _read_network(spec, kind, name, config, options)
@@ -118,16 +117,3 @@ def _check_tokenizer(spec: str, tokenizer: Any, kind: Kind) -> None:
 
 def _not_adaptable(spec: str, reason: str) -> InvalidInput:
     return InvalidInput("base_model_not_adaptable", f"Base model {spec!r}: {reason}.", field="/base_model")
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Silence the report of unused weights and the progress bars; missing weights are refused here."""
-    verbosity = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        transformers_logging.enable_progress_bar()
-        transformers_logging.set_verbosity(verbosity)

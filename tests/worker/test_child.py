@@ -11,9 +11,10 @@ import pouf_core
 from pouf_core import memory
 from pouf_core.adaptation.run import AdaptationResult
 from pouf_core.progress import Progress
+from tests.worker.job_specs import job_spec
 from worker import child
 from worker.child import MemoryWatch, StartOver, StopRequest
-from worker.protocol import JobSpec, ResultMessage, decode, encode
+from worker.protocol import ResultMessage, decode, encode
 
 ZERO_SHOT = {"type": "zero-shot", "tune": "none", "max_steps": 0, "class_prior": None, "class_prior_source": "none"}
 REASONS = [{"code": "classes_vanished", "message": "2 classes are gone."}]
@@ -51,22 +52,7 @@ def test_a_result_carries_the_verdict_and_the_step_that_was_kept(
     monkeypatch.setattr(pouf_core, "adapt", lambda *arguments, **settings: result)
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(child, "limit_host_memory", lambda wanted: None)
-    spec = JobSpec(
-        job_id="job_1",
-        fence=1,
-        items=[],
-        class_names=["bird", "boat"],
-        prompt_template=None,
-        base_model="pouf-lite",
-        method={},
-        seed=0,
-        device="cpu",
-        threads=1,
-        checkpoint_dir=tmp_path,
-        checkpoint_seconds=1,
-        artifact_dir=tmp_path,
-        evaluation_labels={},
-    )
+    spec = job_spec(tmp_path)
     reporter: Any = Reported()
     message = decode(encode(child.run(spec, reporter, StopRequest(), None)))
     assert isinstance(message, ResultMessage)

@@ -16,12 +16,13 @@ from app.store.leases import claim_job
 from app.store.models import Dataset, Job
 from app.store.transitions import lock_job, transition
 from pouf_core import memory
+from tests.worker.job_specs import job_spec
 from worker import child
 from worker.child import StopRequest
 from worker.disk import is_disk_full
 from worker.ingestion.run import run_ingestion
 from worker.process import ChildProcess
-from worker.protocol import JobSpec, PostponedMessage, ResultMessage
+from worker.protocol import PostponedMessage, ResultMessage
 from worker.runner import JobRun, run_job
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -68,21 +69,7 @@ def test_the_training_process_asks_to_be_tried_again(
     monkeypatch.setattr(pouf_core, "adapt", failing(error))
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(child, "limit_host_memory", lambda wanted: None)
-    spec = JobSpec(
-        job_id="job_1",
-        fence=1,
-        class_names=["bird", "boat"],
-        prompt_template=None,
-        base_model="pouf-lite",
-        method={},
-        seed=0,
-        device="cpu",
-        threads=1,
-        checkpoint_dir=tmp_path,
-        checkpoint_seconds=1,
-        artifact_dir=tmp_path,
-        evaluation_labels={},
-    )
+    spec = job_spec(tmp_path)
     assert isinstance(child.run(spec, child.Reporter(1), StopRequest(), None), PostponedMessage)
 
 
