@@ -42,8 +42,9 @@ demo-text: install ## adapt a sentence encoder to product and movie reviews, whi
 up: install ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
 	@$(BIN)/pouf up
 
-test: install ## the default test suite
-	$(BIN)/python -m pytest -m "not slow"
+# One process a core, of one thread each; files stay whole, since tests of a file share what is slow to set up.
+test: install ## the default test suite (TEST_PROCESSES=0 for one process, which a debugger needs)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow" -n $(or $(TEST_PROCESSES),auto) --dist loadfile --durations=15
 
 test-slow: install ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
