@@ -15,6 +15,7 @@ SENTENCE = "sentence:"
 LANGUAGE_TUNE_MODES = ("prompt", "norm", "model")
 DEFAULT_LANGUAGE_TEMPLATE = "{text} This is {mask}."
 PresetFamily = Literal["image", "text", "language"]
+HF_ALIGN = "hf-align:"
 _LANGUAGE = {"hf-mlm": "Masked", "hf-causal": "Causal"}
 
 
@@ -23,7 +24,7 @@ class BaseModelDescription:
     """What can be said of a base model before it is loaded."""
 
     name: str
-    family: Literal["pouf-lite", "open_clip", "minilm", "sentence", "hf-mlm", "hf-causal"]
+    family: Literal["pouf-lite", "open_clip", "hf-align", "minilm", "sentence", "hf-mlm", "hf-causal"]
     modality: Literal["image", "text"]
     embedded: bool
     tune_modes: tuple[str, ...]
@@ -78,8 +79,8 @@ def describe(spec: str) -> BaseModelDescription:
     Args:
         spec: `pouf-lite`, `open_clip:<architecture>/<pretrained tag>`, `open_clip:<architecture>/<path to weights>`
             or `open_clip:<path to a directory with open_clip_config.json>`; `minilm`, or
-            `sentence:<path to a directory that sentence-transformers saved>`; `hf-mlm:` or `hf-causal:` and the path
-            of a directory that transformers saved, or the name of a model in its cache.
+            `sentence:<path to a directory that sentence-transformers saved>`; `hf-align:`, `hf-mlm:` or `hf-causal:`
+            and the path of a directory that transformers saved, or the name of a model in its cache.
 
     Raises:
         InvalidInput: `unknown_base_model`.
@@ -90,6 +91,8 @@ def describe(spec: str) -> BaseModelDescription:
         return _describe_sentence(spec)
     if spec.partition(":")[0] in _LANGUAGE:
         return _describe_language_model(spec)
+    if spec.startswith(HF_ALIGN):
+        return _describe_transformers_model(spec)
     name = parse_open_clip(spec)
     weights = f"{name.architecture} with weights {name.pretrained}" if name.architecture else name.pretrained
     return BaseModelDescription(
@@ -123,11 +126,28 @@ def _describe_sentence(spec: str) -> BaseModelDescription:
     )
 
 
-def _describe_language_model(spec: str) -> BaseModelDescription:
+def _describe_transformers_model(spec: str) -> BaseModelDescription:
+    return BaseModelDescription(
+        name=spec,
+        family="hf-align",
+        modality="image",
+        embedded=False,
+        tune_modes=IMAGE_TUNE_MODES,
+        default_prompt_template=DEFAULT_TEMPLATE,
+        description=f"Vision-language model of transformers (ALIGN, SigLIP, CLIP): {_checkpoint(spec)}.",
+    )
+
+
+def _checkpoint(spec: str) -> str:
     family, _, name = spec.partition(":")
     if not name.strip():
         message = f"Unknown base model {spec!r}: {family}: is followed by a directory or the name of a cached model."
         raise InvalidInput("unknown_base_model", message, field="/base_model")
+    return name
+
+
+def _describe_language_model(spec: str) -> BaseModelDescription:
+    name, family = _checkpoint(spec), spec.partition(":")[0]
     return BaseModelDescription(
         name=spec,
         family="hf-mlm" if family == "hf-mlm" else "hf-causal",
@@ -153,7 +173,7 @@ def parse_open_clip(spec: str) -> OpenClipName:
         raise InvalidInput(
             "unknown_base_model",
             f"Unknown base model {spec!r}: use {', '.join(EMBEDDED)}, open_clip:<architecture>/<pretrained>, "
-            "sentence:<path>, hf-mlm:<path> or hf-causal:<path>.",
+            "sentence:<path>, hf-align:<path>, hf-mlm:<path> or hf-causal:<path>.",
             field="/base_model",
         )
     return OpenClipName(architecture, pretrained)
