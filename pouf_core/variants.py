@@ -101,7 +101,7 @@ def _language_encoders(artifact: Artifact, base: LanguageModel) -> dict[VariantN
     template = template_of(manifest["prompt_templates"][0], causal=base.kind == "causal")
     classes = [ClassName(**item) for item in manifest["class_names"]]
     words = [manifest["label_words"][item.name] for item in classes]
-    reads = base.encoder(template, words, classes, longest=manifest["longest"])
+    reads = base.encoder(template, words, classes, manifest.get("text_limits"), longest=manifest["longest"])
     reader = ItemReader(base, reads)
     own = Encoder(f"{base.description.name}@{base.sha256}@{reader.settings_key}", reader.encode_plain)
     weights, context = _trained(artifact.tensors, ""), artifact.tensors.get(TRAINED + CONTEXT)

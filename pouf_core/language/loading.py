@@ -68,6 +68,21 @@ def load_language_model(
     return LanguageModel(description, kind, network, tokenizer, torch.device(device))
 
 
+def load_tokenizer(spec: str) -> tuple[Kind, Any]:
+    """A language model's kind, and its tokenizer alone, which is small.
+
+    Args:
+        spec: `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`; only this machine's files are read.
+
+    Raises:
+        InvalidInput, PoufError: as `load_language_model`.
+    """
+    kind, name = _parse(spec)
+    tokenizer = read_pretrained(spec, AutoTokenizer, name, local_files_only=True)
+    _check_tokenizer(spec, tokenizer, kind)
+    return kind, tokenizer
+
+
 def _parse(spec: str) -> tuple[Kind, str]:
     family, _, name = spec.partition(":")
     if family not in _KINDS:

@@ -69,11 +69,12 @@ def test_the_head_that_a_sentence_encoder_lacks_is_refused(encoder: str, tmp_pat
 def test_files_and_lists_of_the_same_texts_give_the_same_weights(encoder: str, tmp_path: Path) -> None:
     lines, table = tmp_path / "a.txt", tmp_path / "a.csv"
     lines.write_text("\n".join(TEXTS))
-    table.write_text("text,label\n" + "\n".join(f"{text},x" for text in reversed(TEXTS)))
+    table.write_text("about,body\n" + "\n".join(f"some words,{text}" for text in reversed(TEXTS)))
     data = {"list": TEXTS, "lines": lines, "table": str(table), "mixed": [lines, *TEXTS]}
     weights = set()
     for name, source in data.items():
-        result = adapt(source, encoder, tmp_path / name, {"tune": "model"})
+        column = {"text_column": "body"} if name == "table" else {}
+        result = adapt(source, encoder, tmp_path / name, {"tune": "model"}, **column)
         weights.add((result.path / "adapter.safetensors").read_bytes())
     assert len(weights) == 1
 
