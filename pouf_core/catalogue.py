@@ -8,8 +8,7 @@ from typing import Literal
 from pouf_core.classes import DEFAULT_TEMPLATE
 from pouf_core.errors import InvalidInput
 
-IMAGE_TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
-SENTENCE_TUNE_MODES = ("prompt", "last_n", "norm", "model")  # no projection follows the pooling: no `head`
+TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
 DEFAULT_SENTENCE_TEMPLATE = "A text about {}."
 SENTENCE = "sentence:"
 LANGUAGE_TUNE_MODES = ("prompt", "norm", "model")
@@ -55,7 +54,7 @@ POUF_LITE = BaseModelDescription(
     family="pouf-lite",
     modality="image",
     embedded=True,
-    tune_modes=IMAGE_TUNE_MODES,
+    tune_modes=TUNE_MODES,
     default_prompt_template=DEFAULT_TEMPLATE,
     description="EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU.",
 )
@@ -65,7 +64,7 @@ MINILM = BaseModelDescription(
     family="minilm",
     modality="text",
     embedded=True,
-    tune_modes=SENTENCE_TUNE_MODES,
+    tune_modes=TUNE_MODES,
     default_prompt_template=DEFAULT_SENTENCE_TEMPLATE,
     description="all-MiniLM-L6-v2, a sentence encoder of English; texts beyond 256 tokens are cut; runs on a CPU.",
 )
@@ -100,7 +99,7 @@ def describe(spec: str) -> BaseModelDescription:
         family="open_clip",
         modality="image",
         embedded=False,
-        tune_modes=IMAGE_TUNE_MODES,
+        tune_modes=TUNE_MODES,
         default_prompt_template=DEFAULT_TEMPLATE,
         description=f"open_clip model: {weights}.",
     )
@@ -120,7 +119,7 @@ def _describe_sentence(spec: str) -> BaseModelDescription:
         family="sentence",
         modality="text",
         embedded=False,
-        tune_modes=SENTENCE_TUNE_MODES,
+        tune_modes=TUNE_MODES,
         default_prompt_template=DEFAULT_SENTENCE_TEMPLATE,
         description=f"Sentence encoder: {path}.",
     )
@@ -132,7 +131,7 @@ def _describe_transformers_model(spec: str) -> BaseModelDescription:
         family="hf-align",
         modality="image",
         embedded=False,
-        tune_modes=IMAGE_TUNE_MODES,
+        tune_modes=TUNE_MODES,
         default_prompt_template=DEFAULT_TEMPLATE,
         description=f"Vision-language model of transformers (ALIGN, SigLIP, CLIP): {_checkpoint(spec)}.",
     )

@@ -15,7 +15,6 @@ from pouf_core.backbones.text_views import TextViews
 from pouf_core.language.item_reader import ItemReader
 from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
-from pouf_core.language.template import template_of
 from pouf_core.method import ResolvedMethod
 
 
@@ -34,7 +33,7 @@ class PromptedLanguageModel:
     trunk = None  # no projection head stands between the network and f
 
     def __init__(self, base: LanguageModel, request: Request) -> None:
-        template = template_of(request.templates[0], causal=base.kind == "causal")
+        template = base.template(request.templates[0])
         self._base = base
         self._label_words = {
             item.name: list(words) for item, words in zip(request.classes, request.label_words, strict=True)

@@ -22,7 +22,7 @@ from transformers.utils import cached_file
 
 from pouf_core.backbones.parameters import text_tower, trained_parameters
 from pouf_core.backbones.transformers_towers import DualEncoder, TransformersTextTower
-from pouf_core.catalogue import IMAGE_TUNE_MODES
+from pouf_core.catalogue import TUNE_MODES
 from pouf_core.errors import InvalidInput
 
 _BUILD_ERRORS = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError, ImportError, OSError)
@@ -82,7 +82,7 @@ def examine_network(network: nn.Module) -> Adaptability:
     reason = _refusal(network)
     if reason:
         return Adaptability((), reason)
-    modes = [mode for mode in IMAGE_TUNE_MODES if mode == "prompt" or trained_parameters(network, mode)]
+    modes = [mode for mode in TUNE_MODES if mode == "prompt" or trained_parameters(network, mode)]
     return Adaptability(tuple(modes))
 
 

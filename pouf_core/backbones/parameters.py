@@ -13,6 +13,7 @@ from torch import nn
 from pouf_core.backbones.transformers_towers import TransformersImageTower, TransformersTextTower
 
 _NEVER = ("logit_scale", "logit_bias")  # the scale's rate is a setting of its own; a constant bias has no gradient
+ADDED = "text.proj.change."  # put behind sentence encoders, for `head` alone
 _DECODER = "text_decoder."  # CoCa's caption decoder takes no part in classification
 _NORMALISATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
 _BLOCK_LISTS = ("blocks", "stages", "layers")  # timm's names for a trunk's sequence of blocks
@@ -35,10 +36,11 @@ def trained_parameters(network: nn.Module, tune: str, last_n: int = 1) -> dict[s
         for name, parameter in network.named_parameters()
         if name not in _NEVER and not name.startswith(_DECODER)
     }
-    if tune == "model":
-        return everything
     if tune == "head":
         return _select(everything, projection_names(network))
+    everything = {name: parameter for name, parameter in everything.items() if not name.startswith(ADDED)}
+    if tune == "model":
+        return everything
     if tune == "norm":
         return _select(everything, _norm_names(network))
     if tune == "last_n":

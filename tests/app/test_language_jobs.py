@@ -55,6 +55,7 @@ REFUSED = [
     ({"text_pairs": True, "base_model": "minilm", "label_words": None}, "text_pair_not_supported", "/base_model"),
     ({"base_model": "hf-causal:gpt2", "prompt_template": "{mask}: {text}"}, "text_after_mask", "/prompt_template"),
     ({"base_model": "hf-mlm:roberta-base"}, "base_model_not_allowed", "/base_model"),
+    ({"base_model": "hf-mlm:/models/../secret"}, "base_model_not_allowed", "/base_model"),
     ({"base_model": "hf-mlm:"}, "unknown_base_model", "/base_model"),
     ({"method": {"tune": "head"}}, "unsupported_tune", "/method/tune"),
     ({"method": {"context_init": "random"}}, "unused_parameter", "/method/context_init"),
