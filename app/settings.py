@@ -196,8 +196,8 @@ class Settings(BaseSettings):
         return [ip_network(entry) for entry in self.webhook_allowed_networks]
 
     def allows_base_model(self, spec: str) -> bool:
-        """Tell whether the operator allows jobs over the base model `spec`."""
-        return any(spec.startswith(e[:-1]) if e.endswith("*") else spec == e for e in self.base_models)
+        """Tell whether the operator allows jobs over the base model `spec`; a `*` never leads out of its folder."""
+        return any(_matches(spec, entry) for entry in self.base_models)
 
 
 @lru_cache
@@ -216,6 +216,13 @@ def settings_table() -> str:
 
 def _split(value: Any) -> Any:
     return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
+
+
+def _matches(spec: str, entry: str) -> bool:
+    if not entry.endswith("*"):
+        return spec == entry
+    start = entry.removesuffix("*")
+    return spec.startswith(start) and ".." not in spec.removeprefix(start).split("/")
 
 
 def _shown_default(value: Any) -> str:

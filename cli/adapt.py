@@ -32,6 +32,8 @@ def adapt_data(
     threads: int | None,
     deterministic: bool | None = None,
     label_words: list[str] | None = None,
+    text_limits: list[str] | None = None,
+    text_column: str | None = None,
 ) -> None:
     """Adapt, with a progress bar, and say what came out.
 
@@ -41,6 +43,7 @@ def adapt_data(
     keep_freed_memory()
     names = [name.strip() for name in class_names.split(",")]
     words = parse_label_words(label_words) if label_words else None
+    limits = parse_text_limits(text_limits) if text_limits else None
     try:
         with progress_bar(console) as bar:
             task = bar.add_task("starting", total=None)
@@ -56,6 +59,8 @@ def adapt_data(
                 base_model=base_model,
                 prompt_template=prompt_template,
                 label_words=words,
+                text_limits=limits,
+                text_column=text_column,
                 method=method,
                 seed=seed,
                 out=out,
@@ -84,6 +89,21 @@ def parse_label_words(values: list[str]) -> dict[str, list[str]]:
             raise CommandError(f"--label-words {value}: give class=word, or class=word,word, once for each class.")
         words[name.strip()] = [word.strip() for word in listed.split(",")]
     return words
+
+
+def parse_text_limits(values: list[str]) -> dict[str, int]:
+    """`text_a=64` for each text.
+
+    Raises:
+        CommandError: a value has another form, or a text is named twice.
+    """
+    limits: dict[str, int] = {}
+    for value in values:
+        name, _, number = value.partition("=")
+        if not number.isdecimal() or name in limits:
+            raise CommandError(f"--text-limit {value}: give text=64, or text_a=64 and text_b=128, once for each text.")
+        limits[name] = int(number)
+    return limits
 
 
 def print_outcome(result: pouf_core.AdaptationResult) -> None:

@@ -88,6 +88,13 @@ def adapt(
         list[str] | None,
         typer.Option(help="For a language model: class=word, or class=word,word. Once for each class."),
     ] = None,
+    text_limit: Annotated[
+        list[str] | None,
+        typer.Option(help="For a language model: text=tokens, or text_a=tokens, that are read at most. Repeatable."),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
+    ] = None,
     method: Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")] = "pouf",
     tune: Annotated[str | None, typer.Option(help="prompt, head, last_n, norm or model. Default: prompt.")] = None,
     preset: Annotated[str | None, typer.Option(help="default or paper. Default: default.")] = None,
@@ -117,6 +124,8 @@ def adapt(
         threads,
         deterministic,
         label_words,
+        text_limit,
+        text_column,
     )
 
 

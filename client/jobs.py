@@ -32,6 +32,7 @@ class Jobs:
         base_model: str = "pouf-lite",
         prompt_template: str | Sequence[str] | None = None,
         label_words: Mapping[str, str | Sequence[str]] | None = None,
+        text_limits: Mapping[str, int] | None = None,
         method: Mapping[str, Any] | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -47,6 +48,7 @@ class Jobs:
             prompt_template: with `{}` where the class name goes; a list is averaged. For a language model with
                 `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`. None: the base model's own.
             label_words: for a language model, class name to the word, or words, that stand for it at the mask.
+            text_limits: for a language model, tokens of a text that are read at most, by `text`, `text_a`, `text_b`.
             method: the `method` object of the HTTP contract; what is left out is chosen by the service. Its `type` is
                 `pouf` or one of two baselines that train nothing: `prior-matching`, which re-weights zero-shot scores
                 to a class prior, and `zero-shot`, the base model as it is.
@@ -64,6 +66,7 @@ class Jobs:
             "alias": alias,
             "prompt_template": prompt_template,
             "label_words": label_words,
+            "text_limits": text_limits,
             "method": method,
         }
         body |= {field: value for field, value in optional.items() if value is not None}

@@ -8,13 +8,13 @@ from typing import Literal
 from pouf_core.classes import DEFAULT_TEMPLATE
 from pouf_core.errors import InvalidInput
 
-IMAGE_TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
-SENTENCE_TUNE_MODES = ("prompt", "last_n", "norm", "model")  # no projection follows the pooling: no `head`
+TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
 DEFAULT_SENTENCE_TEMPLATE = "A text about {}."
 SENTENCE = "sentence:"
 LANGUAGE_TUNE_MODES = ("prompt", "norm", "model")
 DEFAULT_LANGUAGE_TEMPLATE = "{text} This is {mask}."
 PresetFamily = Literal["image", "text", "language"]
+HF_ALIGN = "hf-align:"
 _LANGUAGE = {"hf-mlm": "Masked", "hf-causal": "Causal"}
 
 
@@ -23,7 +23,7 @@ class BaseModelDescription:
     """What can be said of a base model before it is loaded."""
 
     name: str
-    family: Literal["pouf-lite", "open_clip", "minilm", "sentence", "hf-mlm", "hf-causal"]
+    family: Literal["pouf-lite", "open_clip", "hf-align", "minilm", "sentence", "hf-mlm", "hf-causal"]
     modality: Literal["image", "text"]
     embedded: bool
     tune_modes: tuple[str, ...]
@@ -54,7 +54,7 @@ POUF_LITE = BaseModelDescription(
     family="pouf-lite",
     modality="image",
     embedded=True,
-    tune_modes=IMAGE_TUNE_MODES,
+    tune_modes=TUNE_MODES,
     default_prompt_template=DEFAULT_TEMPLATE,
     description="EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU.",
 )
@@ -64,7 +64,7 @@ MINILM = BaseModelDescription(
     family="minilm",
     modality="text",
     embedded=True,
-    tune_modes=SENTENCE_TUNE_MODES,
+    tune_modes=TUNE_MODES,
     default_prompt_template=DEFAULT_SENTENCE_TEMPLATE,
     description="all-MiniLM-L6-v2, a sentence encoder of English; texts beyond 256 tokens are cut; runs on a CPU.",
 )
@@ -78,8 +78,8 @@ def describe(spec: str) -> BaseModelDescription:
     Args:
         spec: `pouf-lite`, `open_clip:<architecture>/<pretrained tag>`, `open_clip:<architecture>/<path to weights>`
             or `open_clip:<path to a directory with open_clip_config.json>`; `minilm`, or
-            `sentence:<path to a directory that sentence-transformers saved>`; `hf-mlm:` or `hf-causal:` and the path
-            of a directory that transformers saved, or the name of a model in its cache.
+            `sentence:<path to a directory that sentence-transformers saved>`; `hf-align:`, `hf-mlm:` or `hf-causal:`
+            and the path of a directory that transformers saved, or the name of a model in its cache.
 
     Raises:
         InvalidInput: `unknown_base_model`.
@@ -90,6 +90,8 @@ def describe(spec: str) -> BaseModelDescription:
         return _describe_sentence(spec)
     if spec.partition(":")[0] in _LANGUAGE:
         return _describe_language_model(spec)
+    if spec.startswith(HF_ALIGN):
+        return _describe_transformers_model(spec)
     name = parse_open_clip(spec)
     weights = f"{name.architecture} with weights {name.pretrained}" if name.architecture else name.pretrained
     return BaseModelDescription(
@@ -97,7 +99,7 @@ def describe(spec: str) -> BaseModelDescription:
         family="open_clip",
         modality="image",
         embedded=False,
-        tune_modes=IMAGE_TUNE_MODES,
+        tune_modes=TUNE_MODES,
         default_prompt_template=DEFAULT_TEMPLATE,
         description=f"open_clip model: {weights}.",
     )
@@ -117,17 +119,34 @@ def _describe_sentence(spec: str) -> BaseModelDescription:
         family="sentence",
         modality="text",
         embedded=False,
-        tune_modes=SENTENCE_TUNE_MODES,
+        tune_modes=TUNE_MODES,
         default_prompt_template=DEFAULT_SENTENCE_TEMPLATE,
         description=f"Sentence encoder: {path}.",
     )
 
 
-def _describe_language_model(spec: str) -> BaseModelDescription:
+def _describe_transformers_model(spec: str) -> BaseModelDescription:
+    return BaseModelDescription(
+        name=spec,
+        family="hf-align",
+        modality="image",
+        embedded=False,
+        tune_modes=TUNE_MODES,
+        default_prompt_template=DEFAULT_TEMPLATE,
+        description=f"Vision-language model of transformers (ALIGN, SigLIP, CLIP): {_checkpoint(spec)}.",
+    )
+
+
+def _checkpoint(spec: str) -> str:
     family, _, name = spec.partition(":")
     if not name.strip():
         message = f"Unknown base model {spec!r}: {family}: is followed by a directory or the name of a cached model."
         raise InvalidInput("unknown_base_model", message, field="/base_model")
+    return name
+
+
+def _describe_language_model(spec: str) -> BaseModelDescription:
+    name, family = _checkpoint(spec), spec.partition(":")[0]
     return BaseModelDescription(
         name=spec,
         family="hf-mlm" if family == "hf-mlm" else "hf-causal",
@@ -153,7 +172,7 @@ def parse_open_clip(spec: str) -> OpenClipName:
         raise InvalidInput(
             "unknown_base_model",
             f"Unknown base model {spec!r}: use {', '.join(EMBEDDED)}, open_clip:<architecture>/<pretrained>, "
-            "sentence:<path>, hf-mlm:<path> or hf-causal:<path>.",
+            "sentence:<path>, hf-align:<path>, hf-mlm:<path> or hf-causal:<path>.",
             field="/base_model",
         )
     return OpenClipName(architecture, pretrained)

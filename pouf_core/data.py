@@ -54,17 +54,20 @@ class Rejected:
     message: str
 
 
-def collect_items(data: Data, modality: Modality = "image") -> tuple[list[Item], list[Rejected]]:
+def collect_items(
+    data: Data, modality: Modality = "image", text_column: str | None = None
+) -> tuple[list[Item], list[Rejected]]:
     """Items in order of content hash, each content once, and what was refused.
 
     Args:
         data: see `collect_pictures` and `collect_texts`. The modality tells a list of paths from a list of texts.
         modality: what the base model takes.
+        text_column: see `collect_texts`.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`, or a file of texts cannot be read at all.
     """
-    return collect_texts(data) if modality == "text" else collect_pictures(data)
+    return collect_texts(data, text_column) if modality == "text" else collect_pictures(data)
 
 
 def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
@@ -90,12 +93,13 @@ def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
     return [items[key] for key in sorted(items)], rejected
 
 
-def collect_texts(data: Data) -> tuple[list[Item], list[Rejected]]:
+def collect_texts(data: Data, text_column: str | None = None) -> tuple[list[Item], list[Rejected]]:
     """Texts in order of content hash, each content once, and the rows that were refused.
 
     Args:
         data: a file of texts (see `pouf_core.text_files.read_texts`) or a folder of them, by its path; or a list, in
             which a string is a text, a `TextItem` a text or a pair of them, and a `Path` such a file.
+        text_column: of the files, see `read_texts`.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`, or a file cannot be read at all.
@@ -104,7 +108,7 @@ def collect_texts(data: Data) -> tuple[list[Item], list[Rejected]]:
     rejected: list[Rejected] = []
     for position, source in enumerate([Path(data)] if isinstance(data, str | Path) else data, start=1):
         if isinstance(source, Path):
-            rejected += _add_files(source, items)
+            rejected += _add_files(source, items, text_column)
             continue
         try:
             if not isinstance(source, str | TextItem):
@@ -117,13 +121,13 @@ def collect_texts(data: Data) -> tuple[list[Item], list[Rejected]]:
     return [items[key] for key in sorted(items)], rejected
 
 
-def _add_files(path: Path, items: dict[str, Item]) -> list[Rejected]:
+def _add_files(path: Path, items: dict[str, Item], text_column: str | None) -> list[Rejected]:
     if not path.exists():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
     files = _files_in(path, lambda name: name.endswith(SUFFIXES)) if path.is_dir() else [path]
     rejected = []
     for file in files:
-        for row in read_texts(file, file.name):
+        for row in read_texts(file, file.name, text_column=text_column):
             if isinstance(row, BadRow):
                 rejected.append(Rejected(f"{file.name}:{row.position}", row.code, row.message))
             else:

@@ -120,7 +120,7 @@ _DEFAULT = {
     "norm": _default(learning_rate=2e-4, max_steps=16, batch_size=128),
     "model": _default(learning_rate=3e-5, max_steps=16, batch_size=128, projection_factor=2.0),
 }
-_TEXT_TUNES = ("prompt", "last_n", "norm", "model")
+_TEXT_TUNES = ("prompt", "head", "last_n", "norm", "model")
 _PAPER_TEXT = {tune: replace(_PAPER[tune], augmentation="none", views=1) for tune in _TEXT_TUNES}
 _DEFAULT_TEXT = {
     **{tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES},

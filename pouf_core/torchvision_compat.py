@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 
 import torch
 
@@ -17,26 +18,28 @@ _SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 )
+_importing = threading.Lock()
 _declared: list[torch.library.Library] = []  # the declarations live only as long as this object
 
 
 def ensure_torchvision_imports() -> None:
     """Import torchvision, declaring its missing operator schemas first where that is needed.
 
-    Must run before any module that imports torchvision (open_clip, timm). Idempotent.
+    Must run before any module that imports torchvision (open_clip, timm). Idempotent, and safe in several threads.
 
     Raises:
         ImportError, RuntimeError: torchvision is missing or broken in another way.
     """
-    try:
-        importlib.import_module("torchvision")
-    except RuntimeError as error:
-        if _MISSING_OPERATOR not in str(error):
-            raise
-        for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
-            del sys.modules[name]
-        library = torch.library.Library("torchvision", "DEF")
-        for schema in _SCHEMAS:
-            library.define(schema)
-        _declared.append(library)
-        importlib.import_module("torchvision")
+    with _importing:
+        try:
+            importlib.import_module("torchvision")
+        except RuntimeError as error:
+            if _MISSING_OPERATOR not in str(error):
+                raise
+            for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+                del sys.modules[name]
+            library = torch.library.Library("torchvision", "DEF")
+            for schema in _SCHEMAS:
+                library.define(schema)
+            _declared.append(library)
+            importlib.import_module("torchvision")

@@ -18,7 +18,6 @@ from pouf_core.classes import ClassName
 from pouf_core.language.item_reader import ItemReader
 from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
-from pouf_core.language.template import template_of
 from pouf_core.scoring import Classifier, CosineClassifier
 from pouf_core.weights_hash import weights_hash
 
@@ -98,10 +97,10 @@ def _encoders(artifact: Artifact, base: CosineModel) -> dict[VariantName, Encode
 
 def _language_encoders(artifact: Artifact, base: LanguageModel) -> dict[VariantName, Encoder]:
     manifest = artifact.manifest
-    template = template_of(manifest["prompt_templates"][0], causal=base.kind == "causal")
+    template = base.template(manifest["prompt_templates"][0])
     classes = [ClassName(**item) for item in manifest["class_names"]]
     words = [manifest["label_words"][item.name] for item in classes]
-    reads = base.encoder(template, words, classes, longest=manifest["longest"])
+    reads = base.encoder(template, words, classes, manifest.get("text_limits"), longest=manifest["longest"])
     reader = ItemReader(base, reads)
     own = Encoder(f"{base.description.name}@{base.sha256}@{reader.settings_key}", reader.encode_plain)
     weights, context = _trained(artifact.tensors, ""), artifact.tensors.get(TRAINED + CONTEXT)

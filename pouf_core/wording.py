@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.classes import ClassName, parse_templates
 from pouf_core.errors import InvalidInput
 from pouf_core.language.label_words import LabelWords, parse_label_words
-from pouf_core.language.template import Template, check_texts, parse_one_template, template_of
+from pouf_core.language.template import Template, check_text_limits, check_texts, parse_one_template, template_of
 
 
 def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None) -> list[str]:
@@ -37,6 +37,28 @@ def label_words_for(
         message = f"{base.name} is no language model and takes no label words; leave them out."
         raise InvalidInput("label_words_not_used", message, field="/label_words")
     return []
+
+
+def text_limits_for(
+    base: BaseModelDescription, value: Mapping[str, int] | None, templates: Sequence[str]
+) -> dict[str, int]:
+    """How many tokens of each text are read at most; empty where nothing but the model's own length limits them.
+
+    Args:
+        base: the base model.
+        value: tokens by `text`, `text_a`, `text_b`.
+        templates: as `templates_for` gave them.
+
+    Raises:
+        InvalidInput: `text_limits_not_used`, or `invalid_text_limit`.
+    """
+    template = language_template(base, templates)
+    if template is not None:
+        check_text_limits(value or {}, template)
+    elif value is not None:
+        message = f"{base.name} is no language model and takes no limits of texts; leave them out."
+        raise InvalidInput("text_limits_not_used", message, field="/text_limits")
+    return dict(value or {})
 
 
 def check_text_items(base: BaseModelDescription, templates: Sequence[str], are_pairs: bool) -> None:

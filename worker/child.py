@@ -118,6 +118,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
             base_model=spec.base_model,
             prompt_template=spec.prompt_template,
             label_words=spec.label_words,
+            text_limits=spec.text_limits,
             method=spec.method,
             seed=spec.seed,
             out=spec.artifact_dir,

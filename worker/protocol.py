@@ -29,6 +29,7 @@ class JobSpec(BaseModel):
     class_names: list[str | dict[str, Any]]
     prompt_template: str | list[str] | None
     label_words: dict[str, list[str]] | None = None
+    text_limits: dict[str, int] | None = None
     base_model: str
     method: dict[str, Any]
     seed: int

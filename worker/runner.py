@@ -128,6 +128,7 @@ class JobRun:
             class_names=job.class_names,
             prompt_template=job.prompt_template,
             label_words=job.label_words,
+            text_limits=job.request.get("text_limits"),
             base_model=job.base_model,
             method=job.request.get("method") or {},
             seed=job.seed,

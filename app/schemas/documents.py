@@ -120,6 +120,7 @@ class JobDocument(Closed):
     class_names: list[Any]
     prompt_template: list[str]
     label_words: dict[str, list[str]] | None
+    text_limits: dict[str, int] | None
     method: dict[str, Any]
     seed: int
     alias: str | None

@@ -54,6 +54,13 @@ class JobCreate(Closed):
             "class without an entry is its own label word."
         ),
     ] = None
+    text_limits: Annotated[
+        dict[str, int] | None,
+        Field(
+            description="For a language model: tokens of a text that are read at most, by `text`, `text_a`, `text_b`. "
+            "What is longer is cut at its end."
+        ),
+    ] = None
     method: MethodSpec = MethodSpec()
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     name: NAME | None = None
@@ -90,6 +97,7 @@ def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> dict[st
         "class_names": job.class_names,
         "prompt_template": job.prompt_template,
         "label_words": job.label_words,
+        "text_limits": job.request.get("text_limits"),
         "method": job.method,
         "seed": job.seed,
         "alias": job.alias,

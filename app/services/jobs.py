@@ -20,9 +20,10 @@ from app.store.transitions import FINAL, start_life, transition
 from pouf_core.catalogue import BaseModelDescription, describe
 from pouf_core.classes import ClassName, parse_class_names
 from pouf_core.errors import InvalidInput
+from pouf_core.language.vocabulary import check_vocabulary
 from pouf_core.method import BASELINE_SETTINGS, MethodSpec
 from pouf_core.method_checks import check_base, check_method
-from pouf_core.wording import check_text_items, label_words_for, templates_for
+from pouf_core.wording import check_text_items, label_words_for, language_template, templates_for, text_limits_for
 
 Document = dict[str, Any]
 
@@ -201,11 +202,23 @@ def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], 
         errors.append(FieldError("/base_model", "base_model_not_allowed", message))
     if base is not None:
         templates = _collect(errors, "/prompt_template", lambda: templates_for(base, body.prompt_template)) or []
+        if templates:
+            _collect(errors, "/text_limits", lambda: text_limits_for(base, body.text_limits, templates))
         _collect(errors, "/method", lambda: check_base(body.method, base))
         if class_names:
             words = _collect(errors, "/label_words", lambda: label_words_for(base, body.label_words, class_names))
             label_words = words or []
-    return errors, CheckedBody(base, class_names, templates, label_words)
+    request = CheckedBody(base, class_names, templates, label_words)
+    if not errors:  # so the base model is allowed, and its files may be read
+        _collect(errors, "/label_words", lambda: _check_vocabulary(request, body.text_limits or {}))
+    return errors, request
+
+
+def _check_vocabulary(request: CheckedBody, limits: dict[str, int]) -> None:
+    assert request.base is not None
+    template = language_template(request.base, request.templates)
+    if template is not None:
+        check_vocabulary(request.base, template, request.label_words, request.class_names, limits)
 
 
 def _collect(errors: list[FieldError], pointer: str, parse: Callable[[], Any]) -> Any:

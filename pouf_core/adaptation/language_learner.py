@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pouf_core.adaptation.learner import CONTEXT, NETWORK
+from pouf_core.adaptation.learner import CONTEXT, NETWORK, copies_of
 from pouf_core.errors import InvalidInput
 from pouf_core.language.encoder import Encoder
 from pouf_core.language.item_reader import ItemReader
@@ -79,7 +79,7 @@ class LanguageLearner:
 
     def tensors(self) -> dict[str, Tensor]:
         """Copies of everything trained, by name: `context` or `network.<parameter>`."""
-        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in self._trained.items()}
+        return copies_of(self._trained)
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Put back what `tensors` gave."""

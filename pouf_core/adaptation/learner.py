@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -125,7 +126,7 @@ class Learner:
             named[CONTEXT] = self.context
         if self.trains_logit_scale:
             named[LOGIT_SCALE] = self.base.logit_scale
-        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in named.items()}
+        return copies_of(named)
 
     def load_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Put back what `tensors` gave."""
@@ -139,6 +140,11 @@ class Learner:
         if name == LOGIT_SCALE:
             return self.base.logit_scale
         return self._network_parameters[name.removeprefix(NETWORK)]
+
+
+def copies_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Detached copies on the CPU."""
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
 
 
 def _context_parameter(context: Tensor) -> nn.Parameter:

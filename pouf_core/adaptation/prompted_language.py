@@ -15,7 +15,6 @@ from pouf_core.backbones.text_views import TextViews
 from pouf_core.language.item_reader import ItemReader
 from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
-from pouf_core.language.template import template_of
 from pouf_core.method import ResolvedMethod
 
 
@@ -34,12 +33,13 @@ class PromptedLanguageModel:
     trunk = None  # no projection head stands between the network and f
 
     def __init__(self, base: LanguageModel, request: Request) -> None:
-        template = template_of(request.templates[0], causal=base.kind == "causal")
+        template = base.template(request.templates[0])
         self._base = base
         self._label_words = {
             item.name: list(words) for item, words in zip(request.classes, request.label_words, strict=True)
         }
-        self._encoder = base.encoder(template, request.label_words, request.classes)
+        self._text_limits = request.text_limits
+        self._encoder = base.encoder(template, request.label_words, request.classes, request.text_limits)
         self._reader = ItemReader(base, self._encoder)
         self._word_bias = self._reader.null_bias(template.takes_pairs) if request.removes_label_word_bias else None
 
@@ -56,8 +56,9 @@ class PromptedLanguageModel:
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """The label words of every class, and how many tokens of an item are read at most."""
-        return {"label_words": self._label_words, "longest": self._encoder.longest}
+        """The label words of every class, and how many tokens of an item, and of each text, are read at most."""
+        limits = {"text_limits": self._text_limits} if self._text_limits else {}
+        return {"label_words": self._label_words, "longest": self._encoder.longest, **limits}
 
     def views(self, kind: str, seed: int) -> Views:
         """Versions of texts: as they are, or with words left out."""

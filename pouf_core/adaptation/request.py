@@ -15,7 +15,7 @@ from pouf_core.language.label_words import LabelWords
 from pouf_core.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
 from pouf_core.method_checks import check_base, check_method
 from pouf_core.presets import label_word_bias
-from pouf_core.wording import check_text_items, label_words_for, templates_for
+from pouf_core.wording import check_text_items, label_words_for, templates_for, text_limits_for
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Request:
     spec: MethodSpec
     seed: int
     label_words: list[tuple[str, ...]] = field(default_factory=list)  # of every class; empty for a cosine model
+    text_limits: dict[str, int] = field(default_factory=dict)  # tokens, by text field of the template
 
     @property
     def removes_label_word_bias(self) -> bool:
@@ -52,6 +53,8 @@ class Request:
         }
         if self.label_words:
             parts["label_words"] = self.label_words
+        if self.text_limits:
+            parts["text_limits"] = self.text_limits
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -63,6 +66,8 @@ def check_request(
     seed: int,
     base: BaseModelDescription,
     label_words: LabelWords | None = None,
+    text_limits: Mapping[str, int] | None = None,
+    text_column: str | None = None,
 ) -> Request:
     """Give a request one form.
 
@@ -75,7 +80,8 @@ def check_request(
     check_base(spec, base)
     templates = templates_for(base, prompt_template)
     words = label_words_for(base, label_words, classes)
-    items, rejected = collect_items(data, base.modality)
+    limits = text_limits_for(base, text_limits, templates)
+    items, rejected = collect_items(data, base.modality, text_column)
     if base.modality == "text":
         check_text_items(base, templates, are_pairs(items))
-    return Request(items, rejected, classes, templates, spec, seed, words)
+    return Request(items, rejected, classes, templates, spec, seed, words, limits)

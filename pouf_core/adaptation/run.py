@@ -73,6 +73,8 @@ def adapt(
     base_model: str | BaseModel = "pouf-lite",
     prompt_template: str | Sequence[str] | None = None,
     label_words: LabelWords | None = None,
+    text_limits: Mapping[str, int] | None = None,
+    text_column: str | None = None,
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -99,6 +101,8 @@ def adapt(
             or `{text_a}` and `{text_b}`, and `{mask}`. None for the base model's own.
         label_words: for a language model, class name to the word, or words, that stand for the class at the mask; a
             class without an entry is its own label word.
+        text_limits: for a language model, tokens of a text that are read at most, by `text`, `text_a`, `text_b`.
+        text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
         out: directory for the artifact; a new temporary one by default.
@@ -124,7 +128,9 @@ def adapt(
     reporter = Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
     cache = feature_cache or FeatureCache()
     description = describe(base_model) if isinstance(base_model, str) else base_model.description
-    request = check_request(data, class_names, prompt_template, method, seed, description, label_words)
+    request = check_request(
+        data, class_names, prompt_template, method, seed, description, label_words, text_limits, text_column
+    )
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
     if request.rejected:

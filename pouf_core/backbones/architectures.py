@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from transformers.utils import cached_file
 
 from pouf_core.backbones.parameters import text_tower, trained_parameters
-from pouf_core.catalogue import IMAGE_TUNE_MODES
+from pouf_core.backbones.transformers_towers import DualEncoder, TransformersTextTower
+from pouf_core.catalogue import TUNE_MODES
 from pouf_core.errors import InvalidInput
 
 _BUILD_ERRORS = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError, ImportError, OSError)
@@ -81,7 +82,7 @@ def examine_network(network: nn.Module) -> Adaptability:
     reason = _refusal(network)
     if reason:
         return Adaptability((), reason)
-    modes = [mode for mode in IMAGE_TUNE_MODES if mode == "prompt" or trained_parameters(network, mode)]
+    modes = [mode for mode in TUNE_MODES if mode == "prompt" or trained_parameters(network, mode)]
     return Adaptability(tuple(modes))
 
 
@@ -98,7 +99,7 @@ def check_adaptable(spec: str, found: Adaptability) -> None:
 
 
 def _refusal(network: nn.Module) -> str | None:
-    if not isinstance(network, CLIP | CustomTextCLIP | CoCa):
+    if not isinstance(network, CLIP | CustomTextCLIP | CoCa | DualEncoder):
         return f"it is a {type(network).__name__}, not a model with an image and a text encoder"
     size: Any = network.visual.image_size
     height, width = (size, size) if isinstance(size, int) else size
@@ -121,6 +122,8 @@ def _refusal(network: nn.Module) -> str | None:
 
 def _trial_text_features(network: nn.Module, device: torch.device) -> Any:
     tower: Any = text_tower(network)
+    if isinstance(tower, TransformersTextTower):
+        return network.encode_text(torch.ones(1, tower.positions, dtype=torch.long, device=device))  # type: ignore[operator]
     if not isinstance(tower, HFTextEncoder):
         return network.encode_text(torch.ones(1, tower.context_length, dtype=torch.long, device=device))  # type: ignore[operator]
     if isinstance(tower.pooler, MaxPooler):

@@ -15,6 +15,7 @@ from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.backbones.cosine_model import CosineModel, unit_length
 from pouf_core.backbones.parameters import projection_names
 from pouf_core.backbones.tokenizer import TextTokenizer
+from pouf_core.backbones.transformers_towers import TransformersImageTower
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.images import decode_image
 
@@ -24,7 +25,7 @@ class ClipLikeModel(CosineModel):
 
     Args:
         description: name, modality and tune modes.
-        network: an open_clip model, see `CosineModel`.
+        network: an open_clip model or a `DualEncoder`, see `CosineModel`.
         transform: PIL RGB image to float tensor [3, H, W], the model's own inference preprocessing.
         tokenizer: the model's tokenizer.
         device: where the network lives.
@@ -74,13 +75,16 @@ class ClipLikeModel(CosineModel):
     def has_separate_projection(self) -> bool:  # type: ignore[override]
         """Whether the image tower is a trunk followed by a projection head, so that each can run alone."""
         image = [name for name in projection_names(self.network) if name.startswith("visual.")]
-        return isinstance(self.network.visual, TimmModel) and all(name.startswith("visual.head.") for name in image)
+        has_trunk = isinstance(self.network.visual, TimmModel | TransformersImageTower)
+        return has_trunk and all(name.startswith("visual.head.") for name in image)
 
     def encode_trunk(self, views: Sequence[Tensor] | Tensor) -> Tensor:
         """Image features [B, c] of pixels [B, 3, H, W] before the projection head."""
         pixels = views if isinstance(views, Tensor) else torch.stack(list(views))
+        visual: Any = self.network.visual
+        run = visual.pooled if isinstance(visual, TransformersImageTower) else visual.trunk
         with self._precision():
-            features: Tensor = self.network.visual.trunk(pixels.to(self.device))  # type: ignore[operator, union-attr]
+            features: Tensor = run(pixels.to(self.device))
         return features.float() if features.dtype == torch.bfloat16 else features
 
     def project(self, trunk_features: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Which parameters each `tune` mode trains, in every architecture that open_clip builds and in sentence encoders."""
+"""Which parameters each `tune` mode trains: open_clip's architectures, transformers' pairs, sentence encoders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import nn
 
+from pouf_core.backbones.transformers_towers import TransformersImageTower, TransformersTextTower
+
 _NEVER = ("logit_scale", "logit_bias")  # the scale's rate is a setting of its own; a constant bias has no gradient
+ADDED = "text.proj.change."  # put behind sentence encoders, for `head` alone
 _DECODER = "text_decoder."  # CoCa's caption decoder takes no part in classification
 _NORMALISATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
 _BLOCK_LISTS = ("blocks", "stages", "layers")  # timm's names for a trunk's sequence of blocks
@@ -20,7 +23,7 @@ def trained_parameters(network: nn.Module, tune: str, last_n: int = 1) -> dict[s
     """The parameters of an open_clip network that a tune mode trains, by name.
 
     Args:
-        network: an open_clip model or a sentence encoder.
+        network: an open_clip model, a `DualEncoder` or a sentence encoder.
         tune: `head` (projections into the shared space), `last_n` (last blocks of both towers and the projections),
             `norm` (affine parameters of normalisation layers) or `model` (both towers and the projections).
         last_n: how many blocks of each tower `last_n` trains.
@@ -33,10 +36,11 @@ def trained_parameters(network: nn.Module, tune: str, last_n: int = 1) -> dict[s
         for name, parameter in network.named_parameters()
         if name not in _NEVER and not name.startswith(_DECODER)
     }
-    if tune == "model":
-        return everything
     if tune == "head":
         return _select(everything, projection_names(network))
+    everything = {name: parameter for name, parameter in everything.items() if not name.startswith(ADDED)}
+    if tune == "model":
+        return everything
     if tune == "norm":
         return _select(everything, _norm_names(network))
     if tune == "last_n":
@@ -64,6 +68,8 @@ def _image_projection(network: nn.Module) -> list[nn.Parameter]:
         return []
     if isinstance(visual, ModifiedResNet):
         return list(visual.attnpool.parameters())
+    if isinstance(visual, TransformersImageTower):
+        return [] if visual.projection is None else list(visual.projection.parameters())
     if not isinstance(visual, TimmModel):
         return [] if visual.proj is None else [visual.proj]
     pooling = getattr(visual.trunk, "attn_pool", None)
@@ -74,6 +80,8 @@ def _image_projection(network: nn.Module) -> list[nn.Parameter]:
 
 def _text_projection(network: nn.Module) -> list[nn.Parameter]:
     tower: Any = text_tower(network)
+    if isinstance(tower, TransformersTextTower):
+        return list(tower.projection.parameters())
     projection = tower.proj if isinstance(tower, HFTextEncoder) else tower.text_projection
     if isinstance(projection, nn.Module):
         return list(projection.parameters())
@@ -107,8 +115,10 @@ def _last_block_names(network: nn.Module, last_n: int) -> set[str]:
 
 def blocks_of(tower: nn.Module) -> list[nn.Module]:
     """A tower's blocks in order, from the input to the output; stages where it has stages of blocks."""
-    if isinstance(tower, HFTextEncoder):
+    if isinstance(tower, HFTextEncoder | TransformersTextTower):
         return _largest_sequence(tower.transformer)
+    if isinstance(tower, TransformersImageTower):
+        return _largest_sequence(tower.trunk)
     if isinstance(tower, TimmModel):
         named = [getattr(tower.trunk, name, None) for name in _BLOCK_LISTS]
         found = [list(item) for item in named if isinstance(item, nn.ModuleList | nn.Sequential)]
@@ -118,7 +128,7 @@ def blocks_of(tower: nn.Module) -> list[nn.Module]:
     return list(tower.transformer.resblocks)  # type: ignore[union-attr, arg-type]
 
 
-def _largest_sequence(module: nn.Module) -> list[nn.Module]:
+def _largest_sequence(module: Any) -> list[nn.Module]:
     """The outermost list of blocks, which holds most of the parameters."""
 
     def size(sequence: nn.Module) -> int:

@@ -16,6 +16,7 @@ from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.pouf_lite import build_pouf_lite, minilm_directory
 from pouf_core.backbones.sentence_loading import load_sentence_model
 from pouf_core.backbones.tokenizer import TextTokenizer
+from pouf_core.backbones.transformers_loading import load_transformers_model
 from pouf_core.catalogue import POUF_LITE, BaseModelDescription, describe, parse_open_clip
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.language.loading import load_language_model
@@ -46,6 +47,8 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> BaseModel:
             return load_language_model(description, device)
         if description.modality == "text":
             return load_sentence_model(description, torch.device(device))
+        if description.family == "hf-align":
+            return load_transformers_model(description, torch.device(device))
         return _load_open_clip(description, torch.device(device))
 
 

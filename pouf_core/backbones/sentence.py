@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -10,11 +11,30 @@ from open_clip.hf_model import HFTextEncoder
 from torch import Tensor, nn
 
 from pouf_core.backbones.cosine_model import CosineModel, unit_length
+from pouf_core.backbones.parameters import ADDED
 from pouf_core.backbones.text_views import TextViews
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.errors import InvalidInput
 from pouf_core.texts import TextItem, clean_text, text_item
+from pouf_core.weights_hash import weights_hash
+
+
+class ResidualProjection(nn.Module):
+    """x + D x with D [d, d] zero at first, so that it changes no feature until it is trained.
+
+    Sentence encoders are made without a projection; this is the one that `tune` `head` trains.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.change = nn.Linear(width, width, bias=False)
+        nn.init.zeros_(self.change.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [B, d] of features [B, d]."""
+        changed: Tensor = features + self.change(features)
+        return changed
 
 
 class SentenceTower(HFTextEncoder):  # type: ignore[misc]
@@ -30,8 +50,14 @@ class SentenceTower(HFTextEncoder):  # type: ignore[misc]
         self.config = transformer.config
         self.transformer = transformer
         self.pooler = pooler
-        self.proj = nn.Identity()
+        self.proj = ResidualProjection(transformer.config.hidden_size)
         self.output_tokens = False
+
+    def pooled(self, tokens: Tensor) -> Tensor:
+        """Features [B, d] of token ids [B, L] before the projection."""
+        mask = (tokens != self.config.pad_token_id).long()
+        features: Tensor = self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
+        return features
 
 
 class SentenceNetwork(nn.Module):
@@ -90,6 +116,7 @@ class SentenceModel(CosineModel):
 
     item_tower = "text"
     view_kind = "words"
+    has_separate_projection = True
 
     def __init__(
         self,
@@ -110,6 +137,24 @@ class SentenceModel(CosineModel):
         with self._precision():
             features = self.network.encode_text(self._tokenizer.together(views).to(self.device))  # type: ignore[operator]
         return unit_length(features)
+
+    def encode_trunk(self, views: Sequence[str]) -> Tensor:
+        """Features [B, d] of B texts before the projection."""
+        with self._precision():
+            features: Tensor = self.network.text.pooled(self._tokenizer.together(views).to(self.device))  # type: ignore[operator, union-attr]
+        return features.float() if features.dtype == torch.bfloat16 else features
+
+    def project(self, trunk_features: Tensor) -> Tensor:
+        """Unit-length features [B, d] from the trunk's [B, d]."""
+        with self._precision():
+            features = self.network.text.proj(trunk_features)  # type: ignore[operator, union-attr]
+        return unit_length(features)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the pretrained weights, to which the projection does not belong."""
+        tensors = self.network.state_dict()
+        return weights_hash({name: tensor for name, tensor in tensors.items() if not name.startswith(ADDED)})
 
     def decode(self, source: Any) -> str:
         """A text as it is encoded.

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pouf_core.backbones.parameters import blocks_of, text_tower
+from pouf_core.backbones.transformers_towers import TransformersTextTower
 
 NO_CONTEXT = -1
 _FLOATS_PER_BLOCK = 18  # kept for the gradient by one transformer block for one position, as multiples of the width
@@ -35,10 +36,10 @@ class _EncodeText(nn.Module):
 
 
 class TextEncoding:
-    """The text side of an open_clip network.
+    """The text side of a network with `encode_text`.
 
     Args:
-        network: an open_clip model (`CLIP`, `CustomTextCLIP`, `CoCa`).
+        network: an open_clip model (`CLIP`, `CustomTextCLIP`, `CoCa`), a `DualEncoder` or a sentence encoder.
         pad_token_id: the id that fills prompts up to the context length.
     """
 
@@ -51,7 +52,7 @@ class TextEncoding:
     @property
     def input_embedding(self) -> nn.Module:
         """The module that turns token ids [K, L] into embeddings [K, L, width]."""
-        if isinstance(self.tower, HFTextEncoder):
+        if isinstance(self.tower, HFTextEncoder | TransformersTextTower):
             embedding: nn.Module = self.tower.transformer.get_input_embeddings()
             return embedding
         return self.tower.token_embedding  # type: ignore[return-value]
@@ -59,6 +60,8 @@ class TextEncoding:
     @property
     def is_causal(self) -> bool:
         """True where no position attends to a later one and the feature is read at one of the prompt's own tokens."""
+        if isinstance(self.tower, TransformersTextTower):
+            return self.tower.is_causal
         return (
             getattr(self.tower, "attn_mask", None) is not None
             and not self._appends_class_token
@@ -67,7 +70,9 @@ class TextEncoding:
 
     @property
     def masks_padding(self) -> bool:
-        """True where no live position attends to padding: Hugging Face towers and CoCa's."""
+        """True where no live position attends to padding: most Hugging Face towers and CoCa's."""
+        if isinstance(self.tower, TransformersTextTower):
+            return self.tower.masks_padding
         if isinstance(self.tower, HFTextEncoder):
             pad_is_masked = bool(self.tower.config.pad_token_id == self._pad_token_id)
             return pad_is_masked and not isinstance(self.tower.pooler, MaxPooler)
@@ -105,6 +110,8 @@ class TextEncoding:
 
     def _read_positions(self, tokens: Tensor) -> Tensor:
         """Where a causal tower reads its feature, [K]; as `open_clip.transformer.text_global_pool` finds it."""
+        if isinstance(self.tower, TransformersTextTower):
+            return self.tower.read_positions(tokens)
         if self._pool_type == "argmax":
             return tokens.argmax(dim=1)
         end: Any = getattr(self.tower, "eos_id", getattr(self.tower, "text_eos_id", None))
@@ -142,7 +149,7 @@ class TextEncoding:
 
     def _swapped_buffers(self, length: int) -> dict[str, Tensor]:
         """Positional embedding and attention mask for a cut sequence; gradients flow to the originals."""
-        if isinstance(self.tower, HFTextEncoder):
+        if isinstance(self.tower, HFTextEncoder | TransformersTextTower):
             return {}
         positions: Tensor = self.tower.positional_embedding  # type: ignore[assignment]
         if self._appends_class_token and length + 1 < len(positions):

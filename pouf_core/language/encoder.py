@@ -9,11 +9,13 @@ from typing import Any, Literal
 from pouf_core.classes import ClassName
 from pouf_core.errors import InvalidInput
 from pouf_core.language.sentence import LITERAL, Token, tokenize, write_sentence
-from pouf_core.language.template import MASK, Template
+from pouf_core.language.template import MASK, Template, check_text_limits
 from pouf_core.language.word_tokens import label_word_ids, probe_tokens
 from pouf_core.texts import TextItem
 
 NO_CONTEXT = -1
+MOST_TOKENS = 512
+"""Tokens of an item that are read at most, also by models that could take more."""
 Kind = Literal["masked", "causal"]
 
 
@@ -55,7 +57,8 @@ class Encoder:
         settings: everything beside the tokenizer that decides how an item is encoded.
 
     Raises:
-        InvalidInput: as `label_word_ids`, and `template_too_long` where no room is left for the texts.
+        InvalidInput: as `label_word_ids` and `check_text_limits`, and `template_too_long` where no room is left for
+            the texts.
     """
 
     def __init__(
@@ -74,7 +77,8 @@ class Encoder:
         self._template = template
         self._kind = kind
         self.longest = longest
-        self._limits = _checked_limits(limits or {}, template)
+        self._limits = limits or {}
+        check_text_limits(self._limits, template)
         self._stand_in = min(word for own in words for word in own)  # whatever the order of the classes
         self.settings = {"template": repr(template), "word": self._stand_in, "longest": longest, **self._limits}
         probe = self._read(probe_tokens(tokenizer, template, self._stand_in), "/prompt_template")
@@ -150,14 +154,3 @@ class Encoder:
 
 def _is_template_word(token: Token) -> bool:
     return token.part == LITERAL and any(map(str.isalnum, token.text))
-
-
-def _checked_limits(limits: Mapping[str, int], template: Template) -> Mapping[str, int]:
-    for name, limit in limits.items():
-        if name not in template.text_fields or limit < 1:
-            raise InvalidInput(
-                "invalid_text_limit",
-                f"A limit is a positive number of tokens for one of {', '.join(template.text_fields)}.",
-                field=f"/text_limits/{name}",
-            )
-    return limits

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from pouf_core.catalogue import BaseModelDescription, describe
-from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.errors import InvalidInput
 from pouf_core.language.encoder import Kind
 from pouf_core.language.heads import check_head
 from pouf_core.language.model import LanguageModel
@@ -22,6 +21,13 @@ from transformers.models.auto.modeling_auto import (  # noqa: E402
     MODEL_FOR_MASKED_LM_MAPPING,
 )
 
+from pouf_core.backbones.pretrained import (  # noqa: E402
+    WEIGHTS,
+    checkpoint_name,
+    name_missing,
+    not_adaptable,
+    read_pretrained,
+)
 from pouf_core.backbones.quiet import quiet_transformers  # noqa: E402
 
 _KINDS: dict[str, Kind] = {"hf-mlm": "masked", "hf-causal": "causal"}
@@ -29,7 +35,6 @@ _MODELS = {
     "masked": (AutoModelForMaskedLM, MODEL_FOR_MASKED_LM_MAPPING),
     "causal": (AutoModelForCausalLM, MODEL_FOR_CAUSAL_LM_MAPPING),
 }
-_NAMED_AT_MOST = 3
 
 
 def load_language_model(
@@ -53,14 +58,29 @@ def load_language_model(
         description = describe(description)
     spec = description.name
     kind, name = _parse(spec)
-    options = {"trust_remote_code": False, "local_files_only": local_files_only}
+    options = {"local_files_only": local_files_only}
     with quiet_transformers():
-        config = _read(spec, AutoConfig, name, **options)
+        config = read_pretrained(spec, AutoConfig, name, **options)
         _check_class(spec, config, kind)
         network = _read_network(spec, kind, name, config, options)
-        tokenizer = _read(spec, AutoTokenizer, name, **options)
+        tokenizer = read_pretrained(spec, AutoTokenizer, name, **options)
     _check_tokenizer(spec, tokenizer, kind)
     return LanguageModel(description, kind, network, tokenizer, torch.device(device))
+
+
+def load_tokenizer(spec: str) -> tuple[Kind, Any]:
+    """A language model's kind, and its tokenizer alone, which is small.
+
+    Args:
+        spec: `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`; only this machine's files are read.
+
+    Raises:
+        InvalidInput, PoufError: as `load_language_model`.
+    """
+    kind, name = _parse(spec)
+    tokenizer = read_pretrained(spec, AutoTokenizer, name, local_files_only=True)
+    _check_tokenizer(spec, tokenizer, kind)
+    return kind, tokenizer
 
 
 def _parse(spec: str) -> tuple[Kind, str]:
@@ -68,36 +88,27 @@ def _parse(spec: str) -> tuple[Kind, str]:
     if family not in _KINDS:
         message = f"Unknown language model {spec!r}: use hf-mlm:<name or directory> or hf-causal:<name or directory>."
         raise InvalidInput("unknown_base_model", message, field="/base_model")
-    return _KINDS[family], str(Path(name).expanduser()) if name.startswith(("/", "./", "../", "~")) else name
-
-
-def _read(spec: str, auto: Any, name: str, **options: Any) -> Any:
-    try:
-        return auto.from_pretrained(name, **options)
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        raise PoufError("base_model_unavailable", f"Base model {spec!r} could not be loaded: {error}") from error
+    return _KINDS[family], checkpoint_name(name)
 
 
 def _check_class(spec: str, config: Any, kind: Kind) -> None:
     mapping = _MODELS[kind][1]
     if type(config) not in mapping:
-        raise _not_adaptable(spec, f"transformers has no {kind} language model of type {config.model_type!r}")
+        raise not_adaptable(spec, f"transformers has no {kind} language model of type {config.model_type!r}")
     found = mapping[type(config)]
     check_head(found.__name__)
 
 
 def _read_network(spec: str, kind: Kind, name: str, config: Any, options: dict[str, Any]) -> Any:
-    options = {**options, "use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
-    network, report = _read(spec, _MODELS[kind][0], name, config=config, **options)
+    options = {**options, **WEIGHTS}
+    network, report = read_pretrained(spec, _MODELS[kind][0], name, config=config, **options)
     if report["missing_keys"] and _has_new_deberta_head(config, report["unexpected_keys"]):
         config.legacy = False
-        network, report = _read(spec, _MODELS[kind][0], name, config=config, **options)
-    missing = sorted(report["missing_keys"])
-    if missing:
-        named = ", ".join(missing[:_NAMED_AT_MOST]) + (", …" if len(missing) > _NAMED_AT_MOST else "")
-        raise _not_adaptable(
+        network, report = read_pretrained(spec, _MODELS[kind][0], name, config=config, **options)
+    if missing := report["missing_keys"]:
+        raise not_adaptable(
             spec,
-            f"the checkpoint has no weights for {named} ({len(missing)} tensors), which would be random; "
+            f"the checkpoint has no weights for {name_missing(missing)}, which would be random; "
             "a bare encoder has no language-model head",
         )
     return network
@@ -110,10 +121,6 @@ def _has_new_deberta_head(config: Any, unexpected: set[str]) -> bool:
 
 def _check_tokenizer(spec: str, tokenizer: Any, kind: Kind) -> None:
     if not tokenizer.is_fast:
-        raise _not_adaptable(spec, "its tokenizer does not tell where in the text its tokens are")
+        raise not_adaptable(spec, "its tokenizer does not tell where in the text its tokens are")
     if kind == "masked" and tokenizer.mask_token_id is None:
-        raise _not_adaptable(spec, "its tokenizer has no mask token")
-
-
-def _not_adaptable(spec: str, reason: str) -> InvalidInput:
-    return InvalidInput("base_model_not_adaptable", f"Base model {spec!r}: {reason}.", field="/base_model")
+        raise not_adaptable(spec, "its tokenizer has no mask token")

@@ -16,14 +16,12 @@ from pouf_core.catalogue import BaseModelDescription
 from pouf_core.classes import ClassName
 from pouf_core.errors import InvalidInput
 from pouf_core.language.batch import Batch, make_batch
-from pouf_core.language.encoder import NO_CONTEXT, Encoded, Encoder, Kind
+from pouf_core.language.encoder import MOST_TOKENS, NO_CONTEXT, Encoded, Encoder, Kind
 from pouf_core.language.heads import output_head
-from pouf_core.language.template import Template
+from pouf_core.language.template import Template, template_of
 from pouf_core.texts import TextItem, clean_item
 from pouf_core.weights_hash import weights_hash
 
-MOST_TOKENS = 512
-"""Tokens of an item that are read at most, also by models that could take more."""
 _PADDED_POSITIONS = ("roberta", "xlm-roberta", "mpnet")  # their positions count from the padding token's number + 1
 
 
@@ -118,6 +116,10 @@ class LanguageModel:
         """Token ids to the embeddings that context vectors stand in for."""
         embedding: nn.Embedding = self.network.get_input_embeddings()
         return embedding
+
+    def template(self, value: str) -> Template:
+        """A template as this kind of model reads it; errors as `template_of`."""
+        return template_of(value, causal=self.kind == "causal")
 
     def encoder(
         self,

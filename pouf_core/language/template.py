@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pouf_core.classes import MAX_TEXT_LENGTH
@@ -129,6 +129,23 @@ def parse_one_template(value: str | Sequence[str] | None, default: str, *, causa
         raise _refused("one_template_needed", message)
     template_of(given[0], causal=causal)
     return given[0]
+
+
+def check_text_limits(limits: Mapping[str, int], template: Template) -> None:
+    """Refuse limits of texts that the template does not have.
+
+    Args:
+        limits: tokens of a text that are read at most, by `text`, `text_a`, `text_b`.
+        template: the template.
+
+    Raises:
+        InvalidInput: `invalid_text_limit`, at `/text_limits/{name}`.
+    """
+    for name, limit in limits.items():
+        if name not in template.text_fields or limit < 1:
+            fields = " or ".join(f"{{{field}}}" for field in template.text_fields)
+            message = f"A limit is a number of tokens from 1 for a text of the template, which has {fields}."
+            raise InvalidInput("invalid_text_limit", message, field=f"/text_limits/{name}")
 
 
 def check_texts(template: Template, are_pairs: bool) -> None:

@@ -7,6 +7,7 @@ from app.main import create_app
 from app.schemas.documents import BaseModelDocument, ListDocument
 from app.store.models import Job
 from tests.app.colour_engine import ColourEngine
+from tests.pouf_core.language.tiny_models import save_masked
 
 WORDS = {"negative": ["terrible", "bad"], "positive": "great"}
 BODY = {"base_model": "hf-mlm:/models/roberta", "class_names": ["negative", "positive"], "label_words": WORDS}
@@ -14,8 +15,9 @@ PAIR_TEMPLATE = "{text_a}? {mask}, {text_b}"
 
 
 @pytest.fixture
-def create(settings, rows):
-    allowed = settings.model_copy(update={"base_models": ["pouf-lite", "minilm", "hf-mlm:/models/*", "hf-causal:*"]})
+def create(settings, rows, tmp_path):
+    names = ["pouf-lite", "minilm", "hf-mlm:/models/*", f"hf-mlm:{tmp_path}/models/*", "hf-causal:*"]
+    allowed = settings.model_copy(update={"base_models": names})
     with TestClient(create_app(allowed, ColourEngine)) as api:
 
         def post(text_pairs=False, status="ready", **changes):
@@ -40,6 +42,10 @@ REFUSED = [
     ({"label_words": {"negative": []}}, "no_label_word", "/label_words/negative"),
     ({"label_words": {"negative": "bad", "positive": "bad"}}, "duplicate_label_word", "/label_words/positive/0"),
     ({"base_model": "minilm"}, "label_words_not_used", "/label_words"),
+    ({"base_model": "minilm", "label_words": None, "text_limits": {"text": 9}}, "text_limits_not_used", "/text_limits"),
+    ({"text_limits": {"text_a": 9}}, "invalid_text_limit", "/text_limits/text_a"),
+    ({"text_limits": {"text": 0}}, "invalid_text_limit", "/text_limits/text"),
+    ({"text_limits": {"text": "long"}}, "invalid_type", "/text_limits/text"),
     ({"prompt_template": "a photo of a {}."}, "unknown_placeholder", "/prompt_template"),
     ({"prompt_template": "{text} It was."}, "template_without_mask", "/prompt_template"),
     ({"prompt_template": "{text} {mask} {mask}."}, "template_with_many_masks", "/prompt_template"),
@@ -49,6 +55,7 @@ REFUSED = [
     ({"text_pairs": True, "base_model": "minilm", "label_words": None}, "text_pair_not_supported", "/base_model"),
     ({"base_model": "hf-causal:gpt2", "prompt_template": "{mask}: {text}"}, "text_after_mask", "/prompt_template"),
     ({"base_model": "hf-mlm:roberta-base"}, "base_model_not_allowed", "/base_model"),
+    ({"base_model": "hf-mlm:/models/../secret"}, "base_model_not_allowed", "/base_model"),
     ({"base_model": "hf-mlm:"}, "unknown_base_model", "/base_model"),
     ({"method": {"tune": "head"}}, "unsupported_tune", "/method/tune"),
     ({"method": {"context_init": "random"}}, "unused_parameter", "/method/context_init"),
@@ -66,6 +73,23 @@ def test_what_cannot_be_used_is_refused_at_its_field(create, refused, changes, c
     problem = response.json()
     assert response.status_code == 422, problem
     assert (pointer, code) in [(error["pointer"], error["code"]) for error in problem["errors"]], problem
+
+
+def test_a_word_that_the_vocabulary_lacks_is_told_at_once_where_the_tokenizer_can_be_read(create, tmp_path):
+    base_model = f"hf-mlm:{save_masked('bert', tmp_path / 'models' / 'bert')}"
+    words = {"negative": ["bad", "terrible"], "positive": ["great", "goodness"]}
+    response = create(base_model=base_model, label_words=words)
+    (error,) = response.json()["errors"]
+    assert (response.status_code, error["code"]) == (422, "label_word_not_in_vocabulary")
+    assert error["pointer"] == "/label_words/positive/1"
+    assert "it splits into 'good', '##n', '##e', '##s', '##s'" in error["message"]
+    assert create(base_model=base_model, label_words=words | {"positive": "great"}).status_code == 202
+
+
+def test_limits_of_texts_are_kept(create):
+    limits = {"text_a": 40, "text_b": 20}
+    job = create(text_pairs=True, prompt_template=PAIR_TEMPLATE, text_limits=limits).json()
+    assert job["text_limits"] == limits
 
 
 def test_everything_wrong_is_told_at_once(create):

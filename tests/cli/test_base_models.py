@@ -5,7 +5,7 @@ import pytest
 from cli.base_models import list_base_models
 from cli.errors import CommandError
 from pouf_core.backbones.registry import open_clip
-from pouf_core.catalogue import IMAGE_TUNE_MODES
+from pouf_core.catalogue import TUNE_MODES
 
 ONE_OF_EACH_KIND = [
     "ViT-S-32",
@@ -41,7 +41,7 @@ def check(names: list[str], printed: str) -> None:
             wanted = f"its text tower needs the Hugging Face configuration {tower!r}, which is not on this machine"
             assert reason == wanted
         else:
-            assert modes == ", ".join(IMAGE_TUNE_MODES), reason
+            assert modes == ", ".join(TUNE_MODES), reason
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import pouf_core
 from cli import adapt
-from cli.adapt import adapt_data, parse_label_words, predict_items, print_outcome
+from cli.adapt import adapt_data, parse_label_words, parse_text_limits, predict_items, print_outcome
 from cli.data_directory import DataDirectory
 from cli.errors import CommandError
 from cli.main import app
@@ -139,6 +139,13 @@ def test_label_words_are_read_class_by_class():
     for values in (["terrible"], ["bad=a", "bad=b"]):
         with pytest.raises(CommandError, match="once for each class"):
             parse_label_words(values)
+
+
+def test_text_limits_are_read_text_by_text():
+    assert parse_text_limits(["text_a=64", "text_b=8"]) == {"text_a": 64, "text_b": 8}
+    for values in (["64"], ["text=long"], ["text=1", "text=2"]):
+        with pytest.raises(CommandError, match="once for each text"):
+            parse_text_limits(values)
 
 
 @pytest.mark.parametrize(

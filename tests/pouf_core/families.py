@@ -1,10 +1,10 @@
-"""A small random instance of every architecture family that open_clip builds, saved as open_clip saves models."""
+"""A small random instance of every architecture family of open_clip and transformers, saved as these save models."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,9 @@ from safetensors.torch import save_file
 
 from pouf_core.backbones.registry import open_clip  # first: it makes torchvision importable
 from tests.pouf_core import tiny_timm
+from tests.pouf_core.family import Family
 from tests.pouf_core.tiny_tokenizers import VOCABULARY_SIZE, save_bert, save_byte_level, save_unigram
+from tests.pouf_core.transformers_families import TRANSFORMERS, build_transformers_model
 
 CLIP_VOCABULARY = 49408
 PREPROCESSING = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "interpolation": "bicubic", "resize_mode": "shortest"}
@@ -24,30 +26,6 @@ OWN_TOKENIZER = {"hf_tokenizer_name": "its own"}  # open_clip takes the director
 HF_TEXT = {**OWN_TOKENIZER, "context_length": 32}
 TRANSFORMER_TEXT = {"text.transformer.resblocks.1."}
 CLIP_TEXT = {"transformer.resblocks.1."}
-
-
-@dataclass(frozen=True)
-class Family:
-    """What is built, and what of it each tune mode trains.
-
-    Attributes:
-        configuration: open_clip's model configuration.
-        head: names of the projections, or prefixes that end in a dot.
-        last: the same for the last block of each tower.
-        unused: parameters without influence on the features.
-        tokenizer: writes the tokenizer's files; None for CLIP's own.
-        hugging_face: configuration of a Hugging Face text tower.
-        cuts: whether prompts are cut to their live positions.
-        modes: for the tests that run with one mode only.
-    """
-
-    configuration: dict[str, Any]
-    head: set[str]
-    last: set[str]
-    unused: set[str] = field(default_factory=set)
-    tokenizer: Callable[[Path], object] | None = None
-    hugging_face: dict[str, Any] | None = None
-    cuts: bool = True
 
 
 def configuration(vision: dict[str, Any], text: dict[str, Any] | None = None, **settings: Any) -> dict[str, Any]:
@@ -272,6 +250,7 @@ FAMILIES: dict[str, Family] = {
         head={"visual.trunk.attn_pool.", "text.proj."},
         last={"visual.trunk.blocks.1.", "text.transformer.layers.1."},
     ),
+    **TRANSFORMERS,
 }
 
 
@@ -282,6 +261,10 @@ def save_family(family: Family, directory: Path) -> Path:
     settings = json.loads(json.dumps(family.configuration))
     if family.tokenizer:
         family.tokenizer(directory)
+    if family.processor:
+        (directory / "preprocessor_config.json").write_text(json.dumps(family.processor))
+        build_transformers_model(settings).save_pretrained(directory)
+        return directory
     if family.hugging_face:
         (directory / "config.json").write_text(json.dumps(family.hugging_face))
         settings["text_cfg"]["hf_model_name"] = str(directory)

@@ -11,7 +11,7 @@ import torch
 
 from pouf_core.backbones.architectures import examine, examine_network
 from pouf_core.backbones.registry import load_base_model
-from pouf_core.catalogue import IMAGE_TUNE_MODES
+from pouf_core.catalogue import TUNE_MODES
 from pouf_core.errors import InvalidInput, PoufError
 from tests.pouf_core.conftest import TINY_CLIP
 from tests.pouf_core.families import FAMILIES, save_family
@@ -28,7 +28,7 @@ def test_families_are_adaptable_before_and_after_loading(tmp_path: Path, name: s
     directory = save_family(FAMILIES[name], tmp_path / name)
     found = examine(f"local-dir:{directory}")
     assert found.reason is None
-    assert found.tune_modes == IMAGE_TUNE_MODES
+    assert found.tune_modes == TUNE_MODES
     assert examine_network(load_base_model(f"open_clip:{directory}").network) == found
 
 

@@ -25,9 +25,9 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         loading.release()
         return f"loaded {description.name}"
 
-    for name in ("load_language_model", "load_sentence_model", "_load_open_clip"):
+    for name in ("load_language_model", "load_sentence_model", "load_transformers_model", "_load_open_clip"):
         monkeypatch.setattr(registry, name, load)
-    specs = ["hf-mlm:/a", "hf-causal:/b", "sentence:/c", "open_clip:/d", "minilm"]
+    specs = ["hf-mlm:/a", "hf-causal:/b", "sentence:/c", "open_clip:/d", "hf-align:/e", "minilm"]
     pool = BaseModelPool()
     with ThreadPoolExecutor(len(specs)) as threads:
         found = list(threads.map(pool.get, specs))

@@ -84,6 +84,20 @@ def test_prompts_and_items_go_through_one_tower(tiny: SentenceModel) -> None:
     assert torch.allclose(items, learned, atol=1e-6)
 
 
+def test_the_projection_for_head_changes_nothing_before_training_and_is_no_part_of_the_hash(
+    tiny: SentenceModel,
+) -> None:
+    trunk = tiny.encode_trunk(TEXTS)
+    assert torch.equal(tiny.project(trunk), torch.nn.functional.normalize(trunk, dim=1))
+    assert torch.equal(tiny.project(trunk), tiny.encode_items(TEXTS))
+    pretrained, before = tiny.sha256, tiny.encode_items(TEXTS)
+    trained = tiny.copy()
+    with torch.no_grad():
+        trained.network.get_parameter("text.proj.change.weight").normal_(std=0.3)
+    assert trained.sha256 == pretrained
+    assert not torch.allclose(trained.encode_items(TEXTS), before, atol=1e-3)
+
+
 def test_long_texts_are_cut_where_the_encoder_was_trained_to(tiny: SentenceModel) -> None:
     words = ["great"] * 22  # and two special tokens
     with torch.no_grad():

@@ -37,6 +37,7 @@ def adapt(data: Any, encoder: str, out: Path, method: dict[str, Any], **options:
 
 TRAINED = {
     "prompt": lambda name: name == "context",
+    "head": lambda name: name == "network.text.proj.change.weight",
     "norm": lambda name: "LayerNorm" in name,
     "last_n": lambda name: name.startswith("network.text.transformer.encoder.layer.1."),
     "model": lambda name: name.startswith("network.text.transformer."),
@@ -60,20 +61,15 @@ def test_each_mode_trains_its_parameters_and_predicts_with_them(encoder: str, tm
     assert moved is (tune != "prompt")
 
 
-def test_the_head_that_a_sentence_encoder_lacks_is_refused(encoder: str, tmp_path: Path) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        adapt(TEXTS, encoder, tmp_path / "model", {"tune": "head"})
-    assert (caught.value.code, caught.value.field) == ("unsupported_tune", "/method/tune")
-
-
 def test_files_and_lists_of_the_same_texts_give_the_same_weights(encoder: str, tmp_path: Path) -> None:
     lines, table = tmp_path / "a.txt", tmp_path / "a.csv"
     lines.write_text("\n".join(TEXTS))
-    table.write_text("text,label\n" + "\n".join(f"{text},x" for text in reversed(TEXTS)))
+    table.write_text("about,body\n" + "\n".join(f"some words,{text}" for text in reversed(TEXTS)))
     data = {"list": TEXTS, "lines": lines, "table": str(table), "mixed": [lines, *TEXTS]}
     weights = set()
     for name, source in data.items():
-        result = adapt(source, encoder, tmp_path / name, {"tune": "model"})
+        column = {"text_column": "body"} if name == "table" else {}
+        result = adapt(source, encoder, tmp_path / name, {"tune": "model"}, **column)
         weights.add((result.path / "adapter.safetensors").read_bytes())
     assert len(weights) == 1
 

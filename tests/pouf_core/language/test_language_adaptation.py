@@ -74,6 +74,25 @@ def test_each_mode_is_saved_and_predicts_with_what_it_trained(adapt: Adapt, name
     }
 
 
+def test_nothing_beyond_a_texts_limit_is_read_in_training_or_prediction(adapt: Adapt) -> None:
+    pairs = {"data": PAIRS, "prompt_template": PAIR_TEMPLATE}
+    limited = adapt({"tune": "norm"}, "roberta", text_limits={"text_a": 3}, **pairs)
+    predictor = pouf_core.load(limited.path, device="cpu")
+    cut, whole, other = (
+        TextItem(*texts)
+        for texts in (("the movie was", "it is bad"), ("the movie was great", "it is bad"), ("the movie was", "it is"))
+    )
+    cut_score, whole_score, other_score = (item.score for item in predictor.predict([cut, whole, other]))
+    assert cut_score == pytest.approx(whole_score, abs=1e-6)
+    assert cut_score != pytest.approx(other_score, abs=1e-4)
+    unlimited = adapt({"tune": "norm"}, "roberta", out="unlimited", **pairs)
+    weights = [load_artifact(result.path).tensors for result in (limited, unlimited)]
+    assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    with pytest.raises(InvalidInput) as caught:
+        adapt({"tune": "norm"}, "roberta", out="refused", text_limits={"text": 3}, **pairs)
+    assert (caught.value.code, caught.value.field) == ("invalid_text_limit", "/text_limits/text")
+
+
 def test_the_zero_shot_variant_is_the_models_own_logits_without_the_words_leaning(
     adapt: Adapt, base_model: Callable[[str], str]
 ) -> None:
