@@ -8,7 +8,7 @@ from typing import Literal
 from pouf_core.classes import DEFAULT_TEMPLATE
 from pouf_core.errors import InvalidInput
 
-TUNE_MODES = ("prompt", "head", "last_n", "norm", "model")
+TUNE_MODES = ("prompt", "prototypes", "head", "last_n", "norm", "model")
 DEFAULT_SENTENCE_TEMPLATE = "A text about {}."
 SENTENCE = "sentence:"
 LANGUAGE_TUNE_MODES = ("prompt", "norm", "model")

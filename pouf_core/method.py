@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pouf_core.errors import InvalidInput
 
 Auto = Literal["auto"]
-Tune = Literal["prompt", "head", "last_n", "norm", "model"]
+Tune = Literal["prompt", "prototypes", "head", "last_n", "norm", "model"]
 Preset = Literal["default", "paper"]
 MethodType = Literal["pouf", "prior-matching", "zero-shot"]
 Selection = Literal["auto", "label_free", "last"]
@@ -83,6 +83,11 @@ class MethodSpec(BaseModel):
         "`auto`: `last` in preset `paper`, else `label_free`.",
     )
     last_n: Annotated[int, Field(ge=1, le=100)] | Auto = Field("auto", description="Blocks that `last_n` trains.")
+    anchor_weight: NonNegative | Auto = Field(
+        "auto",
+        description="For tune `prototypes`: price of leaving the zero-shot prototypes, 0 to 1000, times the mean squared "
+        "distance.",
+    )
     context: ContextSharing = Field(
         "shared", description="For tune `prompt`: context vectors that all classes share, or some `per_class`."
     )
@@ -128,6 +133,7 @@ class ResolvedMethod(BaseModel):
         views: fixed augmented versions of each item; 0 draws fresh ones at every step.
         marginal_momentum: weight of earlier batches in the marginal term, 0 for the batch alone.
         selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
+        anchor_weight: price of leaving the zero-shot prototypes, times the mean squared distance; 0 for none.
         label_word_bias: what is taken off the class logits of a language model; None for other base models.
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
     """
@@ -166,6 +172,7 @@ class ResolvedMethod(BaseModel):
     marginal_momentum: float
     selection: Literal["label_free", "last"]
     last_n: int
+    anchor_weight: float = 0.0
     label_word_bias: LabelWordBias | None = None
     micro_batch_size: int
     threads: int

@@ -33,6 +33,7 @@ def check_method(spec: MethodSpec, class_count: int) -> None:
         _check_prior(spec.class_prior, class_count)
     _check_transport(spec)
     _check_selection(spec)
+    _check_anchor(spec)
     if spec.batch_size == 1:
         check_batch(spec, 1, "/method/batch_size")
 
@@ -115,6 +116,18 @@ def _check_selection(spec: MethodSpec) -> None:
             "`last_n`.",
             field="/method/last_n",
         )
+
+
+def _check_anchor(spec: MethodSpec) -> None:
+    of_prototypes = spec.tune == "prototypes"
+    problem = None
+    if not of_prototypes and spec.anchor_weight != "auto":
+        problem = "anchor_weight", f"it belongs to tune `prototypes`, and tune is `{spec.tune}`"
+    elif of_prototypes and spec.logit_scale_learning_rate != "auto":
+        problem = "logit_scale_learning_rate", "tune `prototypes` keeps the logit scale as it is"
+    if problem:
+        message = f"{problem[0]} is not used: {problem[1]}. Leave it out."
+        raise InvalidInput("unused_parameter", message, field=f"/method/{problem[0]}")
 
 
 def _check_transport(spec: MethodSpec) -> None:

@@ -46,6 +46,7 @@ class _Preset:
     prior: Literal["uniform", "estimated"]
     relative_to_context: bool = False  # the rate is a share of the context vectors' root mean square
     gradient_clip: float | None = None
+    anchor_weight: float = 0.0
     label_word_bias: LabelWordBias | None = None
     sinkhorn_regularization: float = 0.05
     unbalanced_regularization: float = 0.05
@@ -108,6 +109,7 @@ def _default(
 
 _PAPER = {
     "prompt": _paper(1e-3),
+    "prototypes": replace(_paper(1e-3), logit_scale_learning_rate=0.0),
     "head": _paper(5e-7),
     "last_n": _paper(5e-7),
     "norm": _paper(5e-7),
@@ -115,12 +117,15 @@ _PAPER = {
 }
 _DEFAULT = {
     "prompt": _default(learning_rate=0.16, max_steps=40, batch_size=256, relative_to_context=True),
+    "prototypes": replace(
+        _default(learning_rate=2e-3, max_steps=60, batch_size=1024), mutual_information_weight=1.0, anchor_weight=30.0
+    ),
     "head": _default(learning_rate=5e-5, max_steps=40, batch_size=256),
     "last_n": _default(learning_rate=3e-5, max_steps=16, batch_size=128, projection_factor=2.0),
     "norm": _default(learning_rate=2e-4, max_steps=16, batch_size=128),
     "model": _default(learning_rate=3e-5, max_steps=16, batch_size=128, projection_factor=2.0),
 }
-_TEXT_TUNES = ("prompt", "head", "last_n", "norm", "model")
+_TEXT_TUNES = ("prompt", "prototypes", "head", "last_n", "norm", "model")
 _PAPER_TEXT = {tune: replace(_PAPER[tune], augmentation="none", views=1) for tune in _TEXT_TUNES}
 _DEFAULT_TEXT = {
     **{tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES},
@@ -239,6 +244,7 @@ def resolve(
         marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
         selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),
+        anchor_weight=_or(spec.anchor_weight, preset.anchor_weight),
         label_word_bias=label_word_bias(spec, family),
         micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, family, device, batch_size), batch_size),
         threads=threads,

@@ -14,7 +14,7 @@ class Limits:
 
     Attributes:
         structure: least `Structure.ratio` to train on.
-        prompt_structure: the same for learned prompts, which move less, or None for no other.
+        prompt_structure: the same for learned prompts and prototypes, which move less, or None for no other.
         room: view agreement from which learned prompts gain too little, or None.
         one_sided: largest `Change.one_sidedness`, or None.
     """
@@ -26,7 +26,8 @@ class Limits:
 
     def least_structure(self, tune: str) -> float:
         """Least `Structure.ratio` to train on in a tune mode."""
-        return self.structure if tune != "prompt" or self.prompt_structure is None else self.prompt_structure
+        gentle = tune in ("prompt", "prototypes") and self.prompt_structure is not None
+        return self.prompt_structure if gentle else self.structure
 
 
 PICTURES = Limits(structure=0.72, room=0.36)

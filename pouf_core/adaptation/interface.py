@@ -81,6 +81,10 @@ class Trainable(Protocol):
         """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
         ...
 
+    def penalty(self) -> Tensor | None:
+        """What is added to the loss for leaving the base model, a scalar; None for nothing."""
+        ...
+
     def after_step(self) -> None:
         """Put parameters back within their limits; called after every optimiser step."""
         ...

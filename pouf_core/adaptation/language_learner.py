@@ -70,6 +70,9 @@ class LanguageLearner:
         """Trained parameters with their initial learning rate, as `torch.optim` takes them."""
         return [{"params": list(self._trained.values()), "lr": self._rate}]
 
+    def penalty(self) -> None:
+        """Nothing is held back."""
+
     def after_step(self) -> None:
         """Nothing has limits."""
 

@@ -104,6 +104,9 @@ class Learner:
         self.prompts_at_once //= 2
         return True
 
+    def penalty(self) -> None:
+        """Nothing is held back."""
+
     def after_step(self) -> None:
         """Keep a trained logit scale within its limit; call after every optimiser step."""
         if self.trains_logit_scale and math.isfinite(self._logit_scale_limit):

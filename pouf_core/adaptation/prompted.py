@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pouf_core.adaptation.interface import Trunk, View, Views
 from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.prototype_learner import PrototypeLearner
 from pouf_core.adaptation.request import Request
 from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.context import initial_context, learned_prompts
@@ -76,6 +77,8 @@ class PromptedCosineModel:
         with torch.no_grad():
             return CosineClassifier(self._base.prototypes(self._prompts), self._base.logit_scale.detach().clone())
 
-    def learner(self, method: ResolvedMethod) -> Learner:
+    def learner(self, method: ResolvedMethod) -> Learner | PrototypeLearner:
         """What a method trains."""
+        if method.tune == "prototypes":
+            return PrototypeLearner(self._base, self._prompts, method)
         return Learner(self._base, self._learned, method, self._context)

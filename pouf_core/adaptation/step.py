@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -74,7 +75,7 @@ class BatchGradient:
     def _objective(self, features: Tensor, running_marginal: Tensor | None) -> Objective:
         scores = self._learner.classifier()(features)
         prior = None if self._prior is None else self._prior.to(scores.similarity)
-        return pouf_objective(
+        objective = pouf_objective(
             scores.similarity,
             scores.plan_logits,
             scores.class_logits,
@@ -86,6 +87,8 @@ class BatchGradient:
             running_marginal=running_marginal,
             marginal_momentum=self._method.marginal_momentum,
         )
+        penalty = self._learner.penalty()
+        return objective if penalty is None else replace(objective, loss=objective.loss + penalty)
 
 
 def _weighting_prior(method: ResolvedMethod) -> Tensor | None:

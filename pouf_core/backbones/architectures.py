@@ -82,7 +82,7 @@ def examine_network(network: nn.Module) -> Adaptability:
     reason = _refusal(network)
     if reason:
         return Adaptability((), reason)
-    modes = [mode for mode in TUNE_MODES if mode == "prompt" or trained_parameters(network, mode)]
+    modes = [mode for mode in TUNE_MODES if mode in ("prompt", "prototypes") or trained_parameters(network, mode)]
     return Adaptability(tuple(modes))
 
 
