@@ -21,7 +21,7 @@ from app.settings import Settings, get_settings
 from app.store import webhooks
 from app.store.clock import utcnow
 from app.store.database import Database
-from app.store.leases import expire, expired, shorten
+from app.store.leases import changed_one_row, expire, expired, shorten
 from app.store.models import Dataset, IdempotencyKey, Job
 from app.store.outbox import Send, enqueue, forget_published, publish_pending
 from worker import attempts, checkpoints
@@ -110,7 +110,7 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
             # `updated_at` doubles as the time of the last message, behind which it now stands in the queue; of several
             # reapers one moves it.
             touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
-            if session.execute(touch.values(updated_at=now, queued_at=now)).rowcount:  # type: ignore[attr-defined]
+            if changed_one_row(session, touch.values(updated_at=now, queued_at=now)):
                 attempts.enqueue_training(session, job_id)
 
 
@@ -136,7 +136,7 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
         )
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
-            if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
+            if changed_one_row(session, touch.values(updated_at=now)):
                 enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
 
 
