@@ -99,7 +99,7 @@ class ChaosService:
         return self._found(lambda command, parent: _celery(command, "train") and _celery(parent, "train"))
 
     def ingest_workers(self) -> list[psutil.Process]:
-        return self._found(lambda command, _: _celery(command, "ingest,notify"))
+        return self._found(lambda command, _: _celery(command, "ingest"))
 
     def reaper(self) -> list[psutil.Process]:
         return self._found(lambda command, _: "worker.reaper" in command)
