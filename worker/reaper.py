@@ -26,6 +26,7 @@ from app.store.models import Dataset, IdempotencyKey, Job
 from app.store.outbox import Send, enqueue, forget_published, publish_pending
 from worker import attempts, checkpoints
 from worker.attempts import TRAIN_QUEUE
+from worker.housekeeping import Housekeeper
 from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset
 
 logger = logging.getLogger(__name__)
@@ -179,6 +180,9 @@ def main() -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    # in a thread of its own: a large storage takes longer to look through than leases may wait
+    keeper = Housekeeper(settings, database)
+    threading.Thread(target=keeper.run, args=(stopped,), name="housekeeper", daemon=True).start()
     logger.info("Reaper running every %s s.", settings.reaper_interval)
     next_round = 0.0
     while not stopped.wait(min(settings.outbox_interval, settings.reaper_interval)):
