@@ -157,6 +157,7 @@ class JobRun:
             self._end(attempts.stop)
         elif isinstance(outcome, PostponedMessage):
             lack = outcome.reason
+            logger.warning("Job %s is put back for want of space: %s", self._lease.row_id, lack)
             self._end(lambda session, job: attempts.postpone(session, job, lack))
         else:
             reason = outcome.reason

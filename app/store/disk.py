@@ -66,7 +66,8 @@ def is_disk_full(error: BaseException) -> bool:
     while cause is not None and cause not in causes:  # two may name each other
         if isinstance(cause, OSError) and cause.errno in FULL:
             return True
-        if any(text in str(cause) for text in TEXTS):
+        said = str(getattr(cause, "orig", cause))  # not the parameters that SQLAlchemy shows beside it
+        if any(text in said for text in TEXTS):
             return True
         causes.append(cause)
         cause = cause.__cause__

@@ -62,7 +62,12 @@ def test_a_full_disk_is_known_whoever_found_out(error: Exception) -> None:
     assert is_disk_full(wrapped)
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "gone"), RuntimeError("no"), MemoryError()])
+OF_A_NAME = OperationalError("INSERT", {"name": "database or disk is full"}, Exception("locked"))
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(errno.ENOENT, "gone"), RuntimeError("no"), MemoryError(), OF_A_NAME]
+)
 def test_other_failures_are_told_from_it(error: Exception) -> None:
     assert not is_disk_full(error)
     error.__cause__ = RuntimeError("reported")
