@@ -6,8 +6,6 @@ import logging
 import threading
 import time
 
-from sqlalchemy.exc import DBAPIError
-
 from app.settings import Settings
 from app.store.database import Database
 from app.store.orphans import OrphanCollector
@@ -45,6 +43,6 @@ class Housekeeper:
         while not stopped.is_set():
             try:
                 self.tidy()
-            except (DBAPIError, OSError):
-                logger.exception("The storage or the database is not reachable; the next round tries again.")
+            except Exception:  # each remote storage has errors of its own
+                logger.exception("A round of housekeeping failed; the next one tries again.")
             stopped.wait(EVERY_SECONDS)

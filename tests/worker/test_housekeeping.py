@@ -59,7 +59,7 @@ def test_a_round_that_fails_is_followed_by_another(
         rounds.append(len(rounds))
         if len(rounds) == 2:
             stopped.set()
-        raise OSError("away")
+        raise RuntimeError("away")
 
     keeper = Housekeeper(settings, database)
     monkeypatch.setattr(keeper, "tidy", tidy)
