@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
@@ -17,15 +18,16 @@ from app.auth.startup import prepare_keys
 from app.errors import install_handlers
 from app.http.context import RequestContext
 from app.http.security_headers import SecurityHeaders
-from app.http.staging import remove_abandoned
 from app.observability import HttpMetrics
 from app.queue import Publisher, Queue
 from app.serving.engine import Engine
 from app.settings import Settings, get_settings
 from app.state import State
+from app.store import disk
 from app.store.database import Database, upgrade
 from app.store.repositories.jobs import counts_by_status
 from app.store.repositories.scope import Scope
+from app.store.staging import remove_abandoned
 from app.store.storage import Storage
 
 ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks, health)
@@ -94,7 +96,7 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
     state = State(settings, database, storage, queue, publisher, engine, metrics, Authenticator(settings, database))
-    remove_abandoned(state.staging_root)
+    remove_abandoned(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.register_gauges(lambda: _gauges(state))
     return state
 
@@ -104,6 +106,8 @@ def _gauges(state: State) -> Iterable[tuple[str, str, dict[str, float]]]:
         counts = counts_by_status(Scope(session, state.settings.owner))
     batcher = state.engine.batcher
     usage = state.engine.cache.usage()
+    room = disk.scarcest(state.settings, state.storage)
+    yield "pouf_disk_bytes", "Of the scarcest disk: free, and to stay free.", {"free": room.free, "floor": room.floor}
     yield "pouf_jobs", "Jobs by status.", dict(counts)
     yield "pouf_predict_queue_items", "Pictures waiting for an encoder.", {"": batcher.depth}
     yield "pouf_predict_batches", "Batches that went through an encoder.", {"": batcher.batches}

@@ -85,6 +85,12 @@ class Settings(BaseSettings):
     )
     key_queued_jobs: int = Field(50, ge=1, description="Most jobs waiting for a worker that a key's owner may have.")
 
+    min_free_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Bytes that must stay free on the disks of data directory, local storage and SQLite database: with "
+        "less, nothing new is taken on; unset: 1 GiB, or a twentieth of a disk smaller than 20 GiB; 0: no such floor.",
+    )
     max_upload_bytes: int = Field(10 * GIB, ge=1, description="Largest request body of an upload, in bytes.")
     stall_seconds: float = Field(
         30, gt=0, description="Seconds that a request's body may stop, or drip, before the client is cut off."
@@ -150,6 +156,9 @@ class Settings(BaseSettings):
     idempotency_ttl_hours: float = Field(24, gt=0, description="Hours that an idempotency key's answer is kept.")
     idempotency_in_flight_seconds: float = Field(
         60, gt=0, description="Seconds after which an idempotency key whose request never finished may be taken over."
+    )
+    orphan_age_hours: float = Field(
+        24, ge=1, description="Hours after which stored files that nothing refers to are taken for left behind."
     )
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="Least severe level that is logged."

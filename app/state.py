@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.store.database import Database
 from app.store.repositories.idempotency import Keys
 from app.store.repositories.scope import Scope
+from app.store.staging import staging_root
 from app.store.storage import Storage
 
 
@@ -36,7 +37,7 @@ class State:
     @property
     def staging_root(self) -> Path:
         """Where uploads are received."""
-        return self.settings.data_dir / "staging"
+        return staging_root(self.settings.data_dir)
 
 
 @dataclass(frozen=True)

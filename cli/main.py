@@ -195,6 +195,19 @@ def restore(
 
 
 @app.command()
+def orphans(
+    delete: Annotated[bool, typer.Option("--delete", help="Remove them, too.")] = False, data_dir: DataDir = None
+) -> None:
+    """List stored files that nothing in the database refers to, older than POUF_ORPHAN_AGE_HOURS.
+
+    A running service removes them by itself, once an hour.
+    """
+    from cli.orphans import list_orphans
+
+    list_orphans(data_dir, delete)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed

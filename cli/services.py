@@ -11,15 +11,17 @@ from cli.errors import CommandError
 from cli.processes import Service
 
 ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "POUF_DEVICE": "cpu"}
+NOTIFY_THREADS = 8
 COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
 
 
 def services(settings: Settings, gpus: list[str]) -> list[Service]:
-    """The API, one train worker a GPU (one in all without), the ingest worker and the reaper."""
+    """The API, one train worker a GPU (one in all without), the workers for ingestion and webhooks, the reaper."""
     return [
         Service("api", api_command(settings.host, settings.port)),
         *train_workers(gpus),
-        Service("ingest", celery_command("ingest", "ingest,notify"), ON_CPU),
+        Service("ingest", celery_command("ingest", "ingest"), ON_CPU),
+        Service("notify", notify_command(), ON_CPU),
         Service("reaper", (sys.executable, "-m", "worker.reaper"), ON_CPU),
     ]
 
@@ -43,6 +45,12 @@ def celery_command(name: str, queues: str) -> tuple[str, ...]:
     """One worker that takes one message at a time from `queues`."""
     options = ("-Q", queues, "-c", "1", "--prefetch-multiplier", "1", "-n", f"{name}@%h")
     return (sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", *options)
+
+
+def notify_command() -> tuple[str, ...]:
+    """A worker for webhooks: threads, which only wait for receivers, so that a slow one delays no other."""
+    options = ("-Q", "notify", "-P", "threads", "-c", str(NOTIFY_THREADS), "--prefetch-multiplier", "1")
+    return (sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", *options, "-n", "notify@%h")
 
 
 def train_workers(gpus: list[str]) -> list[Service]:

@@ -18,6 +18,7 @@ from app.store.transitions import append_event, lock_job, transition
 TRAIN_TASK = "pouf.train"
 TRAIN_QUEUE = "train"
 CHECKPOINT_EVENT = "job.checkpoint"
+WAITING_FOR_SPACE = "waiting_for_space"
 
 #: A status that somebody asked for while the job ran, and the one it leads to.
 ASKED_FOR = {"cancelling": "cancelled", "pausing": "paused"}
@@ -48,6 +49,13 @@ def begin_attempt(session: Session, job_id: str, owner: str, now: datetime, seco
     job = lock_job(session, job_id)
     transition(session, job, "running", stage="loading_base", data={"attempt": job.attempt})
     return lease
+
+
+def wait_for_space(session: Session, job_id: str) -> None:
+    """Show that a queued job is not begun for want of space; the reaper wakes a worker up for it again."""
+    job = lock_job(session, job_id)
+    if job.status == "queued" and session.get_one(Dataset, job.dataset_id).status == "ready":
+        transition(session, job, "queued", stage=WAITING_FOR_SPACE)
 
 
 def fail_for_dataset(session: Session, job: Job, dataset: Dataset) -> None:
@@ -94,7 +102,8 @@ def postpone(session: Session, job: Job, reason: str) -> None:
     if job.status in ASKED_FOR:
         transition(session, job, ASKED_FOR[job.status])
         return
-    transition(session, job, "queued", data={"reason": "disk_full", "detail": reason})
+    data = {"reason": "disk_full", "detail": reason}
+    transition(session, job, "queued", stage=WAITING_FOR_SPACE, data=data)
 
 
 def note_checkpoint(session: Session, job: Job, step: int) -> None:

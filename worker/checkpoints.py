@@ -22,6 +22,7 @@ from app.store.transitions import FINAL
 logger = logging.getLogger(__name__)
 
 COPY_TRIES = 3
+COPYING = ".{}.copying"  # the name of an attempt's directory until it is whole
 #: A final job's files are left alone this long, so that its last attempt can still clean up after itself.
 SWEEP_AFTER = timedelta(seconds=60)
 
@@ -58,8 +59,8 @@ def inherit_checkpoints(data_dir: Path, job_id: str, fence: int) -> Path:
 def remove_files(data_dir: Path, job_id: str, fence: int) -> None:
     """Remove checkpoints and working files of a job's attempts up to a fence."""
     for parent in (data_dir / "checkpoints" / job_id, data_dir / "work" / job_id):
-        for path in _fences(parent):
-            if int(path.name) <= fence:
+        for path in [*_fences(parent), *parent.glob(COPYING.format("*"))]:
+            if int(path.name.strip(".").removesuffix(".copying")) <= fence:
                 shutil.rmtree(path, ignore_errors=True)
         if parent.is_dir() and not any(parent.iterdir()):
             parent.rmdir()
@@ -88,7 +89,7 @@ def _fences(parent: Path) -> list[Path]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    temporary = target.with_name(f".{target.name}.copying")
+    temporary = target.with_name(COPYING.format(target.name))
     for attempt in range(1, COPY_TRIES + 1):
         shutil.rmtree(temporary, ignore_errors=True)
         try:

@@ -13,9 +13,9 @@ import threading
 import traceback
 from pathlib import Path
 
+from app.store.disk import is_disk_full
 from pouf_core.errors import AdaptationStopped, PoufError
 from pouf_core.progress import OnProgress, Progress
-from worker.disk import is_disk_full
 from worker.memory_limit import limit_host_memory
 from worker.protocol import (
     STOP_COMMAND,

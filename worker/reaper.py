@@ -21,11 +21,12 @@ from app.settings import Settings, get_settings
 from app.store import webhooks
 from app.store.clock import utcnow
 from app.store.database import Database
-from app.store.leases import expire, expired, shorten
+from app.store.leases import changed_one_row, expire, expired, shorten
 from app.store.models import Dataset, IdempotencyKey, Job
 from app.store.outbox import Send, enqueue, forget_published, publish_pending
 from worker import attempts, checkpoints
 from worker.attempts import TRAIN_QUEUE
+from worker.housekeeping import Housekeeper
 from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset
 
 logger = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
             # `updated_at` doubles as the time of the last message, behind which it now stands in the queue; of several
             # reapers one moves it.
             touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
-            if session.execute(touch.values(updated_at=now, queued_at=now)).rowcount:  # type: ignore[attr-defined]
+            if changed_one_row(session, touch.values(updated_at=now, queued_at=now)):
                 attempts.enqueue_training(session, job_id)
 
 
@@ -136,7 +137,7 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
         )
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
-            if session.execute(touch.values(updated_at=now)).rowcount:  # type: ignore[attr-defined]
+            if changed_one_row(session, touch.values(updated_at=now)):
                 enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
 
 
@@ -179,6 +180,9 @@ def main() -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
+    # in a thread of its own: a large storage takes longer to look through than leases may wait
+    keeper = Housekeeper(settings, database)
+    threading.Thread(target=keeper.run, args=(stopped,), name="housekeeper", daemon=True).start()
     logger.info("Reaper running every %s s.", settings.reaper_interval)
     next_round = 0.0
     while not stopped.wait(min(settings.outbox_interval, settings.reaper_interval)):

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
 
 from app.store.clock import utcnow
+from app.store.disk import is_disk_full, shortage
 from app.store.leases import Lease, LeaseLost, fenced
 from app.store.models import Dataset, DatasetItem, Job
 from app.store.publication import Outcome, publish_model, remove_unpublished
@@ -21,8 +20,8 @@ from app.store.transitions import FINAL, TransitionNotAllowed
 from worker import attempts, checkpoints
 from worker.attempts import Ending
 from worker.context import WorkerContext
-from worker.disk import is_disk_full
 from worker.lease_keeper import LeaseKeeper
+from worker.persistence import persist
 from worker.process import ChildProcess
 from worker.protocol import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.shutdown import shutdown_requested
@@ -30,13 +29,18 @@ from worker.supervision import AttemptOutcome, Lost, Supervision
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 2.0
-
 
 def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested) -> None:
     """Run a job if it is this worker's to run; a duplicate delivery does nothing."""
     if shutdown_requested():
         return  # the reaper wakes another worker up
+    lack = shortage(context.settings, context.storage)
+    if lack is not None:
+        logger.warning("Job %s waits: %s.", job_id, lack)
+        with context.database.write() as session:
+            attempts.wait_for_space(session, job_id)
+        checkpoints.sweep(context.database, context.settings.data_dir)
+        return
     with context.database.write() as session:
         lease = attempts.begin_attempt(session, job_id, context.worker_id, utcnow(), context.settings.lease_seconds)
     if lease is None:
@@ -154,6 +158,7 @@ class JobRun:
             self._end(attempts.stop)
         elif isinstance(outcome, PostponedMessage):
             lack = outcome.reason
+            logger.warning("Job %s is put back for want of space: %s", self._lease.row_id, lack)
             self._end(lambda session, job: attempts.postpone(session, job, lack))
         else:
             reason = outcome.reason
@@ -190,17 +195,7 @@ class JobRun:
         self._persist(end)
 
     def _persist(self, write: Callable[[], object]) -> None:
-        """Record the end of the attempt, waiting for an unreachable database as long as the lease can hold."""
-        give_up_at = time.monotonic() + self._context.settings.lease_seconds
-        while True:
-            try:
-                write()
-                return
-            except DBAPIError:
-                if time.monotonic() >= give_up_at:
-                    raise
-                logger.warning("The database is not reachable; trying again.", exc_info=True)
-                time.sleep(RETRY_SECONDS)
+        persist(write, self._context.settings.lease_seconds)
 
     def _remove_what_a_final_job_leaves(self) -> None:
         job_id, fence = self._lease.row_id, self._lease.fence

@@ -1,6 +1,7 @@
 """`/v1/datasets`: target data, uploaded and ingested."""
 
 import json
+from contextlib import AbstractContextManager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -30,6 +31,7 @@ from app.schemas.datasets import (
 )
 from app.schemas.documents import DatasetDocument, DatasetFileDocument, DatasetItemDocument, ListDocument
 from app.services import datasets as service
+from app.services.space import require_space
 from app.state import Caller
 from app.store.repositories import datasets as repository
 from app.store.repositories.idempotency import Answer
@@ -68,7 +70,7 @@ async def create_dataset(
 ) -> Response:
     """Create a dataset from pictures or archives; with `finalize=false` it may start empty and be added to."""
     await _require_room(caller, idempotency_key)
-    with staging(caller.state.staging_root) as stage:
+    with _staging(caller) as stage:
         try:
             fields, files = await _receive(request, caller, stage)
         except FormInterrupted as interrupted:
@@ -124,7 +126,7 @@ async def put_archive(
     """Add one zip or tar archive, streamed as the raw body; sent again, it is the same archive."""
     await run_in_threadpool(_require_uploading, caller, dataset_id)
     await _require_room(caller, None)
-    with staging(caller.state.staging_root) as stage:
+    with _staging(caller) as stage:
         archive = await _receive_archive(request, stage, query.filename)
         return await run_in_threadpool(service.add_files, caller, dataset_id, [archive], lambda session, body: None)
 
@@ -136,7 +138,7 @@ async def add_files(
     """Add files to a dataset that is not final; a file sent again is the same file."""
     await run_in_threadpool(_require_uploading, caller, dataset_id)
     await _require_room(caller, idempotency_key)
-    with staging(caller.state.staging_root) as stage:
+    with _staging(caller) as stage:
         try:
             fields, files = await _receive(request, caller, stage)
         except FormInterrupted as interrupted:
@@ -205,8 +207,13 @@ async def _receive(request: Request, caller: Caller, stage: Staging) -> tuple[di
     return await receive_form(request, stage, file_field="files", max_files=caller.state.settings.max_form_files)
 
 
+def _staging(caller: Caller) -> AbstractContextManager[Staging]:
+    return staging(caller.state.staging_root, lambda: require_space(caller.state))
+
+
 async def _require_room(caller: Caller, idempotency_key: str | None) -> None:
-    """Refuse what there is no room for before it is received, unless it may be a repetition, which needs none."""
+    """Refuse what there is no room for before it is received; a possible repetition takes room on the disk alone."""
+    await run_in_threadpool(require_space, caller.state)
     if idempotency_key is None:
         await run_in_threadpool(service.require_room, caller)
 

@@ -10,7 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse
 
 from app.auth.dependencies import Admin
+from app.errors import ApiError
 from app.schemas.documents import ReadyDocument
+from app.services.space import require_space
 from app.state import State, StateDep
 
 router = APIRouter(tags=["health"])
@@ -26,15 +28,19 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", responses={200: {"model": ReadyDocument}, 503: {"model": ReadyDocument}})
 async def ready(state: StateDep) -> Response:
-    """Answer 200 when the database, the broker and a real forward pass work, else 503 with the reasons."""
-    names = ("database", "broker", "serving")
+    """Answer 200 when the database, the broker and a real forward pass work, else 503 with the reasons.
+
+    A disk with too little free space is told too: new work is refused then, and everything else goes on.
+    """
+    names = ("database", "broker", "serving", "disk")
     results = await asyncio.gather(
         _check(run_in_threadpool(_read_database, state)),
         _check(run_in_threadpool(state.queue.ping)),
         _check(state.engine.probe()),
+        _check(run_in_threadpool(require_space, state)),
     )
     checks = {name: {"ok": not reason, "reason": reason} for name, reason in zip(names, results, strict=True)}
-    ok = not any(results)
+    ok = not any(results[:3])
     return JSONResponse({"status": "ready" if ok else "not_ready", "checks": checks}, 200 if ok else 503)
 
 
@@ -52,7 +58,7 @@ async def _check(work: Awaitable[Any]) -> str | None:
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} seconds"
     except Exception as error:  # noqa: BLE001 - every failure is the answer here
-        return str(error) or type(error).__name__
+        return error.detail if isinstance(error, ApiError) else str(error) or type(error).__name__
     return None
 
 

@@ -1,6 +1,5 @@
 """What surrounds every request: its id, a bound on its body, its count and duration, and the last-resort error."""
 
-import errno
 import logging
 import re
 import time
@@ -15,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import ApiError, problem_response
 from app.http.patience import patient
 from app.observability import HttpMetrics
+from app.store.disk import is_disk_full
 from app.store.ids import new_id
 
 logger = logging.getLogger(__name__)
@@ -84,11 +84,11 @@ def _request_id(scope: Scope) -> str:
 
 
 def _last_resort(failure: Exception) -> ApiError:
+    if is_disk_full(failure):
+        return ApiError(507, "storage_full", "There is no space left on the disk; try again once somebody made room.")
     if isinstance(failure, SQLOperationalError | SQLTimeoutError):
         headers = {"Retry-After": "2", "x-should-retry": "true"}
         return ApiError(503, "database_unavailable", "The database does not answer; try again.", headers=headers)
-    if isinstance(failure, OSError) and failure.errno == errno.ENOSPC:
-        return ApiError(507, "storage_full", "There is no space left for what was sent.")
     return ApiError(500, "internal_error", "Something went wrong here; quote the request id to report it.")
 
 

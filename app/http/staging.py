@@ -2,8 +2,7 @@
 
 import hashlib
 import shutil
-import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,7 +16,6 @@ from app.store.ids import new_id
 
 BLOCK_BYTES = 512 * 1024
 MAX_FILENAME = 1024
-ABANDONED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -31,10 +29,11 @@ class StagedFile:
 
 
 class Staging:
-    """Writes one file after another into `directory`."""
+    """Writes one file after another into `directory`; before each block `require_space` may raise."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, require_space: Callable[[], None]) -> None:
         self.directory = directory
+        self._require_space = require_space
         self._count = 0
         self._filename = ""
         self._stream: IO[bytes] | None = None
@@ -51,6 +50,7 @@ class Staging:
     def write(self, data: bytes | memoryview) -> None:
         """Append to the file that was begun."""
         assert self._stream is not None
+        self._require_space()
         self._stream.write(data)
         self._hash.update(data)
         self._size += len(data)
@@ -74,25 +74,16 @@ class Staging:
 
 
 @contextmanager
-def staging(root: Path) -> Iterator[Staging]:
+def staging(root: Path, require_space: Callable[[], None]) -> Iterator[Staging]:
     """Yield a staging directory below `root` and remove it at the end, whatever happens."""
     directory = root / new_id("stage")
     directory.mkdir(parents=True)
-    stage = Staging(directory)
+    stage = Staging(directory, require_space)
     try:
         yield stage
     finally:
         stage.close()
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def remove_abandoned(root: Path) -> None:
-    """Remove what processes that were killed left below `root` more than a day ago."""
-    if not root.exists():
-        return
-    for directory in root.iterdir():
-        if time.time() - directory.stat().st_mtime > ABANDONED_SECONDS:
-            shutil.rmtree(directory, ignore_errors=True)
 
 
 async def blocks(request: Request, limit: float = float("inf")) -> AsyncIterator[bytes]:

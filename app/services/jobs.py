@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.errors import FieldError, conflict, not_found, several
 from app.schemas.jobs import JobCreate, show_job
 from app.services import limits
+from app.services.space import require_space
 from app.settings import Settings
 from app.state import Caller
 from app.store.ids import new_id
@@ -42,8 +43,9 @@ OnCreated = Callable[[Session, Document], None]
 
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
-    """Create a queued job; raises 422 with every error of the body, or 409 when the dataset cannot be used."""
+    """Create a queued job; raises 422 with every error of the body, 409 when the dataset cannot be used, or 507."""
     errors, request = _check_body(body, caller.state.settings)
+    require_space(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         limits.require_room_for_job(caller, scope)

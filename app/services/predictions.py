@@ -14,7 +14,7 @@ from app.serving.batcher import BatcherStopped, QueueFull
 from app.serving.engine import ItemError, Servable, Served
 from app.serving.inputs import Source
 from app.state import Caller
-from pouf_core.errors import InvalidInput
+from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.texts import TextItem
 
 T = TypeVar("T")
@@ -39,7 +39,10 @@ async def predict(
         raise _unavailable("overloaded", "Too many inputs are waiting; try again shortly.") from error
     except BatcherStopped as error:
         raise _unavailable("serving_unavailable", f"Serving was interrupted: {error}.") from error
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ArtifactError) as error:
+        await run_in_threadpool(models.find, caller, model.id)  # 404 if it was deleted while it was loaded
+        if isinstance(error, ArtifactError):
+            raise
         raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error
     except TimeoutError as error:
         raise ApiError(504, "predict_timeout", f"No answer within {settings.predict_timeout:g} seconds.") from error

@@ -3,9 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -13,6 +14,14 @@ from fsspec.implementations.local import LocalFileSystem
 from app.store.ids import new_id
 
 COPY_CHUNK = 1024 * 1024
+
+
+class StoredFile(NamedTuple):
+    """A file's key, its size in bytes, and when it was stored, in seconds since 1970."""
+
+    key: str
+    size: int
+    stored_at: float
 
 
 class Storage:
@@ -27,6 +36,11 @@ class Storage:
         if self._is_local:
             Path(self._root).mkdir(parents=True, exist_ok=True)
 
+    @property
+    def local_root(self) -> Path | None:
+        """The directory on this machine that everything is below, None with a remote storage."""
+        return Path(self._root) if self._is_local else None
+
     def put_file(self, key: str, local_path: Path, *, move: bool = False) -> None:
         """Store a copy of `local_path`, or the file itself with `move` (it is gone afterwards)."""
         if not self._is_local:
@@ -38,6 +52,7 @@ class Storage:
         if move and _same_device(local_path, target.parent):
             with local_path.open("rb") as stream:
                 os.fsync(stream.fileno())
+            os.utime(local_path)  # its time says since when it is stored, however long it took to arrive
             local_path.replace(target)
             _sync_directory(target.parent)
             return
@@ -121,8 +136,9 @@ class Storage:
     def delete(self, key: str) -> None:
         """Remove the file or directory; nothing happens when there is none."""
         path = self._path(key)
-        if self._fs.exists(path):
-            self._fs.rm(path, recursive=True)
+        with suppress(FileNotFoundError):  # somebody else was faster
+            if self._fs.exists(path):
+                self._fs.rm(path, recursive=True)
         cached = self._cache_dir / key
         if not self._is_local and cached.exists():
             shutil.rmtree(cached) if cached.is_dir() else cached.unlink()
@@ -130,6 +146,30 @@ class Storage:
     def exists(self, key: str) -> bool:
         """Tell whether a file or directory is there."""
         return bool(self._fs.exists(self._path(key)))
+
+    def names(self, key: str) -> list[str]:
+        """Return the names right below a directory, those of unfinished writes too; none when there is no directory."""
+        self._fs.invalidate_cache()
+        try:
+            paths = self._fs.ls(self._path(key), detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted({str(path).rstrip("/").rpartition("/")[2] for path in paths})
+
+    def files(self, key: str) -> Iterator[StoredFile]:
+        """Yield every file below a directory, those of unfinished writes too."""
+        top = self._path(key)
+        if not self._is_local:
+            self._fs.invalidate_cache()
+            for path, entry in self._fs.find(top, detail=True).items():
+                moment = entry.get("LastModified") or self._fs.modified(path)  # S3 lists it
+                yield StoredFile(key + str(path)[len(top) :], entry["size"], moment.timestamp())
+            return
+        for folder, _, names in os.walk(top):
+            for path in (Path(folder) / name for name in names):
+                with suppress(FileNotFoundError):  # removed, or finished, while we looked
+                    status = path.stat()
+                    yield StoredFile(key + str(path)[len(top) :], status.st_size, status.st_mtime)
 
     def _path(self, key: str) -> str:
         parts = PurePosixPath(key).parts

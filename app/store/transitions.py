@@ -28,7 +28,15 @@ ALLOWED: dict[str, frozenset[str]] = {
 }
 STATUSES = frozenset(ALLOWED)
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-STAGES = ("waiting_for_dataset", "loading_base", "encoding", "training", "evaluating", "exporting")
+STAGES = (
+    "waiting_for_dataset",
+    "waiting_for_space",
+    "loading_base",
+    "encoding",
+    "training",
+    "evaluating",
+    "exporting",
+)
 
 
 class TransitionNotAllowed(Exception):

@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.clock import utcnow
-from app.store.models import Base, Id
+from app.store.model_base import Base, Id
 
 
 class Webhook(Base):

@@ -64,6 +64,7 @@ def test_an_unforeseen_error_is_a_problem_document_that_tells_nothing(api, appli
     ("failure", "status", "code"),
     [
         (OSError(errno.ENOSPC, "full"), 507, "storage_full"),
+        (OperationalError("INSERT", {}, Exception("database or disk is full")), 507, "storage_full"),
         (OperationalError("SELECT", {}, Exception("gone")), 503, "database_unavailable"),
     ],
 )

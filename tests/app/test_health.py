@@ -19,6 +19,7 @@ def test_not_ready_names_every_reason(api):
     assert checks["database"] == {"ok": True, "reason": None}
     assert "POUF_REDIS_URL" in checks["broker"]["reason"]
     assert "still loading" in checks["serving"]["reason"]
+    assert checks["disk"] == {"ok": True, "reason": None}
 
 
 def test_a_broker_that_does_not_answer_is_a_reason(settings):
@@ -47,6 +48,11 @@ class TestWithEverythingThere:
         assert (response.status_code, response.json()["status"]) == (200, "ready")
         assert engine.batcher.batches == batches + 1
         assert ready_api.get("/v1/base-models").json()["data"][0]["loaded"] is True
+
+        application.state.pouf.settings.min_free_bytes = 2**60
+        response = ready_api.get("/health/ready")
+        assert (response.status_code, response.json()["status"]) == (200, "ready")
+        assert "must stay free" in response.json()["checks"]["disk"]["reason"]
 
         def broken(pixels):
             raise RuntimeError("device lost")

@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.serving.batcher import BatcherStopped, QueueFull
+from pouf_core.errors import ArtifactError
 from tests.app.colour_engine import ColourEngine, ColourPredictor
 
 
@@ -277,3 +278,42 @@ def test_pictures_of_a_client_that_left_are_not_encoded(server, application, mod
     answer = server.post(f"/v1/models/{model_id}/predict", files=files[:1])
     assert answer.status_code == 200
     assert batcher.items == 2
+
+
+def test_a_model_deleted_while_it_answers_answers_and_then_is_not_found(
+    server, application, model_id, picture, refused, monkeypatch
+):
+    encoding, go_on = threading.Event(), threading.Event()
+    encode = ColourPredictor._encode
+
+    def encode_slowly(predictor, images):
+        encoding.set()
+        assert go_on.wait(20)
+        return encode(predictor, images)
+
+    monkeypatch.setattr(ColourPredictor, "_encode", encode_slowly)
+    request = {"url": f"/v1/models/{model_id}/predict", "files": {"image": ("a.png", picture("blue"))}}
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(server.post, **request)
+        assert encoding.wait(20)
+        assert server.delete(f"/v1/models/{model_id}").status_code == 204
+        refused(server.post(**request), 404, "model_not_found")
+        go_on.set()
+        assert answer.result(20).json()["predictions"][0]["label"] == "blue"
+    refused(server.post(**request), 404, "model_not_found")
+    assert application.state.pouf.engine.cache.usage() == {"models": 0, "bytes": 0, "pinned": 0}
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError("adapter"), ArtifactError("artifact_corrupt", "adapter is missing")]
+)
+def test_a_model_deleted_while_it_is_loaded_is_not_found(
+    api, application, model_id, picture, refused, monkeypatch, error
+):
+    def delete_and_load(storage_key):
+        assert api.delete(f"/v1/models/{model_id}").status_code == 204
+        raise error
+
+    monkeypatch.setattr(application.state.pouf.engine.cache, "_load", delete_and_load)
+    response = api.post(f"/v1/models/{model_id}/predict", files={"image": ("a.png", picture())})
+    refused(response, 404, "model_not_found")

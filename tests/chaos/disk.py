@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 MIB = 1024**2
+LITTLE = 48 * MIB
 
 
 class SmallDisk:
@@ -25,6 +27,12 @@ class SmallDisk:
         with self._ballast.open("ab", buffering=0) as file:
             for size in (MIB, 4096, 1):
                 _write_until_full(file.fileno(), b"\0" * size)
+
+    def nearly_fill(self) -> None:
+        """Take all but a little, so that filling the rest takes no time."""
+        with self._ballast.open("ab", buffering=0) as file:
+            while shutil.disk_usage(self.root).free > LITTLE:
+                os.write(file.fileno(), b"\0" * MIB)
 
     def relieve(self) -> None:
         """Give everything back."""

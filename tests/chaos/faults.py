@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TypeVar
 
+import httpx
 import psutil
 import psycopg
 import redis
 from sqlalchemy import Select, func, select
 
 from app.store.database import Database
+from app.store.disk import is_disk_full
 from app.store.models import Dataset, Job
 from tests.chaos.clock import MovableClock
 from tests.chaos.disk import SmallDisk
+from tests.chaos.logs import LogReader
 from tests.chaos.service import ChaosService
 
 TARGET_SECONDS = 15.0
+#: A full disk has to meet a certain moment, and then something that writes.
+MOMENT_SECONDS = 45.0
+FAILURE_SECONDS = 20.0
 HOUR = 3600
 
 Found = TypeVar("Found")
@@ -44,28 +52,42 @@ class Scene:
         """One of the processes that `find` gives, which may have to start first; raises `NoTarget`."""
         return self.random.choice(self._await(find))
 
-    def await_job(self, stages: tuple[str, ...]) -> None:
-        """Wait until a job is in one of these stages; raises `NoTarget`."""
-        query = select(func.count()).where(Job.status == "running", Job.stage.in_(stages))
-        self._await(lambda: self._count(query))
+    def await_training(self) -> None:
+        """Wait until a job trains, which writes checkpoints; raises `NoTarget`."""
+        query = select(func.count()).where(Job.status == "running", Job.stage == "training")
+        self._await(lambda: self._count(query), MOMENT_SECONDS)
+
+    def await_model(self) -> None:
+        """Wait until a job's model is about to be written; raises `NoTarget`."""
+        query = select(func.count()).where(Job.status == "running", Job.stage.in_(("evaluating", "exporting")))
+        folder = self.service.directory.root / "work"
+        self._await(lambda: [*self._count(query), *(1 for _ in folder.glob("*/*/artifact*"))], MOMENT_SECONDS)
 
     def await_ingestion(self) -> None:
-        """Wait until a dataset is being ingested; raises `NoTarget`."""
-        query = select(func.count()).where(Dataset.status == "ingesting")
-        self._await(lambda: self._count(query))
+        """Wait until a worker has begun to ingest a dataset; raises `NoTarget`."""
+        query = select(func.count()).where(Dataset.status == "ingesting", Dataset.lease_owner.is_not(None))
+        self._await(lambda: self._count(query), MOMENT_SECONDS)
+
+    def await_failure(self, fails: Callable[[], bool], meanwhile: Callable[[], None]) -> None:
+        """Wait until something fails; raises `NoTarget`."""
+
+        def look() -> list[bool]:
+            meanwhile()
+            return [True] if fails() else []
+
+        self._await(look, FAILURE_SECONDS)
 
     def _count(self, query: Select[tuple[int]]) -> list[int]:
         with self.database.read() as session:
             count = session.scalar(query)
         return [count] if count else []
 
-    def _await(self, find: Callable[[], list[Found]]) -> list[Found]:
-        left = TARGET_SECONDS
+    def _await(self, find: Callable[[], list[Found]], seconds: float = TARGET_SECONDS) -> list[Found]:
+        give_up_at = time.monotonic() + seconds
         while not (found := find()):
-            if left <= 0:
+            if time.monotonic() > give_up_at:
                 raise NoTarget
             self.service.wait(0.05)
-            left -= 0.05
         return found
 
 
@@ -161,20 +183,53 @@ def connections_cut(scene: Scene) -> Iterator[Callable[[], None]]:
         yield cut
 
 
-def disk_full(when: Callable[[Scene], None]) -> Injection:
-    """Not one byte is free on the disk of the data directory, from a certain moment on."""
+#: Whether something has failed for want of space, once the fault is there; made before it.
+Failure = Callable[[Scene], Callable[[], bool]]
+
+
+def disk_full(when: Callable[[Scene], None], failure: Failure) -> Injection:
+    """Not one byte is free on the disk of the data directory, from a certain moment on until something has failed for
+    it, and a while longer.
+    """
 
     @contextmanager
     def full(scene: Scene) -> Iterator[Callable[[], None]]:
         assert scene.disk is not None
-        when(scene)
-        scene.disk.fill()
         try:
+            scene.disk.nearly_fill()
+            when(scene)
+            fails = failure(scene)
+            scene.disk.fill()
+            scene.await_failure(fails, scene.disk.fill)
             yield scene.disk.fill
         finally:
             scene.disk.relieve()
 
     return full
+
+
+def told_by(*logs: str) -> Failure:
+    """A part of the service writes that there is no space. Logs lie on another disk."""
+
+    def failure(scene: Scene) -> Callable[[], bool]:
+        read = LogReader(scene.service.directory.logs, logs)
+        return lambda: any(is_disk_full(RuntimeError(line)) for line in read.new_lines())
+
+    return failure
+
+
+def an_upload(scene: Scene) -> Callable[[], bool]:
+    """Somebody uploads just then, and is told so."""
+
+    def fails() -> bool:
+        files = {"files": ("a.txt", b"A text.\n" * 100_000)}
+        try:
+            answer = httpx.post(f"{scene.service.url}/v1/datasets", files=files, data={"finalize": "false"}, timeout=10)
+        except httpx.TransportError:  # the API may be down, or wait for the database
+            return False
+        return answer.status_code == HTTPStatus.INSUFFICIENT_STORAGE
+
+    return fails
 
 
 @contextmanager

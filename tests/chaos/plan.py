@@ -9,9 +9,6 @@ from tests.chaos import faults
 from tests.chaos.faults import Injection, Scene
 from tests.chaos.service import ChaosService as Service
 
-TRAINING = ("encoding", "training")
-PUBLISHING = ("evaluating", "exporting")
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -26,6 +23,8 @@ class Kind:
 AT_ONCE = (0.0, 0.0)
 #: From a hiccup to longer than a lease.
 WHILE = (1.0, 12.0)
+#: Beside the time until something has failed.
+SOON = (0.0, 6.0)
 
 EVERYWHERE = [
     Kind("kill job process", 20, AT_ONCE, faults.kill(Service.job_children)),
@@ -47,9 +46,10 @@ EVERYWHERE = [
 ON_SQLITE = Kind("database locked", 7, WHILE, faults.database_locked)
 ON_POSTGRES = Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut)
 WITH_A_DISK = [
-    Kind("disk full while ingesting", 3, (2.0, 8.0), faults.disk_full(Scene.await_ingestion)),
-    Kind("disk full while training", 4, (2.0, 8.0), faults.disk_full(lambda scene: scene.await_job(TRAINING))),
-    Kind("disk full while publishing", 4, (2.0, 8.0), faults.disk_full(lambda scene: scene.await_job(PUBLISHING))),
+    Kind("disk full while uploading", 2, SOON, faults.disk_full(lambda scene: None, faults.an_upload)),
+    Kind("disk full while ingesting", 3, SOON, faults.disk_full(Scene.await_ingestion, faults.told_by("ingest.log"))),
+    Kind("disk full while training", 3, SOON, faults.disk_full(Scene.await_training, faults.told_by("job_*.log"))),
+    Kind("disk full while publishing", 3, SOON, faults.disk_full(Scene.await_model, faults.told_by("train*.log"))),
 ]
 
 

@@ -99,6 +99,10 @@ def _scene(options: Options, folder: Path) -> Iterator[Scene]:
             raise FileNotFoundError("PostgreSQL's server is not installed (Debian: apt install postgresql)")
         url = stack.enter_context(postgres_server(initdb)) if initdb else None
         data_dir = folder / "data"
+        if disk is not None:
+            # elsewhere, so that they can tell what a full disk has done
+            (folder / "logs").mkdir()
+            (data_dir / "logs").symlink_to(folder / "logs")
         service = stack.enter_context(
             chaos_service(
                 data_dir,

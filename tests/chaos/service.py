@@ -40,6 +40,7 @@ QUICK = {
     "POUF_CANCEL_GRACE_SECONDS": "10",
     "POUF_IDEMPOTENCY_IN_FLIGHT_SECONDS": "10",
     "POUF_MAX_LOST_ATTEMPTS": "10",
+    "POUF_MIN_FREE_BYTES": "0",  # a full disk is to be met here, not kept away from
 }
 
 
@@ -99,7 +100,7 @@ class ChaosService:
         return self._found(lambda command, parent: _celery(command, "train") and _celery(parent, "train"))
 
     def ingest_workers(self) -> list[psutil.Process]:
-        return self._found(lambda command, _: _celery(command, "ingest,notify"))
+        return self._found(lambda command, _: _celery(command, "ingest"))
 
     def reaper(self) -> list[psutil.Process]:
         return self._found(lambda command, _: "worker.reaper" in command)

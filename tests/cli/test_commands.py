@@ -10,6 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 import pouf_core
+from app.store.database import Database, upgrade
+from app.store.ids import new_id
+from app.store.models import Dataset
 from cli import adapt
 from cli.adapt import adapt_data, parse_label_words, parse_text_limits, predict_items, print_outcome
 from cli.data_directory import DataDirectory
@@ -214,3 +217,22 @@ def test_a_database_that_cannot_be_opened_ends_the_start(tmp_path):
     assert ran.returncode == 1
     assert "The database cannot be used" in ran.stderr
     assert marked_processes((tmp_path / "data").resolve()) == []
+
+
+def test_orphans_are_listed_and_removed_when_told_to(tmp_path):
+    database_url = f"sqlite:///{tmp_path / 'pouf.db'}"
+    upgrade(database_url)
+    database = Database(database_url)
+    with database.write() as session:
+        session.add(Dataset(id=new_id("ds"), owner="local", modality="image", status="ready"))
+    database.dispose()
+    left = tmp_path / "storage" / "models" / new_id("mdl") / "adapter.safetensors"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes(1234))
+    os.utime(left, (0, 0))
+    for arguments, found in ([], "Found 1"), (["--delete"], "Removed 1"), ([], "Found 0"):
+        there = left.exists()
+        ran = pouf("orphans", *arguments, "--data-dir", tmp_path)
+        assert ran.returncode == 0, ran.stderr
+        assert f"{found} files" in ran.stdout
+        assert (left.parent.name in ran.stdout, left.exists()) == (there, there and not arguments)

@@ -17,7 +17,7 @@ def gpus(monkeypatch):
 
 def test_the_cpu_gets_one_train_worker():
     parts = services(Settings(port=8123), gpus=[])
-    assert [part.name for part in parts] == ["api", "train", "ingest", "reaper"]
+    assert [part.name for part in parts] == ["api", "train", "ingest", "notify", "reaper"]
     assert parts[1].environment == {"CUDA_VISIBLE_DEVICES": "", "POUF_DEVICE": "cpu"}
     assert "8123" in parts[0].command
 

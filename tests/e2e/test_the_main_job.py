@@ -140,7 +140,7 @@ def test_a_cancelled_job_ends_soon(client, dataset):
     assert time.monotonic() - cancelled_at < 45
 
 
-@pytest.mark.parametrize("part", ["uvicorn", "queue:ingest,notify", "worker.reaper", "valkey-server"])
+@pytest.mark.parametrize("part", ["uvicorn", "ingest@", "notify@", "worker.reaper", "valkey-server"])
 def test_a_part_that_is_killed_comes_back(service, client, dataset, part):
     killed = find(service.pid, part)
     os.kill(killed.pid, signal.SIGKILL)
@@ -152,11 +152,10 @@ def test_a_part_that_is_killed_comes_back(service, client, dataset, part):
 
 
 def find(supervisor: int, part: str) -> psutil.Process | None:
-    """The supervisor's child whose command line holds this word."""
-    word = part.removeprefix("queue:")
+    """The supervisor's child whose command line holds this part."""
     for child in psutil.Process(supervisor).children():
         try:
-            if any(word in argument for argument in child.cmdline()):
+            if any(part in argument for argument in child.cmdline()):
                 return child
         except psutil.NoSuchProcess:  # ended while we looked, or is a zombie that the supervisor has yet to notice
             continue

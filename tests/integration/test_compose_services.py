@@ -27,7 +27,7 @@ VARIABLES = {
     "REDIS_PASSWORD": "redispassword",
     "POUF_BOOTSTRAP_KEY": new_key_text(),
 }
-PARTS = ("api", "worker-cpu", "ingest", "reaper")
+PARTS = ("api", "worker-cpu", "ingest", "notify", "reaper")
 PICTURES = compose.ROOT / "examples" / "clipart" / "images"
 
 

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from app.auth.key_text import is_well_formed
-from cli.services import api_command, celery_command
+from cli.services import api_command, celery_command, notify_command
 from tests.integration import compose
 
 PASSWORDS = {"POSTGRES_PASSWORD": "one", "REDIS_PASSWORD": "two", "POUF_BOOTSTRAP_KEY": "three"}
 DOCKERFILE = compose.ROOT / "docker" / "Dockerfile"
-OURS = ("api", "worker", "worker-cpu", "ingest", "reaper", "migrate")
+OURS = ("api", "worker", "worker-cpu", "ingest", "notify", "reaper", "migrate")
 
 
 @pytest.fixture
@@ -77,7 +77,8 @@ def test_compose_runs_the_commands_that_pouf_up_runs(services):
     train = without_python(celery_command("train", "train"))
     assert shlex.split(services["worker"]["command"]) == train
     assert shlex.split(services["worker-cpu"]["command"]) == train
-    assert shlex.split(services["ingest"]["command"]) == without_python(celery_command("ingest", "ingest,notify"))
+    assert shlex.split(services["ingest"]["command"]) == without_python(celery_command("ingest", "ingest"))
+    assert shlex.split(services["notify"]["command"]) == without_python(notify_command())
 
 
 def test_the_images_default_commands_are_those_of_compose(services):

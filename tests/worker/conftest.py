@@ -31,7 +31,7 @@ CLASSES = ["red circle", "blue square"]
 PICTURES = 8
 # Steps of this kind take a good part of a second, which leaves time to interrupt them.
 METHOD = {"tune": "last_n", "max_steps": 24, "batch_size": 8, "selection": "last"}
-SETTINGS: dict[str, Any] = {"device": "cpu", "threads": 1, "checkpoint_interval_seconds": 0.01}
+SETTINGS: dict[str, Any] = {"device": "cpu", "threads": 1, "checkpoint_interval_seconds": 0.01, "min_free_bytes": 0}
 
 
 @dataclass

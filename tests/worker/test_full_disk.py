@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import errno
+import io
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 from safetensors import SafetensorError
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 import pouf_core
 from app.store.clock import utcnow
+from app.store.disk import is_disk_full
 from app.store.leases import claim_job
-from app.store.models import Dataset, Job
+from app.store.models import Dataset, Job, JobEvent
 from app.store.transitions import lock_job, transition
 from pouf_core import memory
 from tests.worker.job_specs import job_spec
 from worker import child
 from worker.child import StopRequest
-from worker.disk import is_disk_full
 from worker.ingestion.run import run_ingestion
 from worker.process import ChildProcess
 from worker.protocol import PostponedMessage, ResultMessage
 from worker.runner import JobRun, run_job
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
+OF_THE_DATABASE = OperationalError("INSERT", {}, Exception("database or disk is full"))
 IN_A_LIBRARY = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 WHILE_COPYING = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
 RESULT = ResultMessage(
@@ -49,7 +54,7 @@ def failing(error: Exception) -> Any:
     return fail
 
 
-@pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY, WHILE_COPYING])
+@pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY, WHILE_COPYING, OF_THE_DATABASE])
 def test_a_full_disk_is_known_whoever_found_out(error: Exception) -> None:
     assert is_disk_full(error)
     wrapped = RuntimeError("saving failed")
@@ -57,8 +62,16 @@ def test_a_full_disk_is_known_whoever_found_out(error: Exception) -> None:
     assert is_disk_full(wrapped)
 
 
-@pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "gone"), RuntimeError("no"), MemoryError()])
+OF_A_NAME = OperationalError("INSERT", {"name": "database or disk is full"}, Exception("locked"))
+
+
+@pytest.mark.parametrize(
+    "error", [FileNotFoundError(errno.ENOENT, "gone"), RuntimeError("no"), MemoryError(), OF_A_NAME]
+)
 def test_other_failures_are_told_from_it(error: Exception) -> None:
+    assert not is_disk_full(error)
+    error.__cause__ = RuntimeError("reported")
+    error.__cause__.__cause__ = error
     assert not is_disk_full(error)
 
 
@@ -122,13 +135,65 @@ def test_whoever_cancels_a_job_that_finds_no_room_gets_it_cancelled(
     assert get(Job, job_id).status == "cancelled"
 
 
+@pytest.mark.parametrize("error", [FULL, OF_THE_DATABASE])
 def test_a_dataset_without_room_is_put_back_and_left_to_the_reaper(
-    context: Any, add_dataset: Any, get: Any, outbox: Any, make_picture: Any, monkeypatch: pytest.MonkeyPatch
+    error: Exception,
+    context: Any,
+    add_dataset: Any,
+    get: Any,
+    outbox: Any,
+    make_picture: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dataset_id = add_dataset({"a.png": make_picture(1)})
-    monkeypatch.setattr("worker.ingestion.run._read_uploads", failing(FULL))
+    monkeypatch.setattr("worker.ingestion.run._read_uploads", failing(error))
     for _ in range(context.settings.max_lost_attempts):
         run_ingestion(context, dataset_id)
     dataset = get(Dataset, dataset_id)
     assert (dataset.status, dataset.lease_owner, dataset.fence) == ("ingesting", None, 0)
     assert outbox() == []
+
+
+def test_with_too_little_free_space_a_job_is_not_begun_and_says_so_once(
+    make_context: Any, add_ready_dataset: Any, add_job: Any, get: Any, outbox: Any, database: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(1))
+    for _ in range(3):
+        run_job(make_context(min_free_bytes=2**60), job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.stage, job.attempt, job.fence) == ("queued", "waiting_for_space", 0, 0)
+    with database.read() as session:
+        assert session.scalars(select(JobEvent.type).order_by(JobEvent.seq)).all() == ["job.queued", "job.stage"]
+    assert outbox() == []
+
+
+def test_with_too_little_free_space_a_dataset_waits(
+    make_context: Any, context: Any, add_dataset: Any, get: Any, make_picture: Any
+) -> None:
+    dataset_id = add_dataset({"a.png": make_picture(1)})
+    run_ingestion(make_context(min_free_bytes=2**60), dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.status, dataset.lease_owner, dataset.fence) == ("ingesting", None, 0)
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).status == "ready"
+
+
+def test_an_archive_is_not_unpacked_below_the_floor(
+    make_context: Any, add_dataset: Any, get: Any, make_picture: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for seed in range(8):
+            archive.writestr(f"{seed}.png", make_picture(seed))
+    dataset_id = add_dataset({"a.zip": packed.getvalue()})
+    stored = tmp_path / "storage" / "datasets" / dataset_id / "blobs"
+
+    def usage(_: Path) -> Any:
+        return shutil._ntuple_diskusage(100, 0, 100 - 20 * len(list(stored.glob("*/*"))))
+
+    monkeypatch.setattr("worker.ingestion.rows.SPACE_CHECK_BYTES", 1)
+    monkeypatch.setattr("app.store.disk.shutil.disk_usage", usage)
+    run_ingestion(make_context(min_free_bytes=50), dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.status, dataset.lease_owner, dataset.fence) == ("ingesting", None, 0)
+    assert len(list(stored.glob("*/*"))) == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,9 +19,11 @@ from sqlalchemy import select
 
 from app.queue import Queue
 from app.store.clock import utcnow
+from app.store.ids import new_id
 from app.store.models import AdaptedModel, Job, JobEvent, JobMetric
+from app.store.webhook_models import Webhook, WebhookDelivery
 from cli.broker import prepare_broker
-from cli.services import celery_command
+from cli.services import celery_command, notify_command
 from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app, sender
 from worker.context import WorkerContext
 from worker.reaper import run_once
@@ -41,7 +44,7 @@ def redis_url(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[str]:
 
 
 @pytest.fixture
-def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     workers: list[subprocess.Popen[bytes]] = []
     environment = os.environ | {
         "POUF_DATA_DIR": str(tmp_path),
@@ -49,11 +52,12 @@ def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[[], subpro
         "POUF_DEVICE": "cpu",
         "POUF_THREADS": "1",
         "POUF_CHECKPOINT_INTERVAL_SECONDS": "0.01",
+        "POUF_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "POUF_WEBHOOK_TIMEOUT": "120",
     }
 
-    def start() -> subprocess.Popen[bytes]:
+    def start(command: tuple[str, ...] = celery_command("train", "train,ingest")) -> subprocess.Popen[bytes]:
         with (tmp_path / "worker.log").open("ab") as log:
-            command = celery_command("train", "train,ingest")
             workers.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True))
         return workers[-1]
 
@@ -219,3 +223,40 @@ def test_a_message_reaches_its_queue_alone_whichever_application_sends_it(
     assert client.llen("notify") == 1
     wait_for(lambda: client.llen("train") == client.llen("ingest") == 0)
     api.close()
+
+
+@pytest.fixture
+def add_delivery(database: Any) -> Callable[[socket.socket], str]:
+    """A message to a webhook whose receiver is this listener."""
+
+    def add(listener: socket.socket) -> str:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        hook = Webhook(id=new_id("whk"), owner="local", url=url, event_types=[], secret="whsec_c2VjcmV0")
+        columns = {"owner": "local", "job_id": "job_1", "event_type": "job.succeeded", "body": "{}"}
+        delivery = WebhookDelivery(id=new_id("msg"), webhook_id=hook.id, **columns)
+        with database.write() as session:
+            session.add(hook)
+            session.flush()
+            session.add(delivery)
+        return delivery.id
+
+    return add
+
+
+def test_a_receiver_that_does_not_answer_delays_no_other_and_their_worker_is_light(
+    add_delivery: Any, get: Any, send: Any, start_worker: Any, wait_for: Any
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as quick:
+        waiting, taken = add_delivery(silent), add_delivery(quick)
+        worker = start_worker(notify_command())
+        send("pouf.notify", "notify", {"delivery_id": waiting})
+        kept, _ = silent.accept()
+        send("pouf.notify", "notify", {"delivery_id": taken})
+        connection, _ = quick.accept()
+        with kept, connection:
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+            wait_for(lambda: get(WebhookDelivery, taken).status == "delivered")
+            assert (get(WebhookDelivery, waiting).status, get(WebhookDelivery, waiting).attempts) == ("pending", 1)
+            process = psutil.Process(worker.pid)
+            assert not any("torch" in path.path for path in process.memory_maps())
+            assert process.children() == []

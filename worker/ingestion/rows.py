@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import delete, insert, update
 
 from app.store.clock import utcnow
+from app.store.disk import require_space
 from app.store.leases import Lease, fenced, renew
 from app.store.models import Dataset, DatasetItem
 from worker.context import WorkerContext
@@ -17,6 +18,7 @@ from worker.ingestion.names import ItemName
 
 FLUSH_ROWS = 500
 FLUSH_SECONDS = 2.0
+SPACE_CHECK_BYTES = 8 * 1024**2
 #: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
 ROWS_PER_ITEM = 4
 
@@ -51,6 +53,7 @@ class ItemRows:
     extracted_bytes: int = 0
     _count: int = 0
     _rows: list[dict[str, Any]] = field(default_factory=list)
+    _space_checked_at: int = 0
     _flushed_at: float = field(default_factory=time.monotonic)
 
     def begin(self) -> None:
@@ -60,10 +63,15 @@ class ItemRows:
             session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
 
     def extract(self, count: int) -> None:
-        """Count bytes that will be stored beside the uploads; raises `TooManyBytes` before they are."""
+        """Count bytes that will be stored beside the uploads; before they are raises `TooManyBytes`, or `OSError`
+        when too little would stay free.
+        """
         if self.extracted_bytes + count > self.limits.extracted_bytes:
             raise TooManyBytes
         self.extracted_bytes += count
+        if self.extracted_bytes >= self._space_checked_at + SPACE_CHECK_BYTES:
+            self._space_checked_at = self.extracted_bytes
+            require_space(self.context.settings, self.context.storage)
 
     def reject(
         self, name: ItemName, code: str, message: str, sha256: str | None = None, size: int | None = None

@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app.store.clock import utcnow
+from app.store.disk import is_disk_full, shortage
 from app.store.leases import Lease, LeaseLost, claim_dataset, fenced, release
 from app.store.models import Dataset, DatasetItem, Upload
 from app.store.outbox import enqueue
 from pouf_core.data import Item, fingerprint
 from pouf_core.decoder import Decoder, DecoderLimits
 from worker.context import WorkerContext
-from worker.disk import is_disk_full
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector
 from worker.ingestion.labels import assign_labels
@@ -26,6 +27,7 @@ from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, re
 from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
 from worker.ingestion.rows import ROWS_PER_ITEM, ItemRows, TooManyBytes, TooManyItems, TooManyRows, dataset_directory
 from worker.ingestion.texts import TextCollector, holds_texts
+from worker.persistence import persist
 from worker.shutdown import shutdown_requested
 
 logger = logging.getLogger(__name__)
@@ -54,30 +56,43 @@ def run_ingestion(
     """Ingest a dataset if it is this worker's to ingest; a duplicate delivery does nothing."""
     if shutdown_requested():
         return  # the reaper wakes another worker up
+    lack = shortage(context.settings, context.storage)
+    if lack is not None:
+        logger.warning("Dataset %s waits: %s.", dataset_id, lack)
+        return  # the reaper wakes a worker up later
     with context.database.write() as session:
         lease = claim_dataset(session, dataset_id, context.worker_id, utcnow(), context.settings.lease_seconds)
     if lease is None:
         logger.info("Dataset %s is not to be ingested now.", dataset_id)
         return
     try:
-        _ingest(context, lease, shutdown_requested)
+        _attempt(context, lease, shutdown_requested)
     except LeaseLost:
         logger.warning("Dataset %s was deleted or taken over by another worker; this ingestion ends.", dataset_id)
         _remove_if_deleted(context, dataset_id)
+    context.publish()
+
+
+def _attempt(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: Callable[[], bool]) -> None:
+    try:
+        _ingest(context, lease, shutdown_requested)
     except ShuttingDown:
         with context.database.write() as session:
             release(session, lease)
-            enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
-    except OSError as error:
-        if not is_disk_full(error):
-            raise
-        logger.exception("Dataset %s has no room here; the reaper wakes a worker up later.", dataset_id)
-        with context.database.write() as session:
-            release(session, lease)
+            enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": lease.row_id})
     except DatasetUnusable as error:
         with context.database.write() as session:
             fail_dataset(session, fenced(session, lease), error.code, error.message)
-    context.publish()
+    except (OSError, DBAPIError) as error:
+        if not is_disk_full(error):
+            raise
+        logger.exception("Dataset %s has no room here; the reaper wakes a worker up later.", lease.row_id)
+        persist(partial(_release, context, lease), context.settings.lease_seconds)
+
+
+def _release(context: WorkerContext, lease: Lease[Dataset]) -> None:
+    with context.database.write() as session:
+        release(session, lease)
 
 
 def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: Callable[[], bool]) -> None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import IO
 
 from app.store.models import Upload
+from app.store.staging import staging_root
 from pouf_core.errors import InvalidInput
 from pouf_core.text_files import SUFFIXES, BadRow, TextRow, read_texts
 from pouf_core.texts import text_hash
@@ -55,7 +56,9 @@ class TextCollector(ItemRows):
             TooManyItems, TooManyBytes: more than the limits allow.
         """
         self._key = f"{dataset_directory(self.lease.row_id)}/texts-{self.lease.fence}/{STORED_NAME}"
-        with TemporaryDirectory(prefix="pouf-texts-") as folder:
+        staging = staging_root(self.context.settings.data_dir)
+        staging.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="texts-", dir=staging) as folder:
             path = Path(folder) / STORED_NAME
             with path.open("w", encoding="utf-8") as self._stored:
                 for upload in uploads:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.store.models import Base
+from app.store.model_base import Base
 
 Row = TypeVar("Row", bound=Base)
 
