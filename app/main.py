@@ -1,8 +1,8 @@
-"""The API application: ``uvicorn --factory app.main:create_app``, or ``uvicorn app.main:app``."""
+"""The API application: ``uvicorn app.main:app --http app.http.protocol:PatientProtocol``."""
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -16,6 +16,7 @@ from app.auth.middleware import Authentication
 from app.auth.startup import prepare_keys
 from app.errors import install_handlers
 from app.http.context import RequestContext
+from app.http.protocol import connection_limits
 from app.http.security_headers import SecurityHeaders
 from app.http.staging import remove_abandoned
 from app.observability import HttpMetrics
@@ -67,15 +68,15 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
 
 def _lifespan(
     settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         state = _build_state(settings, metrics, engine_factory)
         app.state.pouf = state
         state.publisher.start()
         state.engine.start()
         try:
-            yield
+            yield connection_limits(settings)
         finally:
             state.engine.stop()
             state.publisher.stop()
