@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app import openapi
 from app.api import aliases, base_models, datasets, health, jobs, models, predictions, templates, webhooks
@@ -17,6 +17,7 @@ from app.auth.startup import prepare_keys
 from app.errors import install_handlers
 from app.http.context import RequestContext
 from app.http.protocol import connection_limits
+from app.http.query import refuse_repeated
 from app.http.security_headers import SecurityHeaders
 from app.http.staging import remove_abandoned
 from app.observability import HttpMetrics
@@ -29,7 +30,7 @@ from app.store.repositories.jobs import counts_by_status
 from app.store.repositories.scope import Scope
 from app.store.storage import Storage
 
-ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks, health)
+ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -61,7 +62,8 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     app.add_middleware(SecurityHeaders)
     install_handlers(app)
     for module in ROUTERS:
-        app.include_router(module.router, responses=PROBLEMS)
+        app.include_router(module.router, responses=PROBLEMS, dependencies=[Depends(refuse_repeated)])
+    app.include_router(health.router, responses=PROBLEMS)
     openapi.install(app)
     return app
 
