@@ -21,6 +21,8 @@ from tests.app.colour_engine import ColourEngine
 from tests.app.conftest import Rows
 from tests.app.inline_worker import InlineWorker
 
+# How many paths name a row to one that names anything.
+IDS_TO_ONE = 4
 JOBS = [(), ("paused",), ("running", "failed"), ("running", "succeeded")]
 
 
@@ -94,7 +96,8 @@ class FuzzedService:
         @schema.hook
         def before_generate_path_parameters(context: Any, strategy: Any) -> Any:
             names = [parameter.name for parameter in context.operation.path_parameters]
-            return strategy | st.fixed_dictionaries({name: self.id_of(name) for name in names})
+            there = [st.fixed_dictionaries({name: self.id_of(name) for name in names}) for _ in range(IDS_TO_ONE)]
+            return st.one_of(strategy, *there)
 
         @schema.hook
         def before_generate_body(context: Any, strategy: Any) -> Any:

@@ -25,7 +25,7 @@ FUZZING = TOTAL > 0
 STEPS = 20
 OPERATIONS = [(method.upper(), path) for path, method, _ in operations(create_app(Settings(), ColourEngine).openapi())]
 CASES = max(3, TOTAL // len(OPERATIONS))
-WALKS = max(3, CASES // 4)
+WALKS = max(3, CASES // 2)
 
 
 @pytest.fixture(scope="module")
