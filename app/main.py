@@ -1,14 +1,14 @@
-"""The API application: ``uvicorn --factory app.main:create_app``, or ``uvicorn app.main:app``."""
+"""The API application: ``uvicorn app.main:app --http app.http.protocol:PatientProtocol``."""
 
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app import openapi
 from app.api import aliases, base_models, datasets, health, jobs, models, predictions, templates, webhooks
@@ -17,6 +17,8 @@ from app.auth.middleware import Authentication
 from app.auth.startup import prepare_keys
 from app.errors import install_handlers
 from app.http.context import RequestContext
+from app.http.protocol import connection_limits
+from app.http.query import refuse_repeated
 from app.http.security_headers import SecurityHeaders
 from app.observability import HttpMetrics
 from app.queue import Publisher, Queue
@@ -30,7 +32,7 @@ from app.store.repositories.scope import Scope
 from app.store.staging import remove_abandoned
 from app.store.storage import Storage
 
-ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks, health)
+ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
@@ -62,22 +64,23 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     app.add_middleware(SecurityHeaders)
     install_handlers(app)
     for module in ROUTERS:
-        app.include_router(module.router, responses=PROBLEMS)
+        app.include_router(module.router, responses=PROBLEMS, dependencies=[Depends(refuse_repeated)])
+    app.include_router(health.router, responses=PROBLEMS)
     openapi.install(app)
     return app
 
 
 def _lifespan(
     settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         state = _build_state(settings, metrics, engine_factory)
         app.state.pouf = state
         state.publisher.start()
         state.engine.start()
         try:
-            yield
+            yield connection_limits(settings)
         finally:
             state.engine.stop()
             state.publisher.stop()

@@ -76,7 +76,7 @@ def problem_statuses(path: str, method: str, operation: Document) -> list[int]:
         statuses += [401, 403, 429]
     if "{" in path or path == "/predict":
         statuses.append(404)
-    if operation.get("parameters"):
+    if path.startswith("/v1/"):
         statuses.append(422)
     if "requestBody" in operation:
         statuses += [400, 404, 408, 413, 415, 422]

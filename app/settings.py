@@ -93,7 +93,13 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(10 * GIB, ge=1, description="Largest request body of an upload, in bytes.")
     stall_seconds: float = Field(
-        30, gt=0, description="Seconds that a request's body may stop, or drip, before the client is cut off."
+        30,
+        gt=0,
+        description="Seconds that a client may stop, or drip, in a request, or leave an answer unread, before it is "
+        "cut off.",
+    )
+    max_connections: int = Field(
+        500, ge=1, description="Open connections above which the API closes new ones, after a 503."
     )
     max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
     max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")

@@ -96,7 +96,9 @@ def adapt(
         str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
     ] = None,
     method: Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")] = "pouf",
-    tune: Annotated[str | None, typer.Option(help="prompt, prototypes, head, last_n, norm or model. Default: prompt.")] = None,
+    tune: Annotated[
+        str | None, typer.Option(help="prompt, prototypes, head, last_n, norm or model. Default: prompt.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="default or paper. Default: default.")] = None,
     max_steps: Annotated[int | None, typer.Option(help="Training steps at most.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,

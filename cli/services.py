@@ -33,6 +33,8 @@ def api_command(host: str, port: int) -> tuple[str, ...]:
         host,
         "--port",
         str(port),
+        "--http",
+        "app.http.protocol:PatientProtocol",
         "--no-access-log",
         "--no-server-header",
         "--timeout-graceful-shutdown",

@@ -85,8 +85,7 @@ class MethodSpec(BaseModel):
     last_n: Annotated[int, Field(ge=1, le=100)] | Auto = Field("auto", description="Blocks that `last_n` trains.")
     anchor_weight: NonNegative | Auto = Field(
         "auto",
-        description="For tune `prototypes`: price of leaving the zero-shot prototypes, 0 to 1000, times the mean squared "
-        "distance.",
+        description="For tune `prototypes`: price of their mean squared distance from the zero-shot ones, 0 to 1000.",
     )
     context: ContextSharing = Field(
         "shared", description="For tune `prompt`: context vectors that all classes share, or some `per_class`."

@@ -26,8 +26,9 @@ class Limits:
 
     def least_structure(self, tune: str) -> float:
         """Least `Structure.ratio` to train on in a tune mode."""
-        gentle = tune in ("prompt", "prototypes") and self.prompt_structure is not None
-        return self.prompt_structure if gentle else self.structure
+        if self.prompt_structure is None or tune not in ("prompt", "prototypes"):
+            return self.structure
+        return self.prompt_structure
 
 
 PICTURES = Limits(structure=0.72, room=0.36)

@@ -24,6 +24,7 @@ from worker.lease_keeper import LeaseKeeper
 from worker.persistence import persist
 from worker.process import ChildProcess
 from worker.protocol import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
+from worker.public_text import without_places
 from worker.shutdown import shutdown_requested
 from worker.supervision import AttemptOutcome, Lost, Supervision
 
@@ -152,16 +153,16 @@ class JobRun:
         if isinstance(outcome, ResultMessage):
             self._publish(outcome)
         elif isinstance(outcome, ErrorMessage):
-            code, message = outcome.code, outcome.message
+            code, message = outcome.code, without_places(outcome.message, settings)
             self._end(lambda session, job: attempts.fail(session, job, code, message))
         elif isinstance(outcome, StoppedMessage):
             self._end(attempts.stop)
         elif isinstance(outcome, PostponedMessage):
-            lack = outcome.reason
-            logger.warning("Job %s is put back for want of space: %s", self._lease.row_id, lack)
+            lack = without_places(outcome.reason, settings)
+            logger.warning("Job %s is put back for want of space: %s", self._lease.row_id, outcome.reason)
             self._end(lambda session, job: attempts.postpone(session, job, lack))
         else:
-            reason = outcome.reason
+            reason = without_places(outcome.reason, settings)
             self._end(lambda session, job: attempts.lose(session, job, reason, settings))
 
     def _publish(self, result: ResultMessage) -> None:

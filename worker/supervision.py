@@ -97,7 +97,9 @@ class Supervision:
         status = self._child.close()
         if self._stop_reason is not None:
             return StoppedMessage(reason=self._stop_reason)  # it did not stop in time and was made to
-        return Lost(f"{describe_exit(status)}. {self._child.log_tail()}".strip())
+        ended = describe_exit(status)
+        logger.warning("Job %s: %s. The end of its log:\n%s", self._lease.row_id, ended, self._child.log_tail())
+        return Lost(f"{ended}; the worker's log has details")
 
     def _flush_if_due(self) -> None:
         now = time.monotonic()

@@ -1,11 +1,14 @@
 """`/health/live`, `/health/ready`, `/metrics`."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable
 from typing import Any
 
+import redis
 from fastapi import APIRouter, Response
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse
 
@@ -14,6 +17,8 @@ from app.errors import ApiError
 from app.schemas.documents import ReadyDocument
 from app.services.space import require_space
 from app.state import State, StateDep
+
+logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["health"])
 
@@ -57,6 +62,10 @@ async def _check(work: Awaitable[Any]) -> str | None:
             await work
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} seconds"
+    except (SQLAlchemyError, redis.RedisError) as error:
+        # drivers name hosts, users and files, and anybody may ask
+        logger.warning("not ready: %s", error)
+        return f"{type(error).__name__}; the log has details"
     except Exception as error:  # noqa: BLE001 - every failure is the answer here
         return error.detail if isinstance(error, ApiError) else str(error) or type(error).__name__
     return None

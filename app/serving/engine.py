@@ -182,9 +182,9 @@ class Engine:
         try:
             self._decoders.start()
             self._base_models().get(self.default_base_model)
-        except Exception as error:
+        except Exception:
             logger.exception("base model %s could not be loaded", self.default_base_model)
-            self._warm_up_error = f"base model {self.default_base_model} could not be loaded: {error}"
+            self._warm_up_error = f"base model {self.default_base_model} could not be loaded; the log says why"
 
 
 class _Probe:

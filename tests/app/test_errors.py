@@ -29,6 +29,7 @@ def test_a_wrong_method_is_a_problem_document(api, refused):
         ("created_before=0.0", "invalid_value", "/query/created_before"),
         ("cursor=%%", "invalid_cursor", "/query/cursor"),
         ("colour=red", "unknown_field", "/query/colour"),
+        ("limit=1&limit=2", "duplicate_field", "/query/limit"),
     ],
 )
 def test_query_parameters_that_cannot_be_used_are_named(api, refused, query, code, pointer):

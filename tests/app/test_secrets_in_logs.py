@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import httpx
@@ -14,6 +13,7 @@ import pytest
 from app.auth.key_text import new_key_text, prefix_of
 from app.services import keys
 from app.settings import Settings
+from cli.services import api_command
 from tests.conftest import free_port
 
 
@@ -29,7 +29,7 @@ def log(tmp_path):
         "POUF_REDIS_URL": "redis://127.0.0.1:9/0",
         "POUF_BASE_MODELS": "open_clip:/nowhere",
     }
-    command = [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(port), "--log-level", "trace"]
+    command = [*api_command("127.0.0.1", port), "--log-level", "trace"]
     with path.open("wb") as output:
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:

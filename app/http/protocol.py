@@ -1,0 +1,98 @@
+"""What a connection may keep the service waiting for before and after the request: `uvicorn --http` takes the class.
+
+`app.http.patience` bounds the body between the two.
+"""
+
+import asyncio
+import json
+import logging
+import socket
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
+
+from app.errors import PROBLEM_JSON, ApiError, problem_document
+from app.settings import Settings
+from app.store.ids import new_id
+
+logger = logging.getLogger(__name__)
+
+
+def connection_limits(settings: Settings) -> dict[str, Any]:
+    """Return the part of the lifespan's state that `PatientProtocol` reads."""
+    return {"stall_seconds": settings.stall_seconds, "max_connections": settings.max_connections}
+
+
+class PatientProtocol(H11Protocol):
+    """HTTP/1.1 whose connections are cut off when they stall, and refused when there are too many.
+
+    A request's head has to be complete `stall_seconds` after the connection was made, or after the first byte of a
+    later request: a client that drips gains nothing. (Between two requests uvicorn's own timeout holds.)
+    """
+
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Refuse the connection, or begin to wait for a request."""
+        super().connection_made(transport)
+        if len(self.connections) > self.app_state["max_connections"]:
+            detail = "Too many connections are open; try again."
+            self._refuse(ApiError(503, "too_many_connections", detail, headers={"Retry-After": "2"}))
+            return
+        _give_up_unread(transport, self.app_state["stall_seconds"])
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait for the rest of a request's head, until it is there."""
+        super().data_received(data)
+        if self.conn.their_state is not h11.IDLE:
+            self._stop_waiting()
+        elif self._head_timer is None:
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._head_timer = self.loop.call_later(self.app_state["stall_seconds"], self._cut_off)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _cut_off(self) -> None:
+        if not self.transport.is_closing():
+            seconds = self.app_state["stall_seconds"]
+            detail = f"The request's head was not complete after {seconds:g} seconds."
+            self._refuse(ApiError(408, "client_stalled", detail))
+
+    def _refuse(self, error: ApiError) -> None:
+        request_id = new_id("req")
+        logger.info("connection closed: %s %s", error.code, request_id)
+        body = json.dumps(problem_document(error, "", request_id)).encode()
+        headers = {
+            **error.headers,
+            "Content-Type": PROBLEM_JSON,
+            "Content-Length": str(len(body)),
+            "Connection": "close",
+            "X-Request-Id": request_id,
+        }
+        response = h11.Response(
+            status_code=error.status, headers=list(headers.items()), reason=STATUS_PHRASES[error.status]
+        )
+        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def _give_up_unread(transport: asyncio.Transport, seconds: float) -> None:
+    """Let the kernel end the connection when the client has read nothing of what waits for it for `seconds`."""
+    connection = transport.get_extra_info("socket")
+    # Linux; elsewhere the kernel's own, longer patience holds
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if option is not None and connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        connection.setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))

@@ -1,0 +1,137 @@
+"""Connections that keep the service waiting, or are too many, over a real server and raw sockets."""
+
+import json
+import socket
+import threading
+import time
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from app.http.protocol import connection_limits
+from app.main import create_app
+from tests.app.colour_engine import ColourEngine
+
+MAX_CONNECTIONS = 3
+WHOLE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture
+def stall_seconds():
+    return 0.5
+
+
+@pytest.fixture
+def limited(settings, stall_seconds):
+    return settings.model_copy(update={"stall_seconds": stall_seconds, "max_connections": MAX_CONNECTIONS})
+
+
+@pytest.fixture
+def application(limited):
+    return create_app(limited, ColourEngine)
+
+
+@pytest.fixture
+def connect(server):
+    opened = []
+
+    def begin(data=b""):
+        connection = socket.create_connection((server.base_url.host, server.base_url.port), timeout=60)
+        opened.append(connection)
+        connection.sendall(data)
+        return connection
+
+    yield begin
+    for connection in opened:
+        connection.close()
+
+
+def answer(connection):
+    """Everything until the server closes the connection."""
+    received = b""
+    while block := connection.recv(65_536):
+        received += block
+    return received
+
+
+def refused_with(text, status, code):
+    head, _, body = text.partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert b"application/problem+json" in head
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (problem["status"], problem["code"]) == (status, code)
+    return head
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET /health", WHOLE[:-2]])
+def test_a_request_whose_head_stops_is_cut_off(connect, beginning):
+    refused_with(answer(connect(beginning)), 408, "client_stalled")
+
+
+def test_a_head_that_drips_is_cut_off(connect):
+    connection = connect(WHOLE[:-2] + b"X-Drip: ")
+    with pytest.raises(OSError):
+        for _ in range(600):
+            connection.sendall(b"x")
+            time.sleep(0.1)
+
+
+def test_the_head_of_a_later_request_has_to_come_too(connect):
+    connection = connect(WHOLE)
+    first = b""
+    while not first.endswith(b"}"):
+        first += connection.recv(65_536)
+    assert first.startswith(b"HTTP/1.1 200 ")
+    connection.sendall(WHOLE[:10])
+    refused_with(answer(connection), 408, "client_stalled")
+
+
+def test_an_answer_may_take_longer_than_a_request(server, rows, stall_seconds):
+    started = time.monotonic()
+    waited = server.get(f"/v1/jobs/{rows.job('paused')}", headers={"Prefer": "wait=1"})
+    assert waited.status_code == 200
+    assert time.monotonic() - started > stall_seconds
+
+
+@pytest.mark.parametrize("stall_seconds", [60])
+def test_connections_above_the_limit_are_refused_until_one_closes(connect):
+    held = [connect() for _ in range(MAX_CONNECTIONS)]
+    assert b"Retry-After: " in refused_with(answer(connect()), 503, "too_many_connections")
+    held.pop().close()
+    deadline = time.monotonic() + 30
+    while not connect(WHOLE).recv(65_536).startswith(b"HTTP/1.1 200 "):
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux's kernel gives up unread answers")
+class TestUnreadAnswers:
+    ended = threading.Event()
+
+    @pytest.fixture
+    def application(self, limited):
+        """Answers without an end."""
+
+        async def endless():
+            try:
+                while True:
+                    yield bytes(65_536)
+                    await anyio.sleep(0)
+            finally:
+                self.ended.set()
+
+        @asynccontextmanager
+        async def lifespan(_):
+            yield connection_limits(limited)
+
+        async def answer(_):
+            return StreamingResponse(endless())
+
+        return Starlette(routes=[Route("/", answer)], lifespan=lifespan)
+
+    def test_an_answer_that_nobody_reads_is_given_up(self, connect):
+        connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert self.ended.wait(60)
