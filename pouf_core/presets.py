@@ -132,6 +132,7 @@ _DEFAULT_TEXT = {
     # Chosen on tweets and editorials, see docs/texts.md: at the pictures' rate prompts lose what they gain, and at
     # their weight of mutual information they drift towards one of two classes.
     "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.0135, mutual_information_weight=1.0),
+    "head": replace(_DEFAULT["head"], augmentation="words", learning_rate=2e-4),  # its projection starts at nothing
 }
 _PAPER_LANGUAGE = replace(
     _PAPER_TEXT["model"],

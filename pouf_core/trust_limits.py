@@ -15,24 +15,26 @@ class Limits:
     Attributes:
         structure: least `Structure.ratio` to train on.
         prompt_structure: the same for learned prompts and prototypes, which move less, or None for no other.
+        head_structure: the same for a trained projection, or None for no other.
         room: view agreement from which learned prompts gain too little, or None.
         one_sided: largest `Change.one_sidedness`, or None.
     """
 
     structure: float
     prompt_structure: float | None = None
+    head_structure: float | None = None
     room: float | None = None
     one_sided: float | None = None
 
     def least_structure(self, tune: str) -> float:
         """Least `Structure.ratio` to train on in a tune mode."""
-        if self.prompt_structure is None or tune not in ("prompt", "prototypes"):
-            return self.structure
-        return self.prompt_structure
+        gentle = self.prompt_structure
+        own = {"prompt": gentle, "prototypes": gentle, "head": self.head_structure}.get(tune)
+        return self.structure if own is None else own
 
 
 PICTURES = Limits(structure=0.72, room=0.36)
-TEXTS = Limits(structure=0.72, prompt_structure=0.3, one_sided=0.68)
+TEXTS = Limits(structure=0.72, prompt_structure=0.3, head_structure=0.55, one_sided=0.68)
 BY_VIEWS = {"flip": PICTURES, "words": TEXTS}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -150,6 +151,8 @@ def test_prompts_over_texts_need_less_structure_than_encoders_do() -> None:
     between = Structure(0.2, 0.1, 0.5, 100, 2, TEXTS)
     assert between.is_clear("prompt")
     assert not between.is_clear("norm")
+    assert not between.is_clear("head")
+    assert replace(between, ratio=0.6).is_clear("head")
     assert not Structure(0.2, 0.1, 0.5, 100, 2, PICTURES).is_clear("prompt")
     assert not Structure(0.2, 0.02, 0.1, 100, 2, TEXTS).is_clear("prompt")
 
