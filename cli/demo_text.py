@@ -14,7 +14,7 @@ from cli.review_texts import LABEL_TEMPLATE, LABEL_WORDS, TASKS, ReviewTask, fet
 from client import Client, ClientError, Dataset, Job
 
 SENTENCE_ENCODER, MASKED_LM = "minilm", "minilm-mlm"
-TUNE = "prompt"
+TUNE, MASKED_LM_TUNE = "prompt", "model"
 MASKED_LM_TASK = "products"  # movie reviews alike would take several minutes more
 SHOWN_TEXTS = (
     "It stopped working after a week and nobody ever answered my letters.",
@@ -42,9 +42,9 @@ def run(url: str | None, data_dir: Path) -> None:
         with running_service(url, data_dir) as base_url, Client(base_url) as client:
             for task in TASKS:
                 dataset = _dataset(client, task, sdist)
-                _show(client, task, _adapt(client, dataset, task))
+                _show(client, task, {TUNE: _adapt(client, dataset, task)})
                 if task.name == MASKED_LM_TASK:
-                    _show(client, task, _adapt_masked_lm(client, dataset, task))
+                    _show(client, task, {MASKED_LM_TUNE: _adapt_masked_lm(client, dataset, task)})
     except ClientError as error:
         raise CommandError(f"The demo failed: {error}") from error
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
@@ -83,16 +83,16 @@ def _adapt_masked_lm(client: Client, dataset: Dataset, task: ReviewTask) -> Job:
         base_model=MASKED_LM,
         prompt_template=LABEL_TEMPLATE,
         label_words=task.label_words,
-        method={"tune": TUNE},
+        method={"tune": MASKED_LM_TUNE},
         name=f"demo, {task.title}, {MASKED_LM}",
         alias=f"demo-{task.name}-mlm",
     )
     return watch(client, job, MASKED_LM)
 
 
-def _show(client: Client, task: ReviewTask, job: Job) -> None:
-    base_model = job.raw["base_model"]
-    print_results(console, {TUNE: job}, title=f"{base_model}: accuracy on the labelled {task.title}")
+def _show(client: Client, task: ReviewTask, jobs: dict[str, Job]) -> None:
+    (job,) = jobs.values()
+    print_results(console, jobs, title=f"{job.raw['base_model']}: accuracy on the labelled {task.title}")
     _predict(client, job)
 
 
