@@ -59,7 +59,12 @@ def test_transform_rows_and_bias_give_the_models_own_logits(model: LanguageModel
 @pytest.mark.parametrize(
     ("sentence", "word"),
     [
-        ("She is sitting [MASK] the table.", "at"),
+        ("They have lived [MASK] this house for ten years.", "in"),
+        ("She took a book from the shelf and began to [MASK] it.", "read"),
+        ("He opened the [MASK] and walked into the room.", "door"),
+        ("The king and the [MASK] sat on their thrones.", "queen"),
+        ("My father and my [MASK] are both doctors.", "mother"),
+        ("The cup is full of hot [MASK].", "tea"),
     ],
 )
 def test_an_obvious_word_is_among_the_first_ten(model: LanguageModel, sentence: str, word: str) -> None:
