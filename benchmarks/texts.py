@@ -1,10 +1,12 @@
-"""Accuracy of `minilm` on product and movie reviews before and after adaptation, without labels in training.
+"""Accuracy of `minilm`, or a language model, on reviews before and after adaptation, without labels in training.
 
     python benchmarks/texts.py --json benchmarks/results/texts.json
+    python benchmarks/texts.py --base-model minilm-mlm --tune model --skew all --most 1000
 
-The texts are those of `pouf demo-text`, fetched from the package registry. Besides the whole of them, subsets are drawn
-in which one class has a tenth or a fiftieth of the other's texts. What is compared with zero-shot is what would be
-served: zero-shot itself where the verdict says so. The difference is paired by text.
+The texts are those of `pouf demo-text`, fetched from the package registry; on tweets and editorials, which come with
+them, settings were chosen. A language model is asked for terrible or great in "{text} It was {mask}." Besides the whole
+of them, subsets are drawn in which one class has a tenth or a fiftieth of the other's texts. What is compared with
+zero-shot is what would be served: zero-shot itself where the verdict says so. The difference is paired by text.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from rich.console import Console
 from rich.table import Table
 
 import pouf_core
-from cli.review_texts import TASKS, ReviewTask, fetch, labelled_texts
+from cli.review_texts import LABEL_TEMPLATE, TASKS, ReviewTask, fetch, labelled_texts
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.artifact import load_artifact
 from pouf_core.backbones.registry import load_base_model
@@ -34,12 +36,24 @@ from pouf_core.texts import clean_text, text_hash
 
 SKEWS = {"all": None, "1:10": 10, "1:50": 50}
 VARIANTS = ("zero_shot", "adapted")
+CHOOSING_TASKS = (
+    ReviewTask("tweets", "tweets", "hutto_ICWSM_2014/tweets_GroundTruth.txt", ("a negative tweet", "a positive tweet")),
+    ReviewTask(
+        "editorials",
+        "editorials",
+        "hutto_ICWSM_2014/nytEditorialSnippets_GroundTruth.txt",
+        ("bad news", "good news"),
+    ),
+)
+"""Not run by default."""
 
 
 def main(
     task: Annotated[list[str], typer.Option(help="Tasks to run.")] = [one.name for one in TASKS],  # noqa: B006
     skew: Annotated[list[str], typer.Option(help="Subsets to run.")] = list(SKEWS),  # noqa: B006
+    base_model: Annotated[str, typer.Option(help="A model of texts.")] = "minilm",
     tune: Annotated[str, typer.Option(help="Tune mode.")] = "prompt",
+    settings: Annotated[str, typer.Option(help="Further fields of the method, as JSON.")] = "{}",
     template: Annotated[str | None, typer.Option(help="Prompt template; the base model's own by default.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
     most: Annotated[int, typer.Option(help="Texts of a task, drawn by content hash; 0 for all.")] = 0,
@@ -48,18 +62,26 @@ def main(
 ) -> None:
     """Run every task and subset with every seed and print a table."""
     keep_freed_memory()
-    base, cache = load_base_model("minilm"), FeatureCache()
+    base, cache = load_base_model(base_model), FeatureCache()
+    if base.description.is_language_model:
+        template = template or LABEL_TEMPLATE
+    method = {"tune": tune, **json.loads(settings)}
     sdist = fetch(folder)
     rows = []
-    for one in (each for each in TASKS if each.name in task):
+    for one in (each for each in (*TASKS, *CHOOSING_TASKS) if each.name in task):
         texts = distinct_texts(sdist, one, most)
         for name in skew:
-            row = measure(base, cache, one, texts, SKEWS[name], tune, template, range(seeds))
+            row = measure(base, cache, one, texts, SKEWS[name], method, template, range(seeds))
             rows.append({"task": one.name, "skew": name, **row})
-            print_table(rows[-1:])
-    print_table(rows)
+            print_table(base_model, rows[-1:])
+    print_table(base_model, rows)
     if json_file:
-        setting = {"tune": tune, "template": template or base.description.default_prompt_template}
+        setting = {
+            "base_model": base_model,
+            "base_model_sha256": base.sha256,
+            "method": method,
+            "template": template or base.description.default_prompt_template,
+        }
         json_file.write_text(json.dumps({**environment(), **setting, "rows": rows}, indent=2) + "\n")
 
 
@@ -85,7 +107,7 @@ def measure(
     task: ReviewTask,
     texts: dict[str, int],
     ratio: int | None,
-    tune: str,
+    method: dict[str, Any],
     template: str | None,
     seeds: range,
 ) -> dict[str, Any]:
@@ -93,7 +115,7 @@ def measure(
     runs, differences = [], []
     for seed in seeds:
         used = texts if ratio is None else skewed(texts, ratio, seed)
-        result, correct = run(base, cache, task, used, tune, template, seed)
+        result, correct = run(base, cache, task, used, method, template, seed)
         served = correct["zero_shot" if result.fallback else "adapted"]
         differences.append(dict(zip(used, served - correct["zero_shot"], strict=True)))
         runs.append(
@@ -121,7 +143,7 @@ def run(
     cache: FeatureCache,
     task: ReviewTask,
     texts: dict[str, int],
-    tune: str,
+    method: dict[str, Any],
     template: str | None,
     seed: int,
 ) -> tuple[pouf_core.AdaptationResult, dict[str, np.ndarray[Any, Any]]]:
@@ -132,7 +154,8 @@ def run(
             [ClassName(name=name) for name in task.class_names],
             base_model=base,
             prompt_template=template,
-            method={"tune": tune},
+            label_words=task.label_words if base.description.is_language_model else None,
+            method=method,
             seed=seed,
             out=Path(directory) / "model",
             feature_cache=cache,
@@ -142,7 +165,8 @@ def run(
     items = [Item(text_hash(text), text) for text in texts]
     correct = {}
     for variant in VARIANTS:
-        if predictor.encoder(variant).key == predictor.encoder("zero_shot").key:  # encoded already
+        own = predictor.encoder(variant).key == predictor.encoder("zero_shot").key
+        if own and not base.description.is_language_model:  # encoded already
             predictions = predictor.classify(cache.get(f"items@{base.sha256}", "plain", items), 1, variant)
         else:
             predictions = predictor.predict(list(texts), 1, variant)
@@ -150,9 +174,9 @@ def run(
     return result, correct
 
 
-def print_table(rows: list[dict[str, Any]]) -> None:
+def print_table(base_model: str, rows: list[dict[str, Any]]) -> None:
     """The rows, for people."""
-    table = Table(title=f"minilm, mean of {len(rows[0]['runs'])} seeds")
+    table = Table(title=f"{base_model}, mean of {len(rows[0]['runs'])} seeds")
     for heading in ("task", "skew", "texts", "zero-shot %", "served %", "difference (paired 95 %)", "verdicts"):
         table.add_column(heading)
     for row in rows:

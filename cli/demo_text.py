@@ -10,11 +10,12 @@ from rich.table import Table
 from cli.demo import running_service, watch
 from cli.demo_report import print_results
 from cli.errors import CommandError
-from cli.review_texts import TASKS, ReviewTask, fetch, write_table
+from cli.review_texts import LABEL_TEMPLATE, LABEL_WORDS, TASKS, ReviewTask, fetch, write_table
 from client import Client, ClientError, Dataset, Job
 
-BASE_MODEL = "minilm"
-TUNE = "prompt"
+SENTENCE_ENCODER, MASKED_LM = "minilm", "minilm-mlm"
+TUNE, MASKED_LM_TUNE = "prompt", "model"
+MASKED_LM_TASK = "products"  # movie reviews alike would take several minutes more
 SHOWN_TEXTS = (
     "It stopped working after a week and nobody ever answered my letters.",
     "I use it every day and would buy it again at once.",
@@ -28,7 +29,7 @@ def run(url: str | None, data_dir: Path) -> None:
     """The demo, from start to end.
 
     Args:
-        url: a running service that allows `minilm`; None starts one and stops it afterwards.
+        url: a running service that allows `minilm` and `minilm-mlm`; None starts one and stops it afterwards.
         data_dir: where a service started here keeps its data, and where the fetched texts lie.
 
     Raises:
@@ -41,9 +42,9 @@ def run(url: str | None, data_dir: Path) -> None:
         with running_service(url, data_dir) as base_url, Client(base_url) as client:
             for task in TASKS:
                 dataset = _dataset(client, task, sdist)
-                job = _adapt(client, dataset, task)
-                print_results(console, {TUNE: job}, title=f"Accuracy on the labelled {task.title}")
-                _predict(client, job)
+                _show(client, task, {TUNE: _adapt(client, dataset, task)})
+                if task.name == MASKED_LM_TASK:
+                    _show(client, task, {MASKED_LM_TUNE: _adapt_masked_lm(client, dataset, task)})
     except ClientError as error:
         raise CommandError(f"The demo failed: {error}") from error
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
@@ -65,12 +66,34 @@ def _adapt(client: Client, dataset: Dataset, task: ReviewTask) -> Job:
     job = client.jobs.create(
         dataset.id,
         list(task.class_names),
-        base_model=BASE_MODEL,
+        base_model=SENTENCE_ENCODER,
         method={"tune": TUNE},
         name=f"demo, {task.title}",
         alias=f"demo-{task.name}",
     )
     return watch(client, job, task.title)
+
+
+def _adapt_masked_lm(client: Client, dataset: Dataset, task: ReviewTask) -> Job:
+    words = " or ".join(LABEL_WORDS)
+    console.print(f"The same texts by a small masked language model: {words} in {LABEL_TEMPLATE!r}", soft_wrap=True)
+    job = client.jobs.create(
+        dataset.id,
+        list(task.class_names),
+        base_model=MASKED_LM,
+        prompt_template=LABEL_TEMPLATE,
+        label_words=task.label_words,
+        method={"tune": MASKED_LM_TUNE},
+        name=f"demo, {task.title}, {MASKED_LM}",
+        alias=f"demo-{task.name}-mlm",
+    )
+    return watch(client, job, MASKED_LM)
+
+
+def _show(client: Client, task: ReviewTask, jobs: dict[str, Job]) -> None:
+    (job,) = jobs.values()
+    print_results(console, jobs, title=f"{job.raw['base_model']}: accuracy on the labelled {task.title}")
+    _predict(client, job)
 
 
 def _predict(client: Client, job: Job) -> None:

@@ -21,6 +21,8 @@ SDIST = "vaderSentiment-3.3.2.tar.gz"
 SDIST_SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
 TEXTS = "vaderSentiment-3.3.2/additional_resources/hutto_ICWSM_2014.tar.gz"
 CLEAR_RATING = 0.8  # weaker ratings are neither good nor bad
+LABEL_TEMPLATE = "{text} It was {mask}."
+LABEL_WORDS = ("terrible", "great")
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,11 @@ class ReviewTask:
     title: str
     member: str
     class_names: tuple[str, str]
+
+    @property
+    def label_words(self) -> dict[str, str]:
+        """What a language model is asked to tell apart, as the paper does with reviews."""
+        return dict(zip(self.class_names, LABEL_WORDS, strict=True))
 
 
 TASKS = (

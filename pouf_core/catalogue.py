@@ -23,7 +23,7 @@ class BaseModelDescription:
     """What can be said of a base model before it is loaded."""
 
     name: str
-    family: Literal["pouf-lite", "open_clip", "hf-align", "minilm", "sentence", "hf-mlm", "hf-causal"]
+    family: Literal["pouf-lite", "open_clip", "hf-align", "minilm", "sentence", "minilm-mlm", "hf-mlm", "hf-causal"]
     modality: Literal["image", "text"]
     embedded: bool
     tune_modes: tuple[str, ...]
@@ -33,7 +33,7 @@ class BaseModelDescription:
     @property
     def is_language_model(self) -> bool:
         """Whether classes are label words, at the mask of a template that holds the text."""
-        return self.family in _LANGUAGE
+        return self.family == "minilm-mlm" or self.family in _LANGUAGE
 
     @property
     def preset_family(self) -> PresetFamily:
@@ -69,7 +69,17 @@ MINILM = BaseModelDescription(
     description="all-MiniLM-L6-v2, a sentence encoder of English; texts beyond 256 tokens are cut; runs on a CPU.",
 )
 
-EMBEDDED = {model.name: model for model in (POUF_LITE, MINILM)}
+MINILM_MLM = BaseModelDescription(
+    name="minilm-mlm",
+    family="minilm-mlm",
+    modality="text",
+    embedded=True,
+    tune_modes=LANGUAGE_TUNE_MODES,
+    default_prompt_template=DEFAULT_LANGUAGE_TEMPLATE,
+    description="all-MiniLM-L6-v2 as a masked language model of English, small and weak; takes pairs; runs on a CPU.",
+)
+
+EMBEDDED = {model.name: model for model in (POUF_LITE, MINILM, MINILM_MLM)}
 
 
 def describe(spec: str) -> BaseModelDescription:
@@ -78,8 +88,8 @@ def describe(spec: str) -> BaseModelDescription:
     Args:
         spec: `pouf-lite`, `open_clip:<architecture>/<pretrained tag>`, `open_clip:<architecture>/<path to weights>`
             or `open_clip:<path to a directory with open_clip_config.json>`; `minilm`, or
-            `sentence:<path to a directory that sentence-transformers saved>`; `hf-align:`, `hf-mlm:` or `hf-causal:`
-            and the path of a directory that transformers saved, or the name of a model in its cache.
+            `sentence:<path to a directory that sentence-transformers saved>`; `minilm-mlm`; `hf-align:`, `hf-mlm:` or
+            `hf-causal:` and the path of a directory that transformers saved, or the name of a model in its cache.
 
     Raises:
         InvalidInput: `unknown_base_model`.

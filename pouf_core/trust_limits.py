@@ -1,6 +1,7 @@
 """How much structure an adaptation needs and how far it may go, by what the base model takes.
 
-Those of pictures were chosen on emoji (see `docs/trust.md`), those of texts on tweets and editorials (`docs/texts.md`).
+Those of pictures were chosen on emoji (see `docs/trust.md`), those of texts on tweets and editorials (`docs/texts.md`
+for sentence encoders, `docs/language.md` for language models).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits that differ between pictures and texts.
+    """Limits that differ between pictures, texts and texts that a language model reads.
 
     Attributes:
         structure: least `Structure.ratio` to train on.
@@ -35,9 +36,10 @@ class Limits:
 
 PICTURES = Limits(structure=0.72, room=0.36)
 TEXTS = Limits(structure=0.72, prompt_structure=0.3, head_structure=0.55, one_sided=0.68)
+LANGUAGE = Limits(structure=0.5, one_sided=0.68)
 BY_VIEWS = {"flip": PICTURES, "words": TEXTS}
 
 
-def limits_of(view_kind: str) -> Limits:
-    """The limits for items that are seen in views of this kind."""
-    return BY_VIEWS[view_kind]
+def limits_of(view_kind: str, *, language_model: bool = False) -> Limits:
+    """The limits for items that are seen in views of this kind, by a language model or another."""
+    return LANGUAGE if language_model else BY_VIEWS[view_kind]

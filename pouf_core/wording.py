@@ -79,7 +79,7 @@ def check_text_items(base: BaseModelDescription, templates: Sequence[str], are_p
         raise InvalidInput(
             "text_pair_not_supported",
             f"The data is pairs of texts. {base.name} embeds single texts, and a pair joined to one text means "
-            "another: use a language model (hf-mlm:…).",
+            "another: use a language model (minilm-mlm, hf-mlm:…).",
             field="/base_model",
         )
 

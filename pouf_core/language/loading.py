@@ -1,4 +1,4 @@
-"""Loading language models by name: `hf-mlm:<name or directory>` and `hf-causal:<name or directory>`."""
+"""Loading language models by name: `minilm-mlm`, `hf-mlm:<name or directory>` and `hf-causal:<name or directory>`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 
-from pouf_core.catalogue import BaseModelDescription, describe
+from pouf_core.catalogue import MINILM_MLM, BaseModelDescription, describe
 from pouf_core.errors import InvalidInput
 from pouf_core.language.encoder import Kind
 from pouf_core.language.heads import check_head
+from pouf_core.language.minilm_mlm import build_minilm_mlm, minilm_tokenizer
 from pouf_core.language.model import LanguageModel
 from pouf_core.torchvision_compat import ensure_torchvision_imports
 
@@ -45,7 +46,7 @@ def load_language_model(
     Weights are read from safetensors only and code that a checkpoint brings along is never run.
 
     Args:
-        description: of `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`, or that name.
+        description: of `minilm-mlm`, `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`, or that name.
         device: where to put it.
         local_files_only: never fetch anything.
 
@@ -56,6 +57,8 @@ def load_language_model(
     """
     if isinstance(description, str):
         description = describe(description)
+    if description.family == "minilm-mlm":
+        return LanguageModel(description, "masked", build_minilm_mlm(), minilm_tokenizer(), torch.device(device))
     spec = description.name
     kind, name = _parse(spec)
     options = {"local_files_only": local_files_only}
@@ -72,11 +75,13 @@ def load_tokenizer(spec: str) -> tuple[Kind, Any]:
     """A language model's kind, and its tokenizer alone, which is small.
 
     Args:
-        spec: `hf-mlm:<name or directory>` or `hf-causal:<name or directory>`; only this machine's files are read.
+        spec: as of `load_language_model`; only this machine's files are read.
 
     Raises:
         InvalidInput, PoufError: as `load_language_model`.
     """
+    if spec == MINILM_MLM.name:
+        return "masked", minilm_tokenizer()
     kind, name = _parse(spec)
     tokenizer = read_pretrained(spec, AutoTokenizer, name, local_files_only=True)
     _check_tokenizer(spec, tokenizer, kind)
