@@ -118,7 +118,7 @@ _PAPER = {
 _DEFAULT = {
     "prompt": _default(learning_rate=0.16, max_steps=40, batch_size=256, relative_to_context=True),
     "prototypes": replace(
-        _default(learning_rate=2e-3, max_steps=60, batch_size=1024), mutual_information_weight=1.0, anchor_weight=30.0
+        _default(learning_rate=2e-3, max_steps=60, batch_size=1024), mutual_information_weight=1.0, anchor_weight=60.0
     ),
     "head": _default(learning_rate=5e-5, max_steps=40, batch_size=256),
     "last_n": _default(learning_rate=3e-5, max_steps=16, batch_size=128, projection_factor=2.0),

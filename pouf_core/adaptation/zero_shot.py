@@ -57,6 +57,6 @@ def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureC
         logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
     views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
     near = normalize(features[: len(judged)], dim=1)
-    limits = limits_of(model.view_kind, language_model=bool(request.label_words))
+    limits = limits_of(model.view_kind, request.spec.tune, language_model=bool(request.label_words))
     structure = read_structure(views, near, len(request.items), limits)
     return ZeroShot(classifier, features, logits, views, structure)

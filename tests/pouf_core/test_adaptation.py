@@ -134,7 +134,7 @@ def test_lack_of_memory_for_single_items_is_an_error_with_a_code(
     assert caught.value.code == "out_of_memory"
 
 
-@pytest.mark.parametrize("tune", ["prompt", "model"])
+@pytest.mark.parametrize("tune", ["prompt", "prototypes", "model"])
 def test_a_stopped_and_resumed_run_ends_bitwise_like_an_uninterrupted_one(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, tune: str
 ) -> None:

@@ -31,6 +31,7 @@ EXAMPLES: dict[str, Any] = {
     "max_steps": 3,
     "selection": "last",
     "last_n": 1,
+    "anchor_weight": 1.0,
     "context": "per_class",
     "context_init": "random",
     "context_length": 4,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from app.store.clock import utcnow
@@ -17,35 +15,19 @@ from app.store.database import Database, upgrade
 from app.store.leases import Lease, LeaseLost, claim_dataset, claim_job, expire, expired, fenced, release, renew
 from app.store.models import Dataset, Job
 from app.store.transitions import transition
-from cli.broker import free_port
 
 
 @pytest.fixture(scope="module")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A private PostgreSQL server; its programs refuse to run as root, so they run as `postgres` there."""
-    if shutil.which("initdb") is None or shutil.which("postgres") is None:
-        pytest.skip("PostgreSQL's server programs are not on the PATH")
-    folder = tmp_path_factory.mktemp("postgres")
-    data, port = folder / "data", free_port("127.0.0.1")
-    as_postgres: dict[str, Any] = {}
-    if Path("/proc/self").stat().st_uid == 0:
-        as_postgres = {"user": "postgres"}
-        for directory in (folder, *folder.parents[:2]):
-            directory.chmod(0o755)
-        shutil.chown(folder, "postgres")
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "check": True, "cwd": folder} | as_postgres
-    subprocess.run(["initdb", "-D", data, "-U", "pouf", "--auth=trust", "--no-sync"], **quiet)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    subprocess.run(["pg_ctl", "-D", data, "-w", "-o", options, "-l", folder / "log", "start"], **quiet)
-    try:
-        yield f"postgresql://pouf@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run(["pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+def empty_postgres_url(postgres_url: str) -> str:
+    """A database of these tests' own on the server that all tests share."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE leases")
+    return postgres_url.rpartition("/")[0] + "/leases"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, settings: Any) -> Iterator[Database]:
-    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
     upgrade(url)
     database = Database(url)
     yield database
