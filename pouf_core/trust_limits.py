@@ -6,7 +6,8 @@ for sentence encoders, `docs/language.md` for language models).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -15,27 +16,23 @@ class Limits:
 
     Attributes:
         structure: least `Structure.ratio` to train on.
-        prompt_structure: the same for learned prompts and prototypes, which move less, or None for no other.
-        head_structure: the same for a trained projection, or None for no other.
+        structure_of: the same for tune modes that have a limit of their own.
         room: view agreement from which learned prompts gain too little, or None.
         one_sided: largest `Change.one_sidedness`, or None.
     """
 
     structure: float
-    prompt_structure: float | None = None
-    head_structure: float | None = None
+    structure_of: Mapping[str, float] = field(default_factory=dict)
     room: float | None = None
     one_sided: float | None = None
 
     def least_structure(self, tune: str) -> float:
         """Least `Structure.ratio` to train on in a tune mode."""
-        gentle = self.prompt_structure
-        own = {"prompt": gentle, "prototypes": gentle, "head": self.head_structure}.get(tune)
-        return self.structure if own is None else own
+        return self.structure_of.get(tune, self.structure)
 
 
-PICTURES = Limits(structure=0.72, room=0.36)
-TEXTS = Limits(structure=0.72, prompt_structure=0.3, head_structure=0.55, one_sided=0.68)
+PICTURES = Limits(structure=0.72, structure_of={"prototypes": 0.5}, room=0.36)
+TEXTS = Limits(structure=0.72, structure_of={"prompt": 0.3, "prototypes": 0.3, "head": 0.55}, one_sided=0.68)
 LANGUAGE = Limits(structure=0.72, one_sided=0.68)
 BY_VIEWS = {"flip": PICTURES, "words": TEXTS}
 
