@@ -85,7 +85,8 @@ class MethodSpec(BaseModel):
     last_n: Annotated[int, Field(ge=1, le=100)] | Auto = Field("auto", description="Blocks that `last_n` trains.")
     anchor_weight: NonNegative | Auto = Field(
         "auto",
-        description="For tune `prototypes`: price of their mean squared distance from the zero-shot ones, 0 to 1000.",
+        description="For tune `prompt` and `prototypes`: price of the prototypes' mean squared distance from where "
+        "they began, 0 to 1000.",
     )
     context: ContextSharing = Field(
         "shared", description="For tune `prompt`: context vectors that all classes share, or some `per_class`."
@@ -132,7 +133,7 @@ class ResolvedMethod(BaseModel):
         views: fixed augmented versions of each item; 0 draws fresh ones at every step.
         marginal_momentum: weight of earlier batches in the marginal term, 0 for the batch alone.
         selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
-        anchor_weight: price of leaving the zero-shot prototypes, times the mean squared distance; 0 for none.
+        anchor_weight: price of the mean squared distance that prototypes go; 0 for none.
         label_word_bias: what is taken off the class logits of a language model; None for other base models.
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
     """

@@ -14,6 +14,7 @@ _NOT_OF_LANGUAGE_MODELS = {
     "context": "its context vectors stand around the text and are shared by all classes",
     "context_init": "its context vectors start from the template's words",
     "context_length": "the template's words set the number of its context vectors",
+    "anchor_weight": "it has no prototypes to hold",
     "logit_scale_learning_rate": "it has no logit scale",
 }
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
@@ -119,11 +120,10 @@ def _check_selection(spec: MethodSpec) -> None:
 
 
 def _check_anchor(spec: MethodSpec) -> None:
-    of_prototypes = spec.tune == "prototypes"
     problem = None
-    if not of_prototypes and spec.anchor_weight != "auto":
-        problem = "anchor_weight", f"it belongs to tune `prototypes`, and tune is `{spec.tune}`"
-    elif of_prototypes and spec.logit_scale_learning_rate != "auto":
+    if spec.tune not in ("prompt", "prototypes") and spec.anchor_weight != "auto":
+        problem = "anchor_weight", f"it belongs to tune `prompt` and `prototypes`, and tune is `{spec.tune}`"
+    elif spec.tune == "prototypes" and spec.logit_scale_learning_rate != "auto":
         problem = "logit_scale_learning_rate", "tune `prototypes` keeps the logit scale as it is"
     if problem:
         message = f"{problem[0]} is not used: {problem[1]}. Leave it out."

@@ -248,7 +248,7 @@ def resolve(
         marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
         selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),
-        anchor_weight=_or(spec.anchor_weight, preset.anchor_weight),
+        anchor_weight=_or(spec.anchor_weight, 0.0 if spec.context_init == "random" else preset.anchor_weight),
         label_word_bias=label_word_bias(spec, family),
         micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, family, device, batch_size), batch_size),
         threads=threads,

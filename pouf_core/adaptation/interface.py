@@ -81,8 +81,12 @@ class Trainable(Protocol):
         """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
         ...
 
-    def penalty(self) -> Tensor | None:
-        """What is added to the loss for leaving the base model, a scalar; None for nothing."""
+    def penalty(self, classifier: Any) -> Tensor | None:
+        """What is added to the loss for leaving the base model, a scalar; None for nothing.
+
+        Args:
+            classifier: what `classifier()` gave in this step.
+        """
         ...
 
     def after_step(self) -> None:

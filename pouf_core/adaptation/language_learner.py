@@ -70,7 +70,7 @@ class LanguageLearner:
         """Trained parameters with their initial learning rate, as `torch.optim` takes them."""
         return [{"params": list(self._trained.values()), "lr": self._rate}]
 
-    def penalty(self) -> None:
+    def penalty(self, classifier: LabelWordClassifier) -> None:
         """Nothing is held back."""
 
     def after_step(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pouf_core.adaptation.anchor import Anchor
 from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.parameters import projection_names, trained_parameters
 from pouf_core.errors import InvalidInput
@@ -62,6 +63,10 @@ class Learner:
         if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
             with torch.no_grad():
                 self._frozen_prototypes = base.prototypes(prompts)
+        self._anchor: Anchor | None = None
+        if self.context is not None and method.anchor_weight:
+            with torch.no_grad():
+                self._anchor = Anchor(method.anchor_weight, self.prototypes())
         self.trains_logit_scale = method.logit_scale_learning_rate > 0
         base.logit_scale.requires_grad_(self.trains_logit_scale)
         limit = method.logit_scale_limit
@@ -104,8 +109,9 @@ class Learner:
         self.prompts_at_once //= 2
         return True
 
-    def penalty(self) -> None:
-        """Nothing is held back."""
+    def penalty(self, classifier: CosineClassifier) -> Tensor | None:
+        """The anchor's price, for learned prompts that have one."""
+        return None if self._anchor is None else self._anchor.penalty(classifier)
 
     def after_step(self) -> None:
         """Keep a trained logit scale within its limit; call after every optimiser step."""

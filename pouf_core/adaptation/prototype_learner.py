@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pouf_core.adaptation.anchor import Anchor
 from pouf_core.adaptation.learner import copies_of
 from pouf_core.backbones.cosine_model import CosineModel, unit_length
 from pouf_core.method import ResolvedMethod
@@ -19,9 +20,7 @@ OFFSETS = "prototype_offsets"
 class PrototypeLearner:
     """A base model whose K prototypes may leave their zero-shot places; both encoders stay as they are.
 
-    A prototype is its zero-shot vector plus a trained offset, brought back to unit length. The mean squared length of
-    the offsets, times `anchor_weight`, is added to the loss: so prototypes go as far as the data pulls, where an
-    adaptive optimiser alone would take steps of one size whether or not there is anything to learn.
+    A prototype is its zero-shot vector plus a trained offset, brought back to unit length.
 
     Args:
         base: the base model.
@@ -35,10 +34,10 @@ class PrototypeLearner:
     def __init__(self, base: CosineModel, prompts: Prompts, method: ResolvedMethod) -> None:
         self._base = base
         self._rate = method.learning_rate
-        self._anchor_weight = method.anchor_weight
         base.logit_scale.requires_grad_(False)
         with torch.no_grad():
             self._zero_shot = base.prototypes(prompts)
+        self._anchor = Anchor(method.anchor_weight, self._zero_shot)
         self._offsets = nn.Parameter(torch.zeros_like(self._zero_shot))
 
     @property
@@ -50,9 +49,9 @@ class PrototypeLearner:
         """The classes under the present offsets."""
         return CosineClassifier(unit_length(self._zero_shot + self._offsets), self._base.logit_scale)
 
-    def penalty(self) -> Tensor:
-        """`anchor_weight` times the mean squared length of the offsets, a scalar."""
-        return self._anchor_weight * self._offsets.square().sum(dim=1).mean()
+    def penalty(self, classifier: CosineClassifier) -> Tensor | None:
+        """The anchor's price."""
+        return self._anchor.penalty(classifier)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The offsets with their initial learning rate, as `torch.optim` takes them."""

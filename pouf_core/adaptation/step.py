@@ -73,7 +73,8 @@ class BatchGradient:
         return torch.cat(rows).requires_grad_(True)
 
     def _objective(self, features: Tensor, running_marginal: Tensor | None) -> Objective:
-        scores = self._learner.classifier()(features)
+        classifier = self._learner.classifier()
+        scores = classifier(features)
         prior = None if self._prior is None else self._prior.to(scores.similarity)
         objective = pouf_objective(
             scores.similarity,
@@ -87,7 +88,7 @@ class BatchGradient:
             running_marginal=running_marginal,
             marginal_momentum=self._method.marginal_momentum,
         )
-        penalty = self._learner.penalty()
+        penalty = self._learner.penalty(classifier)
         return objective if penalty is None else replace(objective, loss=objective.loss + penalty)
 
 
