@@ -116,7 +116,9 @@ _PAPER = {
     "model": _paper(5e-7),
 }
 _DEFAULT = {
-    "prompt": _default(learning_rate=0.16, max_steps=40, batch_size=256, relative_to_context=True),
+    "prompt": replace(
+        _default(learning_rate=0.16, max_steps=40, batch_size=256, relative_to_context=True), anchor_weight=5.0
+    ),
     "prototypes": replace(
         _default(learning_rate=2e-3, max_steps=60, batch_size=1024), mutual_information_weight=1.0, anchor_weight=60.0
     ),
