@@ -45,6 +45,14 @@ def test_a_heavier_anchor_holds_them_nearer_to_zero_shot(tiny_clip, picture_path
     assert distances[0] > 2 * distances[1] > 4 * distances[2]
 
 
+def test_an_anchor_holds_learned_prompts_too(tiny_clip, picture_paths, tmp_path):
+    free, held = (
+        moved(adapt(tiny_clip, picture_paths, tmp_path / str(weight), tune="prompt", anchor_weight=weight))
+        for weight in (0, 1000)
+    )
+    assert free > 2 * held
+
+
 def test_the_same_run_gives_the_same_prototypes(tiny_clip, picture_paths, tmp_path):
     first, again = (adapt(tiny_clip, picture_paths, tmp_path / name) for name in ("first", "again"))
     assert torch.equal(first["prototypes.adapted"], again["prototypes.adapted"])
@@ -65,7 +73,7 @@ def test_a_template_without_words_is_enough(tiny_clip, picture_paths, tmp_path):
 @pytest.mark.parametrize(
     ("method", "field"),
     [
-        ({"tune": "prompt", "anchor_weight": 3}, "/method/anchor_weight"),
+        ({"tune": "head", "anchor_weight": 3}, "/method/anchor_weight"),
         ({"tune": "prototypes", "logit_scale_learning_rate": 0.1}, "/method/logit_scale_learning_rate"),
         ({"tune": "prototypes", "context": "per_class"}, "/method/context"),
     ],
