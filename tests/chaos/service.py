@@ -39,7 +39,7 @@ QUICK = {
     "POUF_LOAD_TIMEOUT": "180",
     "POUF_CANCEL_GRACE_SECONDS": "10",
     "POUF_IDEMPOTENCY_IN_FLIGHT_SECONDS": "10",
-    "POUF_MAX_LOST_ATTEMPTS": "10",
+    "POUF_MAX_LOST_ATTEMPTS": "30",
     "POUF_MIN_FREE_BYTES": "0",  # a full disk is to be met here, not kept away from
 }
 
