@@ -14,7 +14,7 @@ from cli.review_texts import LABEL_TEMPLATE, LABEL_WORDS, TASKS, ReviewTask, fet
 from client import Client, ClientError, Dataset, Job
 
 SENTENCE_ENCODER, MASKED_LM = "minilm", "minilm-mlm"
-TUNE, MASKED_LM_TUNE = "prompt", "model"
+TUNE, MASKED_LM_TUNE = "head", "model"
 MASKED_LM_TASK = "products"  # movie reviews alike would take several minutes more
 SHOWN_TEXTS = (
     "It stopped working after a week and nobody ever answered my letters.",
