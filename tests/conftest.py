@@ -2,11 +2,14 @@
 
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
 import redis
+from psycopg.sql import SQL, Identifier
 
 from app.settings import Settings
 from app.store.database import Database, upgrade
@@ -67,13 +70,32 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """The URL of a real PostgreSQL server with an empty database; skips where none is installed."""
+def postgres_server_url() -> Iterator[str]:
+    """The URL of a real PostgreSQL server's own database; skips where none is installed."""
     initdb = find_initdb()
     if initdb is None:
         pytest.skip("PostgreSQL's server is not installed (Debian: apt install postgresql)")
     with postgres_server(initdb) as url:
         yield url
+
+
+@pytest.fixture
+def make_postgres_database(postgres_server_url: str) -> Callable[[], str]:
+    """Makes an empty database that no other test sees and returns its URL."""
+
+    def make() -> str:
+        name = f"test_{uuid4().hex}"
+        with psycopg.connect(postgres_server_url, autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        return f"{postgres_server_url.rpartition('/')[0]}/{name}"
+
+    return make
+
+
+@pytest.fixture
+def postgres_url(make_postgres_database: Callable[[], str]) -> str:
+    """The URL of an empty PostgreSQL database that no other test sees."""
+    return make_postgres_database()
 
 
 def _wait_for_valkey(url: str) -> None:

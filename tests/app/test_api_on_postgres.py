@@ -9,7 +9,6 @@ from fastapi.testclient import TestClient
 from app.main import create_app
 from app.services import keys
 from app.store.database import Database
-from app.store.models import ApiKey
 from tests.app.colour_engine import ColourEngine
 
 
@@ -70,18 +69,13 @@ def test_keys_open_their_owners_rows_and_hold_their_limits_under_concurrency(
         return {"Authorization": f"Bearer {keys.create(settings, database, wanted)[1]}"}
 
     alice, bob = [key("alice", queued_jobs=3) for _ in range(2)], key("bob")
-    try:
-        refused(api.get("/v1/jobs"), 401, "missing_api_key")
-        dataset_id = rows.dataset(owner="alice")
-        refused(api.get(f"/v1/datasets/{dataset_id}", headers=bob), 404, "dataset_not_found")
-        body = {"dataset_id": dataset_id, "class_names": ["a", "b"]}
+    refused(api.get("/v1/jobs"), 401, "missing_api_key")
+    dataset_id = rows.dataset(owner="alice")
+    refused(api.get(f"/v1/datasets/{dataset_id}", headers=bob), 404, "dataset_not_found")
+    body = {"dataset_id": dataset_id, "class_names": ["a", "b"]}
 
-        def create(number: int) -> int:
-            return api.post("/v1/jobs", json=body, headers=alice[number % 2]).status_code
+    def create(number: int) -> int:
+        return api.post("/v1/jobs", json=body, headers=alice[number % 2]).status_code
 
-        with ThreadPoolExecutor(8) as pool:
-            assert sorted(pool.map(create, range(8))) == [202] * 3 + [429] * 5
-    finally:
-        # the server is shared with tests that know of no keys
-        with database.write() as session:
-            session.query(ApiKey).delete()
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(create, range(8))) == [202] * 3 + [429] * 5

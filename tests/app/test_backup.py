@@ -4,7 +4,6 @@ import hashlib
 import json
 import sqlite3
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from typer.testing import CliRunner
@@ -147,17 +146,13 @@ def test_the_commands_do_it_and_say_what_else_to_keep(settings, in_use, make_key
         assert connection.execute("SELECT count(*) FROM api_keys").fetchone() == (1,)
 
 
-def test_a_postgresql_database_comes_back(postgres_url, tmp_path):
-    server = postgres_url.rpartition("/")[0]
-    for name in ("backed_up", "restored"):
-        with psycopg.connect(postgres_url, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name}")
-            connection.execute(f"CREATE DATABASE {name}")
-    upgrade(f"{server}/backed_up")
-    database, storage = Database(f"{server}/backed_up"), Storage(f"file://{tmp_path}/storage")
+def test_a_postgresql_database_comes_back(make_postgres_database, tmp_path):
+    url = make_postgres_database()
+    upgrade(url)
+    database, storage = Database(url), Storage(f"file://{tmp_path}/storage")
     model = Rows(database, storage).model()
     back_up(database, storage, tmp_path / "backup")
-    other = Database(f"{server}/restored")
+    other = Database(make_postgres_database())
     restore(other, Storage(f"file://{tmp_path}/other"), tmp_path / "backup")
     with other.engine.connect() as connection:
         assert backup.named_files(connection) == [f"models/{model}"]

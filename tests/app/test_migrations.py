@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-import psycopg
 import pytest
 from sqlalchemy import MetaData, insert
 
@@ -69,11 +68,7 @@ def url(request, tmp_path):
     """The URL of a database without tables."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store.db"
-    server = request.getfixturevalue("postgres_url")
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS migrated")
-        connection.execute("CREATE DATABASE migrated")
-    return server.rpartition("/")[0] + "/migrated"
+    return request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture

@@ -95,13 +95,13 @@ def wait_for(condition, seconds, what):
 
 
 @pytest.fixture
-def stack(tmp_path, postgres_url):
+def stack(tmp_path, postgres_server_url):
     if shutil.which("redis-server") is None:
         pytest.skip("Redis is not installed (Debian: apt install redis-server)")
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(postgres_server_url, autocommit=True) as connection:
         connection.execute("CREATE DATABASE pouf")
     with ExitStack() as cleanup:
-        made = Stack(tmp_path, urlsplit(postgres_url).port)
+        made = Stack(tmp_path, urlsplit(postgres_server_url).port)
         made.write_redis_configuration()
         cleanup.callback(made.stop)
         made.start("redis")

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from app.store.clock import utcnow
@@ -17,17 +16,9 @@ from app.store.models import Dataset, Job
 from app.store.transitions import transition
 
 
-@pytest.fixture(scope="module")
-def empty_postgres_url(postgres_url: str) -> str:
-    """A database of these tests' own on the server that all tests share."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE leases")
-    return postgres_url.rpartition("/")[0] + "/leases"
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, settings: Any) -> Iterator[Database]:
-    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("empty_postgres_url")
+    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
     upgrade(url)
     database = Database(url)
     yield database
