@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from pouf_core.errors import InvalidInput, PoufError
-from pouf_core.method import field_description
+from pouf_core.method.spec import field_description
 
 PROBLEM_JSON = "application/problem+json"
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}

@@ -24,9 +24,9 @@ from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.step import BatchGradient
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.classes import parse_class_names, parse_templates
-from pouf_core.data import collect_items
-from pouf_core.method import MethodSpec
-from pouf_core.presets import resolve
+from pouf_core.data.items import collect_items
+from pouf_core.method.resolving import resolve
+from pouf_core.method.spec import MethodSpec
 from pouf_core.prompts import build_prompts
 
 STEPS = 2

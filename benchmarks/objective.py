@@ -24,9 +24,9 @@ from torch import Tensor
 
 from pouf_core.backbones.registry import load_base_model
 from pouf_core.memory import keep_freed_memory
-from pouf_core.method import MethodSpec, ResolvedMethod
+from pouf_core.method.resolving import resolve
+from pouf_core.method.spec import MethodSpec, ResolvedMethod
 from pouf_core.objective import pouf_objective
-from pouf_core.presets import resolve
 from pouf_core.transport import build_transport
 
 TRANSPORTS = ("conditional", "sinkhorn", "emd", "unbalanced", "partial")

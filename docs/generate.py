@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.settings import settings_table
-from pouf_core.presets import presets_table
+from pouf_core.method.presets import PRESETS, Preset
 
 DOCS = Path(__file__).parent
 FILE = DOCS / "configuration.md"
 METHOD = DOCS / "method.md"
+BASE_MODELS = {"image": "pictures", "text": "sentence encoders", "language": "language models"}
 
 
 def configuration(text: str) -> str:
@@ -17,8 +18,25 @@ def configuration(text: str) -> str:
 
 
 def method(text: str) -> str:
-    """The page with its table of presets as the code has it now."""
-    return _between(text, "presets", presets_table)
+    """The page with its tables of presets as the code has it now."""
+    return _between(text, "presets", presets_tables)
+
+
+def presets_tables() -> str:
+    """A markdown table for each preset and kind of base model: what `auto` resolves to, by tune mode."""
+    return "\n".join(
+        f"`{name}`, {BASE_MODELS[family]}:\n\n{_presets_table(modes)}" for (name, family), modes in PRESETS.items()
+    )
+
+
+def _presets_table(modes: dict[str, Preset]) -> str:
+    values = {
+        setting: [str(getattr(preset, setting)) for preset in modes.values()] for setting in Preset.__dataclass_fields__
+    }
+    shared = [f"`{setting}` {each[0]}" for setting, each in values.items() if len(set(each)) == 1]
+    rows = [f"| | {' | '.join(modes)} |", f"|---|{'---|' * len(modes)}"]
+    rows += [f"| `{setting}` | {' | '.join(each)} |" for setting, each in values.items() if len(set(each)) > 1]
+    return "\n".join(rows) + f"\n\nIn every mode: {', '.join(shared)}.\n"
 
 
 def _between(text: str, name: str, table: Callable[[], str]) -> str:

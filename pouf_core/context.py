@@ -11,7 +11,7 @@ from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.classes import PLACEHOLDER, ClassName
 from pouf_core.errors import InvalidInput
-from pouf_core.method import DEFAULT_CONTEXT_LENGTH, MethodSpec
+from pouf_core.method.spec import DEFAULT_CONTEXT_LENGTH, MethodSpec
 from pouf_core.prompts import Prompts, build_prompts
 from pouf_core.runtime import generator
 

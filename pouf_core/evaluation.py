@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from torch import Tensor
 
 from pouf_core.classes import ClassName, match_label
-from pouf_core.data import Item
+from pouf_core.data.items import Item
 
 CONFIDENCE = 0.95
 

@@ -5,8 +5,8 @@ import sys
 import time
 from typing import Any
 
-from pouf_core import decoder_process
-from pouf_core.images import decode_image
+from pouf_core.data import decoder_process
+from pouf_core.data.images import decode_image
 
 ABORT, SPIN, SLEEP, FILL, BABBLE, WRITE, ENVIRONMENT = (
     f"fragile {what}".encode() for what in ("abort", "spin", "sleep", "fill", "babble", "write", "environment")

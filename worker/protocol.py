@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pouf_core.progress import Stage
-from pouf_core.verdict import Fallback, Verdict
+from pouf_core.trust.verdict import Fallback, Verdict
 
 
 class JobSpec(BaseModel):

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from app.schemas.common import Closed
 from app.schemas.datasets import DATASET_STATUS
 from app.schemas.jobs import JOB_STATUS
-from pouf_core.verdict import Fallback, Verdict
+from pouf_core.trust.verdict import Fallback, Verdict
 
 Document = TypeVar("Document")
 

@@ -7,7 +7,7 @@ from pydantic import Field, WithJsonSchema
 
 from app.schemas.common import ALIAS_NAME, METADATA, NAME, Closed, ListQuery, NumbersQuery, error_body, timestamp
 from app.store.models import Job, JobEvent, JobMetric
-from pouf_core.method import MethodSpec
+from pouf_core.method.spec import MethodSpec
 
 JOB_STATUS = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
 # checked by `pouf_core.classes.parse_class_names`, which has a code for everything that can be wrong

@@ -22,8 +22,8 @@ from pouf_core.catalogue import BaseModelDescription, describe
 from pouf_core.classes import ClassName, parse_class_names
 from pouf_core.errors import InvalidInput
 from pouf_core.language.vocabulary import check_vocabulary
-from pouf_core.method import BASELINE_SETTINGS, MethodSpec
-from pouf_core.method_checks import check_base, check_method
+from pouf_core.method.checks import check_base, check_method
+from pouf_core.method.spec import BASELINE_SETTINGS, MethodSpec
 from pouf_core.wording import check_text_items, label_words_for, language_template, templates_for, text_limits_for
 
 Document = dict[str, Any]

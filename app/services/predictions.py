@@ -14,8 +14,8 @@ from app.serving.batcher import BatcherStopped, QueueFull
 from app.serving.engine import ItemError, Servable, Served
 from app.serving.inputs import Source
 from app.state import Caller
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import ArtifactError, InvalidInput
-from pouf_core.texts import TextItem
 
 T = TypeVar("T")
 

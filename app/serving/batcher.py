@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pouf_core.texts import TextItem
+from pouf_core.data.texts import TextItem
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from queue import LifoQueue
 
 from PIL.Image import Image
 
-from pouf_core.decoder import Decoder, DecoderLimits
+from pouf_core.data.decoder import Decoder, DecoderLimits
 
 
 class Decoders:

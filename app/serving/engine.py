@@ -19,9 +19,9 @@ from app.serving.inputs import Decoder, Source, decode
 from app.serving.model_cache import ModelCache
 from app.settings import Settings
 from app.store.storage import Storage
-from pouf_core.decoder import DecoderLimits
+from pouf_core.data.decoder import DecoderLimits
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
-from pouf_core.texts import TextItem
 
 if TYPE_CHECKING:
     from pouf_core.backbones.registry import BaseModelPool

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from PIL.Image import Image
 
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
-from pouf_core.texts import TextItem
 
 
 class Decoder(Protocol):

@@ -17,7 +17,7 @@ from app.store.leases import Lease, LeaseLost, fenced
 from app.store.models import AdaptedModel, Alias, Dataset, Job, JobEvent
 from app.store.storage import Storage
 from app.store.transitions import TransitionNotAllowed, append_event, transition
-from pouf_core.verdict import Fallback, Verdict
+from pouf_core.trust.verdict import Fallback, Verdict
 
 logger = logging.getLogger(__name__)
 

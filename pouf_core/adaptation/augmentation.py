@@ -10,7 +10,7 @@ from torch import Tensor
 from torchvision import transforms
 from torchvision.transforms import InterpolationMode
 
-from pouf_core.data import Item
+from pouf_core.data.items import Item
 from pouf_core.runtime import derived_seed
 
 

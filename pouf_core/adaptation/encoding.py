@@ -18,8 +18,8 @@ from pouf_core.adaptation.features import (
 from pouf_core.adaptation.interface import PromptedModel, Trainable, View, Views
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
-from pouf_core.data import Item
-from pouf_core.method import ResolvedMethod
+from pouf_core.data.items import Item
+from pouf_core.method.spec import ResolvedMethod
 
 Encode = Callable[[Sequence[View]], Tensor]
 

@@ -13,11 +13,11 @@ from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.artifact import BIAS, FORMAT, TRAINED, Artifact, recorded_versions
 from pouf_core.backbones.registry import BaseModel
-from pouf_core.data import fingerprint
+from pouf_core.data.items import fingerprint
 from pouf_core.evaluation import Evaluation
 from pouf_core.notes import Note
 from pouf_core.scoring import Classifier
-from pouf_core.trust import Judgement
+from pouf_core.trust.judgement import Judgement
 
 
 def build_artifact(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.interface import ItemEncoder, View, Views
-from pouf_core.data import Item
+from pouf_core.data.items import Item
 from pouf_core.errors import OutOfMemory
 from pouf_core.memory import is_out_of_memory, release_memory
 

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pouf_core.data import Item
-from pouf_core.method import ResolvedMethod
+from pouf_core.data.items import Item
+from pouf_core.method.spec import ResolvedMethod
 from pouf_core.scoring import Classifier
 
 View = Any

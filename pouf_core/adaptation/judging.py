@@ -10,10 +10,12 @@ from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.classes import ClassName
-from pouf_core.method import ResolvedBaseline, ResolvedMethod
-from pouf_core.near_duplicates import near_duplicates
+from pouf_core.method.spec import ResolvedBaseline, ResolvedMethod
 from pouf_core.notes import Note, note
-from pouf_core.trust import Judgement, judge, judge_baseline, judge_kept_zero_shot, read_change, too_few_items
+from pouf_core.trust.change import read_change
+from pouf_core.trust.judgement import Judgement, judge, judge_baseline, judge_kept_zero_shot
+from pouf_core.trust.near_duplicates import near_duplicates
+from pouf_core.trust.structure import too_few_items
 
 FLIP_RATE_WARNING = 0.3
 MARGINAL_SHIFT_WARNING = 0.25  # nats

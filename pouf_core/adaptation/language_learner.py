@@ -14,7 +14,7 @@ from pouf_core.language.item_reader import ItemReader
 from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
 from pouf_core.language.parameters import trained_parameters
-from pouf_core.method import ResolvedMethod
+from pouf_core.method.spec import ResolvedMethod
 
 
 class LanguageLearner:

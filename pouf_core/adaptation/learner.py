@@ -13,7 +13,7 @@ from pouf_core.adaptation.anchor import Anchor
 from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.backbones.parameters import projection_names, trained_parameters
 from pouf_core.errors import InvalidInput
-from pouf_core.method import ResolvedMethod
+from pouf_core.method.spec import ResolvedMethod
 from pouf_core.prompts import Prompts
 from pouf_core.scoring import CosineClassifier
 

@@ -19,7 +19,7 @@ from pouf_core.adaptation.selection import Candidate, StepSelection
 from pouf_core.adaptation.step import BatchGradient
 from pouf_core.errors import AdaptationStopped, OutOfMemory
 from pouf_core.memory import is_out_of_memory, release_memory
-from pouf_core.method import ResolvedMethod
+from pouf_core.method.spec import ResolvedMethod
 from pouf_core.notes import Note, note
 from pouf_core.objective import Objective, updated_marginal
 from pouf_core.progress import OnProgress, Progress, ShouldStop

@@ -14,7 +14,7 @@ from pouf_core.adaptation.prototype_learner import PrototypeLearner
 from pouf_core.adaptation.request import Request
 from pouf_core.backbones.cosine_model import CosineModel
 from pouf_core.context import initial_context, learned_prompts
-from pouf_core.method import ResolvedMethod
+from pouf_core.method.spec import ResolvedMethod
 from pouf_core.prompts import build_prompts
 from pouf_core.scoring import CosineClassifier
 

@@ -15,7 +15,7 @@ from pouf_core.backbones.text_views import TextViews
 from pouf_core.language.item_reader import ItemReader
 from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
-from pouf_core.method import ResolvedMethod
+from pouf_core.method.spec import ResolvedMethod
 
 
 class PromptedLanguageModel:

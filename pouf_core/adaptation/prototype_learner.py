@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pouf_core.adaptation.anchor import Anchor
 from pouf_core.adaptation.learner import copies_of
 from pouf_core.backbones.cosine_model import CosineModel, unit_length
-from pouf_core.method import ResolvedMethod
+from pouf_core.method.spec import ResolvedMethod
 from pouf_core.prompts import Prompts
 from pouf_core.scoring import CosineClassifier
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.classes import ClassName, parse_class_names
-from pouf_core.data import Data, Item, Rejected, are_pairs, collect_items, fingerprint
+from pouf_core.data.items import Data, Item, Rejected, are_pairs, collect_items, fingerprint
 from pouf_core.language.label_words import LabelWords
-from pouf_core.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
-from pouf_core.method_checks import check_base, check_method
-from pouf_core.presets import label_word_bias
+from pouf_core.method.checks import check_base, check_method
+from pouf_core.method.resolving import label_word_bias
+from pouf_core.method.spec import RUNTIME, MethodSpec, ResolvedMethod, parse_method
 from pouf_core.wording import check_text_items, label_words_for, templates_for, text_limits_for
 
 

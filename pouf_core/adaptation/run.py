@@ -24,14 +24,14 @@ from pouf_core.artifact import save_artifact
 from pouf_core.backbones.registry import BaseModel, load_base_model
 from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName
-from pouf_core.data import Data, Rejected
+from pouf_core.data.items import Data, Rejected
 from pouf_core.evaluation import evaluate
 from pouf_core.language.label_words import LabelWords
-from pouf_core.method import MethodSpec, ResolvedBaseline, ResolvedMethod
-from pouf_core.presets import resolve, resolve_baseline
+from pouf_core.method.resolving import resolve, resolve_baseline
+from pouf_core.method.spec import MethodSpec, ResolvedBaseline, ResolvedMethod
 from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.runtime import choose_device, reproducible, use_threads
-from pouf_core.verdict import Fallback, Verdict
+from pouf_core.trust.verdict import Fallback, Verdict
 
 CHECKPOINT_SECONDS = 15.0
 
@@ -94,7 +94,7 @@ def adapt(
     Args:
         data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
             (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text, a
-            `pouf_core.texts.TextItem` a text or a pair of them, and a `Path` such a file.
+            `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which stays as it is.
         prompt_template: one template with `{}`, or several for an ensemble; for a language model one with `{text}`,

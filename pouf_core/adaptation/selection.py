@@ -9,8 +9,8 @@ from torch import Tensor
 
 from pouf_core.adaptation.interface import Trainable
 from pouf_core.adaptation.step import OnMicroBatch
-from pouf_core.trust import objections, read_change
-from pouf_core.trust_limits import PICTURES, Limits
+from pouf_core.trust.change import objections, read_change
+from pouf_core.trust.limits import PICTURES, Limits
 
 CANDIDATES = 4
 _SMALLEST_DATA = 100  # items; with fewer, choosing looks at all of them and training too

@@ -18,8 +18,8 @@ from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.selection import StepSelection, held_out_count
 from pouf_core.adaptation.zero_shot import ZeroShot
-from pouf_core.method import ResolvedMethod
-from pouf_core.trust import doubts
+from pouf_core.method.spec import ResolvedMethod
+from pouf_core.trust.structure import doubts
 
 
 def tune_base_model(

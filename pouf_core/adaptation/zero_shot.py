@@ -15,8 +15,8 @@ from pouf_core.adaptation.interface import PromptedModel
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
 from pouf_core.scoring import Classifier
-from pouf_core.trust import Structure, read_structure
-from pouf_core.trust_limits import limits_of
+from pouf_core.trust.limits import limits_of
+from pouf_core.trust.structure import Structure, read_structure
 
 MOST_JUDGED_ITEMS = 5000  # a random sample: items are in order of content hash
 

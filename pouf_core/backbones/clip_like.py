@@ -17,7 +17,7 @@ from pouf_core.backbones.parameters import projection_names
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.backbones.transformers_towers import TransformersImageTower
 from pouf_core.catalogue import BaseModelDescription
-from pouf_core.images import decode_image
+from pouf_core.data.images import decode_image
 
 
 class ClipLikeModel(CosineModel):

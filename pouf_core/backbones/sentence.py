@@ -15,8 +15,8 @@ from pouf_core.backbones.parameters import ADDED
 from pouf_core.backbones.text_views import TextViews
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import BaseModelDescription
+from pouf_core.data.texts import TextItem, clean_text, text_item
 from pouf_core.errors import InvalidInput
-from pouf_core.texts import TextItem, clean_text, text_item
 from pouf_core.weights_hash import weights_hash
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from pouf_core.data import Item
+from pouf_core.data.items import Item
+from pouf_core.data.texts import Text, TextItem, text_item
 from pouf_core.runtime import generator
-from pouf_core.texts import Text, TextItem, text_item
 
 LEFT_OUT = 0.2  # share of the words that a view leaves out on average
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from pouf_core.classes import ClassName
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
 from pouf_core.language.sentence import LITERAL, Token, tokenize, write_sentence
 from pouf_core.language.template import MASK, Template, check_text_limits
 from pouf_core.language.word_tokens import label_word_ids, probe_tokens
-from pouf_core.texts import TextItem
 
 NO_CONTEXT = -1
 MOST_TOKENS = 512

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from pouf_core.data.texts import Text, text_item
 from pouf_core.language.encoder import Encoder
 from pouf_core.language.label_bias import label_word_bias, null_items
 from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
-from pouf_core.texts import Text, text_item
 
 _INPUTS = "/inputs"
 

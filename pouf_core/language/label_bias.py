@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pouf_core.texts import TextItem
+from pouf_core.data.texts import TextItem
 
 NULL_TEXTS = ("", "N/A")  # after Zhao et al., "Calibrate before use", ICML 2021
 

@@ -14,12 +14,12 @@ from torch import Tensor, nn
 
 from pouf_core.catalogue import BaseModelDescription
 from pouf_core.classes import ClassName
+from pouf_core.data.texts import TextItem, clean_item
 from pouf_core.errors import InvalidInput
 from pouf_core.language.batch import Batch, make_batch
 from pouf_core.language.encoder import MOST_TOKENS, NO_CONTEXT, Encoded, Encoder, Kind
 from pouf_core.language.heads import output_head
 from pouf_core.language.template import Template, template_of
-from pouf_core.texts import TextItem, clean_item
 from pouf_core.weights_hash import weights_hash
 
 _PADDED_POSITIONS = ("roberta", "xlm-roberta", "mpnet")  # their positions count from the padding token's number + 1

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pouf_core.classes import MAX_TEXT_LENGTH
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
-from pouf_core.texts import TextItem
 
 MASK = "mask"
 TEXT_FIELDS = ("text", "text_a", "text_b")

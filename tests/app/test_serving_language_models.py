@@ -6,7 +6,7 @@ from fastapi.testclient import TestClient
 
 import pouf_core
 from app.main import create_app
-from pouf_core.texts import TextItem
+from pouf_core.data.texts import TextItem
 from tests.pouf_core.language.tiny_models import save_causal, save_masked
 
 WORDS = ["great", "good", "okay", "terrible", "bad"]

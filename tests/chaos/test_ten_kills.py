@@ -11,7 +11,7 @@ from tests.chaos.service import ChaosService, chaos_service
 from tests.chaos.workload import CLASSES, weights_of
 
 KILLS = 10
-STEPS = 60
+STEPS = 300
 METHOD = {"tune": "prompt", "max_steps": STEPS, "batch_size": 8, "selection": "last"}
 # Every step is a checkpoint, so that moments fall before, between and in the middle of them. The cap is the default.
 ENVIRONMENT = {"POUF_CHECKPOINT_INTERVAL_SECONDS": "0.001", "POUF_MAX_LOST_ATTEMPTS": "3"}

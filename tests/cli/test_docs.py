@@ -15,7 +15,7 @@ def test_the_settings_table_is_what_the_code_says():
     assert generate.configuration(text) == text, "run `make docs` and commit the result"
 
 
-def test_the_presets_table_is_what_the_code_says():
+def test_the_tables_of_presets_are_what_the_code_says():
     text = generate.METHOD.read_text(encoding="utf-8")
     assert generate.method(text) == text, "run `make docs` and commit the result"
 

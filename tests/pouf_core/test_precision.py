@@ -16,7 +16,7 @@ from pouf_core.artifact import WEIGHTS
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.runtime import deterministic_algorithms
 from tests.pouf_core.conftest import CLASS_NAMES
-from tests.pouf_core.test_adaptation import learner_and_source, resolved, run_loop
+from tests.pouf_core.training import learner_and_source, resolved, run_loop
 
 DRAWS = [(index, 0) for index in range(8)]
 

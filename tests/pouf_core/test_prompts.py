@@ -15,8 +15,8 @@ from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.classes import fill, parse_class_names
 from pouf_core.context import initial_context, learned_prompts, random_template
 from pouf_core.errors import InvalidInput
-from pouf_core.method import MethodSpec, parse_method
-from pouf_core.method_checks import check_method
+from pouf_core.method.checks import check_method
+from pouf_core.method.spec import MethodSpec, parse_method
 from pouf_core.prompts import build_prompts
 from tests.pouf_core.conftest import CLASS_NAMES
 

@@ -19,9 +19,9 @@ from pouf_core.adaptation.step import BatchGradient
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.classes import parse_class_names
 from pouf_core.errors import PoufError
-from pouf_core.method import MethodSpec, ResolvedMethod
+from pouf_core.method.resolving import resolve
+from pouf_core.method.spec import MethodSpec, ResolvedMethod
 from pouf_core.objective import Transport, pouf_objective
-from pouf_core.presets import resolve
 from pouf_core.prompts import build_prompts
 from pouf_core.transport import CONVERGED, build_transport
 from tests.pouf_core.conftest import CLASS_NAMES

@@ -16,7 +16,7 @@ import pytest
 from app.store.clock import utcnow
 from app.store.leases import claim_dataset
 from app.store.models import Dataset, Job, OutboxMessage
-from pouf_core.data import collect_items, fingerprint
+from pouf_core.data.items import collect_items, fingerprint
 from worker.context import WorkerContext
 from worker.ingestion.run import run_ingestion
 

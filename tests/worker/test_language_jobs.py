@@ -14,8 +14,8 @@ from app.main import create_app
 from app.settings import Settings
 from app.store.models import Dataset, Job
 from pouf_core.artifact import load_artifact
-from pouf_core.data import collect_items, fingerprint
-from pouf_core.texts import TextItem
+from pouf_core.data.items import collect_items, fingerprint
+from pouf_core.data.texts import TextItem
 from tests.pouf_core.language.tiny_models import save_masked
 from tests.worker.conftest import insert_job
 from worker.context import WorkerContext

@@ -10,7 +10,7 @@ import pytest
 
 from app.store.models import Dataset, Job
 from app.store.storage import Storage
-from pouf_core.data import collect_items, fingerprint
+from pouf_core.data.items import collect_items, fingerprint
 from tests.worker.conftest import insert_job
 from tests.worker.test_ingestion import zipped
 from worker.context import WorkerContext

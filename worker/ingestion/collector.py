@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
-from pouf_core.decoder import Decoder
+from pouf_core.data.decoder import Decoder
 from pouf_core.errors import InvalidInput
 from worker.ingestion.labels import LabelsError, LabelTable, Occurrence, read_label_table
 from worker.ingestion.names import ItemName

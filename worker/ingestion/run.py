@@ -16,8 +16,8 @@ from app.store.disk import is_disk_full, shortage
 from app.store.leases import Lease, LeaseLost, claim_dataset, fenced, release
 from app.store.models import Dataset, DatasetItem, Upload
 from app.store.outbox import enqueue
-from pouf_core.data import Item, fingerprint
-from pouf_core.decoder import Decoder, DecoderLimits
+from pouf_core.data.decoder import Decoder, DecoderLimits
+from pouf_core.data.items import Item, fingerprint
 from worker.context import WorkerContext
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from pouf_core.classes import parse_class_names
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
 from pouf_core.language.encoder import Encoder
 from pouf_core.language.model import LanguageModel
 from pouf_core.language.template import parse_template
-from pouf_core.texts import TextItem
 
 CLASSES = parse_class_names(["positive", "negative"])
 WORDS = [("great",), ("terrible",)]

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from pouf_core.classes import parse_class_names
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.language.label_word_classifier import LabelWordClassifier
 from pouf_core.language.model import LanguageModel
 from pouf_core.language.template import parse_template
-from pouf_core.texts import TextItem
 from tests.pouf_core.language.tiny_models import FAMILIES, load_masked, transformers
 
 CLASSES = parse_class_names(["positive", "negative"])

@@ -15,9 +15,9 @@ from torch import Tensor
 import pouf_core
 from pouf_core.backbones.pouf_lite import minilm_directory
 from pouf_core.backbones.registry import load_base_model
+from pouf_core.data.text_files import TextRow, read_texts
 from pouf_core.language.minilm_mlm import build_minilm_mlm, trained_path
 from pouf_core.language.model import LanguageModel
-from pouf_core.text_files import TextRow, read_texts
 
 PAIRS = Path(__file__).parents[3] / "examples" / "inference" / "pairs.csv"
 MOST_BYTES = 12_000_000

@@ -15,12 +15,12 @@ import pouf_core
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.artifact import load_artifact
 from pouf_core.classes import parse_class_names
-from pouf_core.data import collect_items
+from pouf_core.data.items import collect_items
+from pouf_core.data.texts import TextItem, text_item
 from pouf_core.errors import AdaptationStopped
 from pouf_core.language.model import LanguageModel
 from pouf_core.language.parameters import trained_parameters
 from pouf_core.language.template import parse_template
-from pouf_core.texts import TextItem, text_item
 from tests.pouf_core.language.tiny_models import FAMILIES, WIDTH, WORDS
 from tests.reference.masked_lm import Recipe, tune
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pouf_core.classes import parse_class_names
+from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
 from pouf_core.language.label_words import parse_label_words
 from pouf_core.language.template import parse_causal_template, parse_template
-from pouf_core.texts import TextItem
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,204 @@
+"""Decoding pictures in a process of its own, so that no picture can take the service's memory, time or life."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+from PIL import Image
+
+from pouf_core.data.decoder_process import READY, REQUEST
+from pouf_core.errors import InvalidInput
+
+logger = logging.getLogger(__name__)
+
+MODULE = "pouf_core.data.decoder_process"
+TIMED_OUT = "decoding_timed_out"
+CRASHED = "decoding_crashed"
+START_SECONDS = 60.0
+#: On a busy machine a picture takes longer than it computes.
+CLOCK_SECONDS_PER_CPU_SECOND = 2.0
+_LONGEST_HEADER = 64 * 1024
+_ATTEMPTS = 2
+# the process gets these variables alone: no settings, and no secrets that may be in the others
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH")
+_ROOT = Path(__file__).parent.parent
+
+
+class DecoderUnavailable(RuntimeError):
+    """The process cannot be started, which no picture is to blame for."""
+
+
+class _Died(Exception):
+    """The process ended before it answered."""
+
+
+@dataclass(frozen=True)
+class DecoderLimits:
+    """What decoding one picture may take: bytes of memory, and seconds of computing."""
+
+    memory_bytes: int
+    cpu_seconds: float
+
+    @property
+    def clock_seconds(self) -> float:
+        return self.cpu_seconds * CLOCK_SECONDS_PER_CPU_SECOND
+
+
+class Decoder:
+    """One process, started when first needed and again after one that was killed; used by one thread at a time."""
+
+    def __init__(self, limits: DecoderLimits) -> None:
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id; None when there is none."""
+        return self._process.pid if self._process is not None else None
+
+    def check(self, data: bytes, max_pixels: int) -> None:
+        """Raise `InvalidInput` unless the picture can be decoded; the codes are those of `decode`."""
+        self._ask(data, max_pixels, wants_pixels=False)
+
+    def decode(self, data: bytes, max_pixels: int) -> Image.Image:
+        """The picture as `decode_image` gives it.
+
+        Raises:
+            InvalidInput: what `decode_image` raises, or `decoding_out_of_memory`, `decoding_timed_out`,
+                `decoding_crashed`.
+            DecoderUnavailable: the process cannot be started.
+        """
+        size, pixels = self._ask(data, max_pixels, wants_pixels=True)
+        return Image.frombytes("RGB", size, pixels)
+
+    def start(self) -> None:
+        """Start the process if there is none; raises `DecoderUnavailable`."""
+        if self._process is not None:
+            return
+        command = [sys.executable, "-m", MODULE]
+        command += [str(self._limits.memory_bytes), str(self._limits.cpu_seconds)]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), start_new_session=True
+        )
+        self._process = process
+        with _Watchdog(process, START_SECONDS):
+            ready = _stream(process.stdout).readline(len(READY))
+        if ready != READY:
+            raise DecoderUnavailable(f"The decoder did not start; {_describe(self._end())}.")
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._end()
+
+    def _ask(self, data: bytes, max_pixels: int, *, wants_pixels: bool) -> tuple[tuple[int, int], bytes]:
+        for attempt in range(1, _ATTEMPTS + 1):
+            self.start()
+            assert self._process is not None
+            with _Watchdog(self._process, self._limits.clock_seconds) as watchdog:
+                try:
+                    return _exchange(self._process, data, max_pixels, wants_pixels)
+                except _Died:
+                    logger.debug("The decoder died of a picture of %d bytes.", len(data))
+            status = self._end()
+            logger.warning("The decoder ended at a picture of %d bytes; %s.", len(data), _describe(status))
+            if watchdog.bit or -status == signal.SIGXCPU:
+                raise InvalidInput(TIMED_OUT, f"Decoding takes more than {self._limits.cpu_seconds:g} seconds.")
+            if attempt == _ATTEMPTS:  # once may be the system's doing: it had run out of memory, say
+                break
+        raise InvalidInput(CRASHED, "The picture ends the process that decodes it.")
+
+    def _end(self) -> int:
+        """Kill the process, forget it and return its exit status."""
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        status = process.wait()
+        _stream(process.stdout).close()
+        try:
+            _stream(process.stdin).close()
+        except BrokenPipeError:
+            logger.debug("The decoder ended with an unread request.")
+        return status
+
+
+class _Watchdog:
+    """Kills a process that is not left alone within `seconds`; `bit` tells whether it did."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.bit = False
+        self._process = process
+        self._timer = threading.Timer(seconds, self._bite)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _bite(self) -> None:
+        self.bit = True
+        self._process.kill()
+
+
+def _exchange(
+    process: subprocess.Popen[bytes], data: bytes, max_pixels: int, wants_pixels: bool
+) -> tuple[tuple[int, int], bytes]:
+    stdin, stdout = _stream(process.stdin), _stream(process.stdout)
+    try:
+        stdin.write(REQUEST.pack(len(data), max_pixels, wants_pixels))
+        stdin.write(data)
+        stdin.flush()
+    except BrokenPipeError as error:
+        raise _Died from error
+    width, height = _size(stdout.readline(_LONGEST_HEADER))
+    if not 0 < width * height <= max_pixels:
+        raise _Died
+    expected = 3 * width * height if wants_pixels else 0
+    pixels = stdout.read(expected)
+    if len(pixels) < expected:
+        raise _Died
+    return (width, height), pixels
+
+
+def _size(header: bytes) -> tuple[int, int]:
+    """Width and height from an answer's header; raises the `InvalidInput` that it holds instead."""
+    try:
+        answer: dict[str, Any] = json.loads(header)
+        if "code" in answer:
+            raise InvalidInput(str(answer["code"]), str(answer["message"]))
+        return int(answer["width"]), int(answer["height"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _Died from error  # a process that a picture has taken over may answer anything
+
+
+def _stream(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
+
+
+def _environment() -> dict[str, str]:
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    path = os.pathsep.join([str(_ROOT), *filter(None, [passed_on.get("PYTHONPATH")])])
+    return passed_on | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def _describe(status: int) -> str:
+    return f"it was ended by signal {-status}" if status < 0 else f"it exited with status {status}"

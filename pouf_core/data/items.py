@@ -1,0 +1,187 @@
+"""Target data: items known by their content. Names, directories and labels leave no trace in them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image
+
+from pouf_core.data.images import decode_image
+from pouf_core.data.text_files import SUFFIXES, BadRow, read_texts
+from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
+from pouf_core.errors import InvalidInput
+
+_IGNORED = {".", "_"}  # first characters of hidden files and of archive leftovers such as __MACOSX
+
+
+Data = str | Path | Iterable[str | Path | Image.Image | TextItem]
+Modality = Literal["image", "text"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One picture or text: the SHA-256 (hex) of its content and where the content is.
+
+    Attributes:
+        source: a picture's path or the picture; a text, or a pair of texts, itself.
+    """
+
+    sha256: str
+    source: Path | Image.Image | Text
+
+    def image(self) -> Image.Image:
+        """The decoded RGB picture."""
+        assert not isinstance(self.source, str | TextItem)
+        return decode_image(self.source) if isinstance(self.source, Path) else self.source
+
+    def text(self) -> Text:
+        """The text, or the pair of texts."""
+        assert isinstance(self.source, str | TextItem)
+        return self.source
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that could not be used, and why."""
+
+    name: str
+    code: str
+    message: str
+
+
+def collect_items(
+    data: Data, modality: Modality = "image", text_column: str | None = None
+) -> tuple[list[Item], list[Rejected]]:
+    """Items in order of content hash, each content once, and what was refused.
+
+    Args:
+        data: see `collect_pictures` and `collect_texts`. The modality tells a list of paths from a list of texts.
+        modality: what the base model takes.
+        text_column: see `collect_texts`.
+
+    Raises:
+        InvalidInput: `no_usable_items`, `data_not_found`, or a file of texts cannot be read at all.
+    """
+    return collect_texts(data, text_column) if modality == "text" else collect_pictures(data)
+
+
+def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
+    """Pictures in order of content hash, each content once, and the files that were refused.
+
+    Args:
+        data: a folder (searched recursively), paths, or PIL images.
+
+    Raises:
+        InvalidInput: `no_usable_items`, `data_not_found`.
+    """
+    sources = _pictures_in(Path(data)) if isinstance(data, str | Path) else list(data)
+    items: dict[str, Item] = {}
+    rejected: list[Rejected] = []
+    for source in sources:
+        try:
+            item = _item(source)
+            items.setdefault(item.sha256, item)
+        except InvalidInput as error:
+            rejected.append(Rejected(str(source), error.code, error.message))
+    if not items:
+        raise InvalidInput("no_usable_items", "There is no picture that can be decoded in the data.")
+    return [items[key] for key in sorted(items)], rejected
+
+
+def collect_texts(data: Data, text_column: str | None = None) -> tuple[list[Item], list[Rejected]]:
+    """Texts in order of content hash, each content once, and the rows that were refused.
+
+    Args:
+        data: a file of texts (see `pouf_core.data.text_files.read_texts`) or a folder of them, by its path; or a list,
+            in which a string is a text, a `TextItem` a text or a pair of them, and a `Path` such a file.
+        text_column: of the files, see `read_texts`.
+
+    Raises:
+        InvalidInput: `no_usable_items`, `data_not_found`, or a file cannot be read at all.
+    """
+    items: dict[str, Item] = {}
+    rejected: list[Rejected] = []
+    for position, source in enumerate([Path(data)] if isinstance(data, str | Path) else data, start=1):
+        if isinstance(source, Path):
+            rejected += _add_files(source, items, text_column)
+            continue
+        try:
+            if not isinstance(source, str | TextItem):
+                raise InvalidInput("wrong_modality", f"A {type(source).__name__} is no text.")
+            _add_text(clean_item(source), items)
+        except InvalidInput as error:
+            rejected.append(Rejected(f"text {position}", error.code, error.message))
+    if not items:
+        raise InvalidInput("no_usable_items", "There is no text in the data that can be used.")
+    return [items[key] for key in sorted(items)], rejected
+
+
+def _add_files(path: Path, items: dict[str, Item], text_column: str | None) -> list[Rejected]:
+    if not path.exists():
+        raise InvalidInput("data_not_found", f"{path} does not exist.")
+    files = _files_in(path, lambda name: name.endswith(SUFFIXES)) if path.is_dir() else [path]
+    rejected = []
+    for file in files:
+        for row in read_texts(file, file.name, text_column=text_column):
+            if isinstance(row, BadRow):
+                rejected.append(Rejected(f"{file.name}:{row.position}", row.code, row.message))
+            else:
+                _add_text(row.item, items)
+    return rejected
+
+
+def _add_text(text: TextItem, items: dict[str, Item]) -> None:
+    sha256 = text_hash(text)
+    items.setdefault(sha256, Item(sha256, text.text if text.text_pair is None else text))
+
+
+def _pictures_in(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        raise InvalidInput("data_not_found", f"{directory} is not a folder.")
+    return _files_in(directory, lambda name: not name.endswith((".csv", ".txt", ".md", ".json")))
+
+
+def _files_in(directory: Path, is_wanted: Callable[[str], bool]) -> list[Path]:
+    return [
+        Path(root) / name
+        for root, _, names in os.walk(directory)
+        for name in sorted(names)
+        if name[0] not in _IGNORED and is_wanted(name.lower())
+    ]
+
+
+def _item(source: str | Path | Image.Image | TextItem) -> Item:
+    if isinstance(source, TextItem):
+        raise InvalidInput("wrong_modality", "A text is no picture.")
+    if isinstance(source, Image.Image):
+        image = source.convert("RGB")
+        return Item(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest(), image)
+    path = Path(source)
+    if not path.is_file():
+        raise InvalidInput("data_not_found", f"{path} does not exist.")
+    content = path.read_bytes()
+    decode_image(content)
+    return Item(hashlib.sha256(content).hexdigest(), path)
+
+
+def are_pairs(items: Sequence[Item]) -> bool:
+    """Whether texts are pairs of texts.
+
+    Raises:
+        InvalidInput: `mixed_texts` where some are and some are not.
+    """
+    pairs = sum(isinstance(item.source, TextItem) for item in items)
+    if 0 < pairs < len(items):
+        message = f"{pairs} of the {len(items)} items are pairs of texts; all or none must be."
+        raise InvalidInput("mixed_texts", message)
+    return bool(pairs)
+
+
+def fingerprint(items: Sequence[Item]) -> str:
+    """SHA-256 (hex) over the items' content hashes, in order; names and labels leave no trace."""
+    return hashlib.sha256("\n".join(sorted(item.sha256 for item in items)).encode()).hexdigest()

@@ -1,0 +1,354 @@
+"""Adaptation as a whole and in its parts: exact gradients, exact resuming, nothing from labels."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import pouf_core
+from pouf_core.adaptation.checkpoint import read_newest_checkpoint
+from pouf_core.adaptation.features import CachedFeatures, ComputedFeatures, Draw
+from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.optimisation import schedule_factor
+from pouf_core.adaptation.sampling import BatchSampler
+from pouf_core.artifact import WEIGHTS, load_artifact
+from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.registry import load_base_model
+from pouf_core.classes import parse_class_names
+from pouf_core.errors import AdaptationStopped, InvalidInput, OutOfMemory
+from pouf_core.progress import Progress
+from pouf_core.prompts import build_prompts
+from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
+from tests.pouf_core.training import learner_and_source, resolved, run_loop
+
+
+def base_spec(directory: Path) -> str:
+    return f"open_clip:{directory}"
+
+
+def weights(directory: Path) -> bytes:
+    return (directory / WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize("tune", ["prompt", "head", "last_n", "norm", "model"])
+def test_one_step_changes_exactly_what_the_mode_trains(
+    tiny_clip: ClipLikeModel, picture_paths: list[Path], tune: str
+) -> None:
+    method = resolved(tune, max_steps=1, batch_size=8)
+    before = {name: tensor.clone() for name, tensor in tiny_clip.network.state_dict().items()}
+    learner, source = learner_and_source(tiny_clip, picture_paths, method)
+    context = learner.tensors().get("context")
+    run_loop(learner, source, method)
+    changed = {name for name, tensor in tiny_clip.network.state_dict().items() if not torch.equal(tensor, before[name])}
+    if tune == "prompt":
+        assert changed == set()
+        assert not torch.equal(learner.tensors()["context"], context)
+    else:
+        expected = {name.removeprefix("network.") for name in learner.tensors()}
+        unused = {"token_embedding.weight", "positional_embedding"}  # rows that occur in no prompt stay
+        assert changed - unused == expected - unused
+        assert "logit_scale" not in changed
+
+
+class _TightMemory:
+    """Image features on a device that holds only so many items at once."""
+
+    def __init__(self, source: ComputedFeatures, room: int) -> None:
+        self.source, self.room = source, room
+
+    def features(self, draws: Sequence[Draw]) -> Tensor:
+        if len(draws) > self.room:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.source.features(draws)
+
+
+def test_lack_of_memory_halves_the_micro_batch_and_keeps_the_result(
+    tiny_clip_directory: Path, picture_paths: list[Path]
+) -> None:
+    method = resolved("head", max_steps=2, batch_size=24)
+    results, warnings = [], []
+
+    def note(progress: Progress) -> None:
+        if progress.warning:
+            warnings.append(progress.warning["code"])
+
+    for room in (24, 7):
+        model = load_base_model(base_spec(tiny_clip_directory))
+        learner, source = learner_and_source(model, picture_paths, method)
+        run_loop(learner, _TightMemory(source, room), method, on_progress=note)
+        results.append(learner.tensors()["network.visual.proj"])
+    assert warnings == ["micro_batch_reduced", "micro_batch_reduced"]
+    assert torch.allclose(results[0], results[1], atol=1e-5)
+
+
+def test_lack_of_memory_for_single_items_is_an_error_with_a_code(
+    tiny_clip: ClipLikeModel, picture_paths: list[Path]
+) -> None:
+    method = resolved("head", max_steps=1, batch_size=4)
+    learner, source = learner_and_source(tiny_clip, picture_paths, method)
+    with pytest.raises(OutOfMemory) as caught:
+        run_loop(learner, _TightMemory(source, 0), method)
+    assert caught.value.code == "out_of_memory"
+
+
+@pytest.mark.parametrize("tune", ["prompt", "prototypes", "model"])
+def test_a_stopped_and_resumed_run_ends_bitwise_like_an_uninterrupted_one(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, tune: str
+) -> None:
+    options = {
+        "base_model": base_spec(tiny_clip_directory),
+        "method": {"tune": tune, "max_steps": 7, "batch_size": 10, "class_prior": "auto", "selection": "last"},
+        "seed": 5,
+        "threads": 1,
+    }
+    whole = pouf_core.adapt(picture_paths, CLASS_NAMES, out=tmp_path / "whole", **options)
+    for stop in (_StopAfter(2), _StopAfter(5)):
+        with pytest.raises(AdaptationStopped) as caught:
+            pouf_core.adapt(
+                picture_paths,
+                CLASS_NAMES,
+                out=tmp_path / "never",
+                checkpoint_dir=tmp_path / "checkpoints",
+                on_progress=stop.on_progress,
+                should_stop=stop.should_stop,
+                **options,
+            )
+        assert caught.value.code == "shutdown"
+    resumed = pouf_core.adapt(
+        picture_paths, CLASS_NAMES, out=tmp_path / "resumed", checkpoint_dir=tmp_path / "checkpoints", **options
+    )
+    assert weights(whole.path) == weights(resumed.path)
+    assert whole.metrics == resumed.metrics
+    assert not (tmp_path / "never").exists()
+
+
+class _StopAfter:
+    """Asks for a stop once training has done a number of steps."""
+
+    def __init__(self, step: int) -> None:
+        self.limit, self.step = step, 0
+
+    def on_progress(self, progress: Progress) -> None:
+        if progress.stage == "training":
+            self.step = progress.step
+
+    def should_stop(self) -> str | None:
+        return "shutdown" if self.step >= self.limit else None
+
+
+def test_same_seed_same_weights_and_other_seed_other_weights(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    def run(name: str, seed: int) -> bytes:
+        result = pouf_core.adapt(
+            picture_paths,
+            CLASS_NAMES,
+            base_model=base_spec(tiny_clip_directory),
+            method={"tune": "model", "max_steps": 3, "batch_size": 8, "selection": "last"},
+            seed=seed,
+            out=tmp_path / name,
+        )
+        return weights(result.path)
+
+    first = run("first", 1)
+    assert first == run("again", 1)
+    assert first != run("other", 2)
+
+
+def test_order_names_and_labels_of_the_data_leave_no_trace(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    def run(name: str, paths: Sequence[Path], labels: dict[str, str]) -> pouf_core.AdaptationResult:
+        return pouf_core.adapt(
+            paths,
+            CLASS_NAMES,
+            base_model=base_spec(tiny_clip_directory),
+            method={"tune": "model", "max_steps": 3, "batch_size": 8, "selection": "last"},
+            out=tmp_path / name,
+            evaluation_labels=labels,
+        )
+
+    hashes = [hashlib.sha256(path.read_bytes()).hexdigest() for path in picture_paths]
+    truth = {digest: CLASS_NAMES[index % 3] for index, digest in enumerate(hashes)}
+    permuted = {digest: CLASS_NAMES[(index + 1) % 3] for index, digest in enumerate(hashes)}
+    renamed = []
+    for index, path in enumerate(reversed(picture_paths)):
+        copy = tmp_path / CLASS_NAMES[index % 3] / f"{index}.png"
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy(path, copy)
+        renamed.append(copy)
+    first = run("first", picture_paths, truth)
+    second = run("second", renamed, permuted)
+    assert weights(first.path) == weights(second.path)
+    assert first.evaluation is not None
+    assert second.evaluation is not None
+    assert first.evaluation["n"] == second.evaluation["n"] == 24
+
+
+def test_fewer_items_than_a_batch_and_fewer_than_classes_work(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    for preset in ("default", "paper"):
+        result = pouf_core.adapt(
+            picture_paths[:2],
+            [*CLASS_NAMES, "dot"],
+            base_model=base_spec(tiny_clip_directory),
+            method={"preset": preset, "max_steps": 2, "selection": "last"},
+            out=tmp_path / preset,
+        )
+        assert len(result.metrics) == 2
+        assert all(torch.isfinite(torch.tensor(list(step.values()))).all() for step in result.metrics)
+
+
+def test_paper_preset_resolves_to_the_published_numbers() -> None:
+    prompt, model = resolved("prompt", preset="paper"), resolved("model", preset="paper")
+    assert (prompt.optimizer, prompt.learning_rate, prompt.logit_scale_learning_rate) == ("sgd", 1e-3, 5e-7)
+    assert (model.learning_rate, model.momentum, model.weight_decay) == (5e-7, 0.9, 1e-3)
+    assert (prompt.max_steps, prompt.augmentation, prompt.views) == (5000, "reference", 0)
+    assert (prompt.transport_weight, prompt.mutual_information_weight) == (1.0, 0.3)
+    assert prompt.drop_last
+    assert prompt.selection == "last"
+    assert schedule_factor(prompt)(100) == pytest.approx(1.02**-0.75)
+
+
+def test_marginal_of_small_batches_is_completed_by_earlier_ones() -> None:
+    assert resolved("prompt", batch_size=12).marginal_momentum == 0
+    assert resolved("prompt", batch_size=3).marginal_momentum == pytest.approx(0.75)
+    assert resolved("prompt", batch_size=3, preset="paper").marginal_momentum == 0
+
+
+def test_projections_learn_faster_than_towers_by_default_and_alike_in_the_paper(tiny_clip: ClipLikeModel) -> None:
+    prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], tiny_clip.tokenizer)
+    for preset, factor in (("default", 2), ("paper", 1)):
+        towers, projections = Learner(tiny_clip, prompts, resolved("model", preset=preset)).parameter_groups()[:2]
+        assert projections["lr"] == pytest.approx(factor * towers["lr"])
+        assert {tuple(item.shape) for item in projections["params"]} == {(64, 32), (32, 32)}
+
+
+def test_context_rate_follows_the_models_embedding_scale_outside_the_paper() -> None:
+    assert resolved("prompt").learning_rate == pytest.approx(0.16 * 0.05)
+    assert resolved("prompt", preset="paper").learning_rate == 1e-3
+    assert resolved("prompt", learning_rate=0.5).learning_rate == 0.5
+
+
+def test_explicit_values_win_over_the_preset() -> None:
+    method = resolved("prompt", learning_rate=0.5, max_steps=3, batch_size=6, mutual_information_weight=0)
+    assert (method.learning_rate, method.max_steps, method.batch_size) == (0.5, 3, 6)
+    assert method.mutual_information_weight == 0
+
+
+@pytest.mark.parametrize("prior", [[0.5, 0.5], [0.5, 0.5, 0.0], [0.5, 0.4, 0.2], [1.5, -0.25, -0.25]])
+def test_impossible_priors_are_refused(prior: list[float]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        resolved("prompt", class_prior=prior)
+    assert (caught.value.code, caught.value.field) == ("invalid_class_prior", "/method/class_prior")
+
+
+@pytest.mark.parametrize("values", [{"tune": "everything"}, {"batch_size": 0}, {"batchsize": 8}, {"learning_rate": -1}])
+def test_unknown_and_impossible_settings_are_refused_by_name(values: dict[str, object]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        pouf_core.adapt([draw_shape("circle", 1)], CLASS_NAMES, method=values)
+    assert (caught.value.code, caught.value.field) == ("invalid_method", f"/method/{next(iter(values))}")
+
+
+def test_a_template_without_words_leaves_nothing_to_tune(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        pouf_core.adapt(
+            picture_paths,
+            CLASS_NAMES,
+            base_model=base_spec(tiny_clip_directory),
+            prompt_template="{}",
+            out=tmp_path / "model",
+        )
+    assert caught.value.code == "nothing_to_tune"
+
+
+def test_sampler_runs_through_every_item_before_repeating_one() -> None:
+    sampler = BatchSampler(10, 4, drop_last=False, seed=0)
+    stream = [draw for step in range(5) for draw in sampler.batch(step)]
+    assert [epoch for _, epoch in stream] == [0] * 10 + [1] * 10
+    assert sorted(index for index, _ in stream[:10]) == list(range(10))
+    assert stream != [draw for step in range(5) for draw in BatchSampler(10, 4, False, seed=1).batch(step)]
+
+
+def test_drop_last_leaves_out_the_rest_of_each_epoch() -> None:
+    sampler = BatchSampler(10, 4, drop_last=True, seed=0)
+    epochs = [{epoch for _, epoch in sampler.batch(step)} for step in range(4)]
+    assert epochs == [{0}, {0}, {1}, {1}]
+
+
+def test_cached_features_go_through_the_views() -> None:
+    views = torch.arange(12.0).view(2, 3, 2)
+    source = CachedFeatures(views, plain=-views[0])
+    assert torch.equal(source.features([(0, 0), (1, 0)]), torch.stack([views[0, 0], views[1, 1]]))
+    assert torch.equal(source.features([(0, 1)]), views[1, :1])
+    assert torch.equal(source.plain([2]), -views[0, 2:])
+
+
+def test_damaged_and_foreign_checkpoints_are_passed_over(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    pouf_core.adapt(
+        picture_paths,
+        CLASS_NAMES,
+        base_model=base_spec(tiny_clip_directory),
+        method={"max_steps": 3, "selection": "last"},
+        out=tmp_path / "model",
+        checkpoint_dir=checkpoints,
+        checkpoint_seconds=0,
+    )
+    newest = sorted(checkpoints.glob("step-*.pt"))
+    assert [path.name for path in newest] == ["step-00000002.pt", "step-00000003.pt"]
+    identity = torch.load(newest[-1], weights_only=True)["identity"]
+    assert read_newest_checkpoint(checkpoints, "another") is None
+    newest[-1].write_bytes(newest[-1].read_bytes()[:1000])
+    checkpoint = read_newest_checkpoint(checkpoints, identity)
+    assert checkpoint is not None
+    assert checkpoint.step == 2
+
+
+def test_progress_names_every_stage_and_the_resolved_method(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    seen: list[Progress] = []
+    pouf_core.adapt(
+        picture_paths,
+        CLASS_NAMES,
+        base_model=base_spec(tiny_clip_directory),
+        method={"tune": "head", "max_steps": 2, "selection": "last"},
+        out=tmp_path / "model",
+        on_progress=seen.append,
+        evaluation_labels={hashlib.sha256(picture_paths[0].read_bytes()).hexdigest(): "circle"},
+    )
+    stages = list(dict.fromkeys(progress.stage for progress in seen))
+    assert stages == ["loading_base", "encoding", "training", "evaluating", "exporting"]
+    assert [progress.method["max_steps"] for progress in seen if progress.method] == [2]
+    assert [progress.metrics["step"] for progress in seen if progress.metrics] == [1, 2]
+
+
+def test_manifest_records_what_the_model_is(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    result = pouf_core.adapt(
+        picture_paths,
+        ["circle", {"name": "sq", "prompt": "square"}],
+        base_model=base_spec(tiny_clip_directory),
+        method={"max_steps": 1},
+        seed=9,
+        out=tmp_path / "model",
+    )
+    manifest = load_artifact(result.path).manifest
+    assert [item["name"] for item in manifest["class_names"]] == ["circle", "sq"]
+    assert manifest["seed"] == 9
+    assert manifest["method"] == result.method
+    assert manifest["dataset"]["item_count"] == 24
+    assert len(manifest["base_model"]["sha256"]) == 64

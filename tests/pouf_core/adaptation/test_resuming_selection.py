@@ -1,0 +1,118 @@
+"""A stopped and resumed run goes on with the candidate that it had found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+import pouf_core
+from pouf_core.artifact import WEIGHTS
+from pouf_core.errors import AdaptationStopped
+from pouf_core.progress import Progress
+from pouf_core.trust.change import Change
+from pouf_core.trust.limits import BY_VIEWS, Limits
+from tests.pouf_core.conftest import CLASS_NAMES
+
+STEPS = 8  # candidates 2, 4, 6 and 8
+LIMITS = ("OVERRULED_LIMIT", "FLIP_RATE_LIMIT", "MARGINAL_SHIFT_LIMIT", "VANISHED_CLASSES_LIMIT")
+
+
+class StopAfter:
+    """Asks for a stop once training has done a number of steps."""
+
+    def __init__(self, step: int) -> None:
+        self.limit, self.step = step, 0
+
+    def on_progress(self, progress: Progress) -> None:
+        if progress.stage == "training":
+            self.step = progress.step
+
+    def should_stop(self) -> str | None:
+        return "shutdown" if self.step >= self.limit else None
+
+
+@pytest.fixture
+def objections(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether something speaks against each candidate, in order of being asked; the data are clear."""
+    answers: list[bool] = []
+
+    def answer(change: Change, class_names: list[str], limits: Limits) -> list[dict[str, str]]:
+        return [{"code": "many_flips", "message": "Too many."}] if answers.pop(0) else []
+
+    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
+    for limit in LIMITS:
+        monkeypatch.setattr(f"pouf_core.trust.change.{limit}", 2.0)
+    monkeypatch.setattr("pouf_core.adaptation.selection.objections", answer)
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("tune", "objected", "selected"),
+    [
+        ("prompt", [False, False, True, True], 4),
+        ("prompt", [True, False, False, False], 8),
+        ("prompt", [True, True, True, True], 0),
+        ("model", [False, False, True, True], 4),
+    ],
+)
+def test_the_candidate_found_before_a_stop_is_kept(
+    tiny_clip_directory: Path,
+    picture_paths: list[Path],
+    tmp_path: Path,
+    objections: list[bool],
+    tune: str,
+    objected: list[bool],
+    selected: int,
+) -> None:
+    def adapt(name: str, checkpoints: Path | None = None, stop: StopAfter | None = None) -> pouf_core.AdaptationResult:
+        return pouf_core.adapt(
+            picture_paths,
+            CLASS_NAMES,
+            base_model=f"open_clip:{tiny_clip_directory}",
+            method={"tune": tune, "max_steps": STEPS, "batch_size": 10},
+            seed=5,
+            threads=1,
+            out=tmp_path / name,
+            checkpoint_dir=checkpoints,
+            on_progress=stop.on_progress if stop else None,
+            should_stop=stop.should_stop if stop else None,
+        )
+
+    objections.extend(objected)
+    whole = adapt("whole")
+    assert not objections
+    objections.extend(objected)
+    for step in (3, 7):
+        with pytest.raises(AdaptationStopped):
+            adapt("never", tmp_path / "checkpoints", StopAfter(step))
+    [newest] = sorted((tmp_path / "checkpoints").glob("*7.pt"))
+    candidate = torch.load(newest, weights_only=True)["candidate"]
+    assert (candidate or {"step": 0})["step"] == (6 if selected == 8 else selected)
+    resumed = adapt("resumed", tmp_path / "checkpoints")
+    assert not objections
+    assert whole.selected_step == resumed.selected_step == selected
+    assert (whole.path / WEIGHTS).read_bytes() == (resumed.path / WEIGHTS).read_bytes()
+    assert whole.metrics == resumed.metrics
+    assert len(resumed.metrics) == STEPS
+
+
+@pytest.mark.usefixtures("objections")
+def test_keeping_an_earlier_step_keeps_its_weights(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, objections: list[bool]
+) -> None:
+    def adapt(name: str, objected: list[bool]) -> bytes:
+        objections.extend(objected)
+        result = pouf_core.adapt(
+            picture_paths,
+            CLASS_NAMES,
+            base_model=f"open_clip:{tiny_clip_directory}",
+            method={"max_steps": STEPS},
+            out=tmp_path / name,
+        )
+        return (result.path / WEIGHTS).read_bytes()
+
+    second, last = adapt("second", [False, True, True, True]), adapt("last", [False] * 4)
+    assert second != last
+    assert second != adapt("fourth", [False, False, True, True])

@@ -1,0 +1,100 @@
+"""Items are their content; priors are shares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from pouf_core.adaptation.augmentation import Augmentation
+from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.data.items import collect_items, fingerprint
+from pouf_core.errors import InvalidInput
+from pouf_core.evaluation import evaluate, interval
+from pouf_core.method.prior import estimate_prior
+from tests.pouf_core.conftest import draw_shape
+
+
+def test_equal_contents_count_once_whatever_their_names(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        draw_shape("circle", 1).save(tmp_path / name)
+    draw_shape("square", 2).save(tmp_path / "c.png")
+    items, rejected = collect_items(tmp_path)
+    assert len(items) == 2
+    assert rejected == []
+    assert [item.sha256 for item in items] == sorted(item.sha256 for item in items)
+
+
+def test_broken_files_are_named_and_the_rest_kept(tmp_path: Path) -> None:
+    draw_shape("circle", 1).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"broken")
+    (tmp_path / ".hidden").write_bytes(b"ignored")
+    items, rejected = collect_items(tmp_path)
+    assert len(items) == 1
+    assert [(Path(item.name).name, item.code) for item in rejected] == [("bad.png", "undecodable_image")]
+
+
+def test_nothing_usable_and_nothing_there_are_errors(tmp_path: Path) -> None:
+    for data, code in ((tmp_path, "no_usable_items"), (tmp_path / "none", "data_not_found"), ([], "no_usable_items")):
+        with pytest.raises(InvalidInput) as caught:
+            collect_items(data)
+        assert caught.value.code == code
+
+
+def test_pictures_in_memory_are_items_too() -> None:
+    items, _ = collect_items([Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "red")])
+    assert len(items) == 1
+
+
+def test_fingerprint_depends_on_contents_alone(tmp_path: Path) -> None:
+    draw_shape("circle", 1).save(tmp_path / "a.png")
+    first = fingerprint(collect_items(tmp_path)[0])
+    (tmp_path / "a.png").rename(tmp_path / "z.png")
+    assert fingerprint(collect_items(tmp_path)[0]) == first
+
+
+@pytest.mark.parametrize("kind", ["flip", "mild", "reference"])
+def test_views_repeat_exactly_and_differ_from_each_other(tiny_clip: ClipLikeModel, kind: str) -> None:
+    items, _ = collect_items([draw_shape("circle", 3)])
+    model = tiny_clip
+    augmentation = Augmentation(kind, model.transform, model.image_size, model.image_mean, model.image_std, seed=1)
+    state = torch.random.get_rng_state()
+    first, second = augmentation.view(items[0], 1), augmentation.view(items[0], 2)
+    assert first.shape == (3, 32, 32)
+    assert torch.equal(first, augmentation.view(items[0], 1))
+    assert not torch.equal(first, second)
+    assert torch.equal(state, torch.random.get_rng_state())
+
+
+def test_prior_leans_towards_a_skew_that_the_scores_show() -> None:
+    labels = torch.cat([torch.zeros(90), torch.ones(10)]).long()
+    scores = torch.full((100, 3), 0.1)
+    scores[torch.arange(100), labels] = 0.8
+    prior = estimate_prior(scores)
+    assert prior.sum().item() == pytest.approx(1)
+    assert prior[0] > prior[1] > prior[2] > 0.2
+    assert prior[0] < scores.mean(dim=0)[0]
+
+
+def test_prior_of_even_scores_is_uniform_and_no_class_is_ruled_out() -> None:
+    assert estimate_prior(torch.full((5, 4), 0.25)).tolist() == pytest.approx([0.25] * 4)
+    assert estimate_prior(torch.tensor([[1.0, 0.0]])).min() > 0.1
+
+
+def test_labels_that_match_no_class_are_counted_and_not_used() -> None:
+    from pouf_core.classes import parse_class_names
+
+    items, _ = collect_items([draw_shape("circle", index) for index in range(4)])
+    labels = {items[0].sha256: "circle", items[1].sha256: "square", items[2].sha256: "unicorn"}
+    logits = torch.tensor([[1.0, 0.0]]).repeat(4, 1)
+    result = evaluate(items, labels, parse_class_names(["circle", "square"]), logits, -logits)
+    assert result is not None
+    assert (result.n, result.unmatched) == (2, 1)
+    assert (result.zero_shot_accuracy, result.adapted_accuracy) == (0.5, 0.5)
+
+
+def test_intervals_are_wilsons() -> None:
+    low, high = interval(8, 10)
+    assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))

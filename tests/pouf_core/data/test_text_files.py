@@ -1,0 +1,127 @@
+"""Texts out of files, one by one, and what is refused of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pouf_core.data.text_files import BadRow, Row, TextRow, read_texts
+from pouf_core.errors import InvalidInput
+
+
+def rows(name: str, content: bytes | str, **columns: str) -> list[Row]:
+    data = content.encode() if isinstance(content, str) else content
+    return list(read_texts(io.BytesIO(data), name, **columns))
+
+
+def texts(found: list[Row]) -> list[str]:
+    return [row.text for row in found if isinstance(row, TextRow)]
+
+
+def refused(found: list[Row]) -> list[tuple[int, str]]:
+    return [(row.position, row.code) for row in found if isinstance(row, BadRow)]
+
+
+def test_every_line_is_a_text_and_empty_ones_are_told() -> None:
+    found = rows("a.txt", "one fine day\r\n\r\n  two  \nthree")
+    assert texts(found) == ["one fine day", "two", "three"]
+    assert refused(found) == [(2, "empty_text")]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    assert texts(rows("a.txt", b"\xef\xbb\xbfcaf\xc3\xa9\n")) == ["café"]
+    assert texts(rows("a.csv", b"\xef\xbb\xbftext,label\nhello there,x\n")) == ["hello there"]
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
+def test_bytes_that_are_not_utf8_refuse_their_own_text_alone(name: str) -> None:
+    lines = [b"good one", b"caf\xe9 noir", b"good two"]
+    content = {
+        "a.txt": b"\n".join(lines),
+        "a.csv": b"text\n" + b"\n".join(lines),
+        "a.jsonl": b"\n".join(b'{"text": "' + line + b'"}' for line in lines),
+    }[name]
+    found = rows(name, content)
+    assert texts(found) == ["good one", "good two"]
+    assert refused(found) == [(3 if name == "a.csv" else 2, "undecodable_text")]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_dialect_of_a_table_is_sniffed(delimiter: str) -> None:
+    lines = [["id", "text", "label"], ["1", "a good film", "pos"], ["2", "a bad film", "neg"]]
+    found = rows("a.csv", "\n".join(delimiter.join(line) for line in lines))
+    assert texts(found) == ["a good film", "a bad film"]
+    assert [row.label for row in found if isinstance(row, TextRow)] == ["pos", "neg"]
+
+
+def test_quoted_cells_keep_their_delimiters_and_line_breaks() -> None:
+    assert texts(rows("a.csv", 'text,label\n"well, yes\nindeed",x\n')) == ["well, yes\nindeed"]
+
+
+def test_the_only_column_with_words_is_taken_without_a_header() -> None:
+    found = rows("a.csv", "1,3.5,a good film\n2,1.5,a bad film\n3,2.0,no film\n")
+    assert texts(found) == ["a good film", "a bad film", "no film"]
+
+
+def test_a_column_can_be_named() -> None:
+    content = "title,body,kind\nfirst title,first body,x\nsecond title,second body,y\n"
+    found = rows("a.csv", content, text_column="Body", label_column="kind")
+    assert texts(found) == ["first body", "second body"]
+    assert [row.label for row in found if isinstance(row, TextRow)] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "columns", "code"),
+    [
+        ("a.csv", "first title,first body\nsecond title,second body\n", {}, "text_column_ambiguous"),
+        ("a.csv", "title,body\na b,c d\n", {"text_column": "words"}, "text_column_not_found"),
+        ("a.csv", "text,kind\na b,c\n", {"label_column": "words"}, "label_column_not_found"),
+        ("a.json", "{", {}, "malformed_json"),
+        ("a.json", '{"rows": []}', {}, "malformed_json"),
+        ("a.docx", "x", {}, "unknown_text_file"),
+    ],
+)
+def test_files_that_cannot_be_understood_say_why(name: str, content: str, columns: dict[str, str], code: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        rows(name, content, **columns)
+    assert caught.value.code == code
+
+
+def test_json_lines_are_objects_or_strings() -> None:
+    lines = ['{"text": "one", "label": "x"}', '"two"', "{", '{"other": 1}', '{"text_a": "a", "text_b": "b"}', ""]
+    found = rows("a.jsonl", "\n".join(lines) + "\n\n")
+    assert texts(found) == ["one", "two", "a"]
+    assert [row.text_pair for row in found if isinstance(row, TextRow)] == [None, None, "b"]
+    codes = ["malformed_json", "no_text", "empty_text", "empty_text"]
+    assert refused(found) == list(zip((3, 4, 6, 7), codes, strict=True))
+    assert found[0] == TextRow(1, "one", "x")
+    assert texts(rows("a.jsonl", '{"body": "three"}', text_column="body")) == ["three"]
+
+
+def test_a_table_of_two_named_columns_holds_pairs() -> None:
+    found = rows("a.csv", "label,text_b,text_a\nx,a question,an answer\n,,lone\n,first,\n")
+    assert found[0] == TextRow(2, "an answer", "x", "a question")
+    assert refused(found) == [(3, "empty_text"), (4, "empty_text")]
+    assert [row.message.split(":")[0] for row in found[1:] if not isinstance(row, TextRow)] == ["text_b", "text_a"]
+    assert texts(rows("a.csv", "text,text_a,text_b\none,two,three\n")) == ["one"]
+
+
+def test_a_document_holds_a_list_of_texts() -> None:
+    assert texts(rows("a.json", json.dumps({"texts": ["one", {"text": "two"}, 3]}))) == ["one", "two"]
+
+
+@pytest.mark.parametrize("line", [lambda n: f"text number {n} of many", lambda n: json.dumps({"text": f"text {n}"})])
+def test_a_hundred_thousand_lines_take_seconds_and_no_memory(tmp_path: Path, line: Callable[[int], str]) -> None:
+    path = tmp_path / ("a.jsonl" if line(0).startswith("{") else "a.txt")
+    path.write_text("\n".join(map(line, range(100_000))))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.process_time()
+    assert sum(isinstance(row, TextRow) for row in read_texts(path, path.name)) == 100_000
+    assert time.process_time() - started < 30
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
