@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import random
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -52,7 +53,7 @@ def main(
     task: Annotated[list[str], typer.Option(help="Tasks to run.")] = [one.name for one in TASKS],  # noqa: B006
     skew: Annotated[list[str], typer.Option(help="Subsets to run.")] = list(SKEWS),  # noqa: B006
     base_model: Annotated[str, typer.Option(help="A model of texts.")] = "minilm",
-    tune: Annotated[str, typer.Option(help="Tune mode.")] = "prompt",
+    tune: Annotated[list[str], typer.Option(help="Tune modes.")] = ["prompt"],  # noqa: B006
     settings: Annotated[str, typer.Option(help="Further fields of the method, as JSON.")] = "{}",
     template: Annotated[str | None, typer.Option(help="Prompt template; the base model's own by default.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
@@ -65,21 +66,21 @@ def main(
     base, cache = load_base_model(base_model), FeatureCache()
     if base.description.is_language_model:
         template = template or LABEL_TEMPLATE
-    method = {"tune": tune, **json.loads(settings)}
     sdist = fetch(folder)
     rows = []
     for one in (each for each in (*TASKS, *CHOOSING_TASKS) if each.name in task):
         texts = distinct_texts(sdist, one, most)
-        for name in skew:
+        for mode, name in product(tune, skew):
+            method = {"tune": mode, **json.loads(settings)}
             row = measure(base, cache, one, texts, SKEWS[name], method, template, range(seeds))
-            rows.append({"task": one.name, "skew": name, **row})
+            rows.append({"task": one.name, "tune": mode, "skew": name, **row})
             print_table(base_model, rows[-1:])
     print_table(base_model, rows)
     if json_file:
         setting = {
             "base_model": base_model,
             "base_model_sha256": base.sha256,
-            "method": method,
+            "settings": json.loads(settings),
             "template": template or base.description.default_prompt_template,
         }
         json_file.write_text(json.dumps({**environment(), **setting, "rows": rows}, indent=2) + "\n")
@@ -177,12 +178,13 @@ def run(
 def print_table(base_model: str, rows: list[dict[str, Any]]) -> None:
     """The rows, for people."""
     table = Table(title=f"{base_model}, mean of {len(rows[0]['runs'])} seeds")
-    for heading in ("task", "skew", "texts", "zero-shot %", "served %", "difference (paired 95 %)", "verdicts"):
+    for heading in ("task", "tune", "skew", "texts", "zero-shot %", "served %", "difference (paired 95 %)", "verdicts"):
         table.add_column(heading)
     for row in rows:
         low, high = row["difference_interval"]
         table.add_row(
             row["task"],
+            row["tune"],
             row["skew"],
             str(row["runs"][0]["texts"]),
             f"{row['zero_shot_percent']:.1f}",
