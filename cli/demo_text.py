@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +15,12 @@ from cli.review_texts import LABEL_TEMPLATE, LABEL_WORDS, TASKS, ReviewTask, fet
 from client import Client, ClientError, Dataset, Job
 
 SENTENCE_ENCODER, MASKED_LM = "minilm", "minilm-mlm"
-TUNE, MASKED_LM_TUNE = "head", "model"
+MASKED_LM_TUNE = "model"
+METHODS: dict[str, dict[str, Any]] = {
+    "products": {"tune": "head"},
+    # Gathered with as many bad reviews as good, which an unlabelled pile does not tell (docs/texts.md).
+    "movies": {"tune": "prototypes", "class_prior": "uniform", "anchor_weight": 6.0},
+}
 MASKED_LM_TASK = "products"  # movie reviews alike would take several minutes more
 SHOWN_TEXTS = (
     "It stopped working after a week and nobody ever answered my letters.",
@@ -42,7 +48,7 @@ def run(url: str | None, data_dir: Path) -> None:
         with running_service(url, data_dir) as base_url, Client(base_url) as client:
             for task in TASKS:
                 dataset = _dataset(client, task, sdist)
-                _show(client, task, {TUNE: _adapt(client, dataset, task)})
+                _show(client, task, {METHODS[task.name]["tune"]: _adapt(client, dataset, task)})
                 if task.name == MASKED_LM_TASK:
                     _show(client, task, {MASKED_LM_TUNE: _adapt_masked_lm(client, dataset, task)})
     except ClientError as error:
@@ -63,11 +69,14 @@ def _dataset(client: Client, task: ReviewTask, sdist: Path) -> Dataset:
 
 
 def _adapt(client: Client, dataset: Dataset, task: ReviewTask) -> Job:
+    method = METHODS[task.name]
+    if method.get("class_prior") == "uniform":
+        console.print(f'As many {task.title} are bad as good; the job is told so: "class_prior": "uniform"')
     job = client.jobs.create(
         dataset.id,
         list(task.class_names),
         base_model=SENTENCE_ENCODER,
-        method={"tune": TUNE},
+        method=method,
         name=f"demo, {task.title}",
         alias=f"demo-{task.name}",
     )
