@@ -25,7 +25,7 @@ from rich.table import Table
 
 from pouf_core.artifact import recorded_versions
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.registry import open_clip
+from pouf_core.backbones.open_clip_loading import open_clip
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.catalogue import describe
 from pouf_core.classes import parse_class_names

@@ -18,11 +18,11 @@ from clipart import environment, load_clipart
 from rich.console import Console
 from rich.table import Table
 
-from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.adaptation.features import ComputedFeatures
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.step import BatchGradient
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.backbones.image_views import Augmentation
+from pouf_core.base_models import load_base_model
 from pouf_core.classes import parse_class_names, parse_templates
 from pouf_core.data.items import collect_items
 from pouf_core.method.resolving import resolve

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.memory import keep_freed_memory
 from pouf_core.method.resolving import resolve
 from pouf_core.method.spec import MethodSpec, ResolvedMethod

@@ -28,7 +28,7 @@ import pouf_core
 from cli.review_texts import LABEL_TEMPLATE, TASKS, ReviewTask, fetch, labelled_texts
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.artifact import load_artifact
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.classes import ClassName
 from pouf_core.data.items import Item
 from pouf_core.data.texts import clean_text, text_hash

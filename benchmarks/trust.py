@@ -27,7 +27,7 @@ import pouf_core
 from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache
 from pouf_core.artifact import load_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.registry import load_pouf_lite
+from pouf_core.backbones.pouf_lite import load_pouf_lite
 from pouf_core.data.images import decode_image
 from pouf_core.memory import keep_freed_memory
 from pouf_core.predictor import VARIANTS, Prediction, Predictor

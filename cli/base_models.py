@@ -6,7 +6,7 @@ from rich.console import Console
 
 from cli.errors import CommandError
 from pouf_core.backbones.architectures import Adaptability, examine
-from pouf_core.backbones.registry import open_clip
+from pouf_core.backbones.open_clip_loading import open_clip
 from pouf_core.catalogue import EMBEDDED
 
 console = Console()

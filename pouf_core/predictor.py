@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import Artifact, load_artifact
-from pouf_core.backbones.registry import BaseModel, BaseModelPool
+from pouf_core.base_models import BaseModel, BaseModelPool
 from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.runtime import choose_device
 from pouf_core.variants import VARIANTS, Encoder, VariantName, variants_of

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pouf_core.adaptation.learner import CONTEXT, NETWORK
 from pouf_core.artifact import BIAS, PROTOTYPES, SCALE, TRAINED, Artifact
 from pouf_core.backbones.cosine_model import CosineModel
-from pouf_core.backbones.registry import BaseModel
+from pouf_core.base_models import BaseModel
 from pouf_core.classes import ClassName
 from pouf_core.language.item_reader import ItemReader
 from pouf_core.language.label_word_classifier import LabelWordClassifier

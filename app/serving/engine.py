@@ -24,7 +24,7 @@ from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from pouf_core.backbones.registry import BaseModelPool
+    from pouf_core.base_models import BaseModelPool
     from pouf_core.predictor import Prediction, Predictor
 
 logger = logging.getLogger(__name__)
@@ -170,7 +170,7 @@ class Engine:
         return load(path, base_models=self._base_models())
 
     def _base_models(self) -> "BaseModelPool":
-        from pouf_core.backbones.registry import BaseModelPool
+        from pouf_core.base_models import BaseModelPool
         from pouf_core.runtime import choose_device
 
         with self._pool_lock:

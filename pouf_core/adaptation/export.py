@@ -12,7 +12,7 @@ from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.artifact import BIAS, FORMAT, TRAINED, Artifact, recorded_versions
-from pouf_core.backbones.registry import BaseModel
+from pouf_core.base_models import BaseModel
 from pouf_core.data.items import fingerprint
 from pouf_core.evaluation import Evaluation
 from pouf_core.notes import Note

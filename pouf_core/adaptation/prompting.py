@@ -6,7 +6,7 @@ from pouf_core.adaptation.interface import PromptedModel
 from pouf_core.adaptation.prompted import PromptedCosineModel
 from pouf_core.adaptation.prompted_language import PromptedLanguageModel
 from pouf_core.adaptation.request import Request
-from pouf_core.backbones.registry import BaseModel
+from pouf_core.base_models import BaseModel
 from pouf_core.language.model import LanguageModel
 
 

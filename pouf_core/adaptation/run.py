@@ -21,7 +21,7 @@ from pouf_core.adaptation.request import Request, check_request
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
-from pouf_core.backbones.registry import BaseModel, load_base_model
+from pouf_core.base_models import BaseModel, load_base_model
 from pouf_core.catalogue import describe
 from pouf_core.classes import ClassName
 from pouf_core.data.items import Data, Rejected

@@ -11,8 +11,8 @@ from open_clip.timm_model import TimmModel
 from PIL import Image
 from torch import Tensor, nn
 
-from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.backbones.cosine_model import CosineModel, unit_length
+from pouf_core.backbones.image_views import ImageViews
 from pouf_core.backbones.parameters import projection_names
 from pouf_core.backbones.tokenizer import TextTokenizer
 from pouf_core.backbones.transformers_towers import TransformersImageTower
@@ -93,9 +93,9 @@ class ClipLikeModel(CosineModel):
             features = self.network.visual.head(trunk_features)  # type: ignore[operator, union-attr]
         return unit_length(features)
 
-    def views(self, kind: str, seed: int) -> Augmentation:
+    def views(self, kind: str, seed: int) -> ImageViews:
         """Views of pictures as this model takes them."""
-        return Augmentation(kind, self.transform, self.image_size, self.image_mean, self.image_std, seed)
+        return ImageViews(kind, self.transform, self.image_size, self.image_mean, self.image_std, seed)
 
     def encode_items(self, views: Sequence[Tensor]) -> Tensor:
         """Unit-length float32 features [B, d] of preprocessed pictures, [3, H, W] each."""

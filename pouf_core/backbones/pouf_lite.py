@@ -15,16 +15,22 @@ import open_clip
 import timm
 import torch
 from open_clip.model import CustomTextCLIP
+from open_clip.tokenizer import HFTokenizer
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from safetensors.torch import load_file
 from torch import nn
 
+from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.quiet import quiet_transformers
+from pouf_core.backbones.tokenizer import TextTokenizer
+from pouf_core.catalogue import POUF_LITE
 
 EMBED_DIM = 384
 IMAGE_SIZE = 224
 IMAGE_MEAN = (0.5, 0.5, 0.5)
 IMAGE_STD = (0.5, 0.5, 0.5)
 TRUNK = "tf_efficientnet_lite0"
+_CONTEXT_LENGTH = 128
 
 
 def minilm_directory() -> Path:
@@ -108,3 +114,12 @@ def untrained_pouf_lite() -> CustomTextCLIP:
         {"size": IMAGE_SIZE, "mean": IMAGE_MEAN, "std": IMAGE_STD, "interpolation": "bicubic"},
     )
     return network.eval()
+
+
+def load_pouf_lite(device: torch.device | str = "cpu", head: Path | None = None) -> ClipLikeModel:
+    """The embedded base model, with the shipped projection head or another one (see `build_pouf_lite`)."""
+    network = build_pouf_lite(head)
+    network.visual.to(memory_format=torch.channels_last)  # 2x faster convolutions on CPUs
+    transform = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
+    tokenizer = HFTokenizer(str(minilm_directory()), context_length=_CONTEXT_LENGTH)
+    return ClipLikeModel(POUF_LITE, network, transform, TextTokenizer(tokenizer), torch.device(device))

@@ -4,7 +4,7 @@ import pytest
 
 from cli.base_models import list_base_models
 from cli.errors import CommandError
-from pouf_core.backbones.registry import open_clip
+from pouf_core.backbones.open_clip_loading import open_clip
 from pouf_core.catalogue import TUNE_MODES
 
 ONE_OF_EACH_KIND = [

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
 from pouf_core.backbones.clip_like import ClipLikeModel  # first: it makes torchvision importable
-from pouf_core.backbones.registry import load_base_model, open_clip
+from pouf_core.backbones.open_clip_loading import open_clip
+from pouf_core.base_models import load_base_model
 
 TINY_CLIP = {
     "embed_dim": 32,

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from pouf_core.backbones.registry import open_clip  # first: it makes torchvision importable
+from pouf_core.backbones.open_clip_loading import open_clip  # first: it makes torchvision importable
 from tests.pouf_core import tiny_timm
 from tests.pouf_core.family import Family
 from tests.pouf_core.tiny_tokenizers import VOCABULARY_SIZE, save_bert, save_byte_level, save_unigram

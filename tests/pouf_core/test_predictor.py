@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import pouf_core
 from pouf_core.artifact import MANIFEST, SUMS, WEIGHTS
-from pouf_core.backbones.registry import BaseModelPool
+from pouf_core.base_models import BaseModelPool
 from pouf_core.errors import ArtifactError, InvalidInput
 from tests.pouf_core.conftest import CLASS_NAMES, save_tiny_clip
 

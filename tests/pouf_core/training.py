@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
-from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.adaptation.features import ComputedFeatures
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.image_views import ImageViews
 from pouf_core.classes import parse_class_names
 from pouf_core.data.items import collect_items
 from pouf_core.method.resolving import resolve
@@ -33,11 +33,11 @@ def learner_and_source(
 ) -> tuple[Learner, ComputedFeatures]:
     items, _ = collect_items(paths)
     prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], model.tokenizer)
-    return Learner(model, prompts, method), ComputedFeatures(model, items, augmentation_of(model), views=2)
+    return Learner(model, prompts, method), ComputedFeatures(model, items, views_of(model), views=2)
 
 
-def augmentation_of(model: ClipLikeModel) -> Augmentation:
-    return Augmentation("flip", model.transform, model.image_size, model.image_mean, model.image_std, seed=0)
+def views_of(model: ClipLikeModel) -> ImageViews:
+    return ImageViews("flip", model.transform, model.image_size, model.image_mean, model.image_std, seed=0)
 
 
 def run_loop(learner: Learner, source: object, method: ResolvedMethod, **options: object) -> TrainingLoop:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pouf_core.backbones.registry import open_clip as open_clip  # first: it makes torchvision importable
+from pouf_core.backbones.open_clip_loading import open_clip as open_clip  # first: it makes torchvision importable
 
 from transformers import AutoConfig, AutoModel  # isort: skip
 from tests.pouf_core.family import Family

@@ -19,7 +19,7 @@ from pouf_core.adaptation.optimisation import schedule_factor
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.classes import parse_class_names
 from pouf_core.errors import AdaptationStopped, InvalidInput, OutOfMemory
 from pouf_core.progress import Progress

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.adaptation.features import FeatureCache, encode_views
 from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.image_views import ImageViews
 from pouf_core.data.items import collect_items
 from pouf_core.errors import OutOfMemory
 from tests.pouf_core.conftest import draw_shape
@@ -27,7 +27,7 @@ def encode(model: ClipLikeModel, room: int, error: type[Exception] = torch.OutOf
         return model.encode_items(pixels)
 
     items, _ = collect_items([draw_shape("circle", index) for index in range(COUNT)])
-    views = Augmentation("none", model.transform, model.image_size, model.image_mean, model.image_std, 0)
+    views = ImageViews("none", model.transform, model.image_size, model.image_mean, model.image_std, 0)
     return encode_views(within_room, items, views, [0], lambda *_: None, FeatureCache(), "encoder")
 
 

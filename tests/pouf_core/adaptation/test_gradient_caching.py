@@ -13,12 +13,13 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.adaptation.features import ComputedFeatures
 from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.step import BatchGradient
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.registry import load_base_model, open_clip
+from pouf_core.backbones.image_views import ImageViews
+from pouf_core.backbones.open_clip_loading import open_clip
+from pouf_core.base_models import load_base_model
 from pouf_core.classes import parse_class_names
 from pouf_core.data.items import Item, collect_items
 from pouf_core.method.resolving import resolve
@@ -32,7 +33,7 @@ SINGLE_BOUND = 1e-5
 RESNET = {**TINY_CLIP, "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 16, "patch_size": None}}
 
 
-class DoubleViews(Augmentation):
+class DoubleViews(ImageViews):
     """The product's own views, in double precision."""
 
     def view(self, item: Item, number: int) -> Tensor:
@@ -59,7 +60,7 @@ def gradients(
     """Gradients of one batch of freshly drawn views, by parameter."""
     model.network.zero_grad()
     prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], model.tokenizer)
-    views = DoubleViews if model.logit_scale.dtype == torch.float64 else Augmentation
+    views = DoubleViews if model.logit_scale.dtype == torch.float64 else ImageViews
     augment = views("reference", model.transform, model.image_size, model.image_mean, model.image_std, seed=0)
     items: list[Item] = collect_items(paths)[0]
     learner = Learner(model, prompts, method)
@@ -188,7 +189,7 @@ def test_views_differ_between_epochs_and_are_the_same_when_drawn_again(
     tiny_clip: ClipLikeModel, picture_paths: list[Path]
 ) -> None:
     model = tiny_clip
-    augment = Augmentation("reference", model.transform, model.image_size, model.image_mean, model.image_std, seed=0)
+    augment = ImageViews("reference", model.transform, model.image_size, model.image_mean, model.image_std, seed=0)
     (item, *_), _ = collect_items(picture_paths)
     assert isinstance(item.image(), Image.Image)
     torch.manual_seed(7)

@@ -17,7 +17,7 @@ from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.classes import parse_class_names
 from pouf_core.data.images import decode_image
 from pouf_core.method.resolving import resolve

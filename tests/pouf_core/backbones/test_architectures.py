@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pouf_core.backbones.architectures import examine, examine_network
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.catalogue import TUNE_MODES
 from pouf_core.errors import InvalidInput, PoufError
 from tests.pouf_core.conftest import TINY_CLIP

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import save_file
 
 from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.open_clip_loading import open_clip
 from pouf_core.backbones.parameters import trained_parameters
 from pouf_core.backbones.pouf_lite import head_path
-from pouf_core.backbones.registry import BaseModelPool, load_base_model, open_clip
+from pouf_core.base_models import BaseModelPool, load_base_model
 from pouf_core.catalogue import describe
 from pouf_core.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError

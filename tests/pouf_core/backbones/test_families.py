@@ -15,7 +15,7 @@ from pouf_core.adaptation.features import ComputedFeatures
 from pouf_core.adaptation.learner import Learner
 from pouf_core.backbones.clip_like import ClipLikeModel
 from pouf_core.backbones.parameters import trained_parameters
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.classes import fill, parse_class_names
 from pouf_core.data.items import collect_items
 from pouf_core.objective import pouf_objective
@@ -24,7 +24,7 @@ from pouf_core.runtime import deterministic_algorithms
 from tests.pouf_core.conftest import CLASS_NAMES
 from tests.pouf_core.families import FAMILIES, save_family
 from tests.pouf_core.family import Family
-from tests.pouf_core.training import augmentation_of, resolved, run_loop
+from tests.pouf_core.training import resolved, run_loop, views_of
 
 NAMES = ["cat", "musical instrument", "smiley face", {"name": "x", "prompt": "hammer, saw & other tools"}]
 TEMPLATES = ["a photo of a {}.", "the {} in a photo!"]
@@ -110,7 +110,7 @@ def test_one_step_changes_exactly_what_the_mode_trains(
     learner = Learner(model, prompts, method)
     context = learner.tensors().get("context")
     with deterministic_algorithms(True):  # no family needs an operation that has no deterministic form
-        run_loop(learner, ComputedFeatures(model, items, augmentation_of(model), views=2), method)
+        run_loop(learner, ComputedFeatures(model, items, views_of(model), views=2), method)
     after = model.network.state_dict()
     changed = {key for key, tensor in before.items() if not torch.equal(tensor, after[key])}
     assert changed == expected_changes(FAMILIES[name], tune, {key for key, _ in model.network.named_parameters()})

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pouf_core.backbones.registry import load_base_model
 from pouf_core.backbones.sentence import SentenceModel
+from pouf_core.base_models import load_base_model
 from pouf_core.catalogue import describe
 from pouf_core.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError

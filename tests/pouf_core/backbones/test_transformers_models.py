@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 import pouf_core
 from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.prompts import build_prompts

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pouf_core.adaptation.augmentation import Augmentation
 from pouf_core.backbones.clip_like import ClipLikeModel
+from pouf_core.backbones.image_views import ImageViews
 from pouf_core.data.items import collect_items, fingerprint
 from pouf_core.errors import InvalidInput
 from pouf_core.evaluation import evaluate, interval
@@ -59,7 +59,7 @@ def test_fingerprint_depends_on_contents_alone(tmp_path: Path) -> None:
 def test_views_repeat_exactly_and_differ_from_each_other(tiny_clip: ClipLikeModel, kind: str) -> None:
     items, _ = collect_items([draw_shape("circle", 3)])
     model = tiny_clip
-    augmentation = Augmentation(kind, model.transform, model.image_size, model.image_mean, model.image_std, seed=1)
+    augmentation = ImageViews(kind, model.transform, model.image_size, model.image_mean, model.image_std, seed=1)
     state = torch.random.get_rng_state()
     first, second = augmentation.view(items[0], 1), augmentation.view(items[0], 2)
     assert first.shape == (3, 32, 32)

@@ -13,7 +13,7 @@ import torch
 
 import pouf_core
 from pouf_core.artifact import load_artifact
-from pouf_core.backbones.registry import BaseModelPool
+from pouf_core.base_models import BaseModelPool
 from pouf_core.data.texts import TextItem, text_hash
 from pouf_core.errors import AdaptationStopped, ArtifactError, InvalidInput, PoufError
 from tests.pouf_core.language.tiny_models import save_causal, save_masked

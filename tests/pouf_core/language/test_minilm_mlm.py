@@ -14,7 +14,7 @@ from torch import Tensor
 
 import pouf_core
 from pouf_core.backbones.pouf_lite import minilm_directory
-from pouf_core.backbones.registry import load_base_model
+from pouf_core.base_models import load_base_model
 from pouf_core.data.text_files import TextRow, read_texts
 from pouf_core.language.minilm_mlm import build_minilm_mlm, trained_path
 from pouf_core.language.model import LanguageModel

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pouf_core.backbones import registry
-from pouf_core.backbones.registry import BaseModelPool
+from pouf_core import base_models
+from pouf_core.base_models import BaseModelPool
 
 
 def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,8 +25,8 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         loading.release()
         return f"loaded {description.name}"
 
-    for name in ("load_language_model", "load_sentence_model", "load_transformers_model", "_load_open_clip"):
-        monkeypatch.setattr(registry, name, load)
+    for name in ("load_language_model", "load_sentence_model", "load_transformers_model", "load_open_clip"):
+        monkeypatch.setattr(base_models, name, load)
     specs = ["hf-mlm:/a", "hf-causal:/b", "sentence:/c", "open_clip:/d", "hf-align:/e", "minilm"]
     pool = BaseModelPool()
     with ThreadPoolExecutor(len(specs)) as threads:

@@ -14,7 +14,7 @@ from pouf_core.data.items import Item
 from pouf_core.runtime import derived_seed
 
 
-class Augmentation:
+class ImageViews:
     """Random views of a picture, reproducible from the seed.
 
     Args:
