@@ -1,5 +1,6 @@
 """The `pouf` command's entry points. What a command needs is imported when it runs, so that help is instant."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -219,6 +220,8 @@ def version() -> None:
 
 def main() -> None:
     """Run the command; what the user can do something about is one line, not a traceback."""
+    # Threads that spin while they wait take the processor from training and serving beside each other.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except CommandError as error:

@@ -13,7 +13,7 @@ import pouf_core
 from app.store.database import Database, upgrade
 from app.store.ids import new_id
 from app.store.models import Dataset
-from cli import adapt
+from cli import adapt, main
 from cli.adapt import adapt_data, parse_label_words, parse_text_limits, predict_items, print_outcome
 from cli.data_directory import DataDirectory
 from cli.errors import CommandError
@@ -48,6 +48,16 @@ def test_help_loads_no_server_and_no_pytorch():
     script = f"import sys, cli.main; print({heavy} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(("chosen", "policy"), [(None, "PASSIVE"), ("ACTIVE", "ACTIVE")])
+def test_threads_that_wait_leave_the_processor_to_others_unless_told_otherwise(monkeypatch, chosen, policy):
+    monkeypatch.setenv("OMP_WAIT_POLICY", chosen or "")
+    if chosen is None:
+        monkeypatch.delenv("OMP_WAIT_POLICY")
+    monkeypatch.setattr(main, "app", lambda: None)
+    main.main()
+    assert os.environ["OMP_WAIT_POLICY"] == policy
 
 
 def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path, capsys):
