@@ -194,7 +194,7 @@ def print_report(summary: dict[str, Any]) -> None:
 def save_plot(summary: dict[str, Any], path: Path) -> None:
     """Gain over zero-shot of every cell, by skew and method, with paired 95 % intervals."""
     methods = list(summary["means"])
-    figure, axes = pyplot.subplots(1, len(SKEWS), figsize=(14, 6), sharex=True, sharey=True)
+    figure, axes = pyplot.subplots(1, len(SKEWS), figsize=(14, 6), sharex=True, sharey=True, layout="constrained")
     tasks = sorted({cell["task"] for cell in summary["cells"]}, reverse=True)
     for axis, skew in zip(axes, SKEWS, strict=True):
         axis.axvline(0, color="grey", linewidth=0.8)
@@ -207,8 +207,7 @@ def save_plot(summary: dict[str, Any], path: Path) -> None:
             places = [tasks.index(cell["task"]) + 0.2 * (number - len(methods) / 2) for cell in some]
             spread = np.abs(bounds.T - gains)
             axis.errorbar(gains, places, xerr=spread, fmt="o", markersize=3, linewidth=0.8, label=method)
-    axes[0].legend(loc="lower left", fontsize=8)
     figure.supxlabel("accuracy of what is served, less zero-shot (points)")
-    figure.tight_layout()
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=len(methods))
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
