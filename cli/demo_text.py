@@ -15,7 +15,6 @@ from cli.review_texts import LABEL_TEMPLATE, LABEL_WORDS, TASKS, ReviewTask, fet
 from client import Client, ClientError, Dataset, Job
 
 SENTENCE_ENCODER, MASKED_LM = "minilm", "minilm-mlm"
-MASKED_LM_TUNE = "model"
 METHODS: dict[str, dict[str, Any]] = {
     "products": {"tune": "head"},
     # Gathered with as many bad reviews as good, which an unlabelled pile does not tell (docs/texts.md).
@@ -48,9 +47,9 @@ def run(url: str | None, data_dir: Path) -> None:
         with running_service(url, data_dir) as base_url, Client(base_url) as client:
             for task in TASKS:
                 dataset = _dataset(client, task, sdist)
-                _show(client, task, {METHODS[task.name]["tune"]: _adapt(client, dataset, task)})
+                _show(client, task, _adapt(client, dataset, task))
                 if task.name == MASKED_LM_TASK:
-                    _show(client, task, {MASKED_LM_TUNE: _adapt_masked_lm(client, dataset, task)})
+                    _show(client, task, _adapt_masked_lm(client, dataset, task))
     except ClientError as error:
         raise CommandError(f"The demo failed: {error}") from error
     console.print(f"\nDone in {time.monotonic() - started:.0f} s.")
@@ -92,16 +91,19 @@ def _adapt_masked_lm(client: Client, dataset: Dataset, task: ReviewTask) -> Job:
         base_model=MASKED_LM,
         prompt_template=LABEL_TEMPLATE,
         label_words=task.label_words,
-        method={"tune": MASKED_LM_TUNE},
+        method={"tune": "model"},
         name=f"demo, {task.title}, {MASKED_LM}",
         alias=f"demo-{task.name}-mlm",
     )
     return watch(client, job, MASKED_LM)
 
 
-def _show(client: Client, task: ReviewTask, jobs: dict[str, Job]) -> None:
-    (job,) = jobs.values()
-    print_results(console, jobs, title=f"{job.raw['base_model']}: accuracy on the labelled {task.title}")
+def _show(client: Client, task: ReviewTask, job: Job) -> None:
+    print_results(
+        console,
+        {job.raw["method"]["tune"]: job},
+        title=f"{job.raw['base_model']}: accuracy on the labelled {task.title}",
+    )
     _predict(client, job)
 
 

@@ -64,7 +64,7 @@ class Learner:
             with torch.no_grad():
                 self._frozen_prototypes = base.prototypes(prompts)
         self._anchor: Anchor | None = None
-        if self.context is not None and method.anchor_weight:
+        if method.anchor_weight:
             with torch.no_grad():
                 self._anchor = Anchor(method.anchor_weight, self.prototypes())
         self.trains_logit_scale = method.logit_scale_learning_rate > 0

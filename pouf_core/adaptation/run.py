@@ -31,6 +31,7 @@ from pouf_core.method.resolving import resolve, resolve_baseline
 from pouf_core.method.spec import MethodSpec, ResolvedBaseline, ResolvedMethod
 from pouf_core.progress import OnProgress, Progress, ShouldStop
 from pouf_core.runtime import choose_device, reproducible, use_threads
+from pouf_core.trust.limits import limits_of
 from pouf_core.trust.verdict import Fallback, Verdict
 
 CHECKPOINT_SECONDS = 15.0
@@ -140,7 +141,8 @@ def adapt(
     base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model.copy()
     model = prompted_model(base, request)
     reporter.stage("loading_base", 1, 1)
-    zero_shot = zero_shot_classifier(model, request, cache, reporter)
+    limits = limits_of(description.preset_family, request.spec.tune)
+    zero_shot = zero_shot_classifier(model, request, limits, cache, reporter)
     labels = evaluation_labels or {}
     # Everything where accuracy is wanted, else what judging takes.
     outcome_count = len(request.items) if labels else zero_shot.judged_count

@@ -15,7 +15,7 @@ from pouf_core.adaptation.interface import PromptedModel
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
 from pouf_core.scoring import Classifier
-from pouf_core.trust.limits import limits_of
+from pouf_core.trust.limits import Limits
 from pouf_core.trust.structure import Structure, read_structure
 
 MOST_JUDGED_ITEMS = 5000  # a random sample: items are in order of content hash
@@ -45,8 +45,10 @@ class ZeroShot:
         return self.views.shape[1]
 
 
-def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureCache, reporter: Reporter) -> ZeroShot:
-    """Encode the target data with the base model and classify it."""
+def zero_shot_classifier(
+    model: PromptedModel, request: Request, limits: Limits, cache: FeatureCache, reporter: Reporter
+) -> ZeroShot:
+    """Encode the target data with the base model, classify it, and see by `limits` what that says of the data."""
     classifier = model.zero_shot()
     views_of = model.views(model.view_kind, request.seed)
     judged = request.items[:MOST_JUDGED_ITEMS]
@@ -57,6 +59,5 @@ def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureC
         logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
     views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
     near = normalize(features[: len(judged)], dim=1)
-    limits = limits_of(model.view_kind, request.spec.tune, language_model=bool(request.label_words))
     structure = read_structure(views, near, len(request.items), limits)
     return ZeroShot(classifier, features, logits, views, structure)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from pouf_core.catalogue import PresetFamily
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -34,13 +36,13 @@ class Limits:
 PICTURES = Limits(structure=0.72, structure_of={"prototypes": 0.5}, room=0.36)
 TEXTS = Limits(structure=0.72, structure_of={"prompt": 0.3, "prototypes": 0.3, "head": 0.55}, one_sided=0.68)
 LANGUAGE = Limits(structure=0.72, one_sided=0.68)
-BY_VIEWS = {"flip": PICTURES, "words": TEXTS}
+BY_FAMILY: dict[PresetFamily, Limits] = {"image": PICTURES, "text": TEXTS, "language": LANGUAGE}
 
 
-def limits_of(view_kind: str, tune: str, *, language_model: bool = False) -> Limits:
-    """The limits for items that are seen in views of this kind, by a language model or another, in a tune mode.
+def limits_of(family: PresetFamily, tune: str) -> Limits:
+    """The limits for base models of a family, in a tune mode.
 
     Anchored prototypes may move the line between classes: as far as they go, that was right (`docs/texts.md`).
     """
-    limits = LANGUAGE if language_model else BY_VIEWS[view_kind]
+    limits = BY_FAMILY[family]
     return replace(limits, one_sided=None) if tune == "prototypes" else limits

@@ -10,7 +10,7 @@ import torch
 
 import pouf_core
 from pouf_core.artifact import TRAINED, load_artifact
-from pouf_core.trust.limits import BY_VIEWS, Limits
+from pouf_core.trust.limits import BY_FAMILY, Limits
 from tests.pouf_core.conftest import CLASS_NAMES
 
 SETTINGS = [
@@ -26,14 +26,14 @@ SETTINGS = [
 @pytest.fixture
 def distrusted_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any data has clear structure, and any change is objected to."""
-    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
+    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
     monkeypatch.setattr("pouf_core.trust.change.FLIP_RATE_LIMIT", -1.0)
 
 
 @pytest.fixture
 def weak_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     """No data has clear structure."""
-    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=1e9))
+    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=1e9))
 
 
 def adapt(directory: Path, paths: list[Path], out: Path, **method: object) -> pouf_core.AdaptationResult:

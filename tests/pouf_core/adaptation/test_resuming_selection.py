@@ -12,7 +12,7 @@ from pouf_core.artifact import WEIGHTS
 from pouf_core.errors import AdaptationStopped
 from pouf_core.progress import Progress
 from pouf_core.trust.change import Change
-from pouf_core.trust.limits import BY_VIEWS, Limits
+from pouf_core.trust.limits import BY_FAMILY, Limits
 from tests.pouf_core.conftest import CLASS_NAMES
 
 STEPS = 8  # candidates 2, 4, 6 and 8
@@ -41,7 +41,7 @@ def objections(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     def answer(change: Change, class_names: list[str], limits: Limits) -> list[dict[str, str]]:
         return [{"code": "many_flips", "message": "Too many."}] if answers.pop(0) else []
 
-    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
+    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
     for limit in LIMITS:
         monkeypatch.setattr(f"pouf_core.trust.change.{limit}", 2.0)
     monkeypatch.setattr("pouf_core.adaptation.selection.objections", answer)

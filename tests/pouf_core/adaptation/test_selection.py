@@ -13,7 +13,7 @@ import pouf_core
 from pouf_core.adaptation.features import CachedFeatures, Draw
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.selection import CANDIDATES, StepSelection, held_out_count
-from pouf_core.trust.limits import BY_VIEWS, Limits
+from pouf_core.trust.limits import BY_FAMILY, Limits
 from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
 
 ZERO_SHOT = torch.tensor([[0.6, 0.4], [0.4, 0.6], [0.7, 0.3], [0.3, 0.7]])
@@ -142,7 +142,7 @@ def test_adaptation_trains_on_what_is_not_held_out(
     settings: dict[str, object],
     first: int,
 ) -> None:
-    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
+    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
     cache = pouf_core.adaptation.features.FeatureCache(fixed_views=1)
     pouf_core.adapt(
         [draw_shape(CLASS_NAMES[index % 3], index) for index in range(count)],
@@ -158,7 +158,7 @@ def test_adaptation_trains_on_what_is_not_held_out(
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any data has clear structure, and a change is harmful only when it is large."""
-    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=-1e9))
+    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
     for limit in ("OVERRULED_LIMIT", "FLIP_RATE_LIMIT", "MARGINAL_SHIFT_LIMIT", "VANISHED_CLASSES_LIMIT"):
         monkeypatch.setattr(f"pouf_core.trust.change.{limit}", 2.0)
 
@@ -189,7 +189,7 @@ def test_without_selection_even_a_harmful_last_step_is_kept_and_reported(
     monkeypatch: pytest.MonkeyPatch,
     settings: dict[str, object],
 ) -> None:
-    monkeypatch.setitem(BY_VIEWS, "flip", Limits(structure=1e9))
+    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=1e9))
     result = pouf_core.adapt(
         picture_paths,
         CLASS_NAMES,
