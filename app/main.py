@@ -11,26 +11,34 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 from app import openapi
-from app.api import aliases, base_models, datasets, health, jobs, models, predictions, templates, webhooks
 from app.auth.authentication import Authenticator
 from app.auth.middleware import Authentication
 from app.auth.startup import prepare_keys
-from app.errors import install_handlers
-from app.http.context import RequestContext
+from app.base_models import routes as base_models
+from app.base_models import template_routes as templates
+from app.datasets import routes as datasets
+from app.health import routes as health
+from app.http.errors import install_handlers
+from app.http.metrics import HttpMetrics
 from app.http.protocol import connection_limits
 from app.http.query import refuse_repeated
+from app.http.request_context import RequestContext
 from app.http.security_headers import SecurityHeaders
-from app.observability import HttpMetrics
-from app.queue import Publisher, Queue
+from app.jobs import routes as jobs
+from app.jobs.queries import counts_by_status
+from app.models import alias_routes as aliases
+from app.models import routes as models
+from app.predictions import routes as predictions
+from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
-from app.settings import Settings, get_settings
 from app.state import State
-from app.store import disk
-from app.store.database import Database, upgrade
-from app.store.repositories.jobs import counts_by_status
-from app.store.repositories.scope import Scope
-from app.store.staging import remove_abandoned
-from app.store.storage import Storage
+from app.webhooks import routes as webhooks
+from store import disk
+from store.database import Database, upgrade
+from store.scope import Scope
+from store.settings import Settings, get_settings
+from store.staging import remove_abandoned
+from store.storage import Storage
 
 ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
@@ -47,7 +55,8 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     """Return an application of its own; the database is brought up to date when it starts."""
     settings = settings or get_settings()
     logging.basicConfig(format=LOG_FORMAT)
-    logging.getLogger("app").setLevel(settings.log_level)
+    for package in ("app", "store", "pouf_core"):
+        logging.getLogger(package).setLevel(settings.log_level)
     metrics = HttpMetrics()
     app = FastAPI(
         title="POUF service",

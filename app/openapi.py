@@ -10,8 +10,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from app.errors import PROBLEM_JSON
-from app.schemas.common import problem_schema
+from app.http.errors import PROBLEM_JSON
+from app.http.schemas import problem_schema
 
 Document = dict[str, Any]
 

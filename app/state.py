@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from app.auth.authentication import Authenticator
 from app.auth.identity import KeyLimits
-from app.observability import HttpMetrics
-from app.queue import Publisher, Queue
+from app.http.idempotency_keys import Keys
+from app.http.metrics import HttpMetrics
+from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
-from app.settings import Settings
-from app.store.database import Database
-from app.store.repositories.idempotency import Keys
-from app.store.repositories.scope import Scope
-from app.store.staging import staging_root
-from app.store.storage import Storage
+from store.database import Database
+from store.scope import Scope
+from store.settings import Settings
+from store.staging import staging_root
+from store.storage import Storage
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from scipy.stats import bootstrap
 
 import pouf_core
 from pouf_core.artifact import recorded_versions
-from pouf_core.memory import keep_freed_memory
+from pouf_core.system.memory import keep_freed_memory
 
 CLIPART = Path(__file__).parent.parent / "examples" / "clipart"
 

@@ -24,14 +24,14 @@ from rich.console import Console
 from rich.table import Table
 
 from pouf_core.artifact import recorded_versions
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.open_clip_loading import open_clip
-from pouf_core.backbones.tokenizer import TextTokenizer
-from pouf_core.catalogue import describe
-from pouf_core.classes import parse_class_names
-from pouf_core.memory import keep_freed_memory
+from pouf_core.contract.classes import parse_class_names
+from pouf_core.families.catalogue import describe
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.open_clip_loading import open_clip
+from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.objective import pouf_objective
-from pouf_core.prompts import build_prompts
+from pouf_core.system.memory import keep_freed_memory
 
 TEXT = {"context_length": 77, "vocab_size": 49408, "width": 512, "heads": 8, "layers": 12}
 VISION = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 32}

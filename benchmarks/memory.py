@@ -19,15 +19,15 @@ from rich.console import Console
 from rich.table import Table
 
 from pouf_core.adaptation.features import ComputedFeatures
-from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.resolving import resolve
 from pouf_core.adaptation.step import BatchGradient
-from pouf_core.backbones.image_views import Augmentation
-from pouf_core.base_models import load_base_model
-from pouf_core.classes import parse_class_names, parse_templates
+from pouf_core.contract.classes import parse_class_names, parse_templates
+from pouf_core.contract.method import MethodSpec
 from pouf_core.data.items import collect_items
-from pouf_core.method.resolving import resolve
-from pouf_core.method.spec import MethodSpec
-from pouf_core.prompts import build_prompts
+from pouf_core.families.cosine.image_views import Augmentation
+from pouf_core.families.cosine.learner import Learner
+from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.loading import load_base_model
 
 STEPS = 2
 CLAIM = 1.3

@@ -22,11 +22,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from pouf_core.base_models import load_base_model
-from pouf_core.memory import keep_freed_memory
-from pouf_core.method.resolving import resolve
-from pouf_core.method.spec import MethodSpec, ResolvedMethod
+from pouf_core.adaptation.resolving import resolve
+from pouf_core.contract.method import MethodSpec, ResolvedMethod
+from pouf_core.families.loading import load_base_model
 from pouf_core.objective import pouf_objective
+from pouf_core.system.memory import keep_freed_memory
 from pouf_core.transport import build_transport
 
 TRANSPORTS = ("conditional", "sinkhorn", "emd", "unbalanced", "partial")

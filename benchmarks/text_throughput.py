@@ -27,16 +27,16 @@ from rich.console import Console
 from transformers import AutoModel, AutoTokenizer
 
 import pouf_core
-from app.settings import Settings
-from app.store.database import Database, upgrade
-from app.store.ids import new_id
-from app.store.models import Dataset, Upload
-from app.store.storage import Storage
 from pouf_core.adaptation.features import ENCODE_BATCH
-from pouf_core.backbones.pouf_lite import minilm_directory
-from pouf_core.memory import keep_freed_memory
-from worker.context import WorkerContext
+from pouf_core.families.cosine.pouf_lite import minilm_directory
+from pouf_core.system.memory import keep_freed_memory
+from store.database import Database, upgrade
+from store.ids import new_id
+from store.settings import Settings
+from store.storage import Storage
+from store.tables import Dataset, Upload
 from worker.ingestion.run import run_ingestion
+from worker.process_context import WorkerContext
 
 WORDS = "the a box lamp chair works broke after one week of daily use and I would never buy it".split()  # noqa: SIM905
 CLASSES = ["a terrible product", "a great product"]

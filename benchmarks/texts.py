@@ -28,12 +28,12 @@ import pouf_core
 from cli.review_texts import LABEL_TEMPLATE, TASKS, ReviewTask, fetch, labelled_texts
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.artifact import load_artifact
-from pouf_core.base_models import load_base_model
-from pouf_core.classes import ClassName
+from pouf_core.contract.classes import ClassName
 from pouf_core.data.items import Item
 from pouf_core.data.texts import clean_text, text_hash
-from pouf_core.memory import keep_freed_memory
+from pouf_core.families.loading import load_base_model
 from pouf_core.predictor import Predictor
+from pouf_core.system.memory import keep_freed_memory
 
 SKEWS = {"all": None, "1:10": 10, "1:50": 50}
 VARIANTS = ("zero_shot", "adapted")

@@ -26,11 +26,11 @@ from trust_tasks import LEAST_ITEMS, SKEWS, Source, Task, clip_art, emoji_tasks,
 import pouf_core
 from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache
 from pouf_core.artifact import load_artifact
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.pouf_lite import load_pouf_lite
 from pouf_core.data.images import decode_image
-from pouf_core.memory import keep_freed_memory
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.pouf_lite import load_pouf_lite
 from pouf_core.predictor import VARIANTS, Prediction, Predictor
+from pouf_core.system.memory import keep_freed_memory
 
 METHODS = ("prior-matching", "paper", "default")  # a tune mode may follow a preset: `default:head`
 PAPER_VIEWS = 4  # fixed views in place of fresh ones, which 5,000 steps could not be afforded with on a CPU

@@ -10,9 +10,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import pouf_core
 from cli.errors import CommandError
+from pouf_core.contract.progress import Progress as Step
 from pouf_core.errors import PoufError
-from pouf_core.memory import keep_freed_memory
-from pouf_core.progress import Progress as Step
+from pouf_core.system.memory import keep_freed_memory
 
 console = Console()
 notes = Console(stderr=True)  # so that predictions can be piped

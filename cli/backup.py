@@ -10,9 +10,9 @@ from cli.errors import CommandError
 from cli.supervisor import check_paths, say, settings_with
 
 if TYPE_CHECKING:
-    from app.settings import Settings
-    from app.store.database import Database
-    from app.store.storage import Storage
+    from store.database import Database
+    from store.settings import Settings
+    from store.storage import Storage
 
 
 def back_up(target: Path, data_dir: Path | None) -> None:
@@ -21,7 +21,7 @@ def back_up(target: Path, data_dir: Path | None) -> None:
     Raises:
         CommandError: says what to do.
     """
-    from app.store.backup import back_up as run
+    from store.backup import back_up as run
 
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)
@@ -38,7 +38,7 @@ def restore(source: Path, data_dir: Path | None) -> None:
     Raises:
         CommandError: says what to do.
     """
-    from app.store.backup import restore as run
+    from store.backup import restore as run
 
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)
@@ -53,9 +53,9 @@ def restore(source: Path, data_dir: Path | None) -> None:
 
 @contextmanager
 def _opened(settings: "Settings") -> "Iterator[tuple[Database, Storage]]":
-    from app.store.backup import BackupFailed
-    from app.store.database import Database
-    from app.store.storage import Storage
+    from store.backup import BackupFailed
+    from store.database import Database
+    from store.storage import Storage
 
     database = Database(settings.database_url)
     try:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from cli.errors import CommandError
-from pouf_core.backbones.architectures import Adaptability, examine
-from pouf_core.backbones.open_clip_loading import open_clip
-from pouf_core.catalogue import EMBEDDED
+from pouf_core.families.catalogue import EMBEDDED
+from pouf_core.families.cosine.architectures import Adaptability, examine
+from pouf_core.families.cosine.open_clip_loading import open_clip
 
 console = Console()
 

@@ -11,9 +11,9 @@ import typer
 from cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from app.settings import Settings
-    from app.store.database import Database
-    from app.store.models import ApiKey
+    from store.database import Database
+    from store.settings import Settings
+    from store.tables import ApiKey
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 
@@ -53,8 +53,8 @@ def create(
 
     From the first key on, every request needs one.
     """
-    from app.services.keys import NewKey
-    from app.services.keys import create as make
+    from app.keys.service import NewKey
+    from app.keys.service import create as make
 
     settings, database = _open(data_dir)
     limits = {
@@ -82,7 +82,7 @@ def list_keys(data_dir: DataDir = None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from app.services.keys import list_all
+    from app.keys.service import list_all
 
     _, database = _open(data_dir)
     table = Table("id", "begins", "name", "owner", "scopes", "state", "made", "last used", box=None)
@@ -99,8 +99,8 @@ def revoke(
     data_dir: DataDir = None,
 ) -> None:
     """End a key at once and for good."""
-    from app.services.keys import NoSuchKey
-    from app.services.keys import revoke as end
+    from app.keys.service import NoSuchKey
+    from app.keys.service import revoke as end
 
     _, database = _open(data_dir)
     try:
@@ -119,8 +119,8 @@ def generate() -> None:
 
 
 def _open(data_dir: Path | None) -> "tuple[Settings, Database]":
-    from app.store.database import Database
     from cli.supervisor import check_paths, migrate, settings_with
+    from store.database import Database
 
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)

@@ -15,9 +15,9 @@ def list_orphans(data_dir: Path | None, remove: bool) -> None:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.store.database import Database
-    from app.store.orphans import OrphanCollector
-    from app.store.storage import Storage
+    from store.database import Database
+    from store.orphans import OrphanCollector
+    from store.storage import Storage
 
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)

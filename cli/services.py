@@ -6,9 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from app.settings import Settings
 from cli.errors import CommandError
 from cli.processes import Service
+from store.settings import Settings
 
 ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "POUF_DEVICE": "cpu"}
 NOTIFY_THREADS = 8

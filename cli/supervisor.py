@@ -11,13 +11,13 @@ from types import FrameType
 
 from pydantic import ValidationError
 
-from app.settings import Settings, get_settings
 from cli.broker import EmbeddedBroker, free_port, port_is_free, prepare_broker
 from cli.data_directory import DataDirectory, tail
 from cli.errors import CommandError
 from cli.processes import Child, Service, end_marked_processes
 from cli.readiness import base_url, why_not_ready
 from cli.services import services, visible_gpus
+from store.settings import Settings, get_settings
 
 POLL_SECONDS = 0.2
 READY_POLL_SECONDS = 0.3
@@ -179,7 +179,7 @@ def migrate(settings: Settings) -> None:
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    from app.store.database import upgrade
+    from store.database import upgrade
 
     try:
         upgrade(settings.database_url)
@@ -194,7 +194,7 @@ def check_keys(settings: Settings) -> None:
         CommandError: says what to do.
     """
     from app.auth.startup import UnsafeStart, prepare_keys
-    from app.store.database import Database
+    from store.database import Database
 
     database = Database(settings.database_url)
     try:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from client.connection import Transport
 from client.datasets import Datasets
 from client.jobs import Jobs
 from client.models import Aliases, Models
 from client.resources import BaseModel, Predictions
-from client.transport import Transport
 
 Picture = str | Path | bytes
 

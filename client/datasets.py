@@ -8,10 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from client.archives import Source, as_archive
+from client.connection import Transport
 from client.errors import ClientError
 from client.pages import every
 from client.resources import Dataset
-from client.transport import Transport
 
 POLL_SECONDS = 0.3
 

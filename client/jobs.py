@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
+from client.connection import Transport
 from client.errors import ApiError, JobFailed, Unreachable
 from client.pages import every
 from client.resources import Event, Job
-from client.transport import Transport
 
 RECONNECT_SECONDS = 1.0
 RECONNECT_TRIES = 60

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from client.connection import Transport
 from client.pages import every
 from client.resources import Model
-from client.transport import Transport
 
 
 class Models:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from client.transport import Transport
+from client.connection import Transport
 
 
 def every(transport: Transport, path: str, **filters: str | int | None) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from app.settings import settings_table
-from pouf_core.method.presets import PRESETS, Preset
+from pouf_core.adaptation.presets import PRESETS, Preset
+from store.settings import settings_table
 
 DOCS = Path(__file__).parent
 FILE = DOCS / "configuration.md"

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import Artifact, load_artifact
-from pouf_core.base_models import BaseModel, BaseModelPool
+from pouf_core.contract.wording import language_template
 from pouf_core.errors import ArtifactError, InvalidInput
-from pouf_core.runtime import choose_device
+from pouf_core.families.loading import BaseModel, BaseModelPool
+from pouf_core.system.runtime import choose_device
 from pouf_core.variants import VARIANTS, Encoder, VariantName, variants_of
-from pouf_core.wording import language_template
 
 Input = Any
 """An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text or pair of texts."""

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pouf_core.contract.method import ResolvedMethod
 from pouf_core.errors import PoufError
-from pouf_core.method.spec import ResolvedMethod
 from pouf_core.objective import Transport, TransportTerm, conditional_transport
 
 STOP_AT = 1e-9  # an iterative solver's own measure of what is left to do

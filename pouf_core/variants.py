@@ -10,16 +10,16 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from pouf_core.adaptation.learner import CONTEXT, NETWORK
 from pouf_core.artifact import BIAS, PROTOTYPES, SCALE, TRAINED, Artifact
-from pouf_core.backbones.cosine_model import CosineModel
-from pouf_core.base_models import BaseModel
-from pouf_core.classes import ClassName
-from pouf_core.language.item_reader import ItemReader
-from pouf_core.language.label_word_classifier import LabelWordClassifier
-from pouf_core.language.model import LanguageModel
+from pouf_core.contract.classes import ClassName
+from pouf_core.families.cosine.cosine_model import CosineModel
+from pouf_core.families.cosine.learner import CONTEXT, NETWORK
+from pouf_core.families.language.item_reader import ItemReader
+from pouf_core.families.language.label_word_classifier import LabelWordClassifier
+from pouf_core.families.language.model import LanguageModel
+from pouf_core.families.loading import BaseModel
+from pouf_core.families.weights_hash import weights_hash
 from pouf_core.scoring import Classifier, CosineClassifier
-from pouf_core.weights_hash import weights_hash
 
 VariantName = Literal["adapted", "zero_shot"]
 VARIANTS: tuple[VariantName, ...] = ("adapted", "zero_shot")

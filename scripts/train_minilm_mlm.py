@@ -21,7 +21,12 @@ from minilm_mlm.held_out import score
 from minilm_mlm.trainable import MaskedLM
 from safetensors.torch import load_file, save_file
 
-from pouf_core.language.minilm_mlm import build_minilm_mlm, minilm_tokenizer, trained_path, untrained_minilm_mlm
+from pouf_core.families.language.minilm_mlm import (
+    build_minilm_mlm,
+    minilm_tokenizer,
+    trained_path,
+    untrained_minilm_mlm,
+)
 
 MOST_BYTES = 12_000_000
 MEASURED_TEXTS = 1500

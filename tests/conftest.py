@@ -11,10 +11,33 @@ import pytest
 import redis
 from psycopg.sql import SQL, Identifier
 
-from app.settings import Settings
-from app.store.database import Database, upgrade
-from app.store.storage import Storage
+from store.database import Database, upgrade
+from store.settings import Settings
+from store.storage import Storage
 from tests.postgres_server import find_initdb, free_port, postgres_server
+from tests.row_fixtures import (
+    add_dataset,
+    add_job,
+    add_ready_dataset,
+    broker,
+    get,
+    items_of,
+    make_picture,
+    outbox,
+    rows,
+)
+
+__all__ = [
+    "add_dataset",
+    "add_job",
+    "add_ready_dataset",
+    "broker",
+    "get",
+    "items_of",
+    "make_picture",
+    "outbox",
+    "rows",
+]  # fixtures
 
 START_SECONDS = 30.0
 

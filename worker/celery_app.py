@@ -11,8 +11,8 @@ from typing import Any
 from celery import Celery, signals
 from kombu import Exchange, Queue
 
-from app.settings import get_settings
-from app.store.outbox import Send
+from store.outbox import Send
+from store.settings import get_settings
 
 TRAIN_QUEUE = "train"
 INGEST_QUEUE = "ingest"

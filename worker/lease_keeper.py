@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-from app.settings import Settings
-from app.store.clock import utcnow
-from app.store.database import Database
-from app.store.leases import Lease, LeaseLost, renew
-from app.store.models import Job
+from store.clock import utcnow
+from store.database import Database
+from store.leases import Lease, LeaseLost, renew
+from store.settings import Settings
+from store.tables import Job
 
 logger = logging.getLogger(__name__)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from worker.celery_app import celery_app
-from worker.context import process_context
 from worker.ingestion.run import run_ingestion
-from worker.notify import deliver
-from worker.runner import run_job
+from worker.process_context import process_context
 from worker.shutdown import termination_as_shutdown
+from worker.training.runner import run_job
+from worker.webhooks.delivery import deliver
 
 
 @celery_app.task(name="pouf.train")

@@ -7,18 +7,18 @@ from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
 
+from app.auth import key_queries as repository
 from app.auth.address import HOW_TO_MAKE_A_KEY, reached_from_elsewhere
 from app.auth.identity import Identity, KeyLimits, KeyScope
 from app.auth.key_text import digest, is_well_formed, prefix_of
 from app.auth.pepper import read_pepper
 from app.auth.rate_limit import RateLimiter
 from app.auth.refusals import forbidden, too_many, unauthorized
-from app.errors import ApiError
-from app.settings import Settings
-from app.store.clock import utcnow
-from app.store.database import Database
-from app.store.models import ApiKey
-from app.store.repositories import keys as repository
+from app.http.errors import ApiError
+from store.clock import utcnow
+from store.database import Database
+from store.settings import Settings
+from store.tables import ApiKey
 
 logger = logging.getLogger(__name__)
 

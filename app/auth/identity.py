@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from app.settings import Settings
-from app.store.models import ApiKey
+from store.settings import Settings
+from store.tables import ApiKey
 
 
 class KeyScope(StrEnum):

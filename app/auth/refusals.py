@@ -1,6 +1,6 @@
 """The error answers of authentication and limits."""
 
-from app.errors import ApiError
+from app.http.errors import ApiError
 
 
 def unauthorized(code: str, detail: str) -> ApiError:

@@ -4,15 +4,15 @@ import logging
 
 from sqlalchemy.exc import IntegrityError
 
+from app.auth import key_queries as repository
 from app.auth.address import HOW_TO_MAKE_A_KEY, is_loopback
 from app.auth.identity import KeyScope
 from app.auth.key_text import digest
 from app.auth.pepper import PepperMissing, read_pepper
-from app.services.keys import MalformedKey, NewKey, create
-from app.settings import Settings
-from app.store.clock import utcnow
-from app.store.database import Database
-from app.store.repositories import keys as repository
+from app.keys.service import MalformedKey, NewKey, create
+from store.clock import utcnow
+from store.database import Database
+from store.settings import Settings
 
 logger = logging.getLogger(__name__)
 

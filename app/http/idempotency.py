@@ -10,10 +10,10 @@ from fastapi import Header
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
-from app.errors import ApiError, conflict
-from app.http.staging import StagedFile
+from app.http.errors import ApiError, conflict
+from app.http.idempotency_keys import Answer, Claim, KeyInFlight, KeyReused, complete
+from app.http.received_files import StagedFile
 from app.state import Caller
-from app.store.repositories.idempotency import Answer, Claim, KeyInFlight, KeyReused, complete
 
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 

@@ -9,9 +9,9 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from app.errors import ApiError, FieldError, invalid, several
-from app.http.patience import ClientStalled
-from app.http.staging import StagedFile, Staging, blocks
+from app.http.errors import ApiError, FieldError, invalid, several
+from app.http.received_files import StagedFile, Staging, blocks
+from app.http.slow_clients import ClientStalled
 
 MAX_FIELDS = 50
 MAX_FIELD_BYTES = 256 * 1024

@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from app.errors import invalid
+from app.http.errors import invalid
 
 T = TypeVar("T")
 

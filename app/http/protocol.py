@@ -1,6 +1,6 @@
 """What a connection may keep the service waiting for before and after the request: `uvicorn --http` takes the class.
 
-`app.http.patience` bounds the body between the two.
+`app.http.slow_clients` bounds the body between the two.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
-from app.errors import PROBLEM_JSON, ApiError, problem_document
-from app.settings import Settings
-from app.store.ids import new_id
+from app.http.errors import PROBLEM_JSON, ApiError, problem_document
+from store.ids import new_id
+from store.settings import Settings
 
 logger = logging.getLogger(__name__)
 

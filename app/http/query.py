@@ -4,7 +4,7 @@ from collections import Counter
 
 from starlette.requests import Request
 
-from app.errors import FieldError, several
+from app.http.errors import FieldError, several
 
 
 def refuse_repeated(request: Request) -> None:

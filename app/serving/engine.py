@@ -17,14 +17,14 @@ from app.serving.batcher import Batcher, BatcherStopped, Encoder, input_bytes
 from app.serving.decoders import Decoders
 from app.serving.inputs import Decoder, Source, decode
 from app.serving.model_cache import ModelCache
-from app.settings import Settings
-from app.store.storage import Storage
 from pouf_core.data.decoder import DecoderLimits
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
+from store.settings import Settings
+from store.storage import Storage
 
 if TYPE_CHECKING:
-    from pouf_core.base_models import BaseModelPool
+    from pouf_core.families.loading import BaseModelPool
     from pouf_core.predictor import Prediction, Predictor
 
 logger = logging.getLogger(__name__)
@@ -170,8 +170,8 @@ class Engine:
         return load(path, base_models=self._base_models())
 
     def _base_models(self) -> "BaseModelPool":
-        from pouf_core.base_models import BaseModelPool
-        from pouf_core.runtime import choose_device
+        from pouf_core.families.loading import BaseModelPool
+        from pouf_core.system.runtime import choose_device
 
         with self._pool_lock:
             if self._pool is None:

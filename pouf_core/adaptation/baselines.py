@@ -7,10 +7,10 @@ import torch
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.zero_shot import ZeroShot
-from pouf_core.method.spec import ResolvedBaseline
-from pouf_core.notes import note
+from pouf_core.contract.findings import note
+from pouf_core.contract.method import ResolvedBaseline
+from pouf_core.contract.progress import Progress
 from pouf_core.prior_matching import CONVERGED, matching_bias
-from pouf_core.progress import Progress
 
 
 def run_baseline(zero_shot: ZeroShot, method: ResolvedBaseline, reporter: Reporter) -> Outcome:

@@ -11,7 +11,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from pouf_core.notes import Note
+from pouf_core.contract.findings import Note
 
 _KEPT = 2
 _PATTERN = "step-*.pt"

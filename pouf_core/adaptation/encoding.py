@@ -15,11 +15,11 @@ from pouf_core.adaptation.features import (
     ProjectedFeatures,
     encode_views,
 )
-from pouf_core.adaptation.interface import PromptedModel, Trainable, View, Views
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
+from pouf_core.contract.method import ResolvedMethod
 from pouf_core.data.items import Item
-from pouf_core.method.spec import ResolvedMethod
+from pouf_core.families.interface import PromptedModel, Trainable, View, Views
 
 Encode = Callable[[Sequence[View]], Tensor]
 

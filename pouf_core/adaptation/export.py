@@ -7,17 +7,17 @@ from typing import Any
 
 from torch import Tensor
 
-from pouf_core.adaptation.interface import PromptedModel
+from pouf_core.adaptation.evaluation import Evaluation
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.artifact import BIAS, FORMAT, TRAINED, Artifact, recorded_versions
-from pouf_core.base_models import BaseModel
+from pouf_core.contract.findings import Note
 from pouf_core.data.items import fingerprint
-from pouf_core.evaluation import Evaluation
-from pouf_core.notes import Note
+from pouf_core.families.interface import PromptedModel
+from pouf_core.families.loading import BaseModel
 from pouf_core.scoring import Classifier
-from pouf_core.trust.judgement import Judgement
+from pouf_core.validation.judgement import Judgement
 
 
 def build_artifact(

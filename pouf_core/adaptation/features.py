@@ -8,10 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.interface import ItemEncoder, View, Views
 from pouf_core.data.items import Item
 from pouf_core.errors import OutOfMemory
-from pouf_core.memory import is_out_of_memory, release_memory
+from pouf_core.families.interface import ItemEncoder, View, Views
+from pouf_core.system.memory import is_out_of_memory, release_memory
 
 Draw = tuple[int, int]
 """Item index and epoch."""

@@ -12,18 +12,18 @@ from torch import Tensor
 
 from pouf_core.adaptation.checkpoint import Checkpoint, write_checkpoint
 from pouf_core.adaptation.features import FeatureSource
-from pouf_core.adaptation.interface import Trainable
 from pouf_core.adaptation.optimisation import build_optimizer, build_schedule, clip_gradients
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.adaptation.selection import Candidate, StepSelection
 from pouf_core.adaptation.step import BatchGradient
+from pouf_core.contract.findings import Note, note
+from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
 from pouf_core.errors import AdaptationStopped, OutOfMemory
-from pouf_core.memory import is_out_of_memory, release_memory
-from pouf_core.method.spec import ResolvedMethod
-from pouf_core.notes import Note, note
+from pouf_core.families.interface import Trainable
 from pouf_core.objective import Objective, updated_marginal
-from pouf_core.progress import OnProgress, Progress, ShouldStop
+from pouf_core.system.memory import is_out_of_memory, release_memory
 from pouf_core.transport import CONVERGED
+from pouf_core.validation.selection import Candidate, StepSelection
 
 logger = logging.getLogger(__name__)
 

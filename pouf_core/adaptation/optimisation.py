@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pouf_core.method.spec import ResolvedMethod
+from pouf_core.contract.method import ResolvedMethod
 
 INVERSE_GAMMA = 2e-4
 INVERSE_POWER = 0.75

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from pouf_core.method.spec import ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.method import ResolvedBaseline, ResolvedMethod
 from pouf_core.scoring import Classifier
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
 from pouf_core.errors import AdaptationStopped
-from pouf_core.progress import OnProgress, Progress, ShouldStop, Stage
 
 
 @dataclass

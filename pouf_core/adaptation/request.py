@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pouf_core.catalogue import BaseModelDescription
-from pouf_core.classes import ClassName, parse_class_names
+from pouf_core.adaptation.resolving import label_word_bias
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.classes import ClassName, parse_class_names
+from pouf_core.contract.label_words import LabelWords
+from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
+from pouf_core.contract.method_checks import check_base, check_method
+from pouf_core.contract.wording import check_text_items, label_words_for, templates_for, text_limits_for
 from pouf_core.data.items import Data, Item, Rejected, are_pairs, collect_items, fingerprint
-from pouf_core.language.label_words import LabelWords
-from pouf_core.method.checks import check_base, check_method
-from pouf_core.method.resolving import label_word_bias
-from pouf_core.method.spec import RUNTIME, MethodSpec, ResolvedMethod, parse_method
-from pouf_core.wording import check_text_items, label_words_for, templates_for, text_limits_for
 
 
 @dataclass(frozen=True)

@@ -11,28 +11,28 @@ from typing import Any
 
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
+from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
-from pouf_core.adaptation.judging import judge_outcome, warnings_of
 from pouf_core.adaptation.loop import CheckpointPolicy
-from pouf_core.adaptation.prompting import prompted_model
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request, check_request
+from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
-from pouf_core.base_models import BaseModel, load_base_model
-from pouf_core.catalogue import describe
-from pouf_core.classes import ClassName
+from pouf_core.contract.classes import ClassName
+from pouf_core.contract.label_words import LabelWords
+from pouf_core.contract.method import MethodSpec, ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
+from pouf_core.contract.result import Fallback, Verdict
 from pouf_core.data.items import Data, Rejected
-from pouf_core.evaluation import evaluate
-from pouf_core.language.label_words import LabelWords
-from pouf_core.method.resolving import resolve, resolve_baseline
-from pouf_core.method.spec import MethodSpec, ResolvedBaseline, ResolvedMethod
-from pouf_core.progress import OnProgress, Progress, ShouldStop
-from pouf_core.runtime import choose_device, reproducible, use_threads
-from pouf_core.trust.limits import limits_of
-from pouf_core.trust.verdict import Fallback, Verdict
+from pouf_core.families.catalogue import describe
+from pouf_core.families.loading import BaseModel, load_base_model
+from pouf_core.families.prompting import prompted_model
+from pouf_core.system.runtime import choose_device, reproducible, use_threads
+from pouf_core.validation.judging import judge_outcome, warnings_of
+from pouf_core.validation.limits import limits_of
 
 CHECKPOINT_SECONDS = 15.0
 
@@ -45,7 +45,7 @@ class AdaptationResult:
         path: the artifact directory.
         method: the resolved method.
         metrics: numbers of every step.
-        evaluation: see `pouf_core.evaluation.Evaluation`; None without labels.
+        evaluation: see `pouf_core.adaptation.evaluation.Evaluation`; None without labels.
         warnings: `{"code", "message"}` each.
         verdict: `improved`, `uncertain` or `harmful`.
         verdict_reasons: `{"code", "message"}` each.
@@ -97,7 +97,7 @@ def adapt(
             (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text, a
             `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file.
         class_names: at least two names, or `{"name", "prompt"}`.
-        base_model: a name that `pouf_core.catalogue.describe` knows, or a loaded model, which stays as it is.
+        base_model: a name that `pouf_core.families.catalogue.describe` knows, or a loaded model, which stays as it is.
         prompt_template: one template with `{}`, or several for an ensemble; for a language model one with `{text}`,
             or `{text_a}` and `{text_b}`, and `{mask}`. None for the base model's own.
         label_words: for a language model, class name to the word, or words, that stand for the class at the mask; a

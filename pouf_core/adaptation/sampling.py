@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pouf_core.runtime import generator
+from pouf_core.system.runtime import generator
 
 
 class BatchSampler:

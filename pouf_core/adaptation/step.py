@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.features import Draw, FeatureSource
-from pouf_core.adaptation.interface import Trainable
-from pouf_core.method.spec import ResolvedMethod
+from pouf_core.contract.method import ResolvedMethod
+from pouf_core.families.interface import Trainable
 from pouf_core.objective import Objective, pouf_objective
 from pouf_core.transport import build_transport
 

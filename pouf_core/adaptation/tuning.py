@@ -9,17 +9,17 @@ from torch import Tensor
 
 from pouf_core.adaptation.encoding import feature_source
 from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache, FeatureSource, OnEncoded
-from pouf_core.adaptation.interface import PromptedModel, Trainable
-from pouf_core.adaptation.judging import given_prior
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.adaptation.selection import StepSelection, held_out_count
 from pouf_core.adaptation.zero_shot import ZeroShot
-from pouf_core.method.spec import ResolvedMethod
-from pouf_core.trust.structure import doubts
+from pouf_core.contract.method import ResolvedMethod
+from pouf_core.families.interface import PromptedModel, Trainable
+from pouf_core.validation.judging import given_prior
+from pouf_core.validation.selection import StepSelection, held_out_count
+from pouf_core.validation.structure import doubts
 
 
 def tune_base_model(

@@ -11,12 +11,12 @@ from torch.nn.functional import normalize
 
 from pouf_core.adaptation.encoding import encode_frozen
 from pouf_core.adaptation.features import FeatureCache
-from pouf_core.adaptation.interface import PromptedModel
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
+from pouf_core.families.interface import PromptedModel
 from pouf_core.scoring import Classifier
-from pouf_core.trust.limits import Limits
-from pouf_core.trust.structure import Structure, read_structure
+from pouf_core.validation.limits import Limits
+from pouf_core.validation.structure import Structure, read_structure
 
 MOST_JUDGED_ITEMS = 5000  # a random sample: items are in order of content hash
 

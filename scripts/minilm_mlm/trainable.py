@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from minilm_mlm.batches import IGNORED, Batch
-from pouf_core.language.minilm_mlm import MASK_VECTOR
+from pouf_core.families.language.minilm_mlm import MASK_VECTOR
 
 
 class ChangedLinear(nn.Module):
@@ -66,7 +66,7 @@ class MaskedLM(nn.Module):
         return self.network.cls.predictions(outputs.last_hidden_state[asked]), batch.targets[asked]
 
     def trained_tensors(self) -> dict[str, Tensor]:
-        """What training changes, under the names that `pouf_core.language.minilm_mlm` reads."""
+        """What training changes, under the names that `pouf_core.families.language.minilm_mlm` reads."""
         tensors = {MASK_VECTOR: self.mask_vector}
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:

@@ -11,15 +11,15 @@ from schemathesis.openapi import from_asgi
 from schemathesis.schemas import BaseSchema
 from sqlalchemy import delete
 
+from app.keys import service as keys
 from app.main import create_app
-from app.services import keys
-from app.settings import Settings
-from app.store.database import Database, upgrade
-from app.store.models import ApiKey, Base
-from app.store.storage import Storage
+from store.database import Database, upgrade
+from store.settings import Settings
+from store.storage import Storage
+from store.tables import ApiKey, Base
 from tests.app.colour_engine import ColourEngine
-from tests.app.conftest import Rows
 from tests.app.inline_worker import InlineWorker
+from tests.row_fixtures import Rows
 
 # How many paths name a row to one that names anything.
 IDS_TO_ONE = 4

@@ -5,16 +5,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from app.settings import Settings
-from app.store.clock import utcnow
-from app.store.leases import Lease, LeaseLost
-from app.store.models import Job
-from app.store.outbox import publish_pending
-from app.store.publication import Outcome, publish_model
-from app.store.transitions import TransitionNotAllowed
-from worker import attempts
-from worker.context import WorkerContext, create_context
+from store.clock import utcnow
+from store.leases import Lease, LeaseLost
+from store.outbox import publish_pending
+from store.publication import Outcome, publish_model
+from store.settings import Settings
+from store.tables import Job
+from store.transitions import TransitionNotAllowed
 from worker.ingestion.run import run_ingestion
+from worker.process_context import WorkerContext, create_context
+from worker.training import attempts
 
 OUTCOME = Outcome(
     method={"type": "pouf", "tune": "prompt", "max_steps": 2},

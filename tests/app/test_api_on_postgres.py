@@ -6,9 +6,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.keys import service as keys
 from app.main import create_app
-from app.services import keys
-from app.store.database import Database
+from store.database import Database
 from tests.app.colour_engine import ColourEngine
 
 

@@ -2,19 +2,13 @@
 
 import pytest
 
-from app.schemas.documents import (
-    AliasDocument,
-    DatasetDocument,
-    DatasetFileDocument,
-    DatasetItemDocument,
-    EventDocument,
-    JobDocument,
-    ListDocument,
-    ModelDocument,
-    PredictionListDocument,
-    TemplateDocument,
-)
-from app.store.models import DatasetItem, Job
+from app.base_models.schemas import TemplateDocument
+from app.datasets.schemas import DatasetDocument, DatasetFileDocument, DatasetItemDocument
+from app.http.schemas import ListDocument
+from app.jobs.schemas import EventDocument, JobDocument
+from app.models.schemas import AliasDocument, ModelDocument
+from app.predictions.schemas import PredictionListDocument
+from store.tables import DatasetItem, Job
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from schemathesis.schemas import BaseSchema
 
 from app.main import create_app
 from app.openapi import operations
-from app.settings import Settings
+from store.settings import Settings
 from tests.app.colour_engine import ColourEngine
 from tests.app.fuzzed_service import FuzzedService
 

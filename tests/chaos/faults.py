@@ -17,9 +17,9 @@ import psycopg
 import redis
 from sqlalchemy import Select, func, select
 
-from app.store.database import Database
-from app.store.disk import is_disk_full
-from app.store.models import Dataset, Job
+from store.database import Database
+from store.disk import is_disk_full
+from store.tables import Dataset, Job
 from tests.chaos.clock import MovableClock
 from tests.chaos.disk import SmallDisk
 from tests.chaos.logs import LogReader

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import func, select
 
-from app.store.database import Database
-from app.store.models import AdaptedModel, Job, JobEvent
+from store.database import Database
+from store.tables import AdaptedModel, Job, JobEvent
 from tests.chaos.workload import Submission
 
 

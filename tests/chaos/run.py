@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from app.store.database import Database
+from store.database import Database
 from tests.chaos.clock import MovableClock
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.faults import NoTarget, Scene

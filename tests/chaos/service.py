@@ -89,7 +89,7 @@ class ChaosService:
         return self._found(lambda command, _: any(word.endswith("valkey.conf") for word in command))
 
     def job_children(self) -> list[psutil.Process]:
-        return self._found(lambda command, _: "worker.child" in command)
+        return self._found(lambda command, _: "worker.training.child" in command)
 
     def train_workers(self) -> list[psutil.Process]:
         """Celery's main processes."""

@@ -30,7 +30,7 @@ TASKS: list[dict[str, Any]] = [
 TIMEOUT_SECONDS = 20.0
 RETRIES = 200
 PAUSE_SECONDS = 1.0
-#: Answers after which a user tries again, as those of `client.transport` are not: it never sends these twice.
+#: Answers after which a user tries again, as those of `client.connection` are not: it never sends these twice.
 PASSING = frozenset({503, 507})
 
 

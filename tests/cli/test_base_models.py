@@ -4,8 +4,8 @@ import pytest
 
 from cli.base_models import list_base_models
 from cli.errors import CommandError
-from pouf_core.backbones.open_clip_loading import open_clip
-from pouf_core.catalogue import TUNE_MODES
+from pouf_core.families.catalogue import TUNE_MODES
+from pouf_core.families.cosine.open_clip_loading import open_clip
 
 ONE_OF_EACH_KIND = [
     "ViT-S-32",

@@ -10,9 +10,6 @@ import pytest
 from typer.testing import CliRunner
 
 import pouf_core
-from app.store.database import Database, upgrade
-from app.store.ids import new_id
-from app.store.models import Dataset
 from cli import adapt, main
 from cli.adapt import adapt_data, parse_label_words, parse_text_limits, predict_items, print_outcome
 from cli.data_directory import DataDirectory
@@ -21,6 +18,9 @@ from cli.main import app
 from cli.processes import marked_processes
 from pouf_core.adaptation.run import AdaptationResult
 from pouf_core.predictor import Prediction
+from store.database import Database, upgrade
+from store.ids import new_id
+from store.tables import Dataset
 
 IMAGES = Path(__file__).parent.parent.parent / "examples" / "clipart" / "images"
 

@@ -43,7 +43,7 @@ def test_every_error_code_that_the_contract_names_exists():
 
 def test_every_call_that_the_contract_names_exists_and_the_other_way_round(tmp_path):
     from app.main import create_app
-    from app.settings import Settings
+    from store.settings import Settings
 
     def plain(path: str) -> str:
         return re.sub(r"{[^}]*}", "{}", path)

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from app.auth.key_text import is_well_formed, prefix_of
-from app.services import keys
-from app.settings import Settings
-from app.store.database import Database
+from app.keys import service as keys
+from store.database import Database
+from store.settings import Settings
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 import pytest
 
-from app.settings import Settings
 from cli import services as module
 from cli.errors import CommandError
 from cli.readiness import base_url
 from cli.services import services, visible_gpus
+from store.settings import Settings
 
 
 @pytest.fixture

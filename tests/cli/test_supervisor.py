@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings
 from cli import supervisor as module
 from cli.data_directory import DataDirectory
 from cli.errors import CommandError
 from cli.processes import Service, marked_processes
 from cli.supervisor import up
+from store.settings import Settings
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")

@@ -110,7 +110,7 @@ def test_a_gpu_is_reserved_only_in_the_gpu_profile(services):
 
 
 def test_a_workers_stop_leaves_time_to_give_its_job_back(services):
-    from app.settings import Settings
+    from store.settings import Settings
 
     for name in ("worker", "worker-cpu"):
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > Settings().cancel_grace_seconds + 10

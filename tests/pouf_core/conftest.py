@@ -10,9 +10,9 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from pouf_core.backbones.clip_like import ClipLikeModel  # first: it makes torchvision importable
-from pouf_core.backbones.open_clip_loading import open_clip
-from pouf_core.base_models import load_base_model
+from pouf_core.families.cosine.clip_like import ClipLikeModel  # first: it makes torchvision importable
+from pouf_core.families.cosine.open_clip_loading import open_clip
+from pouf_core.families.loading import load_base_model
 
 TINY_CLIP = {
     "embed_dim": 32,

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from pouf_core.backbones.open_clip_loading import open_clip as open_clip  # first: it makes torchvision importable
+from pouf_core.families.cosine.open_clip_loading import open_clip as open_clip  # first: it makes torchvision importable
 
 import transformers  # isort: skip
-from tests.pouf_core.language.tiny_models import FAMILIES  # isort: skip
+from tests.pouf_core.families.language.tiny_models import FAMILIES  # isort: skip
 
 
 def save_sentence_encoder(

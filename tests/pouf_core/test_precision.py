@@ -13,8 +13,8 @@ import pouf_core
 from pouf_core.adaptation import step as step_module
 from pouf_core.adaptation.step import BatchGradient
 from pouf_core.artifact import WEIGHTS
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.runtime import deterministic_algorithms
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.system.runtime import deterministic_algorithms
 from tests.pouf_core.conftest import CLASS_NAMES
 from tests.pouf_core.training import learner_and_source, resolved, run_loop
 

@@ -14,15 +14,15 @@ from torch import Tensor
 
 import pouf_core
 from pouf_core import transport as module
-from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.resolving import resolve
 from pouf_core.adaptation.step import BatchGradient
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.classes import parse_class_names
+from pouf_core.contract.classes import parse_class_names
+from pouf_core.contract.method import MethodSpec, ResolvedMethod
 from pouf_core.errors import PoufError
-from pouf_core.method.resolving import resolve
-from pouf_core.method.spec import MethodSpec, ResolvedMethod
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.learner import Learner
+from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.objective import Transport, pouf_objective
-from pouf_core.prompts import build_prompts
 from pouf_core.transport import CONVERGED, build_transport
 from tests.pouf_core.conftest import CLASS_NAMES
 

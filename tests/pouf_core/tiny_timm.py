@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
 
-from pouf_core.backbones.open_clip_loading import open_clip  # noqa: F401  # first: it makes torchvision importable
+from pouf_core.families.cosine.open_clip_loading import open_clip  # noqa: F401  # first: it makes torchvision importable
 
 # isort: split
 from timm.models import model_entrypoint, register_model, vision_transformer, vision_transformer_hybrid, vitamin

@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from pouf_core.backbones.open_clip_loading import open_clip as open_clip  # first: it makes torchvision importable
+from pouf_core.families.cosine.open_clip_loading import open_clip as open_clip  # first: it makes torchvision importable
 
 from transformers import AutoConfig, AutoModel  # isort: skip
-from tests.pouf_core.family import Family
+from tests.pouf_core.architecture_case import Family
 from tests.pouf_core.tiny_tokenizers import VOCABULARY_SIZE, save_bert, save_unigram
 
 ALIGN_VISION = {

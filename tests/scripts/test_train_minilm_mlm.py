@@ -14,7 +14,7 @@ from minilm_mlm.fitting import log_frequencies, rate_factor
 from minilm_mlm.trainable import MaskedLM
 from safetensors.torch import load_file
 
-from pouf_core.language.minilm_mlm import build_minilm_mlm, minilm_tokenizer, untrained_minilm_mlm
+from pouf_core.families.language.minilm_mlm import build_minilm_mlm, minilm_tokenizer, untrained_minilm_mlm
 
 VOCABULARY = Vocabulary(pad=0, mask=9, special=(0, 1, 2, 9))
 GREAT = '01284728 00 s 02 grand 0 great(p) 1 001 & 01284324 a 0000 | very good; "a grand party"; "it was great!"  '

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from worker.protocol import JobSpec
+from worker.training.protocol import JobSpec
 
 
 def job_spec(folder: Path) -> JobSpec:

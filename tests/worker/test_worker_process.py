@@ -17,16 +17,15 @@ import pytest
 import redis
 from sqlalchemy import select
 
-from app.queue import Queue
-from app.store.clock import utcnow
-from app.store.ids import new_id
-from app.store.models import AdaptedModel, Job, JobEvent, JobMetric
-from app.store.webhook_models import Webhook, WebhookDelivery
+from app.publishing import Queue
 from cli.broker import prepare_broker
 from cli.services import celery_command, notify_command
+from store.clock import utcnow
+from store.ids import new_id
+from store.tables import AdaptedModel, Job, JobEvent, JobMetric, Webhook, WebhookDelivery
 from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app, sender
-from worker.context import WorkerContext
-from worker.reaper import run_once
+from worker.process_context import WorkerContext
+from worker.reaper.rounds import run_once
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from app.settings import Settings
+from store.settings import Settings
 
 #: Archives may always unpack to this many bytes, whatever their ratio: tiny archives of flat pictures pack very well.
 RATIO_FLOOR_BYTES = 16 * 1024**2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from app.settings import Settings
-from app.store.models import Dataset
-from app.store.repositories import usage
-from app.store.repositories.scope import Scope
+from store import usage
+from store.scope import Scope
+from store.settings import Settings
+from store.tables import Dataset
 from worker.ingestion.limits import Limits
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import delete, insert, update
 
-from app.store.clock import utcnow
-from app.store.disk import require_space
-from app.store.leases import Lease, fenced, renew
-from app.store.models import Dataset, DatasetItem
-from worker.context import WorkerContext
+from store.clock import utcnow
+from store.disk import require_space
+from store.leases import Lease, fenced, renew
+from store.tables import Dataset, DatasetItem
 from worker.ingestion.limits import Limits
 from worker.ingestion.names import ItemName
+from worker.process_context import WorkerContext
 
 FLUSH_ROWS = 500
 FLUSH_SECONDS = 2.0

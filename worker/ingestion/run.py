@@ -11,24 +11,24 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app.store.clock import utcnow
-from app.store.disk import is_disk_full, shortage
-from app.store.leases import Lease, LeaseLost, claim_dataset, fenced, release
-from app.store.models import Dataset, DatasetItem, Upload
-from app.store.outbox import enqueue
 from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.items import Item, fingerprint
-from worker.context import WorkerContext
+from store.clock import utcnow
+from store.disk import is_disk_full, shortage
+from store.leases import Lease, LeaseLost, claim_dataset, fenced, release
+from store.outbox import enqueue
+from store.tables import Dataset, DatasetItem, Upload
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector
+from worker.ingestion.completion import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
 from worker.ingestion.labels import assign_labels
 from worker.ingestion.names import parse_name
-from worker.ingestion.outcome import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
 from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
 from worker.ingestion.rows import ROWS_PER_ITEM, ItemRows, TooManyBytes, TooManyItems, TooManyRows, dataset_directory
 from worker.ingestion.texts import TextCollector, holds_texts
-from worker.persistence import persist
+from worker.process_context import WorkerContext
 from worker.shutdown import shutdown_requested
+from worker.training.persistence import persist
 
 logger = logging.getLogger(__name__)
 

@@ -11,11 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from app.store.models import Upload
-from app.store.staging import staging_root
 from pouf_core.data.text_files import SUFFIXES, BadRow, TextRow, read_texts
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
+from store.staging import staging_root
+from store.tables import Upload
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.names import ItemName, parse_name
 from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory

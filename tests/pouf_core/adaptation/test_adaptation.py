@@ -14,16 +14,16 @@ from torch import Tensor
 import pouf_core
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.features import CachedFeatures, ComputedFeatures, Draw
-from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.optimisation import schedule_factor
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.artifact import WEIGHTS, load_artifact
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.base_models import load_base_model
-from pouf_core.classes import parse_class_names
+from pouf_core.contract.classes import parse_class_names
+from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped, InvalidInput, OutOfMemory
-from pouf_core.progress import Progress
-from pouf_core.prompts import build_prompts
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.learner import Learner
+from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.loading import load_base_model
 from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
 from tests.pouf_core.training import learner_and_source, resolved, run_loop
 

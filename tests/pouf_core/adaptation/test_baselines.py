@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 import pouf_core
+from pouf_core.adaptation.prior import estimate_prior
 from pouf_core.artifact import WEIGHTS, load_artifact
+from pouf_core.contract.method import LANGUAGE_SETTINGS, MethodSpec
+from pouf_core.contract.progress import Progress
 from pouf_core.errors import InvalidInput
-from pouf_core.method.prior import estimate_prior
-from pouf_core.method.spec import LANGUAGE_SETTINGS, MethodSpec
-from pouf_core.progress import Progress
 from tests.pouf_core.conftest import CLASS_NAMES
 
 GIVEN = [0.6, 0.3, 0.1]

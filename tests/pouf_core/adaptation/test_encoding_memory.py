@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.features import FeatureCache, encode_views
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.image_views import ImageViews
 from pouf_core.data.items import collect_items
 from pouf_core.errors import OutOfMemory
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.image_views import ImageViews
 from tests.pouf_core.conftest import draw_shape
 
 COUNT = 20

@@ -14,17 +14,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pouf_core.adaptation.features import ComputedFeatures
-from pouf_core.adaptation.learner import Learner
+from pouf_core.adaptation.resolving import resolve
 from pouf_core.adaptation.step import BatchGradient
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.image_views import ImageViews
-from pouf_core.backbones.open_clip_loading import open_clip
-from pouf_core.base_models import load_base_model
-from pouf_core.classes import parse_class_names
+from pouf_core.contract.classes import parse_class_names
+from pouf_core.contract.method import MethodSpec, ResolvedMethod
 from pouf_core.data.items import Item, collect_items
-from pouf_core.method.resolving import resolve
-from pouf_core.method.spec import MethodSpec, ResolvedMethod
-from pouf_core.prompts import build_prompts
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.image_views import ImageViews
+from pouf_core.families.cosine.learner import Learner
+from pouf_core.families.cosine.open_clip_loading import open_clip
+from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.loading import load_base_model
 from tests.pouf_core.conftest import CLASS_NAMES, PREPROCESSING, TINY_CLIP
 
 ITEMS = 24

@@ -10,7 +10,7 @@ import torch
 
 import pouf_core
 from pouf_core.artifact import TRAINED, load_artifact
-from pouf_core.trust.limits import BY_FAMILY, Limits
+from pouf_core.validation.limits import BY_FAMILY, Limits
 from tests.pouf_core.conftest import CLASS_NAMES
 
 SETTINGS = [
@@ -27,7 +27,7 @@ SETTINGS = [
 def distrusted_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any data has clear structure, and any change is objected to."""
     monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
-    monkeypatch.setattr("pouf_core.trust.change.FLIP_RATE_LIMIT", -1.0)
+    monkeypatch.setattr("pouf_core.validation.change.FLIP_RATE_LIMIT", -1.0)
 
 
 @pytest.fixture

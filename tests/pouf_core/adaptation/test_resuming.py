@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import pouf_core
+from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped
-from pouf_core.progress import Progress
 from tests.pouf_core.conftest import CLASS_NAMES
 
 STEPS, STOP = 4, 2
@@ -48,7 +48,7 @@ def test_an_estimated_prior_is_not_estimated_again(
 ) -> None:
     run = Run(tiny_clip_directory, picture_paths, tmp_path)
     estimates = [torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.4, 0.4, 0.2])]
-    monkeypatch.setattr("pouf_core.method.resolving.estimate_prior", lambda _: estimates.pop(0))
+    monkeypatch.setattr("pouf_core.adaptation.resolving.estimate_prior", lambda _: estimates.pop(0))
     with pytest.raises(AdaptationStopped):
         run.adapt(stop=True)
     result = run.adapt(stop=False)

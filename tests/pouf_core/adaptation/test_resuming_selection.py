@@ -9,10 +9,10 @@ import torch
 
 import pouf_core
 from pouf_core.artifact import WEIGHTS
+from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped
-from pouf_core.progress import Progress
-from pouf_core.trust.change import Change
-from pouf_core.trust.limits import BY_FAMILY, Limits
+from pouf_core.validation.change import Change
+from pouf_core.validation.limits import BY_FAMILY, Limits
 from tests.pouf_core.conftest import CLASS_NAMES
 
 STEPS = 8  # candidates 2, 4, 6 and 8
@@ -43,8 +43,8 @@ def objections(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
     monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
     for limit in LIMITS:
-        monkeypatch.setattr(f"pouf_core.trust.change.{limit}", 2.0)
-    monkeypatch.setattr("pouf_core.adaptation.selection.objections", answer)
+        monkeypatch.setattr(f"pouf_core.validation.change.{limit}", 2.0)
+    monkeypatch.setattr("pouf_core.validation.selection.objections", answer)
     return answers
 
 

@@ -13,16 +13,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pouf_core.adaptation.features import Draw
-from pouf_core.adaptation.learner import Learner
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
+from pouf_core.adaptation.resolving import resolve
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.base_models import load_base_model
-from pouf_core.classes import parse_class_names
+from pouf_core.contract.classes import parse_class_names
+from pouf_core.contract.method import MethodSpec
 from pouf_core.data.images import decode_image
-from pouf_core.method.resolving import resolve
-from pouf_core.method.spec import MethodSpec
-from pouf_core.prompts import build_prompts
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.learner import Learner
+from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.loading import load_base_model
 from tests.pouf_core.conftest import CLASS_NAMES, TINY_CLIP
 from tests.reference.recipe import Recipe, tune_model, tune_prompt
 

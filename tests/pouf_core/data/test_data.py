@@ -8,12 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from pouf_core.backbones.clip_like import ClipLikeModel
-from pouf_core.backbones.image_views import ImageViews
+from pouf_core.adaptation.evaluation import evaluate, interval
+from pouf_core.adaptation.prior import estimate_prior
 from pouf_core.data.items import collect_items, fingerprint
 from pouf_core.errors import InvalidInput
-from pouf_core.evaluation import evaluate, interval
-from pouf_core.method.prior import estimate_prior
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.image_views import ImageViews
 from tests.pouf_core.conftest import draw_shape
 
 
@@ -84,7 +84,7 @@ def test_prior_of_even_scores_is_uniform_and_no_class_is_ruled_out() -> None:
 
 
 def test_labels_that_match_no_class_are_counted_and_not_used() -> None:
-    from pouf_core.classes import parse_class_names
+    from pouf_core.contract.classes import parse_class_names
 
     items, _ = collect_items([draw_shape("circle", index) for index in range(4)])
     labels = {items[0].sha256: "circle", items[1].sha256: "square", items[2].sha256: "unicorn"}

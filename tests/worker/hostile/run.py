@@ -14,12 +14,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from app.main import create_app
-from app.settings import Settings
-from app.store.models import Dataset, DatasetItem
+from store.settings import Settings
+from store.tables import Dataset, DatasetItem
 from tests.app.colour_engine import ColourEngine
 from tests.worker.hostile.case import Case, good
-from worker.context import create_context
 from worker.ingestion.run import run_ingestion
+from worker.process_context import create_context
 
 MIB = 1024**2
 LIMITS: dict[str, Any] = {

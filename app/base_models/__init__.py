@@ -1,0 +1,1 @@
+"""Base models: what can be adapted here, and templates of known text tasks."""

@@ -1,0 +1,50 @@
+"""`/v1/base-models`: what can be adapted here."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from app.auth.dependencies import Reader
+from app.base_models.schemas import BaseModelDocument
+from app.http.schemas import ListDocument
+from app.state import State
+from pouf_core.errors import InvalidInput
+from pouf_core.families.catalogue import describe
+
+router = APIRouter(prefix="/v1/base-models", tags=["base models"])
+
+
+@router.get("", responses={200: {"model": ListDocument[BaseModelDocument]}})
+def list_base_models(caller: Reader) -> dict[str, Any]:
+    """List the base models that jobs may name; a `pattern` stands for every name that it matches."""
+    state = caller.state
+    loaded = state.engine.loaded_base_models()
+    listed = state.settings.base_models
+    names = [*listed, *(name for name in loaded if name not in listed)]
+    return {
+        "object": "list",
+        "data": [_show(state, name, name in loaded) for name in names],
+        "has_more": False,
+        "next_cursor": None,
+    }
+
+
+def _show(state: State, name: str, loaded: bool) -> dict[str, Any]:
+    if name.endswith("*"):
+        return {"object": "base_model", "name": name, "pattern": True, "loaded": False}
+    document: dict[str, Any] = {"object": "base_model", "name": name, "pattern": False, "loaded": loaded}
+    try:
+        description = describe(name)
+    except InvalidInput as error:
+        return {**document, "error": {"code": error.code, "message": error.message}}
+    return {
+        **document,
+        "modality": description.modality,
+        "family": description.family,
+        "embedded": description.embedded,
+        "tune_modes": list(description.tune_modes),
+        "takes_label_words": description.is_language_model,
+        "default_prompt_template": description.default_prompt_template,
+        "description": description.description,
+        "default": name == state.engine.default_base_model,
+    }

@@ -1,0 +1,1 @@
+"""Datasets: uploads, their items, and their end."""

@@ -1,0 +1,62 @@
+"""Queries about datasets, their uploads and their items."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select
+
+from store.scope import Filters, Scope, newest_first
+from store.tables import Dataset, DatasetItem, Job, Upload
+from store.transitions import FINAL
+
+
+def list_datasets(scope: Scope, filters: Filters, limit: int) -> Sequence[Dataset]:
+    """Return the owner's datasets, newest first."""
+    return scope.session.scalars(newest_first(scope.select(Dataset), Dataset, filters, limit)).all()
+
+
+def list_uploads(scope: Scope, dataset_id: str, after: int, limit: int) -> Sequence[Upload]:
+    """Return uploads in the order in which they came, from position `after` (exclusive)."""
+    query = select(Upload).where(Upload.dataset_id == dataset_id, Upload.position > after)
+    return scope.session.scalars(query.order_by(Upload.position).limit(limit)).all()
+
+
+def list_items(scope: Scope, dataset_id: str, status: str | None, after: int, limit: int) -> Sequence[DatasetItem]:
+    """Return items in ingestion order, from id `after` (exclusive)."""
+    query = select(DatasetItem).where(DatasetItem.dataset_id == dataset_id, DatasetItem.id > after)
+    if status is not None:
+        query = query.where(DatasetItem.status == status)
+    return scope.session.scalars(query.order_by(DatasetItem.id).limit(limit)).all()
+
+
+def upload_totals(scope: Scope, dataset_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return (number, bytes) of uploads by dataset id."""
+    query = (
+        select(Upload.dataset_id, func.count(), func.coalesce(func.sum(Upload.size), 0))
+        .where(Upload.dataset_id.in_(dataset_ids))
+        .group_by(Upload.dataset_id)
+    )
+    return {dataset_id: (int(count), int(size)) for dataset_id, count, size in scope.session.execute(query)}
+
+
+def known_uploads(scope: Scope, dataset_id: str) -> set[tuple[str, str]]:
+    """Return (sha256, filename) of what was uploaded already."""
+    query = select(Upload.sha256, Upload.filename).where(Upload.dataset_id == dataset_id)
+    return {(sha256, filename) for sha256, filename in scope.session.execute(query)}
+
+
+def next_position(scope: Scope, dataset_id: str) -> int:
+    """Return the position of the dataset's next upload, from 1."""
+    query = select(func.coalesce(func.max(Upload.position), 0)).where(Upload.dataset_id == dataset_id)
+    return scope.session.scalars(query).one() + 1
+
+
+def unfinished_job_ids(scope: Scope, dataset_id: str) -> Sequence[str]:
+    """Return the ids of jobs that still need the dataset."""
+    query = select(Job.id).where(Job.dataset_id == dataset_id, Job.status.not_in(FINAL))
+    return scope.session.scalars(query).all()
+
+
+def forget_contents(scope: Scope, dataset_id: str) -> None:
+    """Delete the rows of the dataset's uploads and items."""
+    scope.session.execute(delete(Upload).where(Upload.dataset_id == dataset_id))
+    scope.session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == dataset_id))

@@ -1,0 +1,157 @@
+"""Datasets: the upload form and the documents."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from app.http.schemas import METADATA, NAME, Closed, ErrorBody, ListQuery, PageQuery, error_body, timestamp
+from store.tables import Dataset, DatasetItem, Upload
+
+DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]
+FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
+
+
+def _empty_is_absent(value: Any) -> Any:
+    return None if value == "" else value
+
+
+COLUMN = Annotated[str | None, Field(max_length=255), BeforeValidator(_empty_is_absent)]
+
+
+class DatasetForm(Closed):
+    """The text fields of an upload."""
+
+    name: Annotated[NAME | None, BeforeValidator(_empty_is_absent)] = None
+    modality: Literal["image", "text", "auto"] = "auto"
+    text_column: COLUMN = None
+    label_column: COLUMN = None
+    finalize: bool = True
+    metadata: METADATA = {}
+
+    @field_validator("text_column", "label_column")
+    @classmethod
+    def _columns_are_of_texts(cls, column: str | None, info: ValidationInfo) -> str | None:
+        if column is not None and info.data.get("modality") == "image":
+            raise ValueError("Columns are of tables of texts, and the modality is image.")
+        return column
+
+
+class DatasetListQuery(ListQuery):
+    """A page of datasets."""
+
+    status: DATASET_STATUS | None = None
+
+
+class ItemListQuery(PageQuery):
+    """A page of a dataset's items."""
+
+    status: Literal["accepted", "duplicate", "rejected"] | None = None
+
+
+class ArchiveQuery(Closed):
+    """Parameters of the streamed archive."""
+
+    filename: Annotated[str | None, Field(max_length=255, description="Name to keep the archive under.")] = None
+
+
+def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> dict[str, Any]:
+    """Return the dataset's document; `totals` is (number, bytes) of its uploads."""
+    url = f"/v1/datasets/{dataset.id}"
+    return {
+        "object": "dataset",
+        "id": dataset.id,
+        "name": dataset.name,
+        "metadata": dataset.meta,
+        "modality": dataset.modality,
+        "text_pairs": dataset.text_pairs,
+        "text_column": dataset.text_column,
+        "label_column": dataset.label_column,
+        "status": dataset.status,
+        "upload_count": totals[0],
+        "upload_bytes": totals[1],
+        "item_count": dataset.item_count,
+        "duplicate_count": dataset.duplicate_count,
+        "rejected_count": dataset.rejected_count,
+        "labelled_count": dataset.labelled_count,
+        "fingerprint": dataset.fingerprint,
+        "suggested_class_names": dataset.suggested_class_names,
+        "error": error_body(dataset.error_code, dataset.error_message),
+        "created_at": timestamp(dataset.created_at),
+        "updated_at": timestamp(dataset.updated_at),
+        "ready_at": timestamp(dataset.ready_at),
+        "urls": {"self": url, "items": f"{url}/items", "files": f"{url}/files", "finalize": f"{url}/finalize"},
+    }
+
+
+def show_item(item: DatasetItem) -> dict[str, Any]:
+    """Return the document of one item; its label, if any, is kept for evaluation and not shown."""
+    return {
+        "object": "dataset_item",
+        "name": item.name,
+        "sha256": item.sha256,
+        "size": item.size,
+        "status": item.status,
+        "code": item.code,
+        "message": item.message,
+    }
+
+
+def show_upload(upload: Upload) -> dict[str, Any]:
+    """Return the document of one uploaded file."""
+    return {
+        "object": "dataset_file",
+        "filename": upload.filename,
+        "sha256": upload.sha256,
+        "size": upload.size,
+        "created_at": timestamp(upload.created_at),
+    }
+
+
+class DatasetDocument(Closed):
+    """Target data."""
+
+    object: Literal["dataset"]
+    id: str
+    name: str | None
+    metadata: dict[str, str]
+    modality: Literal["image", "text", "auto"]
+    text_pairs: bool
+    text_column: str | None
+    label_column: str | None
+    status: DATASET_STATUS
+    upload_count: int
+    upload_bytes: int
+    item_count: int
+    duplicate_count: int
+    rejected_count: int
+    labelled_count: int
+    fingerprint: str | None
+    suggested_class_names: list[str] | None
+    error: ErrorBody | None
+    created_at: datetime
+    updated_at: datetime
+    ready_at: datetime | None
+    urls: dict[str, str]
+
+
+class DatasetItemDocument(Closed):
+    """A file that ingestion found."""
+
+    object: Literal["dataset_item"]
+    name: str
+    sha256: str | None
+    size: int | None
+    status: Literal["accepted", "duplicate", "rejected"]
+    code: str | None
+    message: str | None
+
+
+class DatasetFileDocument(Closed):
+    """A file as it was uploaded."""
+
+    object: Literal["dataset_file"]
+    filename: str
+    sha256: str
+    size: int
+    created_at: datetime

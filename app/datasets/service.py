@@ -1,0 +1,212 @@
+"""Datasets: created from uploads, added to, finalized, deleted."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.auth import quotas as limits
+from app.datasets import queries as repository
+from app.datasets.schemas import DatasetForm, show_dataset
+from app.http.errors import conflict, invalid, not_found
+from app.http.received_files import StagedFile
+from app.state import Caller
+from store.clock import utcnow
+from store.ids import new_id
+from store.outbox import enqueue
+from store.scope import Scope
+from store.storage import Storage
+from store.tables import Dataset, Upload
+
+STORING_THREADS = 16
+
+Document = dict[str, Any]
+OnCreated = Callable[[Session, Document], None]
+
+
+def check_form(form: DatasetForm, files: Sequence[StagedFile]) -> None:
+    """Raise 422 ``no_files`` before anything is stored."""
+    if form.finalize and not files:
+        raise _no_files()
+
+
+def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_created: OnCreated) -> Document:
+    """Create a dataset with its files, all or nothing, and start ingesting it if it is final."""
+    dataset = Dataset(
+        id=new_id("ds"),
+        owner=caller.owner,
+        name=form.name,
+        modality=form.modality,
+        text_column=form.text_column,
+        label_column=form.label_column,
+        status="uploading",
+        meta=form.metadata,
+    )
+    try:
+        uploads = _store(caller.state.storage, dataset.id, files, set())
+        with caller.state.database.write() as session:
+            scope = caller.scope(session)
+            limits.require_room_for_files(caller, scope, _size(uploads))
+            session.add(dataset)
+            session.flush()
+            _add_uploads(scope, dataset, uploads)
+            if form.finalize:
+                _begin_ingestion(caller, session, dataset)
+            document = show(scope, dataset)
+            on_created(session, document)
+    except BaseException:
+        caller.state.storage.delete(_directory(dataset.id))
+        raise
+    caller.state.publisher.wake()
+    return document
+
+
+def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_added: OnCreated) -> Document:
+    """Add files to a dataset that is still uploading; those it has already (same content and name) change nothing."""
+    if not files:
+        raise _no_files()
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        require_uploading(get(scope, dataset_id))
+        known = repository.known_uploads(scope, dataset_id)
+        fresh = [file for file in files if (file.sha256, file.filename) not in known]
+        limits.require_room_for_files(caller, scope, _size(fresh))
+    uploads = _store(caller.state.storage, dataset_id, files, known)
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        limits.require_room_for_files(caller, scope, _size(uploads))
+        dataset = scope.get(Dataset, dataset_id, lock=True)
+        if dataset is None:
+            # deleted meanwhile: what was just stored would stay for ever
+            caller.state.storage.delete(_directory(dataset_id))
+            raise not_found("dataset", dataset_id)
+        require_uploading(dataset)
+        _add_uploads(scope, dataset, uploads)
+        dataset.updated_at = utcnow()
+        document = show(scope, dataset)
+        on_added(session, document)
+    return document
+
+
+def finalize(caller: Caller, dataset_id: str) -> Document:
+    """Start ingesting; a dataset that was finalized before stays as it is."""
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        dataset = get(scope, dataset_id, lock=True)
+        if dataset.status == "uploading":
+            if repository.next_position(scope, dataset_id) == 1:
+                raise _no_files()
+            _begin_ingestion(caller, session, dataset)
+        document = show(scope, dataset)
+    caller.state.publisher.wake()
+    return document
+
+
+def delete(caller: Caller, dataset_id: str) -> None:
+    """Delete the dataset and what was uploaded; raises 409 ``dataset_in_use`` while unfinished jobs need it."""
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        dataset = get(scope, dataset_id, lock=True)
+        jobs = repository.unfinished_job_ids(scope, dataset_id)
+        if jobs:
+            raise conflict("dataset_in_use", f"Unfinished jobs need this dataset: {', '.join(jobs[:5])}.", retry=True)
+        dataset.deleted_at = utcnow()
+        if dataset.status == "ingesting":
+            dataset.status = "failed"
+            dataset.error_code, dataset.error_message = "dataset_deleted", "The dataset was deleted."
+        # whoever is ingesting it finds its fence outdated
+        dataset.fence += 1
+        dataset.lease_owner = dataset.lease_expires_at = None
+        repository.forget_contents(scope, dataset_id)
+    caller.state.storage.delete(_directory(dataset_id))
+
+
+def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:
+    """Return the dataset; raises 404 ``dataset_not_found``."""
+    dataset = scope.get(Dataset, dataset_id, lock=lock)
+    if dataset is None:
+        raise not_found("dataset", dataset_id)
+    return dataset
+
+
+def show(scope: Scope, dataset: Dataset) -> Document:
+    """Return the dataset's document."""
+    return show_dataset(dataset, repository.upload_totals(scope, [dataset.id]).get(dataset.id, (0, 0)))
+
+
+def read(caller: Caller, dataset_id: str) -> Document:
+    """Return the document as it is now; raises 404 ``dataset_not_found``."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        return show(scope, get(scope, dataset_id))
+
+
+def require_uploading(dataset: Dataset) -> None:
+    """Raise 409 ``dataset_not_uploading``: what was finalized never changes."""
+    if dataset.status != "uploading":
+        message = f"The dataset is {dataset.status} and does not change any more; create another one."
+        raise conflict("dataset_not_uploading", message)
+
+
+def require_room(caller: Caller) -> None:
+    """Raise 429 ``stored_bytes_limit`` or ``items_limit`` when nothing more may be uploaded."""
+    with caller.state.database.read() as session:
+        limits.require_room_for_files(caller, caller.scope(session))
+
+
+def _begin_ingestion(caller: Caller, session: Session, dataset: Dataset) -> None:
+    dataset.status = "ingesting"
+    dataset.owner_limits = limits.left_to_ingestion(caller)
+    dataset.updated_at = utcnow()
+    enqueue(session, "pouf.ingest", "ingest", {"dataset_id": dataset.id})
+
+
+def _directory(dataset_id: str) -> str:
+    return f"datasets/{dataset_id}"
+
+
+def _store(storage: Storage, dataset_id: str, files: Sequence[StagedFile], known: set[tuple[str, str]]) -> list[Upload]:
+    """Put what is new into the storage, under its hash, and return its rows."""
+    stored = {sha256 for sha256, _ in known}
+    contents = {file.sha256: file.path for file in files if file.sha256 not in stored}
+    # writing waits for the disk, once a file
+    with ThreadPoolExecutor(STORING_THREADS) as pool:
+        list(pool.map(lambda item: storage.put_file(_key(dataset_id, item[0]), item[1], move=True), contents.items()))
+    fresh = {(file.sha256, file.filename): file for file in files}
+    return [_upload(dataset_id, file) for identity, file in fresh.items() if identity not in known]
+
+
+def _size(files: Sequence[Upload | StagedFile]) -> int:
+    return sum(file.size for file in files)
+
+
+def _key(dataset_id: str, sha256: str) -> str:
+    return f"{_directory(dataset_id)}/uploads/{sha256}"
+
+
+def _upload(dataset_id: str, file: StagedFile) -> Upload:
+    return Upload(
+        id=new_id("up"),
+        dataset_id=dataset_id,
+        filename=file.filename,
+        storage_key=_key(dataset_id, file.sha256),
+        size=file.size,
+        sha256=file.sha256,
+    )
+
+
+def _add_uploads(scope: Scope, dataset: Dataset, uploads: Sequence[Upload]) -> None:
+    """Insert those that no concurrent request inserted first, in order."""
+    known = repository.known_uploads(scope, dataset.id)
+    position = repository.next_position(scope, dataset.id)
+    for upload in uploads:
+        if (upload.sha256, upload.filename) not in known:
+            upload.position = position
+            scope.session.add(upload)
+            position += 1
+    scope.session.flush()
+
+
+def _no_files() -> Exception:
+    return invalid("no_files", "Send at least one picture, file of texts or archive in `files`.", "/files")

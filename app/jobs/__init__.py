@@ -1,0 +1,1 @@
+"""Adaptation jobs, their events, numbers and report."""

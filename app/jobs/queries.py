@@ -1,0 +1,57 @@
+"""Queries about jobs, their events and their metrics."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from store.scope import Filters, Scope, newest_first
+from store.tables import Job, JobEvent, JobMetric
+
+PACE_STEPS = 20
+
+
+def list_jobs(scope: Scope, filters: Filters, dataset_id: str | None, limit: int) -> Sequence[Job]:
+    """Return the owner's jobs, newest first."""
+    query = newest_first(scope.select(Job), Job, filters, limit)
+    if dataset_id is not None:
+        query = query.where(Job.dataset_id == dataset_id)
+    return scope.session.scalars(query).all()
+
+
+def queue_positions(scope: Scope, job_ids: Sequence[str]) -> dict[str, int]:
+    """Return the position, from 1, of those of the jobs that are queued, among all owners' queued jobs."""
+    if not job_ids:
+        return {}
+    position = func.row_number().over(order_by=(Job.queued_at, Job.id)).label("position")
+    queue = select(Job.id, position).where(Job.status == "queued").subquery()
+    query = select(queue.c.id, queue.c.position).where(queue.c.id.in_(job_ids))
+    return {job_id: int(place) for job_id, place in scope.session.execute(query)}
+
+
+def list_events(scope: Scope, job_id: str, after_seq: int, limit: int) -> Sequence[JobEvent]:
+    """Return events in order, from `after_seq` (exclusive)."""
+    query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after_seq)
+    return scope.session.scalars(query.order_by(JobEvent.seq).limit(limit)).all()
+
+
+def list_metrics(scope: Scope, job_id: str, after_step: int, limit: int | None) -> Sequence[JobMetric]:
+    """Return per-step numbers in order, from `after_step` (exclusive); all of them when `limit` is None."""
+    query = select(JobMetric).where(JobMetric.job_id == job_id, JobMetric.step > after_step)
+    return scope.session.scalars(query.order_by(JobMetric.step).limit(limit)).all()
+
+
+def recent_pace(scope: Scope, job_id: str) -> tuple[int, datetime, float] | None:
+    """Return (last step, when it ended, seconds a step) over the last steps, or None when there are too few."""
+    query = select(JobMetric.step, JobMetric.created_at).where(JobMetric.job_id == job_id)
+    rows = scope.session.execute(query.order_by(JobMetric.step.desc()).limit(PACE_STEPS)).all()
+    if len(rows) < 2:
+        return None
+    (last_step, last_at), (first_step, first_at) = rows[0], rows[-1]
+    return last_step, last_at, (last_at - first_at).total_seconds() / (last_step - first_step)
+
+
+def counts_by_status(scope: Scope) -> dict[str, int]:
+    """Return how many jobs, of all owners, are in each status."""
+    query = select(Job.status, func.count()).group_by(Job.status)
+    return {status: int(count) for status, count in scope.session.execute(query)}

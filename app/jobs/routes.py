@@ -1,0 +1,156 @@
+"""`/v1/jobs`: adaptation jobs, their events and their numbers."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse
+
+from app.auth.dependencies import Reader, Writer
+from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional
+from app.http.conditional import conditional_json
+from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
+from app.http.idempotency_keys import Answer
+from app.http.pagination import decode_cursor, decode_number, page
+from app.http.prefer import wait_seconds, wait_until
+from app.http.prefer_header import PreferHeader
+from app.http.schemas import ListDocument, NumbersQuery
+from app.jobs import events, service
+from app.jobs import queries as repository
+from app.jobs.schemas import (
+    EventDocument,
+    EventsQuery,
+    JobCreate,
+    JobDocument,
+    JobListQuery,
+    MetricDocument,
+    show_event,
+    show_metric,
+)
+from app.state import Caller
+from app.web.report import render_report
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+POLL_SECONDS = "2"
+
+
+@router.post("", status_code=202, responses=answers(JobDocument, 202, LOCATION, RETRY_AFTER))
+async def create_job(
+    body: JobCreate, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """Create an adaptation job; a dataset that is still being ingested is waited for."""
+    try:
+        answer = await run_in_threadpool(_create, caller, body, idempotency_key)
+    except Replayed as replayed:
+        return respond(replayed.answer, replayed=True)
+    return respond(Answer(answer.status, await _settled(caller, answer.body, prefer), answer.headers))
+
+
+def _create(caller: Caller, body: JobCreate, key: str | None) -> Answer:
+    with idempotent(caller, key, "POST /v1/jobs", body.model_dump(mode="json")) as store:
+        document = service.create(caller, body, lambda session, shown: store(session, _accepted(shown)))
+    return _accepted(document)
+
+
+def _accepted(document: dict[str, Any]) -> Answer:
+    return Answer(202, document, {"Location": document["urls"]["self"], "Retry-After": POLL_SECONDS})
+
+
+@router.get("", responses={200: {"model": ListDocument[JobDocument]}})
+def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> dict[str, Any]:
+    """List jobs, newest first."""
+    filters = query.filters(decode_cursor(query.cursor), query.status)
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        rows = repository.list_jobs(scope, filters, query.dataset_id, query.limit + 1)
+        documents = {document["id"]: document for document in service.show(scope, rows)}
+    return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
+
+
+@router.get("/{job_id}", responses=conditional(JobDocument), openapi_extra=IF_NONE_MATCH)
+async def get_job(request: Request, job_id: str, caller: Reader, prefer: PreferHeader = None) -> Response:
+    """Return one job, with an ETag; `Prefer: wait=N` answers when it is final or N seconds have passed."""
+    document = await run_in_threadpool(service.read, caller, job_id)
+    document = await _settled(caller, document, prefer)
+    headers = {} if service.is_final(document) else {"Retry-After": POLL_SECONDS}
+    return conditional_json(request, document, headers)
+
+
+@router.post("/{job_id}/cancel", responses={200: {"model": JobDocument}})
+def cancel_job(job_id: str, caller: Writer) -> dict[str, Any]:
+    """Stop a job for good."""
+    return service.cancel(caller, job_id)
+
+
+@router.post("/{job_id}/pause", responses={200: {"model": JobDocument}})
+def pause_job(job_id: str, caller: Writer) -> dict[str, Any]:
+    """Stop a job for now, keeping its progress."""
+    return service.pause(caller, job_id)
+
+
+@router.post("/{job_id}/resume", responses={200: {"model": JobDocument}})
+def resume_job(job_id: str, caller: Writer) -> dict[str, Any]:
+    """Queue a paused job again."""
+    return service.resume(caller, job_id)
+
+
+@router.post("/{job_id}/retry", status_code=202, responses={202: {"model": JobDocument}})
+def retry_job(job_id: str, caller: Writer) -> dict[str, Any]:
+    """Queue a failed or cancelled job again under the same id."""
+    return service.retry(caller, job_id)
+
+
+@router.get(
+    "/{job_id}/events",
+    responses={
+        200: {"model": ListDocument[EventDocument], "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    },
+)
+async def list_events(
+    request: Request,
+    job_id: str,
+    caller: Reader,
+    query: Annotated[EventsQuery, Query()],
+    last_event_id: Annotated[str | None, Header(description="`seq` of the last event received.")] = None,
+) -> Response:
+    """List events in order, or stream them: `Accept: text/event-stream`, resumable by `Last-Event-ID`."""
+    after = decode_number(query.cursor) or 0
+    await run_in_threadpool(service.read, caller, job_id)
+    if events.wants_stream(request.headers.get("accept")):
+        after = max(after, events.parse_last_event_id(last_event_id))
+        stream = events.stream(caller, job_id, after)
+        return EventSourceResponse(stream, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
+    rows = await run_in_threadpool(events.read, caller, job_id, after, query.limit + 1)
+    return conditional_json(request, page(rows, query.limit, show_event, lambda row: row.seq))
+
+
+@router.get("/{job_id}/metrics", responses={200: {"model": ListDocument[MetricDocument]}})
+def list_metrics(job_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
+    """List the numbers of every optimiser step, in order."""
+    # steps count from 0 or 1, so that the first page has no lower bound
+    after = decode_number(query.cursor)
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        service.get(scope, job_id)
+        rows = repository.list_metrics(scope, job_id, -1 if after is None else after, query.limit + 1)
+    return page(rows, query.limit, show_metric, lambda row: row.step)
+
+
+@router.get("/{job_id}/report", response_class=HTMLResponse)
+def get_report(job_id: str, caller: Reader) -> str:
+    """Return one self-contained page about the job."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        job = service.get(scope, job_id)
+        document = service.show(scope, [job])[0]
+        metrics = [show_metric(row) for row in repository.list_metrics(scope, job_id, -1, None)]
+    return render_report(document, metrics)
+
+
+async def _settled(caller: Caller, document: dict[str, Any], prefer: str | None) -> dict[str, Any]:
+    seconds = wait_seconds(prefer)
+    if not seconds or service.is_final(document):
+        return document
+    return await wait_until(lambda: service.read(caller, document["id"]), service.is_final, seconds)

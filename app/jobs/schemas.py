@@ -1,0 +1,243 @@
+"""Adaptation jobs: the request and the documents."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from app.http.schemas import (
+    ALIAS_NAME,
+    METADATA,
+    NAME,
+    Closed,
+    ErrorBody,
+    ListQuery,
+    Note,
+    NumbersQuery,
+    error_body,
+    timestamp,
+)
+from pouf_core.contract.method import MethodSpec
+from pouf_core.contract.result import Fallback, Verdict
+from store.tables import Job, JobEvent, JobMetric
+
+JOB_STATUS = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
+# checked by `pouf_core.contract.classes.parse_class_names`, which has a code for everything that can be wrong
+CLASS_NAMES = Annotated[
+    list[Any],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 2,
+            "items": {
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {"name": {"type": "string"}, "prompt": {"type": "string"}},
+                        "required": ["name"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        }
+    ),
+]
+Pace = tuple[int, Any, float] | None
+
+
+class JobCreate(Closed):
+    """An adaptation job to create."""
+
+    dataset_id: Annotated[str, Field(max_length=64)]
+    base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
+    class_names: CLASS_NAMES
+    prompt_template: Annotated[
+        str | list[str] | None,
+        Field(
+            description="With `{}` where the class name goes, or several such for an ensemble. For a language model "
+            "with `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`."
+        ),
+    ] = None
+    label_words: Annotated[
+        dict[str, str | list[str]] | None,
+        Field(
+            description="For a language model: class name to the word, or words, that stand for it at the mask. A "
+            "class without an entry is its own label word."
+        ),
+    ] = None
+    text_limits: Annotated[
+        dict[str, int] | None,
+        Field(
+            description="For a language model: tokens of a text that are read at most, by `text`, `text_a`, `text_b`. "
+            "What is longer is cut at its end."
+        ),
+    ] = None
+    method: MethodSpec = MethodSpec()
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
+    name: NAME | None = None
+    alias: ALIAS_NAME | None = None
+    metadata: METADATA = {}
+
+
+class JobListQuery(ListQuery):
+    """A page of jobs."""
+
+    status: JOB_STATUS | None = None
+    dataset_id: Annotated[str | None, Field(max_length=64)] = None
+
+
+class EventsQuery(NumbersQuery):
+    """A page of events; the same cursor serves JSON and streams."""
+
+
+def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> dict[str, Any]:
+    """Return the job's document; `pace` is (last step, its end, seconds a step) while it trains."""
+    return {
+        "object": "job",
+        "id": job.id,
+        "name": job.name,
+        "metadata": job.meta,
+        "status": job.status,
+        "stage": job.stage,
+        "status_transitions": job.status_transitions,
+        "progress": _progress(job, pace),
+        "queue_position": queue_position,
+        "attempt": job.attempt,
+        "dataset_id": job.dataset_id,
+        "base_model": job.base_model,
+        "class_names": job.class_names,
+        "prompt_template": job.prompt_template,
+        "label_words": job.label_words,
+        "text_limits": job.request.get("text_limits"),
+        "method": job.method,
+        "seed": job.seed,
+        "alias": job.alias,
+        "latest_metrics": job.latest_metrics,
+        "evaluation": job.evaluation,
+        "verdict": job.verdict,
+        "verdict_reasons": job.verdict_reasons,
+        "fallback": job.fallback,
+        "selected_step": job.selected_step,
+        "estimate": None,
+        "model_id": job.model_id,
+        "error": error_body(job.error_code, job.error_message),
+        "warnings": job.warnings,
+        "created_at": timestamp(job.created_at),
+        "started_at": timestamp(job.started_at),
+        "finished_at": timestamp(job.finished_at),
+        "urls": _urls(job),
+    }
+
+
+def _progress(job: Job, pace: Pace) -> dict[str, Any]:
+    fraction = min(job.step / job.total_steps, 1.0) if job.total_steps else None
+    if job.status == "succeeded":
+        fraction = 1.0  # also of a method without steps
+    eta = None
+    if pace is not None and job.total_steps:
+        last_step, last_at, seconds = pace
+        eta = last_at + timedelta(seconds=seconds * max(job.total_steps - last_step, 0))
+    return {"step": job.step, "total_steps": job.total_steps, "fraction": fraction, "eta_at": timestamp(eta)}
+
+
+def _urls(job: Job) -> dict[str, str]:
+    url = f"/v1/jobs/{job.id}"
+    urls = {"self": url, "dataset": f"/v1/datasets/{job.dataset_id}"}
+    urls |= {name: f"{url}/{name}" for name in ("events", "metrics", "report", "cancel", "pause", "resume", "retry")}
+    if job.model_id is not None:
+        model = f"/v1/models/{job.model_id}"
+        urls |= {"model": model, "predict": f"{model}/predict", "artifact": f"{model}/artifact"}
+    return urls
+
+
+def show_event(event: JobEvent) -> dict[str, Any]:
+    """Return the document of one event."""
+    return {
+        "object": "event",
+        "id": event.id,
+        "seq": event.seq,
+        "type": event.type,
+        "data": event.data,
+        "created_at": timestamp(event.created_at),
+    }
+
+
+def show_metric(metric: JobMetric) -> dict[str, Any]:
+    """Return the numbers of one optimiser step."""
+    return {**metric.data, "step": metric.step, "created_at": timestamp(metric.created_at)}
+
+
+class StatusTransition(Closed):
+    """A change of a job's status or stage."""
+
+    status: JOB_STATUS
+    stage: str | None
+    at: datetime
+
+
+class ProgressDocument(Closed):
+    """How far the job's present stage is."""
+
+    step: int
+    total_steps: int | None
+    fraction: float | None
+    eta_at: datetime | None
+
+
+class JobDocument(Closed):
+    """An adaptation job."""
+
+    object: Literal["job"]
+    id: str
+    name: str | None
+    metadata: dict[str, str]
+    status: JOB_STATUS
+    stage: str | None
+    status_transitions: list[StatusTransition]
+    progress: ProgressDocument
+    queue_position: int | None
+    attempt: int
+    dataset_id: str
+    base_model: str
+    class_names: list[Any]
+    prompt_template: list[str]
+    label_words: dict[str, list[str]] | None
+    text_limits: dict[str, int] | None
+    method: dict[str, Any]
+    seed: int
+    alias: str | None
+    latest_metrics: dict[str, Any] | None
+    evaluation: dict[str, Any] | None
+    verdict: Verdict | None
+    verdict_reasons: list[Note]
+    fallback: Fallback | None
+    selected_step: int | None
+    estimate: dict[str, Any] | None
+    model_id: str | None
+    error: ErrorBody | None
+    warnings: list[Note]
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    urls: dict[str, str]
+
+
+class EventDocument(Closed):
+    """Something that happened to a job."""
+
+    object: Literal["event"]
+    id: str
+    seq: int
+    type: str
+    data: dict[str, Any]
+    created_at: datetime
+
+
+class MetricDocument(BaseModel):
+    """The numbers of one optimiser step; which ones, beside these, depends on the method."""
+
+    model_config = ConfigDict(extra="allow")
+
+    step: int
+    created_at: datetime

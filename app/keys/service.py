@@ -1,0 +1,73 @@
+"""API keys: made, listed and revoked by whoever has the database at hand."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.auth import key_queries as repository
+from app.auth.key_text import digest, is_well_formed, new_key_text, prefix_of
+from app.auth.pepper import make_pepper
+from store.clock import utcnow
+from store.database import Database
+from store.ids import new_id
+from store.settings import Settings
+from store.tables import ApiKey
+
+
+class NoSuchKey(Exception):
+    """No key, or more than one, has that id or prefix."""
+
+
+class MalformedKey(Exception):
+    """A text that is no API key, or was mistyped."""
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """What a key shall be; `limits` holds those that differ from the settings'."""
+
+    owner: str
+    name: str
+    scopes: Sequence[str]
+    expires_at: datetime | None = None
+    limits: Mapping[str, int] | None = None
+
+
+def create(settings: Settings, database: Database, wanted: NewKey, text: str | None = None) -> tuple[ApiKey, str]:
+    """Make a key and return it with its text, a new one unless given; only the text's HMAC is kept.
+
+    Raises `MalformedKey` when the given text is no key, and an `IntegrityError` when it is one already.
+    """
+    text = new_key_text() if text is None else text
+    if not is_well_formed(text):
+        raise MalformedKey("This is no API key; `pouf keys generate` makes one.")
+    key = ApiKey(
+        id=new_id("key"),
+        owner=wanted.owner,
+        name=wanted.name,
+        prefix=prefix_of(text),
+        digest=digest(text, make_pepper(settings.pepper_file)),
+        scopes=[str(scope) for scope in wanted.scopes],
+        expires_at=wanted.expires_at,
+        **(wanted.limits or {}),
+    )
+    with database.write() as session:
+        session.add(key)
+    return key, text
+
+
+def list_all(database: Database) -> Sequence[ApiKey]:
+    """Return every key, oldest first."""
+    with database.read() as session:
+        return repository.list_keys(session)
+
+
+def revoke(database: Database, id_or_prefix: str) -> ApiKey:
+    """Make a key invalid at once and for good; one that was revoked stays as it is. Raises `NoSuchKey`."""
+    with database.write() as session:
+        found = repository.find_keys(session, id_or_prefix)
+        if len(found) != 1:
+            raise NoSuchKey(f"{len(found)} keys are called {id_or_prefix!r}; `pouf keys list` shows their ids.")
+        key = found[0]
+        key.revoked_at = key.revoked_at or utcnow()
+        return key

@@ -1,0 +1,49 @@
+"""`/v1/aliases`: movable names for models."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from starlette.responses import JSONResponse
+
+from app.auth.dependencies import Reader, Writer
+from app.http.errors import not_found
+from app.http.pagination import decode_cursor, page
+from app.http.schemas import ALIAS_NAME, ListDocument, PageQuery
+from app.models import queries as repository
+from app.models import service
+from app.models.schemas import AliasDocument, AliasPut, show_alias
+
+router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
+
+AliasName = Annotated[ALIAS_NAME, Path()]
+
+
+@router.put("/{name}", responses={200: {"model": AliasDocument}, 201: {"model": AliasDocument}})
+def put_alias(name: AliasName, body: AliasPut, caller: Writer) -> Response:
+    """Point an alias at a model; 201 when the alias is new."""
+    document, created = service.put_alias(caller, name, body.model_id)
+    return JSONResponse(document, 201 if created else 200)
+
+
+@router.get("", responses={200: {"model": ListDocument[AliasDocument]}})
+def list_aliases(caller: Reader, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+    """List aliases by name."""
+    with caller.state.database.read() as session:
+        rows = repository.list_aliases(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
+    return page(rows, query.limit, show_alias, lambda row: row.name)
+
+
+@router.get("/{name}", responses={200: {"model": AliasDocument}})
+def get_alias(name: AliasName, caller: Reader) -> dict[str, Any]:
+    """Return one alias."""
+    with caller.state.database.read() as session:
+        alias = repository.find_alias(caller.scope(session), name)
+    if alias is None:
+        raise not_found("alias", name)
+    return show_alias(alias)
+
+
+@router.delete("/{name}", status_code=204)
+def delete_alias(name: AliasName, caller: Writer) -> None:
+    """Delete an alias; the model stays."""
+    service.delete_alias(caller, name)

@@ -1,0 +1,46 @@
+"""Queries about adapted models and aliases."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from store.scope import Filters, Scope, newest_first
+from store.tables import AdaptedModel, Alias
+
+
+def list_models(scope: Scope, filters: Filters, limit: int) -> Sequence[AdaptedModel]:
+    """Return the owner's models, newest first."""
+    return scope.session.scalars(newest_first(scope.select(AdaptedModel), AdaptedModel, filters, limit)).all()
+
+
+def find_model(scope: Scope, id_or_alias: str) -> AdaptedModel | None:
+    """Return the model with that id, else the one that the alias points at."""
+    model = scope.get(AdaptedModel, id_or_alias)
+    if model is not None:
+        return model
+    alias = find_alias(scope, id_or_alias)
+    return scope.get(AdaptedModel, alias.model_id) if alias else None
+
+
+def find_alias(scope: Scope, name: str) -> Alias | None:
+    """Return the owner's alias of that name."""
+    if not name.isascii() or not name.isprintable():
+        return None
+    return scope.session.scalars(scope.select(Alias).where(Alias.name == name)).one_or_none()
+
+
+def list_aliases(scope: Scope, after: str | None, limit: int) -> Sequence[Alias]:
+    """Return aliases by name, from the name `after` (exclusive)."""
+    query = scope.select(Alias)
+    if after is not None:
+        query = query.where(Alias.name > after)
+    return scope.session.scalars(query.order_by(Alias.name).limit(limit)).all()
+
+
+def aliases_of(scope: Scope, model_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Return the names that point at each of the models."""
+    query = select(Alias.model_id, Alias.name).where(Alias.owner == scope.owner, Alias.model_id.in_(model_ids))
+    names: dict[str, list[str]] = {}
+    for model_id, name in scope.session.execute(query.order_by(Alias.name)):
+        names.setdefault(model_id, []).append(name)
+    return names

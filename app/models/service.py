@@ -1,0 +1,77 @@
+"""Adapted models and the aliases that point at them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from app.http.errors import conflict, not_found
+from app.models import queries as repository
+from app.models.schemas import show_alias, show_model
+from app.state import Caller
+from store.clock import utcnow
+from store.scope import Scope
+from store.tables import AdaptedModel, Alias
+
+Document = dict[str, Any]
+
+
+def get(scope: Scope, model_id: str, *, lock: bool = False) -> AdaptedModel:
+    """Return the model with that id; raises 404 ``model_not_found``."""
+    model = scope.get(AdaptedModel, model_id, lock=lock)
+    if model is None:
+        raise not_found("model", model_id)
+    return model
+
+
+def find(caller: Caller, id_or_alias: str) -> AdaptedModel:
+    """Return the model of that id or alias; raises 404 ``model_not_found``."""
+    with caller.state.database.read() as session:
+        model = repository.find_model(caller.scope(session), id_or_alias)
+    if model is None:
+        raise not_found("model", id_or_alias)
+    return model
+
+
+def show(scope: Scope, models: Sequence[AdaptedModel]) -> list[Document]:
+    """Return the models' documents."""
+    aliases = repository.aliases_of(scope, [model.id for model in models])
+    return [show_model(model, aliases.get(model.id, [])) for model in models]
+
+
+def delete(caller: Caller, model_id: str) -> None:
+    """Delete the model and its artifact; raises 409 ``model_has_aliases`` while names point at it."""
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        model = get(scope, model_id, lock=True)
+        names = repository.aliases_of(scope, [model_id]).get(model_id, [])
+        if names:
+            message = f"Aliases point at this model: {', '.join(names)}. Move or delete them first."
+            raise conflict("model_has_aliases", message)
+        model.deleted_at = utcnow()
+        storage_key = model.storage_key
+    caller.state.engine.cache.discard(storage_key)
+    caller.state.storage.delete(storage_key)
+
+
+def put_alias(caller: Caller, name: str, model_id: str) -> tuple[Document, bool]:
+    """Point the alias at the model, creating it if need be; return its document and whether it is new."""
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        model = get(scope, model_id, lock=True)
+        alias = repository.find_alias(scope, name)
+        created = alias is None
+        if alias is None:
+            alias = Alias(owner=caller.owner, name=name, model_id=model.id)
+            session.add(alias)
+        alias.model_id = model.id
+        alias.updated_at = utcnow()
+        session.flush()
+        return show_alias(alias), created
+
+
+def delete_alias(caller: Caller, name: str) -> None:
+    """Delete the alias, not the model; raises 404 ``alias_not_found``."""
+    with caller.state.database.write() as session:
+        alias = repository.find_alias(caller.scope(session), name)
+        if alias is None:
+            raise not_found("alias", name)
+        session.delete(alias)

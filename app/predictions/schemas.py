@@ -1,0 +1,100 @@
+"""Predictions: the requests and the documents."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from app.http.schemas import Closed, ErrorBody
+from app.serving.engine import ItemError, Served
+
+if TYPE_CHECKING:
+    from pouf_core.predictor import Prediction
+
+Variant = Literal["adapted", "zero_shot"]
+TopK = Annotated[int, Field(ge=1, le=1000, description="How many classes to list; fewer when there are fewer.")]
+
+
+class PredictInput(Closed):
+    """One thing to classify: base64 of a picture's file, or a text."""
+
+    image: Annotated[str | None, Field(description="Base64, with or without a `data:` prefix.")] = None
+    text: str | None = None
+    text_pair: str | None = None
+
+
+class PredictOptions(Closed):
+    """What does not depend on how the inputs are sent."""
+
+    top_k: TopK = 1
+    variant: Variant | None = None
+
+
+class PredictBody(PredictOptions):
+    """The JSON request."""
+
+    inputs: list[PredictInput]
+
+
+class NamedPredictBody(PredictBody):
+    """The JSON request of `/predict`, which names the model."""
+
+    model: Annotated[str, Field(max_length=64, description="Id or alias of an adapted model.")]
+
+
+class NamedPredictOptions(PredictOptions):
+    """The form fields of `/predict`."""
+
+    model: Annotated[str, Field(max_length=64)]
+
+
+def show_predictions(served: Served) -> dict[str, Any]:
+    """Return the document of an answered request."""
+    return {
+        "object": "prediction_list",
+        "model_id": served.model_id,
+        "variant": served.served_variant,
+        "requested_variant": served.requested_variant,
+        "served_variant": served.served_variant,
+        "predictions": [_show_outcome(index, outcome) for index, outcome in enumerate(served.outcomes)],
+    }
+
+
+def _show_outcome(index: int, outcome: "Prediction | ItemError") -> dict[str, Any]:
+    if isinstance(outcome, ItemError):
+        return {"index": index, "error": {"code": outcome.code, "message": outcome.message}}
+    return {
+        "index": index,
+        "label": outcome.label,
+        "class_index": outcome.class_index,
+        "score": outcome.score,
+        "top_k": [{"label": label, "score": score} for label, score in outcome.top_k],
+    }
+
+
+class Ranked(Closed):
+    """A class and its probability."""
+
+    label: str
+    score: float
+
+
+class PredictionDocument(Closed):
+    """The answer for one input: a prediction, or an error."""
+
+    index: int
+    label: str | None = None
+    class_index: int | None = None
+    score: float | None = None
+    top_k: list[Ranked] | None = None
+    error: ErrorBody | None = None
+
+
+class PredictionListDocument(Closed):
+    """The answers in input order."""
+
+    object: Literal["prediction_list"]
+    model_id: str
+    variant: str
+    requested_variant: str
+    served_variant: str
+    predictions: list[PredictionDocument]

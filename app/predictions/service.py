@@ -1,0 +1,97 @@
+"""Predict requests: the model found, the engine asked, its refusals made HTTP."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from app.http.errors import ApiError, FieldError, invalid, several
+from app.models import service as models
+from app.predictions.schemas import PredictInput, PredictOptions, show_predictions
+from app.serving.batcher import BatcherStopped, QueueFull
+from app.serving.engine import ItemError, Servable, Served
+from app.serving.inputs import Source
+from app.state import Caller
+from pouf_core.data.texts import TextItem
+from pouf_core.errors import ArtifactError, InvalidInput
+
+T = TypeVar("T")
+
+
+async def predict(
+    request: Request, caller: Caller, model_name: str, sources: Sequence[Source], options: PredictOptions
+) -> dict[str, Any]:
+    """Return the prediction document; raises 404, 422 when no input is usable, 503 or 504 when overloaded."""
+    model = await run_in_threadpool(models.find, caller, model_name)
+    settings = caller.state.settings
+    if not sources:
+        raise invalid("no_inputs", "Send at least one input.", "/inputs")
+    if len(sources) > settings.max_predict_items:
+        raise invalid("too_many_inputs", f"Send at most {settings.max_predict_items} inputs a request.", "/inputs")
+    servable = Servable(model.id, model.storage_key, model.fallback)
+    work = caller.state.engine.predict(servable, sources, options.top_k, options.variant)
+    try:
+        async with asyncio.timeout(settings.predict_timeout):
+            served = await while_connected(request, work)
+    except QueueFull as error:
+        raise _unavailable("overloaded", "Too many inputs are waiting; try again shortly.") from error
+    except BatcherStopped as error:
+        raise _unavailable("serving_unavailable", f"Serving was interrupted: {error}.") from error
+    except (FileNotFoundError, ArtifactError) as error:
+        await run_in_threadpool(models.find, caller, model.id)  # 404 if it was deleted while it was loaded
+        if isinstance(error, ArtifactError):
+            raise
+        raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error
+    except TimeoutError as error:
+        raise ApiError(504, "predict_timeout", f"No answer within {settings.predict_timeout:g} seconds.") from error
+    _require_one_prediction(served)
+    return show_predictions(served)
+
+
+def source_of(item: PredictInput) -> Source:
+    """Return the input's picture or text, or what is wrong with it."""
+    if item.text is not None or item.text_pair is not None:
+        return _text_of(item)
+    if not item.image:
+        return InvalidInput("empty_input", "The input has neither an `image` nor a `text`.")
+    return item.image
+
+
+def _text_of(item: PredictInput) -> Source:
+    if item.image is not None:
+        return InvalidInput("ambiguous_input", "An input is an `image` or a `text`, not both.")
+    if item.text is None:
+        return InvalidInput("empty_input", "The input has a `text_pair` and no `text`.")
+    return TextItem(item.text, item.text_pair)
+
+
+async def while_connected(request: Request, work: Awaitable[T]) -> T:
+    """Return the result of `work`, which is cancelled when the client leaves; the body must have been read."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise ApiError(400, "client_closed_request", "The client left.")
+        return task.result()
+    finally:
+        gone.cancel()
+        if not task.done():
+            task.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        continue
+
+
+def _require_one_prediction(served: Served) -> None:
+    errors = [outcome for outcome in served.outcomes if isinstance(outcome, ItemError)]
+    if len(errors) == len(served.outcomes):
+        raise several(FieldError(f"/inputs/{index}", error.code, error.message) for index, error in enumerate(errors))
+
+
+def _unavailable(code: str, detail: str) -> ApiError:
+    return ApiError(503, code, detail, headers={"Retry-After": "1", "x-should-retry": "true"})

@@ -1,1 +1,0 @@
-"""What requests may contain and what answers look like, one file a resource."""

@@ -1,1 +1,0 @@
-"""What the service does, one file a resource; HTTP stays in `app.api`, queries in `app.store.repositories`."""

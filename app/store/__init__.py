@@ -1,1 +1,0 @@
-"""Database and object storage, shared by the API and the workers."""

@@ -1,1 +1,0 @@
-"""Every query of the API, one file a resource."""

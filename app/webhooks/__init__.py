@@ -1,0 +1,1 @@
+"""Webhooks: where job transitions are told to."""

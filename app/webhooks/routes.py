@@ -1,0 +1,82 @@
+"""`/v1/webhooks`: who is told of job transitions, and what they were told."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from app.auth.dependencies import Reader, Writer
+from app.http.answers import LOCATION, answers
+from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
+from app.http.idempotency_keys import Answer
+from app.http.pagination import decode_cursor, page
+from app.http.schemas import ListDocument, PageQuery
+from app.webhooks import queries as repository
+from app.webhooks import service
+from app.webhooks.schemas import (
+    CreatedWebhookDocument,
+    DeliveryDocument,
+    DeliveryListQuery,
+    WebhookCreate,
+    WebhookDocument,
+    show_delivery,
+    show_webhook,
+)
+
+router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
+
+
+@router.post("", status_code=201, responses=answers(CreatedWebhookDocument, 201, LOCATION))
+def create_webhook(body: WebhookCreate, caller: Writer, idempotency_key: IdempotencyKeyHeader = None) -> Response:
+    """Create a webhook; the answer alone holds its `secret`."""
+    try:
+        with idempotent(caller, idempotency_key, "POST /v1/webhooks", body.model_dump(mode="json")) as store:
+            document = service.create(caller, body, lambda session, shown: store(session, _created(shown)))
+    except Replayed as replayed:
+        return respond(replayed.answer, replayed=True)
+    return respond(_created(document))
+
+
+def _created(document: dict[str, Any]) -> Answer:
+    return Answer(201, document, {"Location": document["urls"]["self"]})
+
+
+@router.get("", responses={200: {"model": ListDocument[WebhookDocument]}})
+def list_webhooks(caller: Reader, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+    """List webhooks, newest first."""
+    with caller.state.database.read() as session:
+        rows = repository.list_webhooks(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
+    return page(rows, query.limit, show_webhook, lambda row: row.id)
+
+
+@router.get("/{webhook_id}", responses={200: {"model": WebhookDocument}})
+def get_webhook(webhook_id: str, caller: Reader) -> dict[str, Any]:
+    """Return one webhook."""
+    with caller.state.database.read() as session:
+        return show_webhook(service.get(caller.scope(session), webhook_id))
+
+
+@router.delete("/{webhook_id}", status_code=204)
+def delete_webhook(webhook_id: str, caller: Writer) -> None:
+    """Delete a webhook; nothing more is sent to it."""
+    service.delete(caller, webhook_id)
+
+
+@router.get("/{webhook_id}/deliveries", responses={200: {"model": ListDocument[DeliveryDocument]}})
+def list_deliveries(webhook_id: str, caller: Reader, query: Annotated[DeliveryListQuery, Query()]) -> dict[str, Any]:
+    """List what was sent or is to be sent, newest first, with what became of it."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        service.get(scope, webhook_id)
+        after = decode_cursor(query.cursor)
+        rows = repository.list_deliveries(scope, webhook_id, query.status, after, query.limit + 1)
+    return page(rows, query.limit, show_delivery, lambda row: row.id)
+
+
+@router.post(
+    "/{webhook_id}/deliveries/{delivery_id}/redeliver",
+    status_code=202,
+    responses={202: {"model": DeliveryDocument}},
+)
+def redeliver(webhook_id: str, delivery_id: str, caller: Writer) -> dict[str, Any]:
+    """Send a message again, now, whatever became of it before."""
+    return service.redeliver(caller, webhook_id, delivery_id)

@@ -1,0 +1,79 @@
+"""Webhooks: made, deleted, and their messages sent again."""
+
+import base64
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.http.errors import conflict, invalid, not_found
+from app.state import Caller
+from app.webhooks import queries as repository
+from app.webhooks.schemas import WebhookCreate, show_delivery, show_webhook
+from store import webhook_messages as webhooks
+from store.clock import utcnow
+from store.ids import new_id
+from store.scope import Scope
+from store.tables import Webhook, WebhookDelivery
+from store.webhook_targets import TargetRefused, check_url
+
+Document = dict[str, Any]
+OnCreated = Callable[[Session, Document], None]
+
+MAX_WEBHOOKS = 20
+SECRET_BYTES = 32
+
+
+def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> Document:
+    """Create a webhook and return its document with the secret, which no other answer holds."""
+    try:
+        check_url(body.url, caller.state.settings.webhook_networks)
+    except TargetRefused as error:
+        raise invalid("webhook_target_refused", str(error), "/url") from error
+    hook = Webhook(
+        id=new_id("whk"),
+        owner=caller.owner,
+        url=body.url,
+        event_types=list(body.event_types),
+        secret=f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}",
+    )
+    with caller.state.database.write() as session:
+        if repository.count_webhooks(caller.scope(session)) >= MAX_WEBHOOKS:
+            raise conflict("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks; delete one first.")
+        session.add(hook)
+        session.flush()
+        document = {**show_webhook(hook), "secret": hook.secret}
+        on_created(session, document)
+    return document
+
+
+def delete(caller: Caller, webhook_id: str) -> None:
+    """Delete a webhook and forget its secret; messages that wait for it are given up."""
+    with caller.state.database.write() as session:
+        hook = get(caller.scope(session), webhook_id, lock=True)
+        hook.deleted_at = utcnow()
+        hook.secret = ""
+
+
+def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> Document:
+    """Make a message due now, whatever became of it before, under the same id."""
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        get(scope, webhook_id)
+        delivery = scope.get(WebhookDelivery, delivery_id, lock=True)
+        if delivery is None or delivery.webhook_id != webhook_id:
+            raise not_found("delivery", delivery_id)
+        webhooks.ask_again(session, delivery)
+        session.flush()
+        document = show_delivery(delivery)
+    caller.state.publisher.wake()
+    return document
+
+
+def get(scope: Scope, webhook_id: str, *, lock: bool = False) -> Webhook:
+    """Return the webhook; raises 404 ``webhook_not_found``."""
+    hook = scope.get(Webhook, webhook_id, lock=lock)
+    if hook is None:
+        raise not_found("webhook", webhook_id)
+    return hook

@@ -1,0 +1,86 @@
+"""Accuracy against evaluation labels. Labels come in here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scipy.stats import binomtest
+from torch import Tensor
+
+from pouf_core.contract.classes import ClassName, match_label
+from pouf_core.data.items import Item
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Accuracies on the labelled items, as shares in [0, 1], with 95 % Wilson intervals.
+
+    Attributes:
+        n: items whose label matches a class.
+        unmatched: labelled items whose label matches none; they are counted and not used.
+    """
+
+    zero_shot_accuracy: float
+    adapted_accuracy: float
+    zero_shot_interval: tuple[float, float]
+    adapted_interval: tuple[float, float]
+    n: int
+    unmatched: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self) | {
+            "zero_shot_interval": list(self.zero_shot_interval),
+            "adapted_interval": list(self.adapted_interval),
+        }
+
+
+def evaluate(
+    items: Sequence[Item],
+    labels: Mapping[str, str],
+    classes: Sequence[ClassName],
+    zero_shot_logits: Tensor,
+    adapted_logits: Tensor,
+) -> Evaluation | None:
+    """Compare predictions with labels.
+
+    Args:
+        items: n items.
+        labels: content hash to label.
+        classes: K classes.
+        zero_shot_logits, adapted_logits: [n, K].
+
+    Returns:
+        None when no label matches a class.
+    """
+    labelled = [(index, labels[item.sha256]) for index, item in enumerate(items) if item.sha256 in labels]
+    given = [(index, match_label(label, classes)) for index, label in labelled]
+    matched = [(index, target) for index, target in given if target is not None]
+    if not matched:
+        return None
+    zero_shot = _correct(zero_shot_logits, matched)
+    adapted = _correct(adapted_logits, matched)
+    count = len(matched)
+    return Evaluation(
+        zero_shot_accuracy=zero_shot / count,
+        adapted_accuracy=adapted / count,
+        zero_shot_interval=interval(zero_shot, count),
+        adapted_interval=interval(adapted, count),
+        n=count,
+        unmatched=len(given) - count,
+    )
+
+
+def _correct(logits: Tensor, matched: Sequence[tuple[int, int]]) -> int:
+    predicted = logits.argmax(dim=1).tolist()
+    return sum(predicted[index] == target for index, target in matched)
+
+
+def interval(successes: int, count: int) -> tuple[float, float]:
+    """95 % Wilson score interval of a share."""
+    bounds = binomtest(successes, count).proportion_ci(CONFIDENCE, method="wilson")
+    return float(bounds.low), float(bounds.high)

@@ -1,0 +1,165 @@
+"""From `auto` to numbers: what a caller asks for, the preset and zero-shot probabilities give the method that runs."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from pouf_core.adaptation.presets import PRESETS, Preset
+from pouf_core.adaptation.prior import estimate_prior
+from pouf_core.contract.base_model import PresetFamily
+from pouf_core.contract.method import (
+    DEFAULT_CONTEXT_LENGTH,
+    LARGEST_LOGIT_SCALE,
+    TRANSPORT_PARAMETERS,
+    LabelWordBias,
+    MethodSpec,
+    Precision,
+    PriorSource,
+    ResolvedBaseline,
+    ResolvedMethod,
+)
+from pouf_core.contract.method_checks import check_batch, check_method
+
+_CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
+_ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
+
+
+def resolve(
+    spec: MethodSpec,
+    probabilities: Tensor,
+    *,
+    family: PresetFamily = "image",
+    context_scale: float,
+    device: torch.device,
+    threads: int,
+    micro_batch_size: int | None,
+) -> ResolvedMethod:
+    """Replace every `auto` by a number; explicit values win.
+
+    Args:
+        spec: what the caller asked for.
+        probabilities: [n, K] zero-shot class probabilities of the target data.
+        family: which of the tables the base model goes by.
+        context_scale: root mean square of the untrained context vectors, which differs between models.
+        device: where training runs.
+        threads: CPU threads in use, stored because results depend on them bitwise.
+        micro_batch_size: items encoded at once, or None for what fits the device as a rule.
+
+    Raises:
+        InvalidInput: the settings contradict each other.
+    """
+    item_count, class_count = probabilities.shape
+    check_method(spec, class_count)
+    preset = PRESETS[spec.preset, family][spec.tune]
+    batch_size = _or(spec.batch_size, preset.batch_size)
+    if spec.preset != "paper":
+        batch_size = min(batch_size, item_count)
+    check_batch(spec, min(batch_size, item_count), "/dataset_id")
+    scale = context_scale if preset.relative_to_context else 1.0
+    learning_rate = _or(spec.learning_rate, preset.learning_rate * scale)
+    prior, source = _class_prior(spec, preset.prior, probabilities)
+    return ResolvedMethod(
+        type="pouf",
+        tune=spec.tune,
+        preset=spec.preset,
+        transport=spec.transport,
+        **_transport_parameters(spec, preset),
+        transport_weight=_or(spec.transport_weight, preset.transport_weight),
+        mutual_information_weight=_or(spec.mutual_information_weight, preset.mutual_information_weight),
+        class_prior=prior,
+        class_prior_source=source,
+        batch_size=batch_size,
+        drop_last=preset.drop_last,
+        max_steps=_or(spec.max_steps, preset.max_steps),
+        optimizer=preset.optimizer,
+        learning_rate=learning_rate,
+        projection_learning_rate=learning_rate * preset.projection_factor,
+        logit_scale_learning_rate=_or(spec.logit_scale_learning_rate, preset.logit_scale_learning_rate),
+        logit_scale_limit=None if spec.preset == "paper" else LARGEST_LOGIT_SCALE,
+        context=spec.context,
+        context_init=spec.context_init,
+        context_length=_or(spec.context_length, DEFAULT_CONTEXT_LENGTH) if spec.context_init == "random" else None,
+        momentum=preset.momentum,
+        weight_decay=preset.weight_decay,
+        gradient_clip=preset.gradient_clip,
+        schedule=preset.schedule,
+        augmentation=preset.augmentation,
+        views=preset.views,
+        marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
+        selection=preset.selection if spec.selection == "auto" else spec.selection,
+        last_n=_or(spec.last_n, 1),
+        anchor_weight=_or(spec.anchor_weight, 0.0 if spec.context_init == "random" else preset.anchor_weight),
+        label_word_bias=label_word_bias(spec, family),
+        micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, family, device, batch_size), batch_size),
+        threads=threads,
+        device=str(device),
+        precision=_precision(device),
+    )
+
+
+def resolve_baseline(
+    spec: MethodSpec, probabilities: Tensor, *, device: torch.device, threads: int
+) -> ResolvedBaseline:
+    """The numbers that a method without training uses; arguments as for `resolve`."""
+    check_method(spec, probabilities.shape[1])
+    if spec.type == "pouf":
+        raise ValueError("Method type pouf is resolved by `resolve`.")
+    prior, source = (None, "none") if spec.type == "zero-shot" else _class_prior(spec, "estimated", probabilities)
+    return ResolvedBaseline(
+        type=spec.type,
+        class_prior=prior,
+        class_prior_source=source,
+        threads=threads,
+        device=str(device),
+        precision=_precision(device),
+    )
+
+
+def _precision(device: torch.device) -> Precision:
+    return "bfloat16" if device.type == "cuda" else "float32"
+
+
+_Number = TypeVar("_Number", int, float)
+
+
+def _or(value: _Number | Literal["auto"], preset: _Number) -> _Number:
+    return preset if isinstance(value, str) else value
+
+
+def _transport_parameters(spec: MethodSpec, preset: Preset) -> dict[str, float]:
+    used = [name for name, transport in TRANSPORT_PARAMETERS.items() if transport == spec.transport]
+    return {name: _or(getattr(spec, name), getattr(preset, name)) for name in used}
+
+
+def label_word_bias(spec: MethodSpec, family: PresetFamily) -> LabelWordBias | None:
+    """What is taken off the class logits of a language model; None for other base models."""
+    usual = PRESETS[spec.preset, family][spec.tune].label_word_bias
+    return usual if usual is None or spec.label_word_bias == "auto" else spec.label_word_bias
+
+
+def _micro_batch_size(spec: MethodSpec, family: PresetFamily, device: torch.device, batch_size: int) -> int:
+    trains_items_trunk = spec.tune in ("last_n", "norm", "model") or family == "language"
+    return _CPU_MICRO_BATCH if trains_items_trunk and device.type == "cpu" else batch_size
+
+
+def _marginal_momentum(batch_size: int, class_count: int) -> float:
+    """0 for batches large enough to show their marginal; towards 1 the fewer items there are for each class."""
+    return max(0.0, 1 - batch_size / (_ITEMS_PER_CLASS * class_count))
+
+
+def _class_prior(
+    spec: MethodSpec, auto: Literal["uniform", "estimated"], probabilities: Tensor
+) -> tuple[list[float] | None, PriorSource]:
+    class_count = probabilities.shape[1]
+    if isinstance(spec.class_prior, list):
+        total = math.fsum(spec.class_prior)
+        return [share / total for share in spec.class_prior], "given"
+    if spec.class_prior == "none":
+        return None, "none"
+    if spec.class_prior == "uniform" or auto == "uniform":
+        return [1 / class_count] * class_count, "uniform"
+    return estimate_prior(probabilities).tolist(), "estimated"

@@ -1,0 +1,72 @@
+"""Label words: the words that stand for each class at the mask. What a caller writes, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pouf_core.contract.classes import MAX_TEXT_LENGTH, ClassName
+from pouf_core.errors import InvalidInput
+
+MAX_WORDS = 100  # a class
+LabelWords = Mapping[str, str | Sequence[str]]
+"""Class name to its label word, or several."""
+
+
+def parse_label_words(value: LabelWords | None, classes: Sequence[ClassName]) -> list[tuple[str, ...]]:
+    """The label words of every class, in the order of the classes.
+
+    Args:
+        value: class name to its words; a class without an entry is its own label word.
+        classes: K classes.
+
+    Raises:
+        InvalidInput: `unknown_class`, `no_label_word`, `too_many_label_words`, `empty_label_word`,
+            `label_word_too_long` or `duplicate_label_word`; `field` points at the class or the word.
+    """
+    given = dict(value or {})
+    unknown = given.keys() - {item.name for item in classes}
+    if unknown:
+        name = min(unknown)
+        raise InvalidInput("unknown_class", f"Label words are given for {name!r}, no class.", field=_pointer(name))
+    words = [_words_of(item, given.get(item.name)) for item in classes]
+    _check_different(words, classes)
+    return words
+
+
+def word_pointer(class_name: str, index: int) -> str:
+    """JSON pointer of a class's label word."""
+    return f"{_pointer(class_name)}/{index}"
+
+
+def _words_of(item: ClassName, value: str | Sequence[str] | None) -> tuple[str, ...]:
+    given = [item.wording] if value is None else [value] if isinstance(value, str) else list(value)
+    if not given:
+        raise InvalidInput("no_label_word", f"Class {item.name!r} has no label word.", field=_pointer(item.name))
+    if len(given) > MAX_WORDS:
+        message = f"Class {item.name!r} has {len(given)} label words; at most {MAX_WORDS} are taken."
+        raise InvalidInput("too_many_label_words", message, field=_pointer(item.name))
+    for index, word in enumerate(given):
+        field = word_pointer(item.name, index)
+        if not word.strip():
+            raise InvalidInput("empty_label_word", f"A label word of class {item.name!r} is empty.", field=field)
+        if len(word) > MAX_TEXT_LENGTH:
+            message = f"A label word has at most {MAX_TEXT_LENGTH} characters."
+            raise InvalidInput("label_word_too_long", message, field=field)
+    return tuple(word.strip() for word in given)
+
+
+def _check_different(words: Sequence[Sequence[str]], classes: Sequence[ClassName]) -> None:
+    owners: dict[str, str] = {}
+    for item, own in zip(classes, words, strict=True):
+        for index, word in enumerate(own):
+            if word in owners:
+                raise InvalidInput(
+                    "duplicate_label_word",
+                    f"Label word {word!r} of class {item.name!r} stands for class {owners[word]!r} already.",
+                    field=word_pointer(item.name, index),
+                )
+            owners[word] = item.name
+
+
+def _pointer(class_name: str) -> str:
+    return "/label_words/" + class_name.replace("~", "~0").replace("/", "~1")

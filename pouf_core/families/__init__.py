@@ -1,0 +1,1 @@
+"""The families of base models, and the registry that knows them."""

@@ -1,0 +1,173 @@
+"""Base models that classify by cosine: prompts are embedded beside the items, with learned context or without."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.families.cosine.prompts import Prompts
+from pouf_core.families.cosine.text_encoding import TextEncoding
+from pouf_core.families.cosine.tokenizer import TextTokenizer
+from pouf_core.families.weights_hash import weights_hash
+
+if TYPE_CHECKING:
+    from pouf_core.families.interface import Views
+
+_PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
+_TEXT_MEMORY = 2**30  # bytes that the text tower may keep for a gradient; beyond it, prompts go through in chunks
+
+
+class CosineModel(ABC):
+    """A base model with an encoder of items and one of prompts, into one space.
+
+    Args:
+        description: name, modality and tune modes.
+        network: has `encode_text`, `logit_scale` and the item tower; it stays in eval mode, so batch norm keeps its
+            running statistics and dropout is off.
+        tokenizer: the model's tokenizer of prompts.
+        device: where the network lives.
+
+    Attributes:
+        item_tower: name of the network's module that encodes items.
+        view_kind: the kind of views (see `views`) by which the data is judged.
+        has_separate_projection: whether that tower is a trunk followed by a projection head, so that each can run
+            alone by `encode_trunk` and `project`.
+        precision: what the encoders compute in: bfloat16 (by autocast) on a GPU, else float32. Features, prototypes
+            and all that follows are float32 in either case, or float64 where the network is.
+    """
+
+    item_tower: str
+    view_kind = "flip"
+    has_separate_projection = False
+
+    def __init__(
+        self, description: BaseModelDescription, network: nn.Module, tokenizer: TextTokenizer, device: torch.device
+    ) -> None:
+        self.description = description
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.tokenizer = tokenizer
+        self.device = device
+        self.text = TextEncoding(network, tokenizer.pad_token_id)
+        self.precision = torch.bfloat16 if device.type == "cuda" else torch.float32
+
+    @property
+    def logit_scale(self) -> nn.Parameter:
+        """Logarithm of the factor between cosine and logit, a scalar or [1].
+
+        SigLIP's constant `logit_bias` is left out of every logit: it cancels in each softmax, so neither the plan nor
+        a class probability depends on it.
+        """
+        return self.network.logit_scale  # type: ignore[return-value]
+
+    @abstractmethod
+    def views(self, kind: str, seed: int) -> Views:
+        """Versions of items as this model takes them."""
+
+    @abstractmethod
+    def encode_items(self, views: Sequence[Any]) -> Tensor:
+        """Unit-length float32 features [B, d] of B versions of items."""
+
+    @abstractmethod
+    def decode(self, source: Any) -> Any:
+        """An item as a caller gives it, in the form that `plain_view` takes.
+
+        Raises:
+            InvalidInput: it cannot be used.
+        """
+
+    @abstractmethod
+    def plain_view(self, item: Any) -> Any:
+        """A decoded item as `encode_items` takes it."""
+
+    def size(self, item: Any) -> int:
+        """How long a decoded item is; those of like size are encoded together. 0 where all are of one size."""
+        return 0
+
+    def encode_plain(self, items: Sequence[Any]) -> Tensor:
+        """Unit-length float32 features [n, d] of decoded items as they are, on the CPU and without gradients."""
+        with torch.inference_mode():
+            return self.encode_items([self.plain_view(item) for item in items]).float().cpu()
+
+    @abstractmethod
+    def with_network(self, network: nn.Module) -> Self:
+        """The same model around another network of the same architecture."""
+
+    def encode_trunk(self, views: Sequence[Any]) -> Tensor:
+        """Item features [B, c] before the projection head; only where `has_separate_projection`."""
+        raise NotImplementedError
+
+    def project(self, trunk_features: Tensor) -> Tensor:
+        """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""
+        raise NotImplementedError
+
+    def prototypes(self, prompts: Prompts, context: Tensor | None = None, prompts_at_once: int | None = None) -> Tensor:
+        """Unit-length text prototypes [K, d]; an ensemble of templates is the mean of its unit features.
+
+        Prompts beyond `prompts_at_once` go through the text tower in chunks that keep nothing but their features and
+        are encoded again for the gradient (recomputation; Chen et al., 2016, arXiv 1604.06174), which is exact.
+
+        Args:
+            prompts: the tokenised prompts of K classes.
+            context: [N, width] learned context vectors, or None for the templates' own words.
+            prompts_at_once: prompts in a chunk, at least 1; None for `prompts_within_memory`.
+        """
+        tokens = self.text.cut(prompts.tokens)
+        placement = prompts.placement[:, : tokens.shape[1]]
+        recomputes = torch.is_grad_enabled()
+        size = (prompts_at_once or self.prompts_within_memory(prompts)) if recomputes else _PROMPTS_AT_ONCE
+        pieces = [slice(start, start + size) for start in range(0, len(tokens), size)]
+        parts = []
+        for piece in pieces:
+            inputs = (tokens[piece], context, placement[piece])
+            keeps_only_features = recomputes and len(pieces) > 1
+            parts.append(
+                checkpoint(self._encode_prompts, *inputs, use_reentrant=False)
+                if keeps_only_features
+                else self._encode_prompts(*inputs)
+            )
+        features = torch.cat(parts)
+        if prompts.template_count == 1:
+            return features
+        return F.normalize(features.unflatten(0, (prompts.template_count, -1)).mean(dim=0), dim=-1)
+
+    def prompts_within_memory(self, prompts: Prompts) -> int:
+        """How many of these prompts go through the text tower at once when a gradient is wanted (about 1 GiB)."""
+        return min(len(prompts.tokens), self.text.prompts_within(_TEXT_MEMORY, self.text.cut(prompts.tokens).shape[1]))
+
+    def _encode_prompts(self, tokens: Tensor, context: Tensor | None, placement: Tensor) -> Tensor:
+        with self._precision():
+            features = self.text(tokens.to(self.device), context, placement.to(self.device))
+        return unit_length(features)
+
+    def initial_context(self, prompts: Prompts) -> Tensor:
+        """Embeddings [N, width] of the template words that the context vectors start from."""
+        with torch.no_grad():
+            embedded: Tensor = self.text.input_embedding(prompts.context_tokens.to(self.device))
+        return embedded.detach().clone()
+
+    def copy(self) -> Self:
+        """The same model with parameters of its own."""
+        return self.with_network(copy.deepcopy(self.network))
+
+    def _precision(self) -> torch.autocast:
+        reduced = self.precision != torch.float32
+        return torch.autocast(self.device.type, dtype=self.precision if reduced else None, enabled=reduced)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
+        return weights_hash(self.network.state_dict())
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """Normalised, in float32 unless the model computes in float64."""
+    return F.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)

@@ -1,0 +1,167 @@
+"""What is trained: context vectors, or some of the network's parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pouf_core.contract.method import ResolvedMethod
+from pouf_core.errors import InvalidInput
+from pouf_core.families.cosine.anchor import Anchor
+from pouf_core.families.cosine.cosine_model import CosineModel
+from pouf_core.families.cosine.parameters import projection_names, trained_parameters
+from pouf_core.families.cosine.prompts import Prompts
+from pouf_core.scoring import CosineClassifier
+
+CONTEXT = "context"
+LOGIT_SCALE = "logit_scale"
+NETWORK = "network."
+
+
+class Learner:
+    """A base model with the parameters that this adaptation trains.
+
+    Args:
+        base: the base model; its network is changed in place by every mode but `prompt`.
+        prompts: the prompts of the classes, see `pouf_core.families.cosine.learned_context.learned_prompts`.
+        method: the resolved method.
+        context: [N, width] where the context vectors start; by default the embeddings of the template's words.
+
+    Attributes:
+        prompts_at_once: prompts that go through the text tower at once when a gradient is wanted.
+
+    Raises:
+        InvalidInput: `nothing_to_tune` when the template has no words to learn or the model lacks the parameters.
+    """
+
+    def __init__(
+        self, base: CosineModel, prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
+    ) -> None:
+        self._method = method
+        self.base = base
+        self.prompts = prompts
+        self.prompts_at_once = base.prompts_within_memory(prompts)
+        self.context: nn.Parameter | None = None
+        self._network_parameters: dict[str, nn.Parameter] = {}
+        if method.tune == "prompt":
+            self.context = _context_parameter(base.initial_context(prompts) if context is None else context)
+        else:
+            self._network_parameters = trained_parameters(base.network, method.tune, method.last_n)
+            if not self._network_parameters:
+                raise InvalidInput(
+                    "nothing_to_tune",
+                    f"Base model {base.description.name} has no parameters for tune mode {method.tune!r}.",
+                    field="/method/tune",
+                )
+            for parameter in self._network_parameters.values():
+                parameter.requires_grad_(True)
+        self._frozen_prototypes: Tensor | None = None
+        if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
+            with torch.no_grad():
+                self._frozen_prototypes = base.prototypes(prompts)
+        self._anchor: Anchor | None = None
+        if method.anchor_weight:
+            with torch.no_grad():
+                self._anchor = Anchor(method.anchor_weight, self.prototypes())
+        self.trains_logit_scale = method.logit_scale_learning_rate > 0
+        base.logit_scale.requires_grad_(self.trains_logit_scale)
+        limit = method.logit_scale_limit
+        pretrained = float(base.logit_scale.detach())
+        self._logit_scale_limit = math.inf if limit is None else max(limit, pretrained)  # some SigLIPs start above 100
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
+        method = self._method
+        heads = projection_names(self.base.network)
+        towers = [item for name, item in self._network_parameters.items() if name not in heads]
+        projections = [item for name, item in self._network_parameters.items() if name in heads]
+        groups = [
+            ([self.context] if self.context is not None else towers, method.learning_rate),
+            (projections, method.projection_learning_rate),
+            ([self.base.logit_scale] if self.trains_logit_scale else [], method.logit_scale_learning_rate),
+        ]
+        return [{"params": parameters, "lr": rate} for parameters, rate in groups if parameters]
+
+    @property
+    def trains_item_encoder(self) -> bool:
+        """Whether item features change during training."""
+        return self.context is None
+
+    def prototypes(self) -> Tensor:
+        """Text prototypes [K, d] under the present parameters."""
+        if self._frozen_prototypes is not None:
+            return self._frozen_prototypes
+        return self.base.prototypes(self.prompts, self.context, self.prompts_at_once)
+
+    @property
+    def trains_text_encoder(self) -> bool:
+        """Whether prototypes change during training."""
+        return self._frozen_prototypes is None
+
+    def halve_prompts(self) -> bool:
+        """Send fewer prompts through the text tower at once; False where there is nothing to halve."""
+        if not self.trains_text_encoder or self.prompts_at_once == 1:
+            return False
+        self.prompts_at_once //= 2
+        return True
+
+    def penalty(self, classifier: CosineClassifier) -> Tensor | None:
+        """The anchor's price, for learned prompts that have one."""
+        return None if self._anchor is None else self._anchor.penalty(classifier)
+
+    def after_step(self) -> None:
+        """Keep a trained logit scale within its limit; call after every optimiser step."""
+        if self.trains_logit_scale and math.isfinite(self._logit_scale_limit):
+            with torch.no_grad():
+                self.base.logit_scale.clamp_(max=self._logit_scale_limit)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the trained tensors live."""
+        return self.base.device
+
+    def classifier(self) -> CosineClassifier:
+        """The classes under the present parameters."""
+        return CosineClassifier(self.prototypes(), self.base.logit_scale)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of everything trained, by name: `context`, `logit_scale`, `network.<parameter>`."""
+        named: dict[str, Tensor] = {NETWORK + name: value for name, value in self._network_parameters.items()}
+        if self.context is not None:
+            named[CONTEXT] = self.context
+        if self.trains_logit_scale:
+            named[LOGIT_SCALE] = self.base.logit_scale
+        return copies_of(named)
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        with torch.no_grad():
+            for name, value in tensors.items():
+                self._parameter(name).copy_(value)
+
+    def _parameter(self, name: str) -> nn.Parameter:
+        if name == CONTEXT and self.context is not None:
+            return self.context
+        if name == LOGIT_SCALE:
+            return self.base.logit_scale
+        return self._network_parameters[name.removeprefix(NETWORK)]
+
+
+def copies_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Detached copies on the CPU."""
+    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
+
+
+def _context_parameter(context: Tensor) -> nn.Parameter:
+    if not len(context):
+        raise InvalidInput(
+            "nothing_to_tune",
+            "Prompt tuning learns the template's words, and this template has none beside {}. Give context_init "
+            "`random` to learn vectors without words.",
+            field="/prompt_template",
+        )
+    return nn.Parameter(context)

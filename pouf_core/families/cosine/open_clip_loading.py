@@ -1,0 +1,72 @@
+"""Loading models of open_clip: its own architectures, and directories that it saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import open_clip
+import torch
+
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.families.catalogue import parse_open_clip
+from pouf_core.families.cosine.architectures import check_adaptable, examine, examine_network
+from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.tokenizer import TextTokenizer
+
+
+def load_open_clip(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:
+    """The model with its pretrained weights.
+
+    Raises:
+        InvalidInput, PoufError: as `pouf_core.families.loading.load_base_model`.
+    """
+    name = parse_open_clip(description.name)
+    if name.architecture is None:
+        directory = Path(name.pretrained).expanduser()
+        if not (directory / "open_clip_config.json").is_file():
+            raise _unavailable(description.name, f"{directory} has no open_clip_config.json")
+        model_name, pretrained = f"local-dir:{directory}", None
+    else:
+        _check_architecture(description.name, name.architecture, name.pretrained)
+        model_name, pretrained = name.architecture, name.pretrained
+    try:
+        found = examine(model_name)
+    except (OSError, ValueError) as error:
+        raise _unavailable(description.name, f"its configuration cannot be read: {error}") from error
+    check_adaptable(description.name, found)
+    try:
+        network, _, transform = open_clip.create_model_and_transforms(
+            model_name,
+            pretrained=pretrained,
+            precision="fp32",
+            device=device,
+            weights_only=True,
+            require_pretrained=True,  # never adapt a random network in silence
+        )
+        tokenizer = open_clip.get_tokenizer(model_name)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise _unavailable(description.name, f"{found.reason}; {error}" if found.undecided else str(error)) from error
+    if found.undecided:
+        check_adaptable(description.name, examine_network(network.eval()))
+    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+
+
+def _check_architecture(spec: str, architecture: str, pretrained: str) -> None:
+    if architecture not in open_clip.list_models():
+        raise InvalidInput(
+            "unknown_base_model",
+            f"open_clip has no architecture {architecture!r} (in {spec!r}).",
+            field="/base_model",
+        )
+    tags = open_clip.list_pretrained_tags_by_model(architecture)
+    if pretrained not in tags and not Path(pretrained).is_file():
+        raise InvalidInput(
+            "unknown_base_model",
+            f"{pretrained!r} is neither a file nor a pretrained tag of {architecture}; its tags: {', '.join(tags)}.",
+            field="/base_model",
+        )
+
+
+def _unavailable(spec: str, reason: str) -> PoufError:
+    return PoufError("base_model_unavailable", f"Base model {spec!r} could not be loaded: {reason}")

@@ -1,0 +1,138 @@
+"""Which parameters each `tune` mode trains: open_clip's architectures, transformers' pairs, sentence encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from open_clip.hf_model import HFTextEncoder
+from open_clip.modified_resnet import ModifiedResNet
+from open_clip.timm_model import TimmModel
+from torch import nn
+
+from pouf_core.families.cosine.transformers_towers import TransformersImageTower, TransformersTextTower
+
+_NEVER = ("logit_scale", "logit_bias")  # the scale's rate is a setting of its own; a constant bias has no gradient
+ADDED = "text.proj.change."  # put behind sentence encoders, for `head` alone
+_DECODER = "text_decoder."  # CoCa's caption decoder takes no part in classification
+_NORMALISATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
+_BLOCK_LISTS = ("blocks", "stages", "layers")  # timm's names for a trunk's sequence of blocks
+
+
+def trained_parameters(network: nn.Module, tune: str, last_n: int = 1) -> dict[str, nn.Parameter]:
+    """The parameters of an open_clip network that a tune mode trains, by name.
+
+    Args:
+        network: an open_clip model, a `DualEncoder` or a sentence encoder.
+        tune: `head` (projections into the shared space), `last_n` (last blocks of both towers and the projections),
+            `norm` (affine parameters of normalisation layers) or `model` (both towers and the projections).
+        last_n: how many blocks of each tower `last_n` trains.
+
+    Raises:
+        ValueError: an unknown mode.
+    """
+    everything = {
+        name: parameter
+        for name, parameter in network.named_parameters()
+        if name not in _NEVER and not name.startswith(_DECODER)
+    }
+    if tune == "head":
+        return _select(everything, projection_names(network))
+    everything = {name: parameter for name, parameter in everything.items() if not name.startswith(ADDED)}
+    if tune == "model":
+        return everything
+    if tune == "norm":
+        return _select(everything, _norm_names(network))
+    if tune == "last_n":
+        return _select(everything, projection_names(network) | _last_block_names(network, last_n))
+    raise ValueError(f"No parameters belong to tune mode {tune!r}.")
+
+
+def projection_names(network: nn.Module) -> set[str]:
+    """Names of the parameters that project into the shared space, in both towers.
+
+    Where attention pooling is the last thing that a tower does, the pooling is its projection.
+    """
+    return _names_of(network, [*_image_projection(network), *_text_projection(network)])
+
+
+def text_tower(network: nn.Module) -> nn.Module:
+    """The module that holds the text tower: the network itself in open_clip's `CLIP`."""
+    text = getattr(network, "text", None)
+    return text if isinstance(text, nn.Module) else network
+
+
+def _image_projection(network: nn.Module) -> list[nn.Parameter]:
+    visual: Any = getattr(network, "visual", None)
+    if visual is None:  # a sentence encoder's one tower is its text tower
+        return []
+    if isinstance(visual, ModifiedResNet):
+        return list(visual.attnpool.parameters())
+    if isinstance(visual, TransformersImageTower):
+        return [] if visual.projection is None else list(visual.projection.parameters())
+    if not isinstance(visual, TimmModel):
+        return [] if visual.proj is None else [visual.proj]
+    pooling = getattr(visual.trunk, "attn_pool", None)
+    candidates = (visual.head, visual.trunk.get_classifier(), pooling)
+    parameters = [list(item.parameters()) for item in candidates if isinstance(item, nn.Module)]
+    return next((found for found in parameters if found), [])
+
+
+def _text_projection(network: nn.Module) -> list[nn.Parameter]:
+    tower: Any = text_tower(network)
+    if isinstance(tower, TransformersTextTower):
+        return list(tower.projection.parameters())
+    projection = tower.proj if isinstance(tower, HFTextEncoder) else tower.text_projection
+    if isinstance(projection, nn.Module):
+        return list(projection.parameters())
+    return [] if projection is None else [projection]
+
+
+def _select(everything: dict[str, nn.Parameter], names: set[str]) -> dict[str, nn.Parameter]:
+    return {name: parameter for name, parameter in everything.items() if name in names}
+
+
+def _names_of(network: nn.Module, parameters: Iterable[nn.Parameter]) -> set[str]:
+    wanted = {id(parameter) for parameter in parameters}
+    return {name for name, parameter in network.named_parameters() if id(parameter) in wanted}
+
+
+def _norm_names(network: nn.Module) -> set[str]:
+    norms = [module for module in network.modules() if _is_normalisation(module)]
+    return _names_of(network, [item for norm in norms for item in norm.parameters(recurse=False)])
+
+
+def _is_normalisation(module: nn.Module) -> bool:
+    """PyTorch's normalisation layers, and those that libraries write themselves (T5's, timm's)."""
+    return isinstance(module, _NORMALISATIONS) or "norm" in type(module).__name__.lower()
+
+
+def _last_block_names(network: nn.Module, last_n: int) -> set[str]:
+    towers = [tower for tower in (getattr(network, "visual", None), text_tower(network)) if tower is not None]
+    blocks = [block for tower in towers for block in blocks_of(tower)[-last_n:]]
+    return _names_of(network, [parameter for block in blocks for parameter in block.parameters()])
+
+
+def blocks_of(tower: nn.Module) -> list[nn.Module]:
+    """A tower's blocks in order, from the input to the output; stages where it has stages of blocks."""
+    if isinstance(tower, HFTextEncoder | TransformersTextTower):
+        return _largest_sequence(tower.transformer)
+    if isinstance(tower, TransformersImageTower):
+        return _largest_sequence(tower.trunk)
+    if isinstance(tower, TimmModel):
+        named = [getattr(tower.trunk, name, None) for name in _BLOCK_LISTS]
+        found = [list(item) for item in named if isinstance(item, nn.ModuleList | nn.Sequential)]
+        return found[0] if found else _largest_sequence(tower.trunk)
+    if isinstance(tower, ModifiedResNet):
+        return [tower.layer1, tower.layer2, tower.layer3, tower.layer4]
+    return list(tower.transformer.resblocks)  # type: ignore[union-attr, arg-type]
+
+
+def _largest_sequence(module: Any) -> list[nn.Module]:
+    """The outermost list of blocks, which holds most of the parameters."""
+
+    def size(sequence: nn.Module) -> int:
+        return sum(parameter.numel() for parameter in sequence.parameters())
+
+    sequences = [item for item in module.modules() if isinstance(item, nn.ModuleList | nn.Sequential) and len(item)]
+    return list(max(sequences, key=size))

@@ -1,0 +1,84 @@
+"""A cosine model with the classes of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pouf_core.adaptation.request import Request
+from pouf_core.contract.method import ResolvedMethod
+from pouf_core.families.cosine.cosine_model import CosineModel
+from pouf_core.families.cosine.learned_context import initial_context, learned_prompts
+from pouf_core.families.cosine.learner import Learner
+from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.cosine.prototype_learner import PrototypeLearner
+from pouf_core.families.interface import Trunk, View, Views
+from pouf_core.scoring import CosineClassifier
+
+
+class PromptedCosineModel:
+    """A cosine model whose classes are prompts; see `pouf_core.families.interface.PromptedModel`.
+
+    Args:
+        base: the base model; training changes its network in place.
+        request: the classes, the templates and the method.
+
+    Raises:
+        InvalidInput: a class name or a template that this model cannot take.
+    """
+
+    def __init__(self, base: CosineModel, request: Request) -> None:
+        self._base = base
+        self._prompts = build_prompts(request.classes, request.templates, base.tokenizer)
+        self._learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
+        self._context = initial_context(base, self._learned, request.spec, request.seed)
+
+    @property
+    def encoder_key(self) -> str:
+        """Made of the pretrained weights: the prompts do not change how items are encoded."""
+        return f"items@{self._base.sha256}"
+
+    @property
+    def view_kind(self) -> str:
+        """`flip` for pictures, `words` for texts."""
+        return self._base.view_kind
+
+    @property
+    def trunk(self) -> Trunk | None:
+        """The trunk, where the base model has a separate projection."""
+        base = self._base
+        if not base.has_separate_projection:
+            return None
+        return Trunk(f"trunk@{base.sha256}", base.encode_trunk, base.project)
+
+    @property
+    def context_scale(self) -> float:
+        """Root mean square of the untrained context vectors; 0 where there are none."""
+        return float(self._context.pow(2).mean().sqrt()) if len(self._context) else 0.0
+
+    def views(self, kind: str, seed: int) -> Views:
+        """Versions of items."""
+        return self._base.views(kind, seed)
+
+    def encode_items(self, views: Sequence[View]) -> Tensor:
+        """Unit-length features [B, d]."""
+        return self._base.encode_items(views)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """Nothing beyond what every artifact says."""
+        return {}
+
+    def zero_shot(self) -> CosineClassifier:
+        """The base model's prototypes and scale as they are now."""
+        with torch.no_grad():
+            return CosineClassifier(self._base.prototypes(self._prompts), self._base.logit_scale.detach().clone())
+
+    def learner(self, method: ResolvedMethod) -> Learner | PrototypeLearner:
+        """What a method trains."""
+        if method.tune == "prototypes":
+            return PrototypeLearner(self._base, self._prompts, method)
+        return Learner(self._base, self._learned, method, self._context)

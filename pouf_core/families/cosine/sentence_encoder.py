@@ -1,0 +1,189 @@
+"""Base models of texts: a sentence encoder whose one tower embeds the items and the prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, Self
+
+import torch
+from open_clip.hf_model import HFTextEncoder
+from torch import Tensor, nn
+
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.data.texts import TextItem, clean_text, text_item
+from pouf_core.errors import InvalidInput
+from pouf_core.families.cosine.cosine_model import CosineModel, unit_length
+from pouf_core.families.cosine.parameters import ADDED
+from pouf_core.families.cosine.text_views import TextViews
+from pouf_core.families.cosine.tokenizer import TextTokenizer
+from pouf_core.families.weights_hash import weights_hash
+
+
+class ResidualProjection(nn.Module):
+    """x + D x with D [d, d] zero at first, so that it changes no feature until it is trained.
+
+    Sentence encoders are made without a projection; this is the one that `tune` `head` trains.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.change = nn.Linear(width, width, bias=False)
+        nn.init.zeros_(self.change.weight)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features [B, d] of features [B, d]."""
+        changed: Tensor = features + self.change(features)
+        return changed
+
+
+class SentenceTower(HFTextEncoder):  # type: ignore[misc]
+    """A Hugging Face encoder and its pooling under the name that open_clip's text towers have here.
+
+    Args:
+        transformer: gives `last_hidden_state` [B, L, width].
+        pooler: one of open_clip's poolers.
+    """
+
+    def __init__(self, transformer: Any, pooler: nn.Module) -> None:
+        nn.Module.__init__(self)  # the parent's own would load the transformer once more
+        self.config = transformer.config
+        self.transformer = transformer
+        self.pooler = pooler
+        self.proj = ResidualProjection(transformer.config.hidden_size)
+        self.output_tokens = False
+
+    def pooled(self, tokens: Tensor) -> Tensor:
+        """Features [B, d] of token ids [B, L] before the projection."""
+        mask = (tokens != self.config.pad_token_id).long()
+        features: Tensor = self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
+        return features
+
+
+class SentenceNetwork(nn.Module):
+    """One tower for items and prompts, and the scale that turns cosines into logits."""
+
+    def __init__(self, tower: SentenceTower, logit_scale: float) -> None:
+        super().__init__()
+        self.text = tower
+        self.logit_scale = nn.Parameter(torch.tensor(logit_scale))
+
+    def encode_text(self, tokens: Tensor) -> Tensor:
+        """Features [B, d] of token ids [B, L], not normalised."""
+        features: Tensor = self.text(tokens)
+        return features
+
+
+class SentenceTokenizer:
+    """Texts to token ids, padded to a length.
+
+    Args:
+        tokenizer: a Hugging Face tokenizer that pads at the end.
+        longest: tokens that a text may have, special ones included; longer ones are cut, as the encoder was trained.
+        lower_case: whether texts are put into lower case first.
+    """
+
+    def __init__(self, tokenizer: Any, longest: int, lower_case: bool) -> None:
+        self.tokenizer = tokenizer
+        self.longest = longest
+        self._lower_case = lower_case
+
+    def __call__(self, texts: Sequence[str], context_length: int | None = None) -> Tensor:
+        """Token ids [K, L], cut and padded to the context length (the longest by default)."""
+        return self._ids(texts, "max_length", context_length or self.longest)
+
+    def together(self, texts: Sequence[str]) -> Tensor:
+        """Token ids [B, L], padded to the longest of these texts."""
+        return self._ids(texts, "longest", self.longest)
+
+    def _ids(self, texts: Sequence[str], padding: str, length: int) -> Tensor:
+        stripped = [text.strip() for text in texts]
+        lowered = [text.lower() for text in stripped] if self._lower_case else stripped
+        encoded = self.tokenizer(lowered, padding=padding, truncation=True, max_length=length, return_tensors="pt")
+        ids: Tensor = encoded["input_ids"]
+        return ids
+
+
+class SentenceModel(CosineModel):
+    """A sentence encoder as a base model: classes are prompts, embedded as the items are.
+
+    Args:
+        description: name, modality and tune modes.
+        network: the tower and the scale.
+        tokenizer: its tokenizer.
+        device: where the network lives.
+    """
+
+    item_tower = "text"
+    view_kind = "words"
+    has_separate_projection = True
+
+    def __init__(
+        self,
+        description: BaseModelDescription,
+        network: SentenceNetwork,
+        tokenizer: SentenceTokenizer,
+        device: torch.device,
+    ) -> None:
+        super().__init__(description, network, TextTokenizer(tokenizer), device)
+        self._tokenizer = tokenizer
+
+    def views(self, kind: str, seed: int) -> TextViews:
+        """Versions of texts: as they are, or with words left out."""
+        return TextViews(kind, seed)
+
+    def encode_items(self, views: Sequence[str]) -> Tensor:
+        """Unit-length float32 features [B, d] of B texts."""
+        with self._precision():
+            features = self.network.encode_text(self._tokenizer.together(views).to(self.device))  # type: ignore[operator]
+        return unit_length(features)
+
+    def encode_trunk(self, views: Sequence[str]) -> Tensor:
+        """Features [B, d] of B texts before the projection."""
+        with self._precision():
+            features: Tensor = self.network.text.pooled(self._tokenizer.together(views).to(self.device))  # type: ignore[operator, union-attr]
+        return features.float() if features.dtype == torch.bfloat16 else features
+
+    def project(self, trunk_features: Tensor) -> Tensor:
+        """Unit-length features [B, d] from the trunk's [B, d]."""
+        with self._precision():
+            features = self.network.text.proj(trunk_features)  # type: ignore[operator, union-attr]
+        return unit_length(features)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the pretrained weights, to which the projection does not belong."""
+        tensors = self.network.state_dict()
+        return weights_hash({name: tensor for name, tensor in tensors.items() if not name.startswith(ADDED)})
+
+    def decode(self, source: Any) -> str:
+        """A text as it is encoded.
+
+        Raises:
+            InvalidInput: `wrong_modality`, `text_pair_not_supported`, `empty_text`, `text_too_long`.
+        """
+        if not isinstance(source, str | TextItem):
+            message = f"{self.description.name} takes texts, and this is a {type(source).__name__}."
+            raise InvalidInput("wrong_modality", message)
+        item = text_item(source)
+        if item.text_pair is not None:
+            message = (
+                "A sentence encoder embeds single texts, and a pair joined to one text means another: send `text`."
+            )
+            raise InvalidInput("text_pair_not_supported", message)
+        return clean_text(item.text)
+
+    def plain_view(self, item: str) -> str:
+        """The text itself."""
+        return item
+
+    def size(self, item: str) -> int:
+        """Its length in characters."""
+        return len(item)
+
+    def with_network(self, network: nn.Module) -> Self:
+        """The same model around another network of the same architecture."""
+        assert isinstance(network, SentenceNetwork)
+        model = type(self)(self.description, network, self._tokenizer, self.device)
+        model.precision = self.precision
+        return model

@@ -1,0 +1,183 @@
+"""A loaded language model: items to f."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.classes import ClassName
+from pouf_core.contract.language_template import Template, template_of
+from pouf_core.data.texts import TextItem, clean_item
+from pouf_core.errors import InvalidInput
+from pouf_core.families.language.batch import Batch, make_batch
+from pouf_core.families.language.encoder import MOST_TOKENS, NO_CONTEXT, Encoded, Encoder, Kind
+from pouf_core.families.language.heads import output_head
+from pouf_core.families.weights_hash import weights_hash
+
+_PADDED_POSITIONS = ("roberta", "xlm-roberta", "mpnet")  # their positions count from the padding token's number + 1
+
+
+class LanguageModel:
+    """A language model as a classifier's encoder.
+
+    Args:
+        description: name, modality and tune modes.
+        kind: `masked` or `causal`.
+        network: a Hugging Face model with a head; it stays in eval mode, so dropout is off.
+        tokenizer: its tokenizer.
+        device: where the network lives.
+
+    Attributes:
+        head: the network's head.
+        precision: what the network computes in: bfloat16 (by autocast) on a GPU, else float32.
+    """
+
+    def __init__(
+        self, description: BaseModelDescription, kind: Kind, network: Any, tokenizer: Any, device: torch.device
+    ) -> None:
+        self.description = description
+        self.kind: Kind = kind
+        self.network = network.to(device).eval().requires_grad_(False)
+        self.head = output_head(network)
+        self.tokenizer = tokenizer
+        self.device = device
+        self.precision = torch.bfloat16 if device.type == "cuda" else torch.float32
+        self._one_context = threading.Lock()
+
+    @property
+    def longest(self) -> int:
+        """Tokens that an item may have, special ones included."""
+        config = self.network.config
+        positions = int(config.max_position_embeddings)
+        if config.model_type in _PADDED_POSITIONS:
+            positions -= int(self.network.base_model.embeddings.word_embeddings.padding_idx) + 1
+        return min(positions, int(self.tokenizer.model_max_length), MOST_TOKENS)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
+        return weights_hash(self.network.state_dict())
+
+    def copy(self) -> LanguageModel:
+        """The same model with parameters of its own."""
+        return self._around(copy.deepcopy(self.network))
+
+    def with_weights(self, weights: Mapping[str, Tensor]) -> LanguageModel:
+        """The same model with other values of some parameters; the rest of the parameters are shared.
+
+        Args:
+            weights: values by the parameters' names; empty for a network of its own that shares every parameter.
+        """
+        shared = [item for name, item in self.network.named_parameters() if name not in weights]
+        network = copy.deepcopy(self.network, {id(parameter): parameter for parameter in shared})
+        with torch.no_grad():
+            for name, value in weights.items():
+                network.get_parameter(name).copy_(value)
+        return self._around(network)
+
+    def _around(self, network: Any) -> LanguageModel:
+        model = LanguageModel(self.description, self.kind, network, self.tokenizer, self.device)
+        model.precision = self.precision
+        return model
+
+    def decode(self, source: Any) -> TextItem:
+        """A text or a pair of texts as it is encoded.
+
+        Raises:
+            InvalidInput: `wrong_modality`, `empty_text`, `text_too_long`, `undecodable_text`.
+        """
+        if not isinstance(source, str | TextItem):
+            message = f"{self.description.name} takes texts, and this is a {type(source).__name__}."
+            raise InvalidInput("wrong_modality", message)
+        return clean_item(source)
+
+    def size(self, item: TextItem) -> int:
+        """Its length in characters."""
+        return len(item)
+
+    def encode_plain(self, items: Sequence[TextItem | str]) -> Tensor:
+        """f [n, d] at the last token of single texts without any template, on the CPU: shows that the network runs."""
+        texts = [item if isinstance(item, str) else item.text for item in items]
+        rows = [self.tokenizer(text, truncation=True, max_length=self.longest)["input_ids"] for text in texts]
+        encoded = [Encoded(tuple(row), len(row) - 1, (NO_CONTEXT,) * len(row)) for row in rows]
+        with torch.inference_mode():
+            return self.features(self.batch(encoded)).float().cpu()
+
+    @property
+    def input_embedding(self) -> nn.Embedding:
+        """Token ids to the embeddings that context vectors stand in for."""
+        embedding: nn.Embedding = self.network.get_input_embeddings()
+        return embedding
+
+    def template(self, value: str) -> Template:
+        """A template as this kind of model reads it; errors as `template_of`."""
+        return template_of(value, causal=self.kind == "causal")
+
+    def encoder(
+        self,
+        template: Template,
+        words: Sequence[Sequence[str]],
+        classes: Sequence[ClassName],
+        limits: Mapping[str, int] | None = None,
+        longest: int | None = None,
+    ) -> Encoder:
+        """The encoder of items for a template and K classes; arguments and errors as `Encoder`."""
+        most = min(longest or self.longest, self.longest)
+        return Encoder(self.tokenizer, template, words, classes, kind=self.kind, longest=most, limits=limits)
+
+    def batch(self, items: Sequence[Encoded]) -> Batch:
+        """Encoded items as one batch on the model's device."""
+        pads = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
+        pad_id = next(number for number in pads if number is not None)
+        return make_batch(items, kind=self.kind, pad_id=pad_id, device=self.head.rows.device)
+
+    def initial_context(self, encoder: Encoder) -> Tensor:
+        """[N, width] embeddings of the template's own words, where context vectors start."""
+        rows = torch.tensor(encoder.context_ids, dtype=torch.long, device=self.input_embedding.weight.device)
+        return self.input_embedding.weight.detach()[rows].clone()
+
+    def features(self, batch: Batch, context: Tensor | None = None) -> Tensor:
+        """f [B, d]: the head's transform of the hidden state where the label word is asked for, not normalised.
+
+        Never in less than float32. Safe in several threads as long as those without a context use another network
+        (see `with_weights`) than those with one.
+
+        Args:
+            batch: B items.
+            context: [N, width] context vectors, in place of the template's words.
+        """
+        inputs: dict[str, Tensor] = {"input_ids": batch.ids, "attention_mask": batch.attention}
+        if self.kind == "causal":
+            inputs["position_ids"] = batch.positions
+        reduced = self.precision != torch.float32
+        with torch.autocast(self.device.type, dtype=self.precision if reduced else None, enabled=reduced):
+            with self._context_in_place(context, batch.context):
+                hidden: Tensor = self.network.base_model(**inputs).last_hidden_state
+            features = self.head.transform(hidden[torch.arange(len(batch), device=hidden.device), batch.asked])
+        return features if features.dtype == torch.float64 else features.float()
+
+    @contextmanager
+    def _context_in_place(self, context: Tensor | None, placement: Tensor) -> Iterator[None]:
+        if context is None:
+            yield
+            return
+        learned = (placement != NO_CONTEXT).unsqueeze(-1)
+        index = placement.clamp(min=0)
+
+        def put_context(_module: nn.Module, _inputs: Any, embedded: Tensor) -> Tensor:
+            return torch.where(learned, context[index].to(embedded.dtype), embedded)
+
+        with self._one_context:
+            handle = self.input_embedding.register_forward_hook(put_context)
+            try:
+                yield
+            finally:
+                handle.remove()

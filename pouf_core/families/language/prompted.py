@@ -1,0 +1,78 @@
+"""A language model with the classes of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pouf_core.adaptation.request import Request
+from pouf_core.contract.method import ResolvedMethod
+from pouf_core.families.cosine.text_views import TextViews
+from pouf_core.families.interface import View, Views
+from pouf_core.families.language.item_reader import ItemReader
+from pouf_core.families.language.label_word_classifier import LabelWordClassifier
+from pouf_core.families.language.learner import LanguageLearner
+from pouf_core.families.language.model import LanguageModel
+
+
+class PromptedLanguageModel:
+    """A language model whose classes are label words; see `pouf_core.families.interface.PromptedModel`.
+
+    Args:
+        base: the base model; training changes its network in place.
+        request: the classes, the template, the label words and the method.
+
+    Raises:
+        InvalidInput: a template or a label word that this model cannot take.
+    """
+
+    view_kind = "words"
+    trunk = None  # no projection head stands between the network and f
+
+    def __init__(self, base: LanguageModel, request: Request) -> None:
+        template = base.template(request.templates[0])
+        self._base = base
+        self._label_words = {
+            item.name: list(words) for item, words in zip(request.classes, request.label_words, strict=True)
+        }
+        self._text_limits = request.text_limits
+        self._encoder = base.encoder(template, request.label_words, request.classes, request.text_limits)
+        self._reader = ItemReader(base, self._encoder)
+        self._word_bias = self._reader.null_bias(template.takes_pairs) if request.removes_label_word_bias else None
+
+    @property
+    def encoder_key(self) -> str:
+        """Made of the pretrained weights, the template and what else decides about an item's tokens."""
+        return f"items@{self._base.sha256}@{self._reader.settings_key}"
+
+    @property
+    def context_scale(self) -> float:
+        """Root mean square of the embeddings of the template's words; 0 where there are none."""
+        context = self._base.initial_context(self._encoder)
+        return float(context.pow(2).mean().sqrt()) if len(context) else 0.0
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The label words of every class, and how many tokens of an item, and of each text, are read at most."""
+        limits = {"text_limits": self._text_limits} if self._text_limits else {}
+        return {"label_words": self._label_words, "longest": self._encoder.longest, **limits}
+
+    def views(self, kind: str, seed: int) -> Views:
+        """Versions of texts: as they are, or with words left out."""
+        return TextViews(kind, seed)
+
+    def encode_items(self, views: Sequence[View]) -> Tensor:
+        """f [B, d] of B texts or pairs under the present weights and context vectors."""
+        return self._reader(views)
+
+    def zero_shot(self) -> LabelWordClassifier:
+        """The base model's label words as they are now."""
+        with torch.no_grad():
+            return self._reader.classifier(self._word_bias)
+
+    def learner(self, method: ResolvedMethod) -> LanguageLearner:
+        """What a method trains."""
+        return LanguageLearner(self._base, self._encoder, self._reader, method, self._word_bias)

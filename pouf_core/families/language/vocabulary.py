@@ -1,0 +1,60 @@
+"""What can be told of label words and template by a language model's tokenizer, before the model is loaded."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.classes import ClassName
+from pouf_core.contract.language_template import Template
+from pouf_core.errors import PoufError
+from pouf_core.families.language.encoder import MOST_TOKENS, Encoder, Kind
+
+_TOKENIZERS = 8  # kept at once, the least recently used goes
+_in_use = threading.Lock()
+"""Held while a tokenizer is read or used: one call changes its state for the next."""
+
+
+def check_vocabulary(
+    base: BaseModelDescription,
+    template: Template,
+    words: Sequence[Sequence[str]],
+    classes: Sequence[ClassName],
+    limits: Mapping[str, int],
+) -> bool:
+    """Refuse what the model's own encoder of items would refuse when the model is loaded.
+
+    Args:
+        base: a language model.
+        template: the template.
+        words: the label words of K classes.
+        classes: the K classes.
+        limits: as of `Encoder`.
+
+    Returns:
+        False where nothing could be told, since the tokenizer cannot be read on this machine.
+
+    Raises:
+        InvalidInput: as `Encoder`, above all `label_word_not_in_vocabulary` with the tokens that a word splits into; or
+            `base_model_not_adaptable` for a tokenizer that does not tell what is needed.
+    """
+    with _in_use:
+        try:
+            kind, tokenizer = _tokenizer_of(base.name)
+        except PoufError as error:
+            if error.code != "base_model_unavailable":
+                raise
+            return False
+        longest = min(int(tokenizer.model_max_length), MOST_TOKENS)
+        Encoder(tokenizer, template, words, classes, kind=kind, longest=longest, limits=limits)
+    return True
+
+
+@lru_cache(_TOKENIZERS)
+def _tokenizer_of(name: str) -> tuple[Kind, Any]:
+    from pouf_core.families.language.loading import load_tokenizer  # brings transformers, which takes seconds
+
+    return load_tokenizer(name)

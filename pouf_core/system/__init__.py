@@ -1,0 +1,1 @@
+"""The process that adapts: device, threads, random state, memory."""

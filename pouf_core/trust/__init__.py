@@ -1,1 +1,0 @@
-"""Whether an adaptation can be trusted, told without labels: see `docs/trust.md`."""

@@ -1,0 +1,1 @@
+"""Database, object storage, settings and names that the API and the workers share."""

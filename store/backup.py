@@ -1,0 +1,174 @@
+"""Backups: a folder with the database as it was at one moment, every stored file that it names, and their checksums."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, inspect, select, union
+
+from store.clock import utcnow
+from store.database import Database, upgrade
+from store.database_copies import DatabaseCopyFailed, copy_in, copy_out
+from store.ids import new_id
+from store.storage import Storage
+from store.tables import AdaptedModel, Dataset, DatasetItem, Upload
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+DATABASE = "database"
+STORAGE = "storage"
+#: How often the database is copied anew because files that it named were deleted before they were copied.
+ATTEMPTS = 5
+BLOCK_BYTES = 1024 * 1024
+
+
+class BackupFailed(Exception):
+    """The backup or the restoration cannot be made; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file of a backup."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def back_up(database: Database, storage: Storage, target: Path) -> int:
+    """Write a backup to the folder `target`, which must not exist; return how many files it holds.
+
+    The service may go on. Nothing is at `target` until everything is. Raises `BackupFailed`.
+    """
+    if target.exists():
+        raise BackupFailed(f"{target} exists already: name a folder that does not.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.{new_id('tmp')}")
+    unfinished.mkdir(mode=0o700)
+    try:
+        _copy_consistently(database, storage, unfinished)
+        entries = list(_entries(unfinished))
+        manifest = {
+            "format": FORMAT,
+            "database": database.url.get_backend_name(),
+            "created_at": utcnow().isoformat(),
+            "files": [asdict(entry) for entry in entries],
+        }
+        (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1))
+        unfinished.replace(target)
+    except DatabaseCopyFailed as error:
+        raise BackupFailed(str(error)) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return len(entries)
+
+
+def restore(database: Database, storage: Storage, source: Path) -> int:
+    """Bring back the backup in `source` to an empty database and storage; return how many files it holds.
+
+    Everything is checked before anything is written. Raises `BackupFailed`.
+    """
+    manifest = _checked_manifest(source)
+    if manifest["database"] != database.url.get_backend_name():
+        raise BackupFailed(f"The backup is of {manifest['database']}, the database is {database.url.drivername}.")
+    with database.engine.connect() as connection:
+        if inspect(connection).get_table_names():
+            raise BackupFailed("The database is not empty: name another one, or move it out of the way.")
+    keys = [entry["path"].partition("/")[2] for entry in manifest["files"] if entry["path"].startswith(f"{STORAGE}/")]
+    if any(storage.exists(top) for top in {key.partition("/")[0] for key in keys}):
+        raise BackupFailed("The storage is not empty: name another place, or move it out of the way.")
+    # files first, as the service itself does: rows never name what is not there
+    for key in keys:
+        storage.put_file(key, source / STORAGE / key)
+    try:
+        copy_in(database, source / DATABASE)
+    except DatabaseCopyFailed as error:
+        raise BackupFailed(str(error)) from error
+    upgrade(database.url.render_as_string(hide_password=False))
+    return len(manifest["files"])
+
+
+def _copy_consistently(database: Database, storage: Storage, folder: Path) -> None:
+    """Copy the database, then the files it names; anew while some of them were deleted in between."""
+    for _ in range(ATTEMPTS):
+        keys = copy_out(database, folder / DATABASE, named_files)
+        if all(_copied(storage, key, folder / STORAGE / key) for key in keys):
+            _drop_others(folder / STORAGE, keys)
+            return
+    raise BackupFailed(
+        f"Files that the database names were not there {ATTEMPTS} times in a row: either much is being deleted just "
+        "now, or the storage has lost files."
+    )
+
+
+def named_files(connection: Connection) -> Sequence[str]:
+    """Return the storage keys, of files and folders, that rows name."""
+    kept = Dataset.deleted_at.is_(None)
+    uploads = select(Upload.storage_key).join(Dataset, Dataset.id == Upload.dataset_id).where(kept)
+    items = select(DatasetItem.storage_key).join(Dataset, Dataset.id == DatasetItem.dataset_id)
+    items = items.where(kept, DatasetItem.storage_key.is_not(None))
+    models = select(AdaptedModel.storage_key).where(AdaptedModel.deleted_at.is_(None))
+    return sorted(connection.scalars(union(uploads, items, models)))
+
+
+def _copied(storage: Storage, key: str, target: Path) -> bool:
+    if target.exists():
+        return True  # what is under a key never changes
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{new_id('tmp')}")
+    try:
+        storage.copy_out(key, unfinished)
+        unfinished.replace(target)
+    except FileNotFoundError:
+        if unfinished.exists():
+            shutil.rmtree(unfinished)
+        return False
+    return True
+
+
+def _drop_others(folder: Path, keys: Sequence[str]) -> None:
+    """Remove what an earlier round copied and the database no longer names."""
+    named = set(keys)
+    for path in list(_files(folder)) if folder.exists() else []:
+        key = path.relative_to(folder).as_posix()
+        if not _prefixes(key) & named:
+            path.unlink()
+
+
+def _prefixes(key: str) -> set[str]:
+    parts = key.split("/")
+    return {"/".join(parts[:length]) for length in range(1, len(parts) + 1)}
+
+
+def _entries(folder: Path) -> Iterator[Entry]:
+    for path in _files(folder):
+        yield Entry(path.relative_to(folder).as_posix(), path.stat().st_size, _sha256(path))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _checked_manifest(source: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((source / MANIFEST).read_text())
+    except (OSError, ValueError) as error:
+        raise BackupFailed(f"{source} is no backup: {error}.") from error
+    if manifest.get("format") != FORMAT:
+        raise BackupFailed(f"The backup has format {manifest.get('format')}, which this version does not read.")
+    for entry in manifest["files"]:
+        path = source / entry["path"]
+        if not path.resolve().is_relative_to(source.resolve()):
+            raise BackupFailed(f"The backup names a file outside of it: {entry['path']}.")
+        if not path.is_file() or _sha256(path) != entry["sha256"]:
+            raise BackupFailed(f"The backup is damaged: {entry['path']} is not what was written. Nothing was changed.")
+    return manifest
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

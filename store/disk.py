@@ -1,0 +1,93 @@
+"""Room on the disks that the service writes to: how much has to stay free, and how a lack of it shows.
+
+Free space is kept for what is under way already: checkpoints, models, the database itself. What is new has to wait.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from store.settings import Settings
+    from store.storage import Storage
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+#: Libraries that write by themselves keep the text of the system's error and lose its number; the last is SQLite's.
+TEXTS = (*(os.strerror(number) for number in FULL), "database or disk is full")
+
+DEFAULT_FLOOR = 1024**3
+SMALL_DISK_SHARE = 20
+SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk with `free` bytes, of which `floor` are not for new work."""
+
+    free: int
+    floor: int
+
+    @property
+    def shortage(self) -> str | None:
+        """What there is too little of, or None when there is enough."""
+        if self.free >= self.floor:
+            return None
+        return f"{_mebibytes(self.free)} of the disk are free, and {_mebibytes(self.floor)} must stay free"
+
+
+def scarcest(settings: Settings, storage: Storage) -> Disk:
+    """The disk with the least to spare, of those that data directory, storage and SQLite database are on."""
+    disks = [_disk(directory, settings.min_free_bytes) for directory in _directories(settings, storage)]
+    return min(disks, key=lambda disk: disk.free - disk.floor)
+
+
+def shortage(settings: Settings, storage: Storage) -> str | None:
+    """Why nothing new may be begun, or None."""
+    return scarcest(settings, storage).shortage
+
+
+def require_space(settings: Settings, storage: Storage) -> None:
+    """Raise `OSError`, as a full disk does, when nothing new may be begun."""
+    lack = shortage(settings, storage)
+    if lack is not None:
+        raise OSError(errno.ENOSPC, lack)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether `error`, or what caused it, is a lack of space."""
+    causes: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in causes:  # two may name each other
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return True
+        said = str(getattr(cause, "orig", cause))  # not the parameters that SQLAlchemy shows beside it
+        if any(text in said for text in TEXTS):
+            return True
+        causes.append(cause)
+        cause = cause.__cause__
+    return False
+
+
+def _directories(settings: Settings, storage: Storage) -> Iterator[Path]:
+    yield settings.data_dir
+    if storage.local_root is not None:
+        yield storage.local_root
+    if settings.database_url.startswith(SQLITE):
+        yield Path(settings.database_url.removeprefix(SQLITE).partition("?")[0]).parent
+
+
+def _disk(directory: Path, floor: int | None) -> Disk:
+    # a directory that is still to be made will be on its parent's disk
+    existing = next(path for path in (directory, *directory.absolute().parents) if path.exists())
+    usage = shutil.disk_usage(existing)
+    return Disk(usage.free, min(DEFAULT_FLOOR, usage.total // SMALL_DISK_SHARE) if floor is None else floor)
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / 1024**2:,.0f} MiB"

@@ -1,0 +1,123 @@
+"""Stored files that nothing in the database refers to: a crash between storing and committing leaves them, or one in
+the middle of a deletion.
+
+What is under way is safe by its age: files are stored moments before the rows that name them, and only those stored
+before a time long past are looked at. Datasets that are being ingested are left alone.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sqlalchemy import func, select, union
+from sqlalchemy.orm import Session
+
+from store.database import Database
+from store.storage import Storage, StoredFile
+from store.tables import AdaptedModel, Dataset, DatasetItem, Upload
+
+DATASETS, MODELS = "datasets", "models"
+#: Statuses in which a dataset's files only change by requests, which store before they commit.
+AT_REST = ("uploading", "ready", "failed")
+BATCH = 100
+
+
+class OrphanCollector:
+    """Finds orphans in a storage, round after round, and removes them.
+
+    The storage is this database's alone. Of folders that no row names only those are taken whose id is younger than
+    the database's first dataset: what is older belongs to another database, which somebody may want back.
+    """
+
+    def __init__(self, database: Database, storage: Storage) -> None:
+        self._database = database
+        self._storage = storage
+        self._done: set[str] = set()
+
+    def collect(self, before: float, *, remove: bool = True) -> list[StoredFile]:
+        """Return the orphans stored before a time, in seconds since 1970, and remove them unless told not to."""
+        return [*self._of_models(before, remove), *self._of_datasets(before, remove)]
+
+    def _of_models(self, before: float, remove: bool) -> Iterator[StoredFile]:
+        names = self._storage.names(MODELS)
+        with self._database.read() as session:
+            first = _first_id(session)
+            kept = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.deleted_at.is_(None))))
+            deleted = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.deleted_at.is_not(None))))
+        for name in names:
+            if name in deleted or (name not in kept and _is_ours(name, first)):
+                yield from self._whole(f"{MODELS}/{name}", before, remove)
+
+    def _of_datasets(self, before: float, remove: bool) -> Iterator[StoredFile]:
+        names = self._storage.names(DATASETS)
+        with self._database.read() as session:
+            first = _first_id(session)
+            known = {row.id: row for row in session.execute(select(Dataset.id, Dataset.status, Dataset.deleted_at))}
+        for name in names:
+            row = known.get(name)
+            if row is None:
+                if _is_ours(name, first):
+                    yield from self._whole(f"{DATASETS}/{name}", before, remove)
+            elif row.deleted_at is not None:
+                yield from self._whole(f"{DATASETS}/{name}", before, remove)
+            elif row.status in AT_REST and name not in self._done:
+                yield from self._inside(row.id, row.status, before, remove)
+
+    def _whole(self, key: str, before: float, remove: bool) -> Iterable[StoredFile]:
+        """A folder of which nothing is wanted, unless something was stored in it lately."""
+        files = list(self._storage.files(key))
+        if not files or any(file.stored_at >= before for file in files):
+            return []
+        if remove:
+            self._storage.delete(key)
+        return files
+
+    def _inside(self, dataset_id: str, status: str, before: float, remove: bool) -> Iterator[StoredFile]:
+        """What no row of a dataset names; one that will not change any more is looked through once."""
+        with self._database.read() as session:
+            named = set(_named(session, dataset_id))
+        young = False
+        unnamed = []
+        for file in self._storage.files(f"{DATASETS}/{dataset_id}"):
+            young = young or file.stored_at >= before
+            if file.stored_at < before and file.key not in named:
+                unnamed.append(file)
+        for start in range(0, len(unnamed), BATCH):
+            yield from self._still_unnamed(dataset_id, unnamed[start : start + BATCH], remove)
+        if remove and not young and status != "uploading":
+            self._done.add(dataset_id)
+
+    def _still_unnamed(self, dataset_id: str, files: Sequence[StoredFile], remove: bool) -> list[StoredFile]:
+        """Remove files while the dataset is locked, so that none is named meanwhile."""
+        with self._database.write() as session:
+            at_rest = select(Dataset.id).where(
+                Dataset.id == dataset_id, Dataset.status.in_(AT_REST), Dataset.deleted_at.is_(None)
+            )
+            if session.scalars(at_rest.with_for_update()).one_or_none() is None:
+                return []
+            named = set(_named(session, dataset_id, [file.key for file in files]))
+            orphans = [file for file in files if file.key not in named]
+            for file in orphans if remove else []:
+                self._storage.delete(file.key)
+        return orphans
+
+
+def _named(session: Session, dataset_id: str, keys: Sequence[str] | None = None) -> Iterable[str]:
+    """The keys, or those of `keys`, that the dataset's rows name."""
+    queries = [
+        select(table.storage_key).where(table.dataset_id == dataset_id, table.storage_key.is_not(None))
+        for table in (Upload, DatasetItem)
+    ]
+    if keys is not None:
+        queries = [query.where(query.selected_columns.storage_key.in_(keys)) for query in queries]
+    return session.scalars(union(*queries))
+
+
+def _first_id(session: Session) -> str | None:
+    return session.scalar(select(func.min(Dataset.id)))
+
+
+def _is_ours(name: str, first: str | None) -> bool:
+    """Whether a folder's id is younger than the first dataset; ids begin with their time. An unfinished write has one
+    of its own.
+    """
+    time_of_name, time_of_first = name.rpartition("_")[2], (first or "").rpartition("_")[2]
+    return bool(time_of_first) and time_of_name > time_of_first

@@ -1,0 +1,137 @@
+"""Publishing the one model of a job, under the job's fence."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from pouf_core.contract.result import Fallback, Verdict
+from store.database import Database
+from store.ids import new_id
+from store.leases import Lease, LeaseLost, fenced
+from store.storage import Storage
+from store.tables import AdaptedModel, Alias, Dataset, Job, JobEvent
+from store.transitions import TransitionNotAllowed, append_event, transition
+
+logger = logging.getLogger(__name__)
+
+PUBLISHING_EVENT = "job.publishing"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a finished adaptation says about itself."""
+
+    method: dict[str, Any]
+    evaluation: dict[str, Any] | None
+    warnings: list[dict[str, Any]]
+    verdict: Verdict | None
+    verdict_reasons: list[dict[str, Any]]
+    fallback: Fallback | None
+    selected_step: int
+
+
+def publish_model(database: Database, storage: Storage, lease: Lease[Job], artifact: Path, outcome: Outcome) -> str:
+    """Store the artifact, add the model, move the alias and finish the job; returns the model's id.
+
+    Raises:
+        LeaseLost: somebody else has taken the job over; nothing of this attempt stays.
+        TransitionNotAllowed: the job is being cancelled; nothing of this attempt stays.
+    """
+    model_id = new_id("mdl")
+    with database.write() as session:
+        # Written down first, so that a copy whose publisher dies half-way can be found and removed.
+        append_event(session, fenced(session, lease), PUBLISHING_EVENT, {"model_id": model_id})
+    key = storage_key(model_id)
+    storage.put_directory(key, artifact)
+    try:
+        with database.write() as session:
+            job = fenced(session, lease)
+            _add_model(session, job, model_id, _size(artifact), outcome)
+            _succeed(session, job, model_id, outcome)
+    except (LeaseLost, TransitionNotAllowed):
+        storage.delete(key)
+        raise
+    return model_id
+
+
+def remove_unpublished(database: Database, storage: Storage, job_id: str) -> None:
+    """Remove artifacts of attempts that never published; for the job's holder, or when the job is final."""
+    with database.read() as session:
+        events = session.scalars(
+            select(JobEvent.data).where(JobEvent.job_id == job_id, JobEvent.type == PUBLISHING_EVENT)
+        ).all()
+        published = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.job_id == job_id)).all())
+    for event in events:
+        if event["model_id"] not in published:
+            storage.delete(storage_key(event["model_id"]))
+
+
+def storage_key(model_id: str) -> str:
+    """Where a model's artifact lies in the storage."""
+    return f"models/{model_id}"
+
+
+def _add_model(session: Session, job: Job, model_id: str, size: int, outcome: Outcome) -> None:
+    dataset = session.get_one(Dataset, job.dataset_id)
+    session.add(
+        AdaptedModel(
+            id=model_id,
+            owner=job.owner,
+            name=job.name,
+            job_id=job.id,
+            base_model=job.base_model,
+            tune=outcome.method["tune"],
+            method=outcome.method,
+            class_names=job.class_names,
+            prompt_template=job.prompt_template,
+            label_words=job.label_words,
+            storage_key=storage_key(model_id),
+            size_bytes=size,
+            fingerprint=dataset.fingerprint,
+            evaluation=outcome.evaluation,
+            verdict=outcome.verdict,
+            verdict_reasons=outcome.verdict_reasons,
+            fallback=outcome.fallback,
+            selected_step=outcome.selected_step,
+            meta=job.meta,
+        )
+    )
+    session.flush()
+    if job.alias:
+        _move_alias(session, job.owner, job.alias, model_id)
+
+
+def _move_alias(session: Session, owner: str, name: str, model_id: str) -> None:
+    if session.get(Alias, (owner, name)) is None:
+        try:
+            with session.begin_nested():
+                session.add(Alias(owner=owner, name=name, model_id=model_id))
+            return
+        except IntegrityError:
+            logger.info("Alias %r has just been made by another job; it moves.", name)
+    session.get_one(Alias, (owner, name), with_for_update=True).model_id = model_id
+
+
+def _succeed(session: Session, job: Job, model_id: str, outcome: Outcome) -> None:
+    job.method = outcome.method
+    job.step = job.total_steps = outcome.method["max_steps"]  # the last stages counted other things
+    job.evaluation = outcome.evaluation
+    job.warnings = outcome.warnings
+    job.verdict = outcome.verdict
+    job.verdict_reasons = outcome.verdict_reasons
+    job.fallback = outcome.fallback
+    job.selected_step = outcome.selected_step
+    job.model_id = model_id
+    data = {"model_id": model_id, "verdict": outcome.verdict, "fallback": outcome.fallback}
+    transition(session, job, "succeeded", data=data)
+
+
+def _size(directory: Path) -> int:
+    return sum(file.stat().st_size for file in directory.rglob("*") if file.is_file())

@@ -1,0 +1,68 @@
+"""The one place that decides which rows a caller may see."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from store.tables.base import Base
+
+Row = TypeVar("Row", bound=Base)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """A session as one owner sees it."""
+
+    session: Session
+    owner: str
+
+    def select(self, model: type[Row]) -> Select[Row]:
+        """Return a query over the owner's rows of `model` that are not deleted."""
+        table: Any = model
+        query = select(model).where(table.owner == self.owner)
+        return query.where(table.deleted_at.is_(None)) if hasattr(model, "deleted_at") else query
+
+    def get(self, model: type[Row], row_id: str, *, lock: bool = False) -> Row | None:
+        """Return the owner's row with that id, locked until the transaction ends when `lock`."""
+        if not row_id.isascii() or not row_id.isprintable():
+            # no id looks like that, and PostgreSQL refuses to compare some of it
+            return None
+        table: Any = model
+        query = self.select(model).where(table.id == row_id)
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return self.session.scalars(query).one_or_none()
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What lists can be narrowed by; `after_id` is the last row of the previous page."""
+
+    status: str | None = None
+    name: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    after_id: str | None = None
+
+
+def newest_first(query: Select[Row], model: type[Row], filters: Filters, limit: int) -> Select[Row]:
+    """Narrow and order `query`, newest first, for up to `limit` rows."""
+    table: Any = model
+    conditions: list[tuple[InstrumentedAttribute[Any] | None, Any, str]] = [
+        (getattr(table, "status", None), filters.status, "=="),
+        (table.name, filters.name, "=="),
+        (table.created_at, filters.created_after, ">"),
+        (table.created_at, filters.created_before, "<"),
+        (table.id, filters.after_id, "<"),
+    ]
+    for column, value, operator in conditions:
+        if value is None or column is None:
+            continue
+        if operator == "==":
+            query = query.where(column == value)
+        else:
+            query = query.where(column > value if operator == ">" else column < value)
+    return query.order_by(table.id.desc()).limit(limit)

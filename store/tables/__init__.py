@@ -1,0 +1,25 @@
+"""Every table; importing this package registers all of them."""
+
+from store.tables.adapted_models import AdaptedModel, Alias
+from store.tables.base import Base
+from store.tables.datasets import Dataset, DatasetItem, Upload
+from store.tables.jobs import Job, JobEvent, JobMetric
+from store.tables.requests import ApiKey, IdempotencyKey, OutboxMessage
+from store.tables.webhooks import Webhook, WebhookDelivery
+
+__all__ = [
+    "AdaptedModel",
+    "Alias",
+    "ApiKey",
+    "Base",
+    "Dataset",
+    "DatasetItem",
+    "IdempotencyKey",
+    "Job",
+    "JobEvent",
+    "JobMetric",
+    "OutboxMessage",
+    "Upload",
+    "Webhook",
+    "WebhookDelivery",
+]

@@ -1,0 +1,50 @@
+"""Published adapted models and their movable names."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.clock import utcnow
+from store.tables.base import Base, BigInt, Id
+
+
+class AdaptedModel(Base):
+    """A published adapted model; a job has at most one."""
+
+    __tablename__ = "models"
+    __table_args__ = (Index("ix_models_owner_id", "owner", "id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str | None]
+    job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"), unique=True)
+    base_model: Mapped[str]
+    tune: Mapped[str]
+    method: Mapped[dict[str, Any]]
+    class_names: Mapped[list[Any]]
+    prompt_template: Mapped[list[str]]
+    label_words: Mapped[dict[str, Any] | None]
+    storage_key: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInt)
+    fingerprint: Mapped[str]
+    evaluation: Mapped[dict[str, Any] | None]
+    verdict: Mapped[str | None]
+    verdict_reasons: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    fallback: Mapped[str | None]
+    selected_step: Mapped[int | None]
+    meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    deleted_at: Mapped[datetime | None]
+
+
+class Alias(Base):
+    """A movable name for a model."""
+
+    __tablename__ = "aliases"
+
+    owner: Mapped[str] = mapped_column(Id, primary_key=True)
+    name: Mapped[str] = mapped_column(Id, primary_key=True)
+    model_id: Mapped[str] = mapped_column(Id, ForeignKey("models.id"), index=True)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)

@@ -1,0 +1,79 @@
+"""Datasets, what was uploaded to them and what ingestion found."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.clock import utcnow
+from store.tables.base import Base, BigInt, Id, Leased
+
+
+class Dataset(Leased, Base):
+    """Target data; status ``uploading → ingesting → ready | failed``.
+
+    `extracted_bytes` are those that ingestion stored beside the uploads; `owner_limits` (`items`, `stored_bytes`) bound
+    what the owner may have once it is ingested. `text_column` and `label_column` name columns of tables of texts.
+    """
+
+    __tablename__ = "datasets"
+    __table_args__ = (Index("ix_datasets_owner_id", "owner", "id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str | None]
+    modality: Mapped[str]
+    text_pairs: Mapped[bool] = mapped_column(default=False, server_default=false())
+    status: Mapped[str] = mapped_column(index=True)
+    meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    item_count: Mapped[int] = mapped_column(default=0)
+    duplicate_count: Mapped[int] = mapped_column(default=0)
+    rejected_count: Mapped[int] = mapped_column(default=0)
+    labelled_count: Mapped[int] = mapped_column(default=0)
+    fingerprint: Mapped[str | None]
+    suggested_class_names: Mapped[list[str] | None]
+    extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
+    owner_limits: Mapped[dict[str, Any] | None]
+    text_column: Mapped[str | None]
+    label_column: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+    ready_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class Upload(Base):
+    """A file as it was uploaded: a picture, an archive or a table of labels."""
+
+    __tablename__ = "uploads"
+    __table_args__ = (UniqueConstraint("dataset_id", "sha256", "filename"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
+    position: Mapped[int]
+    filename: Mapped[str]
+    storage_key: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInt)
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class DatasetItem(Base):
+    """One file found while ingesting; status ``accepted | duplicate | rejected``, `code` says why it was rejected."""
+
+    __tablename__ = "dataset_items"
+    __table_args__ = (Index("ix_dataset_items_dataset_id_status_id", "dataset_id", "status", "id"),)
+
+    id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
+    dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    name: Mapped[str]
+    status: Mapped[str]
+    code: Mapped[str | None]
+    message: Mapped[str | None]
+    label: Mapped[str | None]
+    storage_key: Mapped[str | None]
+    size: Mapped[int | None] = mapped_column(BigInt)

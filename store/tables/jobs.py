@@ -1,0 +1,86 @@
+"""Adaptation jobs, their events and the numbers of their steps."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from store.clock import utcnow
+from store.tables.base import Base, BigInt, Id, Leased
+
+
+class Job(Leased, Base):
+    """An adaptation job; its status changes only through `store.transitions`."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index("ix_jobs_owner_id", "owner", "id"),
+        Index("ix_jobs_status_queued_at_id", "status", "queued_at", "id"),
+        Index("ix_jobs_dataset_id", "dataset_id"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    owner: Mapped[str]
+    name: Mapped[str | None]
+    meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    alias: Mapped[str | None]
+    status: Mapped[str]
+    stage: Mapped[str | None]
+    status_transitions: Mapped[list[Any]] = mapped_column(default=list)
+    request: Mapped[dict[str, Any]]
+    method: Mapped[dict[str, Any]]
+    dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
+    base_model: Mapped[str]
+    class_names: Mapped[list[Any]]
+    prompt_template: Mapped[list[str]]
+    label_words: Mapped[dict[str, Any] | None]
+    seed: Mapped[int] = mapped_column(BigInt, default=0)
+    attempt: Mapped[int] = mapped_column(default=0)
+    lost_attempts: Mapped[int] = mapped_column(default=0)
+    step: Mapped[int] = mapped_column(default=0)
+    total_steps: Mapped[int | None]
+    latest_metrics: Mapped[dict[str, Any] | None]
+    evaluation: Mapped[dict[str, Any] | None]
+    verdict: Mapped[str | None]
+    verdict_reasons: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    fallback: Mapped[str | None]
+    selected_step: Mapped[int | None]
+    warnings: Mapped[list[Any]] = mapped_column(default=list)
+    model_id: Mapped[str | None] = mapped_column(Id)
+    error_code: Mapped[str | None]
+    error_message: Mapped[str | None]
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    pause_requested: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
+    event_seq: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
+    queued_at: Mapped[datetime | None]
+
+
+class JobEvent(Base):
+    """Something that happened to a job; `seq` counts from 1 without gaps."""
+
+    __tablename__ = "job_events"
+    __table_args__ = (UniqueConstraint("job_id", "seq"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"))
+    seq: Mapped[int]
+    type: Mapped[str]
+    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)
+
+
+class JobMetric(Base):
+    """The numbers of one optimiser step."""
+
+    __tablename__ = "job_metrics"
+
+    job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"), primary_key=True)
+    step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utcnow)

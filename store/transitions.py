@@ -1,0 +1,125 @@
+"""The life of a job: the one table of allowed status changes, and the one function that makes them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from store.clock import utcnow
+from store.ids import new_id
+from store.tables import Job, JobEvent
+from store.webhook_messages import announce
+
+ALLOWED: dict[str, frozenset[str]] = {
+    # a queued job that is paused or cancelled was never claimed; it fails when its dataset fails
+    "queued": frozenset({"running", "paused", "cancelled", "failed"}),
+    # back to queued: the lease was lost or given back
+    "running": frozenset({"queued", "pausing", "paused", "cancelling", "cancelled", "succeeded", "failed"}),
+    # a job may finish before it reaches the boundary where it would have paused
+    "pausing": frozenset({"paused", "queued", "cancelling", "cancelled", "succeeded", "failed"}),
+    "paused": frozenset({"queued", "cancelled"}),
+    # who cancels gets a cancelled job, even when it was about to finish
+    "cancelling": frozenset({"cancelled", "failed"}),
+    "succeeded": frozenset(),
+    # retry
+    "failed": frozenset({"queued"}),
+    "cancelled": frozenset({"queued"}),
+}
+STATUSES = frozenset(ALLOWED)
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+STAGES = (
+    "waiting_for_dataset",
+    "waiting_for_space",
+    "loading_base",
+    "encoding",
+    "training",
+    "evaluating",
+    "exporting",
+)
+
+
+class TransitionNotAllowed(Exception):
+    """The job's status does not allow the change; `current` and `wanted` name both."""
+
+    def __init__(self, job_id: str, current: str, wanted: str) -> None:
+        super().__init__(f"job {job_id} is {current} and cannot become {wanted}")
+        self.current = current
+        self.wanted = wanted
+
+
+def lock_job(session: Session, job_id: str) -> Job:
+    """Return the job as it is now, locked until the transaction ends (`NoResultFound` when there is none)."""
+    query = select(Job).where(Job.id == job_id).with_for_update().execution_options(populate_existing=True)
+    return session.scalars(query).one()
+
+
+def transition(
+    session: Session, job: Job, status: str, stage: str | None = None, data: dict[str, Any] | None = None
+) -> None:
+    """Move `job` to `status` and `stage`, note when, bump its version and append an event carrying `data`.
+
+    The same status with another stage is a change of stage; the same status and stage changes nothing.
+    Final statuses set `finished_at` and drop the lease's owner; `queued` sets `queued_at`, `running` sets
+    `started_at` the first time. Raises `TransitionNotAllowed`.
+    """
+    session.flush()
+    job = lock_job(session, job.id)
+    changed_status = status != job.status
+    if not changed_status and stage == job.stage:
+        return
+    if changed_status and status not in ALLOWED[job.status]:
+        raise TransitionNotAllowed(job.id, job.status, status)
+    now = utcnow()
+    job.status = status
+    job.stage = stage
+    job.status_transitions = [*job.status_transitions, {"status": status, "stage": stage, "at": _rfc3339(now)}]
+    if changed_status:
+        _stamp(job, status)
+    kind = f"job.{status}" if changed_status else "job.stage"
+    event = append_event(session, job, kind, {"stage": stage, **(data or {})})
+    if changed_status:
+        announce(session, job, event)
+
+
+def start_life(session: Session, job: Job) -> None:
+    """Add a new queued job together with the first entry of its history."""
+    job.status = "queued"
+    job.queued_at = job.queued_at or utcnow()
+    job.status_transitions = [{"status": "queued", "stage": job.stage, "at": _rfc3339(job.queued_at)}]
+    job.version = 0
+    job.event_seq = 0
+    session.add(job)
+    session.flush()
+    announce(session, job, append_event(session, job, "job.queued", {"stage": job.stage}))
+
+
+def append_event(session: Session, job: Job, kind: str, data: dict[str, Any] | None = None) -> JobEvent:
+    """Append an event with the job's next `seq` and bump the job's version.
+
+    The caller holds the job's row (`lock_job`, or a conditional UPDATE in this transaction).
+    """
+    job.event_seq += 1
+    job.version += 1
+    job.updated_at = utcnow()
+    event = JobEvent(id=new_id("evt"), job_id=job.id, seq=job.event_seq, type=kind, data=data or {})
+    session.add(event)
+    session.flush()
+    return event
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _stamp(job: Job, status: str) -> None:
+    now = utcnow()
+    if status == "queued":
+        job.queued_at = now
+    if status == "running" and job.started_at is None:
+        job.started_at = now
+    if status in FINAL:
+        job.finished_at = now
+    if status in FINAL or status in ("queued", "paused"):
+        job.lease_owner = None
+        job.lease_expires_at = None

@@ -1,0 +1,44 @@
+"""How much an owner has, for limits to be compared with."""
+
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from store.scope import Scope
+from store.tables import AdaptedModel, Dataset, Job, Upload
+from store.transitions import FINAL
+
+
+def stored_bytes(scope: Scope) -> int:
+    """Return the bytes of the owner's uploads, extracted items and models."""
+    uploads = select(func.sum(Upload.size)).join(Dataset, Dataset.id == Upload.dataset_id)
+    extracted = select(func.sum(Dataset.extracted_bytes))
+    models = select(func.sum(AdaptedModel.size_bytes)).where(
+        AdaptedModel.owner == scope.owner, AdaptedModel.deleted_at.is_(None)
+    )
+    return sum(
+        _number(scope, query) for query in (_of_datasets(uploads, scope), _of_datasets(extracted, scope), models)
+    )
+
+
+def items(scope: Scope) -> int:
+    """Return the number of items in the owner's datasets; those of a dataset count once it is ingested."""
+    return _number(scope, _of_datasets(select(func.sum(Dataset.item_count)), scope))
+
+
+def unfinished_jobs(scope: Scope) -> int:
+    """Return how many of the owner's jobs have not ended."""
+    return _number(scope, select(func.count()).where(Job.owner == scope.owner, Job.status.not_in(FINAL)))
+
+
+def queued_jobs(scope: Scope) -> int:
+    """Return how many of the owner's jobs wait for a worker or their dataset."""
+    return _number(scope, select(func.count()).where(Job.owner == scope.owner, Job.status == "queued"))
+
+
+def _of_datasets(query: Select[Any], scope: Scope) -> Select[Any]:
+    return query.where(Dataset.owner == scope.owner, Dataset.deleted_at.is_(None))
+
+
+def _number(scope: Scope, query: Select[Any]) -> int:
+    return int(scope.session.scalars(query).one() or 0)

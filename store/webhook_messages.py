@@ -1,0 +1,145 @@
+"""Messages to webhooks: written down with the transition that they tell of, claimed, retried, given up.
+
+A message is sent at least once. Like a job it is claimed by one conditional UPDATE, and its broker message only wakes a
+worker up.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from store.clock import utcnow
+from store.ids import new_id
+from store.leases import changed_one_row
+from store.outbox import enqueue
+from store.tables import Job, JobEvent, Webhook, WebhookDelivery
+
+NOTIFY_TASK, NOTIFY_QUEUE = "pouf.notify", "notify"
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=12)
+PAUSE_FACTOR = 6
+#: After this long an attempt that was begun and has no outcome counts as lost; far above the time that one may take.
+ATTEMPT_LOST_AFTER = timedelta(minutes=5)
+KEPT_FOR = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A message that is this worker's to send; `attempt` is its fence."""
+
+    delivery_id: str
+    attempt: int
+    url: str
+    secret: str
+    body: str
+
+
+def announce(session: Session, job: Job, event: JobEvent) -> None:
+    """Write down a message for each webhook of the job's owner that wants events of this type."""
+    hooks = select(Webhook).where(Webhook.owner == job.owner, Webhook.deleted_at.is_(None))
+    for hook in session.scalars(hooks).all():
+        if event.type in hook.event_types:
+            delivery = WebhookDelivery(
+                id=new_id("msg"),
+                owner=job.owner,
+                webhook_id=hook.id,
+                job_id=job.id,
+                event_type=event.type,
+                body=json.dumps(_message(job, event), ensure_ascii=False, separators=(",", ":")),
+            )
+            session.add(delivery)
+            wake(session, delivery.id)
+
+
+def wake(session: Session, delivery_id: str) -> None:
+    """Send for a worker."""
+    enqueue(session, NOTIFY_TASK, NOTIFY_QUEUE, {"delivery_id": delivery_id})
+
+
+def ask_again(session: Session, delivery: WebhookDelivery) -> None:
+    """Make a message due now, with all its attempts before it."""
+    delivery.status = "pending"
+    delivery.attempts_before = delivery.attempts
+    delivery.next_attempt_at = utcnow()
+    delivery.finished_at = None
+    wake(session, delivery.id)
+
+
+def claim(session: Session, delivery_id: str, now: datetime) -> Claimed | None:
+    """Take a message that is due and count the attempt; None when it is not due or somebody else has taken it."""
+    due = (
+        WebhookDelivery.id == delivery_id,
+        WebhookDelivery.status == "pending",
+        WebhookDelivery.next_attempt_at <= now,
+    )
+    values = {"attempts": WebhookDelivery.attempts + 1, "next_attempt_at": now + ATTEMPT_LOST_AFTER}
+    if not changed_one_row(session, update(WebhookDelivery).where(*due).values(values)):
+        return None
+    delivery = session.get_one(WebhookDelivery, delivery_id, populate_existing=True)
+    hook = session.get_one(Webhook, delivery.webhook_id)
+    if hook.deleted_at is not None:
+        delivery.status, delivery.error, delivery.finished_at = "failed", "The webhook was deleted.", now
+        return None
+    return Claimed(delivery_id, delivery.attempts, hook.url, hook.secret, delivery.body)
+
+
+def record(
+    session: Session, claimed: Claimed, now: datetime, max_attempts: int, status_code: int | None, error: str | None
+) -> None:
+    """Write down what came of an attempt: `error` is None when the message was taken.
+
+    Nothing is written for an attempt that counted as lost and was made again meanwhile.
+    """
+    delivery = session.get_one(WebhookDelivery, claimed.delivery_id, with_for_update=True, populate_existing=True)
+    if delivery.attempts != claimed.attempt:
+        return
+    delivery.status_code, delivery.error = status_code, error
+    counted = delivery.attempts - delivery.attempts_before
+    if error is None:
+        delivery.status, delivery.finished_at = "delivered", now
+    elif counted >= max_attempts:
+        delivery.status, delivery.finished_at = "failed", now
+    elif counted >= 1:
+        delivery.next_attempt_at = now + pause_after(counted)
+
+
+def pause_after(attempts: int) -> timedelta:
+    """Return how long to wait after so many attempts: 5 s, 30 s, 3 min, 18 min, 1.8 h, 10.8 h, then 12 h."""
+    # bounded before the power is taken, which would overflow a timedelta
+    return min(FIRST_PAUSE * PAUSE_FACTOR ** min(attempts - 1, 10), LONGEST_PAUSE)
+
+
+def due(session: Session, now: datetime, limit: int) -> Sequence[str]:
+    """Return ids of messages that are due, those due longest first."""
+    query = select(WebhookDelivery.id).where(
+        WebhookDelivery.status == "pending", WebhookDelivery.next_attempt_at <= now
+    )
+    return session.scalars(query.order_by(WebhookDelivery.next_attempt_at).limit(limit)).all()
+
+
+def forget(session: Session, now: datetime) -> None:
+    """Delete messages that ended long ago."""
+    session.execute(delete(WebhookDelivery).where(WebhookDelivery.finished_at < now - KEPT_FOR))
+
+
+def _message(job: Job, event: JobEvent) -> dict[str, Any]:
+    error = None if job.error_code is None else {"code": job.error_code, "message": job.error_message}
+    return {
+        "type": event.type,
+        "timestamp": utcnow().isoformat().replace("+00:00", "Z"),
+        "data": {
+            "event_id": event.id,
+            "seq": event.seq,
+            "job_id": job.id,
+            "name": job.name,
+            "metadata": job.meta,
+            "status": job.status,
+            "model_id": job.model_id,
+            "verdict": job.verdict,
+            "error": error,
+        },
+    }

@@ -1,0 +1,55 @@
+"""How long a body may keep the service waiting, without a server."""
+
+import asyncio
+import time
+
+import pytest
+
+from app.http.slow_clients import ClientStalled, patient
+
+
+def body(data, pause, more=True):
+    async def receive():
+        await asyncio.sleep(pause)
+        return {"type": "http.request", "body": data, "more_body": more}
+
+    return receive
+
+
+@pytest.mark.parametrize("pause", [30, 0.05])
+def test_a_body_that_stops_or_drips_is_given_up(pause):
+    receive = patient(body(b"x", pause), 0.3)
+
+    async def read():
+        while True:
+            await receive()
+
+    started = time.monotonic()
+    with pytest.raises(ClientStalled):
+        asyncio.run(read())
+    assert time.monotonic() - started < 20
+
+
+def test_a_body_that_keeps_coming_may_take_longer_than_a_pause():
+    receive = patient(body(b"x" * 100_000, 0.02), 2)
+
+    async def read():
+        started = time.monotonic()
+        while time.monotonic() - started < 3:
+            await receive()
+
+    asyncio.run(read())
+
+
+def test_after_the_body_waiting_for_the_client_to_leave_may_take_any_time():
+    messages = [body(b"", 0, more=False), body(b"", 0.5)]
+
+    async def receive():
+        return await messages.pop(0)()
+
+    async def read():
+        bounded = patient(receive, 0.1)
+        await bounded()
+        await bounded()
+
+    asyncio.run(read())

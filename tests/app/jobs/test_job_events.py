@@ -1,0 +1,68 @@
+"""Events over a real server, because only that streams."""
+
+import pytest
+from httpx_sse import connect_sse
+
+from store.transitions import append_event, lock_job
+
+
+def note(rows, job_id, kind):
+    with rows.database.write() as session:
+        append_event(session, lock_job(session, job_id), kind)
+
+
+def test_events_are_listed_in_order_and_in_pages(api, rows):
+    job_id = rows.job("running")
+    rows.move(job_id, "running", "training")
+    first = api.get(f"/v1/jobs/{job_id}/events?limit=2").json()
+    assert [(event["seq"], event["type"]) for event in first["data"]] == [(1, "job.queued"), (2, "job.running")]
+    rest = api.get(f"/v1/jobs/{job_id}/events", params={"cursor": first["next_cursor"]}).json()
+    assert [(event["seq"], event["type"], event["data"]) for event in rest["data"]] == [
+        (3, "job.stage", {"stage": "training"})
+    ]
+    assert rest["has_more"] is False
+
+
+def test_a_stream_sends_events_as_they_happen_and_ends_with_the_job(server, rows):
+    job_id = rows.job()
+    seen = []
+    with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events") as source:
+        for event in source.iter_sse():
+            seen.append((event.id, event.event, event.json()["seq"]))
+            if event.event == "job.queued":
+                rows.move(job_id, "running")
+            if event.event == "job.running":
+                note(rows, job_id, "job.progress")
+                rows.move(job_id, "succeeded")
+    assert seen == [
+        ("1", "job.queued", 1),
+        ("2", "job.running", 2),
+        ("3", "job.progress", 3),
+        ("4", "job.succeeded", 4),
+    ]
+
+
+def test_a_stream_resumes_after_the_last_event_received(server, rows):
+    job_id = rows.job("running")
+    with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events") as source:
+        last = [event.id for _, event in zip(range(2), source.iter_sse(), strict=False)][-1]
+    note(rows, job_id, "job.progress")
+    rows.move(job_id, "failed")
+    with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last}) as source:
+        assert [event.event for event in source.iter_sse()] == ["job.progress", "job.failed"]
+
+
+def test_a_stream_of_a_final_job_replays_everything_and_ends(server, rows):
+    job_id = rows.job("running")
+    with rows.database.write() as session:
+        for _ in range(600):
+            append_event(session, lock_job(session, job_id), "job.progress")
+    rows.move(job_id, "succeeded")
+    with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events") as source:
+        assert [int(event.id) for event in source.iter_sse()] == list(range(1, 604))
+
+
+@pytest.mark.parametrize("value", ["abc", "-1", "1.5"])
+def test_a_last_event_id_that_was_never_sent_is_refused(api, rows, refused, value):
+    headers = {"Accept": "text/event-stream", "Last-Event-ID": value}
+    refused(api.get(f"/v1/jobs/{rows.job()}/events", headers=headers), 422, "invalid_last_event_id")

@@ -1,0 +1,122 @@
+import io
+import zipfile
+
+import pytest
+
+from store.tables import AdaptedModel
+
+
+def test_a_model_is_shown_by_id_and_by_alias(api, rows):
+    reasons = [{"code": "classes_vanished", "message": "3 classes are not predicted any more."}]
+    verdict = {"verdict": "harmful", "verdict_reasons": reasons, "fallback": "zero_shot", "selected_step": 4}
+    model_id = rows.model(name="m", evaluation={"n": 3}, **verdict)
+    api.put("/v1/aliases/best", json={"model_id": model_id})
+    document = api.get(f"/v1/models/{model_id}").json()
+    assert (document["id"], document["name"], document["aliases"]) == (model_id, "m", ["best"])
+    assert document["evaluation"] == {"n": 3}
+    assert {name: document[name] for name in verdict} == verdict
+    assert api.get("/v1/models/best").json() == document
+    assert [model["id"] for model in api.get("/v1/models").json()["data"]] == [model_id]
+
+
+def test_an_alias_moves_and_says_whether_it_is_new(api, rows):
+    first, second = rows.model(), rows.model()
+    assert api.put("/v1/aliases/best", json={"model_id": first}).status_code == 201
+    moved = api.put("/v1/aliases/best", json={"model_id": second})
+    assert (moved.status_code, moved.json()["model_id"]) == (200, second)
+    assert api.get("/v1/aliases/best").json()["model_id"] == second
+    assert api.get(f"/v1/models/{first}").json()["aliases"] == []
+
+
+def test_aliases_are_listed_by_name_in_pages(api, rows):
+    model_id = rows.model()
+    for name in ("c", "a", "b"):
+        api.put(f"/v1/aliases/{name}", json={"model_id": model_id})
+    first = api.get("/v1/aliases?limit=2").json()
+    assert [alias["name"] for alias in first["data"]] == ["a", "b"]
+    rest = api.get("/v1/aliases", params={"cursor": first["next_cursor"]}).json()
+    assert [alias["name"] for alias in rest["data"]] == ["c"]
+
+
+def test_a_deleted_alias_leaves_its_model(api, rows, refused):
+    model_id = rows.model()
+    api.put("/v1/aliases/best", json={"model_id": model_id})
+    assert api.delete("/v1/aliases/best").status_code == 204
+    refused(api.get("/v1/aliases/best"), 404, "alias_not_found")
+    refused(api.delete("/v1/aliases/best"), 404, "alias_not_found")
+    assert api.get(f"/v1/models/{model_id}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "status", "code"),
+    [
+        ("best", {"model_id": "mdl_unknown"}, 404, "model_not_found"),
+        ("best", {}, 422, "missing_field"),
+        ("best", {"model_id": "m", "colour": "red"}, 422, "unknown_field"),
+        ("no spaces", {"model_id": "m"}, 422, "invalid_value"),
+        ("x" * 64, {"model_id": "m"}, 422, "invalid_value"),
+    ],
+)
+def test_an_alias_that_cannot_be_is_refused(api, refused, name, body, status, code):
+    refused(api.put(f"/v1/aliases/{name}", json=body), status, code)
+    assert api.get("/v1/aliases").json()["data"] == []
+
+
+def test_a_model_with_an_alias_is_not_deleted(api, rows, refused):
+    model_id = rows.model()
+    api.put("/v1/aliases/best", json={"model_id": model_id})
+    refused(api.delete(f"/v1/models/{model_id}"), 409, "model_has_aliases")
+    api.delete("/v1/aliases/best")
+    assert api.delete(f"/v1/models/{model_id}").status_code == 204
+
+
+def test_a_deleted_model_is_gone_with_its_artifact(api, rows, storage, refused, picture):
+    model_id = rows.model()
+    predict = {"url": f"/v1/models/{model_id}/predict", "files": {"image": ("a.png", picture())}}
+    assert api.post(**predict).status_code == 200
+    api.delete(f"/v1/models/{model_id}")
+    for response in (
+        api.get(f"/v1/models/{model_id}"),
+        api.delete(f"/v1/models/{model_id}"),
+        api.get(f"/v1/models/{model_id}/artifact"),
+        api.post(**predict),
+        api.put("/v1/aliases/best", json={"model_id": model_id}),
+    ):
+        refused(response, 404, "model_not_found")
+    assert not storage.exists(f"models/{model_id}")
+    assert api.get("/v1/models").json()["data"] == []
+
+
+def test_foreign_models_are_not_found(api, rows, refused):
+    model_id = rows.model(owner="somebody else")
+    refused(api.get(f"/v1/models/{model_id}"), 404, "model_not_found")
+    refused(api.put("/v1/aliases/best", json={"model_id": model_id}), 404, "model_not_found")
+    assert api.get("/v1/models").json()["data"] == []
+
+
+def test_the_artifact_is_the_models_directory_as_a_zip(api, rows):
+    model_id = rows.model()
+    response = api.get(f"/v1/models/{model_id}/artifact")
+    assert response.headers["content-type"] == "application/zip"
+    assert f"{model_id}.zip" in response.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(response.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["adapter.safetensors", "pouf.json"]
+        assert archive.read("adapter.safetensors") == b"x" * 1_000_000
+    assert api.get(f"/v1/models/{model_id}/artifact").content == response.content
+
+
+def test_a_lost_artifact_is_said_to_be_lost(api, rows, storage, refused, picture):
+    model_id = rows.model()
+    storage.delete(f"models/{model_id}")
+    refused(api.get(f"/v1/models/{model_id}/artifact"), 500, "artifact_missing")
+    response = api.post(f"/v1/models/{model_id}/predict", files={"image": ("a.png", picture())})
+    refused(response, 500, "artifact_missing")
+
+
+def test_an_alias_of_a_model_of_another_owner_does_not_leak(api, rows, database, refused):
+    model_id = rows.model()
+    api.put("/v1/aliases/best", json={"model_id": model_id})
+    with database.write() as session:
+        session.get_one(AdaptedModel, model_id).owner = "somebody else"
+    refused(api.get("/v1/models/best"), 404, "model_not_found")

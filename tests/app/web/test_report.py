@@ -1,0 +1,192 @@
+"""The report page, from documents to what a person reads."""
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from app.web.report import render_report
+from store.tables import Job, JobMetric
+
+REASONS = [{"code": "classes_vanished", "message": "2 of 3 classes are not predicted any more."}]
+HARMFUL = {"verdict": "harmful", "verdict_reasons": REASONS, "fallback": "zero_shot", "selected_step": 4}
+
+
+class Reader(HTMLParser):
+    """The words of a page, with the names of its elements and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.elements: set[str] = set()
+        self.attributes: set[str] = set()
+        self._silent = False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        self._silent = tag == "style"
+
+    def handle_data(self, data: str) -> None:
+        if not self._silent:
+            self.words += data.split()
+
+
+def read(page: str) -> Reader:
+    reader = Reader()
+    reader.feed(page)
+    return reader
+
+
+@pytest.fixture
+def job() -> dict[str, Any]:
+    """The document of a job that has succeeded."""
+    return {
+        "id": "job_1",
+        "name": "pets",
+        "status": "succeeded",
+        "stage": None,
+        "status_transitions": [{"status": "succeeded", "stage": None, "at": "2026-01-01T00:00:00Z"}],
+        "dataset_id": "ds_1",
+        "base_model": "pouf-lite",
+        "class_names": ["bird", {"name": "boat", "prompt": "sailing boat"}, "cat"],
+        "prompt_template": ["a photo of a {}."],
+        "method": {"type": "pouf", "tune": "prompt", "max_steps": 8},
+        "seed": 0,
+        "evaluation": None,
+        "verdict": None,
+        "verdict_reasons": [],
+        "fallback": None,
+        "selected_step": 8,
+        "model_id": "mdl_1",
+        "error": None,
+        "warnings": [],
+        "created_at": "2026-01-01T00:00:00Z",
+        "started_at": None,
+        "finished_at": None,
+        "urls": {"predict": "/v1/models/mdl_1/predict"},
+    }
+
+
+def text(job: dict[str, Any], **changes: Any) -> str:
+    return " ".join(read(render_report(job | changes, [])).words)
+
+
+def test_a_harmful_adaptation_says_why_and_how_to_get_it_all_the_same(job):
+    shown = text(job, **HARMFUL)
+    assert "Verdict: Harmful" in shown
+    assert "2 of 3 classes are not predicted any more. classes_vanished" in shown
+    assert "Served by default: zero-shot" in shown
+    assert 'send "variant": "adapted" to POST /v1/models/mdl_1/predict' in shown
+
+
+@pytest.mark.parametrize(("verdict", "word"), [("improved", "Improved"), ("uncertain", "Uncertain")])
+def test_a_trusted_adaptation_is_served_and_zero_shot_is_there_on_request(job, verdict, word):
+    shown = text(job, verdict=verdict, verdict_reasons=REASONS)
+    assert f"Verdict: {word}" in shown
+    assert REASONS[0]["message"] in shown
+    assert "Served by default: the adapted variant" in shown
+    assert 'send "variant": "zero_shot" to POST /v1/models/mdl_1/predict' in shown
+
+
+@pytest.mark.parametrize("verdict", ["improved", "uncertain", "harmful"])
+def test_a_verdict_has_a_colour_and_a_word(job, verdict):
+    page = render_report(job | {"verdict": verdict}, [])
+    assert f'<section class="verdict {verdict}"' in page
+    assert f".verdict.{verdict} " in page
+    assert verdict.capitalize() in read(page).words
+
+
+def test_a_job_without_a_verdict_says_so(job):
+    assert "Whether adaptation helped was not judged." in text(job)
+
+
+def test_a_job_that_has_no_model_yet_has_no_verdict_section(job):
+    shown = text(job, status="running", stage="training", model_id=None, selected_step=None, urls={})
+    assert "erdict" not in shown
+    assert "Step kept" not in shown
+
+
+@pytest.mark.parametrize(("step", "said"), [(4, "Step kept 4 "), (0, "Step kept 0 (the weights that zero-shot has)")])
+def test_the_step_that_was_kept_is_named(job, step, said):
+    assert said in text(job, selected_step=step)
+
+
+def test_the_class_prior_is_told_class_by_class_with_its_source(job):
+    prior = {"class_prior": [0.5, 0.375, 0.125], "class_prior_source": "estimated"}
+    shown = text(job, method=job["method"] | prior)
+    assert "estimated from the unlabelled data" in shown
+    assert "bird 50.0 % boat 37.5 % cat 12.5 %" in shown
+    assert "[0.5" not in shown
+
+
+@pytest.mark.parametrize("method", [{"class_prior": None, "class_prior_source": "none"}, {"class_prior": "auto"}])
+def test_without_a_prior_there_is_no_table_of_it(job, method):
+    assert "Class prior" not in text(job, method=job["method"] | method)
+
+
+def test_a_long_prior_is_folded_and_a_short_one_open(job):
+    def page(count: int) -> str:
+        method = {"class_prior": [1 / count] * count, "class_prior_source": "uniform"}
+        return render_report(job | {"class_names": [str(i) for i in range(count)], "method": method}, [])
+
+    assert "<details open>" in page(30)
+    assert "<details>" in page(31)
+
+
+def test_warnings_and_accuracies_with_intervals_are_shown(job):
+    evaluation = {
+        "zero_shot_accuracy": 0.5,
+        "zero_shot_interval": [0.25, 0.75],
+        "adapted_accuracy": 0.625,
+        "adapted_interval": [0.375, 0.875],
+        "n": 8,
+    }
+    warnings = [{"code": "small_dataset", "message": "There are only 8 items."}]
+    shown = text(job, evaluation=evaluation, warnings=warnings)
+    assert "Zero-shot 50.0 % 25.0 % to 75.0 % Adapted 62.5 % 37.5 % to 87.5 % Labelled items 8" in shown
+    assert "There are only 8 items. small_dataset" in shown
+
+
+def test_a_baseline_has_no_curves_and_says_that_nothing_was_trained(job):
+    method = {"type": "zero-shot", "tune": "none", "max_steps": 0, "class_prior": None, "class_prior_source": "none"}
+    page = render_report(job | {"method": method, "selected_step": 0}, [])
+    shown = " ".join(read(page).words)
+    assert "<svg" not in page
+    assert "Optimiser steps 0" in shown
+    assert "Nothing was trained, so that both variants are the base model as it is." in shown
+    assert "Served by default" not in shown
+
+
+def test_where_the_base_model_was_kept_both_variants_are_said_to_be_the_same(job):
+    shown = text(job, verdict="uncertain", verdict_reasons=REASONS, selected_step=0, fallback=None)
+    assert "Served: zero-shot. The base model was kept as it is, and both variants are the same." in shown
+    assert "Served by default" not in shown
+
+
+def test_the_kept_step_is_marked_in_every_curve(job):
+    metrics = [{"step": step, "loss": 1 / step, "transport": 2 / step} for step in range(1, 10)]
+    page = render_report(job | {"selected_step": 5}, metrics)
+    assert page.count('<line x1="320.0" x2="320.0"') == 2
+    assert render_report(job | {"selected_step": 0}, metrics).count('<line x1="0.0"') == 2
+
+
+def test_the_page_stands_alone_and_escapes_what_callers_wrote(api, rows, database):
+    attack = '<script>alert("1")</script>'
+    job_id = rows.job("running", name=attack, **HARMFUL)
+    with database.write() as session:
+        job = session.get_one(Job, job_id)
+        job.class_names, job.prompt_template, job.model_id = [attack, "b"], [attack + "{}"], "mdl_1"
+        job.method = {"class_prior": [0.5, 0.5], "class_prior_source": "given"}
+        job.verdict_reasons = job.warnings = [{"code": attack, "message": attack}]
+        session.add_all(JobMetric(job_id=job_id, step=step, data={"loss": 1.0 / step}) for step in range(1, 9))
+    rows.move(job_id, "succeeded")
+    response = api.get(f"/v1/jobs/{job_id}/report")
+    assert response.headers["content-type"].startswith("text/html")
+    reader = read(response.text)
+    assert " ".join(reader.words).count('<script>alert("1")</script>') >= 6
+    assert not reader.elements & {"script", "link", "img", "iframe"}
+    assert not reader.attributes & {"src", "href", "onload", "onclick"}
+    assert "<polyline" in response.text
+    assert "http://" not in response.text
+    assert "https://" not in response.text

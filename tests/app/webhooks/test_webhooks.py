@@ -1,0 +1,110 @@
+"""`/v1/webhooks`: made with a secret that is told once, deleted, their messages listed and asked for again."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from app.http.schemas import ListDocument
+from app.webhooks.schemas import CreatedWebhookDocument, DeliveryDocument, WebhookDocument
+from app.webhooks.service import MAX_WEBHOOKS
+from store.clock import utcnow
+from store.tables import OutboxMessage, Webhook, WebhookDelivery
+
+URL = "https://example.com/hook"
+
+
+def test_the_secret_is_told_when_a_webhook_is_made_and_never_again(api):
+    answer = api.post("/v1/webhooks", json={"url": URL})
+    made = answer.json()
+    assert answer.status_code == 201
+    CreatedWebhookDocument.model_validate(made)
+    assert made["secret"].startswith("whsec_")
+    assert made["event_types"] == ["job.succeeded", "job.failed", "job.cancelled"]
+    assert answer.headers["location"] == f"/v1/webhooks/{made['id']}"
+    for path in (made["urls"]["self"], "/v1/webhooks"):
+        assert "secret" not in api.get(path).text
+    WebhookDocument.model_validate(api.get(made["urls"]["self"]).json())
+    assert api.post("/v1/webhooks", json={"url": URL}).json()["secret"] != made["secret"]
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost/", "http://[::1]/", "ftp://example.com/"])
+def test_a_target_inside_is_refused(api, refused, url):
+    refused(api.post("/v1/webhooks", json={"url": url}), 422, "webhook_target_refused", "/url")
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "pointer"),
+    [
+        ({}, "missing_field", "/url"),
+        ({"url": URL, "event_types": []}, "invalid_value", "/event_types"),
+        ({"url": URL, "event_types": ["job.exploded"]}, "invalid_value", "/event_types/0"),
+        ({"url": URL, "secret": "mine"}, "unknown_field", "/secret"),
+    ],
+)
+def test_what_is_wrong_with_a_webhook_is_named(api, refused, body, code, pointer):
+    refused(api.post("/v1/webhooks", json=body), 422, code, pointer)
+
+
+def test_an_owner_has_so_many_webhooks_at_most(api, rows, refused):
+    made = [rows.webhook() for _ in range(MAX_WEBHOOKS)]
+    refused(api.post("/v1/webhooks", json={"url": URL}), 409, "too_many_webhooks")
+    assert api.delete(f"/v1/webhooks/{made[0]}").status_code == 204
+    assert api.post("/v1/webhooks", json={"url": URL}).status_code == 201
+
+
+def test_a_repeated_request_makes_one_webhook(api):
+    answers = [api.post("/v1/webhooks", json={"url": URL}, headers={"Idempotency-Key": "k"}) for _ in range(2)]
+    assert answers[0].json() == answers[1].json()
+    assert len(api.get("/v1/webhooks").json()["data"]) == 1
+
+
+def test_a_deleted_webhook_is_gone_with_its_secret(api, rows, database, refused):
+    hook = rows.webhook()
+    assert api.delete(f"/v1/webhooks/{hook}").status_code == 204
+    for path in (f"/v1/webhooks/{hook}", f"/v1/webhooks/{hook}/deliveries"):
+        refused(api.get(path), 404, "webhook_not_found")
+    refused(api.delete(f"/v1/webhooks/{hook}"), 404, "webhook_not_found")
+    with database.read() as session:
+        assert session.get_one(Webhook, hook).secret == ""
+
+
+def test_a_transition_that_the_api_makes_is_told(api, rows, database):
+    hook = api.post("/v1/webhooks", json={"url": URL, "event_types": ["job.cancelled"]}).json()
+    job = rows.job()
+    api.post(f"/v1/jobs/{job}/cancel")
+    [delivery] = api.get(hook["urls"]["deliveries"]).json()["data"]
+    assert (delivery["job_id"], delivery["event_type"], delivery["status"]) == (job, "job.cancelled", "pending")
+    assert delivery["message"]["data"]["status"] == "cancelled"
+    ListDocument[DeliveryDocument].model_validate(api.get(hook["urls"]["deliveries"]).json())
+    with database.read() as session:
+        queues = session.scalars(select(OutboxMessage.queue).where(OutboxMessage.task == "pouf.notify")).all()
+    assert queues == ["notify"]
+
+
+def test_deliveries_are_filtered_and_paged(api, rows):
+    hook = rows.webhook()
+    made = [rows.delivery(hook, status=status) for status in ("failed", "delivered", "failed")]
+    url = f"/v1/webhooks/{hook}/deliveries"
+    assert [row["id"] for row in api.get(url, params={"status": "failed"}).json()["data"]] == [made[2], made[0]]
+    first = api.get(url, params={"limit": 2}).json()
+    rest = api.get(url, params={"limit": 2, "cursor": first["next_cursor"]}).json()
+    assert [row["id"] for row in first["data"] + rest["data"]] == made[::-1]
+
+
+def test_a_message_that_was_given_up_is_sent_again_with_all_its_attempts(api, rows, database):
+    hook = rows.webhook()
+    ended = utcnow() - timedelta(days=1)
+    message = rows.delivery(hook, status="failed", attempts=8, next_attempt_at=ended, finished_at=ended)
+    answer = api.post(f"/v1/webhooks/{hook}/deliveries/{message}/redeliver")
+    assert (answer.status_code, answer.json()["status"], answer.json()["finished_at"]) == (202, "pending", None)
+    with database.read() as session:
+        row = session.get_one(WebhookDelivery, message)
+        assert (row.attempts, row.attempts_before) == (8, 8)
+        assert session.scalars(select(OutboxMessage.payload)).all() == [{"delivery_id": message}]
+
+
+def test_a_message_to_another_webhook_is_not_there(api, rows, refused):
+    message = rows.delivery(rows.webhook())
+    answer = api.post(f"/v1/webhooks/{rows.webhook()}/deliveries/{message}/redeliver")
+    refused(answer, 404, "delivery_not_found")

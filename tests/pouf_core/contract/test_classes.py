@@ -1,0 +1,70 @@
+"""Class names and templates as callers write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from pouf_core.contract.classes import ClassName, fill, match_label, parse_class_names, parse_templates
+from pouf_core.errors import InvalidInput
+
+
+def code_and_field(values: object) -> tuple[str, str | None]:
+    with pytest.raises(InvalidInput) as caught:
+        parse_class_names(values)  # type: ignore[arg-type]
+    return caught.value.code, caught.value.field
+
+
+@pytest.mark.parametrize(
+    ("values", "code", "field"),
+    [
+        ([], "too_few_classes", "/class_names"),
+        (["cat"], "too_few_classes", "/class_names"),
+        (["cat", " "], "empty_class_name", "/class_names/1"),
+        (["cat", "__"], "empty_class_name", "/class_names/1"),
+        (["cat", "dog", "Cat"], "duplicate_class_name", "/class_names/2"),
+        (["music box", "music_box"], "duplicate_class_name", "/class_names/1"),
+        (["cat", "d" * 501], "class_name_too_long", "/class_names/1"),
+        (["cat", {"prompt": "a dog"}], "invalid_class_name", "/class_names/1"),
+        (["cat", {"name": "dog", "colour": "red"}], "invalid_class_name", "/class_names/1"),
+        (["cat", 7], "invalid_class_name", "/class_names/1"),
+        ([str(number) for number in range(10_001)], "too_many_classes", "/class_names"),
+    ],
+)
+def test_unusable_class_names_are_refused_where_they_stand(values: list[object], code: str, field: str) -> None:
+    assert code_and_field(values) == (code, field)
+
+
+def test_wording_may_differ_from_the_label_and_underscores_read_as_spaces() -> None:
+    classes = parse_class_names(["music_box", {"name": "n02121808", "prompt": "house cat"}])
+    assert [item.name for item in classes] == ["music_box", "n02121808"]
+    assert [item.wording for item in classes] == ["music box", "house cat"]
+
+
+def test_labels_match_class_names_whatever_their_case_and_spacing() -> None:
+    classes = [ClassName(name="music box"), ClassName(name="Bird")]
+    assert match_label("Music_Box", classes) == 0
+    assert match_label(" bird", classes) == 1
+    assert match_label("boat", classes) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ([], "no_template"),
+        ("a photo", "template_without_placeholder"),
+        ("{} and {}", "template_with_many_placeholders"),
+        (["a {}.", "a {}."], "duplicate_template"),
+        ("x" * 499 + "{}", "template_too_long"),
+    ],
+)
+def test_unusable_templates_are_refused(value: object, code: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_templates(value)  # type: ignore[arg-type]
+    assert caught.value.code == code
+    assert caught.value.field == "/prompt_template"
+
+
+def test_templates_default_to_one_and_may_be_several() -> None:
+    assert parse_templates(None) == ["a photo of a {}."]
+    assert parse_templates(["a {}", "the {}"]) == ["a {}", "the {}"]
+    assert fill("a photo of a {}.", "bird") == "a photo of a bird."

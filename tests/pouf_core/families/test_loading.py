@@ -1,0 +1,35 @@
+"""Base models asked for at once are loaded one after the other: transformers does not load in several threads."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from pouf_core.families import loading as base_models
+from pouf_core.families.loading import BaseModelPool
+
+
+def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    loading = threading.Semaphore(1)
+    overlaps: list[str] = []
+
+    def load(description: Any, _device: Any) -> str:
+        if not loading.acquire(blocking=False):
+            overlaps.append(description.name)
+            return "overlapped"
+        time.sleep(0.05)
+        loading.release()
+        return f"loaded {description.name}"
+
+    for name in ("load_language_model", "load_sentence_model", "load_transformers_model", "load_open_clip"):
+        monkeypatch.setattr(base_models, name, load)
+    specs = ["hf-mlm:/a", "hf-causal:/b", "sentence:/c", "open_clip:/d", "hf-align:/e", "minilm"]
+    pool = BaseModelPool()
+    with ThreadPoolExecutor(len(specs)) as threads:
+        found = list(threads.map(pool.get, specs))
+    assert found == [f"loaded {spec}" for spec in specs]
+    assert overlaps == []

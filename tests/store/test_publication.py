@@ -1,0 +1,143 @@
+"""Publishing: one model a job, and nothing left of attempts that lost their lease."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from store.clock import utcnow
+from store.leases import Lease, LeaseLost, claim_job
+from store.publication import Outcome, publish_model, remove_unpublished, storage_key
+from store.tables import AdaptedModel, Alias, Job, JobEvent
+from store.transitions import TransitionNotAllowed, append_event, lock_job, transition
+
+OUTCOME = Outcome(
+    method={"tune": "head", "max_steps": 6, "selection": "last"},
+    evaluation=None,
+    warnings=[],
+    verdict=None,
+    verdict_reasons=[],
+    fallback=None,
+    selected_step=6,
+)
+
+
+@pytest.fixture
+def artifact(tmp_path: Path) -> Path:
+    directory = tmp_path / "artifact"
+    directory.mkdir()
+    (directory / "pouf.json").write_text("{}")
+    return directory
+
+
+@pytest.fixture
+def claimed(database: Any, add_ready_dataset: Any, add_job: Any) -> Any:
+    def claim(**columns: Any) -> Lease[Job]:
+        job_id = add_job(add_ready_dataset(0), **columns)
+        with database.write() as session:
+            lease = claim_job(session, job_id, "one", utcnow(), 60)
+            transition(session, lock_job(session, job_id), "running", "exporting")
+        return lease
+
+    return claim
+
+
+def stored_models(storage: Any) -> list[str]:
+    return sorted(path.name for path in (Path(storage.url.removeprefix("file://")) / "models").iterdir())
+
+
+def models(database: Any) -> list[AdaptedModel]:
+    with database.read() as session:
+        return list(session.scalars(select(AdaptedModel)).all())
+
+
+def test_a_job_is_published_once(database: Any, storage: Any, claimed: Any, artifact: Path, get: Any) -> None:
+    lease = claimed()
+    model_id = publish_model(database, storage, lease, artifact, OUTCOME)
+    with pytest.raises(LeaseLost):
+        publish_model(database, storage, lease, artifact, OUTCOME)
+    assert [model.id for model in models(database)] == stored_models(storage) == [model_id]
+    job = get(Job, lease.row_id)
+    assert (job.status, job.model_id, job.lease_owner) == ("succeeded", model_id, None)
+
+
+def test_job_and_model_say_whether_adaptation_helped_and_what_is_served(
+    database: Any, storage: Any, claimed: Any, artifact: Path, get: Any
+) -> None:
+    reasons = [{"code": "agreement_fell", "message": "Two views agree less than before."}]
+    outcome = replace(
+        OUTCOME, verdict="harmful", verdict_reasons=reasons, fallback="zero_shot", selected_step=4, warnings=reasons
+    )
+    lease = claimed()
+    model_id = publish_model(database, storage, lease, artifact, outcome)
+    for row in (get(Job, lease.row_id), get(AdaptedModel, model_id)):
+        assert (row.verdict, row.verdict_reasons, row.fallback) == ("harmful", reasons, "zero_shot")
+        assert row.selected_step == 4
+    with database.read() as session:
+        event = session.scalars(select(JobEvent).where(JobEvent.type == "job.succeeded")).one()
+    assert event.data == {"stage": None, "model_id": model_id, "verdict": "harmful", "fallback": "zero_shot"}
+
+
+def test_a_method_without_steps_is_published_at_step_0(
+    database: Any, storage: Any, claimed: Any, artifact: Path, get: Any
+) -> None:
+    method = {"type": "zero-shot", "tune": "none", "max_steps": 0, "class_prior": None}
+    lease = claimed()
+    with database.write() as session:
+        job = lock_job(session, lease.row_id)
+        job.step, job.total_steps = 1, 1  # what the last stage counted
+    model_id = publish_model(database, storage, lease, artifact, replace(OUTCOME, method=method, selected_step=0))
+    job, model = get(Job, lease.row_id), get(AdaptedModel, model_id)
+    assert (job.step, job.total_steps, job.selected_step) == (0, 0, 0)
+    assert (model.tune, model.method, model.selected_step) == ("none", method, 0)
+
+
+def test_an_attempt_that_lost_its_lease_while_copying_leaves_nothing(
+    database: Any, storage: Any, claimed: Any, artifact: Path, monkeypatch: pytest.MonkeyPatch, get: Any
+) -> None:
+    lease = claimed()
+    put_directory = storage.put_directory
+
+    def lose_meanwhile(key: str, path: Path) -> None:
+        put_directory(key, path)
+        with database.write() as session:
+            lock_job(session, lease.row_id).fence += 1
+
+    monkeypatch.setattr(storage, "put_directory", lose_meanwhile)
+    with pytest.raises(LeaseLost):
+        publish_model(database, storage, lease, artifact, OUTCOME)
+    assert models(database) == stored_models(storage) == []
+    assert get(Job, lease.row_id).status == "running"
+
+
+def test_a_cancelled_job_publishes_nothing(database: Any, storage: Any, claimed: Any, artifact: Path) -> None:
+    lease = claimed(alias="best")
+    with database.write() as session:
+        transition(session, lock_job(session, lease.row_id), "cancelling", "exporting")
+    with pytest.raises(TransitionNotAllowed):
+        publish_model(database, storage, lease, artifact, OUTCOME)
+    assert models(database) == stored_models(storage) == []
+
+
+def test_an_alias_moves_to_the_newest_model(database: Any, storage: Any, claimed: Any, artifact: Path) -> None:
+    for _ in range(2):
+        newest = publish_model(database, storage, claimed(alias="best"), artifact, OUTCOME)
+    with database.read() as session:
+        assert session.get_one(Alias, ("local", "best")).model_id == newest
+
+
+def test_what_a_killed_publisher_stored_is_removed_and_the_published_model_kept(
+    database: Any, storage: Any, claimed: Any, artifact: Path
+) -> None:
+    lease = claimed()
+    with database.write() as session:  # what a publisher does before it is killed
+        append_event(session, lock_job(session, lease.row_id), "job.publishing", {"model_id": "mdl_orphan"})
+    storage.put_directory(storage_key("mdl_orphan"), artifact)
+    model_id = publish_model(database, storage, lease, artifact, OUTCOME)
+    assert len(stored_models(storage)) == 2
+    remove_unpublished(database, storage, lease.row_id)
+    assert stored_models(storage) == [model_id]

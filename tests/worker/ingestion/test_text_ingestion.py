@@ -1,0 +1,129 @@
+"""Ingestion of texts: what is kept and refused, labels apart, and large files."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from pouf_core.data.items import collect_items, fingerprint
+from store.storage import Storage
+from store.tables import Dataset, Job
+from tests.row_fixtures import insert_job
+from tests.worker.ingestion.test_ingestion import zipped
+from worker.ingestion.run import run_ingestion
+from worker.process_context import WorkerContext
+
+TABLE = b"text,label\na fine film,pos\na dull film,neg\na fine film,pos\n,neg\ncaf\xe9,neg\n"
+
+
+def stored_texts(storage: Storage, items: list[Any]) -> set[str]:
+    (key,) = {item.storage_key for item in items if item.status == "accepted"}
+    return {json.loads(line)["text"] for line in storage.local(key).read_text(encoding="utf-8").splitlines()}
+
+
+def test_a_table_becomes_texts_with_labels_apart(
+    context: WorkerContext, storage: Storage, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    dataset_id = add_dataset({"a.csv": TABLE}, modality="auto")
+    run_ingestion(context, dataset_id)
+    dataset, items = get(Dataset, dataset_id), items_of(dataset_id)
+    assert (dataset.status, dataset.modality) == ("ready", "text")
+    assert (dataset.item_count, dataset.duplicate_count, dataset.rejected_count) == (2, 1, 2)
+    assert (dataset.labelled_count, dataset.suggested_class_names) == (2, ["neg", "pos"])
+    assert stored_texts(storage, items) == {"a fine film", "a dull film"}
+    assert dataset.fingerprint == fingerprint(collect_items(["a dull film", "a fine film"], "text")[0])
+    assert [(item.name, item.code) for item in items if item.status == "rejected"] == [
+        ("a.csv:5", "empty_text"),
+        ("a.csv:6", "undecodable_text"),
+    ]
+    assert {item.label for item in items if item.status == "accepted"} == {"pos", "neg"}
+
+
+def test_columns_are_those_that_the_upload_named(
+    context: WorkerContext, storage: Storage, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    table = b"title,body,kind\na title,a fine film,pos\nanother title,a dull film,neg\n"
+    dataset_id = add_dataset({"a.csv": table}, modality="text", text_column="body", label_column="kind")
+    run_ingestion(context, dataset_id)
+    assert stored_texts(storage, items_of(dataset_id)) == {"a fine film", "a dull film"}
+    assert get(Dataset, dataset_id).suggested_class_names == ["neg", "pos"]
+
+
+def test_a_column_that_the_table_lacks_is_named(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    dataset_id = add_dataset({"a.csv": TABLE}, modality="text", label_column="kind")
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).status == "failed"
+    (item,) = items_of(dataset_id)
+    assert item.code == "label_column_not_found"
+    assert "'kind'" in item.message
+
+
+def test_labels_change_neither_fingerprint_nor_what_is_stored(
+    context: WorkerContext, storage: Storage, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    tables = [b"text,label\none fine day,x\ntwo fine days,y\n", b"text,label\none fine day,y\ntwo fine days,x\n"]
+    seen = set()
+    for table in tables:
+        dataset_id = add_dataset({"a.csv": table}, modality="text")
+        run_ingestion(context, dataset_id)
+        (key,) = {item.storage_key for item in items_of(dataset_id)}
+        seen.add((get(Dataset, dataset_id).fingerprint, storage.local(key).read_bytes()))
+    assert len(seen) == 1
+
+
+def test_texts_with_contradicting_labels_keep_none(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    dataset_id = add_dataset({"a.csv": b"text,label\none fine day,x\none fine day,y\n"}, modality="text")
+    run_ingestion(context, dataset_id)
+    accepted = [item for item in items_of(dataset_id) if item.status == "accepted"]
+    assert [(item.label, item.code) for item in accepted] == [(None, "conflicting_labels")]
+
+
+def test_archives_of_files_of_texts_are_read_where_the_modality_says_so(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
+) -> None:
+    members = {"x/a.txt": b"one\ntwo\n", "b.jsonl": b'{"text": "three"}\n', "c.png": b"\x89PNG", "d.json": b"{"}
+    dataset_id = add_dataset({"a.zip": zipped(members)}, modality="text")
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).item_count == 3
+    refused = {item.name: item.code for item in items_of(dataset_id) if item.status == "rejected"}
+    assert refused == {"c.png": "unknown_text_file", "d.json": "malformed_json"}
+
+
+def test_nothing_usable_fails_with_reasons(context: WorkerContext, add_dataset: Any, get: Any, items_of: Any) -> None:
+    dataset_id = add_dataset({"a.csv": b"one title,one body\ntwo title,two body\n"}, modality="auto")
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).error_code == "no_usable_items"
+    assert [item.code for item in items_of(dataset_id)] == ["text_column_ambiguous"]
+
+
+@pytest.mark.parametrize(("base_model", "status"), [("minilm", "queued"), ("pouf-lite", "failed")])
+def test_a_job_that_waited_hears_of_the_wrong_modality(
+    context: WorkerContext, database: Any, add_dataset: Any, get: Any, base_model: str, status: str
+) -> None:
+    dataset_id = add_dataset({"a.txt": b"one\ntwo\n"}, modality="auto")
+    job_id = insert_job(database, dataset_id, base_model=base_model)
+    run_ingestion(context, dataset_id)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code) == (status, "wrong_modality" if status == "failed" else None)
+
+
+def test_the_limit_of_items_holds_for_texts(make_context: Any, add_dataset: Any, get: Any) -> None:
+    dataset_id = add_dataset({"a.txt": b"one\ntwo\nthree\n"}, modality="text")
+    run_ingestion(make_context(max_items=2), dataset_id)
+    assert get(Dataset, dataset_id).error_code == "too_many_items"
+
+
+def test_a_hundred_thousand_lines_take_less_than_a_minute(context: WorkerContext, add_dataset: Any, get: Any) -> None:
+    content = "".join(f"this is the text with the number {number}\n" for number in range(100_000)).encode()
+    dataset_id = add_dataset({"a.txt": content}, modality="text")
+    started = time.process_time()
+    run_ingestion(context, dataset_id)
+    assert time.process_time() - started < 60
+    assert get(Dataset, dataset_id).item_count == 100_000

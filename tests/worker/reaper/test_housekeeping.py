@@ -1,0 +1,84 @@
+"""What killed processes leave on disks is removed, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from store.clock import utcnow
+from store.ids import new_id
+from store.tables import Job
+from worker.reaper import housekeeping
+from worker.reaper.housekeeping import Housekeeper
+from worker.training import checkpoints
+
+
+def make_old(*paths: Path) -> None:
+    for path in paths:
+        os.utime(path, (0, 0))
+
+
+def test_a_round_removes_what_was_left_in_storage_and_staging(
+    settings: Any, database: Any, add_ready_dataset: Any, tmp_path: Path
+) -> None:
+    kept = tmp_path / "storage" / "datasets" / add_ready_dataset(1)
+    model = tmp_path / "storage" / "models" / new_id("mdl") / "adapter.safetensors"
+    staged = tmp_path / "staging" / new_id("stage") / "0"
+    for file in (model, staged):
+        file.parent.mkdir(parents=True)
+        file.write_bytes(b"x")
+    make_old(model, staged, staged.parent, *kept.rglob("*"))
+    Housekeeper(settings, database).tidy()
+    assert not model.exists() and not staged.parent.exists()
+    assert [path.is_file() for path in kept.glob("blobs/*")] == [True]
+
+
+def test_copies_of_a_remote_storage_go_with_what_they_are_copies_of(
+    settings: Any, database: Any, add_ready_dataset: Any, tmp_path: Path
+) -> None:
+    add_ready_dataset(0)
+    copied = tmp_path / "cache" / "models" / new_id("mdl") / "adapter.safetensors"
+    copied.parent.mkdir(parents=True)
+    copied.write_bytes(b"x")
+    make_old(copied)
+    Housekeeper(settings.model_copy(update={"storage_url": f"memory://{tmp_path}"}), database).tidy()
+    assert not copied.exists()
+
+
+def test_a_round_that_fails_is_followed_by_another(
+    settings: Any, database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped, rounds = threading.Event(), []
+
+    def tidy() -> None:
+        rounds.append(len(rounds))
+        if len(rounds) == 2:
+            stopped.set()
+        raise RuntimeError("away")
+
+    keeper = Housekeeper(settings, database)
+    monkeypatch.setattr(keeper, "tidy", tidy)
+    monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.01)
+    keeper.run(stopped)
+    assert rounds == [0, 1]
+
+
+@pytest.mark.parametrize(("status", "left"), [("cancelled", []), ("queued", [".3.copying", "2"])])
+def test_half_copied_checkpoints_go_with_a_final_job(
+    settings: Any, database: Any, add_ready_dataset: Any, add_job: Any, tmp_path: Path, status: str, left: list[str]
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    folder = tmp_path / "checkpoints" / job_id
+    for name in ("2", ".3.copying"):
+        (folder / name).mkdir(parents=True)
+    with database.write() as session:
+        long_ago = utcnow() - timedelta(hours=1)
+        session.execute(update(Job).values(status=status, fence=3, finished_at=long_ago))
+    checkpoints.sweep(database, settings.data_dir)
+    assert (sorted(path.name for path in folder.iterdir()) if folder.exists() else []) == left

@@ -1,0 +1,218 @@
+"""One round of the reaper, seen from every kind of work that got stuck."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from store.clock import utcnow
+from store.leases import claim_dataset, claim_job
+from store.tables import Dataset, IdempotencyKey, Job
+from store.transitions import lock_job, transition
+from worker.reaper.rounds import broker_queue_depth, run_once
+from worker.training.attempts import note_checkpoint
+
+
+@pytest.fixture
+def reap(database: Any, broker: Any, settings: Any) -> Any:
+    """Run a round some seconds from now and return what it sent."""
+
+    def reap(after: float = 0, depth: int | None = 0) -> list[Any]:
+        broker.sent.clear()
+        run_once(database, broker.send, utcnow() + timedelta(seconds=after), settings, lambda _: depth)
+        return list(broker.sent)
+
+    return reap
+
+
+@pytest.fixture
+def lose(database: Any, settings: Any, reap: Any) -> Any:
+    """Claim a job and let the lease expire."""
+
+    def lose(job_id: str, status: str | None = None, checkpoint: int | None = None) -> None:
+        with database.write() as session:
+            assert claim_job(session, job_id, "one", utcnow(), -1) is not None
+            transition(session, lock_job(session, job_id), "running", "training")
+            if checkpoint is not None:
+                note_checkpoint(session, lock_job(session, job_id), checkpoint)
+            if status is not None:
+                transition(session, lock_job(session, job_id), status, "training")
+        reap()
+
+    return lose
+
+
+def test_a_job_with_an_expired_lease_is_queued_again(
+    add_ready_dataset: Any, add_job: Any, lose: Any, get: Any, broker: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    lose(job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner, job.lease_expires_at) == ("queued", 1, None, None)
+    assert broker.sent == [("pouf.train", "train", {"job_id": job_id})]
+
+
+def test_a_live_lease_is_left_alone(add_ready_dataset: Any, add_job: Any, database: Any, reap: Any, get: Any) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    with database.write() as session:
+        claim_job(session, job_id, "one", utcnow(), 60)
+        transition(session, lock_job(session, job_id), "running", "training")
+    assert reap(after=50) == []
+    assert get(Job, job_id).status == "running"
+
+
+def test_three_lost_attempts_in_a_row_fail_the_job(add_ready_dataset: Any, add_job: Any, lose: Any, get: Any) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    for _ in range(3):
+        lose(job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code, job.attempt) == ("failed", "worker_lost", 3)
+
+
+def test_only_new_durable_progress_resets_the_count(add_ready_dataset: Any, add_job: Any, lose: Any, get: Any) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    counts = []
+    for checkpoint in (5, 5, 9, None, 9):
+        lose(job_id, checkpoint=checkpoint)
+        counts.append(get(Job, job_id).lost_attempts)
+    assert counts == [1, 2, 1, 2, 3]
+    assert get(Job, job_id).status == "failed"
+
+
+@pytest.mark.parametrize(("asked", "final"), [("cancelling", "cancelled"), ("pausing", "paused")])
+def test_a_stop_that_was_asked_for_is_completed_when_the_worker_died(
+    asked: str, final: str, add_ready_dataset: Any, add_job: Any, lose: Any, get: Any, broker: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    lose(job_id, status=asked)
+    assert get(Job, job_id).status == final
+    assert broker.sent == []
+
+
+def test_a_queued_job_is_published_again_only_when_the_broker_has_nothing_for_it(
+    add_ready_dataset: Any, add_job: Any, reap: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    wanted = [("pouf.train", "train", {"job_id": job_id})]
+    assert reap(after=20) == []
+    assert reap(after=40, depth=7) == []
+    assert reap(after=40, depth=None) == []
+    assert reap(after=40) == wanted
+    assert reap(after=60) == []  # another reaper, or the next round
+    assert reap(after=80) == wanted
+
+
+def test_a_job_whose_message_died_with_a_worker_is_published_again_once_others_overtake_it(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    dataset_id = add_ready_dataset(0)
+    forgotten, running, waiting = (add_job(dataset_id) for _ in range(3))
+    with database.write() as session:
+        for age, job_id in ((90, forgotten), (80, running), (70, waiting)):
+            then = utcnow() - timedelta(seconds=age)
+            session.execute(update(Job).where(Job.id == job_id).values(queued_at=then, updated_at=then))
+    assert reap(depth=1) == []
+    with database.write() as session:
+        assert claim_job(session, running, "one", utcnow(), 600) is not None
+        transition(session, lock_job(session, running), "running", "training")
+    assert reap(depth=1) == [("pouf.train", "train", {"job_id": forgotten})]
+    assert reap(after=40, depth=2) == []  # its new message stands behind the others
+
+
+def test_a_job_queued_in_the_future_is_published_again_however_busy_the_queue_is(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    with database.write() as session:
+        session.execute(update(Job).values(queued_at=utcnow() + timedelta(hours=2)))
+    assert reap(after=40, depth=5) == [("pouf.train", "train", {"job_id": job_id})]
+    assert reap(after=80, depth=5) == []
+
+
+def test_a_dataset_is_published_again_past_a_busy_queue_when_it_has_waited_much_longer(
+    add_ready_dataset: Any, reap: Any
+) -> None:
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    assert reap(after=40, depth=1) == []
+    assert reap(after=310, depth=1) == [("pouf.ingest", "ingest", {"dataset_id": dataset_id})]
+    assert reap(after=320, depth=1) == []
+
+
+def test_a_job_that_waits_for_its_dataset_is_left_alone(add_ready_dataset: Any, add_job: Any, reap: Any) -> None:
+    dataset_id = add_ready_dataset(0, status="uploading")
+    add_job(dataset_id)
+    assert reap(after=40) == []
+
+
+def test_a_lost_ingestion_is_tried_again_and_fails_in_the_end_with_its_jobs(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any, get: Any
+) -> None:
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    job_id = add_job(dataset_id)
+    for attempt in (1, 2, 3):
+        with database.write() as session:
+            assert claim_dataset(session, dataset_id, "one", utcnow(), -1).fence == attempt
+        expected = [("pouf.ingest", "ingest", {"dataset_id": dataset_id})] if attempt < 3 else []
+        assert reap() == expected
+    assert (get(Dataset, dataset_id).status, get(Dataset, dataset_id).error_code) == ("failed", "worker_lost")
+    assert (get(Job, job_id).status, get(Job, job_id).error_code) == ("failed", "dataset_failed")
+
+
+def test_an_unclaimed_dataset_is_published_again_unless_it_was_deleted(
+    add_ready_dataset: Any, database: Any, reap: Any
+) -> None:
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    assert reap(after=40) == [("pouf.ingest", "ingest", {"dataset_id": dataset_id})]
+    with database.write() as session:
+        session.execute(update(Dataset).values(deleted_at=utcnow()))
+    assert reap(after=80) == []
+
+
+def test_old_idempotency_keys_are_forgotten(database: Any, reap: Any) -> None:
+    def key(name: str, created_at: datetime) -> IdempotencyKey:
+        columns = {"owner": "local", "route": "/", "request_hash": "0", "state": "done", "claim": "1"}
+        return IdempotencyKey(key=name, created_at=created_at, **columns)
+
+    with database.write() as session:
+        session.add_all([key("old", utcnow() - timedelta(hours=25)), key("new", utcnow())])
+    reap()
+    with database.read() as session:
+        assert [row.key for row in session.query(IdempotencyKey)] == ["new"]
+
+
+def test_a_broker_that_is_away_has_an_unknown_depth() -> None:
+    assert broker_queue_depth("redis://127.0.0.1:1/0")("train") is None
+
+
+def test_a_clock_that_was_set_back_keeps_no_dead_lease_alive(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any, get: Any, settings: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    with database.write() as session:
+        assert claim_job(session, job_id, "one", utcnow() + timedelta(hours=2), settings.lease_seconds) is not None
+        transition(session, lock_job(session, job_id), "running", "training")
+        assert claim_dataset(session, dataset_id, "one", utcnow() + timedelta(hours=2), settings.lease_seconds)
+    reap()
+    assert get(Job, job_id).status == "running"  # its holder may be alive, and has the whole time of a lease to say so
+    reap(after=settings.lease_seconds + 1)
+    assert get(Job, job_id).status == "queued"
+    assert get(Dataset, dataset_id).lease_owner is None
+
+
+def test_work_last_touched_in_the_future_is_published_again(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    dataset_id = add_ready_dataset(0, status="ingesting")
+    with database.write() as session:
+        for table in (Job, Dataset):
+            session.execute(update(table).values(updated_at=utcnow() + timedelta(hours=2)))
+    assert sorted(reap()) == [
+        ("pouf.ingest", "ingest", {"dataset_id": dataset_id}),
+        ("pouf.train", "train", {"job_id": job_id}),
+    ]
+    assert reap() == []

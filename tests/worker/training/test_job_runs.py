@@ -1,0 +1,294 @@
+"""Attempts at jobs, with real child processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from app.jobs.schemas import show_job
+from app.web.report import render_report
+from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
+from store.transitions import lock_job, transition
+from worker.process_context import WorkerContext
+from worker.training import process
+from worker.training.child import INTERNAL_ERROR
+from worker.training.process import ChildProcess
+from worker.training.protocol import JobSpec, Message
+from worker.training.runner import run_job
+
+
+@pytest.fixture
+def events(database: Any) -> Callable[[str], list[JobEvent]]:
+    def read(job_id: str) -> list[JobEvent]:
+        with database.read() as session:
+            return list(session.scalars(select(JobEvent).where(JobEvent.job_id == job_id).order_by(JobEvent.seq)))
+
+    return read
+
+
+def ask(database: Any, job_id: str, status: str) -> None:
+    with database.write() as session:
+        job = lock_job(session, job_id)
+        transition(session, job, status, job.stage)
+
+
+def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> None:
+    context, job_id = undisturbed
+    with context.database.read() as session:
+        job = session.get_one(Job, job_id)
+        model = session.scalars(select(AdaptedModel)).one()
+        steps = session.scalars(select(JobMetric.step).where(JobMetric.job_id == job_id).order_by(JobMetric.step)).all()
+        kinds = session.scalars(select(JobEvent.type).where(JobEvent.job_id == job_id).order_by(JobEvent.seq)).all()
+        assert session.get_one(Alias, ("local", "best")).model_id == model.id
+
+    assert (job.status, job.attempt, job.lost_attempts) == ("succeeded", 1, 0), job.error_message
+    assert (job.step, job.total_steps, job.latest_metrics["step"]) == (24, 24, 24)
+    assert (job.method["tune"], job.evaluation["n"], job.lease_owner) == ("last_n", 8, None)
+    assert steps == list(range(1, 25))
+    stages = [entry["stage"] for entry in job.status_transitions]
+    assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
+    assert kinds[:2] == ["job.queued", "job.running"]
+    assert kinds[-1] == "job.succeeded"
+    assert {"job.method", "job.progress", "job.stage", "job.checkpoint"} <= set(kinds)
+
+    assert (model.id, model.job_id, model.name, model.meta) == (job.model_id, job_id, "shapes", {"team": "a"})
+    artifact = context.storage.local_directory(model.storage_key)
+    assert model.size_bytes == sum(file.stat().st_size for file in artifact.iterdir())
+    assert (artifact / "SHA256SUMS").exists()
+    manifest = json.loads((artifact / "pouf.json").read_text())
+    for key in ("verdict", "verdict_reasons", "fallback", "selected_step"):
+        assert getattr(job, key) == getattr(model, key) == manifest[key]
+    assert [path.name for path in artifact.parent.iterdir()] == [model.id]
+    for kind in ("checkpoints", "work"):
+        assert list((context.settings.data_dir / kind).iterdir()) == []
+
+
+def test_a_job_of_no_steps_publishes_its_model_without_metrics(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any, database: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(2), {"tune": "prompt", "max_steps": 0})
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.step, job.total_steps) == ("succeeded", 0, 0), job.error_message
+    assert (job.selected_step, job.latest_metrics, job.evaluation["n"]) == (0, None, 2)
+    assert get(AdaptedModel, job.model_id).selected_step == 0
+    with database.read() as session:
+        assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
+
+
+def test_a_job_whose_dataset_is_not_ready_waits(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0, status="ingesting"))
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.stage, job.attempt) == ("queued", "waiting_for_dataset", 0)
+
+
+def test_a_job_whose_dataset_failed_fails(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0, status="failed"))
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code) == ("failed", "dataset_failed")
+
+
+def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
+    tmp_path: Path, make_picture: Callable[..., bytes]
+) -> None:
+    picture, no_directory, log = tmp_path / "picture.png", tmp_path / "file", tmp_path / "log"
+    picture.write_bytes(make_picture())
+    no_directory.write_text("in the way of the artifact")
+    spec = JobSpec(
+        job_id="job_1",
+        fence=1,
+        items=[picture],
+        class_names=["red circle", "blue square"],
+        prompt_template=None,
+        base_model="pouf-lite",
+        method={"tune": "head", "max_steps": 2, "selection": "last"},
+        seed=0,
+        device="cpu",
+        threads=1,
+        checkpoint_dir=tmp_path / "checkpoints",
+        checkpoint_seconds=0,
+        artifact_dir=no_directory / "artifact",
+        evaluation_labels={},
+    )
+    child = ChildProcess.start(spec, tmp_path / "work", log)
+    messages: list[Message] = []
+    while not child.ended:
+        messages += child.read(1)
+    child.wait(10)
+    assert child.close() == 0
+    assert messages[-1] == INTERNAL_ERROR
+    assert "FileExistsError" in log.read_text()
+
+
+def test_cancelled_in_training_stops_at_a_step_boundary(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    database: Any,
+    running: Any,
+    wait_for: Any,
+) -> None:
+    method = {"tune": "prompt", "max_steps": 100_000, "batch_size": 8, "selection": "last"}
+    job_id = add_job(add_ready_dataset(), method)
+    run = running(run_job, context, job_id)
+    wait_for(lambda: get(Job, job_id).stage == "training")
+    ask(database, job_id, "cancelling")
+    run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.model_id, job.error_code) == ("cancelled", None, None)
+    assert not (context.settings.data_dir / "checkpoints" / job_id).exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "final"), [("cancelling", "cancelled"), ("pausing", "paused")], ids=["cancel", "pause"]
+)
+def test_a_child_that_does_not_stop_in_time_is_killed(
+    asked: str,
+    final: str,
+    make_context: Any,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    database: Any,
+    running: Any,
+    child_of: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "TERMINATION_SECONDS", 0.3)
+    job_id = add_job(add_ready_dataset(2))
+    run = running(run_job, make_context(cancel_grace_seconds=0.3), job_id)
+    child = child_of()
+    child.suspend()
+    ask(database, job_id, asked)
+    run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == (final, 0, None)
+    assert not child.is_running()
+
+
+def test_a_stalled_child_is_killed_and_the_job_tried_again(
+    make_context: Any, add_ready_dataset: Any, add_job: Any, get: Any, broker: Any, running: Any, child_of: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    run = running(run_job, make_context(load_timeout=0.5), job_id)
+    child = child_of()
+    child.suspend()
+    run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts) == ("queued", 1)
+    assert not child.is_running()
+    assert broker.sent == [("pouf.train", "train", {"job_id": job_id})]
+
+
+def test_a_job_that_kills_every_worker_fails_after_three_attempts(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    events: Any,
+    running: Any,
+    child_of: Any,
+    wait_for: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    for attempt in (1, 2, 3):
+        run = running(run_job, context, job_id)
+        wait_for(lambda attempt=attempt: get(Job, job_id).attempt == attempt)
+        child_of().send_signal(signal.SIGKILL)
+        run.result(timeout=15)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code, job.lost_attempts) == ("failed", "worker_lost", 3)
+    assert "SIGKILL" in job.error_message
+    assert [event.data["reason"] for event in events(job_id) if "reason" in event.data] == ["attempt_lost"] * 2
+
+
+def test_a_worker_that_lost_its_lease_kills_its_child_and_writes_nothing(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    database: Any,
+    running: Any,
+    child_of: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    run = running(run_job, context, job_id)
+    child = child_of()
+    with database.write() as session:
+        session.execute(update(Job).where(Job.id == job_id).values(lease_owner="other", fence=Job.fence + 1))
+    run.result(timeout=15)
+    assert not child.is_running()
+    job = get(Job, job_id)
+    assert (job.status, job.lease_owner, job.fence, job.stage) == ("running", "other", 2, "loading_base")
+
+
+def test_shutdown_gives_the_job_back_without_counting_it_as_lost(
+    context: WorkerContext,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    broker: Any,
+    running: Any,
+    child_of: Any,
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    asked: list[bool] = []
+    run = running(run_job, context, job_id, lambda: bool(asked))
+    child_of()
+    asked.append(True)
+    run.result(timeout=30)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 0, None)
+    assert broker.sent == [("pouf.train", "train", {"job_id": job_id})]
+
+
+def test_a_child_dies_with_the_process_that_started_it(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, database: Any, child_of: Any, wait_for: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(2))
+    worker = os.fork()
+    if worker == 0:
+        database.engine.dispose(close=False)
+        run_job(context, job_id)
+        os._exit(0)
+    child = child_of(worker)
+    assert os.getsid(child.pid) != os.getsid(worker)
+    os.kill(worker, signal.SIGKILL)
+    os.waitpid(worker, 0)
+    wait_for(lambda: not child.is_running(), seconds=10)
+
+
+@pytest.mark.parametrize("kind", ["zero-shot", "prior-matching"])
+def test_a_baseline_runs_to_its_model_without_training(
+    kind: str, context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any, database: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(), {"type": kind})
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.step, job.total_steps) == ("succeeded", 0, 0), job.error_message
+    assert (job.method["type"], job.method["tune"], job.selected_step) == (kind, "none", 0)
+    assert (job.latest_metrics, job.evaluation["n"]) == (None, 8)
+    assert "training" not in [entry["stage"] for entry in job.status_transitions]
+    if kind == "zero-shot":
+        assert job.evaluation["adapted_accuracy"] == job.evaluation["zero_shot_accuracy"]
+    model = get(AdaptedModel, job.model_id)
+    assert (model.tune, model.method["type"]) == ("none", kind)
+    with database.read() as session:
+        assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
+    shown = show_job(job, None)
+    assert shown["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
+    assert "<svg" not in render_report(shown, [])

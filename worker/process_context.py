@@ -1,0 +1,52 @@
+"""What every task needs: settings, database, storage, broker and a name for this process."""
+
+from __future__ import annotations
+
+import os
+import socket
+from dataclasses import dataclass
+from functools import lru_cache
+
+from store.database import Database
+from store.ids import new_id
+from store.outbox import Send, publish_pending
+from store.settings import Settings, get_settings
+from store.storage import Storage
+
+
+@dataclass(frozen=True)
+class WorkerContext:
+    """The surroundings of a task; `worker_id` is unique to one process of one machine."""
+
+    settings: Settings
+    database: Database
+    storage: Storage
+    send: Send
+    worker_id: str
+
+    def publish(self) -> None:
+        """Send what was just committed to the outbox; what cannot be sent now is left to the reaper."""
+        publish_pending(self.database, self.send)
+
+
+def create_context(settings: Settings, send: Send) -> WorkerContext:
+    """Connect to what the settings name."""
+    return WorkerContext(
+        settings=settings,
+        database=Database(settings.database_url),
+        storage=Storage(settings.storage_url, settings.data_dir / "cache"),
+        send=send,
+        worker_id=new_id(f"{socket.gethostname()}-{os.getpid()}"),
+    )
+
+
+def process_context() -> WorkerContext:
+    """The context of this process. Connections must not cross a fork, so each process opens its own."""
+    return _context_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _context_of(_pid: int) -> WorkerContext:
+    from worker.celery_app import send
+
+    return create_context(get_settings(), send)

@@ -1,0 +1,5 @@
+"""`python -m worker.reaper`."""
+
+from worker.reaper.rounds import main
+
+main()

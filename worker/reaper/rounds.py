@@ -1,0 +1,196 @@
+"""The reaper: whatever got stuck is set going again. Several may run at once.
+
+`python -m worker.reaper` loops; `run_once` is one round.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import redis
+from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import InstrumentedAttribute, aliased
+
+from store import webhook_messages as webhooks
+from store.clock import utcnow
+from store.database import Database
+from store.leases import changed_one_row, expire, expired, shorten
+from store.outbox import Send, enqueue, forget_published, publish_pending
+from store.settings import Settings, get_settings
+from store.tables import Dataset, IdempotencyKey, Job
+from worker.ingestion.completion import INGEST_QUEUE, INGEST_TASK, fail_dataset
+from worker.reaper.housekeeping import Housekeeper
+from worker.training import attempts, checkpoints
+from worker.training.attempts import TRAIN_QUEUE
+
+logger = logging.getLogger(__name__)
+
+#: How many messages wait in a queue of the broker; None when it cannot be asked.
+QueueDepth = Callable[[str], int | None]
+
+WAKE_LIMIT = 100
+BUSY_PATIENCE = 10
+OUTBOX_KEPT = timedelta(days=1)
+LOST_LEASE = "its worker stopped renewing the lease"
+
+
+def run_once(
+    database: Database, send: Send, now: datetime, settings: Settings, queue_depth: QueueDepth = lambda _: 0
+) -> None:
+    """One round: expired leases, forgotten work, the outbox, old rows."""
+    with database.write() as session:
+        shorten(session, Job, now, settings.lease_seconds)
+        shorten(session, Dataset, now, settings.lease_seconds)
+    _expire_jobs(database, now, settings)
+    _expire_datasets(database, now, settings)
+    _wake_for_jobs(database, now, settings, queue_depth)
+    _wake_for_datasets(database, now, settings, queue_depth)
+    _wake_for_webhooks(database, now, queue_depth)
+    publish_pending(database, send)
+    with database.write() as session:
+        webhooks.forget(session, now)
+        ttl = timedelta(hours=settings.idempotency_ttl_hours)
+        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - ttl))
+        forget_published(session, now - OUTBOX_KEPT)
+
+
+def _expire_jobs(database: Database, now: datetime, settings: Settings) -> None:
+    with database.read() as session:
+        ids = expired(session, Job, now)
+    for job_id in ids:
+        with database.write() as session:
+            job = expire(session, Job, job_id, now)
+            if job is not None:
+                logger.warning("Job %s lost an attempt: %s.", job_id, LOST_LEASE)
+                attempts.lose(session, job, LOST_LEASE, settings)
+
+
+def _expire_datasets(database: Database, now: datetime, settings: Settings) -> None:
+    with database.read() as session:
+        ids = expired(session, Dataset, now)
+    for dataset_id in ids:
+        with database.write() as session:
+            dataset = expire(session, Dataset, dataset_id, now)
+            if dataset is None or dataset.status != "ingesting" or dataset.deleted_at is not None:
+                continue
+            logger.warning("Ingestion of dataset %s was lost.", dataset_id)
+            # Every claim that was not given back has raised the fence, so it counts the lost ones.
+            if dataset.fence >= settings.max_lost_attempts:
+                message = f"Ingestion was lost {dataset.fence} times: its worker died each time."
+                fail_dataset(session, dataset, "worker_lost", message)
+            else:
+                enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+
+
+def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
+    """Send for queued jobs again whose messages were lost: with the broker's data, or with a worker that had one.
+
+    While messages wait in the queue a worker will get to them, and sending more would only pile them up; lost are then
+    those of jobs that others have overtaken, since the queue keeps its order.
+    """
+    waiting = queue_depth(TRAIN_QUEUE)
+    if waiting is None:
+        return
+    lost = true() if waiting == 0 else _overtaken(now)
+    forgotten_at = _long_ago(Job.updated_at, now, settings.requeue_after_seconds)
+    with database.write() as session:
+        forgotten = (
+            select(Job.id)
+            .join(Dataset, Dataset.id == Job.dataset_id)
+            .where(Job.status == "queued", forgotten_at, lost, Dataset.status.in_(("ready", "failed")))
+            .order_by(Job.queued_at)
+            .limit(WAKE_LIMIT)
+        )
+        for job_id in session.scalars(forgotten).all():
+            # `updated_at` doubles as the time of the last message, behind which it now stands in the queue; of several
+            # reapers one moves it.
+            touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
+            if changed_one_row(session, touch.values(updated_at=now, queued_at=now)):
+                attempts.enqueue_training(session, job_id)
+
+
+def _overtaken(now: datetime) -> ColumnElement[bool]:
+    """A job that was queued later runs. A time still to come tells nothing of the order: the clock was set back."""
+    other = aliased(Job)
+    newest = select(func.max(other.queued_at)).where(other.status == "running", other.queued_at <= now)
+    return or_(Job.queued_at < newest.scalar_subquery(), Job.queued_at > now)
+
+
+def _wake_for_datasets(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
+    waiting = queue_depth(INGEST_QUEUE)
+    if waiting is None:
+        return
+    # Ingesting is quick, so that one which waits so much longer has lost its message, whatever else waits.
+    patience = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_PATIENCE)
+    with database.write() as session:
+        unclaimed = (
+            Dataset.status == "ingesting",
+            Dataset.deleted_at.is_(None),
+            Dataset.lease_owner.is_(None),
+            _long_ago(Dataset.updated_at, now, patience),
+        )
+        for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
+            touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
+            if changed_one_row(session, touch.values(updated_at=now)):
+                enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+
+
+def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDepth) -> None:
+    """Send for messages to webhooks whose next attempt is due."""
+    if queue_depth(webhooks.NOTIFY_QUEUE) != 0:
+        return
+    with database.write() as session:
+        for delivery_id in webhooks.due(session, now, WAKE_LIMIT):
+            webhooks.wake(session, delivery_id)
+
+
+def _long_ago(moment: InstrumentedAttribute[datetime], now: datetime, seconds: float) -> ColumnElement[bool]:
+    """More than `seconds` ago; or as far ahead, which only a clock that was set back explains."""
+    return or_(moment < now - timedelta(seconds=seconds), moment > now + timedelta(seconds=seconds))
+
+
+def broker_queue_depth(url: str) -> QueueDepth:
+    """Asks a Redis broker, where a queue is a list of its name."""
+    client = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+
+    def depth(queue: str) -> int | None:
+        try:
+            return int(client.llen(queue))
+        except redis.RedisError as error:
+            logger.warning("The broker cannot be asked for its queue %s: %s", queue, error)
+            return None
+
+    return depth
+
+
+def main() -> None:
+    """Loop until SIGTERM or SIGINT."""
+    from worker.celery_app import DEFAULT_BROKER_URL, send
+
+    settings = get_settings()
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    database = Database(settings.database_url)
+    queue_depth = broker_queue_depth(settings.redis_url or DEFAULT_BROKER_URL)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    # in a thread of its own: a large storage takes longer to look through than leases may wait
+    keeper = Housekeeper(settings, database)
+    threading.Thread(target=keeper.run, args=(stopped,), name="housekeeper", daemon=True).start()
+    logger.info("Reaper running every %s s.", settings.reaper_interval)
+    next_round = 0.0
+    while not stopped.wait(min(settings.outbox_interval, settings.reaper_interval)):
+        try:
+            publish_pending(database, send)
+            if time.monotonic() >= next_round:
+                next_round = time.monotonic() + settings.reaper_interval
+                run_once(database, send, utcnow(), settings, queue_depth)
+                checkpoints.sweep(database, settings.data_dir)
+        except DBAPIError:
+            logger.exception("The database is not reachable; the next round tries again.")

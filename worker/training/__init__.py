@@ -1,0 +1,1 @@
+"""One attempt of one adaptation job: claim, child process, outcome."""

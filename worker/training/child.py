@@ -1,0 +1,181 @@
+"""The process that trains one attempt of one job.
+
+`python -m worker.training.child SPEC_FILE MESSAGE_FD [MICRO_BATCH_SIZE]`
+
+It knows neither the database nor the broker. It lives only as long as its stdin is open.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import faulthandler
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+from pouf_core.contract.progress import OnProgress, Progress
+from pouf_core.errors import AdaptationStopped, PoufError
+from store.disk import is_disk_full
+from worker.training.memory_limit import limit_host_memory
+from worker.training.protocol import (
+    STOP_COMMAND,
+    ErrorMessage,
+    JobSpec,
+    Message,
+    PostponedMessage,
+    ProgressMessage,
+    ResultMessage,
+    StoppedMessage,
+    encode,
+)
+
+EXIT_ORPHANED = 70
+INTERNAL_ERROR = ErrorMessage(code="internal_error", message="Training failed unexpectedly; the job's log has details.")
+
+
+class StopRequest:
+    """The reason to stop, once the runner has given one."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None
+
+    def __call__(self) -> str | None:
+        return self.reason
+
+
+def listen(stop: StopRequest) -> None:
+    """Read commands until the runner is gone, then end this process without any clean-up."""
+    for line in sys.stdin:
+        command, _, reason = line.strip().partition(" ")
+        if command == STOP_COMMAND:
+            stop.reason = reason
+    os._exit(EXIT_ORPHANED)
+
+
+class Reporter:
+    """Writes messages to the runner, each whole."""
+
+    def __init__(self, fd: int) -> None:
+        self._pipe = os.fdopen(fd, "wb", buffering=0)
+        self._lock = threading.Lock()
+
+    def send(self, message: Message) -> None:
+        remaining = memoryview(encode(message))
+        with self._lock:
+            while remaining:
+                remaining = remaining[self._pipe.write(remaining) :]
+
+    def progress(self, progress: Progress) -> None:
+        self.send(ProgressMessage(**dataclasses.asdict(progress)))
+
+
+class StartOver(Exception):
+    """Host memory ran out: a fresh process is to go on from the last checkpoint with this micro-batch."""
+
+    def __init__(self, micro_batch_size: int) -> None:
+        super().__init__(micro_batch_size)
+        self.micro_batch_size = micro_batch_size
+
+
+class MemoryWatch:
+    """Passes progress on; raises `StartOver` at the first lack of host memory.
+
+    Freed memory is kept for speed, in pieces that other tensors may not fit, so that smaller micro-batches need a
+    process whose memory is whole.
+    """
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._micro_batch_size = 1
+
+    def __call__(self, progress: Progress) -> None:
+        self._reporter.progress(progress)
+        if progress.method and "micro_batch_size" in progress.method:  # a baseline trains nothing and has none
+            self._micro_batch_size = progress.method["micro_batch_size"]
+        if progress.warning and progress.warning["code"] == "micro_batch_reduced":
+            raise StartOver(max(1, self._micro_batch_size // 2))
+
+
+def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None) -> Message:
+    """Adapt as the specification says; the last message is the outcome.
+
+    Raises:
+        StartOver: host memory ran out.
+    """
+    try:
+        import pouf_core
+        from pouf_core.system.memory import keep_freed_memory
+        from pouf_core.system.runtime import choose_device
+
+        on_progress: OnProgress = reporter.progress
+        if choose_device(spec.device).type == "cpu":  # CUDA reserves far more address space than it uses
+            limit_host_memory(spec.memory_bytes)
+            keep_freed_memory()
+            on_progress = MemoryWatch(reporter)
+        result = pouf_core.adapt(
+            spec.texts or spec.items,
+            spec.class_names,
+            base_model=spec.base_model,
+            prompt_template=spec.prompt_template,
+            label_words=spec.label_words,
+            text_limits=spec.text_limits,
+            method=spec.method,
+            seed=spec.seed,
+            out=spec.artifact_dir,
+            on_progress=on_progress,
+            micro_batch_size=micro_batch_size,
+            device=spec.device,
+            threads=spec.threads,
+            deterministic=spec.deterministic,
+            checkpoint_dir=spec.checkpoint_dir,
+            checkpoint_seconds=spec.checkpoint_seconds,
+            should_stop=stop,
+            evaluation_labels=spec.evaluation_labels or None,
+        )
+    except AdaptationStopped as error:
+        return StoppedMessage(reason=error.code)
+    except StartOver:
+        raise
+    except PoufError as error:
+        return ErrorMessage(code=error.code, message=error.message)
+    except MemoryError:
+        traceback.print_exc()
+        return ErrorMessage(code="out_of_memory", message="The host ran out of memory while training.")
+    except Exception as error:  # noqa: BLE001 - the last resort of this process: reported, traceback kept in the log
+        if is_disk_full(error):  # nothing more is printed, then: the log may be on the same disk
+            return PostponedMessage(reason=f"{type(error).__name__}: {error}")
+        traceback.print_exc()
+        return INTERNAL_ERROR
+    return ResultMessage(
+        artifact=result.path,
+        method=result.method,
+        metrics=result.metrics,
+        evaluation=result.evaluation,
+        warnings=result.warnings,
+        verdict=result.verdict,
+        verdict_reasons=result.verdict_reasons,
+        fallback=result.fallback,
+        selected_step=result.selected_step,
+        seconds=result.seconds,
+    )
+
+
+def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:
+    """Run the job of a specification file; 0 whenever an outcome was reported."""
+    faulthandler.enable()
+    stop = StopRequest()
+    threading.Thread(target=listen, args=(stop,), daemon=True, name="runner-pipe").start()
+    reporter = Reporter(int(message_fd))
+    spec = JobSpec.model_validate_json(Path(spec_file).read_bytes())
+    try:
+        reporter.send(run(spec, reporter, stop, int(micro_batch_size) if micro_batch_size else None))
+    except StartOver as again:
+        arguments = ["-m", "worker.training.child", spec_file, message_fd, str(again.micro_batch_size)]
+        os.execv(sys.executable, [sys.executable, *arguments])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,162 @@
+"""A child process as the runner sees it: started, listened to, asked to stop, killed."""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+from pydantic import ValidationError
+
+from worker.training.protocol import STOP_COMMAND, JobSpec, Message, decode
+
+logger = logging.getLogger(__name__)
+
+READ_BYTES = 1 << 16
+LOG_TAIL_BYTES = 2000
+#: Between SIGTERM and SIGKILL, in seconds.
+TERMINATION_SECONDS = 5.0
+
+
+class ChildProcess:
+    """`python -m worker.training.child` in a session of its own, to be killed with all that it started."""
+
+    def __init__(self, process: subprocess.Popen[bytes], messages: int, log: Path) -> None:
+        self._process = process
+        self._messages = messages
+        self._log = log
+        self._buffer = b""
+        self._ended = False
+        self._terminated_at: float | None = None
+        self._closed = False
+
+    @classmethod
+    def start(cls, spec: JobSpec, directory: Path, log: Path) -> ChildProcess:
+        """Write the specification into `directory` and start the child; its output is appended to `log`."""
+        directory.mkdir(parents=True, exist_ok=True)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        spec_file = directory / "spec.json"
+        spec_file.write_text(spec.model_dump_json())
+        reading, writing = os.pipe()
+        try:
+            with log.open("ab") as output:
+                output.write(f"--- attempt with fence {spec.fence}\n".encode())
+                output.flush()
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "worker.training.child", str(spec_file), str(writing)],
+                    stdin=subprocess.PIPE,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(writing,),
+                    start_new_session=True,
+                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        return cls(process, reading, log)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the child can send nothing more."""
+        return self._ended
+
+    def read(self, timeout: float) -> list[Message]:
+        """What the child reported, waiting at most `timeout` seconds for something."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._messages, selectors.EVENT_READ)
+            if self._ended or not selector.select(timeout):
+                return []
+        chunk = os.read(self._messages, READ_BYTES)
+        if not chunk:
+            self._ended = True
+        *lines, self._buffer = (self._buffer + chunk).split(b"\n")
+        return [message for line in lines if (message := _decoded(line)) is not None]
+
+    def ask_to_stop(self, reason: str) -> None:
+        """Let the child stop at its next step boundary."""
+        stdin = self._stdin()
+        try:
+            stdin.write(f"{STOP_COMMAND} {reason}\n".encode())
+            stdin.flush()
+        except BrokenPipeError:
+            logger.info("Child %s ended before it was asked to stop.", self.pid)
+
+    def terminate(self) -> None:
+        """SIGTERM at the first call, SIGKILL once the time for that has passed."""
+        now = time.monotonic()
+        if self._terminated_at is None:
+            self._terminated_at = now
+            self._signal(signal.SIGTERM)
+        elif now - self._terminated_at >= TERMINATION_SECONDS:
+            self._signal(signal.SIGKILL)
+
+    def close(self) -> int:
+        """End the child at once if it has not been seen to exit, and let go of it; returns its exit status."""
+        if self._process.returncode is None:
+            self._signal(signal.SIGKILL)
+        status = self._process.wait()
+        if self._closed:
+            return status
+        self._closed = self._ended = True
+        try:
+            self._stdin().close()
+        except BrokenPipeError:
+            logger.debug("Child %s ended with unread commands.", self.pid)
+        os.close(self._messages)
+        return status
+
+    def wait(self, timeout: float) -> None:
+        """Give the child time to exit by itself after it has sent everything."""
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            logger.warning("Child %s does not exit although it has sent everything.", self.pid)
+
+    def log_tail(self) -> str:
+        """The end of what the job's processes printed."""
+        with self._log.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
+            return stream.read().decode(errors="replace").strip()
+
+    def _stdin(self) -> IO[bytes]:
+        assert self._process.stdin is not None
+        return self._process.stdin
+
+    def _signal(self, number: signal.Signals) -> None:
+        try:
+            os.killpg(self.pid, number)  # the child leads its own group
+        except (ProcessLookupError, PermissionError):  # macOS refuses to signal a process that has just exited
+            logger.debug("Child %s has already gone.", self.pid)
+
+
+def describe_exit(status: int) -> str:
+    """An exit status in words."""
+    if status >= 0:
+        return f"the training process exited with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    hint = " (the system may have run out of memory)" if -status == signal.SIGKILL else ""
+    return f"the training process was killed by {name}{hint}"
+
+
+def _decoded(line: bytes) -> Message | None:
+    try:
+        return decode(line)
+    except (ValidationError, ValueError):
+        logger.exception("A child sent something that is not a message: %r", line[:200])
+        return None

@@ -1,0 +1,110 @@
+"""What the runner and its child process say to each other.
+
+The child gets a specification file. It reports JSON lines on a pipe of its own (libraries print to stdout), and reads
+one-line commands on stdin. The end of stdin means that the runner is gone: the child then dies at once, so that
+nothing it does can race with whoever takes the job over.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from pouf_core.contract.progress import Stage
+from pouf_core.contract.result import Fallback, Verdict
+
+
+class JobSpec(BaseModel):
+    """Everything a child needs to run one attempt of one job: pictures, or one file that holds every text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+    fence: int
+    items: list[Path] = []
+    texts: Path | None = None
+    class_names: list[str | dict[str, Any]]
+    prompt_template: str | list[str] | None
+    label_words: dict[str, list[str]] | None = None
+    text_limits: dict[str, int] | None = None
+    base_model: str
+    method: dict[str, Any]
+    seed: int
+    device: str
+    threads: int | None
+    deterministic: bool | None = None
+    memory_bytes: int | None = None
+    checkpoint_dir: Path
+    checkpoint_seconds: float
+    artifact_dir: Path
+    evaluation_labels: dict[str, str]
+
+
+class ProgressMessage(BaseModel):
+    """A sign of life; the fields are those of `pouf_core.contract.progress.Progress`."""
+
+    kind: Literal["progress"] = "progress"
+    stage: Stage
+    step: int
+    total_steps: int
+    metrics: dict[str, float | None] | None = None
+    method: dict[str, Any] | None = None
+    warning: dict[str, str] | None = None
+    checkpoint_step: int | None = None
+
+
+class ResultMessage(BaseModel):
+    """The adaptation is done and its artifact is complete on disk."""
+
+    kind: Literal["result"] = "result"
+    artifact: Path
+    method: dict[str, Any]
+    metrics: list[dict[str, float | None]]
+    evaluation: dict[str, Any] | None
+    warnings: list[dict[str, str]]
+    verdict: Verdict | None
+    verdict_reasons: list[dict[str, str]]
+    fallback: Fallback | None
+    selected_step: int
+    seconds: float
+
+
+class StoppedMessage(BaseModel):
+    """The adaptation stopped at a step boundary because it was asked to."""
+
+    kind: Literal["stopped"] = "stopped"
+    reason: str
+
+
+class PostponedMessage(BaseModel):
+    """The attempt could not go on for want of something, room on the disk for one, that may be there later."""
+
+    kind: Literal["postponed"] = "postponed"
+    reason: str
+
+
+class ErrorMessage(BaseModel):
+    """The adaptation failed in a way that trying again would not change."""
+
+    kind: Literal["error"] = "error"
+    code: str
+    message: str
+
+
+Message = ProgressMessage | ResultMessage | StoppedMessage | PostponedMessage | ErrorMessage
+_message: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
+
+STOP_COMMAND = "stop"
+
+
+def encode(message: Message) -> bytes:
+    """One line of JSON. Not-a-number and infinity, which JSON lacks, become null."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def decode(line: bytes) -> Message:
+    """The message on one line; `pydantic.ValidationError` when it is not one."""
+    return _message.validate_python(json.loads(line))

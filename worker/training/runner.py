@@ -1,0 +1,208 @@
+"""Runs one attempt of one job: claim, child process, outcome."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from sqlalchemy import select
+
+from store.clock import utcnow
+from store.disk import is_disk_full, shortage
+from store.leases import Lease, LeaseLost, fenced
+from store.publication import Outcome, publish_model, remove_unpublished
+from store.tables import Dataset, DatasetItem, Job
+from store.transitions import FINAL, TransitionNotAllowed
+from worker.lease_keeper import LeaseKeeper
+from worker.process_context import WorkerContext
+from worker.redaction import without_places
+from worker.shutdown import shutdown_requested
+from worker.training import attempts, checkpoints
+from worker.training.attempts import Ending
+from worker.training.persistence import persist
+from worker.training.process import ChildProcess
+from worker.training.protocol import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
+from worker.training.supervision import AttemptOutcome, Lost, Supervision
+
+logger = logging.getLogger(__name__)
+
+
+def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested) -> None:
+    """Run a job if it is this worker's to run; a duplicate delivery does nothing."""
+    if shutdown_requested():
+        return  # the reaper wakes another worker up
+    lack = shortage(context.settings, context.storage)
+    if lack is not None:
+        logger.warning("Job %s waits: %s.", job_id, lack)
+        with context.database.write() as session:
+            attempts.wait_for_space(session, job_id)
+        checkpoints.sweep(context.database, context.settings.data_dir)
+        return
+    with context.database.write() as session:
+        lease = attempts.begin_attempt(session, job_id, context.worker_id, utcnow(), context.settings.lease_seconds)
+    if lease is None:
+        logger.info("Job %s is not to be run now.", job_id)
+        return
+    try:
+        JobRun(context, lease, shutdown_requested).run()
+    except LeaseLost:
+        logger.warning("Job %s was taken over by another worker; this attempt ends.", job_id)
+    finally:
+        checkpoints.sweep(context.database, context.settings.data_dir)
+    context.publish()
+
+
+def training_device(device: str) -> str:
+    """The device as the child sees it: a worker that is shown one GPU knows it as the first, whatever its number."""
+    shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    return "cuda" if device.startswith("cuda:") and shown and "," not in shown else device
+
+
+class JobRun:
+    """One attempt under one lease."""
+
+    def __init__(
+        self,
+        context: WorkerContext,
+        lease: Lease[Job],
+        shutdown_requested: Callable[[], bool],
+    ) -> None:
+        self._context = context
+        self._lease = lease
+        self._shutdown_requested = shutdown_requested
+        self._data_dir = context.settings.data_dir
+
+    def run(self) -> None:
+        """Prepare, train, and record the outcome; raises `LeaseLost`."""
+        work_dir = checkpoints.work_dir(self._data_dir, self._lease.row_id, self._lease.fence)
+        try:
+            self._finish(self._attempt(work_dir))
+        finally:
+            shutil.rmtree(work_dir, ignore_errors=True)
+        self._remove_what_a_final_job_leaves()
+
+    def _attempt(self, work_dir: Path) -> AttemptOutcome:
+        try:
+            return self._train(work_dir)
+        except OSError as error:  # a full disk, an unreachable storage, no process to be had
+            return self._unable(error)
+
+    def _unable(self, error: OSError) -> AttemptOutcome:
+        logger.error("Job %s could not be run here.", self._lease.row_id, exc_info=error)
+        reason = f"{type(error).__name__}: {error}"
+        return PostponedMessage(reason=reason) if is_disk_full(error) else Lost(reason)
+
+    def _train(self, work_dir: Path) -> AttemptOutcome:
+        job_id, context = self._lease.row_id, self._context
+        with self._keep_lease():
+            remove_unpublished(context.database, context.storage, job_id)
+            specification = self._specification(work_dir)
+        child = ChildProcess.start(specification, work_dir, checkpoints.log_file(self._data_dir, job_id))
+        try:
+            watch = Supervision(context.database, context.settings, self._lease, child, self._shutdown_requested)
+            outcome = watch.run()
+        finally:
+            child.close()
+        self._persist(watch.journal.flush)
+        if isinstance(outcome, ResultMessage):
+            metrics = outcome.metrics
+            self._persist(lambda: watch.journal.complete(metrics))
+        return outcome
+
+    def _specification(self, work_dir: Path) -> JobSpec:
+        job_id, fence = self._lease.row_id, self._lease.fence
+        settings = self._context.settings
+        with self._context.database.read() as session:
+            job = session.get_one(Job, job_id)
+            modality = session.get_one(Dataset, job.dataset_id).modality
+            items = session.execute(
+                select(DatasetItem.sha256, DatasetItem.storage_key, DatasetItem.label)
+                .where(DatasetItem.dataset_id == job.dataset_id, DatasetItem.status == "accepted")
+                .order_by(DatasetItem.sha256)
+            ).all()
+        keys = [key for _, key, _ in items if key is not None]
+        return JobSpec(
+            job_id=job_id,
+            fence=fence,
+            items=[self._context.storage.local(key) for key in keys] if modality == "image" else [],
+            texts=self._context.storage.local(keys[0]) if modality == "text" else None,
+            class_names=job.class_names,
+            prompt_template=job.prompt_template,
+            label_words=job.label_words,
+            text_limits=job.request.get("text_limits"),
+            base_model=job.base_model,
+            method=job.request.get("method") or {},
+            seed=job.seed,
+            device=training_device(settings.device),
+            # A resumed attempt keeps the thread count it began with: results depend on it.
+            threads=job.method.get("threads") or settings.threads,
+            deterministic=settings.deterministic,
+            memory_bytes=settings.job_memory_bytes,
+            checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
+            checkpoint_seconds=settings.checkpoint_interval_seconds,
+            artifact_dir=work_dir / "artifact",
+            evaluation_labels={sha256: label for sha256, _, label in items if label is not None},
+        )
+
+    def _finish(self, outcome: AttemptOutcome) -> None:
+        settings = self._context.settings
+        if isinstance(outcome, ResultMessage):
+            self._publish(outcome)
+        elif isinstance(outcome, ErrorMessage):
+            code, message = outcome.code, without_places(outcome.message, settings)
+            self._end(lambda session, job: attempts.fail(session, job, code, message))
+        elif isinstance(outcome, StoppedMessage):
+            self._end(attempts.stop)
+        elif isinstance(outcome, PostponedMessage):
+            lack = without_places(outcome.reason, settings)
+            logger.warning("Job %s is put back for want of space: %s", self._lease.row_id, outcome.reason)
+            self._end(lambda session, job: attempts.postpone(session, job, lack))
+        else:
+            reason = without_places(outcome.reason, settings)
+            self._end(lambda session, job: attempts.lose(session, job, reason, settings))
+
+    def _publish(self, result: ResultMessage) -> None:
+        outcome = Outcome(
+            method=result.method,
+            evaluation=result.evaluation,
+            warnings=result.warnings,
+            verdict=result.verdict,
+            verdict_reasons=result.verdict_reasons,
+            fallback=result.fallback,
+            selected_step=result.selected_step,
+        )
+        database, storage = self._context.database, self._context.storage
+        try:
+            with self._keep_lease():
+                self._persist(lambda: publish_model(database, storage, self._lease, result.artifact, outcome))
+        except TransitionNotAllowed:  # cancelled while the last step ran
+            self._end(attempts.stop)
+        except OSError as error:
+            self._finish(self._unable(error))
+
+    def _keep_lease(self) -> AbstractContextManager[None]:
+        context = self._context
+        return LeaseKeeper(context.database, self._lease, context.settings).in_background(context.settings.load_timeout)
+
+    def _end(self, ending: Ending) -> None:
+        def end() -> None:
+            with self._context.database.write() as session:
+                ending(session, fenced(session, self._lease))
+
+        self._persist(end)
+
+    def _persist(self, write: Callable[[], object]) -> None:
+        persist(write, self._context.settings.lease_seconds)
+
+    def _remove_what_a_final_job_leaves(self) -> None:
+        job_id, fence = self._lease.row_id, self._lease.fence
+        with self._context.database.read() as session:
+            query = select(Job.status).where(Job.id == job_id, Job.fence == fence)
+            status = session.scalars(query).one_or_none()
+        if status in FINAL:
+            checkpoints.remove_files(self._data_dir, job_id, fence)
+            remove_unpublished(self._context.database, self._context.storage, job_id)

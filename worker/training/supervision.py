@@ -1,0 +1,147 @@
+"""Watching one child until it has an outcome: reports, lease, requests to stop, stalls."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from store.database import Database
+from store.leases import Lease, LeaseLost
+from store.settings import Settings
+from store.tables import Job
+from worker.lease_keeper import LeaseKeeper
+from worker.training.journal import Journal
+from worker.training.process import ChildProcess, describe_exit
+from worker.training.protocol import ErrorMessage, PostponedMessage, ProgressMessage, ResultMessage, StoppedMessage
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.2
+FLUSH_SECONDS = 0.5
+POLL_SECONDS = 1.0
+EXIT_SECONDS = 10.0
+
+#: The reason given to the child for each status that somebody asked for.
+STOP_REASONS = {"cancelling": "cancelled", "pausing": "paused"}
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The attempt died without an outcome of its own."""
+
+    reason: str
+
+
+AttemptOutcome = ResultMessage | ErrorMessage | StoppedMessage | PostponedMessage | Lost
+
+
+class Supervision:
+    """One attempt from the start of its child to its outcome.
+
+    The lease is renewed while the child makes progress: it finished a micro-batch within `progress_timeout`, or is
+    loading its base model within `load_timeout`. A child past that is killed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        lease: Lease[Job],
+        child: ChildProcess,
+        shutdown_requested: Callable[[], bool],
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._lease = lease
+        self._child = child
+        self._shutdown_requested = shutdown_requested
+        self.journal = Journal(database, lease)
+        self._keeper = LeaseKeeper(database, lease, settings)
+        self._progress_at = time.monotonic()
+        self._loading = True
+        self._flushed_at = self._polled_at = float("-inf")
+        self._stop_reason: str | None = None
+        self._stop_at = 0.0
+
+    def run(self) -> AttemptOutcome:
+        """Watch until the end; raises `LeaseLost`."""
+        while True:
+            outcome = self._read()
+            if outcome is None and self._child.ended:
+                outcome = self._without_outcome()
+            if outcome is not None:
+                return outcome
+            self._flush_if_due()
+            self._stop_if_asked()
+            stalled = self._stalled()
+            if stalled is not None:
+                return stalled
+            self._keeper.renew_if_due()
+
+    def _read(self) -> AttemptOutcome | None:
+        for message in self._child.read(TICK_SECONDS):
+            if not isinstance(message, ProgressMessage):
+                return message
+            self._progress_at = time.monotonic()
+            self._loading = message.stage == "loading_base"
+            self.journal.note(message)
+        return None
+
+    def _without_outcome(self) -> AttemptOutcome:
+        self._child.wait(EXIT_SECONDS)
+        status = self._child.close()
+        if self._stop_reason is not None:
+            return StoppedMessage(reason=self._stop_reason)  # it did not stop in time and was made to
+        ended = describe_exit(status)
+        logger.warning("Job %s: %s. The end of its log:\n%s", self._lease.row_id, ended, self._child.log_tail())
+        return Lost(f"{ended}; the worker's log has details")
+
+    def _flush_if_due(self) -> None:
+        now = time.monotonic()
+        if not self.journal.pending or now - self._flushed_at < FLUSH_SECONDS:
+            return
+        self._flushed_at = now
+        try:
+            self.journal.flush()
+        except DBAPIError:
+            self._keeper.tolerate_outage()
+
+    def _stop_if_asked(self) -> None:
+        if self._stop_reason is not None:
+            # While the base model loads there is neither a step boundary nor anything to keep.
+            grace = 0.0 if self._loading else self._settings.cancel_grace_seconds
+            if time.monotonic() - self._stop_at >= grace:
+                self._child.terminate()
+            return
+        self._stop_reason = "shutdown" if self._shutdown_requested() else self._reason_from_database()
+        if self._stop_reason is not None:
+            self._stop_at = time.monotonic()
+            self._child.ask_to_stop(self._stop_reason)
+
+    def _reason_from_database(self) -> str | None:
+        now = time.monotonic()
+        if now - self._polled_at < POLL_SECONDS:
+            return None
+        self._polled_at = now
+        try:
+            with self._database.read() as session:
+                query = select(Job.status).where(Job.id == self._lease.row_id, Job.fence == self._lease.fence)
+                status = session.scalars(query).one_or_none()
+        except DBAPIError:
+            self._keeper.tolerate_outage()
+            return None
+        if status is None:
+            raise LeaseLost(self._lease.row_id)
+        return STOP_REASONS.get(status)
+
+    def _stalled(self) -> Lost | None:
+        limit = self._settings.load_timeout if self._loading else self._settings.progress_timeout
+        if self._stop_reason is not None or time.monotonic() - self._progress_at < limit:
+            return None
+        doing = "loading the base model" if self._loading else "training"
+        return Lost(f"stalled: no progress in {doing} for {limit:g} seconds")

@@ -1,0 +1,1 @@
+"""Messages to webhooks: sent, tried again, given up."""
