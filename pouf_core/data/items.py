@@ -11,8 +11,9 @@ from typing import Literal
 
 from PIL import Image
 
+from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.images import decode_image
-from pouf_core.data.text_files import SUFFIXES, BadRow, read_texts
+from pouf_core.data.text_files import BadRow, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
 from pouf_core.errors import InvalidInput
 
@@ -124,7 +125,7 @@ def collect_texts(data: Data, text_column: str | None = None) -> tuple[list[Item
 def _add_files(path: Path, items: dict[str, Item], text_column: str | None) -> list[Rejected]:
     if not path.exists():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
-    files = _files_in(path, lambda name: name.endswith(SUFFIXES)) if path.is_dir() else [path]
+    files = _files_in(path, lambda name: name.endswith(TEXT_SUFFIXES)) if path.is_dir() else [path]
     rejected = []
     for file in files:
         for row in read_texts(file, file.name, text_column=text_column):

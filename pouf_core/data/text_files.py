@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.text_tables import PAIR, SNIFFED_CHARACTERS, SNIFFED_ROWS, Columns, columns_of, sniff_dialect
 from pouf_core.data.texts import MAX_CHARACTERS, TextItem, clean_text
 from pouf_core.errors import InvalidInput
 
-SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".json")
 _LONGEST_LINE = 8 * MAX_CHARACTERS
 _LARGEST_DOCUMENT = 32 * 1024**2
 
@@ -75,8 +75,8 @@ def read_texts(
             yield from read_texts(stream, name, text_column=text_column, label_column=label_column)
         return
     suffix = Path(name).suffix.lower()
-    if suffix not in SUFFIXES:
-        raise InvalidInput("unknown_text_file", f"{name} is none of {', '.join(SUFFIXES)}.")
+    if suffix not in TEXT_SUFFIXES:
+        raise InvalidInput("unknown_text_file", f"{name} is none of {', '.join(TEXT_SUFFIXES)}.")
     # Undecodable bytes become surrogates, so that only the text that holds them is refused.
     characters = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:

@@ -11,7 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from pouf_core.data.text_files import SUFFIXES, BadRow, TextRow, read_texts
+from pouf_core.data.file_kinds import TEXT_SUFFIXES
+from pouf_core.data.text_files import BadRow, TextRow, read_texts
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
 from store.staging import staging_root
@@ -27,7 +28,7 @@ _KINDS = {True: "pair of texts", False: "single text"}
 def holds_texts(uploads: Sequence[Upload]) -> bool:
     """Whether uploads of a modality yet unknown are texts: files of texts alone, and not just a `labels.csv`."""
     names = [parse_name(upload.filename) for upload in uploads]
-    return all(name.ends_with(SUFFIXES) for name in names) and not all(name.is_labels for name in names)
+    return all(name.ends_with(TEXT_SUFFIXES) for name in names) and not all(name.is_labels for name in names)
 
 
 @dataclass

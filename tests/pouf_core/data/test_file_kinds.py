@@ -1,0 +1,54 @@
+import gzip
+import io
+import tarfile
+import zipfile
+
+import pytest
+
+from client import archives as client_archives
+from pouf_core.data import file_kinds
+from pouf_core.data.file_kinds import archive_kind, archive_kind_by_name
+
+
+def zip_head(*names: str) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    return target.getvalue()[: file_kinds.HEAD_BYTES]
+
+
+def tar_head() -> bytes:
+    target = io.BytesIO()
+    with tarfile.open(fileobj=target, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("a"))
+    return target.getvalue()[: file_kinds.HEAD_BYTES]
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (zip_head("a"), "zip"),
+        (zip_head(), "zip"),
+        (tar_head(), "tar"),
+        (gzip.compress(b"x"), "gzip"),
+        (b"7z\xbc\xaf\x27\x1c", "other"),
+        (b"\x89PNG\r\n\x1a\n", None),
+        (b"", None),
+    ],
+)
+def test_content_decides_whether_a_file_is_an_archive(head, kind):
+    assert archive_kind(head) == kind
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("a.ZIP", "zip"), ("a.tar", "tar"), ("a.tar.gz", "gzip"), ("a.tgz", "gzip"), ("a.gz", "other"), ("a.png", None)],
+)
+def test_a_name_claims_a_kind_of_archive(name, kind):
+    assert archive_kind_by_name(name) == kind
+
+
+def test_the_client_sends_the_same_kinds_of_files_as_they_are():
+    assert tuple(file_kinds.ARCHIVE_SUFFIXES) == client_archives.ARCHIVE_SUFFIXES
+    assert client_archives.TEXT_SUFFIXES == file_kinds.TEXT_SUFFIXES
