@@ -10,13 +10,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pouf_core.adaptation.run import AdaptationResult, adapt
+    from pouf_core.adaptation.run import adapt
+    from pouf_core.contract.result import AdaptationResult
     from pouf_core.predictor import Prediction, Predictor, load
 
 __all__ = ["AdaptationResult", "Prediction", "Predictor", "adapt", "load"]
 
 _HOMES = {
-    "AdaptationResult": "pouf_core.adaptation.run",
+    "AdaptationResult": "pouf_core.contract.result",
     "adapt": "pouf_core.adaptation.run",
     "Prediction": "pouf_core.predictor",
     "Predictor": "pouf_core.predictor",

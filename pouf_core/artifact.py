@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pouf_core.contract.progress import Metrics
 from pouf_core.errors import ArtifactError
 
 FORMAT = 1
@@ -48,7 +49,7 @@ class Artifact:
 
     manifest: dict[str, Any]
     tensors: dict[str, Tensor]
-    metrics: list[dict[str, float]]
+    metrics: list[Metrics]
 
 
 def save_artifact(directory: Path, artifact: Artifact) -> Path:

@@ -7,9 +7,8 @@ import torch
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.zero_shot import ZeroShot
-from pouf_core.contract.findings import note
+from pouf_core.contract.findings import finding
 from pouf_core.contract.method import ResolvedBaseline
-from pouf_core.contract.progress import Progress
 from pouf_core.prior_matching import CONVERGED, matching_bias
 
 
@@ -21,7 +20,7 @@ def run_baseline(zero_shot: ZeroShot, method: ResolvedBaseline, reporter: Report
         exact, misplaced = matching_bias(logits, torch.tensor(method.class_prior, dtype=torch.float64))
         if misplaced > CONVERGED:
             message = f"Re-weighting to the class prior was stopped with {100 * misplaced:.2g} % of the mass misplaced."
-            reporter.send(Progress("evaluating", 0, 1, warning=note("prior_matching_not_converged", message)))
+            reporter.warn("evaluating", finding("prior_matching_not_converged", message))
         bias = exact.float()
         logits = logits + bias.to(logits)
     return Outcome(method, zero_shot.classifier, logits, 0, class_bias=bias)

@@ -11,7 +11,7 @@ from typing import IO, Any
 import torch
 from torch import Tensor
 
-from pouf_core.contract.findings import Note
+from pouf_core.contract.progress import Metrics
 
 _KEPT = 2
 _PATTERN = "step-*.pt"
@@ -47,8 +47,8 @@ class Checkpoint:
     method: dict[str, Any]
     micro_batch_size: int
     prompts_at_once: int
-    metrics: list[dict[str, float]]
-    warnings: list[Note]
+    metrics: list[Metrics]
+    warnings: list[dict[str, str]]
     candidate: dict[str, Any] | None = None
 
 

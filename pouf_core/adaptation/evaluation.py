@@ -3,40 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 from scipy.stats import binomtest
 from torch import Tensor
 
 from pouf_core.contract.classes import ClassName, match_label
+from pouf_core.contract.result import Evaluation
 from pouf_core.data.items import Item
 
 CONFIDENCE = 0.95
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Accuracies on the labelled items, as shares in [0, 1], with 95 % Wilson intervals.
-
-    Attributes:
-        n: items whose label matches a class.
-        unmatched: labelled items whose label matches none; they are counted and not used.
-    """
-
-    zero_shot_accuracy: float
-    adapted_accuracy: float
-    zero_shot_interval: tuple[float, float]
-    adapted_interval: tuple[float, float]
-    n: int
-    unmatched: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return asdict(self) | {
-            "zero_shot_interval": list(self.zero_shot_interval),
-            "adapted_interval": list(self.adapted_interval),
-        }
 
 
 def evaluate(

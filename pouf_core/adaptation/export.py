@@ -7,12 +7,12 @@ from typing import Any
 
 from torch import Tensor
 
-from pouf_core.adaptation.evaluation import Evaluation
+from pouf_core.contract.result import Evaluation
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.artifact import BIAS, FORMAT, TRAINED, Artifact, recorded_versions
-from pouf_core.contract.findings import Note
+from pouf_core.contract.findings import Finding
 from pouf_core.data.items import fingerprint
 from pouf_core.families.interface import PromptedModel
 from pouf_core.families.loading import BaseModel
@@ -28,7 +28,7 @@ def build_artifact(
     outcome: Outcome,
     judgement: Judgement,
     evaluation: Evaluation | None,
-    warnings: list[Note],
+    warnings: list[Finding],
 ) -> Artifact:
     """Everything that prediction, audit and repetition need."""
     tensors = {
@@ -52,7 +52,7 @@ def _manifest(
     outcome: Outcome,
     judgement: Judgement,
     evaluation: Evaluation | None,
-    warnings: list[Note],
+    warnings: list[Finding],
 ) -> dict[str, Any]:
     return {
         "format": FORMAT,
@@ -66,11 +66,11 @@ def _manifest(
         "seed": request.seed,
         "dataset": {"fingerprint": fingerprint(request.items), "item_count": len(request.items)},
         "selected_step": outcome.selected_step,
-        "evaluation": evaluation.as_dict() if evaluation else None,
+        "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
         "verdict": judgement.verdict,
-        "verdict_reasons": judgement.reasons,
+        "verdict_reasons": [reason.model_dump() for reason in judgement.reasons],
         "fallback": judgement.fallback,
         "judged_by": judgement.figures(),
-        "warnings": warnings,
+        "warnings": [warning.model_dump() for warning in warnings],
         "versions": recorded_versions(),
     }

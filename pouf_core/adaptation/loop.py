@@ -15,9 +15,9 @@ from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.optimisation import build_optimizer, build_schedule, clip_gradients
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.step import BatchGradient
-from pouf_core.contract.findings import Note, note
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.method import ResolvedMethod
-from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
+from pouf_core.contract.progress import Metrics, OnProgress, Progress, ShouldStop
 from pouf_core.errors import AdaptationStopped, OutOfMemory
 from pouf_core.families.interface import Trainable
 from pouf_core.objective import Objective, updated_marginal
@@ -84,8 +84,8 @@ class TrainingLoop:
         self._running_marginal: Tensor | None = None
         self._micro_batch_size = method.micro_batch_size
         self._step = 0
-        self._warnings: list[Note] = []
-        self.metrics: list[dict[str, float]] = []
+        self._warnings: list[Finding] = []
+        self.metrics: list[Metrics] = []
 
     def run(self) -> None:
         """Train to the last step.
@@ -122,7 +122,7 @@ class TrainingLoop:
             self._running_marginal = updated_marginal(self._running_marginal, objective.marginal, momentum)
         self._step += 1
         self._warn_of_open_transport(objective.transport.error)
-        metrics = {"step": float(self._step), **objective.metrics(), "learning_rate": float(rate)}
+        metrics: Metrics = {"step": float(self._step), **objective.metrics(), "learning_rate": float(rate)}
         self.metrics.append(metrics)
         self._report(metrics=metrics)
         if self._selection is not None:
@@ -130,7 +130,7 @@ class TrainingLoop:
 
     def _warn_of_open_transport(self, error: float) -> None:
         code = "transport_not_converged"
-        if error <= CONVERGED or code in {warning["code"] for warning in self._warnings}:
+        if error <= CONVERGED or code in {warning.code for warning in self._warnings}:
             return
         message = (
             f"At step {self._step} the solver of transport `{self._method.transport}` stopped with {100 * error:.2g} % "
@@ -172,7 +172,7 @@ class TrainingLoop:
         return bool(halved)
 
     def _warn(self, code: str, message: str) -> None:
-        self._warnings.append(note(code, message))
+        self._warnings.append(finding(code, message))
         self._report(warning=self._warnings[-1])
 
     def _report_micro_batch(self) -> None:
@@ -180,13 +180,20 @@ class TrainingLoop:
 
     def _report(
         self,
-        metrics: dict[str, float] | None = None,
-        warning: Note | None = None,
+        metrics: Metrics | None = None,
+        warning: Finding | None = None,
         checkpoint_step: int | None = None,
     ) -> None:
         total = self._method.max_steps
         self._on_progress(
-            Progress("training", self._step, total, metrics=metrics, warning=warning, checkpoint_step=checkpoint_step)
+            Progress(
+                stage="training",
+                step=self._step,
+                total_steps=total,
+                metrics=metrics,
+                warning=warning,
+                checkpoint_step=checkpoint_step,
+            )
         )
 
     def _write_checkpoint(self) -> None:
@@ -211,7 +218,7 @@ class TrainingLoop:
             micro_batch_size=self._micro_batch_size,
             prompts_at_once=self._learner.prompts_at_once,
             metrics=self.metrics,
-            warnings=self._warnings,
+            warnings=[warning.model_dump() for warning in self._warnings],
             candidate=self._candidate(),
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from pouf_core.contract.method import ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.progress import Metrics
 from pouf_core.scoring import Classifier
 
 
@@ -30,4 +31,4 @@ class Outcome:
     selected_step: int
     class_bias: Tensor | None = None
     tensors: dict[str, Tensor] = field(default_factory=dict)
-    metrics: list[dict[str, float]] = field(default_factory=list)
+    metrics: list[Metrics] = field(default_factory=list)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,11 @@ from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import zero_shot_classifier
 from pouf_core.artifact import save_artifact
 from pouf_core.contract.classes import ClassName
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.label_words import LabelWords
 from pouf_core.contract.method import MethodSpec, ResolvedBaseline, ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
-from pouf_core.contract.result import Fallback, Verdict
+from pouf_core.contract.result import AdaptationResult
 from pouf_core.data.items import Data, Rejected
 from pouf_core.families.catalogue import describe
 from pouf_core.families.loading import BaseModel, load_base_model
@@ -35,35 +35,6 @@ from pouf_core.validation.judging import judge_outcome, warnings_of
 from pouf_core.validation.limits import limits_of
 
 CHECKPOINT_SECONDS = 15.0
-
-
-@dataclass(frozen=True)
-class AdaptationResult:
-    """What an adaptation gives.
-
-    Attributes:
-        path: the artifact directory.
-        method: the resolved method.
-        metrics: numbers of every step.
-        evaluation: see `pouf_core.adaptation.evaluation.Evaluation`; None without labels.
-        warnings: `{"code", "message"}` each.
-        verdict: `improved`, `uncertain` or `harmful`.
-        verdict_reasons: `{"code", "message"}` each.
-        fallback: `zero_shot` where the base model is to be served in place of the adapted one.
-        selected_step: the step whose weights were kept; 0 is the base model as it is.
-        seconds: wall-clock time.
-    """
-
-    path: Path
-    method: dict[str, Any]
-    metrics: list[dict[str, float]]
-    evaluation: dict[str, Any] | None
-    warnings: list[dict[str, str]]
-    verdict: Verdict
-    verdict_reasons: list[dict[str, str]]
-    fallback: Fallback | None
-    selected_step: int
-    seconds: float
 
 
 @reproducible
@@ -135,7 +106,7 @@ def adapt(
     torch_device = choose_device(device)
     thread_count = use_threads(threads)
     if request.rejected:
-        reporter.send(Progress("loading_base", 0, 1, warning=_rejected_warning(request.rejected)))
+        reporter.warn("loading_base", _rejected_warning(request.rejected))
 
     reporter.stage("loading_base", 0, 1)
     base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model.copy()
@@ -180,7 +151,7 @@ def adapt(
 
     judgement = judge_outcome(request, zero_shot, outcome)
     for warning in warnings_of(judgement, request.classes, zero_shot.classifier.prototypes):
-        reporter.send(Progress("evaluating", 0, 1, warning=warning))
+        reporter.warn("evaluating", warning)
     evaluation = evaluate(request.items, labels, request.classes, zero_shot.logits, outcome.logits)
     reporter.stage("evaluating", outcome_count, outcome_count)
     reporter.stage("exporting", 0, 1)
@@ -189,25 +160,24 @@ def adapt(
     save_artifact(directory, artifact)
     reporter.stage("exporting", 1, 1)
     return AdaptationResult(
-        path=directory,
-        method=outcome.method.model_dump(),
+        method=outcome.method,
         metrics=outcome.metrics,
-        evaluation=evaluation.as_dict() if evaluation else None,
+        evaluation=evaluation,
         warnings=reporter.warnings,
         verdict=judgement.verdict,
         verdict_reasons=judgement.reasons,
         fallback=judgement.fallback,
         selected_step=outcome.selected_step,
         seconds=time.monotonic() - started,
-    )
+    ).at(directory)
 
 
 def _announce(request: Request, method: ResolvedMethod | ResolvedBaseline, reporter: Reporter) -> None:
     count = len(request.items)
-    reporter.send(Progress("encoding", count, count, method=method.model_dump()))
+    reporter.send(Progress(stage="encoding", step=count, total_steps=count, method=method))
 
 
-def _rejected_warning(rejected: Sequence[Rejected]) -> dict[str, str]:
+def _rejected_warning(rejected: Sequence[Rejected]) -> Finding:
     first = rejected[0]
     message = f"{len(rejected)} of the files could not be used, {Path(first.name).name} for one: {first.message}"
-    return {"code": "items_rejected", "message": message}
+    return finding("items_rejected", message)

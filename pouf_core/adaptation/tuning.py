@@ -16,6 +16,7 @@ from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.progress import Metrics
 from pouf_core.families.interface import PromptedModel, Trainable
 from pouf_core.validation.judging import given_prior
 from pouf_core.validation.selection import StepSelection, held_out_count
@@ -98,9 +99,7 @@ def tune_base_model(
     )
 
 
-def _kept_zero_shot(
-    zero_shot: ZeroShot, method: ResolvedMethod, outcome_count: int, metrics: list[dict[str, float]]
-) -> Outcome:
+def _kept_zero_shot(zero_shot: ZeroShot, method: ResolvedMethod, outcome_count: int, metrics: list[Metrics]) -> Outcome:
     logits = zero_shot.logits[:outcome_count]
     return Outcome(method, zero_shot.classifier, logits, 0, metrics=metrics)
 

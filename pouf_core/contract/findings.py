@@ -1,11 +1,22 @@
-"""Remarks on an adaptation for programs and for people: warnings, and reasons of a verdict."""
+"""Findings: what an adaptation has to say to programs and people, as warnings and as reasons of a verdict."""
 
 from __future__ import annotations
 
-Note = dict[str, str]
-"""`{"code", "message"}`."""
+from pouf_core.contract.document import Document
 
 
-def note(code: str, message: str) -> Note:
-    """A remark with a stable code and a sentence for people."""
-    return {"code": code, "message": message}
+class Finding(Document):
+    """A finding.
+
+    Attributes:
+        code: stable snake_case identifier for programs.
+        message: one or two sentences for people.
+    """
+
+    code: str
+    message: str
+
+
+def finding(code: str, message: str) -> Finding:
+    """A finding from its two parts."""
+    return Finding(code=code, message=message)

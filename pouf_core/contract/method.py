@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pouf_core.contract.document import Document
 from pouf_core.errors import InvalidInput
 
 Auto = Literal["auto"]
@@ -111,7 +112,7 @@ RUNTIME = ("threads", "device", "precision")
 """Fields of a resolved method that say where it runs; results depend on them in their last digits."""
 
 
-class ResolvedMethod(BaseModel):
+class ResolvedMethod(Document):
     """The numbers an adaptation uses, stored with the job and the artifact.
 
     Attributes:
@@ -137,8 +138,6 @@ class ResolvedMethod(BaseModel):
         label_word_bias: what is taken off the class logits of a language model; None for other base models.
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     type: Literal["pouf"]
     tune: Tune
@@ -180,15 +179,13 @@ class ResolvedMethod(BaseModel):
     precision: Precision
 
 
-class ResolvedBaseline(BaseModel):
+class ResolvedBaseline(Document):
     """What a method that trains nothing used, stored with the job and the artifact.
 
     Attributes:
         class_prior: the K shares that `prior-matching` matched, else None.
         class_prior_source: where they came from, as in `ResolvedMethod`; `none` for `zero-shot`.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     type: Literal["prior-matching", "zero-shot"]
     tune: Literal["none"] = "none"
@@ -198,6 +195,10 @@ class ResolvedBaseline(BaseModel):
     threads: int
     device: str
     precision: Precision
+
+
+Resolved = Annotated[ResolvedMethod | ResolvedBaseline, Field(discriminator="type")]
+"""The numbers that an adaptation used, whatever its method type."""
 
 
 def parse_method(values: Mapping[str, Any]) -> MethodSpec:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from pouf_core.contract.document import Document
+from pouf_core.contract.findings import Finding
+from pouf_core.contract.method import Resolved
 
 Stage = Literal["loading_base", "encoding", "training", "evaluating", "exporting"]
+Metrics = dict[str, float | None]
+"""Numbers of one optimiser step, `step` among them; None for what is not finite, which JSON cannot say."""
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Document):
     """One sign of life: sent after every micro-batch in any stage.
 
     Attributes:
@@ -19,16 +23,16 @@ class Progress:
         total_steps: units this stage has in all.
         metrics: losses of a completed optimiser step, else None.
         method: the resolved method, sent once as soon as it is known, else None.
-        warning: `{"code", "message"}`, sent when the warning arises, else None.
+        warning: sent when the warning arises, else None.
         checkpoint_step: the step of a checkpoint that has just become durable, else None.
     """
 
     stage: Stage
     step: int
     total_steps: int
-    metrics: dict[str, float] | None = None
-    method: dict[str, Any] | None = None
-    warning: dict[str, str] | None = None
+    metrics: Metrics | None = None
+    method: Resolved | None = None
+    warning: Finding | None = None
     checkpoint_step: int | None = None
 
 

@@ -1,8 +1,88 @@
-"""The words for what came of an adaptation; imports nothing heavy."""
+"""What an adaptation answers."""
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import PrivateAttr
+
+from pouf_core.contract.document import Document
+from pouf_core.contract.findings import Finding
+from pouf_core.contract.method import Resolved
+from pouf_core.contract.progress import Metrics
 
 Verdict = Literal["improved", "uncertain", "harmful"]
 Fallback = Literal["zero_shot"]
+
+
+class Evaluation(Document):
+    """Accuracies on the labelled items, as shares in [0, 1], with 95 % Wilson intervals.
+
+    Attributes:
+        n: items whose label matches a class.
+        unmatched: labelled items whose label matches none; they are counted and not used.
+    """
+
+    zero_shot_accuracy: float
+    adapted_accuracy: float
+    zero_shot_interval: tuple[float, float]
+    adapted_interval: tuple[float, float]
+    n: int
+    unmatched: int
+
+
+class PartialResult(Document):
+    """What is known so far of a result: all of it once the adaptation has finished.
+
+    Attributes:
+        method: the resolved method.
+        evaluation: None without labels.
+        verdict: `improved`, `uncertain` or `harmful`.
+        verdict_reasons: what the verdict rests on.
+        fallback: `zero_shot` where the base model is to be served in place of the adapted one.
+        selected_step: the step whose weights were kept; 0 is the base model as it is.
+        warnings: what a person should look at, whatever the verdict.
+    """
+
+    method: Resolved | None = None
+    evaluation: Evaluation | None = None
+    verdict: Verdict | None = None
+    verdict_reasons: list[Finding] = []
+    fallback: Fallback | None = None
+    selected_step: int | None = None
+    warnings: list[Finding] = []
+
+
+class AdaptationResult(PartialResult):
+    """What a finished adaptation gives; attributes as in `PartialResult`, and:
+
+    Attributes:
+        metrics: numbers of every step.
+        seconds: wall-clock time.
+    """
+
+    method: Resolved
+    verdict: Verdict
+    selected_step: int
+    metrics: list[Metrics] = []
+    seconds: float
+
+    _path: Path | None = PrivateAttr(None)
+
+    @property
+    def path(self) -> Path:
+        """The artifact directory on this machine, which the document does not name.
+
+        Raises:
+            ValueError: this result was read from a document.
+        """
+        if self._path is None:
+            raise ValueError("This result was read from a document, which does not say where its artifact lies.")
+        return self._path
+
+    def at(self, path: Path) -> Self:
+        """The same result with its artifact at `path`."""
+        placed = self.model_copy()
+        placed._path = path
+        return placed

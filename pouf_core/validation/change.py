@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pouf_core.contract.findings import Note, note
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.validation.limits import PICTURES, Limits
 
 OVERRULED_LIMIT = 0.22
@@ -80,26 +80,26 @@ def _one_sidedness(old: Tensor, new: Tensor, class_count: int) -> float:
     return moved / changed if changed else 0.0
 
 
-def objections(change: Change, class_names: Sequence[str], limits: Limits = PICTURES) -> list[Note]:
+def objections(change: Change, class_names: Sequence[str], limits: Limits = PICTURES) -> list[Finding]:
     """Why a change is not to be trusted, whatever the data; empty where nothing speaks against it."""
     found = []
     if change.changed_count >= LEAST_CHANGED and change.overruled_confidence >= OVERRULED_LIMIT:
         lost = f"{change.overruled_confidence:.2f}"
         message = f"Where the class changed, the base model had preferred the old one by {lost} on average."
-        found.append(note("overrules_confident_predictions", message))
+        found.append(finding("overrules_confident_predictions", message))
     if change.flip_rate > FLIP_RATE_LIMIT:
-        found.append(note("many_flips", f"Adaptation changes the class of {change.flip_rate:.0%} of the items."))
+        found.append(finding("many_flips", f"Adaptation changes the class of {change.flip_rate:.0%} of the items."))
     if change.marginal_shift > MARGINAL_SHIFT_LIMIT:
         message = f"The shares of the classes are {change.marginal_shift:.2f} nats from the expected ones."
-        found.append(note("marginal_shift", message))
+        found.append(finding("marginal_shift", message))
     one_sided = limits.one_sided is not None and change.one_sidedness > limits.one_sided
     if one_sided and change.changed_count >= LEAST_CHANGED:
         message = (
             f"{change.one_sidedness:.0%} of the changes only shift the classes' shares: that moves the line between "
             "classes by a guess at their shares, and tells them apart no better."
         )
-        found.append(note("one_sided_changes", message))
+        found.append(finding("one_sided_changes", message))
     if len(change.vanished) > VANISHED_CLASSES_LIMIT * len(class_names):
         names = ", ".join(class_names[index] for index in change.vanished)
-        found.append(note("classes_vanished", f"The adapted model as good as never predicts: {names}."))
+        found.append(finding("classes_vanished", f"The adapted model as good as never predicts: {names}."))
     return found

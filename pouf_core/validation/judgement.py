@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pouf_core.contract.findings import Note, note
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.method import PriorSource
 from pouf_core.contract.result import Fallback, Verdict
 from pouf_core.validation.change import Change, objections
@@ -22,7 +22,7 @@ class Judgement:
     """A verdict with its reasons, what to serve instead, and the figures behind it."""
 
     verdict: Verdict
-    reasons: list[Note]
+    reasons: list[Finding]
     fallback: Fallback | None
     structure: Structure
     change: Change
@@ -41,7 +41,7 @@ def judge(structure: Structure, change: Change, class_names: Sequence[str], tune
     `uncertain` where nothing changed or there are too few items to tell; otherwise `improved`.
     """
     if change.changed_count == 0:
-        reason = note("nothing_changed", "The adapted model gives every item the base model's class.")
+        reason = finding("nothing_changed", "The adapted model gives every item the base model's class.")
         return Judgement("uncertain", [reason], None, structure, change)
     reasons = doubts(structure, tune) + objections(change, class_names, structure.limits)
     if reasons:
@@ -52,18 +52,18 @@ def judge(structure: Structure, change: Change, class_names: Sequence[str], tune
         f"Predictions agree between neighbouring items {structure.ratio:.0%} as well as between two views of one item, "
         f"and adaptation changed {change.flip_rate:.0%} of them, which the base model was unsure of."
     )
-    return Judgement("improved", [note("clear_structure", message)], None, structure, change)
+    return Judgement("improved", [finding("clear_structure", message)], None, structure, change)
 
 
 def judge_kept_zero_shot(structure: Structure, change: Change, tune: str, steps: int) -> Judgement:
     """The verdict where the base model was kept as it is, though `steps` of training were asked for."""
     if steps == 0:
-        reasons = [note("no_steps", "No training was asked for.")]
+        reasons = [finding("no_steps", "No training was asked for.")]
     elif doubted := doubts(structure, tune):
         untrained = ' Nothing was trained; "selection": "last" trains all the same.'
-        reasons = [note(doubt["code"], doubt["message"] + untrained) for doubt in doubted]
+        reasons = [finding(doubt.code, doubt.message + untrained) for doubt in doubted]
     else:
-        reasons = [note("no_step_trusted", "Something speaks against every step of training.")]
+        reasons = [finding("no_step_trusted", "Something speaks against every step of training.")]
     return Judgement("uncertain", reasons, None, structure, change)
 
 
@@ -81,8 +81,8 @@ def judge_baseline(
             "The class prior was estimated, and re-weighting to an estimate lowers accuracy far more often than it "
             'raises it. Give the shares as "class_prior", or "uniform" where classes are known to be balanced.'
         )
-        reasons.append(note("prior_only_estimated", message))
+        reasons.append(finding("prior_only_estimated", message))
     if reasons:
         return Judgement("harmful", reasons, "zero_shot", structure, change)
     message = f"A method without training; it changes {change.flip_rate:.0%} of the base model's predictions."
-    return Judgement("uncertain", [note("not_trained", message)], None, structure, change)
+    return Judgement("uncertain", [finding("not_trained", message)], None, structure, change)

@@ -10,7 +10,7 @@ from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.classes import ClassName
-from pouf_core.contract.findings import Note, note
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.method import ResolvedBaseline, ResolvedMethod
 from pouf_core.validation.change import read_change
 from pouf_core.validation.judgement import Judgement, judge, judge_baseline, judge_kept_zero_shot
@@ -40,7 +40,7 @@ def given_prior(method: ResolvedMethod | ResolvedBaseline) -> list[float] | None
     return method.class_prior if method.class_prior_source == "given" else None
 
 
-def warnings_of(judgement: Judgement, classes: Sequence[ClassName], prototypes: Tensor) -> list[Note]:
+def warnings_of(judgement: Judgement, classes: Sequence[ClassName], prototypes: Tensor) -> list[Finding]:
     """What a person should look at, whatever the verdict."""
     structure, change = judgement.structure, judgement.change
     found = []
@@ -48,17 +48,17 @@ def warnings_of(judgement: Judgement, classes: Sequence[ClassName], prototypes: 
         found.append(too_few_items(structure))
     if change.vanished:
         names = ", ".join(classes[index].name for index in change.vanished)
-        found.append(note("vanished_classes", f"The adapted model as good as never predicts: {names}."))
+        found.append(finding("vanished_classes", f"The adapted model as good as never predicts: {names}."))
     if change.flip_rate > FLIP_RATE_WARNING:
         message = f"Adaptation changes the class of {change.flip_rate:.0%} of the items."
-        found.append(note("high_flip_rate", message))
+        found.append(finding("high_flip_rate", message))
     if change.marginal_shift > MARGINAL_SHIFT_WARNING:
         message = f"The shares of the classes are {change.marginal_shift:.2f} nats from the expected ones."
-        found.append(note("marginal_shifted", message))
+        found.append(finding("marginal_shifted", message))
     if change.confidence_gain > OVERCONFIDENCE_WARNING:
         message = f"Mean confidence rises by {change.confidence_gain:.2f}; scores of the adapted model run high."
-        found.append(note("overconfidence", message))
+        found.append(finding("overconfidence", message))
     for first, second in near_duplicates(classes, prototypes):
         message = f"To the base model, class names {first!r} and {second!r} mean nearly the same."
-        found.append(note("near_duplicate_class_names", message))
+        found.append(finding("near_duplicate_class_names", message))
     return found

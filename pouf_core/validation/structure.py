@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pouf_core.contract.findings import Note, note
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.validation.limits import PICTURES, Limits
 from pouf_core.validation.neighbours import neighbour_mean
 
@@ -85,7 +85,7 @@ def read_structure(
     )
 
 
-def doubts(structure: Structure, tune: str) -> list[Note]:
+def doubts(structure: Structure, tune: str) -> list[Finding]:
     """Why data with this structure is not to be trained on, by tune mode; empty where it is."""
     found = []
     if not structure.is_clear(tune):
@@ -96,21 +96,21 @@ def doubts(structure: Structure, tune: str) -> list[Note]:
             f"{structure.view_agreement:.2f} above chance, {structure.limits.room} or more. Learned prompts then gain "
             "little and may lose; tuning the head is safer."
         )
-        found.append(note("little_room", message))
+        found.append(finding("little_room", message))
     return found
 
 
-def weak_structure(structure: Structure, tune: str) -> Note:
+def weak_structure(structure: Structure, tune: str) -> Finding:
     """Why data without clear structure is not to be trained on."""
     message = (
         f"Predictions agree between neighbouring items only {max(structure.ratio, 0):.0%} as well as between two views "
         f"of one item ({structure.limits.least_structure(tune):.0%} are needed): items that lie close together are not "
         "of one class, so training has nothing to go by."
     )
-    return note("weak_structure", message)
+    return finding("weak_structure", message)
 
 
-def too_few_items(structure: Structure) -> Note:
+def too_few_items(structure: Structure) -> Finding:
     """Why few items are too few to tell."""
     message = f"{structure.item_count} items for {structure.class_count} classes; {ITEMS_PER_CLASS} a class are needed."
-    return note("too_few_items", message)
+    return finding("too_few_items", message)

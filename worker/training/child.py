@@ -7,7 +7,6 @@ It knows neither the database nor the broker. It lives only as long as its stdin
 
 from __future__ import annotations
 
-import dataclasses
 import faulthandler
 import os
 import sys
@@ -15,6 +14,7 @@ import threading
 import traceback
 from pathlib import Path
 
+from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress
 from pouf_core.errors import AdaptationStopped, PoufError
 from store.disk import is_disk_full
@@ -68,7 +68,7 @@ class Reporter:
                 remaining = remaining[self._pipe.write(remaining) :]
 
     def progress(self, progress: Progress) -> None:
-        self.send(ProgressMessage(**dataclasses.asdict(progress)))
+        self.send(ProgressMessage(**progress.model_dump(mode="json")))
 
 
 class StartOver(Exception):
@@ -92,9 +92,9 @@ class MemoryWatch:
 
     def __call__(self, progress: Progress) -> None:
         self._reporter.progress(progress)
-        if progress.method and "micro_batch_size" in progress.method:  # a baseline trains nothing and has none
-            self._micro_batch_size = progress.method["micro_batch_size"]
-        if progress.warning and progress.warning["code"] == "micro_batch_reduced":
+        if isinstance(progress.method, ResolvedMethod):  # a baseline trains nothing and has none
+            self._micro_batch_size = progress.method.micro_batch_size
+        if progress.warning and progress.warning.code == "micro_batch_reduced":
             raise StartOver(max(1, self._micro_batch_size // 2))
 
 
@@ -148,18 +148,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
             return PostponedMessage(reason=f"{type(error).__name__}: {error}")
         traceback.print_exc()
         return INTERNAL_ERROR
-    return ResultMessage(
-        artifact=result.path,
-        method=result.method,
-        metrics=result.metrics,
-        evaluation=result.evaluation,
-        warnings=result.warnings,
-        verdict=result.verdict,
-        verdict_reasons=result.verdict_reasons,
-        fallback=result.fallback,
-        selected_step=result.selected_step,
-        seconds=result.seconds,
-    )
+    return ResultMessage(artifact=result.path, **result.model_dump(mode="json"))
 
 
 def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:

@@ -31,7 +31,7 @@ class Reported:
 
 
 def warning(code: str) -> Progress:
-    return Progress("training", 1, 4, warning={"code": code, "message": "m"})
+    return Progress(stage="training", step=1, total_steps=4, warning=finding(code, "m"))
 
 
 def test_a_result_carries_the_verdict_and_the_step_that_was_kept(
@@ -62,7 +62,7 @@ def test_a_result_carries_the_verdict_and_the_step_that_was_kept(
 
 def test_a_method_without_micro_batches_is_passed_on() -> None:
     reporter: Any = Reported()
-    progress = Progress("encoding", 8, 8, method=ZERO_SHOT)
+    progress = Progress(stage="encoding", step=8, total_steps=8, method=ZERO_SHOT)
     MemoryWatch(reporter)(progress)
     assert reporter.seen == [progress]
 
