@@ -11,9 +11,7 @@ from typing import Any
 from fastapi import Depends, FastAPI
 
 from app import openapi
-from app.auth.authentication import Authenticator
-from app.auth.middleware import Authentication
-from app.auth.startup import prepare_keys
+from app.auth.authentication import Authentication, Authenticator
 from app.base_models import routes as base_models
 from app.base_models import template_routes as templates
 from app.datasets import routes as datasets
@@ -21,11 +19,12 @@ from app.health import routes as health
 from app.http.errors import install_handlers
 from app.http.metrics import HttpMetrics
 from app.http.protocol import connection_limits
-from app.http.query import refuse_repeated
+from app.http.query_parameters import refuse_repeated
 from app.http.request_context import RequestContext
 from app.http.security_headers import SecurityHeaders
 from app.jobs import routes as jobs
 from app.jobs.queries import counts_by_status
+from app.keys.startup import prepare_keys
 from app.models import alias_routes as aliases
 from app.models import routes as models
 from app.predictions import routes as predictions
@@ -86,6 +85,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         state = _build_state(settings, metrics, engine_factory)
         app.state.pouf = state
+        app.state.authenticator = Authenticator(settings, state.database)
         state.publisher.start()
         state.engine.start()
         try:
@@ -107,7 +107,7 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
-    state = State(settings, database, storage, queue, publisher, engine, metrics, Authenticator(settings, database))
+    state = State(settings, database, storage, queue, publisher, engine, metrics)
     remove_abandoned(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.register_gauges(lambda: _gauges(state))
     return state

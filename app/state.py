@@ -1,21 +1,17 @@
 """What lives as long as the process, and how routes reach it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
-from sqlalchemy.orm import Session
 
-from app.auth.authentication import Authenticator
-from app.auth.identity import KeyLimits
-from app.http.idempotency_keys import Keys
+from app.http.errors import ApiError
 from app.http.metrics import HttpMetrics
 from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
+from store import disk
 from store.database import Database
-from store.scope import Scope
 from store.settings import Settings
 from store.staging import staging_root
 from store.storage import Storage
@@ -32,36 +28,11 @@ class State:
     publisher: Publisher
     engine: Engine
     metrics: HttpMetrics
-    authenticator: Authenticator
 
     @property
     def staging_root(self) -> Path:
         """Where uploads are received."""
         return staging_root(self.settings.data_dir)
-
-
-@dataclass(frozen=True)
-class Caller:
-    """A request's owner and limits together with the state; everything a service needs."""
-
-    state: State
-    owner: str
-    limits: KeyLimits | None = None
-
-    def scope(self, session: Session) -> Scope:
-        """Return `session` as the owner sees it."""
-        return Scope(session, self.owner)
-
-    @property
-    def keys(self) -> Keys:
-        """The owner's idempotency keys."""
-        settings = self.state.settings
-        return Keys(
-            self.state.database,
-            self.owner,
-            timedelta(hours=settings.idempotency_ttl_hours),
-            timedelta(seconds=settings.idempotency_in_flight_seconds),
-        )
 
 
 def get_state(request: Request) -> State:
@@ -71,3 +42,18 @@ def get_state(request: Request) -> State:
 
 
 StateDep = Annotated[State, Depends(get_state)]
+
+
+def require_space(state: State) -> None:
+    """Raise 507 ``storage_full`` while less disk space is free than has to stay free.
+
+    Nothing new is taken on then; reading, predicting and deleting go on.
+    """
+    lack = disk.shortage(state.settings, state.storage)
+    if lack is not None:
+        raise ApiError(
+            507,
+            "storage_full",
+            f"{lack}: nothing new is taken on. Delete datasets or models, or ask whoever runs the service to make room "
+            "or to lower POUF_MIN_FREE_BYTES.",
+        )

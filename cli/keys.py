@@ -136,7 +136,7 @@ def _checked_owner(owner: str) -> str:
 
 
 def _checked_name(name: str) -> str:
-    from app.auth.startup import BOOTSTRAP_NAME
+    from app.keys.startup import BOOTSTRAP_NAME
 
     if not name.strip() or len(name) > 200 or not name.isprintable():
         raise CommandError("A key's name has 1 to 200 printable characters.")

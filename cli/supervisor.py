@@ -193,7 +193,7 @@ def check_keys(settings: Settings) -> None:
     Raises:
         CommandError: says what to do.
     """
-    from app.auth.startup import UnsafeStart, prepare_keys
+    from app.keys.startup import UnsafeStart, prepare_keys
     from store.database import Database
 
     database = Database(settings.database_url)

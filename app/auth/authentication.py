@@ -1,20 +1,22 @@
 """From the Authorization header to the identity behind it."""
 
 import hmac
+import ipaddress
 import logging
 import threading
 from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import key_queries as repository
-from app.auth.address import HOW_TO_MAKE_A_KEY, reached_from_elsewhere
 from app.auth.identity import Identity, KeyLimits, KeyScope
 from app.auth.key_text import digest, is_well_formed, prefix_of
 from app.auth.pepper import read_pepper
 from app.auth.rate_limit import RateLimiter
-from app.auth.refusals import forbidden, too_many, unauthorized
-from app.http.errors import ApiError
+from app.http.errors import ApiError, forbidden, too_many, unauthorized
 from store.clock import utcnow
 from store.database import Database
 from store.settings import Settings
@@ -22,7 +24,28 @@ from store.tables import ApiKey
 
 logger = logging.getLogger(__name__)
 
+HOW_TO_MAKE_A_KEY = "pouf keys create --name NAME"
+# what machines probe, and the documentation, which says nothing of what is stored
+OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
 LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+class Authentication:
+    """ASGI middleware that puts the identity behind each request into its scope, and refuses requests without one.
+
+    It comes before anything else: without a valid key no body is read and no route found. The authenticator is the
+    application's, made when it starts.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            authenticator: Authenticator = scope["app"].state.authenticator
+            header = Request(scope).headers.get("authorization")
+            scope["identity"] = await run_in_threadpool(authenticator.identify, header, scope.get("server"))
+        await self.app(scope, receive, send)
 
 
 class Authenticator:
@@ -103,6 +126,19 @@ class Authenticator:
         except OperationalError:
             # not worth refusing what may only read
             logger.warning("the last use of key %s… could not be noted", key.prefix)
+
+
+def reached_from_elsewhere(server: tuple[str, int | None] | None) -> bool:
+    """Tell whether a connection came to an address of the network; `server` is that of the ASGI scope.
+
+    A Unix socket's path is no such address.
+    """
+    if server is None:
+        return False
+    try:
+        return not ipaddress.ip_address(server[0]).is_loopback
+    except ValueError:
+        return False
 
 
 def _bearer(authorization: str | None) -> str:

@@ -16,9 +16,6 @@ class KeyScope(StrEnum):
     ADMIN = "admin"
 
 
-DEFAULT_SCOPES = (KeyScope.READ, KeyScope.WRITE, KeyScope.PREDICT)
-
-
 @dataclass(frozen=True)
 class KeyLimits:
     """How much may be done with a key; all but the requests count what the key's owner has, whatever key made it."""

@@ -3,12 +3,9 @@
 A check made in a transaction that writes holds until its end: the owner is locked, and always before a dataset is.
 """
 
-from typing import Any
-
+from app.auth.identity import KeyLimits
 from app.auth.key_queries import lock_owner
-from app.auth.refusals import too_many
-from app.http.errors import ApiError
-from app.state import Caller
+from app.http.errors import ApiError, too_many
 from store import usage
 from store.scope import Scope
 
@@ -16,53 +13,52 @@ STORAGE_RETRY_SECONDS = 60
 JOBS_RETRY_SECONDS = 10
 
 
-def require_room_for_files(caller: Caller, scope: Scope, added_bytes: int = 0) -> None:
+def require_room_for_files(limits: KeyLimits | None, scope: Scope, added_bytes: int = 0) -> None:
     """Raise 429 ``stored_bytes_limit`` or ``items_limit`` unless the owner may store `added_bytes` and an item more."""
-    require_storage(caller, scope, added_bytes)
-    if caller.limits is None:
+    require_storage(limits, scope, added_bytes)
+    if limits is None:
         return
     count = usage.items(scope)
-    if count >= caller.limits.items:
-        state = f"The datasets hold {count:,} of the {caller.limits.items:,} items that this key allows"
+    if count >= limits.items:
+        state = f"The datasets hold {count:,} of the {limits.items:,} items that this key allows"
         raise _full("items_limit", state, "datasets")
 
 
-def require_storage(caller: Caller, scope: Scope, added_bytes: int = 0) -> None:
+def require_storage(limits: KeyLimits | None, scope: Scope, added_bytes: int = 0) -> None:
     """Raise 429 ``stored_bytes_limit`` unless the owner may store `added_bytes`, one byte at least, more."""
-    if caller.limits is None:
+    if limits is None:
         return
     lock_owner(scope.session, scope.owner)
-    used, allowed = usage.stored_bytes(scope), caller.limits.stored_bytes
+    used, allowed = usage.stored_bytes(scope), limits.stored_bytes
     if used + max(added_bytes, 1) > allowed:
         state = f"{used:,} of the {allowed:,} bytes that this key allows are taken"
         raise _full("stored_bytes_limit", state, "datasets or models")
 
 
-def require_room_in_queue(caller: Caller, scope: Scope) -> None:
+def require_room_in_queue(limits: KeyLimits | None, scope: Scope) -> None:
     """Raise 429 ``queued_jobs_limit`` unless the owner may queue one more job."""
-    if caller.limits is None:
+    if limits is None:
         return
     lock_owner(scope.session, scope.owner)
     queued = usage.queued_jobs(scope)
-    if queued >= caller.limits.queued_jobs:
+    if queued >= limits.queued_jobs:
         message = f"{queued} jobs are queued, all that this key allows; try again when one has started."
         raise too_many("queued_jobs_limit", message, JOBS_RETRY_SECONDS)
 
 
-def require_room_for_job(caller: Caller, scope: Scope) -> None:
+def require_room_for_job(limits: KeyLimits | None, scope: Scope) -> None:
     """Raise 429 ``queued_jobs_limit`` or ``concurrent_jobs_limit`` unless the owner may have one more job."""
-    require_room_in_queue(caller, scope)
-    if caller.limits is None:
+    require_room_in_queue(limits, scope)
+    if limits is None:
         return
     unfinished = usage.unfinished_jobs(scope)
-    if unfinished >= caller.limits.concurrent_jobs:
+    if unfinished >= limits.concurrent_jobs:
         message = f"{unfinished} jobs are unfinished, all that this key allows; try again when one has ended."
         raise too_many("concurrent_jobs_limit", message, JOBS_RETRY_SECONDS)
 
 
-def left_to_ingestion(caller: Caller) -> dict[str, Any] | None:
+def left_to_ingestion(limits: KeyLimits | None) -> dict[str, int] | None:
     """Return the limits that ingestion has to hold too, because only it knows what archives unpack to."""
-    limits = caller.limits
     return None if limits is None else {"items": limits.items, "stored_bytes": limits.stored_bytes}
 
 

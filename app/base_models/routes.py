@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.auth.dependencies import Reader
 from app.base_models.schemas import BaseModelDocument
+from app.caller import Reader
 from app.http.schemas import ListDocument
 from app.state import State
 from pouf_core.errors import InvalidInput

@@ -4,8 +4,8 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from app.auth.dependencies import Reader
 from app.base_models.schemas import TemplateDocument
+from app.caller import Reader
 from app.http.schemas import ListDocument
 from pouf_core.contract.language_template import parse_template
 from pouf_core.families.language.text_tasks import Task, tasks

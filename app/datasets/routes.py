@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from app.auth.dependencies import Reader, Writer
+from app.caller import Caller, Reader, Writer
 from app.datasets import queries as repository
 from app.datasets import service
 from app.datasets.schemas import (
@@ -24,19 +24,16 @@ from app.datasets.schemas import (
     show_item,
     show_upload,
 )
-from app.http.answers import IF_NONE_MATCH, LOCATION, answers, conditional
-from app.http.conditional import conditional_json
+from app.http.answers import IF_NONE_MATCH, LOCATION, answers, conditional, conditional_json
 from app.http.errors import ApiError, from_validation_errors, invalid
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, form_content, idempotent, respond
 from app.http.idempotency_keys import Answer
 from app.http.multipart import FormInterrupted, receive_form
-from app.http.pagination import decode_cursor, decode_number, page
-from app.http.prefer import wait_seconds, wait_until
-from app.http.prefer_header import PreferHeader
+from app.http.prefer import PreferHeader, wait_seconds, wait_until
+from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number, page
 from app.http.received_files import StagedFile, Staging, blocks, staging
-from app.http.schemas import ListDocument, NumbersQuery
-from app.space import require_space
-from app.state import Caller
+from app.http.schemas import ListDocument
+from app.state import require_space
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -88,7 +85,7 @@ async def create_dataset(
 
 
 def _create(caller: Caller, form: DatasetForm, files: list[StagedFile], key: str | None) -> Answer:
-    with idempotent(caller, key, "POST /v1/datasets", form_content(form.model_dump(), files)) as store:
+    with idempotent(caller.keys, key, "POST /v1/datasets", form_content(form.model_dump(), files)) as store:
         document = service.create(caller, form, files, lambda session, body: store(session, _accepted(body)))
     return _accepted(document)
 
@@ -160,7 +157,7 @@ async def add_files(
 
 
 def _add(caller: Caller, dataset_id: str, files: list[StagedFile], key: str | None) -> Answer:
-    with idempotent(caller, key, f"POST /v1/datasets/{dataset_id}/files", form_content({}, files)) as store:
+    with idempotent(caller.keys, key, f"POST /v1/datasets/{dataset_id}/files", form_content({}, files)) as store:
         document = service.add_files(
             caller, dataset_id, files, lambda session, body: store(session, Answer(200, body, {}))
         )

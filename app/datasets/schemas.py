@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from app.http.schemas import METADATA, NAME, Closed, ErrorBody, ListQuery, PageQuery, error_body, timestamp
+from app.http.query_parameters import ListQuery, PageQuery
+from app.http.schemas import METADATA, NAME, Closed, ErrorBody, error_body, timestamp
 from store.tables import Dataset, DatasetItem, Upload
 
 DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.auth import quotas as limits
+from app.auth import quotas
+from app.caller import Caller
 from app.datasets import queries as repository
 from app.datasets.schemas import DatasetForm, show_dataset
 from app.http.errors import conflict, invalid, not_found
 from app.http.received_files import StagedFile
-from app.state import Caller
 from store.clock import utcnow
 from store.ids import new_id
 from store.outbox import enqueue
@@ -47,7 +47,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
         uploads = _store(caller.state.storage, dataset.id, files, set())
         with caller.state.database.write() as session:
             scope = caller.scope(session)
-            limits.require_room_for_files(caller, scope, _size(uploads))
+            quotas.require_room_for_files(caller.limits, scope, _size(uploads))
             session.add(dataset)
             session.flush()
             _add_uploads(scope, dataset, uploads)
@@ -71,11 +71,11 @@ def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_a
         require_uploading(get(scope, dataset_id))
         known = repository.known_uploads(scope, dataset_id)
         fresh = [file for file in files if (file.sha256, file.filename) not in known]
-        limits.require_room_for_files(caller, scope, _size(fresh))
+        quotas.require_room_for_files(caller.limits, scope, _size(fresh))
     uploads = _store(caller.state.storage, dataset_id, files, known)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
-        limits.require_room_for_files(caller, scope, _size(uploads))
+        quotas.require_room_for_files(caller.limits, scope, _size(uploads))
         dataset = scope.get(Dataset, dataset_id, lock=True)
         if dataset is None:
             # deleted meanwhile: what was just stored would stay for ever
@@ -152,12 +152,12 @@ def require_uploading(dataset: Dataset) -> None:
 def require_room(caller: Caller) -> None:
     """Raise 429 ``stored_bytes_limit`` or ``items_limit`` when nothing more may be uploaded."""
     with caller.state.database.read() as session:
-        limits.require_room_for_files(caller, caller.scope(session))
+        quotas.require_room_for_files(caller.limits, caller.scope(session))
 
 
 def _begin_ingestion(caller: Caller, session: Session, dataset: Dataset) -> None:
     dataset.status = "ingesting"
-    dataset.owner_limits = limits.left_to_ingestion(caller)
+    dataset.owner_limits = quotas.left_to_ingestion(caller.limits)
     dataset.updated_at = utcnow()
     enqueue(session, "pouf.ingest", "ingest", {"dataset_id": dataset.id})
 

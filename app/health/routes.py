@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable
-from typing import Any
+from typing import Literal
 
 import redis
 from fastapi import APIRouter, Response
@@ -12,17 +12,30 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse
 
-from app.auth.dependencies import Admin
-from app.health.schemas import ReadyDocument
+from app.caller import Admin
 from app.http.errors import ApiError
-from app.space import require_space
-from app.state import State, StateDep
+from app.http.schemas import Closed
+from app.state import State, StateDep, require_space
 
 logger = logging.getLogger(__name__)
 
 router = APIRouter(tags=["health"])
 
 CHECK_SECONDS = 5.0
+
+
+class CheckDocument(Closed):
+    """Whether a part of the service works, and why not."""
+
+    ok: bool
+    reason: str | None
+
+
+class ReadyDocument(Closed):
+    """Whether requests can be served."""
+
+    status: Literal["ready", "not_ready"]
+    checks: dict[str, CheckDocument]
 
 
 @router.get("/health/live")
@@ -44,9 +57,10 @@ async def ready(state: StateDep) -> Response:
         _check(state.engine.probe()),
         _check(run_in_threadpool(require_space, state)),
     )
-    checks = {name: {"ok": not reason, "reason": reason} for name, reason in zip(names, results, strict=True)}
+    checks = {name: CheckDocument(ok=not reason, reason=reason) for name, reason in zip(names, results, strict=True)}
     ok = not any(results[:3])
-    return JSONResponse({"status": "ready" if ok else "not_ready", "checks": checks}, 200 if ok else 503)
+    document = ReadyDocument(status="ready" if ok else "not_ready", checks=checks)
+    return JSONResponse(document.model_dump(mode="json"), 200 if ok else 503)
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
@@ -55,7 +69,7 @@ def metrics(caller: Admin) -> Response:
     return Response(caller.state.metrics.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-async def _check(work: Awaitable[Any]) -> str | None:
+async def _check(work: Awaitable[object]) -> str | None:
     """Return why `work` failed, or None."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):

@@ -2,7 +2,10 @@
 
 import zipfile
 from collections.abc import Iterator
+from io import RawIOBase
 from pathlib import Path
+
+from typing_extensions import Buffer
 
 BLOCK_BYTES = 512 * 1024
 # the same directory gives the same bytes
@@ -30,18 +33,19 @@ def zip_stream(files: list[tuple[str, Path]]) -> Iterator[bytes]:
     yield sink.take()
 
 
-class _Sink:
-    """What zipfile writes to; without `tell` and `seek` it writes a streamable archive."""
+class _Sink(RawIOBase):
+    """What zipfile writes to; since it cannot seek, the archive comes out in an order that can be streamed."""
 
     def __init__(self) -> None:
         self._pending = bytearray()
 
-    def write(self, data: bytes) -> int:
-        self._pending += data
-        return len(data)
+    def writable(self) -> bool:
+        return True
 
-    def flush(self) -> None:
-        """Nothing is held back."""
+    def write(self, data: Buffer, /) -> int:
+        block = bytes(data)
+        self._pending += block
+        return len(block)
 
     def take(self) -> bytes:
         taken = bytes(self._pending)

@@ -55,6 +55,22 @@ def conflict(code: str, detail: str, *, retry: bool = False) -> ApiError:
     return ApiError(409, code, detail, headers={"x-should-retry": "true" if retry else "false"})
 
 
+def unauthorized(code: str, detail: str) -> ApiError:
+    """Return a 401 that says how to authenticate."""
+    return ApiError(401, code, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+def forbidden(code: str, detail: str) -> ApiError:
+    """Return a 403."""
+    return ApiError(403, code, detail)
+
+
+def too_many(code: str, detail: str, retry_after: int, *, retry: bool = True) -> ApiError:
+    """Return a 429; unless `retry`, waiting alone does not help: something has to be deleted first."""
+    headers = {"Retry-After": str(retry_after), "x-should-retry": "true" if retry else "false"}
+    return ApiError(429, code, detail, headers=headers)
+
+
 def several(errors: Iterable[FieldError]) -> ApiError:
     """Return one 422 for all `errors`; its code is theirs when they agree, else ``invalid_request``."""
     found = list(dict.fromkeys(errors))

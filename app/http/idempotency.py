@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
 from app.http.errors import ApiError, conflict
-from app.http.idempotency_keys import Answer, Claim, KeyInFlight, KeyReused, complete
+from app.http.idempotency_keys import Answer, Claim, KeyInFlight, KeyReused, Keys, complete
 from app.http.received_files import StagedFile
-from app.state import Caller
 
 IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
 
@@ -30,7 +29,7 @@ class Replayed(Exception):
 
 
 @contextmanager
-def idempotent(caller: Caller, key: str | None, route: str, content: Any) -> Iterator[Store]:
+def idempotent(keys: Keys, key: str | None, route: str, content: Any) -> Iterator[Store]:
     """Run the block once for `key`; it must call the yielded function inside its transaction.
 
     Raises `Replayed` before the block runs when it ran before. A block that raises frees the key.
@@ -39,10 +38,10 @@ def idempotent(caller: Caller, key: str | None, route: str, content: Any) -> Ite
         yield lambda session, answer: None
         return
     try:
-        claim = caller.keys.begin(key, route, content_hash(content))
+        claim = keys.begin(key, route, content_hash(content))
         if isinstance(claim, Answer):
             raise Replayed(claim)
-        with _freed_on_failure(caller, claim):
+        with _freed_on_failure(keys, claim):
             yield lambda session, answer: complete(session, claim, answer)
     except KeyReused as error:
         message = f"Idempotency-Key {key!r} was used for another request; use a new key for new content."
@@ -54,11 +53,11 @@ def idempotent(caller: Caller, key: str | None, route: str, content: Any) -> Ite
 
 
 @contextmanager
-def _freed_on_failure(caller: Caller, claim: Claim) -> Iterator[None]:
+def _freed_on_failure(keys: Keys, claim: Claim) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        caller.keys.abandon(claim)
+        keys.abandon(claim)
         raise
 
 

@@ -4,8 +4,9 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
+from fastapi import Header
 from starlette.concurrency import run_in_threadpool
 
 MAX_WAIT_SECONDS = 30
@@ -14,6 +15,8 @@ LAST_POLL_SECONDS = 0.5
 _WAIT = re.compile(r"""(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?""", re.IGNORECASE)
 
 T = TypeVar("T")
+
+PreferHeader = Annotated[str | None, Header(description="`wait=N` answers when the state is final, N up to 30.")]
 
 
 def wait_seconds(prefer: str | None) -> int:

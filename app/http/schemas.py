@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
-
-from store.scope import Filters
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 NAME = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ALIAS_NAME = Annotated[
@@ -19,15 +17,6 @@ def _at_most_16(value: dict[str, str]) -> dict[str, str]:
         raise ValueError("metadata holds at most 16 pairs.")
     return value
 
-
-def _no_number(value: Any) -> Any:
-    """Refuse what pydantic would take for seconds since 1970, which the document does not promise."""
-    if isinstance(value, str) and value.lstrip("+-").replace(".", "", 1).isdecimal():
-        raise ValueError("Give a time such as 2026-01-31T12:00:00Z.")
-    return value
-
-
-TIME = Annotated[datetime, BeforeValidator(_no_number)]
 
 METADATA = Annotated[
     dict[
@@ -61,35 +50,6 @@ def _has_unstorable_text(value: Any) -> bool:
     if isinstance(value, list | tuple):
         return any(map(_has_unstorable_text, value))
     return False
-
-
-class PageQuery(Closed):
-    """Which part of a list to answer."""
-
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
-    cursor: Annotated[str | None, Field(max_length=200, description="`next_cursor` of the previous page.")] = None
-
-
-class NumbersQuery(PageQuery):
-    """Which part of a long list of small things to answer."""
-
-    limit: Annotated[int, Field(ge=1, le=1000)] = 100
-
-
-class ListQuery(PageQuery):
-    """A page of resources that have names and times."""
-
-    name: NAME | None = None
-    created_after: TIME | None = None
-    created_before: TIME | None = None
-
-    def filters(self, after_id: str | None, status: str | None = None) -> Filters:
-        """Return the query's form for repositories."""
-        return Filters(status, self.name, _aware(self.created_after), _aware(self.created_before), after_id)
-
-
-def _aware(value: datetime | None) -> datetime | None:
-    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 def timestamp(value: datetime | None) -> str | None:

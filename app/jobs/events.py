@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Sequence
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.concurrency import run_in_threadpool
 
+from app.caller import Caller
 from app.http.errors import invalid
 from app.jobs import queries as repository
 from app.jobs import service as jobs
 from app.jobs.schemas import show_event
-from app.state import Caller
 from store.tables import JobEvent
 from store.transitions import FINAL
 

@@ -7,15 +7,13 @@ from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
-from app.auth.dependencies import Reader, Writer
-from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional
-from app.http.conditional import conditional_json
+from app.caller import Caller, Reader, Writer
+from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional, conditional_json
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
-from app.http.pagination import decode_cursor, decode_number, page
-from app.http.prefer import wait_seconds, wait_until
-from app.http.prefer_header import PreferHeader
-from app.http.schemas import ListDocument, NumbersQuery
+from app.http.prefer import PreferHeader, wait_seconds, wait_until
+from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number, page
+from app.http.schemas import ListDocument
 from app.jobs import events, service
 from app.jobs import queries as repository
 from app.jobs.schemas import (
@@ -28,7 +26,6 @@ from app.jobs.schemas import (
     show_event,
     show_metric,
 )
-from app.state import Caller
 from app.web.report import render_report
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -49,7 +46,7 @@ async def create_job(
 
 
 def _create(caller: Caller, body: JobCreate, key: str | None) -> Answer:
-    with idempotent(caller, key, "POST /v1/jobs", body.model_dump(mode="json")) as store:
+    with idempotent(caller.keys, key, "POST /v1/jobs", body.model_dump(mode="json")) as store:
         document = service.create(caller, body, lambda session, shown: store(session, _accepted(shown)))
     return _accepted(document)
 

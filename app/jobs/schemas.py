@@ -5,18 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
-from app.http.schemas import (
-    ALIAS_NAME,
-    METADATA,
-    NAME,
-    Closed,
-    ErrorBody,
-    ListQuery,
-    Note,
-    NumbersQuery,
-    error_body,
-    timestamp,
-)
+from app.http.query_parameters import ListQuery, NumbersQuery
+from app.http.schemas import ALIAS_NAME, METADATA, NAME, Closed, ErrorBody, Note, error_body, timestamp
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.result import Fallback, Verdict
 from store.tables import Job, JobEvent, JobMetric

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.auth import quotas as limits
+from app.auth import quotas
+from app.caller import Caller
 from app.http.errors import FieldError, conflict, not_found, several
 from app.jobs import queries as repository
 from app.jobs.schemas import JobCreate, show_job
-from app.space import require_space
-from app.state import Caller
+from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.method import BASELINE_SETTINGS, MethodSpec
@@ -55,8 +55,8 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
     require_space(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
-        limits.require_room_for_job(caller, scope)
-        limits.require_storage(caller, scope)
+        quotas.require_room_for_job(caller.limits, scope)
+        quotas.require_storage(caller.limits, scope)
         # locked, so that a dataset that becomes ready now is seen either here or by the one who makes it ready
         dataset = scope.get(Dataset, body.dataset_id, lock=True)
         errors += _check_dataset(dataset, body.dataset_id, request)
@@ -142,7 +142,7 @@ def resume(caller: Caller, job_id: str) -> Document:
             raise conflict("job_still_pausing", "The job has not stopped yet; resume it when it is paused.", retry=True)
         if job.status != "paused":
             raise conflict("job_not_paused", f"The job is {job.status} and cannot be resumed.")
-        limits.require_room_in_queue(caller, caller.scope(session))
+        quotas.require_room_in_queue(caller.limits, caller.scope(session))
         _queue_again(session, job)
 
     return _change(caller, job_id, change)
@@ -158,7 +158,7 @@ def retry(caller: Caller, job_id: str) -> Document:
             raise conflict(
                 "job_not_retryable", f"The job is {job.status}; only failed or cancelled jobs can be retried."
             )
-        limits.require_room_for_job(caller, caller.scope(session))
+        quotas.require_room_for_job(caller.limits, caller.scope(session))
         job.attempt = job.lost_attempts = job.step = 0
         job.total_steps = job.started_at = job.finished_at = None
         job.error_code = job.error_message = job.latest_metrics = None

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from starlette.responses import JSONResponse
 
-from app.auth.dependencies import Reader, Writer
+from app.caller import Reader, Writer
 from app.http.errors import not_found
-from app.http.pagination import decode_cursor, page
-from app.http.schemas import ALIAS_NAME, ListDocument, PageQuery
+from app.http.query_parameters import PageQuery, decode_cursor, page
+from app.http.schemas import ALIAS_NAME, ListDocument
 from app.models import queries as repository
 from app.models import service
 from app.models.schemas import AliasDocument, AliasPut, show_alias

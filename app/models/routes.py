@@ -5,12 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
 
-from app.auth.dependencies import Reader, Writer
-from app.http.answers import IF_NONE_MATCH, conditional
+from app.caller import Reader, Writer
+from app.http.answers import IF_NONE_MATCH, conditional, conditional_json
 from app.http.archive import files_of, zip_stream
-from app.http.conditional import conditional_json
 from app.http.errors import ApiError
-from app.http.pagination import decode_cursor, page
+from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
 from app.models import queries as repository
 from app.models import service

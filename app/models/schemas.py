@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.http.schemas import Closed, ListQuery, Note, timestamp
+from app.http.query_parameters import ListQuery
+from app.http.schemas import Closed, Note, timestamp
 from pouf_core.contract.result import Fallback, Verdict
 from store.tables import AdaptedModel, Alias
 

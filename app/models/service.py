@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from app.caller import Caller
 from app.http.errors import conflict, not_found
 from app.models import queries as repository
 from app.models.schemas import show_alias, show_model
-from app.state import Caller
 from store.clock import utcnow
 from store.scope import Scope
 from store.tables import AdaptedModel, Alias

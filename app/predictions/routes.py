@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
-from app.auth.dependencies import Predictor
+from app.caller import Predictor
 from app.http.errors import ApiError, from_validation_errors, invalid
 from app.http.schemas import Closed
 from app.predictions.schemas import (

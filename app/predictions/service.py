@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from app.caller import Caller
 from app.http.errors import ApiError, FieldError, invalid, several
 from app.models import service as models
 from app.predictions.schemas import PredictInput, PredictOptions, show_predictions
 from app.serving.batcher import BatcherStopped, QueueFull
 from app.serving.engine import ItemError, Servable, Served
 from app.serving.inputs import Source
-from app.state import Caller
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import ArtifactError, InvalidInput
 

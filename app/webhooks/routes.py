@@ -4,12 +4,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from app.auth.dependencies import Reader, Writer
+from app.caller import Reader, Writer
 from app.http.answers import LOCATION, answers
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
-from app.http.pagination import decode_cursor, page
-from app.http.schemas import ListDocument, PageQuery
+from app.http.query_parameters import PageQuery, decode_cursor, page
+from app.http.schemas import ListDocument
 from app.webhooks import queries as repository
 from app.webhooks import service
 from app.webhooks.schemas import (
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 def create_webhook(body: WebhookCreate, caller: Writer, idempotency_key: IdempotencyKeyHeader = None) -> Response:
     """Create a webhook; the answer alone holds its `secret`."""
     try:
-        with idempotent(caller, idempotency_key, "POST /v1/webhooks", body.model_dump(mode="json")) as store:
+        with idempotent(caller.keys, idempotency_key, "POST /v1/webhooks", body.model_dump(mode="json")) as store:
             document = service.create(caller, body, lambda session, shown: store(session, _created(shown)))
     except Replayed as replayed:
         return respond(replayed.answer, replayed=True)

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from app.http.schemas import Closed, PageQuery, timestamp
+from app.http.query_parameters import PageQuery
+from app.http.schemas import Closed, timestamp
 from store.tables import Webhook, WebhookDelivery
 from store.webhook_targets import MAX_URL
 

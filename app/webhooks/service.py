@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.caller import Caller
 from app.http.errors import conflict, invalid, not_found
-from app.state import Caller
 from app.webhooks import queries as repository
 from app.webhooks.schemas import WebhookCreate, show_delivery, show_webhook
 from store import webhook_messages as webhooks

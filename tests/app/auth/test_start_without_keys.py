@@ -13,10 +13,10 @@ import uvicorn
 from fastapi.testclient import TestClient
 from pydantic import SecretStr
 
-from app.auth.address import is_loopback, reached_from_elsewhere
+from app.auth.authentication import reached_from_elsewhere
 from app.auth.key_text import new_key_text, prefix_of
-from app.auth.startup import UnsafeStart, prepare_keys
 from app.keys import service as keys
+from app.keys.startup import UnsafeStart, is_loopback, prepare_keys
 from app.main import create_app
 from tests.app.colour_engine import ColourEngine
 

@@ -1,16 +1,45 @@
-"""How routes say which scope they need, and get to know the caller."""
+"""Who sent a request, and how routes say which scope they need."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from sqlalchemy.orm import Session
 
-from app.auth.identity import Identity, KeyScope
-from app.auth.refusals import forbidden
-from app.state import Caller, StateDep
+from app.auth.identity import Identity, KeyLimits, KeyScope
+from app.http.errors import forbidden
+from app.http.idempotency_keys import Keys
+from app.state import State, StateDep
+from store.scope import Scope
 
 # only describes in the API's documentation what the middleware has done by then
 _bearer = HTTPBearer(auto_error=False, scheme_name="API key", description="`pouf_…`, made by `pouf keys create`.")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A request's owner and limits together with the state; everything a service needs."""
+
+    state: State
+    owner: str
+    limits: KeyLimits | None = None
+
+    def scope(self, session: Session) -> Scope:
+        """Return `session` as the owner sees it."""
+        return Scope(session, self.owner)
+
+    @property
+    def keys(self) -> Keys:
+        """The owner's idempotency keys."""
+        settings = self.state.settings
+        return Keys(
+            self.state.database,
+            self.owner,
+            timedelta(hours=settings.idempotency_ttl_hours),
+            timedelta(seconds=settings.idempotency_in_flight_seconds),
+        )
 
 
 def get_caller(

@@ -1,11 +1,12 @@
 """What has to be right about API keys before the service may be reached."""
 
+import ipaddress
 import logging
 
 from sqlalchemy.exc import IntegrityError
 
 from app.auth import key_queries as repository
-from app.auth.address import HOW_TO_MAKE_A_KEY, is_loopback
+from app.auth.authentication import HOW_TO_MAKE_A_KEY
 from app.auth.identity import KeyScope
 from app.auth.key_text import digest
 from app.auth.pepper import PepperMissing, read_pepper
@@ -65,3 +66,13 @@ def _make_bootstrap_key(settings: Settings, database: Database, text: str) -> No
             if key.name == BOOTSTRAP_NAME and key.digest != current and key.revoked_at is None:
                 key.revoked_at = utcnow()
                 logger.info("the bootstrap key %s… was replaced and is revoked", key.prefix)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a server that listens on `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
