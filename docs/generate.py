@@ -24,19 +24,32 @@ def method(text: str) -> str:
 
 def presets_tables() -> str:
     """A markdown table for each preset and kind of base model: what `auto` resolves to, by tune mode."""
-    return "\n".join(
-        f"`{name}`, {BASE_MODELS[family]}:\n\n{_presets_table(modes)}" for (name, family), modes in PRESETS.items()
-    )
+    everywhere = _shared([preset for modes in PRESETS.values() for preset in modes.values()])
+    tables = [
+        f"`{name}`, {BASE_MODELS[family]}:\n\n{_presets_table(modes, everywhere)}"
+        for (name, family), modes in PRESETS.items()
+    ]
+    return "\n".join([f"In every preset: {_listed(everywhere)}.\n", *tables])
 
 
-def _presets_table(modes: dict[str, Preset]) -> str:
-    values = {
-        setting: [str(getattr(preset, setting)) for preset in modes.values()] for setting in Preset.__dataclass_fields__
-    }
-    shared = [f"`{setting}` {each[0]}" for setting, each in values.items() if len(set(each)) == 1]
+def _presets_table(modes: dict[str, Preset], everywhere: dict[str, str]) -> str:
+    shared = _shared(list(modes.values()))
+    here = {setting: value for setting, value in shared.items() if setting not in everywhere}
     rows = [f"| | {' | '.join(modes)} |", f"|---|{'---|' * len(modes)}"]
-    rows += [f"| `{setting}` | {' | '.join(each)} |" for setting, each in values.items() if len(set(each)) > 1]
-    return "\n".join(rows) + f"\n\nIn every mode: {', '.join(shared)}.\n"
+    for setting in Preset.__dataclass_fields__:
+        if setting not in shared:
+            rows.append(f"| `{setting}` | {' | '.join(str(getattr(preset, setting)) for preset in modes.values())} |")
+    return "\n".join(rows) + f"\n\nIn every mode: {_listed(here)}.\n"
+
+
+def _shared(presets: list[Preset]) -> dict[str, str]:
+    """The settings for which all of these have one value, with that value."""
+    values = {setting: {str(getattr(preset, setting)) for preset in presets} for setting in Preset.__dataclass_fields__}
+    return {setting: found.pop() for setting, found in values.items() if len(found) == 1}
+
+
+def _listed(settings: dict[str, str]) -> str:
+    return ", ".join(f"`{setting}` {value}" for setting, value in settings.items())
 
 
 def _between(text: str, name: str, table: Callable[[], str]) -> str:

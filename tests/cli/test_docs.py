@@ -6,8 +6,23 @@ import pytest
 from docs import generate
 
 ROOT = Path(generate.FILE).parent.parent
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
-LINK = re.compile(r"\]\((?!https?:|#|mailto:)([^)#]+)")
+FOLDERS = ("docs", "benchmarks", "examples", "scripts")
+PAGES = [*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md"))]
+LINK = re.compile(r"(?:\]\(|^\[[^]]+\]: )(?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?", re.MULTILINE)
+NAMED_PATH = re.compile(
+    r"`((?:pouf_core|store|app|worker|client|cli|tests|docker|docs|benchmarks|examples|scripts)/[\w./-]*)`"
+)
+
+
+def anchors(page: Path) -> set[str]:
+    """What GitHub lets a link name in a page: its headings in lower case, with hyphens for spaces."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def name_in_the_project(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 def test_the_settings_table_is_what_the_code_says():
@@ -20,10 +35,20 @@ def test_the_tables_of_presets_are_what_the_code_says():
     assert generate.method(text) == text, "run `make docs` and commit the result"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_no_link_leads_nowhere(page):
-    missing = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()]
-    assert missing == []
+@pytest.mark.parametrize("page", PAGES, ids=name_in_the_project)
+def test_every_link_leads_to_a_file_and_a_heading(page):
+    broken = []
+    for link, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / link if link else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(f"{link}#{anchor}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_in_the_project)
+def test_every_path_that_a_page_names_exists(page):
+    named = NAMED_PATH.findall(page.read_text(encoding="utf-8"))
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_every_make_target_that_the_readme_names_exists():
