@@ -4,13 +4,13 @@ import base64
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self, cast
 
-from client.connection import Transport
+from client.connection import Connection
 from client.datasets import Datasets
 from client.jobs import Jobs
 from client.models import Aliases, Models
-from client.resources import BaseModel, Predictions
+from client.resources import BaseModel, Document, Predictions, Template
 
 Picture = str | Path | bytes
 
@@ -30,20 +30,19 @@ class Client:
     def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
         if api_key is None:
             api_key = os.environ.get("POUF_API_KEY")
-        self._transport = Transport(base_url, api_key, timeout, retries)
-        self.datasets = Datasets(self._transport)
-        self.jobs = Jobs(self._transport)
-        self.models = Models(self._transport)
-        self.aliases = Aliases(self._transport)
+        self._connection = Connection(base_url, api_key, timeout, retries)
+        self.datasets = Datasets(self._connection)
+        self.jobs = Jobs(self._connection)
+        self.models = Models(self._connection)
+        self.aliases = Aliases(self._connection)
 
-    def templates(self) -> list[dict[str, Any]]:
+    def templates(self) -> list[Template]:
         """Templates and label words of known text tasks, as a job over a language model takes them."""
-        data: list[dict[str, Any]] = self._transport.json("GET", "/v1/templates")["data"]
-        return data
+        return cast(list[Template], self._connection.request("GET", "/v1/templates")["data"])
 
     def base_models(self) -> list[BaseModel]:
         """What can be adapted here."""
-        return [BaseModel.of(raw) for raw in self._transport.json("GET", "/v1/base-models")["data"]]
+        return [BaseModel.of(raw) for raw in self._connection.request("GET", "/v1/base-models")["data"]]
 
     def predict(
         self, pictures: Sequence[Picture], model: str, *, top_k: int = 1, variant: str | None = None
@@ -69,14 +68,14 @@ class Client:
         return self._predict([_text_input(text) for text in texts], model, top_k, variant)
 
     def _predict(self, inputs: list[dict[str, str]], model: str, top_k: int, variant: str | None) -> Predictions:
-        body: dict[str, Any] = {"model": model, "inputs": inputs, "top_k": top_k}
+        body: Document = {"model": model, "inputs": inputs, "top_k": top_k}
         if variant is not None:
             body["variant"] = variant
-        return Predictions.of(self._transport.json("POST", "/predict", json=body))
+        return Predictions.of(self._connection.request("POST", "/predict", json=body))
 
     def close(self) -> None:
         """Close the connection."""
-        self._transport.http.close()
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self

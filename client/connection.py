@@ -2,19 +2,20 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import BinaryIO
 
 import httpx
 
 from client.errors import ApiError, Unreachable
+from client.resources import Document
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
 
 
-class Transport:
+class Connection:
     """An HTTP connection to one service.
 
     Args:
@@ -26,51 +27,74 @@ class Transport:
 
     def __init__(self, base_url: str, api_key: str | None, timeout: float, retries: int) -> None:
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self.http = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=timeout)
+        self._http = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=timeout)
         self._retries = retries
 
-    def json(
-        self, method: str, path: str, *, before_each_try: Callable[[], object] | None = None, **request: Any
-    ) -> dict[str, Any]:
-        """Send a request and return the JSON object of its answer.
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Document | None = None,
+        form: Mapping[str, str] | None = None,
+        files: Mapping[str, tuple[str, BinaryIO]] | None = None,
+    ) -> Document:
+        """Send a request and return the JSON object of its answer, `{}` where it is empty.
 
         Args:
             method: GET, POST and so on; a POST gets an Idempotency-Key that all its tries share.
             path: below the base URL.
-            before_each_try: rewinds what the body is read from.
-            request: passed to `httpx.Client.request`.
+            params: the query.
+            json: the body.
+            form: in place of `json`, the fields of a multipart body.
+            files: in place of `json`, the files of a multipart body, as `(name, opened file)`; each try reads them
+                from their beginning.
 
         Raises:
             ApiError: the service refused.
             Unreachable: no answer came.
         """
-        headers = dict(request.pop("headers", {}))
-        if method == "POST":
-            headers.setdefault("Idempotency-Key", str(uuid.uuid4()))
-        for remaining in range(self._retries, -1, -1):
-            if before_each_try:
-                before_each_try()
+        headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        request = self._http.build_request(
+            method, path, params=params, json=json, data=form, files=files, headers=headers
+        )
+        pause = FIRST_PAUSE_SECONDS
+        for retries_left in range(self._retries, -1, -1):
             try:
-                response = self.http.request(method, path, headers=headers, **request)
-            except httpx.TransportError as error:
-                if not remaining:
-                    raise Unreachable(f"No answer from {self.http.base_url}: {error}") from error
-                pause = self._pause(remaining)
-            else:
-                if response.is_success:
-                    return dict(response.json()) if response.content else {}
-                error_answer = ApiError.of(response)
-                if not remaining or not _passes(response, error_answer):
-                    raise error_answer
-                pause = _retry_after(response) or self._pause(remaining)
-            time.sleep(pause)
+                return self._send(request)
+            except (ApiError, Unreachable) as error:
+                if not (retries_left and error.passing):
+                    raise
+                time.sleep(error.retry_after or pause)
+                pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
         raise AssertionError("the last try returns or raises")
 
-    def _pause(self, remaining: int) -> float:
-        return float(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (self._retries - remaining)))
+    def _send(self, request: httpx.Request) -> Document:
+        try:
+            response = self._http.send(request)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if not response.is_success:
+            raise ApiError.of(response)
+        return dict(response.json()) if response.content else {}
+
+    def pages(self, path: str, **filters: str | int | None) -> Iterator[Document]:
+        """Each element of a list, page after page; filters that are None are left out."""
+        query = {name: value for name, value in filters.items() if value is not None}
+        while True:
+            page = self.request("GET", path, params={"limit": 100, **query})
+            yield from page["data"]
+            if not page.get("has_more"):
+                return
+            query["cursor"] = page["next_cursor"]
 
     @contextmanager
-    def stream(self, path: str, headers: dict[str, str] | None = None) -> Iterator[httpx.Response]:
+    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
         """GET an answer that is read as it comes.
 
         Raises:
@@ -78,22 +102,13 @@ class Transport:
             Unreachable: no answer came.
         """
         try:
-            with self.http.stream("GET", path, headers=headers) as response:
+            with self._http.stream("GET", path, headers=headers) as response:
                 if not response.is_success:
                     response.read()
                     raise ApiError.of(response)
                 yield response
         except httpx.TransportError as error:
-            raise Unreachable(f"No answer from {self.http.base_url}: {error}") from error
+            raise self._unreachable(error) from error
 
-
-def _passes(response: httpx.Response, error: ApiError) -> bool:
-    """Whether the same request may succeed later: overload, or its own first try still under way."""
-    in_flight = response.status_code == 409 and "idempotency" in error.code
-    return error.passing or (error.should_retry and in_flight)
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds, when the service names them."""
-    value = response.headers.get("Retry-After", "")
-    return min(60.0, float(value)) if value.isdigit() else None
+    def _unreachable(self, error: httpx.TransportError) -> Unreachable:
+        return Unreachable(f"No answer from {self._http.base_url}: {error}")

@@ -5,22 +5,33 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TypedDict, Unpack, cast
 
 from client.archives import Source, as_archive
-from client.connection import Transport
+from client.connection import Connection
 from client.errors import ClientError
-from client.pages import every
-from client.resources import Dataset
+from client.resources import Dataset, DatasetItem
 
 POLL_SECONDS = 0.3
+
+
+class DatasetOptions(TypedDict, total=False):
+    """The options of `Datasets.create`."""
+
+    name: str | None
+    modality: str
+    text_column: str | None
+    label_column: str | None
+    metadata: dict[str, str] | None
+    wait: bool
+    timeout: float
 
 
 class Datasets:
     """`client.datasets`."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def create(
         self,
@@ -56,39 +67,35 @@ class Datasets:
         if metadata:
             fields["metadata"] = json.dumps(metadata)
         with as_archive(source) as archive, archive.open("rb") as file:
-            raw = self._transport.json(
-                "POST",
-                "/v1/datasets",
-                data=fields,
-                files={"files": (archive.name, file)},
-                before_each_try=lambda: file.seek(0),
-            )
+            raw = self._connection.request("POST", "/v1/datasets", form=fields, files={"files": (archive.name, file)})
         dataset = Dataset.of(raw)
         return self.wait(dataset.id, timeout=timeout) if wait else dataset
 
-    def create_from_texts(self, texts: Iterable[str | tuple[str, str]], **options: Any) -> Dataset:
+    def create_from_texts(self, texts: Iterable[str | tuple[str, str]], **options: Unpack[DatasetOptions]) -> Dataset:
         """Upload texts, or pairs of texts, as a new dataset; options and errors as for `create`."""
         with TemporaryDirectory(prefix="pouf-upload-") as folder:
             path = Path(folder) / "texts.jsonl"
             with path.open("w", encoding="utf-8") as file:
                 file.writelines(json.dumps(_row(text)) + "\n" for text in texts)
-            return self.create(path, **{"modality": "text", **options})
+            options.setdefault("modality", "text")
+            return self.create(path, **options)
 
     def get(self, dataset_id: str) -> Dataset:
         """One dataset."""
-        return Dataset.of(self._transport.json("GET", f"/v1/datasets/{dataset_id}"))
+        return Dataset.of(self._connection.request("GET", f"/v1/datasets/{dataset_id}"))
 
     def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Dataset]:
         """Datasets, newest first."""
-        return (Dataset.of(raw) for raw in every(self._transport, "/v1/datasets", name=name, status=status))
+        return (Dataset.of(raw) for raw in self._connection.pages("/v1/datasets", name=name, status=status))
 
-    def items(self, dataset_id: str, *, status: str | None = None) -> Iterator[dict[str, Any]]:
+    def items(self, dataset_id: str, *, status: str | None = None) -> Iterator[DatasetItem]:
         """The items, as the service describes them; `status="rejected"` for those that could not be read."""
-        return every(self._transport, f"/v1/datasets/{dataset_id}/items", status=status)
+        items = self._connection.pages(f"/v1/datasets/{dataset_id}/items", status=status)
+        return cast(Iterator[DatasetItem], items)
 
     def delete(self, dataset_id: str) -> None:
         """Delete a dataset; models made from it stay."""
-        self._transport.json("DELETE", f"/v1/datasets/{dataset_id}")
+        self._connection.request("DELETE", f"/v1/datasets/{dataset_id}")
 
     def wait(self, dataset_id: str, *, timeout: float = 600.0) -> Dataset:
         """Return when the service has read the files.
@@ -102,8 +109,8 @@ class Datasets:
                 raise ClientError(f"{dataset_id} is still {dataset.status} after {timeout:g} s")
             time.sleep(POLL_SECONDS)
         if dataset.status == "failed":
-            reason = dataset.error or {}
-            raise ClientError(f"{dataset_id} failed: {reason.get('message')} ({reason.get('code')})")
+            reason = "no reason given" if not dataset.error else f"{dataset.error['message']} ({dataset.error['code']})"
+            raise ClientError(f"{dataset_id} failed: {reason}")
         return dataset
 
 

@@ -1,10 +1,13 @@
 """What the client raises."""
 
-from typing import Any
+from typing import TypedDict
 
 import httpx
 
+from client.resources import Document
+
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+LONGEST_RETRY_AFTER = 60.0
 
 
 class ClientError(Exception):
@@ -13,6 +16,9 @@ class ClientError(Exception):
 
 class Unreachable(ClientError):
     """No answer came, after all retries."""
+
+    passing = True
+    retry_after: float | None = None
 
 
 class JobFailed(ClientError):
@@ -25,6 +31,14 @@ class JobFailed(ClientError):
         self.code = code
 
 
+class FieldError(TypedDict):
+    """What is wrong with one field of a request; `pointer` is a JSON pointer to it."""
+
+    pointer: str
+    code: str
+    message: str
+
+
 class ApiError(ClientError):
     """The service refused a request; the fields are those of its `application/problem+json` answer.
 
@@ -32,24 +46,29 @@ class ApiError(ClientError):
         status: the HTTP status.
         code: stable, for programs; `unknown` when the answer was no problem document.
         detail: for people.
-        errors: one `{pointer, code, message}` for each thing wrong with the request.
+        errors: one for each thing wrong with the request.
         request_id: to find the request in the server's log.
         should_retry: False when the service says that the same request can never succeed.
+        retry_after: the seconds, at most 60, after which the service asks to be tried again; None where it does not.
     """
 
-    def __init__(self, status: int, problem: dict[str, Any], should_retry: bool = True) -> None:
+    def __init__(
+        self, status: int, problem: Document, should_retry: bool = True, retry_after: float | None = None
+    ) -> None:
         self.status = status
         self.code: str = problem.get("code") or "unknown"
         self.detail: str = problem.get("detail") or problem.get("title") or f"HTTP status {status}"
-        self.errors: list[dict[str, Any]] = problem.get("errors") or []
+        self.errors: list[FieldError] = problem.get("errors") or []
         self.request_id: str | None = problem.get("request_id")
         self.should_retry = should_retry
+        self.retry_after = retry_after
         super().__init__(f"{self.detail} ({status} {self.code})")
 
     @property
     def passing(self) -> bool:
-        """Whether the service is only busy, or briefly away: the same request may succeed later."""
-        return self.should_retry and self.status in RETRIED_STATUSES
+        """Whether the same request may succeed later: the service is busy, or still at work on the first try of it."""
+        in_flight = self.status == 409 and "idempotency" in self.code
+        return self.should_retry and (in_flight or self.status in RETRIED_STATUSES)
 
     @classmethod
     def of(cls, response: httpx.Response) -> "ApiError":
@@ -60,4 +79,7 @@ class ApiError(ClientError):
             problem = {"detail": response.text[:500]}
         if not isinstance(problem, dict):
             problem = {"detail": response.text[:500]}
-        return cls(response.status_code, problem, response.headers.get("x-should-retry") != "false")
+        should_retry = response.headers.get("x-should-retry") != "false"
+        seconds = response.headers.get("Retry-After", "")
+        retry_after = min(LONGEST_RETRY_AFTER, float(seconds)) if seconds.isdecimal() else None
+        return cls(response.status_code, problem, should_retry, retry_after)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
-import httpx
 from httpx_sse import EventSource
 
-from client.connection import Transport
+from client.connection import Connection
 from client.errors import ApiError, JobFailed, Unreachable
-from client.pages import every
-from client.resources import Event, Job
+from client.resources import Document, Event, Job
 
 RECONNECT_SECONDS = 1.0
 RECONNECT_TRIES = 60
@@ -21,19 +18,19 @@ RECONNECT_TRIES = 60
 class Jobs:
     """`client.jobs`."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def create(
         self,
         dataset_id: str,
-        class_names: Sequence[str | Mapping[str, Any]],
+        class_names: Sequence[str | Mapping[str, str]],
         *,
         base_model: str = "pouf-lite",
         prompt_template: str | Sequence[str] | None = None,
         label_words: Mapping[str, str | Sequence[str]] | None = None,
         text_limits: Mapping[str, int] | None = None,
-        method: Mapping[str, Any] | None = None,
+        method: Mapping[str, object] | None = None,
         seed: int = 0,
         name: str | None = None,
         alias: str | None = None,
@@ -60,7 +57,7 @@ class Jobs:
         Raises:
             ApiError: the service refused.
         """
-        body: dict[str, Any] = {"dataset_id": dataset_id, "class_names": list(class_names), "base_model": base_model}
+        body: Document = {"dataset_id": dataset_id, "class_names": list(class_names), "base_model": base_model}
         optional = {
             "name": name,
             "alias": alias,
@@ -71,35 +68,35 @@ class Jobs:
         }
         body |= {field: value for field, value in optional.items() if value is not None}
         body |= {"seed": seed, "metadata": dict(metadata or {})}
-        return Job.of(self._transport.json("POST", "/v1/jobs", json=body))
+        return Job.of(self._connection.request("POST", "/v1/jobs", json=body))
 
     def get(self, job_id: str) -> Job:
         """One job."""
-        return Job.of(self._transport.json("GET", f"/v1/jobs/{job_id}"))
+        return Job.of(self._connection.request("GET", f"/v1/jobs/{job_id}"))
 
     def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Job]:
         """Jobs, newest first."""
-        return (Job.of(raw) for raw in every(self._transport, "/v1/jobs", name=name, status=status))
+        return (Job.of(raw) for raw in self._connection.pages("/v1/jobs", name=name, status=status))
 
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop; it is `cancelled` soon after."""
-        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/cancel"))
+        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/cancel"))
 
     def pause(self, job_id: str) -> Job:
         """Ask a job to stop for now; it is `paused` soon after and keeps its progress."""
-        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/pause"))
+        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/pause"))
 
     def resume(self, job_id: str) -> Job:
         """Let a paused job go on."""
-        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/resume"))
+        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/resume"))
 
     def retry(self, job_id: str) -> Job:
         """Run a failed or cancelled job again under the same id."""
-        return Job.of(self._transport.json("POST", f"/v1/jobs/{job_id}/retry"))
+        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/retry"))
 
-    def metrics(self, job_id: str) -> Sequence[dict[str, Any]]:
+    def metrics(self, job_id: str) -> Sequence[Document]:
         """The numbers of each training step."""
-        return list(every(self._transport, f"/v1/jobs/{job_id}/metrics"))
+        return list(self._connection.pages(f"/v1/jobs/{job_id}/metrics"))
 
     def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
         """What happens to a job, as it happens, until it has ended. A broken connection is taken up where it broke, and
@@ -123,15 +120,15 @@ class Jobs:
                     # What came between the end of the stream and the look at the job.
                     yield from self._event_stream(job_id, after)
                     return
-            except (httpx.TransportError, Unreachable, ApiError) as error:
+            except (Unreachable, ApiError) as error:
                 tries -= 1
-                if not tries or (isinstance(error, ApiError) and not error.passing):
+                if not (tries and error.passing):
                     raise
             time.sleep(RECONNECT_SECONDS)
 
     def _event_stream(self, job_id: str, after: int) -> Iterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
-        with self._transport.stream(f"/v1/jobs/{job_id}/events", headers=headers) as response:
+        with self._connection.stream(f"/v1/jobs/{job_id}/events", headers=headers) as response:
             for message in EventSource(response).iter_sse():
                 if message.data:
                     yield Event.of(message.json())
@@ -153,6 +150,6 @@ class Jobs:
                 on_progress(self.get(job_id))
         job = self.get(job_id)
         if job.status != "succeeded":
-            reason = job.error or {}
-            raise JobFailed(job.id, job.status, reason.get("code"), reason.get("message"))
+            code, message = (job.error["code"], job.error["message"]) if job.error else (None, None)
+            raise JobFailed(job.id, job.status, code, message)
         return job

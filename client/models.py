@@ -5,34 +5,33 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from client.connection import Transport
-from client.pages import every
+from client.connection import Connection
 from client.resources import Model
 
 
 class Models:
     """`client.models`."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def get(self, model_id: str) -> Model:
         """One model."""
-        return Model.of(self._transport.json("GET", f"/v1/models/{model_id}"))
+        return Model.of(self._connection.request("GET", f"/v1/models/{model_id}"))
 
     def list(self, *, name: str | None = None) -> Iterator[Model]:
         """Models, newest first."""
-        return (Model.of(raw) for raw in every(self._transport, "/v1/models", name=name))
+        return (Model.of(raw) for raw in self._connection.pages("/v1/models", name=name))
 
     def delete(self, model_id: str) -> None:
         """Delete a model."""
-        self._transport.json("DELETE", f"/v1/models/{model_id}")
+        self._connection.request("DELETE", f"/v1/models/{model_id}")
 
     def download(self, model_id: str, folder: str | Path) -> Path:
         """Fetch a model's files into `folder`, which is made; returns it. `pouf_core.load` reads it."""
         target = Path(folder)
         with TemporaryFile() as packed:
-            with self._transport.stream(f"/v1/models/{model_id}/artifact") as response:
+            with self._connection.stream(f"/v1/models/{model_id}/artifact") as response:
                 for chunk in response.iter_bytes():
                     packed.write(chunk)
             target.mkdir(parents=True, exist_ok=True)
@@ -44,9 +43,9 @@ class Models:
 class Aliases:
     """`client.aliases`."""
 
-    def __init__(self, transport: Transport) -> None:
-        self._transport = transport
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     def set(self, name: str, model_id: str) -> None:
         """Make `name` stand for a model, from now on."""
-        self._transport.json("PUT", f"/v1/aliases/{name}", json={"model_id": model_id})
+        self._connection.request("PUT", f"/v1/aliases/{name}", json={"model_id": model_id})

@@ -1,15 +1,45 @@
 """The service's answers as typed values; `raw` holds everything that was sent, known here or not."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
+#: A JSON object as the service sent it, or takes it.
+Document = dict[str, Any]
 FINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
 
 
+class CodedMessage(TypedDict):
+    """Why something failed, or what to know of it: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+class DatasetItem(TypedDict):
+    """A file, or a text, that the service found in an upload; `code` and `message` say why it was left out."""
+
+    name: str
+    sha256: str | None
+    size: int | None
+    status: str
+    code: str | None
+    message: str | None
+
+
+class Template(TypedDict):
+    """A template and label words of a known text task."""
+
+    name: str
+    prompt_template: str
+    label_words: dict[str, str]
+    class_names: list[str]
+    text_pairs: bool
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """A pile of unlabelled items."""
+    """Unlabelled items to adapt to."""
 
     id: str
     name: str | None
@@ -21,11 +51,11 @@ class Dataset:
     labelled_count: int | None
     fingerprint: str | None
     suggested_class_names: list[str]
-    error: dict[str, Any] | None
-    raw: dict[str, Any]
+    error: CodedMessage | None
+    raw: Document
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "Dataset":
+    def of(cls, raw: Document) -> "Dataset":
         return cls(
             id=raw["id"],
             name=raw.get("name"),
@@ -58,7 +88,7 @@ class Evaluation:
     unmatched: int
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "Evaluation":
+    def of(cls, raw: Document) -> "Evaluation":
         low, high = raw["zero_shot_interval"]
         adapted_low, adapted_high = raw["adapted_interval"]
         return cls(
@@ -79,8 +109,8 @@ class Note:
     message: str
 
     @classmethod
-    def each(cls, raw: list[dict[str, Any]] | None) -> "list[Note]":
-        return [cls(note["code"], note["message"]) for note in raw or []]
+    def each(cls, raw: list[Document] | None) -> "list[Note]":
+        return [cls(finding["code"], finding["message"]) for finding in raw or []]
 
 
 @dataclass(frozen=True)
@@ -88,8 +118,8 @@ class Job:
     """An adaptation job. `step` of `total_steps` and `fraction` say how far it is.
 
     Attributes:
-        verdict: `improved`, `uncertain` or `harmful`, judged without labels; None where nothing was judged.
-        verdict_reasons: what the verdict rests on.
+        verdict: `improved`, `uncertain` or `harmful`, decided without labels; None where there is none.
+        verdict_reasons: the findings behind the verdict.
         fallback: `zero_shot` where predictions come from the base model unless the adapted variant is asked for.
         selected_step: the step whose weights were kept, 0 being those that zero-shot has; None until it is known.
     """
@@ -109,12 +139,12 @@ class Job:
     verdict_reasons: list[Note]
     fallback: str | None
     selected_step: int | None
-    error: dict[str, Any] | None
-    warnings: list[Any]
-    raw: dict[str, Any]
+    error: CodedMessage | None
+    warnings: list[CodedMessage]
+    raw: Document
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "Job":
+    def of(cls, raw: Document) -> "Job":
         progress = raw.get("progress") or {}
         evaluation = raw.get("evaluation")
         return cls(
@@ -149,10 +179,10 @@ class Event:
 
     seq: int
     type: str
-    data: dict[str, Any]
+    data: Document
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "Event":
+    def of(cls, raw: Document) -> "Event":
         return cls(raw["seq"], raw["type"], raw["data"])
 
 
@@ -170,10 +200,10 @@ class Model:
     verdict_reasons: list[Note]
     fallback: str | None
     selected_step: int | None
-    raw: dict[str, Any]
+    raw: Document
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "Model":
+    def of(cls, raw: Document) -> "Model":
         names = [name["name"] if isinstance(name, dict) else name for name in raw.get("class_names") or []]
         return cls(
             id=raw["id"],
@@ -197,10 +227,10 @@ class BaseModel:
     name: str
     modality: str | None
     tune_modes: list[str]
-    raw: dict[str, Any]
+    raw: Document
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "BaseModel":
+    def of(cls, raw: Document) -> "BaseModel":
         return cls(raw["name"], raw.get("modality"), list(raw.get("tune_modes") or []), raw)
 
 
@@ -213,10 +243,10 @@ class Prediction:
     class_index: int | None
     score: float | None
     top_k: list[tuple[str, float]]
-    error: dict[str, Any] | None
+    error: CodedMessage | None
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "Prediction":
+    def of(cls, raw: Document) -> "Prediction":
         return cls(
             index=raw["index"],
             label=raw.get("label"),
@@ -238,10 +268,10 @@ class Predictions:
     requested_variant: str
     served_variant: str
     items: list[Prediction]
-    raw: dict[str, Any]
+    raw: Document
 
     @classmethod
-    def of(cls, raw: dict[str, Any]) -> "Predictions":
+    def of(cls, raw: Document) -> "Predictions":
         return cls(
             model_id=raw["model_id"],
             requested_variant=raw["requested_variant"],

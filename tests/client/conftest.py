@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from client import connection as transport
+from client import connection
 
 
 @dataclass
@@ -87,7 +87,7 @@ class ScriptedServer:
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(transport, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(connection, "FIRST_PAUSE_SECONDS", 0.01)
     made = ScriptedServer()
     yield made
     made.close()
