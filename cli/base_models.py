@@ -6,8 +6,7 @@ from rich.console import Console
 
 from cli.errors import CommandError
 from pouf_core.families.catalogue import EMBEDDED
-from pouf_core.families.cosine.architectures import Adaptability, examine
-from pouf_core.families.cosine.open_clip_loading import open_clip
+from pouf_core.families.cosine.architectures import Adaptability, architecture_names, examine
 
 console = Console()
 
@@ -21,7 +20,7 @@ def list_base_models(names: Sequence[str]) -> None:
     Raises:
         CommandError: a name that open_clip does not have.
     """
-    known = open_clip.list_models()
+    known = architecture_names()
     if unknown := [name for name in names if name not in known]:
         raise CommandError(f"open_clip has no architecture {', '.join(unknown)}.")
     wanted = list(names) or known

@@ -1,14 +1,14 @@
-"""Messages to webhooks: written down with the transition that they tell of, claimed, retried, given up.
+"""Messages to webhooks: stored in the same transaction as the job's transition, claimed, retried, given up.
 
-A message is sent at least once. Like a job it is claimed by one conditional UPDATE, and its broker message only wakes a
-worker up.
+A message is sent at least once. Like a job it is claimed by one conditional UPDATE; the broker's message only wakes a
+worker.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -22,14 +22,43 @@ from store.tables import Job, JobEvent, Webhook, WebhookDelivery
 NOTIFY_TASK, NOTIFY_QUEUE = "pouf.notify", "notify"
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=12)
 PAUSE_FACTOR = 6
-#: After this long an attempt that was begun and has no outcome counts as lost; far above the time that one may take.
+#: An attempt without a result after this long counts as lost; far above the time that one may take.
 ATTEMPT_LOST_AFTER = timedelta(minutes=5)
 KEPT_FOR = timedelta(days=30)
 
 
+class ErrorCause(TypedDict):
+    """Why a job failed."""
+
+    code: str
+    message: str | None
+
+
+class TransitionData(TypedDict):
+    """The job at its transition."""
+
+    event_id: str
+    seq: int
+    job_id: str
+    name: str | None
+    metadata: dict[str, str]
+    status: str
+    model_id: str | None
+    verdict: str | None
+    error: ErrorCause | None
+
+
+class WebhookMessage(TypedDict):
+    """The body that a webhook receives."""
+
+    type: str
+    timestamp: str
+    data: TransitionData
+
+
 @dataclass(frozen=True)
 class Claimed:
-    """A message that is this worker's to send; `attempt` is its fence."""
+    """A message that this worker has to send; `attempt` is its fence."""
 
     delivery_id: str
     attempt: int
@@ -39,7 +68,7 @@ class Claimed:
 
 
 def announce(session: Session, job: Job, event: JobEvent) -> None:
-    """Write down a message for each webhook of the job's owner that wants events of this type."""
+    """Store a message for each webhook of the job's owner that subscribes to events of this type."""
     hooks = select(Webhook).where(Webhook.owner == job.owner, Webhook.deleted_at.is_(None))
     for hook in session.scalars(hooks).all():
         if event.type in hook.event_types:
@@ -56,12 +85,12 @@ def announce(session: Session, job: Job, event: JobEvent) -> None:
 
 
 def wake(session: Session, delivery_id: str) -> None:
-    """Send for a worker."""
+    """Tell a worker that the message is due."""
     enqueue(session, NOTIFY_TASK, NOTIFY_QUEUE, {"delivery_id": delivery_id})
 
 
 def ask_again(session: Session, delivery: WebhookDelivery) -> None:
-    """Make a message due now, with all its attempts before it."""
+    """Make a message due now and allow it all its attempts again."""
     delivery.status = "pending"
     delivery.attempts_before = delivery.attempts
     delivery.next_attempt_at = utcnow()
@@ -70,7 +99,7 @@ def ask_again(session: Session, delivery: WebhookDelivery) -> None:
 
 
 def claim(session: Session, delivery_id: str, now: datetime) -> Claimed | None:
-    """Take a message that is due and count the attempt; None when it is not due or somebody else has taken it."""
+    """Take a message that is due and count the attempt; None when it is not due or another worker has it."""
     due = (
         WebhookDelivery.id == delivery_id,
         WebhookDelivery.status == "pending",
@@ -90,9 +119,9 @@ def claim(session: Session, delivery_id: str, now: datetime) -> Claimed | None:
 def record(
     session: Session, claimed: Claimed, now: datetime, max_attempts: int, status_code: int | None, error: str | None
 ) -> None:
-    """Write down what came of an attempt: `error` is None when the message was taken.
+    """Store the result of an attempt: `error` is None when the message was accepted.
 
-    Nothing is written for an attempt that counted as lost and was made again meanwhile.
+    Nothing is stored for an attempt that counted as lost and was made again meanwhile.
     """
     delivery = session.get_one(WebhookDelivery, claimed.delivery_id, with_for_update=True, populate_existing=True)
     if delivery.attempts != claimed.attempt:
@@ -109,8 +138,8 @@ def record(
 
 def pause_after(attempts: int) -> timedelta:
     """Return how long to wait after so many attempts: 5 s, 30 s, 3 min, 18 min, 1.8 h, 10.8 h, then 12 h."""
-    # bounded before the power is taken, which would overflow a timedelta
-    return min(FIRST_PAUSE * PAUSE_FACTOR ** min(attempts - 1, 10), LONGEST_PAUSE)
+    factor: int = PAUSE_FACTOR ** min(attempts - 1, 10)  # bounded, because a timedelta can overflow
+    return min(FIRST_PAUSE * factor, LONGEST_PAUSE)
 
 
 def due(session: Session, now: datetime, limit: int) -> Sequence[str]:
@@ -126,20 +155,20 @@ def forget(session: Session, now: datetime) -> None:
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.finished_at < now - KEPT_FOR))
 
 
-def _message(job: Job, event: JobEvent) -> dict[str, Any]:
-    error = None if job.error_code is None else {"code": job.error_code, "message": job.error_message}
-    return {
-        "type": event.type,
-        "timestamp": utcnow().isoformat().replace("+00:00", "Z"),
-        "data": {
-            "event_id": event.id,
-            "seq": event.seq,
-            "job_id": job.id,
-            "name": job.name,
-            "metadata": job.meta,
-            "status": job.status,
-            "model_id": job.model_id,
-            "verdict": job.verdict,
-            "error": error,
-        },
-    }
+def _message(job: Job, event: JobEvent) -> WebhookMessage:
+    error = None if job.error_code is None else ErrorCause(code=job.error_code, message=job.error_message)
+    return WebhookMessage(
+        type=event.type,
+        timestamp=utcnow().isoformat().replace("+00:00", "Z"),
+        data=TransitionData(
+            event_id=event.id,
+            seq=event.seq,
+            job_id=job.id,
+            name=job.name,
+            metadata=job.meta,
+            status=job.status,
+            model_id=job.model_id,
+            verdict=job.verdict,
+            error=error,
+        ),
+    )

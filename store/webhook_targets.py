@@ -3,7 +3,7 @@
 import ipaddress
 import socket
 from collections.abc import Sequence
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -13,30 +13,43 @@ MAX_URL = 2000
 
 
 class TargetRefused(Exception):
-    """The URL is none that webhooks may go to; the message says why."""
+    """Webhooks may not go to the URL or address; the message says why."""
 
 
 def check_url(url: str, allowed: Sequence[Network]) -> None:
     """Refuse what can be told from the URL alone; raises `TargetRefused`."""
+    parts = _parse(url)
+    _check_parts(parts)
+    _check_host(parts.hostname or "", allowed)
+
+
+def _parse(url: str) -> SplitResult:
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
         raise TargetRefused(f"A URL is at most {MAX_URL} printable ASCII characters.")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
+        _ = parts.port  # read for its error
     except ValueError as error:
         raise TargetRefused(f"This is no URL: {error}.") from error
-    if parts.scheme not in ("http", "https") or not host:
+    return parts
+
+
+def _check_parts(parts: SplitResult) -> None:
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise TargetRefused("Give an http:// or https:// URL.")
-    if port == 0:
+    if parts.port == 0:
         raise TargetRefused("Port 0 cannot be connected to.")
     if parts.username is not None or parts.password is not None:
         raise TargetRefused("User names and passwords do not belong in the URL: verify the signature instead.")
     if parts.fragment:
         raise TargetRefused("A fragment (#…) is never sent.")
-    address = _literal(host)
+
+
+def _check_host(host: str, allowed: Sequence[Network]) -> None:
+    address = _literal_address(host)
     if address is not None:
         check_address(address, allowed)
-    elif not allowed and (host.rstrip(".") == "localhost" or host.rstrip(".").endswith(".localhost")):
+    elif not allowed and f".{host.rstrip('.')}".endswith(".localhost"):
         raise TargetRefused("localhost is this machine, which webhooks may not go to.")
 
 
@@ -77,7 +90,8 @@ def _embedded(address: Address) -> Address:
     return address.ipv4_mapped or address.sixtofour or address
 
 
-def _literal(host: str) -> Address | None:
+def _literal_address(host: str) -> Address | None:
+    """The address that the host is written as, if it is not a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:

@@ -48,6 +48,11 @@ class Adaptability:
     undecided: bool = False
 
 
+def architecture_names() -> list[str]:
+    """Every architecture of open_clip."""
+    return list(open_clip.list_models())
+
+
 def examine(model_name: str) -> Adaptability:
     """Decide about an architecture by its name, as `open_clip.list_models()` has it, or `local-dir:<path>`."""
     settings = open_clip.get_model_config(model_name)
