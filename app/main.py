@@ -1,9 +1,9 @@
-"""The API application: ``uvicorn app.main:app --http app.http.protocol:PatientProtocol``."""
+"""The API application: ``uvicorn app.main:app --http app.http.protocol:SlowClientProtocol``."""
 
 import logging
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import Any
@@ -16,14 +16,14 @@ from app.base_models import routes as base_models
 from app.base_models import template_routes as templates
 from app.datasets import routes as datasets
 from app.health import routes as health
+from app.health.metrics import ServiceMetrics
 from app.http.errors import install_handlers
 from app.http.metrics import HttpMetrics
-from app.http.protocol import connection_limits
+from app.http.protocol import ConnectionLimits, connection_limits
 from app.http.query_parameters import refuse_repeated
 from app.http.request_context import RequestContext
 from app.http.security_headers import SecurityHeaders
 from app.jobs import routes as jobs
-from app.jobs.queries import counts_by_status
 from app.keys.startup import prepare_keys
 from app.models import alias_routes as aliases
 from app.models import routes as models
@@ -32,9 +32,7 @@ from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
 from app.state import State
 from app.webhooks import routes as webhooks
-from store import disk
 from store.database import Database, upgrade
-from store.scope import Scope
 from store.settings import Settings, get_settings
 from store.staging import remove_abandoned
 from store.storage import Storage
@@ -67,7 +65,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     # the one added last comes first
     app.add_middleware(Authentication)
     app.add_middleware(
-        RequestContext, limit_of=_body_limits(settings), metrics=metrics, patience=settings.stall_seconds
+        RequestContext, limit_of=_body_limits(settings), metrics=metrics, stall_seconds=settings.stall_seconds
     )
     app.add_middleware(SecurityHeaders)
     install_handlers(app)
@@ -80,9 +78,9 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
 
 def _lifespan(
     settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory
-) -> Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[ConnectionLimits]]:
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[ConnectionLimits]:
         state = _build_state(settings, metrics, engine_factory)
         app.state.pouf = state
         app.state.authenticator = Authenticator(settings, state.database)
@@ -109,23 +107,8 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     publisher = Publisher(database, queue)
     state = State(settings, database, storage, queue, publisher, engine, metrics)
     remove_abandoned(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
-    metrics.register_gauges(lambda: _gauges(state))
+    metrics.registry.register(ServiceMetrics(state))
     return state
-
-
-def _gauges(state: State) -> Iterable[tuple[str, str, dict[str, float]]]:
-    with state.database.read() as session:
-        counts = counts_by_status(Scope(session, state.settings.owner))
-    batcher = state.engine.batcher
-    usage = state.engine.cache.usage()
-    room = disk.scarcest(state.settings, state.storage)
-    yield "pouf_disk_bytes", "Of the scarcest disk: free, and to stay free.", {"free": room.free, "floor": room.floor}
-    yield "pouf_jobs", "Jobs by status.", dict(counts)
-    yield "pouf_predict_queue_items", "Pictures waiting for an encoder.", {"": batcher.depth}
-    yield "pouf_predict_batches", "Batches that went through an encoder.", {"": batcher.batches}
-    yield "pouf_predict_items", "Pictures that went through an encoder.", {"": batcher.items}
-    yield "pouf_batcher_restarts", "Times that the batcher had to start again.", {"": batcher.restarts}
-    yield "pouf_model_cache", "Loaded models, their bytes, and those in use.", dict(usage)
 
 
 def _body_limits(settings: Settings) -> Callable[[str], int]:

@@ -34,7 +34,7 @@ def api_command(host: str, port: int) -> tuple[str, ...]:
         "--port",
         str(port),
         "--http",
-        "app.http.protocol:PatientProtocol",
+        "app.http.protocol:SlowClientProtocol",
         "--no-access-log",
         "--no-server-header",
         "--timeout-graceful-shutdown",

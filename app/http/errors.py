@@ -71,6 +71,11 @@ def too_many(code: str, detail: str, retry_after: int, *, retry: bool = True) ->
     return ApiError(429, code, detail, headers=headers)
 
 
+def body_too_large(limit: int) -> ApiError:
+    """Return the 413 for a body above `limit` bytes."""
+    return ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")
+
+
 def several(errors: Iterable[FieldError]) -> ApiError:
     """Return one 422 for all `errors`; its code is theirs when they agree, else ``invalid_request``."""
     found = list(dict.fromkeys(errors))

@@ -1,10 +1,6 @@
-"""Prometheus metrics of the API process."""
-
-from collections.abc import Callable, Iterable
+"""Prometheus metrics of the API process: requests are counted here, the other numbers come from collectors."""
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -29,26 +25,6 @@ class HttpMetrics:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def register_gauges(self, read: Callable[[], Iterable[tuple[str, str, dict[str, float]]]]) -> None:
-        """Add gauges read at scrape time: `read` yields (name, help, values by label)."""
-        self.registry.register(_Gauges(read))
-
     def render(self) -> bytes:
-        """Return all metrics in Prometheus's text format."""
+        """Return all metrics of the registry in Prometheus's text format."""
         return generate_latest(self.registry)
-
-
-class _Gauges(Collector):
-    def __init__(self, read: Callable[[], Iterable[tuple[str, str, dict[str, float]]]]) -> None:
-        self._read = read
-
-    def describe(self) -> Iterable[Metric]:
-        return []
-
-    def collect(self) -> Iterable[Metric]:
-        for name, documentation, values in self._read():
-            labelled = set(values) != {""}
-            family = GaugeMetricFamily(name, documentation, labels=["kind"] if labelled else None)
-            for label, value in values.items():
-                family.add_metric([label] if labelled else [], value)
-            yield family

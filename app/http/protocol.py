@@ -1,4 +1,4 @@
-"""What a connection may keep the service waiting for before and after the request: `uvicorn --http` takes the class.
+"""The slow-client timeout of a connection, before and after the body, for `uvicorn --http`.
 
 `app.http.slow_clients` bounds the body between the two.
 """
@@ -7,7 +7,7 @@ import asyncio
 import json
 import logging
 import socket
-from typing import Any
+from typing import TypedDict
 
 import h11
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
@@ -19,16 +19,23 @@ from store.settings import Settings
 logger = logging.getLogger(__name__)
 
 
-def connection_limits(settings: Settings) -> dict[str, Any]:
-    """Return the part of the lifespan's state that `PatientProtocol` reads."""
+class ConnectionLimits(TypedDict):
+    """The slow-client timeout in seconds, and how many connections may be open."""
+
+    stall_seconds: float
+    max_connections: int
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """Return what the application's lifespan has to yield: `SlowClientProtocol` reads its limits from there."""
     return {"stall_seconds": settings.stall_seconds, "max_connections": settings.max_connections}
 
 
-class PatientProtocol(H11Protocol):
-    """HTTP/1.1 whose connections are cut off when they stall, and refused when there are too many.
+class SlowClientProtocol(H11Protocol):
+    """HTTP/1.1 whose connections are cut off when the client is too slow, and refused when there are too many.
 
     A request's head has to be complete `stall_seconds` after the connection was made, or after the first byte of a
-    later request: a client that drips gains nothing. (Between two requests uvicorn's own timeout holds.)
+    later request, however its bytes are spread. Between two requests uvicorn's own keep-alive timeout holds.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -92,7 +99,11 @@ class PatientProtocol(H11Protocol):
 def _give_up_unread(transport: asyncio.Transport, seconds: float) -> None:
     """Let the kernel end the connection when the client has read nothing of what waits for it for `seconds`."""
     connection = transport.get_extra_info("socket")
-    # Linux; elsewhere the kernel's own, longer patience holds
+    # Linux; elsewhere the kernel's own, longer timeout holds
     option = getattr(socket, "TCP_USER_TIMEOUT", None)
     if option is not None and connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
         connection.setsockopt(socket.IPPROTO_TCP, option, int(seconds * 1000))
+
+
+#: The former name, which start commands of operators may still give to `uvicorn --http`.
+PatientProtocol = SlowClientProtocol

@@ -10,7 +10,7 @@ from typing import IO
 
 from starlette.requests import ClientDisconnect, Request
 
-from app.http.errors import ApiError
+from app.http.errors import body_too_large
 from app.http.slow_clients import ClientStalled
 from store.ids import new_id
 
@@ -86,7 +86,7 @@ def staging(root: Path, require_space: Callable[[], None]) -> Iterator[Staging]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-async def blocks(request: Request, limit: float = float("inf")) -> AsyncIterator[bytes]:
+async def blocks(request: Request, limit: int | None = None) -> AsyncIterator[bytes]:
     """Yield the request's body in blocks large enough to be worth a thread; raises 413 above `limit` bytes.
 
     Of a client that leaves or stalls everything that came is yielded first.
@@ -97,8 +97,8 @@ async def blocks(request: Request, limit: float = float("inf")) -> AsyncIterator
         async for chunk in request.stream():
             pending += chunk
             received += len(chunk)
-            if received > limit:
-                raise ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")
+            if limit is not None and received > limit:
+                raise body_too_large(limit)
             if len(pending) >= BLOCK_BYTES:
                 yield bytes(pending)
                 pending.clear()

@@ -11,9 +11,9 @@ from sqlalchemy.exc import TimeoutError as SQLTimeoutError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.errors import ApiError, problem_response
+from app.http.errors import ApiError, body_too_large, problem_response
 from app.http.metrics import HttpMetrics
-from app.http.slow_clients import patient
+from app.http.slow_clients import with_slow_client_timeout
 from store.disk import is_disk_full
 from store.ids import new_id
 
@@ -27,53 +27,64 @@ ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 class RequestContext:
     """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts.
 
-    `patience`: seconds that a body may stop for.
+    `stall_seconds`: the slow-client timeout of bodies.
     """
 
-    def __init__(self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics, patience: float) -> None:
+    def __init__(
+        self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics, stall_seconds: float
+    ) -> None:
         self.app = app
-        self.patience = patience
         self.limit_of = limit_of
         self.metrics = metrics
+        self.stall_seconds = stall_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        scope["request_id"] = request_id
-        limit = self.limit_of(scope["path"])
+        scope["request_id"] = _request_id(scope)
+        answer = _Answer(send, scope["request_id"])
         started = time.perf_counter()
-        status = 0
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
-            await send(message)
-
         try:
-            try:
-                _refuse_announced(scope, limit)
-                await self.app(scope, _bounded(patient(receive, self.patience), limit), send_with_id)
-            except ApiError as error:
-                if status:
-                    raise
-                await problem_response(Request(scope), error)(scope, receive, send_with_id)
-            except Exception as failure:
-                logger.exception("request %s failed", request_id)
-                if status:
-                    raise
-                await problem_response(Request(scope), _last_resort(failure))(scope, receive, send_with_id)
+            await self._handle(scope, receive, answer)
         finally:
-            route = getattr(scope.get("route"), "path", "unmatched")
-            seconds = time.perf_counter() - started
-            self.metrics.observe(scope["method"], route, status, seconds)
-            level = logging.DEBUG if scope["path"] in PROBED and status == 200 else logging.INFO
-            # quoted again: a line break in a path must not become one in the log
-            path = quote(scope["path"])
-            logger.log(level, "%s %s %s %.0f ms %s", scope["method"], path, status, 1000 * seconds, request_id)
+            self._record(scope, answer.status, time.perf_counter() - started)
+
+    async def _handle(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        limit = self.limit_of(scope["path"])
+        try:
+            _refuse_announced(scope, limit)
+            bounded = _bounded(with_slow_client_timeout(receive, self.stall_seconds), limit)
+            await self.app(scope, bounded, answer.send)
+        except Exception as failure:
+            if not isinstance(failure, ApiError):
+                logger.exception("request %s failed", scope["request_id"])
+            if answer.status:
+                raise
+            await problem_response(Request(scope), _as_api_error(failure))(scope, receive, answer.send)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self.metrics.observe(scope["method"], route, status, seconds)
+        level = logging.DEBUG if scope["path"] in PROBED and status == 200 else logging.INFO
+        # quoted again: a line break in a path must not become one in the log
+        path = quote(scope["path"])
+        logger.log(level, "%s %s %s %.0f ms %s", scope["method"], path, status, 1000 * seconds, scope["request_id"])
+
+
+class _Answer:
+    """Adds the request's id to the answer, and remembers its status: 0 until the answer has begun."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.status = 0
+        self._send = send
+        self._request_id = request_id
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", []), (b"x-request-id", self._request_id.encode())]
+        await self._send(message)
 
 
 def _request_id(scope: Scope) -> str:
@@ -83,7 +94,9 @@ def _request_id(scope: Scope) -> str:
     return new_id("req")
 
 
-def _last_resort(failure: Exception) -> ApiError:
+def _as_api_error(failure: Exception) -> ApiError:
+    if isinstance(failure, ApiError):
+        return failure
     if is_disk_full(failure):
         return ApiError(507, "storage_full", "There is no space left on the disk; try again once somebody made room.")
     if isinstance(failure, SQLOperationalError | SQLTimeoutError):
@@ -95,7 +108,7 @@ def _last_resort(failure: Exception) -> ApiError:
 def _refuse_announced(scope: Scope, limit: int) -> None:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > limit:
-            raise too_large(limit)
+            raise body_too_large(limit)
 
 
 def _bounded(receive: Receive, limit: int) -> Receive:
@@ -107,12 +120,7 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         if message["type"] == "http.request":
             received += len(message.get("body", b""))
             if received > limit:
-                raise too_large(limit)
+                raise body_too_large(limit)
         return message
 
     return bounded
-
-
-def too_large(limit: int) -> ApiError:
-    """Return the 413 for a body above `limit` bytes."""
-    return ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")

@@ -1,4 +1,4 @@
-"""How long a request's body may keep the service waiting."""
+"""The slow-client timeout of a request's body: how long it may keep the service waiting."""
 
 import asyncio
 import time
@@ -7,19 +7,19 @@ from starlette.types import Message, Receive
 
 from app.http.errors import ApiError
 
-#: A body that goes on at this rate never runs out of patience.
-LEAST_BYTES_PER_SECOND = 1024
+#: The minimum data rate: a body that comes at least this fast never times out.
+MINIMUM_BYTES_PER_SECOND = 1024
 
 
 class ClientStalled(ApiError):
     """The 408 that also closes the connection."""
 
 
-def patient(receive: Receive, seconds: float) -> Receive:
-    """Return `receive` that raises 408 ``client_stalled`` when the body stops, or drips, for `seconds`.
+def with_slow_client_timeout(receive: Receive, seconds: float) -> Receive:
+    """Return `receive` that raises 408 ``client_stalled`` when the body stops, or comes below the minimum data rate.
 
-    Waiting uses patience up and each byte earns some back, up to `seconds`. Only waiting for the client counts; once
-    the body is complete, waiting for the client to leave may take any time.
+    At first `seconds` are left. Waiting for the client uses them up and each byte gives some back, up to `seconds`
+    again. Once the body is complete, waiting for the client to leave may take any time.
     """
     left = seconds
     complete = False
@@ -35,7 +35,7 @@ def patient(receive: Receive, seconds: float) -> Receive:
         except TimeoutError as error:
             raise _stalled(seconds) from error
         left = max(left - (time.monotonic() - started), 0.0)
-        left = min(seconds, left + len(message.get("body", b"")) / LEAST_BYTES_PER_SECOND)
+        left = min(seconds, left + len(message.get("body", b"")) / MINIMUM_BYTES_PER_SECOND)
         complete = not message.get("more_body", False)
         return message
 

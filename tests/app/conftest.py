@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from app.http.protocol import PatientProtocol
+from app.http.protocol import SlowClientProtocol
 from app.keys import service as keys
 from app.keys.service import NewKey
 from app.main import create_app
@@ -71,7 +71,7 @@ def server(application: FastAPI) -> Iterator[httpx.Client]:
     """A client of the API behind a real server, for what only that does: streams, and clients that leave."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(application, http=PatientProtocol, log_level="warning", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(application, http=SlowClientProtocol, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

@@ -80,16 +80,6 @@ def test_a_base_model_that_cannot_be_loaded_is_a_reason(settings):
     assert "could not be loaded" in reason
 
 
-def test_metrics_count_requests_by_route(api, rows):
-    job_id = rows.job()
-    api.get(f"/v1/jobs/{job_id}")
-    api.get("/nowhere")
-    text = api.get("/metrics").text
-    assert 'pouf_http_requests_total{method="GET",route="/v1/jobs/{job_id}",status="200"} 1.0' in text
-    assert 'pouf_http_requests_total{method="GET",route="unmatched",status="404"} 1.0' in text
-    assert 'pouf_jobs{kind="queued"} 1.0' in text
-
-
 def test_base_models_say_what_can_be_done_with_them(settings):
     listed = ["pouf-lite", "open_clip:ViT-B-32/openai", "open_clip:*"]
     with TestClient(create_app(settings.model_copy(update={"base_models": listed}), ColourEngine)) as api:

@@ -72,8 +72,8 @@ def test_a_request_whose_head_stops_is_cut_off(connect, beginning):
     refused_with(answer(connect(beginning)), 408, "client_stalled")
 
 
-def test_a_head_that_drips_is_cut_off(connect):
-    connection = connect(WHOLE[:-2] + b"X-Drip: ")
+def test_a_head_that_comes_byte_by_byte_is_cut_off(connect):
+    connection = connect(WHOLE[:-2] + b"X-Slow: ")
     with pytest.raises(OSError):
         for _ in range(600):
             connection.sendall(b"x")

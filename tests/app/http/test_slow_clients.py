@@ -1,11 +1,11 @@
-"""How long a body may keep the service waiting, without a server."""
+"""The slow-client timeout of bodies, without a server."""
 
 import asyncio
 import time
 
 import pytest
 
-from app.http.slow_clients import ClientStalled, patient
+from app.http.slow_clients import ClientStalled, with_slow_client_timeout
 
 
 def body(data, pause, more=True):
@@ -17,8 +17,8 @@ def body(data, pause, more=True):
 
 
 @pytest.mark.parametrize("pause", [30, 0.05])
-def test_a_body_that_stops_or_drips_is_given_up(pause):
-    receive = patient(body(b"x", pause), 0.3)
+def test_a_body_that_stops_or_comes_below_the_minimum_data_rate_is_given_up(pause):
+    receive = with_slow_client_timeout(body(b"x", pause), 0.3)
 
     async def read():
         while True:
@@ -30,8 +30,8 @@ def test_a_body_that_stops_or_drips_is_given_up(pause):
     assert time.monotonic() - started < 20
 
 
-def test_a_body_that_keeps_coming_may_take_longer_than_a_pause():
-    receive = patient(body(b"x" * 100_000, 0.02), 2)
+def test_a_body_above_the_minimum_data_rate_may_take_longer_than_the_timeout():
+    receive = with_slow_client_timeout(body(b"x" * 100_000, 0.02), 2)
 
     async def read():
         started = time.monotonic()
@@ -48,7 +48,7 @@ def test_after_the_body_waiting_for_the_client_to_leave_may_take_any_time():
         return await messages.pop(0)()
 
     async def read():
-        bounded = patient(receive, 0.1)
+        bounded = with_slow_client_timeout(receive, 0.1)
         await bounded()
         await bounded()
 

@@ -1,0 +1,52 @@
+"""The metrics of jobs, predictions and disks, read when `/metrics` is asked for; `app.http.metrics` counts requests."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
+from prometheus_client.registry import Collector
+
+from app.jobs.queries import counts_by_status
+from app.state import State
+from store import disk
+from store.scope import Scope
+
+
+class ServiceMetrics(Collector):
+    """Reads the numbers of a running process; one metric is one line in `collect`."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def describe(self) -> Iterable[Metric]:
+        """Return nothing, so that registering the collector does not read."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics as they are now."""
+        state = self._state
+        with state.database.read() as session:
+            jobs = counts_by_status(Scope(session, state.settings.owner))
+        batcher = state.engine.batcher
+        space = disk.scarcest(state.settings, state.storage)
+        bytes_of_disk = {"free": space.free, "floor": space.floor}
+        yield _by_kind("pouf_disk_bytes", "Of the scarcest disk: free, and to stay free.", bytes_of_disk)
+        yield _by_kind("pouf_jobs", "Jobs by status.", jobs)
+        yield GaugeMetricFamily("pouf_predict_queue_items", "Items waiting for an encoder.", batcher.depth)
+        yield from _counter("pouf_predict_batches", "Batches that went through an encoder.", batcher.batches)
+        yield from _counter("pouf_predict_items", "Items that went through an encoder.", batcher.items)
+        yield from _counter("pouf_batcher_restarts", "Times that the batcher had to start again.", batcher.restarts)
+        cache = state.engine.cache.usage()
+        yield _by_kind("pouf_model_cache", "Loaded models, their bytes, and those in use.", cache)
+
+
+def _by_kind(name: str, documentation: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, documentation, labels=["kind"])
+    for kind, value in values.items():
+        family.add_metric([kind], value)
+    return family
+
+
+def _counter(name: str, documentation: str, value: float) -> Iterator[Metric]:
+    """Yield the counter `<name>_total`, and its value without a type under the bare `name`, which came first."""
+    yield CounterMetricFamily(name, documentation, value)
+    yield UnknownMetricFamily(name, f"The same as {name}_total, under its former name.", value)
