@@ -116,7 +116,7 @@ def print_outcome(result: pouf_core.AdaptationResult) -> None:
         _print(f"  {escape(reason['message'])} ({reason['code']})")
     if result.fallback:
         _print("Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.")
-    kept = "step 0 kept, the weights that zero-shot has" if not result.selected_step else f"step {result.selected_step}"
+    kept = "step 0 kept, the zero-shot weights" if not result.selected_step else f"step {result.selected_step}"
     _print(f"Done in {result.seconds:.1f} s, {kept}: {escape(str(result.path))}")
 
 

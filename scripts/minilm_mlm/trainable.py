@@ -1,4 +1,4 @@
-"""What of the network is trained: the head, low-rank changes of the encoder's matrices, its small tensors, the mask."""
+"""What is trained: the head, low-rank updates (LoRA) of the encoder's matrices, its biases and norms, the mask."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from minilm_mlm.batches import IGNORED, Batch
 from pouf_core.families.language.minilm_mlm import MASK_VECTOR
 
 
-class ChangedLinear(nn.Module):
-    """A linear layer whose frozen matrix [out, in] is changed by up [out, r] times down [r, in], at first 0.
+class LowRankLinear(nn.Module):
+    """A linear layer with a frozen matrix [out, in] and a low-rank update up [out, r] times down [r, in], at first 0.
 
     The matrix gets no gradient, which saves a quarter of the time of a step.
     """
@@ -41,7 +41,7 @@ class MaskedLM(nn.Module):
     Args:
         network: changed in place.
         mask: number of the mask token.
-        rank: of the changes.
+        rank: of the updates.
     """
 
     def __init__(self, network: Any, mask: int, rank: int) -> None:
@@ -55,7 +55,7 @@ class MaskedLM(nn.Module):
         encoder = network.bert.encoder
         for name, module in list(encoder.named_modules()):
             if isinstance(module, nn.Linear):
-                encoder.set_submodule(name, ChangedLinear(module, rank))
+                encoder.set_submodule(name, LowRankLinear(module, rank))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Logits [M, V] at the M hidden tokens of a batch, and those tokens [M]."""

@@ -1,4 +1,4 @@
-"""The second opinion a picture gets: its ImageNet classes, as a point in MiniLM's space."""
+"""The ImageNet teacher: the ImageNet classes that it predicts for a picture, as a point in MiniLM's space."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LARGEST_FEATURE = 6.0  # the trunk ends in ReLU6
 LONGEST_PUSH = 30.0  # twice the length of a picture's features
 
 
-class Opinion(NamedTuple):
+class TeacherOutput(NamedTuple):
     """Unit-length targets [B, 384], and how certain the teacher is of each [B], 0 (not at all) to 1."""
 
     targets: torch.Tensor
@@ -37,18 +37,18 @@ class ImageNetTeacher(nn.Module):
         self.register_buffer("class_embeddings", embed_texts(network, names))
 
     @torch.no_grad()
-    def forward(self, features: torch.Tensor) -> Opinion:
-        """What the teacher makes of pooled trunk features [B, 1280]."""
+    def forward(self, features: torch.Tensor) -> TeacherOutput:
+        """The teacher's targets for pooled trunk features [B, 1280]."""
         probabilities = functional.softmax(self.classifier(features).float(), dim=-1)
         targets = functional.normalize(probabilities @ self.class_embeddings, dim=-1)
         entropies = torch.special.entr(probabilities).sum(-1)
-        return Opinion(targets, 1 - entropies / math.log(probabilities.shape[-1]))
+        return TeacherOutput(targets, 1 - entropies / math.log(probabilities.shape[-1]))
 
     @torch.no_grad()
     def imagine(self, features: torch.Tensor, random: torch.Generator) -> torch.Tensor:
         """Features [B, 1280] of things that no emoji shows: faded ones, pushed towards random ImageNet classes.
 
-        The teacher needs features only, not pictures, so all that it knows can be asked for this way.
+        The teacher needs features, not pictures, so this distils classes that no emoji shows.
         """
         classes = torch.randint(self.classifier.out_features, (len(features),), generator=random)
         towards = functional.normalize(self.classifier.weight[classes], dim=-1)

@@ -91,7 +91,7 @@ def test_the_outcome_tells_the_verdict_its_reasons_and_what_answers(capsys):
         "Verdict: harmful",
         "  2 classes [of 3] are gone. (classes_vanished)",
         "Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.",
-        "Done in 1.2 s, step 0 kept, the weights that zero-shot has: /models/mine",
+        "Done in 1.2 s, step 0 kept, the zero-shot weights: /models/mine",
     ]
     print_outcome(replace(outcome, warnings=[], verdict=None, verdict_reasons=[], fallback=None, selected_step=4))
     assert capsys.readouterr().out == "Done in 1.2 s, step 4: /models/mine\n"

@@ -48,7 +48,7 @@ def test_it_says_what_was_tuned_and_which_step_was_kept(card: Any) -> None:
 
 
 def test_step_0_is_told_to_be_zero_shot(card: Any) -> None:
-    assert "step 0 of 40 kept: the weights that zero-shot has |" in card(selected_step=0)
+    assert "step 0 of 40 kept: the zero-shot weights |" in card(selected_step=0)
 
 
 def test_it_gives_the_verdict_its_reasons_and_what_is_served(card: Any) -> None:

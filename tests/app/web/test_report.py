@@ -107,7 +107,7 @@ def test_a_job_that_has_no_model_yet_has_no_verdict_section(job):
     assert "Step kept" not in shown
 
 
-@pytest.mark.parametrize(("step", "said"), [(4, "Step kept 4 "), (0, "Step kept 0 (the weights that zero-shot has)")])
+@pytest.mark.parametrize(("step", "said"), [(4, "Step kept 4 "), (0, "Step kept 0 (the zero-shot weights)")])
 def test_the_step_that_was_kept_is_named(job, step, said):
     assert said in text(job, selected_step=step)
 
@@ -154,13 +154,13 @@ def test_a_baseline_has_no_curves_and_says_that_nothing_was_trained(job):
     shown = " ".join(read(page).words)
     assert "<svg" not in page
     assert "Optimiser steps 0" in shown
-    assert "Nothing was trained, so that both variants are the base model as it is." in shown
+    assert "Nothing was trained: both variants are the base model." in shown
     assert "Served by default" not in shown
 
 
 def test_where_the_base_model_was_kept_both_variants_are_said_to_be_the_same(job):
     shown = text(job, verdict="uncertain", verdict_reasons=REASONS, selected_step=0, fallback=None)
-    assert "Served: zero-shot. The base model was kept as it is, and both variants are the same." in shown
+    assert "Served: zero-shot. The base model was kept: both variants are the same." in shown
     assert "Served by default" not in shown
 
 
