@@ -23,23 +23,30 @@ def method(text: str) -> str:
 
 
 def presets_tables() -> str:
-    """A markdown table for each preset and kind of base model: what `auto` resolves to, by tune mode."""
+    """What `auto` resolves to: a markdown table for each preset and kind of base model, by tune mode."""
     everywhere = _shared([preset for modes in PRESETS.values() for preset in modes.values()])
-    tables = [
-        f"`{name}`, {BASE_MODELS[family]}:\n\n{_presets_table(modes, everywhere)}"
-        for (name, family), modes in PRESETS.items()
-    ]
-    return "\n".join([f"In every preset: {_listed(everywhere)}.\n", *tables])
+    parts = [f"In every preset: {_listed(everywhere)}.\n"]
+    for (name, family), modes in PRESETS.items():
+        settings = [setting for setting in Preset.__dataclass_fields__ if setting not in everywhere]
+        title = f"`{name}`, {BASE_MODELS[family]}"
+        pictures = PRESETS[name, "image"]
+        if family != "image" and modes.keys() == pictures.keys():
+            settings = [setting for setting in settings if _values(modes, setting) != _values(pictures, setting)]
+            title += ", as for pictures except"
+        parts.append(f"{title}:\n{_presets_table(modes, settings)}")
+    return "\n".join(parts)
 
 
-def _presets_table(modes: dict[str, Preset], everywhere: dict[str, str]) -> str:
-    shared = _shared(list(modes.values()))
-    here = {setting: value for setting, value in shared.items() if setting not in everywhere}
-    rows = [f"| | {' | '.join(modes)} |", f"|---|{'---|' * len(modes)}"]
-    for setting in Preset.__dataclass_fields__:
-        if setting not in shared:
-            rows.append(f"| `{setting}` | {' | '.join(str(getattr(preset, setting)) for preset in modes.values())} |")
-    return "\n".join(rows) + f"\n\nIn every mode: {_listed(here)}.\n"
+def _presets_table(modes: dict[str, Preset], settings: list[str]) -> str:
+    shared = {setting: value for setting, value in _shared(list(modes.values())).items() if setting in settings}
+    rows = [f"| `{each}` | {' | '.join(_values(modes, each))} |" for each in settings if each not in shared]
+    head = [f"| | {' | '.join(modes)} |", f"|---|{'---|' * len(modes)}"] if rows else []
+    table = "\n".join(["", *head, *rows, ""]) if rows else ""
+    return f"{table}\nIn every mode: {_listed(shared)}.\n"
+
+
+def _values(modes: dict[str, Preset], setting: str) -> list[str]:
+    return [str(getattr(preset, setting)) for preset in modes.values()]
 
 
 def _shared(presets: list[Preset]) -> dict[str, str]:
