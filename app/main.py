@@ -33,8 +33,8 @@ from app.serving.engine import Engine
 from app.state import State
 from app.webhooks import routes as webhooks
 from store.database import Database, upgrade
+from store.orphans import remove_abandoned_staging
 from store.settings import Settings, get_settings
-from store.staging import remove_abandoned
 from store.storage import Storage
 
 ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks)
@@ -101,12 +101,12 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     upgrade(settings.database_url)
     database = Database(settings.database_url)
     prepare_keys(settings, database)
-    storage = Storage(settings.storage_url, settings.data_dir / "cache")
+    storage = Storage(settings.storage_url, settings.cache_dir)
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
     state = State(settings, database, storage, queue, publisher, engine, metrics)
-    remove_abandoned(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
+    remove_abandoned_staging(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.registry.register(ServiceMetrics(state))
     return state
 

@@ -13,7 +13,6 @@ from app.serving.engine import Engine
 from store import disk
 from store.database import Database
 from store.settings import Settings
-from store.staging import staging_root
 from store.storage import Storage
 
 
@@ -32,7 +31,7 @@ class State:
     @property
     def staging_root(self) -> Path:
         """Where uploads are received."""
-        return staging_root(self.settings.data_dir)
+        return self.settings.staging_dir
 
 
 def get_state(request: Request) -> State:

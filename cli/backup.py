@@ -59,7 +59,7 @@ def _opened(settings: "Settings") -> "Iterator[tuple[Database, Storage]]":
 
     database = Database(settings.database_url)
     try:
-        yield database, Storage(settings.storage_url, settings.data_dir / "cache")
+        yield database, Storage(settings.storage_url, settings.cache_dir)
     except BackupFailed as error:
         raise CommandError(str(error)) from error
     finally:

@@ -22,7 +22,7 @@ def list_orphans(data_dir: Path | None, remove: bool) -> None:
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)
     database = Database(settings.database_url)
-    storage = Storage(settings.storage_url, settings.data_dir / "cache")
+    storage = Storage(settings.storage_url, settings.cache_dir)
     try:
         orphans = OrphanCollector(database, storage).collect(
             time.time() - 3600 * settings.orphan_age_hours, remove=remove

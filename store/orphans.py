@@ -5,16 +5,19 @@ What is under way is safe by its age: files are stored moments before the rows t
 before a time long past are looked at. Datasets that are being ingested are left alone.
 """
 
+import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from sqlalchemy import func, select, union
 from sqlalchemy.orm import Session
 
 from store.database import Database
 from store.storage import Storage, StoredFile
+from store.storage_keys import DATASETS, MODELS, dataset_key, model_key
 from store.tables import AdaptedModel, Dataset, DatasetItem, Upload
 
-DATASETS, MODELS = "datasets", "models"
 #: Statuses in which a dataset's files only change by requests, which store before they commit.
 AT_REST = ("uploading", "ready", "failed")
 BATCH = 100
@@ -44,7 +47,7 @@ class OrphanCollector:
             deleted = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.deleted_at.is_not(None))))
         for name in names:
             if name in deleted or (name not in kept and _is_ours(name, first)):
-                yield from self._whole(f"{MODELS}/{name}", before, remove)
+                yield from self._whole(model_key(name), before, remove)
 
     def _of_datasets(self, before: float, remove: bool) -> Iterator[StoredFile]:
         names = self._storage.names(DATASETS)
@@ -55,9 +58,9 @@ class OrphanCollector:
             row = known.get(name)
             if row is None:
                 if _is_ours(name, first):
-                    yield from self._whole(f"{DATASETS}/{name}", before, remove)
+                    yield from self._whole(dataset_key(name), before, remove)
             elif row.deleted_at is not None:
-                yield from self._whole(f"{DATASETS}/{name}", before, remove)
+                yield from self._whole(dataset_key(name), before, remove)
             elif row.status in AT_REST and name not in self._done:
                 yield from self._inside(row.id, row.status, before, remove)
 
@@ -76,7 +79,7 @@ class OrphanCollector:
             named = set(_named(session, dataset_id))
         young = False
         unnamed = []
-        for file in self._storage.files(f"{DATASETS}/{dataset_id}"):
+        for file in self._storage.files(dataset_key(dataset_id)):
             young = young or file.stored_at >= before
             if file.stored_at < before and file.key not in named:
                 unnamed.append(file)
@@ -121,3 +124,21 @@ def _is_ours(name: str, first: str | None) -> bool:
     """
     time_of_name, time_of_first = name.rpartition("_")[2], (first or "").rpartition("_")[2]
     return bool(time_of_first) and time_of_name > time_of_first
+
+
+def remove_abandoned_staging(staging_dir: Path, before: float) -> int:
+    """Remove the directories in `staging_dir` that nothing was written to since a time, in seconds since 1970; return
+    how many. Killed processes leave them.
+    """
+    abandoned = [path for path in staging_dir.iterdir() if _written_at(path) < before] if staging_dir.exists() else []
+    for path in abandoned:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(abandoned)
+
+
+def _written_at(directory: Path) -> float:
+    moments = []
+    for path in (directory, *directory.rglob("*")):
+        with suppress(FileNotFoundError):  # its request has just ended
+            moments.append(path.stat().st_mtime)
+    return max(moments, default=float("inf"))

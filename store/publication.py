@@ -16,6 +16,7 @@ from store.database import Database
 from store.ids import new_id
 from store.leases import Lease, LeaseLost, fenced
 from store.storage import Storage
+from store.storage_keys import model_key
 from store.tables import AdaptedModel, Alias, Dataset, Job, JobEvent
 from store.transitions import TransitionNotAllowed, append_event, transition
 
@@ -48,7 +49,7 @@ def publish_model(database: Database, storage: Storage, lease: Lease[Job], artif
     with database.write() as session:
         # Written down first, so that a copy whose publisher dies half-way can be found and removed.
         append_event(session, fenced(session, lease), PUBLISHING_EVENT, {"model_id": model_id})
-    key = storage_key(model_id)
+    key = model_key(model_id)
     storage.put_directory(key, artifact)
     try:
         with database.write() as session:
@@ -70,12 +71,7 @@ def remove_unpublished(database: Database, storage: Storage, job_id: str) -> Non
         published = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.job_id == job_id)).all())
     for event in events:
         if event["model_id"] not in published:
-            storage.delete(storage_key(event["model_id"]))
-
-
-def storage_key(model_id: str) -> str:
-    """Where a model's artifact lies in the storage."""
-    return f"models/{model_id}"
+            storage.delete(model_key(event["model_id"]))
 
 
 def _add_model(session: Session, job: Job, model_id: str, size: int, outcome: Outcome) -> None:
@@ -92,7 +88,7 @@ def _add_model(session: Session, job: Job, model_id: str, size: int, outcome: Ou
             class_names=job.class_names,
             prompt_template=job.prompt_template,
             label_words=job.label_words,
-            storage_key=storage_key(model_id),
+            storage_key=model_key(model_id),
             size_bytes=size,
             fingerprint=dataset.fingerprint,
             evaluation=outcome.evaluation,

@@ -201,6 +201,16 @@ class Settings(BaseSettings):
             self.storage_url = f"file://{self.data_dir / 'storage'}"
 
     @property
+    def staging_dir(self) -> Path:
+        """Where uploads are received and texts are put together; each in a directory of its own, which ends with it."""
+        return self.data_dir / "staging"
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where copies of a remote storage's files are kept."""
+        return self.data_dir / "cache"
+
+    @property
     def pepper_file(self) -> Path:
         """Where the secret is that API keys are hashed under."""
         return (self.key_pepper_file or self.data_dir / "key-pepper").expanduser().absolute()

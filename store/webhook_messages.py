@@ -16,10 +16,9 @@ from sqlalchemy.orm import Session
 from store.clock import utcnow
 from store.ids import new_id
 from store.leases import changed_one_row
-from store.outbox import enqueue
+from store.queues import enqueue_delivery
 from store.tables import Job, JobEvent, Webhook, WebhookDelivery
 
-NOTIFY_TASK, NOTIFY_QUEUE = "pouf.notify", "notify"
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(hours=12)
 PAUSE_FACTOR = 6
 #: An attempt without a result after this long counts as lost; far above the time that one may take.
@@ -81,12 +80,7 @@ def announce(session: Session, job: Job, event: JobEvent) -> None:
                 body=json.dumps(_message(job, event), ensure_ascii=False, separators=(",", ":")),
             )
             session.add(delivery)
-            wake(session, delivery.id)
-
-
-def wake(session: Session, delivery_id: str) -> None:
-    """Tell a worker that the message is due."""
-    enqueue(session, NOTIFY_TASK, NOTIFY_QUEUE, {"delivery_id": delivery_id})
+            enqueue_delivery(session, delivery.id)
 
 
 def ask_again(session: Session, delivery: WebhookDelivery) -> None:
@@ -95,7 +89,7 @@ def ask_again(session: Session, delivery: WebhookDelivery) -> None:
     delivery.attempts_before = delivery.attempts
     delivery.next_attempt_at = utcnow()
     delivery.finished_at = None
-    wake(session, delivery.id)
+    enqueue_delivery(session, delivery.id)
 
 
 def claim(session: Session, delivery_id: str, now: datetime) -> Claimed | None:

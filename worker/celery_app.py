@@ -12,11 +12,9 @@ from celery import Celery, signals
 from kombu import Exchange, Queue
 
 from store.outbox import Send
+from store.queues import INGEST, TASKS
 from store.settings import get_settings
 
-TRAIN_QUEUE = "train"
-INGEST_QUEUE = "ingest"
-NOTIFY_QUEUE = "notify"
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"
 
 # Redis hands an unacknowledged message to another worker after this long. Leases in the database decide who runs
@@ -46,10 +44,8 @@ def create_celery_app(broker_url: str) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         # An exchange of its own each: left out, all queues would share the default queue's and its messages.
-        task_queues=[
-            Queue(name, Exchange(name), routing_key=name) for name in (TRAIN_QUEUE, INGEST_QUEUE, NOTIFY_QUEUE)
-        ],
-        task_default_queue=INGEST_QUEUE,
+        task_queues=[Queue(task.queue, Exchange(task.queue), routing_key=task.queue) for task in TASKS],
+        task_default_queue=INGEST.queue,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
         worker_cancel_long_running_tasks_on_connection_loss=False,

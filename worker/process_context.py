@@ -1,17 +1,21 @@
-"""What every task needs: settings, database, storage, broker and a name for this process."""
+"""What every task needs: settings, database, storage, broker and a name for this process; and what it may tell."""
 
 from __future__ import annotations
 
 import os
 import socket
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from store.database import Database
 from store.ids import new_id
 from store.outbox import Send, publish_pending
 from store.settings import Settings, get_settings
 from store.storage import Storage
+
+REDACTED = "…"
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ def create_context(settings: Settings, send: Send) -> WorkerContext:
     return WorkerContext(
         settings=settings,
         database=Database(settings.database_url),
-        storage=Storage(settings.storage_url, settings.data_dir / "cache"),
+        storage=Storage(settings.storage_url, settings.cache_dir),
         send=send,
         worker_id=new_id(f"{socket.gethostname()}-{os.getpid()}"),
     )
@@ -50,3 +54,15 @@ def _context_of(_pid: int) -> WorkerContext:
     from worker.celery_app import send
 
     return create_context(get_settings(), send)
+
+
+def redact_paths(message: str, settings: Settings) -> str:
+    """Return `message`, which the owner of a job may read, without the directories of this installation.
+
+    Libraries name files by their whole path. A base model's own path is no secret: whoever asks for the model names it.
+    """
+    storage = Path(settings.storage_url.removeprefix("file://"))
+    for directory in (settings.data_dir, storage, Path(sys.prefix), Path(sys.base_prefix), Path.home()):
+        if directory.is_absolute() and directory != Path(directory.anchor):
+            message = message.replace(str(directory), REDACTED)
+    return message

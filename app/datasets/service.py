@@ -14,9 +14,10 @@ from app.http.errors import conflict, invalid, not_found
 from app.http.received_files import StagedFile
 from store.clock import utcnow
 from store.ids import new_id
-from store.outbox import enqueue
+from store.queues import enqueue_ingestion
 from store.scope import Scope
 from store.storage import Storage
+from store.storage_keys import dataset_key, upload_key
 from store.tables import Dataset, Upload
 
 STORING_THREADS = 16
@@ -56,7 +57,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
             document = show(scope, dataset)
             on_created(session, document)
     except BaseException:
-        caller.state.storage.delete(_directory(dataset.id))
+        caller.state.storage.delete(dataset_key(dataset.id))
         raise
     caller.state.publisher.wake()
     return document
@@ -79,7 +80,7 @@ def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_a
         dataset = scope.get(Dataset, dataset_id, lock=True)
         if dataset is None:
             # deleted meanwhile: what was just stored would stay for ever
-            caller.state.storage.delete(_directory(dataset_id))
+            caller.state.storage.delete(dataset_key(dataset_id))
             raise not_found("dataset", dataset_id)
         require_uploading(dataset)
         _add_uploads(scope, dataset, uploads)
@@ -119,7 +120,7 @@ def delete(caller: Caller, dataset_id: str) -> None:
         dataset.fence += 1
         dataset.lease_owner = dataset.lease_expires_at = None
         repository.forget_contents(scope, dataset_id)
-    caller.state.storage.delete(_directory(dataset_id))
+    caller.state.storage.delete(dataset_key(dataset_id))
 
 
 def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:
@@ -159,20 +160,16 @@ def _begin_ingestion(caller: Caller, session: Session, dataset: Dataset) -> None
     dataset.status = "ingesting"
     dataset.owner_limits = quotas.left_to_ingestion(caller.limits)
     dataset.updated_at = utcnow()
-    enqueue(session, "pouf.ingest", "ingest", {"dataset_id": dataset.id})
-
-
-def _directory(dataset_id: str) -> str:
-    return f"datasets/{dataset_id}"
+    enqueue_ingestion(session, dataset.id)
 
 
 def _store(storage: Storage, dataset_id: str, files: Sequence[StagedFile], known: set[tuple[str, str]]) -> list[Upload]:
     """Put what is new into the storage, under its hash, and return its rows."""
     stored = {sha256 for sha256, _ in known}
-    contents = {file.sha256: file.path for file in files if file.sha256 not in stored}
+    contents = {upload_key(dataset_id, file.sha256): file.path for file in files if file.sha256 not in stored}
     # writing waits for the disk, once a file
     with ThreadPoolExecutor(STORING_THREADS) as pool:
-        list(pool.map(lambda item: storage.put_file(_key(dataset_id, item[0]), item[1], move=True), contents.items()))
+        list(pool.map(lambda item: storage.put_file(*item, move=True), contents.items()))
     fresh = {(file.sha256, file.filename): file for file in files}
     return [_upload(dataset_id, file) for identity, file in fresh.items() if identity not in known]
 
@@ -181,16 +178,12 @@ def _size(files: Sequence[Upload | StagedFile]) -> int:
     return sum(file.size for file in files)
 
 
-def _key(dataset_id: str, sha256: str) -> str:
-    return f"{_directory(dataset_id)}/uploads/{sha256}"
-
-
 def _upload(dataset_id: str, file: StagedFile) -> Upload:
     return Upload(
         id=new_id("up"),
         dataset_id=dataset_id,
         filename=file.filename,
-        storage_key=_key(dataset_id, file.sha256),
+        storage_key=upload_key(dataset_id, file.sha256),
         size=file.size,
         sha256=file.sha256,
     )

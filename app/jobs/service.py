@@ -27,7 +27,7 @@ from pouf_core.errors import InvalidInput
 from pouf_core.families.catalogue import describe
 from pouf_core.families.language.vocabulary import check_vocabulary
 from store.ids import new_id
-from store.outbox import enqueue
+from store.queues import enqueue_training
 from store.scope import Scope
 from store.settings import Settings
 from store.tables import Dataset, Job
@@ -68,7 +68,7 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
         job.stage = None if dataset.status == "ready" else "waiting_for_dataset"
         start_life(session, job)
         if dataset.status == "ready":
-            _enqueue(session, job)
+            enqueue_training(session, job.id)
         document = show(scope, [job])[0]
         on_created(session, document)
     caller.state.publisher.wake()
@@ -190,11 +190,7 @@ def _queue_again(session: Session, job: Job) -> None:
     ready = dataset.status == "ready"
     transition(session, job, "queued", None if ready else "waiting_for_dataset")
     if ready:
-        _enqueue(session, job)
-
-
-def _enqueue(session: Session, job: Job) -> None:
-    enqueue(session, "pouf.train", "train", {"job_id": job.id})
+        enqueue_training(session, job.id)
 
 
 def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], CheckedBody]:

@@ -5,7 +5,10 @@ libfaketime would move it for every library too, but its threads hang with Pytho
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+
+HOOK = Path(__file__).parent / "clock_hook"
 
 
 class MovableClock:
@@ -13,7 +16,11 @@ class MovableClock:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self.environment = {"POUF_TEST_CLOCK_OFFSET_FILE": str(file)}
+        inherited = os.environ.get("PYTHONPATH")
+        self.environment = {
+            "CHAOS_CLOCK_OFFSET_FILE": str(file),
+            "PYTHONPATH": os.pathsep.join([str(HOOK), *([inherited] if inherited else [])]),
+        }
         self.set(0)
 
     def set(self, offset_seconds: int) -> None:

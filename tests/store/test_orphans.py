@@ -11,8 +11,7 @@ import pytest
 from store import orphans
 from store.clock import utcnow
 from store.ids import new_id
-from store.orphans import OrphanCollector
-from store.staging import remove_abandoned
+from store.orphans import OrphanCollector, remove_abandoned_staging
 from store.storage import Storage
 from store.tables import AdaptedModel, Dataset, DatasetItem, Upload
 
@@ -146,7 +145,7 @@ class TestOverTheApi:
             for path in (*(tmp_path / name).iterdir(), tmp_path / name):
                 os.utime(path, (time.time() - 2 * DAY,) * 2)
         (tmp_path / "running" / "1").write_bytes(b"more")
-        assert remove_abandoned(tmp_path, time.time() - DAY) == 1
+        assert remove_abandoned_staging(tmp_path, time.time() - DAY) == 1
         assert [path.name for path in tmp_path.iterdir()] == ["running"]
 
     def test_a_deletion_that_was_cut_short_is_completed(

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from pouf_core.data.decoder import Decoder
 from pouf_core.errors import InvalidInput
+from store.storage_keys import picture_key
 from worker.ingestion.labels import LabelsError, LabelTable, Occurrence, read_label_table
 from worker.ingestion.names import ItemName
-from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory
+from worker.ingestion.rows import ItemRows, TooManyItems
 
 
 @dataclass
@@ -46,8 +47,7 @@ class Collector(ItemRows):
             self.reject(name, "labels_unreadable", str(error), size=len(data))
 
     def _accept(self, source: str, name: ItemName, sha256: str, data: bytes, stored_at: str | None) -> None:
-        # Below the dataset's own directory, so that deleting the dataset deletes its pictures.
-        key = stored_at or f"{dataset_directory(self.lease.row_id)}/blobs/{sha256[:2]}/{sha256}"
+        key = stored_at or picture_key(self.lease.row_id, sha256)
         if stored_at is None:
             self.extract(len(data))
             if not self.context.storage.exists(key):

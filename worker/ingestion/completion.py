@@ -9,12 +9,10 @@ from pouf_core.contract.wording import check_text_items
 from pouf_core.errors import InvalidInput
 from pouf_core.families.catalogue import describe
 from store.clock import utcnow
+from store.queues import enqueue_training
 from store.tables import Dataset, Job
 from store.transitions import lock_job
 from worker.training import attempts
-
-INGEST_TASK = "pouf.ingest"
-INGEST_QUEUE = "ingest"
 
 
 def ready_dataset(session: Session, dataset: Dataset) -> None:
@@ -30,7 +28,7 @@ def ready_dataset(session: Session, dataset: Dataset) -> None:
             if job.status == "queued":
                 attempts.fail(session, job, error.code, error.message)
             continue
-        attempts.enqueue_training(session, job_id)
+        enqueue_training(session, job_id)
 
 
 def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) -> None:

@@ -23,11 +23,6 @@ SPACE_CHECK_BYTES = 8 * 1024**2
 ROWS_PER_ITEM = 4
 
 
-def dataset_directory(dataset_id: str) -> str:
-    """Where the storage keeps everything of one dataset."""
-    return f"datasets/{dataset_id}"
-
-
 class TooManyItems(Exception):
     """The dataset holds more items than its limits allow."""
 

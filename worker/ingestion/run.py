@@ -14,21 +14,22 @@ from sqlalchemy.orm import Session
 from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.items import Item, fingerprint
 from store.clock import utcnow
+from store.database import retry_on_database_outage
 from store.disk import is_disk_full, shortage
 from store.leases import Lease, LeaseLost, claim_dataset, fenced, release
-from store.outbox import enqueue
+from store.queues import enqueue_ingestion
+from store.storage_keys import dataset_key
 from store.tables import Dataset, DatasetItem, Upload
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.collector import Collector
-from worker.ingestion.completion import INGEST_QUEUE, INGEST_TASK, fail_dataset, ready_dataset
+from worker.ingestion.completion import fail_dataset, ready_dataset
 from worker.ingestion.labels import assign_labels
 from worker.ingestion.names import parse_name
 from worker.ingestion.owner_limits import limits_of_dataset, too_many_items
-from worker.ingestion.rows import ROWS_PER_ITEM, ItemRows, TooManyBytes, TooManyItems, TooManyRows, dataset_directory
+from worker.ingestion.rows import ROWS_PER_ITEM, ItemRows, TooManyBytes, TooManyItems, TooManyRows
 from worker.ingestion.texts import TextCollector, holds_texts
 from worker.process_context import WorkerContext
 from worker.shutdown import shutdown_requested
-from worker.training.persistence import persist
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def _attempt(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: 
     except ShuttingDown:
         with context.database.write() as session:
             release(session, lease)
-            enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": lease.row_id})
+            enqueue_ingestion(session, lease.row_id)
     except DatasetUnusable as error:
         with context.database.write() as session:
             fail_dataset(session, fenced(session, lease), error.code, error.message)
@@ -87,7 +88,7 @@ def _attempt(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: 
         if not is_disk_full(error):
             raise
         logger.exception("Dataset %s has no room here; the reaper wakes a worker up later.", lease.row_id)
-        persist(partial(_release, context, lease), context.settings.lease_seconds)
+        retry_on_database_outage(partial(_release, context, lease), context.settings.lease_seconds)
 
 
 def _release(context: WorkerContext, lease: Lease[Dataset]) -> None:
@@ -146,7 +147,7 @@ def _remove_if_deleted(context: WorkerContext, dataset_id: str) -> None:
     with context.database.read() as session:
         dataset = session.get(Dataset, dataset_id)
     if dataset is None or dataset.deleted_at is not None:
-        context.storage.delete(dataset_directory(dataset_id))
+        context.storage.delete(dataset_key(dataset_id))
 
 
 def _read_upload(

@@ -15,13 +15,12 @@ from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.text_files import BadRow, TextRow, read_texts
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
-from store.staging import staging_root
+from store.storage_keys import texts_key
 from store.tables import Upload
 from worker.ingestion.archives import ArchiveError, Found, archive_kind, kind_by_name, read_archive
 from worker.ingestion.names import ItemName, parse_name
-from worker.ingestion.rows import ItemRows, TooManyItems, dataset_directory
+from worker.ingestion.rows import ItemRows, TooManyItems
 
-STORED_NAME = "texts.jsonl"
 _KINDS = {True: "pair of texts", False: "single text"}
 
 
@@ -56,11 +55,11 @@ class TextCollector(ItemRows):
         Raises:
             TooManyItems, TooManyBytes: more than the limits allow.
         """
-        self._key = f"{dataset_directory(self.lease.row_id)}/texts-{self.lease.fence}/{STORED_NAME}"
-        staging = staging_root(self.context.settings.data_dir)
+        self._key = texts_key(self.lease.row_id, self.lease.fence)
+        staging = self.context.settings.staging_dir
         staging.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(prefix="texts-", dir=staging) as folder:
-            path = Path(folder) / STORED_NAME
+            path = Path(folder) / "texts"
             with path.open("w", encoding="utf-8") as self._stored:
                 for upload in uploads:
                     self._read_upload(upload, check)

@@ -7,9 +7,8 @@ import threading
 import time
 
 from store.database import Database
-from store.orphans import OrphanCollector
+from store.orphans import OrphanCollector, remove_abandoned_staging
 from store.settings import Settings
-from store.staging import remove_abandoned, staging_root
 from store.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -21,10 +20,10 @@ class Housekeeper:
     """Looks after the storage, this machine's copies of a remote one, and what arrived and was never stored."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
-        cache = settings.data_dir / "cache"
+        cache = settings.cache_dir
         storage = Storage(settings.storage_url, cache)
         self._age_seconds = 3600 * settings.orphan_age_hours
-        self._staging = staging_root(settings.data_dir)
+        self._staging = settings.staging_dir
         self._collectors = [OrphanCollector(database, storage)]
         if storage.local_root is None:
             self._collectors.append(OrphanCollector(database, Storage(f"file://{cache}")))
@@ -32,7 +31,7 @@ class Housekeeper:
     def tidy(self) -> None:
         """Do one round."""
         before = time.time() - self._age_seconds
-        remove_abandoned(self._staging, before)
+        remove_abandoned_staging(self._staging, before)
         for collector in self._collectors:
             if orphans := collector.collect(before):
                 size = sum(file.size for file in orphans)

@@ -21,13 +21,13 @@ from store import webhook_messages as webhooks
 from store.clock import utcnow
 from store.database import Database
 from store.leases import changed_one_row, expire, expired, shorten
-from store.outbox import Send, enqueue, forget_published, publish_pending
+from store.outbox import Send, forget_published, publish_pending
+from store.queues import INGEST, NOTIFY, TRAIN, enqueue_delivery, enqueue_ingestion, enqueue_training
 from store.settings import Settings, get_settings
 from store.tables import Dataset, IdempotencyKey, Job
-from worker.ingestion.completion import INGEST_QUEUE, INGEST_TASK, fail_dataset
+from worker.ingestion.completion import fail_dataset
 from worker.reaper.housekeeping import Housekeeper
 from worker.training import attempts, checkpoints
-from worker.training.attempts import TRAIN_QUEUE
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def _expire_datasets(database: Database, now: datetime, settings: Settings) -> N
                 message = f"Ingestion was lost {dataset.fence} times: its worker died each time."
                 fail_dataset(session, dataset, "worker_lost", message)
             else:
-                enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+                enqueue_ingestion(session, dataset_id)
 
 
 def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
@@ -94,7 +94,7 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
     While messages wait in the queue a worker will get to them, and sending more would only pile them up; lost are then
     those of jobs that others have overtaken, since the queue keeps its order.
     """
-    waiting = queue_depth(TRAIN_QUEUE)
+    waiting = queue_depth(TRAIN.queue)
     if waiting is None:
         return
     lost = true() if waiting == 0 else _overtaken(now)
@@ -112,7 +112,7 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
             # reapers one moves it.
             touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
             if changed_one_row(session, touch.values(updated_at=now, queued_at=now)):
-                attempts.enqueue_training(session, job_id)
+                enqueue_training(session, job_id)
 
 
 def _overtaken(now: datetime) -> ColumnElement[bool]:
@@ -123,7 +123,7 @@ def _overtaken(now: datetime) -> ColumnElement[bool]:
 
 
 def _wake_for_datasets(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    waiting = queue_depth(INGEST_QUEUE)
+    waiting = queue_depth(INGEST.queue)
     if waiting is None:
         return
     # Ingesting is quick, so that one which waits so much longer has lost its message, whatever else waits.
@@ -138,16 +138,16 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
             if changed_one_row(session, touch.values(updated_at=now)):
-                enqueue(session, INGEST_TASK, INGEST_QUEUE, {"dataset_id": dataset_id})
+                enqueue_ingestion(session, dataset_id)
 
 
 def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDepth) -> None:
     """Send for messages to webhooks whose next attempt is due."""
-    if queue_depth(webhooks.NOTIFY_QUEUE) != 0:
+    if queue_depth(NOTIFY.queue) != 0:
         return
     with database.write() as session:
         for delivery_id in webhooks.due(session, now, WAKE_LIMIT):
-            webhooks.wake(session, delivery_id)
+            enqueue_delivery(session, delivery_id)
 
 
 def _long_ago(moment: InstrumentedAttribute[datetime], now: datetime, seconds: float) -> ColumnElement[bool]:

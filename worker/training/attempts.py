@@ -10,23 +10,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from store.leases import Lease, claim_job
-from store.outbox import enqueue
+from store.queues import enqueue_training
 from store.settings import Settings
 from store.tables import Dataset, Job, JobEvent
 from store.transitions import append_event, lock_job, transition
 
-TRAIN_TASK = "pouf.train"
-TRAIN_QUEUE = "train"
 CHECKPOINT_EVENT = "job.checkpoint"
 WAITING_FOR_SPACE = "waiting_for_space"
 
 #: A status that somebody asked for while the job ran, and the one it leads to.
 ASKED_FOR = {"cancelling": "cancelled", "pausing": "paused"}
-
-
-def enqueue_training(session: Session, job_id: str) -> None:
-    """Wake a worker up for a queued job."""
-    enqueue(session, TRAIN_TASK, TRAIN_QUEUE, {"job_id": job_id})
 
 
 def begin_attempt(session: Session, job_id: str, owner: str, now: datetime, seconds: float) -> Lease[Job] | None:
@@ -52,7 +45,7 @@ def begin_attempt(session: Session, job_id: str, owner: str, now: datetime, seco
 
 
 def wait_for_space(session: Session, job_id: str) -> None:
-    """Show that a queued job is not begun for want of space; the reaper wakes a worker up for it again."""
+    """Show that a queued job is not begun because the disk is full; the reaper wakes a worker up for it again."""
     job = lock_job(session, job_id)
     if job.status == "queued" and session.get_one(Dataset, job.dataset_id).status == "ready":
         transition(session, job, "queued", stage=WAITING_FOR_SPACE)

@@ -12,18 +12,17 @@ from pathlib import Path
 from sqlalchemy import select
 
 from store.clock import utcnow
+from store.database import retry_on_database_outage
 from store.disk import is_disk_full, shortage
 from store.leases import Lease, LeaseLost, fenced
 from store.publication import Outcome, publish_model, remove_unpublished
 from store.tables import Dataset, DatasetItem, Job
 from store.transitions import FINAL, TransitionNotAllowed
 from worker.lease_keeper import LeaseKeeper
-from worker.process_context import WorkerContext
-from worker.redaction import without_places
+from worker.process_context import WorkerContext, redact_paths
 from worker.shutdown import shutdown_requested
 from worker.training import attempts, checkpoints
 from worker.training.attempts import Ending
-from worker.training.persistence import persist
 from worker.training.process import ChildProcess
 from worker.training.protocol import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
@@ -153,16 +152,16 @@ class JobRun:
         if isinstance(outcome, ResultMessage):
             self._publish(outcome)
         elif isinstance(outcome, ErrorMessage):
-            code, message = outcome.code, without_places(outcome.message, settings)
+            code, message = outcome.code, redact_paths(outcome.message, settings)
             self._end(lambda session, job: attempts.fail(session, job, code, message))
         elif isinstance(outcome, StoppedMessage):
             self._end(attempts.stop)
         elif isinstance(outcome, PostponedMessage):
-            lack = without_places(outcome.reason, settings)
-            logger.warning("Job %s is put back for want of space: %s", self._lease.row_id, outcome.reason)
+            lack = redact_paths(outcome.reason, settings)
+            logger.warning("Job %s is put back because its disk is full: %s", self._lease.row_id, outcome.reason)
             self._end(lambda session, job: attempts.postpone(session, job, lack))
         else:
-            reason = without_places(outcome.reason, settings)
+            reason = redact_paths(outcome.reason, settings)
             self._end(lambda session, job: attempts.lose(session, job, reason, settings))
 
     def _publish(self, result: ResultMessage) -> None:
@@ -196,7 +195,7 @@ class JobRun:
         self._persist(end)
 
     def _persist(self, write: Callable[[], object]) -> None:
-        persist(write, self._context.settings.lease_seconds)
+        retry_on_database_outage(write, self._context.settings.lease_seconds)
 
     def _remove_what_a_final_job_leaves(self) -> None:
         job_id, fence = self._lease.row_id, self._lease.fence

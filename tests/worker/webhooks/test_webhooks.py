@@ -198,7 +198,7 @@ def test_the_reaper_wakes_a_worker_for_what_is_due_and_forgets_what_is_old(
         session.query(OutboxMessage).delete()  # a broker that was wiped
     [delivery] = deliveries(database)
     run_once(database, broker.send, utcnow(), settings)
-    assert (webhooks.NOTIFY_TASK, webhooks.NOTIFY_QUEUE, {"delivery_id": delivery.id}) in broker.sent
+    assert ("pouf.notify", "notify", {"delivery_id": delivery.id}) in broker.sent
     deliver(context, delivery.id)
     run_once(database, broker.send, utcnow() + timedelta(days=31), settings)
     assert deliveries(database) == []

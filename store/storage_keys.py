@@ -1,0 +1,30 @@
+"""Where everything lies in the object storage. A dataset's files and a model's are each below one key of their own,
+so that deleting the one key deletes them all.
+"""
+
+DATASETS, MODELS = "datasets", "models"
+
+
+def dataset_key(dataset_id: str) -> str:
+    """Everything of a dataset."""
+    return f"{DATASETS}/{dataset_id}"
+
+
+def upload_key(dataset_id: str, sha256: str) -> str:
+    """A file as it was uploaded."""
+    return f"{dataset_key(dataset_id)}/uploads/{sha256}"
+
+
+def picture_key(dataset_id: str, sha256: str) -> str:
+    """A picture that ingestion took out of an archive."""
+    return f"{dataset_key(dataset_id)}/blobs/{sha256[:2]}/{sha256}"
+
+
+def texts_key(dataset_id: str, fence: int) -> str:
+    """All texts of a dataset in one file, as the ingestion with this fence found them."""
+    return f"{dataset_key(dataset_id)}/texts-{fence}/texts.jsonl"
+
+
+def model_key(model_id: str) -> str:
+    """The folder with an adapted model's artifact."""
+    return f"{MODELS}/{model_id}"
