@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from pouf_core.data.images import MAX_PIXELS
+from pouf_core.contract.item_limits import MAX_PIXELS
 
 MIB = 1024**2
 GIB = 1024**3

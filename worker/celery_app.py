@@ -9,7 +9,7 @@ import logging
 from typing import Any
 
 from celery import Celery, signals
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 from store.outbox import Send
 from store.queues import INGEST, TASKS

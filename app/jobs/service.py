@@ -14,10 +14,10 @@ from app.jobs.schemas import JobCreate, show_job
 from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
+from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.contract.method import BASELINE_SETTINGS, MethodSpec
 from pouf_core.contract.method_checks import check_base, check_method
 from pouf_core.contract.wording import (
-    check_text_items,
     label_words_for,
     language_template,
     templates_for,
@@ -240,12 +240,9 @@ def _check_dataset(dataset: Dataset | None, dataset_id: str, request: CheckedBod
     base = request.base
     if base is None:
         return []
-    if dataset.modality not in (base.modality, "auto"):
-        message = f"The dataset holds {dataset.modality} items and the base model takes {base.modality} items."
-        return [FieldError("/dataset_id", "wrong_modality", message)]
     errors: list[FieldError] = []
-    if dataset.status == "ready" and dataset.modality == "text" and request.templates:
-        _collect(errors, "/dataset_id", lambda: check_text_items(base, request.templates, dataset.text_pairs))
+    pairs = dataset.text_pairs if dataset.status == "ready" else None
+    _collect(errors, "/dataset_id", lambda: check_dataset_items(base, request.templates, dataset.modality, pairs))
     return errors
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.wording import check_text_items
+from pouf_core.data.file_kinds import LABELS_FILE, TEXT_SUFFIXES
 from pouf_core.errors import InvalidInput
 
 #: What a base model takes, and what a dataset holds once it is ingested.
@@ -14,8 +15,17 @@ Modality = Literal["image", "text"]
 #: What a dataset is said to hold. With `auto` ingestion tells from the uploaded files.
 RequestedModality = Literal["image", "text", "auto"]
 
-#: Largest picture that is decoded, in pixels (width times height).
-MAX_PIXELS = 50_000_000
+
+def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality:
+    """What a dataset holds: as requested, and with `auto` texts if all its files are files of texts.
+
+    A table of labels alone names pictures, so that it makes no dataset of texts.
+    """
+    if requested != "auto":
+        return requested
+    names = [name.lower() for name in file_names]
+    are_texts = all(name.endswith(TEXT_SUFFIXES) for name in names) and set(names) - {LABELS_FILE}
+    return "text" if are_texts else "image"
 
 
 def check_dataset_items(

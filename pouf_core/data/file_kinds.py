@@ -7,6 +7,8 @@ from typing import Literal
 ArchiveKind = Literal["zip", "tar", "gzip", "other"]
 
 TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".json")
+#: The table of evaluation labels that lies beside pictures.
+LABELS_FILE = "labels.csv"
 #: What can be read, by suffix.
 ARCHIVE_SUFFIXES: dict[str, ArchiveKind] = {".zip": "zip", ".tar": "tar", ".tar.gz": "gzip", ".tgz": "gzip"}
 #: Archives and compressed files that cannot be read.

@@ -11,9 +11,9 @@ from typing import cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from pouf_core.contract.item_limits import MAX_PIXELS
 from pouf_core.errors import InvalidInput
 
-MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
 
 #: What Pillow's decoders raise on damaged files.

@@ -185,4 +185,9 @@ def are_pairs(items: Sequence[Item]) -> bool:
 
 def fingerprint(items: Sequence[Item]) -> str:
     """SHA-256 (hex) over the items' content hashes, in order; names and labels leave no trace."""
-    return hashlib.sha256("\n".join(sorted(item.sha256 for item in items)).encode()).hexdigest()
+    return fingerprint_of_hashes(item.sha256 for item in items)
+
+
+def fingerprint_of_hashes(hashes: Iterable[str]) -> str:
+    """`fingerprint` of items of which only the content hashes are at hand."""
+    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.text_tables import PAIR, SNIFFED_CHARACTERS, SNIFFED_ROWS, Columns, columns_of, sniff_dialect
-from pouf_core.data.texts import MAX_CHARACTERS, TextItem, clean_text
+from pouf_core.data.texts import TextItem, clean_text
 from pouf_core.errors import InvalidInput
 
 _LONGEST_LINE = 8 * MAX_CHARACTERS

@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.errors import InvalidInput
-
-MAX_CHARACTERS = 100_000
-"""Longest text that is taken; encoders read the beginning of long ones only."""
 
 
 @dataclass(frozen=True)

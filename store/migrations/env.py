@@ -18,7 +18,9 @@ engine = create_engine(context.config.attributes["url"])
 with engine.connect() as connection:
     if connection.dialect.name == "sqlite":
         # the driver must not end our transaction before a CREATE TABLE
-        connection.connection.driver_connection.isolation_level = None
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.isolation_level = None
         connection.exec_driver_sql("PRAGMA busy_timeout=60000")
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         connection.exec_driver_sql("BEGIN IMMEDIATE")

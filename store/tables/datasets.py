@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, false
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pouf_core.contract.dataset_items import RequestedModality
 from store.clock import utcnow
 from store.tables.base import Base, BigInt, Id, Leased
 
@@ -23,7 +24,7 @@ class Dataset(Leased, Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     owner: Mapped[str]
     name: Mapped[str | None]
-    modality: Mapped[str]
+    modality: Mapped[RequestedModality] = mapped_column(Text)
     text_pairs: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[str] = mapped_column(index=True)
     meta: Mapped[dict[str, Any]] = mapped_column(default=dict)

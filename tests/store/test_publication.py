@@ -11,7 +11,8 @@ from sqlalchemy import select
 
 from store.clock import utcnow
 from store.leases import Lease, LeaseLost, claim_job
-from store.publication import Outcome, publish_model, remove_unpublished, storage_key
+from store.publication import Outcome, publish_model, remove_unpublished
+from store.storage_keys import model_key
 from store.tables import AdaptedModel, Alias, Job, JobEvent
 from store.transitions import TransitionNotAllowed, append_event, lock_job, transition
 
@@ -136,7 +137,7 @@ def test_what_a_killed_publisher_stored_is_removed_and_the_published_model_kept(
     lease = claimed()
     with database.write() as session:  # what a publisher does before it is killed
         append_event(session, lock_job(session, lease.row_id), "job.publishing", {"model_id": "mdl_orphan"})
-    storage.put_directory(storage_key("mdl_orphan"), artifact)
+    storage.put_directory(model_key("mdl_orphan"), artifact)
     model_id = publish_model(database, storage, lease, artifact, OUTCOME)
     assert len(stored_models(storage)) == 2
     remove_unpublished(database, storage, lease.row_id)

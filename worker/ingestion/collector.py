@@ -1,62 +1,71 @@
-"""Keeps the pictures that ingestion finds: bytes in the storage, rows in the database, both written once."""
+"""Reads the uploads of a dataset, and the files in their archives, one by one: the same for pictures and texts."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
-from pouf_core.data.decoder import Decoder
-from pouf_core.errors import InvalidInput
-from store.storage_keys import picture_key
-from worker.ingestion.labels import LabelsError, LabelTable, Occurrence, read_label_table
-from worker.ingestion.names import ItemName
-from worker.ingestion.rows import ItemRows, TooManyItems
+from pouf_core.contract.dataset_items import Modality
+from store.tables import Upload
+from worker.ingestion.archive_members import ArchiveError, Found
+from worker.ingestion.archives import kind_of_upload, read_archive
+from worker.ingestion.item_names import ItemName, parse_name
+from worker.ingestion.item_rows import ItemRows
 
 
 @dataclass
-class Collector(ItemRows):
-    """The pictures of one ingestion."""
+class Collector(ItemRows, ABC):
+    """The items of one ingestion."""
 
-    decoder: Decoder = field(kw_only=True)
-    occurrences: list[Occurrence] = field(default_factory=list)
-    tables: list[LabelTable] = field(default_factory=list)
+    modality: ClassVar[Modality]
 
-    def add_file(self, source: str, name: ItemName, data: bytes, stored_at: str | None = None) -> None:
-        """Take a picture in, or the table of evaluation labels; `stored_at` is its key if it is stored already."""
-        if name.is_labels:
-            self._add_labels(source, name, data)
-            return
-        sha256 = hashlib.sha256(data).hexdigest()
-        if sha256 in self.accepted:
-            self._accept_again(source, name, sha256, len(data))
+    def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
+        """Read every upload.
+
+        Args:
+            uploads: in order.
+            check: called after every upload and every member of an archive; raises to end the ingestion.
+
+        Raises:
+            TooManyItems, TooManyRows, TooManyBytes: more than the limits allow.
+        """
+        for upload in uploads:
+            self._read_upload(upload, check)
+            check()
+
+    @property
+    def holds_pairs(self) -> bool:
+        """Whether the items are pairs of texts."""
+        return False
+
+    @abstractmethod
+    def labels(self) -> dict[str, set[str]]:
+        """The evaluation labels of each labelled content hash; more than one contradict each other."""
+
+    @abstractmethod
+    def _read_loose_file(self, name: ItemName, path: Path, upload: Upload) -> None:
+        """Read an upload that is no archive."""
+
+    @abstractmethod
+    def _read_member(self, member: Found, upload: Upload) -> None:
+        """Read a file of an uploaded archive."""
+
+    def _read_upload(self, upload: Upload, check: Callable[[], None]) -> None:
+        name = parse_name(upload.filename)
+        path = self.context.storage.local(upload.storage_key)
+        kind = kind_of_upload(path, name)
+        if kind is None:
+            self._read_loose_file(name, path, upload)
             return
         try:
-            self.decoder.check(data, self.limits.pixels)
-        except InvalidInput as error:
-            self.reject(name, error.code, error.message, sha256, len(data))
-            return
-        if len(self.accepted) >= self.limits.items:
-            raise TooManyItems
-        self._accept(source, name, sha256, data, stored_at)
-
-    def _add_labels(self, source: str, name: ItemName, data: bytes) -> None:
-        try:
-            left = self.limits.items - sum(len(table.rows) for table in self.tables)
-            self.tables.append(read_label_table(source, name.parts, data, left))
-        except LabelsError as error:
-            self.reject(name, "labels_unreadable", str(error), size=len(data))
-
-    def _accept(self, source: str, name: ItemName, sha256: str, data: bytes, stored_at: str | None) -> None:
-        key = stored_at or picture_key(self.lease.row_id, sha256)
-        if stored_at is None:
-            self.extract(len(data))
-            if not self.context.storage.exists(key):
-                self.context.storage.put_stream(key, [data])
-        self.accepted.add(sha256)
-        self.occurrences.append(Occurrence(source, name.parts, sha256))
-        self._add_row(name, "accepted", sha256=sha256, size=len(data), storage_key=key)
-
-    def _accept_again(self, source: str, name: ItemName, sha256: str, size: int) -> None:
-        self.duplicates += 1
-        self.occurrences.append(Occurrence(source, name.parts, sha256))
-        self._add_row(name, "duplicate", sha256=sha256, size=size)
+            for member in read_archive(path, kind, self.limits):
+                if isinstance(member, Found):
+                    self._read_member(member, upload)
+                else:
+                    self.reject(member.name, member.code, member.message)
+                check()
+        except ArchiveError as error:
+            self.reject(name, error.code, error.message, upload.sha256, upload.size)

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from pouf_core.contract.wording import check_text_items
+from pouf_core.contract.dataset_items import check_dataset_items
+from pouf_core.data.items import fingerprint_of_hashes
 from pouf_core.errors import InvalidInput
 from pouf_core.families.catalogue import describe
 from store.clock import utcnow
 from store.queues import enqueue_training
-from store.tables import Dataset, Job
+from store.tables import Dataset, DatasetItem, Job
 from store.transitions import lock_job
+from worker.ingestion.collector import Collector
 from worker.training import attempts
+
+CONFLICTING_LABELS = "conflicting_labels"
+LABEL_BATCH = 5000
+
+
+def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> None:
+    """Write down what was found: the dataset becomes ready, or failed when nothing of it can be used."""
+    dataset.item_count = len(found.accepted)
+    dataset.duplicate_count = found.duplicates
+    dataset.rejected_count = found.rejected
+    if not found.accepted:
+        kind = {"image": "picture", "text": "file of texts"}[found.modality]
+        message = f"None of the uploaded files is a usable {kind}; the rejected items say why."
+        fail_dataset(session, dataset, "no_usable_items", message)
+        return
+    labels = found.labels()
+    dataset.modality = found.modality
+    dataset.text_pairs = found.holds_pairs
+    dataset.fingerprint = fingerprint_of_hashes(found.accepted)
+    dataset.labelled_count = sum(len(names) == 1 for names in labels.values())
+    dataset.suggested_class_names = sorted(set().union(*labels.values()))
+    _write_labels(session, dataset, labels)
+    ready_dataset(session, dataset)
 
 
 def ready_dataset(session: Session, dataset: Dataset) -> None:
@@ -44,12 +69,7 @@ def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) ->
 
 
 def _check_items(job: Job, dataset: Dataset) -> None:
-    base = describe(job.base_model)
-    if base.modality != dataset.modality:
-        message = f"The dataset holds {dataset.modality} items and the base model takes {base.modality} items."
-        raise InvalidInput("wrong_modality", message)
-    if base.modality == "text":
-        check_text_items(base, job.prompt_template, dataset.text_pairs)
+    check_dataset_items(describe(job.base_model), job.prompt_template, dataset.modality, dataset.text_pairs)
 
 
 def _give_up_lease(dataset: Dataset) -> None:
@@ -61,3 +81,20 @@ def _waiting_jobs(session: Session, dataset: Dataset) -> list[str]:
     session.flush()
     query = select(Job.id).where(Job.dataset_id == dataset.id, Job.status == "queued")
     return list(session.scalars(query.order_by(Job.queued_at)).all())
+
+
+def _write_labels(session: Session, dataset: Dataset, labels: dict[str, set[str]]) -> None:
+    """Label the accepted items; an item with two labels keeps none and says so in its code."""
+    query = select(DatasetItem.id, DatasetItem.sha256).where(
+        DatasetItem.dataset_id == dataset.id, DatasetItem.status == "accepted"
+    )
+    changes = []
+    for item_id, sha256 in session.execute(query):
+        found = labels.get(sha256 or "", set())
+        if len(found) == 1:
+            changes.append({"id": item_id, "label": min(found), "code": None, "message": None})
+        elif found:
+            message = "Labels contradict each other and are not used: " + ", ".join(sorted(found))
+            changes.append({"id": item_id, "label": None, "code": CONFLICTING_LABELS, "message": message})
+    for start in range(0, len(changes), LABEL_BATCH):
+        session.execute(update(DatasetItem), changes[start : start + LABEL_BATCH])

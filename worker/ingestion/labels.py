@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from worker.ingestion.names import parse_name
+from worker.ingestion.item_names import parse_name
 
 COLUMNS = ("file", "label")
 
@@ -44,7 +44,7 @@ def read_label_table(source: str, parts: Parts, data: bytes, max_rows: int) -> L
         columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
         if not set(COLUMNS) <= set(columns):
             raise LabelsError("labels.csv needs a header with the columns file and label.")
-        rows = []
+        rows: list[tuple[str, str]] = []
         for row in reader:
             if len(rows) >= max_rows:
                 raise LabelsError(f"labels.csv and the tables before it may have {max_rows:,} rows.")

@@ -15,9 +15,10 @@ import psutil
 import pytest
 from PIL import Image
 
+from pouf_core.contract.item_limits import MAX_PIXELS
 from pouf_core.data import decoder
 from pouf_core.data.decoder import Decoder, DecoderLimits, DecoderUnavailable
-from pouf_core.data.images import MAX_PIXELS, decode_image
+from pouf_core.data.images import decode_image
 from pouf_core.errors import InvalidInput
 from tests import fragile_decoder
 

@@ -191,7 +191,7 @@ def test_an_archive_is_not_unpacked_below_the_floor(
     def usage(_: Path) -> Any:
         return shutil._ntuple_diskusage(100, 0, 100 - 20 * len(list(stored.glob("*/*"))))
 
-    monkeypatch.setattr("worker.ingestion.rows.SPACE_CHECK_BYTES", 1)
+    monkeypatch.setattr("worker.ingestion.item_rows.SPACE_CHECK_BYTES", 1)
     monkeypatch.setattr("store.disk.shutil.disk_usage", usage)
     run_ingestion(make_context(min_free_bytes=50), dataset_id)
     dataset = get(Dataset, dataset_id)

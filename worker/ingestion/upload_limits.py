@@ -1,18 +1,23 @@
-"""How much an upload may unpack to."""
+"""How much a dataset's uploads may hold: the operator's limits, and what those of its owner's API key leave."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 
+from sqlalchemy.orm import Session
+
+from store import usage
+from store.scope import Scope
 from store.settings import Settings
+from store.tables import Dataset
 
 #: Archives may always unpack to this many bytes, whatever their ratio: tiny archives of flat pictures pack very well.
 RATIO_FLOOR_BYTES = 16 * 1024**2
 
 
 @dataclass(frozen=True)
-class Limits:
+class UploadLimits:
     """Largest counts and sizes that ingestion accepts; sizes in bytes, pictures in pixels."""
 
     items: int
@@ -24,7 +29,7 @@ class Limits:
     extracted_bytes: float = math.inf
 
     @classmethod
-    def of(cls, settings: Settings) -> Limits:
+    def of(cls, settings: Settings) -> UploadLimits:
         """The limits that the operator set."""
         return cls(
             items=settings.max_items,
@@ -34,9 +39,17 @@ class Limits:
             archive_ratio=settings.max_archive_ratio,
         )
 
-    def within(self, items: int, extracted_bytes: int) -> Limits:
-        """These limits, and no more than that."""
-        return replace(self, items=min(self.items, items), extracted_bytes=extracted_bytes)
+    @classmethod
+    def of_dataset(cls, session: Session, dataset: Dataset, settings: Settings) -> UploadLimits:
+        """The operator's limits, and what the dataset's owner may still have now."""
+        limits = cls.of(settings)
+        allowed = dataset.owner_limits
+        if allowed is None:
+            return limits
+        scope = Scope(session, dataset.owner)
+        items = allowed["items"] - usage.items(scope) + dataset.item_count
+        stored = allowed["stored_bytes"] - usage.stored_bytes(scope) + dataset.extracted_bytes
+        return replace(limits, items=min(limits.items, max(items, 0)), extracted_bytes=max(stored, 0))
 
     def unpacked_bytes(self, packed_bytes: int) -> int:
         """What an archive of this size may unpack to."""

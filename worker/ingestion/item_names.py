@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-OTHER_ARCHIVE_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tbz2", ".txz")
-LABELS_FILE = "labels.csv"
+from pouf_core.data.file_kinds import LABELS_FILE
 
 _IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -25,17 +24,18 @@ class ItemName:
 
     @property
     def ignored(self) -> bool:
-        """Hidden files and what operating systems leave behind."""
-        return any(part.startswith(".") or part.lower() in _IGNORED for part in self.parts)
+        """Whether it is a hidden file, or one that operating systems leave behind; an unsafe name never is."""
+        return not self.unsafe and any(part.startswith(".") or part.lower() in _IGNORED for part in self.parts)
+
+    @property
+    def file_name(self) -> str:
+        """The last part; empty when there is none."""
+        return self.parts[-1] if self.parts else ""
 
     @property
     def is_labels(self) -> bool:
         """Whether this is the table of evaluation labels."""
-        return bool(self.parts) and self.parts[-1].lower() == LABELS_FILE
-
-    def ends_with(self, suffixes: tuple[str, ...]) -> bool:
-        """Whether the file name has one of the (lower-case) suffixes."""
-        return bool(self.parts) and self.parts[-1].lower().endswith(suffixes)
+        return self.file_name.lower() == LABELS_FILE
 
 
 def parse_name(raw: str) -> ItemName:

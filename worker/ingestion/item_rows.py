@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import delete, insert, update
 
@@ -12,8 +12,8 @@ from store.clock import utcnow
 from store.disk import require_space
 from store.leases import Lease, fenced, renew
 from store.tables import Dataset, DatasetItem
-from worker.ingestion.limits import Limits
-from worker.ingestion.names import ItemName
+from worker.ingestion.item_names import ItemName
+from worker.ingestion.upload_limits import UploadLimits
 from worker.process_context import WorkerContext
 
 FLUSH_ROWS = 500
@@ -35,19 +35,30 @@ class TooManyBytes(Exception):
     """The dataset's owner may not store what the dataset unpacks to."""
 
 
+class _Row(TypedDict):
+    dataset_id: str
+    name: str
+    status: str
+    sha256: str | None
+    size: int | None
+    code: str | None
+    message: str | None
+    storage_key: str | None
+
+
 @dataclass
 class ItemRows:
     """What one ingestion has found so far; every write is under its lease."""
 
     context: WorkerContext
     lease: Lease[Dataset]
-    limits: Limits
+    limits: UploadLimits
     accepted: set[str] = field(default_factory=set)
     duplicates: int = 0
     rejected: int = 0
     extracted_bytes: int = 0
     _count: int = 0
-    _rows: list[dict[str, Any]] = field(default_factory=list)
+    _rows: list[_Row] = field(default_factory=list)
     _space_checked_at: int = 0
     _flushed_at: float = field(default_factory=time.monotonic)
 
@@ -57,16 +68,37 @@ class ItemRows:
             fenced(session, self.lease)
             session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
 
-    def extract(self, count: int) -> None:
-        """Count bytes that will be stored beside the uploads; before they are raises `TooManyBytes`, or `OSError`
-        when too little would stay free.
+    def extract(self, size: int) -> None:
+        """Count bytes that are about to be stored beside the uploads.
+
+        Raises:
+            TooManyBytes: the owner may not store them.
+            OSError: too little space would stay free.
         """
-        if self.extracted_bytes + count > self.limits.extracted_bytes:
+        if self.extracted_bytes + size > self.limits.extracted_bytes:
             raise TooManyBytes
-        self.extracted_bytes += count
+        self.extracted_bytes += size
         if self.extracted_bytes >= self._space_checked_at + SPACE_CHECK_BYTES:
             self._space_checked_at = self.extracted_bytes
             require_space(self.context.settings, self.context.storage)
+
+    def note_if_duplicate(self, name: ItemName, sha256: str, size: int) -> bool:
+        """Note an item whose content was accepted before; return whether it was."""
+        if sha256 in self.accepted:
+            self.duplicates += 1
+            self._add_row(name, "duplicate", sha256=sha256, size=size)
+            return True
+        return False
+
+    def accept(self, name: ItemName, sha256: str, size: int, storage_key: str) -> None:
+        """Note an item that is stored, or will be before the ingestion ends."""
+        self.accepted.add(sha256)
+        self._add_row(name, "accepted", sha256=sha256, size=size, storage_key=storage_key)
+
+    def require_room_for_item(self) -> None:
+        """Raise `TooManyItems` when no further item may be accepted."""
+        if len(self.accepted) >= self.limits.items:
+            raise TooManyItems
 
     def reject(
         self, name: ItemName, code: str, message: str, sha256: str | None = None, size: int | None = None
@@ -87,11 +119,30 @@ class ItemRows:
                 session.execute(insert(DatasetItem), self._rows)
         self._rows = []
 
-    def _add_row(self, name: ItemName, status: str, **values: Any) -> None:
+    def _add_row(
+        self,
+        name: ItemName,
+        status: str,
+        *,
+        sha256: str | None = None,
+        size: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        storage_key: str | None = None,
+    ) -> None:
         self._count += 1
         if self._count > ROWS_PER_ITEM * self.context.settings.max_items:
             raise TooManyRows
-        row = dict.fromkeys(("sha256", "code", "message", "label", "storage_key", "size"))
-        self._rows.append(row | {"dataset_id": self.lease.row_id, "name": name.text, "status": status} | values)
+        row = _Row(
+            dataset_id=self.lease.row_id,
+            name=name.text,
+            status=status,
+            sha256=sha256,
+            size=size,
+            code=code,
+            message=message,
+            storage_key=storage_key,
+        )
+        self._rows.append(row)
         if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             self.flush()

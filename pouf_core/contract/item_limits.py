@@ -1,0 +1,6 @@
+"""The largest items that are taken, everywhere. Imports nothing: the process that decodes pictures stays small."""
+
+#: Largest picture that is decoded, in pixels (width times height).
+MAX_PIXELS = 50_000_000
+#: Longest text that is taken, in characters; encoders read the beginning of long ones only.
+MAX_CHARACTERS = 100_000

@@ -1,0 +1,77 @@
+"""What comes out of an untrusted archive: members as bytes, refusals with a reason, and the limits that all share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.ingestion.item_names import ItemName
+from worker.ingestion.upload_limits import UploadLimits
+
+
+class ArchiveError(Exception):
+    """Reading ends here: `archive_corrupt`, `archive_too_many_entries`, `archive_ratio_exceeded`, …"""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Found:
+    """A regular file of an archive."""
+
+    name: ItemName
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A member that is not used, and why."""
+
+    name: ItemName
+    code: str
+    message: str
+
+
+Member = Found | Refused
+
+
+class UnpackedBytes:
+    """Counts the bytes that really came out of an archive, whatever its headers claim."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def count(self, size: int) -> None:
+        """Note bytes as unpacked; raises `ArchiveError` above the limit."""
+        self._left -= size
+        if self._left < 0:
+            message = "The archive unpacks to far more bytes than it holds; it looks like a decompression bomb."
+            raise ArchiveError("archive_ratio_exceeded", message)
+
+
+def refusal(name: ItemName, *, link: bool, special: bool, size: int, limits: UploadLimits) -> Refused | None:
+    """Why a member is not even read, or None."""
+    if name.unsafe:
+        return Refused(name, "unsafe_member_name", "The name is absolute or leaves the archive.")
+    if link:
+        return Refused(name, "link_member", "Links in archives are not followed.")
+    if special:
+        return special_member(name)
+    return too_large(name, limits) if size > limits.item_bytes else None
+
+
+def special_member(name: ItemName) -> Refused:
+    """Refuse what is no regular file."""
+    return Refused(name, "special_member", "Devices and other special files are not read.")
+
+
+def too_large(name: ItemName, limits: UploadLimits) -> Refused:
+    """Refuse a file for its size."""
+    return Refused(name, "item_too_large", f"The file is larger than {limits.item_bytes:,} bytes.")
+
+
+def too_many_entries(limits: UploadLimits) -> ArchiveError:
+    """End an archive for the number of its entries."""
+    return ArchiveError("archive_too_many_entries", f"An archive may hold {limits.archive_entries:,} entries.")

@@ -1,0 +1,77 @@
+"""Keeps the pictures that ingestion finds: bytes in the storage, rows in the database, both written once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pouf_core.data.decoder import Decoder
+from pouf_core.errors import InvalidInput
+from store.storage_keys import picture_key
+from store.tables import Upload
+from worker.ingestion.archive_members import Found, too_large
+from worker.ingestion.collector import Collector
+from worker.ingestion.item_names import ItemName
+from worker.ingestion.labels import LabelsError, LabelTable, Occurrence, assign_labels, read_label_table
+
+#: The source of files that were uploaded by themselves; a label table among them names them all.
+LOOSE_FILES = "loose files"
+
+
+@dataclass
+class PictureCollector(Collector):
+    """The pictures of one ingestion. Each content is hashed once, and decoded once to be checked."""
+
+    modality = "image"
+
+    decoder: Decoder = field(kw_only=True)
+    _occurrences: list[Occurrence] = field(default_factory=list)
+    _tables: list[LabelTable] = field(default_factory=list)
+
+    def labels(self) -> dict[str, set[str]]:
+        return assign_labels(self._occurrences, self._tables)
+
+    def _read_loose_file(self, name: ItemName, path: Path, upload: Upload) -> None:
+        if upload.size > self.limits.item_bytes:
+            refused = too_large(name, self.limits)
+            self.reject(name, refused.code, refused.message, upload.sha256, upload.size)
+        elif name.is_labels:
+            self._add_labels(LOOSE_FILES, name, path.read_bytes())
+        else:
+            self._add_picture(LOOSE_FILES, name, path.read_bytes(), upload.sha256, stored_at=upload.storage_key)
+
+    def _read_member(self, member: Found, upload: Upload) -> None:
+        if member.name.is_labels:
+            self._add_labels(upload.id, member.name, member.data)
+        else:
+            self._add_picture(upload.id, member.name, member.data, hashlib.sha256(member.data).hexdigest())
+
+    def _add_picture(
+        self, source: str, name: ItemName, data: bytes, sha256: str, *, stored_at: str | None = None
+    ) -> None:
+        """Take a picture in; `stored_at` is its key if it is stored already."""
+        if not self.note_if_duplicate(name, sha256, len(data)):
+            try:
+                self.decoder.check(data, self.limits.pixels)
+            except InvalidInput as error:
+                self.reject(name, error.code, error.message, sha256, len(data))
+                return
+            self.require_room_for_item()
+            key = stored_at or self._store(sha256, data)
+            self.accept(name, sha256, len(data), key)
+        self._occurrences.append(Occurrence(source, name.parts, sha256))
+
+    def _store(self, sha256: str, data: bytes) -> str:
+        key = picture_key(self.lease.row_id, sha256)
+        self.extract(len(data))
+        if not self.context.storage.exists(key):
+            self.context.storage.put_stream(key, [data])
+        return key
+
+    def _add_labels(self, source: str, name: ItemName, data: bytes) -> None:
+        try:
+            left = self.limits.items - sum(len(table.rows) for table in self._tables)
+            self._tables.append(read_label_table(source, name.parts, data, left))
+        except LabelsError as error:
+            self.reject(name, "labels_unreadable", str(error), size=len(data))

@@ -1,0 +1,112 @@
+"""Reading untrusted tar archives, plain and gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+from worker.ingestion.archive_members import (
+    ArchiveError,
+    Found,
+    Member,
+    UnpackedBytes,
+    refusal,
+    special_member,
+    too_many_entries,
+)
+from worker.ingestion.item_names import ItemName, parse_name
+from worker.ingestion.upload_limits import UploadLimits
+
+HEADER_BYTES = 1024**2
+SPARSE = "it holds a sparse file; pack without --sparse"
+MAX_EMPTY_READS = 8
+
+
+class _StrictTarInfo(tarfile.TarInfo):
+    """Makes damage in the middle of an archive an error (tarfile takes it for the end), and bounds header sizes.
+
+    The maps of sparse files have no bound and tarfile reads them whole, so that these end the archive.
+    """
+
+    @classmethod
+    def fromtarfile(cls, tarfile_: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(tarfile_)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            raise tarfile.ReadError(str(error)) from error
+
+    def _proc_member(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        extended = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, b"L", b"K")
+        if self.type in extended and self.size > HEADER_BYTES:
+            raise tarfile.ReadError("a header is larger than a megabyte")
+        if self.type == tarfile.GNUTYPE_SPARSE:
+            raise tarfile.ReadError(SPARSE)
+        return super()._proc_member(tarfile_)  # type: ignore[misc, no-any-return]
+
+    def _proc_gnusparse_10(self, *_: object) -> None:
+        raise tarfile.ReadError(SPARSE)
+
+
+class _Counted(io.RawIOBase):
+    """A stream whose bytes are counted as they are read, and whose end cannot be passed.
+
+    To skip a member tarfile reads on, block by block, for as long as its header says, though nothing comes any more.
+    """
+
+    def __init__(self, stream: io.BufferedIOBase, unpacked: UnpackedBytes) -> None:
+        self._stream = stream
+        self._unpacked = unpacked
+        self._empty_reads = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._stream.read(size)
+        self._unpacked.count(len(data))
+        self._empty_reads = 0 if data else self._empty_reads + 1
+        if self._empty_reads > MAX_EMPTY_READS:
+            raise EOFError("a member is larger than what is left of the archive")
+        return data
+
+
+def read_tar(path: Path, limits: UploadLimits, *, packed: bool) -> Iterator[Member]:
+    """The files of a tar, gzipped when `packed`, one by one; raises `ArchiveError`."""
+    unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size))
+    with path.open("rb") as file:
+        stream: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
+        try:
+            yield from _read_tar_stream(_Counted(stream, unpacked), limits, unpacked)
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
+            raise ArchiveError("archive_corrupt", f"The tar archive cannot be read (any further): {error}") from error
+
+
+def _read_tar_stream(stream: _Counted, limits: UploadLimits, unpacked: UnpackedBytes) -> Iterator[Member]:
+    with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictTarInfo) as archive:
+        for count, info in enumerate(archive, start=1):
+            if count > limits.archive_entries:
+                raise too_many_entries(limits)
+            archive.members = []  # type: ignore[attr-defined] # tarfile would keep every header in memory
+            name = parse_name(info.name)
+            if not (info.isdir() or name.ignored):
+                yield _read_tar_entry(archive, info, name, limits, unpacked)
+
+
+def _read_tar_entry(
+    archive: tarfile.TarFile, info: tarfile.TarInfo, name: ItemName, limits: UploadLimits, unpacked: UnpackedBytes
+) -> Member:
+    if info.size < 0:
+        raise tarfile.ReadError("a member has a negative size")
+    link = info.issym() or info.islnk()
+    refused = refusal(name, link=link, special=not info.isreg(), size=info.size, limits=limits)
+    if refused is not None:
+        return refused
+    stream = archive.extractfile(info)
+    if stream is None:
+        return special_member(name)
+    data = stream.read()
+    if info.issparse():
+        unpacked.count(len(data))  # zeros that were never in the stream
+    return Found(name, data)
