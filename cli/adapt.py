@@ -1,7 +1,8 @@
 """`pouf adapt` and `pouf predict`: the method without the service."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 from rich.console import Console
@@ -9,74 +10,88 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import pouf_core
-from cli.errors import CommandError
+from cli import CommandError
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.errors import PoufError
 from pouf_core.system.memory import keep_freed_memory
 
 console = Console()
-notes = Console(stderr=True)  # so that predictions can be piped
+error_console = Console(stderr=True)  # so that predictions can be piped
 
 VERDICT_COLOURS = {"improved": "green", "uncertain": "yellow", "harmful": "red"}
 
 
-def adapt_data(
-    data: Path,
-    class_names: str,
-    out: Path,
-    base_model: str,
-    prompt_template: str | None,
-    method: dict[str, Any],
-    seed: int,
-    device: str,
-    threads: int | None,
-    deterministic: bool | None = None,
-    label_words: list[str] | None = None,
-    text_limits: list[str] | None = None,
-    text_column: str | None = None,
-) -> None:
-    """Adapt, with a progress bar, and say what came out.
+@dataclass(frozen=True)
+class Adaptation:
+    """What `pouf adapt` was asked to do; the texts of options are read by `adapt_data`.
+
+    Attributes:
+        class_names: separated by commas.
+        label_words: `class=word,word` for each class; empty where there are none.
+        text_limits: `text_a=64` for each text; empty where there are none.
+        method: the `method` object of a job, without what is left to the method.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        deterministic: None: on a CPU alone.
+    """
+
+    data: Path
+    class_names: str
+    out: Path
+    base_model: str = "pouf-lite"
+    prompt_template: str | None = None
+    label_words: Sequence[str] = ()
+    text_limits: Sequence[str] = ()
+    text_column: str | None = None
+    method: Mapping[str, str | int] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "auto"
+    threads: int | None = None
+    deterministic: bool | None = None
+
+
+def adapt_data(wanted: Adaptation) -> None:
+    """Adapt, with a progress bar, and print the result.
 
     Raises:
         CommandError: the input or the settings are refused.
     """
     keep_freed_memory()
-    names = [name.strip() for name in class_names.split(",")]
-    words = parse_label_words(label_words) if label_words else None
-    limits = parse_text_limits(text_limits) if text_limits else None
     try:
         with progress_bar(console) as bar:
-            task = bar.add_task("starting", total=None)
-
-            def show(step: Step) -> None:
-                bar.update(
-                    task, description=step.stage.replace("_", " "), completed=step.step, total=step.total_steps or None
-                )
-
-            result = pouf_core.adapt(
-                data,
-                names,
-                base_model=base_model,
-                prompt_template=prompt_template,
-                label_words=words,
-                text_limits=limits,
-                text_column=text_column,
-                method=method,
-                seed=seed,
-                out=out,
-                on_progress=show,
-                device=device,
-                threads=threads,
-                deterministic=deterministic,
-            )
+            result = _adapt(wanted, bar)
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error
     except ValidationError as error:
         raise CommandError("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
-    print_outcome(result)
+    print_result(result)
 
 
-def parse_label_words(values: list[str]) -> dict[str, list[str]]:
+def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
+    task = bar.add_task("starting", total=None)
+
+    def show(step: Step) -> None:
+        stage = step.stage.replace("_", " ")
+        bar.update(task, description=stage, completed=step.step, total=step.total_steps or None)
+
+    return pouf_core.adapt(
+        wanted.data,
+        [name.strip() for name in wanted.class_names.split(",")],
+        base_model=wanted.base_model,
+        prompt_template=wanted.prompt_template,
+        label_words=parse_label_words(wanted.label_words) or None,
+        text_limits=parse_text_limits(wanted.text_limits) or None,
+        text_column=wanted.text_column,
+        method=wanted.method,
+        seed=wanted.seed,
+        out=wanted.out,
+        on_progress=show,
+        device=wanted.device,
+        threads=wanted.threads,
+        deterministic=wanted.deterministic,
+    )
+
+
+def parse_label_words(values: Sequence[str]) -> dict[str, list[str]]:
     """`class=word,word` for each class.
 
     Raises:
@@ -91,7 +106,7 @@ def parse_label_words(values: list[str]) -> dict[str, list[str]]:
     return words
 
 
-def parse_text_limits(values: list[str]) -> dict[str, int]:
+def parse_text_limits(values: Sequence[str]) -> dict[str, int]:
     """`text_a=64` for each text.
 
     Raises:
@@ -106,14 +121,13 @@ def parse_text_limits(values: list[str]) -> dict[str, int]:
     return limits
 
 
-def print_outcome(result: pouf_core.AdaptationResult) -> None:
-    """Print what came out: warnings, the verdict with its reasons, what answers by default, and where it is."""
+def print_result(result: pouf_core.AdaptationResult) -> None:
+    """Print the warnings, the verdict with its reasons, what answers by default, and where the model is."""
     for warning in result.warnings:
-        _print(f"[yellow]{escape(warning['message'])}[/] ({warning['code']})")
-    if result.verdict:
-        _print(f"Verdict: [{VERDICT_COLOURS[result.verdict]}]{result.verdict}[/]")
+        _print(f"[yellow]{escape(warning.message)}[/] ({warning.code})")
+    _print(f"Verdict: [{VERDICT_COLOURS[result.verdict]}]{result.verdict}[/]")
     for reason in result.verdict_reasons:
-        _print(f"  {escape(reason['message'])} ({reason['code']})")
+        _print(f"  {escape(reason.message)} ({reason.code})")
     if result.fallback:
         _print("Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.")
     kept = "step 0 kept, the zero-shot weights" if not result.selected_step else f"step {result.selected_step}"
@@ -146,7 +160,7 @@ def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | N
     except FileNotFoundError as error:
         raise CommandError(f"There is no file {error.filename}.") from error
     if variant is None and served != "adapted":
-        notes.print(
+        error_console.print(
             "This model fell back to zero-shot; --variant adapted asks for the adapted one.",
             style="yellow",
             soft_wrap=True,
@@ -157,7 +171,7 @@ def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | N
 
 
 def progress_bar(target: Console) -> Progress:
-    """The one look of every progress bar here."""
+    """A progress bar with a description, a count and the time that is left."""
     return Progress(
         TextColumn("{task.description:<18}"),
         BarColumn(),

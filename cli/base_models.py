@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from cli.errors import CommandError
+from cli import CommandError
 from pouf_core.families.catalogue import EMBEDDED
 from pouf_core.families.cosine.architectures import Adaptability, architecture_names, examine
 

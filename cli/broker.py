@@ -1,12 +1,10 @@
 """The embedded message broker: a Valkey server on a private port, with a password, its files in the data directory."""
 
 import contextlib
-import errno
 import json
 import os
 import secrets
 import shutil
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +12,9 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from cli.errors import CommandError
+from cli import CommandError
+from cli.addresses import LOOPBACK, free_port, port_is_free
 from cli.processes import Service
-
-ADDRESS = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
-        return f"redis://:{self.password}@{ADDRESS}:{self.port}/0"
+        return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     def service(self) -> Service:
         """Write the configuration and describe the process that serves it."""
@@ -42,7 +39,7 @@ class EmbeddedBroker:
         folder = str(self.folder).replace("\\", "\\\\").replace('"', '\\"')
         return "\n".join(
             [
-                f"bind {ADDRESS}",
+                f"bind {LOOPBACK}",
                 f"port {self.port}",
                 f"requirepass {self.password}",
                 f'dir "{folder}"',
@@ -73,7 +70,7 @@ class EmbeddedBroker:
 
     def _client(self) -> redis.Redis:
         return redis.Redis(
-            host=ADDRESS,
+            host=LOOPBACK,
             port=self.port,
             password=self.password,
             socket_connect_timeout=1,
@@ -93,12 +90,12 @@ def prepare_broker(folder: Path) -> EmbeddedBroker:
         broker = EmbeddedBroker(folder, known["port"], known["password"])
         if broker.answers():
             broker.shut_down()
-        if port_is_free(ADDRESS, broker.port):
+        if port_is_free(LOOPBACK, broker.port):
             return broker
         password = broker.password
     else:
         password = secrets.token_urlsafe(32)
-    broker = EmbeddedBroker(folder, free_port(ADDRESS), password)
+    broker = EmbeddedBroker(folder, free_port(LOOPBACK), password)
     write_private(kept, json.dumps({"port": broker.port, "password": broker.password}))
     return broker
 
@@ -138,28 +135,3 @@ def write_private(path: Path, text: str) -> None:
     with os.fdopen(descriptor, "w") as file:
         file.write(text)
     temporary.replace(path)
-
-
-def free_port(host: str) -> int:
-    """A TCP port that nothing listens on at this moment."""
-    with socket.create_server((host, 0), family=_family(host)) as server:
-        return int(server.getsockname()[1])
-
-
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now.
-
-    Raises:
-        OSError: the address is not one of this machine's.
-    """
-    try:
-        with socket.create_server((host, port), family=_family(host)):
-            return True
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            return False
-        raise
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.errors import CommandError
+from cli import CommandError
 
 LOG_ROTATE_BYTES = 16 * 1024 * 1024
 

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from cli import CommandError
+from cli.addresses import why_not_ready
 from cli.demo_report import curl_lines, job_bar, print_predictions, print_results
-from cli.errors import CommandError
-from cli.readiness import why_not_ready
 from cli.temporary_service import temporary_service
 from client import Client, ClientError, Dataset, Job
 

@@ -3,24 +3,23 @@
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from cli import CommandError
 from cli.demo import running_service, watch
 from cli.demo_report import print_results
-from cli.errors import CommandError
 from cli.review_texts import LABEL_TEMPLATE, LABEL_WORDS, TASKS, ReviewTask, fetch, write_table
 from client import Client, ClientError, Dataset, Job
 
 SENTENCE_ENCODER, MASKED_LM = "minilm", "minilm-mlm"
-METHODS: dict[str, dict[str, Any]] = {
+METHODS: dict[str, dict[str, str | float]] = {
     "products": {"tune": "head"},
-    # Gathered with as many bad reviews as good, which an unlabelled pile does not tell (docs/texts.md).
+    # As many of these reviews are bad as good, which unlabelled data does not show (docs/texts.md).
     "movies": {"tune": "prototypes", "class_prior": "uniform", "anchor_weight": 6.0},
 }
-MASKED_LM_TASK = "products"  # movie reviews alike would take several minutes more
+MASKED_LM_TASK = "products"  # movie reviews would take several minutes more
 SHOWN_TEXTS = (
     "It stopped working after a week and nobody ever answered my letters.",
     "I use it every day and would buy it again at once.",

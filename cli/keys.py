@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.errors import CommandError
+from cli import CommandError
 
 if TYPE_CHECKING:
     from store.database import Database

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli import keys
-from cli.errors import CommandError
+from cli import CommandError, keys, options
 
 app = typer.Typer(
     help="Adapt vision-language models and sentence encoders to your unlabelled pictures and texts.",
@@ -18,14 +17,12 @@ app = typer.Typer(
 
 app.add_typer(keys.app, name="keys")
 
-DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
-
 
 @app.command()
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: POUF_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. Default: POUF_PORT, else 8000.")] = None,
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Run the whole service here until Ctrl-C: API, workers and, unless POUF_REDIS_URL is set, a message broker.
 
@@ -39,8 +36,8 @@ def up(
 
 @app.command()
 def demo(
-    url: Annotated[str | None, typer.Option(help="Use this running service instead of starting one.")] = None,
-    data_dir: Annotated[Path, typer.Option(help="Where the demo's own service keeps its data.")] = Path(".pouf/demo"),
+    url: options.RunningUrl = None,
+    data_dir: options.DemoDir = Path(".pouf/demo"),
     pictures: Annotated[
         Path | None, typer.Option(help="A folder with images/ and labels.csv. Default: examples/clipart.")
     ] = None,
@@ -53,8 +50,8 @@ def demo(
 
 @app.command()
 def demo_text(
-    url: Annotated[str | None, typer.Option(help="Use this running service instead of starting one.")] = None,
-    data_dir: Annotated[Path, typer.Option(help="Where the demo's own service keeps its data.")] = Path(".pouf/demo"),
+    url: options.RunningUrl = None,
+    data_dir: options.DemoDir = Path(".pouf/demo"),
 ) -> None:
     """Adapt a sentence encoder to product and movie reviews without labels, and show what it gained.
 
@@ -67,69 +64,44 @@ def demo_text(
 
 @app.command()
 def adapt(
-    data: Annotated[
-        Path,
-        typer.Argument(
-            help="A folder of unlabelled pictures; or, for a base model of texts, a file of them (.txt, .csv, .jsonl, "
-            ".json) or a folder of such files.",
-            exists=True,
-        ),
-    ],
-    class_names: Annotated[str, typer.Option(help="The classes, separated by commas.")],
-    out: Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")],
-    base_model: Annotated[str, typer.Option(help="What to adapt.")] = "pouf-lite",
-    prompt_template: Annotated[
-        str | None,
-        typer.Option(
-            help="With {} where the class name goes; for a language model with {text}, or {text_a} and {text_b}, and "
-            "{mask}."
-        ),
-    ] = None,
-    label_words: Annotated[
-        list[str] | None,
-        typer.Option(help="For a language model: class=word, or class=word,word. Once for each class."),
-    ] = None,
-    text_limit: Annotated[
-        list[str] | None,
-        typer.Option(help="For a language model: text=tokens, or text_a=tokens, that are read at most. Repeatable."),
-    ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
-    ] = None,
-    method: Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")] = "pouf",
-    tune: Annotated[
-        str | None, typer.Option(help="prompt, prototypes, head, last_n, norm or model. Default: prompt.")
-    ] = None,
-    preset: Annotated[str | None, typer.Option(help="default or paper. Default: default.")] = None,
-    max_steps: Annotated[int | None, typer.Option(help="Training steps at most.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)] = None,
-    deterministic: Annotated[
-        bool | None, typer.Option(help="Deterministic algorithms only. Default: on a CPU, not on a GPU.")
-    ] = None,
+    data: options.Data,
+    class_names: options.ClassNames,
+    out: options.Out,
+    base_model: options.BaseModel = "pouf-lite",
+    prompt_template: options.PromptTemplate = None,
+    label_words: options.LabelWords = None,
+    text_limit: options.TextLimit = None,
+    text_column: options.TextColumn = None,
+    method: options.Method = "pouf",
+    tune: options.Tune = None,
+    preset: options.Preset = None,
+    max_steps: options.MaxSteps = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    deterministic: options.Deterministic = None,
 ) -> None:
     """Adapt a base model to unlabelled pictures or texts, here, without the service."""
-    from cli.adapt import adapt_data
+    from cli.adapt import Adaptation, adapt_data
 
     # what is not said is left out: baselines refuse settings that they do not have
     settings = {"tune": tune, "preset": preset, "max_steps": max_steps}
-    spec = {"type": method, **{name: value for name, value in settings.items() if value is not None}}
-    adapt_data(
-        data,
-        class_names,
-        out,
-        base_model,
-        prompt_template,
-        spec,
-        seed,
-        device,
-        threads,
-        deterministic,
-        label_words,
-        text_limit,
-        text_column,
+    wanted = Adaptation(
+        data=data,
+        class_names=class_names,
+        out=out,
+        base_model=base_model,
+        prompt_template=prompt_template,
+        label_words=label_words or [],
+        text_limits=text_limit or [],
+        text_column=text_column,
+        method={"type": method, **{name: value for name, value in settings.items() if value is not None}},
+        seed=seed,
+        device=device,
+        threads=threads,
+        deterministic=deterministic,
     )
+    adapt_data(wanted)
 
 
 @app.command()
@@ -141,7 +113,7 @@ def predict(
         str | None,
         typer.Option(help="adapted or zero_shot. Default: adapted, unless the model fell back to zero-shot."),
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: options.Device = "auto",
 ) -> None:
     """Classify pictures or texts with an adapted model, here, without the service."""
     from cli.adapt import predict_items
@@ -178,10 +150,10 @@ def migrate() -> None:
 
 @app.command()
 def backup(
-    target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")], data_dir: DataDir = None
+    target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")], data_dir: options.DataDir = None
 ) -> None:
-    """Write the database and the stored files that it names to a folder. The service may go on meanwhile."""
-    from cli.backup import back_up
+    """Write the database and the stored files that it names to a folder. The service may keep running."""
+    from cli.maintenance import back_up
 
     back_up(target, data_dir)
 
@@ -189,23 +161,24 @@ def backup(
 @app.command()
 def restore(
     source: Annotated[Path, typer.Argument(help="A folder that `pouf backup` wrote.", exists=True, file_okay=False)],
-    data_dir: DataDir = None,
+    data_dir: options.DataDir = None,
 ) -> None:
     """Bring a backup back, to an empty database and storage. The service must not run."""
-    from cli.backup import restore as run
+    from cli.maintenance import restore as run
 
     run(source, data_dir)
 
 
 @app.command()
 def orphans(
-    delete: Annotated[bool, typer.Option("--delete", help="Remove them, too.")] = False, data_dir: DataDir = None
+    delete: Annotated[bool, typer.Option("--delete", help="Remove them, too.")] = False,
+    data_dir: options.DataDir = None,
 ) -> None:
     """List stored files that nothing in the database refers to, older than POUF_ORPHAN_AGE_HOURS.
 
     A running service removes them by itself, once an hour.
     """
-    from cli.orphans import list_orphans
+    from cli.maintenance import list_orphans
 
     list_orphans(data_dir, delete)
 

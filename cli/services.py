@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.errors import CommandError
+from cli import CommandError
 from cli.processes import Service
 from store.settings import Settings
 

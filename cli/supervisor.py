@@ -11,11 +11,11 @@ from types import FrameType
 
 from pydantic import ValidationError
 
-from cli.broker import EmbeddedBroker, free_port, port_is_free, prepare_broker
+from cli import CommandError
+from cli.addresses import base_url, free_port, port_is_free, why_not_ready
+from cli.broker import EmbeddedBroker, prepare_broker
 from cli.data_directory import DataDirectory, tail
-from cli.errors import CommandError
 from cli.processes import Child, Service, end_marked_processes
-from cli.readiness import base_url, why_not_ready
 from cli.services import services, visible_gpus
 from store.settings import Settings, get_settings
 

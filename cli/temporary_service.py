@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.broker import ADDRESS, free_port
+from cli import CommandError
+from cli.addresses import LOOPBACK, base_url, free_port, why_not_ready
 from cli.data_directory import DataDirectory, tail
-from cli.errors import CommandError
-from cli.readiness import base_url, why_not_ready
 from cli.tether import tethered
 
 READY_SECONDS = 180.0
@@ -39,8 +38,8 @@ def temporary_service(data_dir: Path) -> Iterator[RunningService]:
     """
     directory = DataDirectory(data_dir)
     directory.create()
-    url_port = free_port(ADDRESS)
-    options = ["--host", ADDRESS, "--port", str(url_port), "--data-dir", str(directory.root)]
+    url_port = free_port(LOOPBACK)
+    options = ["--host", LOOPBACK, "--port", str(url_port), "--data-dir", str(directory.root)]
     log = directory.log_file("up")
     started = time.monotonic()
     with log.open("ab") as output:
@@ -53,7 +52,7 @@ def temporary_service(data_dir: Path) -> Iterator[RunningService]:
             start_new_session=True,
         )
     try:
-        url = base_url(ADDRESS, url_port)
+        url = base_url(LOOPBACK, url_port)
         _wait_until_ready(process, url, log)
         yield RunningService(url, process.pid, time.monotonic() - started)
     finally:

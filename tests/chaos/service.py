@@ -13,10 +13,10 @@ from pathlib import Path
 
 import psutil
 
-from cli.broker import ADDRESS, EmbeddedBroker, free_port
+from cli.addresses import LOOPBACK, base_url, free_port, why_not_ready
+from cli.broker import EmbeddedBroker
 from cli.data_directory import DataDirectory, tail
 from cli.processes import Child, Service, end_marked_processes, marked_processes
-from cli.readiness import base_url, why_not_ready
 from cli.services import celery_command
 from cli.temporary_service import stop
 from cli.tether import tethered
@@ -124,13 +124,13 @@ def chaos_service(
     """Run `pouf up` over `data_dir` with `train_workers` workers that train; all has ended when the block ends."""
     directory = DataDirectory(data_dir)
     directory.create()
-    port = free_port(ADDRESS)
-    url = base_url(ADDRESS, port)
+    port = free_port(LOOPBACK)
+    url = base_url(LOOPBACK, port)
     variables = {**QUICK, **environment}
     if database_url:
         variables["POUF_DATABASE_URL"] = database_url
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("POUF_")}
-    options = ["--host", ADDRESS, "--port", str(port), "--data-dir", str(directory.root)]
+    options = ["--host", LOOPBACK, "--port", str(port), "--data-dir", str(directory.root)]
     with directory.log_file("up").open("ab") as output:
         supervisor = subprocess.Popen(
             tethered([sys.executable, "-m", "cli.main", "up", *options]),

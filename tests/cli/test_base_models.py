@@ -2,8 +2,8 @@ import re
 
 import pytest
 
+from cli import CommandError
 from cli.base_models import list_base_models
-from cli.errors import CommandError
 from pouf_core.families.catalogue import TUNE_MODES
 from pouf_core.families.cosine.open_clip_loading import open_clip
 

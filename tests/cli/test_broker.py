@@ -6,7 +6,8 @@ import psutil
 import pytest
 import redis
 
-from cli.broker import EmbeddedBroker, free_port, port_is_free, prepare_broker
+from cli.addresses import free_port, port_is_free
+from cli.broker import EmbeddedBroker, prepare_broker
 from cli.processes import Child
 
 

@@ -3,20 +3,20 @@ import shutil
 import socket
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 import pouf_core
-from cli import adapt, main
-from cli.adapt import adapt_data, parse_label_words, parse_text_limits, predict_items, print_outcome
+from cli import CommandError, adapt, main
+from cli.adapt import Adaptation, adapt_data, parse_label_words, parse_text_limits, predict_items, print_result
 from cli.data_directory import DataDirectory
-from cli.errors import CommandError
 from cli.main import app
 from cli.processes import marked_processes
-from pouf_core.adaptation.run import AdaptationResult
+from pouf_core.contract.findings import Finding
+from pouf_core.contract.method import ResolvedBaseline
+from pouf_core.contract.result import AdaptationResult
 from pouf_core.predictor import Prediction
 from store.database import Database, upgrade
 from store.ids import new_id
@@ -70,22 +70,20 @@ def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{folder / '00fdfebaa3e3.jpg'}: smiley face 0.")
 
 
-def test_the_outcome_tells_the_verdict_its_reasons_and_what_answers(capsys):
-    reason = {"code": "classes_vanished", "message": "2 classes [of 3] are gone."}
-    warning = {"code": "few_items", "message": "There are only 8 items."}
-    outcome = AdaptationResult(
-        path=Path("/models/mine"),
-        method={},
-        metrics=[],
-        evaluation=None,
-        warnings=[warning],
+def test_a_result_is_printed_with_its_verdict_the_reasons_and_the_variant_that_answers(capsys):
+    baseline = ResolvedBaseline(
+        type="zero-shot", class_prior=None, class_prior_source="none", threads=1, device="cpu", precision="float32"
+    )
+    result = AdaptationResult(
+        method=baseline,
+        warnings=[Finding(code="few_items", message="There are only 8 items.")],
         verdict="harmful",
-        verdict_reasons=[reason],
+        verdict_reasons=[Finding(code="classes_vanished", message="2 classes [of 3] are gone.")],
         fallback="zero_shot",
         selected_step=0,
         seconds=1.25,
     )
-    print_outcome(outcome)
+    print_result(result.at(Path("/models/mine")))
     assert capsys.readouterr().out.splitlines() == [
         "There are only 8 items. (few_items)",
         "Verdict: harmful",
@@ -93,8 +91,9 @@ def test_the_outcome_tells_the_verdict_its_reasons_and_what_answers(capsys):
         "Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.",
         "Done in 1.2 s, step 0 kept, the zero-shot weights: /models/mine",
     ]
-    print_outcome(replace(outcome, warnings=[], verdict=None, verdict_reasons=[], fallback=None, selected_step=4))
-    assert capsys.readouterr().out == "Done in 1.2 s, step 4: /models/mine\n"
+    kept = AdaptationResult(method=baseline, verdict="improved", selected_step=4, seconds=1.25)
+    print_result(kept.at(Path("/models/mine")))
+    assert capsys.readouterr().out.splitlines() == ["Verdict: improved", "Done in 1.2 s, step 4: /models/mine"]
 
 
 class TwoVariants:
@@ -137,7 +136,7 @@ def test_a_model_that_fell_back_answers_by_zero_shot_unless_told_otherwise(
 )
 def test_only_settings_that_were_given_reach_the_method(monkeypatch, tmp_path, options, method):
     asked = []
-    monkeypatch.setattr(adapt, "adapt_data", lambda *arguments: asked.append(arguments[5]))
+    monkeypatch.setattr(adapt, "adapt_data", lambda wanted: asked.append(wanted.method))
     arguments = ["adapt", str(tmp_path), "--class-names", "a,b", "--out", str(tmp_path / "model"), *options]
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 0, ran.output
@@ -170,8 +169,9 @@ def test_text_limits_are_read_text_by_text():
     ],
 )
 def test_what_cannot_be_adapted_is_told(folder, tmp_path, class_names, base_model, tune, reason):
+    wanted = Adaptation(folder, class_names, tmp_path / "model", base_model, method={"tune": tune}, device="cpu")
     with pytest.raises(CommandError, match=reason):
-        adapt_data(folder, class_names, tmp_path / "model", base_model, None, {"tune": tune}, 0, "cpu", None)
+        adapt_data(wanted)
     assert not (tmp_path / "model").exists()
 
 

@@ -5,9 +5,8 @@ import sys
 
 import pytest
 
-from cli import data_directory
+from cli import CommandError, data_directory
 from cli.data_directory import DataDirectory, tail
-from cli.errors import CommandError
 
 
 @pytest.fixture

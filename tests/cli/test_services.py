@@ -1,8 +1,8 @@
 import pytest
 
+from cli import CommandError
 from cli import services as module
-from cli.errors import CommandError
-from cli.readiness import base_url
+from cli.addresses import base_url
 from cli.services import services, visible_gpus
 from store.settings import Settings
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from cli import CommandError
 from cli import supervisor as module
 from cli.data_directory import DataDirectory
-from cli.errors import CommandError
 from cli.processes import Service, marked_processes
 from cli.supervisor import up
 from store.settings import Settings

@@ -1,6 +1,6 @@
 import pytest
 
-from cli.broker import free_port
+from cli.addresses import free_port
 from client import ApiError, Client, Unreachable
 from tests.client.conftest import Answer, problem
 

@@ -16,9 +16,8 @@ import pytest
 import redis
 
 from app.auth.key_text import new_key_text
-from cli.broker import free_port
+from cli.addresses import free_port, why_not_ready
 from cli.data_directory import tail
-from cli.readiness import why_not_ready
 from client import ApiError, Client
 from tests.integration import compose
 

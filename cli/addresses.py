@@ -1,10 +1,38 @@
-"""Asking a service whether it is ready."""
+"""Ports and URLs of this machine, and whether a ready service answers there."""
 
+import errno
 import json
+import socket
 import urllib.error
 import urllib.request
 
+LOOPBACK = "127.0.0.1"
 TIMEOUT_SECONDS = 30.0
+
+
+def free_port(host: str) -> int:
+    """A TCP port that nothing listens on at this moment."""
+    with socket.create_server((host, 0), family=_family(host)) as server:
+        return int(server.getsockname()[1])
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now.
+
+    Raises:
+        OSError: the address is not one of this machine's.
+    """
+    try:
+        with socket.create_server((host, port), family=_family(host)):
+            return True
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return False
+        raise
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def base_url(host: str, port: int) -> str:

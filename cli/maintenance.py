@@ -1,12 +1,13 @@
-"""`pouf backup` and `pouf restore`: database and storage, to a folder and back."""
+"""`pouf backup`, `pouf restore` and `pouf orphans`: work on the database and the stored files together."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli import CommandError
 from cli.data_directory import DataDirectory
-from cli.errors import CommandError
 from cli.supervisor import check_paths, say, settings_with
 
 if TYPE_CHECKING:
@@ -16,15 +17,14 @@ if TYPE_CHECKING:
 
 
 def back_up(target: Path, data_dir: Path | None) -> None:
-    """Write a backup; the service may go on.
+    """Write a backup; the service may keep running.
 
     Raises:
         CommandError: says what to do.
     """
     from store.backup import back_up as run
 
-    settings = settings_with(data_dir=data_dir)
-    check_paths(settings)
+    settings = _settings(data_dir)
     with _opened(settings) as (database, storage):
         count = run(database, storage, target.absolute())
     say(f"Backed up {count} files to {target}")
@@ -40,8 +40,7 @@ def restore(source: Path, data_dir: Path | None) -> None:
     """
     from store.backup import restore as run
 
-    settings = settings_with(data_dir=data_dir)
-    check_paths(settings)
+    settings = _settings(data_dir)
     directory = DataDirectory(settings.data_dir)
     directory.create()
     with directory.locked("restoring a backup"), _opened(settings) as (database, storage):
@@ -49,6 +48,37 @@ def restore(source: Path, data_dir: Path | None) -> None:
     say(f"Restored {count} files from {source}")
     if not settings.pepper_file.exists():
         say(f"If there were API keys, put the secret that they are hashed under back to {settings.pepper_file}.")
+
+
+def list_orphans(data_dir: Path | None, remove: bool) -> None:
+    """Print the stored files that nothing in the database refers to, and remove them if told to. The service may keep
+    running.
+
+    Raises:
+        CommandError: the database cannot be read, or a setting makes no sense.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from store.orphans import OrphanCollector
+
+    settings = _settings(data_dir)
+    before = time.time() - 3600 * settings.orphan_age_hours
+    with _opened(settings) as (database, storage):
+        try:
+            orphans = OrphanCollector(database, storage).collect(before, remove=remove)
+        except SQLAlchemyError as error:
+            raise CommandError(f"The database cannot be used: {error}") from error
+    for file in orphans:
+        say(f"{file.size:>15,}  {file.key}")
+    size = sum(file.size for file in orphans)
+    done = "Removed" if remove else "Found"
+    say(f"{done} {len(orphans)} files ({size:,} bytes) that nothing refers to" + ("" if remove else "; see --delete"))
+
+
+def _settings(data_dir: Path | None) -> "Settings":
+    settings = settings_with(data_dir=data_dir)
+    check_paths(settings)
+    return settings
 
 
 @contextmanager

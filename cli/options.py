@@ -1,0 +1,49 @@
+"""The options of `pouf adapt`, and those that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
+DemoDir = Annotated[Path, typer.Option(help="Where the demo's own service keeps its data.")]
+RunningUrl = Annotated[str | None, typer.Option(help="Use this running service instead of starting one.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="A folder of unlabelled pictures; or, for a base model of texts, a file of them (.txt, .csv, .jsonl, "
+        ".json) or a folder of such files.",
+        exists=True,
+    ),
+]
+ClassNames = Annotated[str, typer.Option(help="The classes, separated by commas.")]
+Out = Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")]
+BaseModel = Annotated[str, typer.Option(help="What to adapt.")]
+PromptTemplate = Annotated[
+    str | None,
+    typer.Option(
+        help="With {} where the class name goes; for a language model with {text}, or {text_a} and {text_b}, and "
+        "{mask}."
+    ),
+]
+LabelWords = Annotated[
+    list[str] | None, typer.Option(help="For a language model: class=word, or class=word,word. Once for each class.")
+]
+TextLimit = Annotated[
+    list[str] | None,
+    typer.Option(help="For a language model: text=tokens, or text_a=tokens, that are read at most. Repeatable."),
+]
+TextColumn = Annotated[
+    str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
+]
+Method = Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")]
+Tune = Annotated[str | None, typer.Option(help="prompt, prototypes, head, last_n, norm or model. Default: prompt.")]
+Preset = Annotated[str | None, typer.Option(help="default or paper. Default: default.")]
+MaxSteps = Annotated[int | None, typer.Option(help="Training steps at most.", min=1)]
+Seed = Annotated[int, typer.Option(help="The same seed and data give the same model.")]
+Threads = Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)]
+Deterministic = Annotated[
+    bool | None, typer.Option(help="Deterministic algorithms only. Default: on a CPU, not on a GPU.")
+]
