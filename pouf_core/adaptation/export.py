@@ -7,17 +7,17 @@ from typing import Any
 
 from torch import Tensor
 
-from pouf_core.contract.result import Evaluation
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.artifact import BIAS, FORMAT, TRAINED, Artifact, recorded_versions
 from pouf_core.contract.findings import Finding
+from pouf_core.contract.result import Evaluation
 from pouf_core.data.items import fingerprint
 from pouf_core.families.interface import PromptedModel
 from pouf_core.families.loading import BaseModel
 from pouf_core.scoring import Classifier
-from pouf_core.validation.judgement import Judgement
+from pouf_core.validation.verdict import ReasonedVerdict
 
 
 def build_artifact(
@@ -26,7 +26,7 @@ def build_artifact(
     model: PromptedModel,
     zero_shot: ZeroShot,
     outcome: Outcome,
-    judgement: Judgement,
+    verdict: ReasonedVerdict,
     evaluation: Evaluation | None,
     warnings: list[Finding],
 ) -> Artifact:
@@ -38,7 +38,7 @@ def build_artifact(
     }
     if outcome.class_bias is not None:
         tensors[BIAS + "adapted"] = outcome.class_bias
-    return Artifact(_manifest(request, base, model, outcome, judgement, evaluation, warnings), tensors, outcome.metrics)
+    return Artifact(_manifest(request, base, model, outcome, verdict, evaluation, warnings), tensors, outcome.metrics)
 
 
 def _classifier_tensors(variant: str, classifier: Classifier) -> dict[str, Tensor]:
@@ -50,7 +50,7 @@ def _manifest(
     base: BaseModel,
     model: PromptedModel,
     outcome: Outcome,
-    judgement: Judgement,
+    verdict: ReasonedVerdict,
     evaluation: Evaluation | None,
     warnings: list[Finding],
 ) -> dict[str, Any]:
@@ -67,10 +67,10 @@ def _manifest(
         "dataset": {"fingerprint": fingerprint(request.items), "item_count": len(request.items)},
         "selected_step": outcome.selected_step,
         "evaluation": evaluation.model_dump(mode="json") if evaluation else None,
-        "verdict": judgement.verdict,
-        "verdict_reasons": [reason.model_dump() for reason in judgement.reasons],
-        "fallback": judgement.fallback,
-        "judged_by": judgement.figures(),
+        "verdict": verdict.verdict,
+        "verdict_reasons": [reason.model_dump() for reason in verdict.reasons],
+        "fallback": verdict.fallback,
+        "judged_by": verdict.figures(),
         "warnings": [warning.model_dump() for warning in warnings],
         "versions": recorded_versions(),
     }

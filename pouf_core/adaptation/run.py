@@ -31,8 +31,9 @@ from pouf_core.families.catalogue import describe
 from pouf_core.families.loading import BaseModel, load_base_model
 from pouf_core.families.prompting import prompted_model
 from pouf_core.system.runtime import choose_device, reproducible, use_threads
-from pouf_core.validation.judging import judge_outcome, warnings_of
-from pouf_core.validation.limits import limits_of
+from pouf_core.validation.measurements import given_prior, measure_change
+from pouf_core.validation.thresholds import thresholds_for
+from pouf_core.validation.verdict import verdict_on, warnings_of
 
 CHECKPOINT_SECONDS = 15.0
 
@@ -112,8 +113,7 @@ def adapt(
     base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model.copy()
     model = prompted_model(base, request)
     reporter.stage("loading_base", 1, 1)
-    limits = limits_of(description.preset_family, request.spec.tune)
-    zero_shot = zero_shot_classifier(model, request, limits, cache, reporter)
+    zero_shot = zero_shot_classifier(model, request, cache, reporter)
     labels = evaluation_labels or {}
     # Everything where accuracy is wanted, else what judging takes.
     outcome_count = len(request.items) if labels else zero_shot.judged_count
@@ -139,6 +139,7 @@ def adapt(
             model.learner(resolved),
             zero_shot,
             resolved,
+            thresholds=thresholds_for(description.preset_family, resolved.tune),
             outcome_count=outcome_count,
             checkpoints=CheckpointPolicy(checkpoint_dir, checkpoint_seconds, identity, begun),
             cache=cache,
@@ -149,13 +150,17 @@ def adapt(
         _announce(request, baseline, reporter)
         outcome = run_baseline(zero_shot, baseline, reporter)
 
-    judgement = judge_outcome(request, zero_shot, outcome)
-    for warning in warnings_of(judgement, request.classes, zero_shot.classifier.prototypes):
+    adapted = outcome.logits[: zero_shot.judged_count].softmax(dim=1)
+    change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
+    names = [item.name for item in request.classes]
+    thresholds = thresholds_for(description.preset_family, outcome.method.tune)
+    verdict = verdict_on(outcome.method, outcome.selected_step, zero_shot.structure, change, names, thresholds)
+    for warning in warnings_of(verdict, request.classes, zero_shot.classifier.prototypes, thresholds):
         reporter.warn("evaluating", warning)
     evaluation = evaluate(request.items, labels, request.classes, zero_shot.logits, outcome.logits)
     reporter.stage("evaluating", outcome_count, outcome_count)
     reporter.stage("exporting", 0, 1)
-    artifact = build_artifact(request, base, model, zero_shot, outcome, judgement, evaluation, reporter.warnings)
+    artifact = build_artifact(request, base, model, zero_shot, outcome, verdict, evaluation, reporter.warnings)
     directory = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="pouf-")) / "model"
     save_artifact(directory, artifact)
     reporter.stage("exporting", 1, 1)
@@ -164,9 +169,9 @@ def adapt(
         metrics=outcome.metrics,
         evaluation=evaluation,
         warnings=reporter.warnings,
-        verdict=judgement.verdict,
-        verdict_reasons=judgement.reasons,
-        fallback=judgement.fallback,
+        verdict=verdict.verdict,
+        verdict_reasons=verdict.reasons,
+        fallback=verdict.fallback,
         selected_step=outcome.selected_step,
         seconds=time.monotonic() - started,
     ).at(directory)

@@ -18,9 +18,10 @@ from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.progress import Metrics
 from pouf_core.families.interface import PromptedModel, Trainable
-from pouf_core.validation.judging import given_prior
+from pouf_core.validation.criteria import failed_data_checks
+from pouf_core.validation.measurements import given_prior
 from pouf_core.validation.selection import StepSelection, held_out_count
-from pouf_core.validation.structure import doubts
+from pouf_core.validation.thresholds import Thresholds
 
 
 def tune_base_model(
@@ -30,6 +31,7 @@ def tune_base_model(
     zero_shot: ZeroShot,
     method: ResolvedMethod,
     *,
+    thresholds: Thresholds,
     outcome_count: int,
     checkpoints: CheckpointPolicy,
     cache: FeatureCache,
@@ -37,8 +39,8 @@ def tune_base_model(
 ) -> Outcome:
     """Train a learner on the target data and keep one step's weights.
 
-    Where the step is chosen without labels and the data are doubted, no step could be kept but step 0, and nothing is
-    trained.
+    Where the step is chosen without labels and a check of the data fails, no step could be kept but step 0, and nothing
+    is trained.
 
     Args:
         request: the data and the classes.
@@ -46,6 +48,7 @@ def tune_base_model(
         learner: what is trained; it holds the kept weights afterwards.
         zero_shot: the base model's own classifier.
         method: the resolved method.
+        thresholds: what data and steps are checked by.
         outcome_count: how many items, the first ones, the outcome's logits are wanted for.
         checkpoints: where to write them.
         cache: features of frozen encoders.
@@ -55,7 +58,7 @@ def tune_base_model(
         AdaptationStopped, OutOfMemory: as `TrainingLoop.run`.
     """
     label_free = method.selection == "label_free"
-    if label_free and doubts(zero_shot.structure, method.tune):
+    if label_free and failed_data_checks(zero_shot.structure, thresholds):
         return _kept_zero_shot(zero_shot, method, outcome_count, [])
     source = feature_source(model, learner, request, method, cache, reporter)
     item_count = len(request.items)
@@ -70,8 +73,8 @@ def tune_base_model(
             zero_shot.views[:, :chosen_by],
             [item.name for item in request.classes],
             method.max_steps,
+            thresholds=thresholds,
             given_prior=given_prior(method),
-            limits=zero_shot.structure.limits,
         )
     loop = TrainingLoop(
         learner,

@@ -15,10 +15,9 @@ from pouf_core.adaptation.reporting import Reporter
 from pouf_core.adaptation.request import Request
 from pouf_core.families.interface import PromptedModel
 from pouf_core.scoring import Classifier
-from pouf_core.validation.limits import Limits
-from pouf_core.validation.structure import Structure, read_structure
+from pouf_core.validation.measurements import Structure, measure_structure
 
-MOST_JUDGED_ITEMS = 5000  # a random sample: items are in order of content hash
+MOST_JUDGED_ITEMS = 5000  # by the verdict; a random sample: items are in order of content hash
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class ZeroShot:
         features: [n, d] of the target data.
         logits: [n, K].
         views: [2, m, K] probabilities of the first m items, as they are and in another view.
-        structure: what these say about the data.
+        structure: what these predictions say about the data.
     """
 
     classifier: Classifier
@@ -41,14 +40,12 @@ class ZeroShot:
 
     @property
     def judged_count(self) -> int:
-        """m, the items by which an adaptation is judged."""
+        """m, the items that the verdict looks at."""
         return self.views.shape[1]
 
 
-def zero_shot_classifier(
-    model: PromptedModel, request: Request, limits: Limits, cache: FeatureCache, reporter: Reporter
-) -> ZeroShot:
-    """Encode the target data with the base model, classify it, and see by `limits` what that says of the data."""
+def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureCache, reporter: Reporter) -> ZeroShot:
+    """Encode the target data with the base model, classify it, and measure its structure."""
     classifier = model.zero_shot()
     views_of = model.views(model.view_kind, request.seed)
     judged = request.items[:MOST_JUDGED_ITEMS]
@@ -59,5 +56,5 @@ def zero_shot_classifier(
         logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
     views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
     near = normalize(features[: len(judged)], dim=1)
-    structure = read_structure(views, near, len(request.items), limits)
+    structure = measure_structure(views, near, len(request.items))
     return ZeroShot(classifier, features, logits, views, structure)

@@ -10,27 +10,28 @@ import torch
 from torch import Tensor
 
 from pouf_core.contract.classes import ClassName
+from pouf_core.validation.thresholds import Thresholds, constant
 
-_CLOSE = 0.15  # of the median distance between two classes
-_SAME = 1e-3  # a distance that no encoder means anything by; with two classes there is no other to compare it with
 _IGNORED = " -_."  # between the words of one name; other marks may be all that tells two names apart
 _MOST = 10  # pairs; a long list helps nobody
 _MOST_CLASSES = 2000  # K x K distances beyond this would take gigabytes
 
 
-def near_duplicates(classes: Sequence[ClassName], prototypes: Tensor) -> list[tuple[str, str]]:
+def near_duplicates(classes: Sequence[ClassName], prototypes: Tensor, thresholds: Thresholds) -> list[tuple[str, str]]:
     """The closest pairs of classes, at most ten: nearly one prototype, or one word in singular and plural.
 
     Args:
         classes: K classes.
         prototypes: [K, d] unit-length zero-shot text prototypes.
+        thresholds: how close counts as nearly one prototype.
     """
-    if len(classes) > _MOST_CLASSES:
+    share = thresholds.value("class_name_distance", "warning")
+    if share is None or len(classes) > _MOST_CLASSES:
         return []
     distances = 1 - (prototypes @ prototypes.T).double().cpu()
     rows, columns = torch.triu_indices(len(classes), len(classes), offset=1)
     pairs = distances[rows, columns]
-    close = pairs < max(_CLOSE * pairs.median().item(), _SAME)
+    close = pairs < max(share * pairs.median().item(), constant("equal_class_name_distance"))
     found = set(zip(rows[close].tolist(), columns[close].tolist(), strict=True))
     found.update(_equal_pairs([_stem(item) for item in classes]))
     nearest = sorted(found, key=lambda pair: (distances[pair].item(), pair))[:_MOST]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from torch import Tensor
 
-from pouf_core.adaptation.step import OnMicroBatch
-from pouf_core.families.interface import Trainable
-from pouf_core.validation.change import objections, read_change
-from pouf_core.validation.limits import PICTURES, Limits
+from pouf_core.validation.criteria import failed_change_checks
+from pouf_core.validation.measurements import measure_change
+from pouf_core.validation.thresholds import Thresholds
 
 CANDIDATES = 4
 _SMALLEST_DATA = 100  # items; with fewer, choosing looks at all of them and training too
@@ -33,8 +33,20 @@ class Candidate:
     tensors: dict[str, Tensor]
 
 
+class Weights(Protocol):
+    """Weights that can be kept and put back."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Copies of everything trained, by name."""
+        ...
+
+    def load_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` gave."""
+        ...
+
+
 class StepSelection:
-    """Keeps the latest candidate that nothing speaks against, measured on held-out items.
+    """Keeps the latest candidate that fails no check, measured on held-out items.
 
     Args:
         learner: what is trained.
@@ -43,8 +55,8 @@ class StepSelection:
         zero_shot_views: [2, m, K] zero-shot probabilities of the same items in two views.
         class_names: K names.
         max_steps: steps in all; candidates are evenly spaced, the last step among them.
+        thresholds: those for the base model's kind and the tune mode.
         given_prior: [K] class shares that the caller knows, or None.
-        limits: how far a step may go.
 
     Attributes:
         best: the candidate to keep; None for step 0.
@@ -52,30 +64,30 @@ class StepSelection:
 
     def __init__(
         self,
-        learner: Trainable,
-        probabilities: Callable[[OnMicroBatch], Tensor],
+        learner: Weights,
+        probabilities: Callable[[Callable[[], None]], Tensor],
         zero_shot_views: Tensor,
         class_names: Sequence[str],
         max_steps: int,
         *,
+        thresholds: Thresholds,
         given_prior: Sequence[float] | None = None,
-        limits: Limits = PICTURES,
     ) -> None:
         self._learner = learner
         self._probabilities = probabilities
         self._zero_shot_views = zero_shot_views
         self._class_names = class_names
         self._given_prior = given_prior
-        self._limits = limits
+        self._thresholds = thresholds
         self._steps = {max_steps * number // CANDIDATES for number in range(1, CANDIDATES + 1)} - {0}
         self.best: Candidate | None = None
 
-    def consider(self, step: int, on_micro_batch: OnMicroBatch) -> None:
-        """Keep the present weights if this step is a candidate and nothing speaks against it."""
+    def consider(self, step: int, on_micro_batch: Callable[[], None]) -> None:
+        """Keep the present weights if this step is a candidate and fails no check."""
         if step not in self._steps:
             return
-        change = read_change(self._zero_shot_views, self._probabilities(on_micro_batch), self._given_prior)
-        if not objections(change, self._class_names, self._limits):
+        change = measure_change(self._zero_shot_views, self._probabilities(on_micro_batch), self._given_prior)
+        if not failed_change_checks(change, self._class_names, self._thresholds):
             self.best = Candidate(step, self._learner.tensors())
 
     def settle(self) -> int:

@@ -1,4 +1,4 @@
-"""Where data or every step of training are not to be trusted, the base model is kept as it is, to the bit."""
+"""Where the data or every step of training fail a check, the base model is kept as it is, to the bit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 import pouf_core
 from pouf_core.artifact import TRAINED, load_artifact
-from pouf_core.validation.limits import BY_FAMILY, Limits
 from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.threshold_overrides import CLEAR_DATA, set_limits
 
 SETTINGS = [
     {"tune": "prompt"},
@@ -24,16 +24,15 @@ SETTINGS = [
 
 
 @pytest.fixture
-def distrusted_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Any data has clear structure, and any change is objected to."""
-    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
-    monkeypatch.setattr("pouf_core.validation.change.FLIP_RATE_LIMIT", -1.0)
+def failing_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any data has clear structure, and any change fails a check."""
+    set_limits(monkeypatch, **CLEAR_DATA, many_flips=-1.0)
 
 
 @pytest.fixture
 def weak_structure(monkeypatch: pytest.MonkeyPatch) -> None:
     """No data has clear structure."""
-    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=1e9))
+    set_limits(monkeypatch, weak_structure=1e9)
 
 
 def adapt(directory: Path, paths: list[Path], out: Path, **method: object) -> pouf_core.AdaptationResult:
@@ -42,8 +41,8 @@ def adapt(directory: Path, paths: list[Path], out: Path, **method: object) -> po
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-@pytest.mark.usefixtures("distrusted_steps")
-def test_after_training_in_vain_the_adapted_variant_is_zero_shot(
+@pytest.mark.usefixtures("failing_steps")
+def test_where_every_step_fails_a_check_the_adapted_variant_is_zero_shot(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, settings: dict[str, object]
 ) -> None:
     result = adapt(tiny_clip_directory, picture_paths, tmp_path / "model", **settings)
@@ -90,7 +89,7 @@ def test_training_would_have_changed_it(tiny_clip_directory: Path, picture_paths
     assert not torch.equal(artifact.tensors["prototypes.adapted"], artifact.tensors["prototypes.zero_shot"])
 
 
-@pytest.mark.usefixtures("distrusted_steps")
+@pytest.mark.usefixtures("failing_steps")
 def test_both_variants_are_evaluated_alike(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
 ) -> None:

@@ -9,14 +9,15 @@ import torch
 
 import pouf_core
 from pouf_core.artifact import WEIGHTS
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped
-from pouf_core.validation.change import Change
-from pouf_core.validation.limits import BY_FAMILY, Limits
+from pouf_core.validation.measurements import Change
+from pouf_core.validation.thresholds import Thresholds
 from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.threshold_overrides import CLEAR_DATA, TRUSTED_CHANGES, set_limits
 
 STEPS = 8  # candidates 2, 4, 6 and 8
-LIMITS = ("OVERRULED_LIMIT", "FLIP_RATE_LIMIT", "MARGINAL_SHIFT_LIMIT", "VANISHED_CLASSES_LIMIT")
 
 
 class StopAfter:
@@ -34,22 +35,20 @@ class StopAfter:
 
 
 @pytest.fixture
-def objections(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Whether something speaks against each candidate, in order of being asked; the data are clear."""
+def failing(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether each candidate fails a check, in order of being asked; the data are clear."""
     answers: list[bool] = []
 
-    def answer(change: Change, class_names: list[str], limits: Limits) -> list[dict[str, str]]:
-        return [{"code": "many_flips", "message": "Too many."}] if answers.pop(0) else []
+    def answer(change: Change, class_names: list[str], thresholds: Thresholds) -> list[Finding]:
+        return [finding("many_flips", "Too many.")] if answers.pop(0) else []
 
-    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
-    for limit in LIMITS:
-        monkeypatch.setattr(f"pouf_core.validation.change.{limit}", 2.0)
-    monkeypatch.setattr("pouf_core.validation.selection.objections", answer)
+    set_limits(monkeypatch, **CLEAR_DATA, **TRUSTED_CHANGES)
+    monkeypatch.setattr("pouf_core.validation.selection.failed_change_checks", answer)
     return answers
 
 
 @pytest.mark.parametrize(
-    ("tune", "objected", "selected"),
+    ("tune", "failures", "selected"),
     [
         ("prompt", [False, False, True, True], 4),
         ("prompt", [True, False, False, False], 8),
@@ -61,9 +60,9 @@ def test_the_candidate_found_before_a_stop_is_kept(
     tiny_clip_directory: Path,
     picture_paths: list[Path],
     tmp_path: Path,
-    objections: list[bool],
+    failing: list[bool],
     tune: str,
-    objected: list[bool],
+    failures: list[bool],
     selected: int,
 ) -> None:
     def adapt(name: str, checkpoints: Path | None = None, stop: StopAfter | None = None) -> pouf_core.AdaptationResult:
@@ -80,10 +79,10 @@ def test_the_candidate_found_before_a_stop_is_kept(
             should_stop=stop.should_stop if stop else None,
         )
 
-    objections.extend(objected)
+    failing.extend(failures)
     whole = adapt("whole")
-    assert not objections
-    objections.extend(objected)
+    assert not failing
+    failing.extend(failures)
     for step in (3, 7):
         with pytest.raises(AdaptationStopped):
             adapt("never", tmp_path / "checkpoints", StopAfter(step))
@@ -91,19 +90,19 @@ def test_the_candidate_found_before_a_stop_is_kept(
     candidate = torch.load(newest, weights_only=True)["candidate"]
     assert (candidate or {"step": 0})["step"] == (6 if selected == 8 else selected)
     resumed = adapt("resumed", tmp_path / "checkpoints")
-    assert not objections
+    assert not failing
     assert whole.selected_step == resumed.selected_step == selected
     assert (whole.path / WEIGHTS).read_bytes() == (resumed.path / WEIGHTS).read_bytes()
     assert whole.metrics == resumed.metrics
     assert len(resumed.metrics) == STEPS
 
 
-@pytest.mark.usefixtures("objections")
+@pytest.mark.usefixtures("failing")
 def test_keeping_an_earlier_step_keeps_its_weights(
-    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, objections: list[bool]
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, failing: list[bool]
 ) -> None:
-    def adapt(name: str, objected: list[bool]) -> bytes:
-        objections.extend(objected)
+    def adapt(name: str, failures: list[bool]) -> bytes:
+        failing.extend(failures)
         result = pouf_core.adapt(
             picture_paths,
             CLASS_NAMES,

@@ -16,13 +16,15 @@ from pouf_core.contract.classes import parse_class_names
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.validation.near_duplicates import near_duplicates
+from pouf_core.validation.thresholds import thresholds_for
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
+THRESHOLDS = thresholds_for("image", "prompt")
 EMOJI_TASKS = json.loads((EXAMPLES / "emoji" / "tasks.json").read_text())
 
 
 def found(names: list[str], prototypes: Tensor) -> list[tuple[str, str]]:
-    return near_duplicates(parse_class_names(names), prototypes)
+    return near_duplicates(parse_class_names(names), prototypes, THRESHOLDS)
 
 
 def at_angles(*degrees: float) -> Tensor:
@@ -56,6 +58,15 @@ def test_nearly_one_prototype_is_found_by_comparison_with_the_other_classes() ->
     assert found(names, at_angles(0, 90, 45, 180)) == []
 
 
+def test_a_pair_is_close_below_a_share_of_the_median_distance() -> None:
+    at = math.degrees(
+        math.acos(1 - 0.15 * (1 - math.cos(math.radians(90))))
+    )  # the median of three is that of 90 degrees
+    names = ["sofa", "dog", "couch"]
+    assert found(names, at_angles(0, 90, -at + 0.1)) == [("sofa", "couch")]
+    assert found(names, at_angles(0, 90, -at - 0.1)) == []
+
+
 def test_classes_that_are_all_equally_close_are_no_duplicates() -> None:
     assert found(["oak", "elm", "ash"], at_angles(0, 5, 10)) == []
 
@@ -64,6 +75,9 @@ def test_two_classes_are_duplicates_only_by_spelling_or_one_prototype() -> None:
     assert found(["oak", "elm"], at_angles(0, 10)) == []
     assert found(["oak", "Oaks"], at_angles(0, 90)) == [("oak", "Oaks")]
     assert found(["oak", "elm"], at_angles(0, 0.1)) == [("oak", "elm")]
+    at = math.degrees(math.acos(1 - 1e-3))
+    assert found(["oak", "elm"], at_angles(0, at - 0.02)) == [("oak", "elm")]
+    assert found(["oak", "elm"], at_angles(0, at + 0.02)) == []
 
 
 def test_the_closest_ten_are_listed_closest_first() -> None:
@@ -75,7 +89,7 @@ def test_the_closest_ten_are_listed_closest_first() -> None:
 
 def test_the_wording_counts_and_the_name_is_given() -> None:
     classes = parse_class_names([{"name": "a", "prompt": "cat"}, {"name": "b", "prompt": "cats"}, "dog"])
-    assert near_duplicates(classes, at_angles(0, 90, 180)) == [("a", "b")]
+    assert near_duplicates(classes, at_angles(0, 90, 180), THRESHOLDS) == [("a", "b")]
 
 
 @pytest.mark.parametrize("task", [*EMOJI_TASKS, "clipart"])

@@ -12,9 +12,10 @@ from torch import Tensor
 import pouf_core
 from pouf_core.adaptation.features import CachedFeatures, Draw
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.validation.limits import BY_FAMILY, Limits
 from pouf_core.validation.selection import CANDIDATES, StepSelection, held_out_count
+from pouf_core.validation.thresholds import thresholds_for
 from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
+from tests.pouf_core.threshold_overrides import CLEAR_DATA, TRUSTED_CHANGES, set_limits
 
 ZERO_SHOT = torch.tensor([[0.6, 0.4], [0.4, 0.6], [0.7, 0.3], [0.3, 0.7]])
 QUIET = torch.tensor([[0.7, 0.3], [0.3, 0.7], [0.8, 0.2], [0.2, 0.8]])
@@ -37,7 +38,7 @@ class CountingLearner:
 class Run:
     """Steps over a learner whose predictions are given for each step."""
 
-    def __init__(self, max_steps: int, objectionable: Sequence[int] = ()) -> None:
+    def __init__(self, max_steps: int, failing: Sequence[int] = ()) -> None:
         self.learner = CountingLearner()
         self.asked: list[int] = []
         self.micro_batches = 0
@@ -46,15 +47,16 @@ class Run:
         def probabilities(on_micro_batch: Callable[[], None]) -> Tensor:
             on_micro_batch()
             self.asked.append(step)
-            return COLLAPSED if step in objectionable else QUIET
+            return COLLAPSED if step in failing else QUIET
 
         views = torch.stack([ZERO_SHOT, ZERO_SHOT])
         self.selection = StepSelection(
-            self.learner,  # type: ignore[arg-type]
+            self.learner,
             probabilities,
             views,
             ["cat", "dog"],
             max_steps,
+            thresholds=thresholds_for("image", "prompt"),
         )
         for number in range(1, max_steps + 1):
             step = number
@@ -87,17 +89,17 @@ def test_candidates_stand_at_each_quarter(max_steps: int, candidates: list[int])
 
 
 @pytest.mark.parametrize(
-    ("objectionable", "kept"), [((), 8), ((8,), 6), ((6, 8), 4), ((2, 4), 8), ((4, 6, 8), 2), ((2, 4, 6, 8), 0)]
+    ("failing", "kept"), [((), 8), ((8,), 6), ((6, 8), 4), ((2, 4), 8), ((4, 6, 8), 2), ((2, 4, 6, 8), 0)]
 )
-def test_the_latest_candidate_without_objection_is_kept(objectionable: Sequence[int], kept: int) -> None:
-    run = Run(8, objectionable=objectionable)
+def test_the_latest_candidate_that_fails_no_check_is_kept(failing: Sequence[int], kept: int) -> None:
+    run = Run(8, failing=failing)
     assert run.kept == kept
     expected = torch.full((3,), (kept or 8) / 3)
     assert torch.equal(run.learner.weight, expected)
 
 
 def test_a_candidate_is_a_copy_that_later_steps_do_not_touch() -> None:
-    run = Run(8, objectionable=[8])
+    run = Run(8, failing=[8])
     assert run.selection.best is not None
     run.learner.weight.fill_(99)
     assert run.selection.settle() == 6
@@ -142,7 +144,7 @@ def test_adaptation_trains_on_what_is_not_held_out(
     settings: dict[str, object],
     first: int,
 ) -> None:
-    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
+    set_limits(monkeypatch, **CLEAR_DATA)
     cache = pouf_core.adaptation.features.FeatureCache(fixed_views=1)
     pouf_core.adapt(
         [draw_shape(CLASS_NAMES[index % 3], index) for index in range(count)],
@@ -158,15 +160,13 @@ def test_adaptation_trains_on_what_is_not_held_out(
 @pytest.fixture
 def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any data has clear structure, and a change is harmful only when it is large."""
-    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=-1e9))
-    for limit in ("OVERRULED_LIMIT", "FLIP_RATE_LIMIT", "MARGINAL_SHIFT_LIMIT", "VANISHED_CLASSES_LIMIT"):
-        monkeypatch.setattr(f"pouf_core.validation.change.{limit}", 2.0)
+    set_limits(monkeypatch, **CLEAR_DATA, **TRUSTED_CHANGES)
 
 
 @pytest.mark.parametrize("preset", ["default", "paper"])
 @pytest.mark.parametrize("selection", ["auto", "last"])
 @pytest.mark.usefixtures("trusting")
-def test_the_last_step_is_kept_unless_something_speaks_against_it(
+def test_the_last_step_is_kept_unless_it_fails_a_check(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path, preset: str, selection: str
 ) -> None:
     result = pouf_core.adapt(
@@ -189,7 +189,7 @@ def test_without_selection_even_a_harmful_last_step_is_kept_and_reported(
     monkeypatch: pytest.MonkeyPatch,
     settings: dict[str, object],
 ) -> None:
-    monkeypatch.setitem(BY_FAMILY, "image", Limits(structure=1e9))
+    set_limits(monkeypatch, weak_structure=1e9)
     result = pouf_core.adapt(
         picture_paths,
         CLASS_NAMES,

@@ -1,0 +1,152 @@
+"""The rules: which figure each compares with which row of `pouf_core.validation.thresholds`, and what it says.
+
+A new rule is a row there, and here a `Criterion` in the tuples that ask it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from pouf_core.contract.findings import Finding, finding
+from pouf_core.validation.measurements import Change, Structure
+from pouf_core.validation.thresholds import Level, Thresholds, constant
+
+
+@dataclass(frozen=True)
+class NamedChange:
+    """A change of the predictions, with the names of the K classes."""
+
+    change: Change
+    class_names: Sequence[str]
+
+
+Seen = TypeVar("Seen", Structure, NamedChange)
+
+
+@dataclass(frozen=True)
+class Criterion(Generic[Seen]):
+    """A rule about the structure of the data or about a change.
+
+    Attributes:
+        row: the row of the table with its limits.
+        figure: what is compared with them.
+        message: what a crossed limit means, from what was measured and the limit's value.
+        can_tell: whether there is enough for the figure to say something.
+    """
+
+    row: str
+    figure: Callable[[Seen], float]
+    message: Callable[[Seen, float], str]
+    can_tell: Callable[[Seen], bool] = lambda seen: True
+
+
+def _weak_structure(seen: Structure, value: float) -> str:
+    return (
+        f"Predictions agree between neighbouring items only {max(seen.ratio, 0):.0%} as well as between two views "
+        f"of one item ({value:.0%} are needed): items that lie close together are not of one class, so training has "
+        "nothing to go by."
+    )
+
+
+def _little_room(seen: Structure, value: float) -> str:
+    return (
+        "The base model is sure of its predictions: agreement between two views of an item is "
+        f"{seen.view_agreement:.2f} above chance, {value} or more. Learned prompts then gain little and may lose; "
+        "tuning the head is safer."
+    )
+
+
+def _too_few_items(seen: Structure, value: float) -> str:
+    return f"{seen.item_count} items for {seen.class_count} classes; {value:.0f} a class are needed."
+
+
+def _overruled(seen: NamedChange, _: float) -> str:
+    lost = f"{seen.change.overruled_confidence:.2f}"
+    return f"Where the class changed, the base model had preferred the old one by {lost} on average."
+
+
+def _flips(seen: NamedChange, _: float) -> str:
+    return f"Adaptation changes the class of {seen.change.flip_rate:.0%} of the items."
+
+
+def _label_share_shift(seen: NamedChange, _: float) -> str:
+    return f"The shares of the classes are {seen.change.marginal_shift:.2f} nats from the expected ones."
+
+
+def _one_sided(seen: NamedChange, _: float) -> str:
+    return (
+        f"{seen.change.one_sidedness:.0%} of the changes only shift the classes' shares: that moves the line between "
+        "classes by a guess at their shares, and tells them apart no better."
+    )
+
+
+def _collapsed(seen: NamedChange, _: float) -> str:
+    names = ", ".join(seen.class_names[index] for index in seen.change.vanished)
+    return f"The adapted model almost never predicts: {names}."
+
+
+def _overconfident(seen: NamedChange, _: float) -> str:
+    gain = f"{seen.change.confidence_gain:.2f}"
+    return f"Mean confidence rises by {gain}; scores of the adapted model run high."
+
+
+def _enough_changes(seen: NamedChange) -> bool:
+    return seen.change.changed_count >= constant("least_changes")
+
+
+STRUCTURE = Criterion[Structure]("structure", lambda seen: seen.ratio, _weak_structure)
+ROOM = Criterion[Structure]("view_agreement", lambda seen: seen.view_agreement, _little_room)
+ITEMS = Criterion[Structure]("items_per_class", lambda seen: seen.item_count / seen.class_count, _too_few_items)
+OVERRULED = Criterion[NamedChange](
+    "overruled_confidence", lambda seen: seen.change.overruled_confidence, _overruled, _enough_changes
+)
+FLIPS = Criterion[NamedChange]("flip_rate", lambda seen: seen.change.flip_rate, _flips)
+LABEL_SHARE_SHIFT = Criterion[NamedChange](
+    "label_share_shift", lambda seen: seen.change.marginal_shift, _label_share_shift
+)
+ONE_SIDED = Criterion[NamedChange]("one_sidedness", lambda seen: seen.change.one_sidedness, _one_sided, _enough_changes)
+COLLAPSED = Criterion[NamedChange](
+    "collapsed_classes", lambda seen: len(seen.change.vanished) / len(seen.class_names), _collapsed
+)
+CONFIDENCE = Criterion[NamedChange]("confidence_gain", lambda seen: seen.change.confidence_gain, _overconfident)
+
+# In the order in which findings are listed.
+DATA_CHECKS = (STRUCTURE, ROOM)
+CHANGE_CHECKS = (OVERRULED, FLIPS, LABEL_SHARE_SHIFT, ONE_SIDED, COLLAPSED)
+DATA_WARNINGS = (ITEMS,)
+CHANGE_WARNINGS = (COLLAPSED, FLIPS, LABEL_SHARE_SHIFT, CONFIDENCE)
+
+
+def failed_data_checks(structure: Structure, thresholds: Thresholds) -> list[Finding]:
+    """Why data with this structure is not to be trained on: the first failed check, since later ones presume it."""
+    return _findings(DATA_CHECKS, structure, thresholds, "failed_check")[:1]
+
+
+def failed_change_checks(change: Change, class_names: Sequence[str], thresholds: Thresholds) -> list[Finding]:
+    """Why a change is not to be trusted, whatever the data: every failed check."""
+    return _findings(CHANGE_CHECKS, NamedChange(change, class_names), thresholds, "failed_check")
+
+
+def insufficient_data(structure: Structure, thresholds: Thresholds) -> list[Finding]:
+    """Why there is too little data for a verdict; empty where there is enough."""
+    return _findings(DATA_WARNINGS, structure, thresholds, "uncertain")
+
+
+def warnings_about(
+    structure: Structure, change: Change, class_names: Sequence[str], thresholds: Thresholds
+) -> list[Finding]:
+    """What a person should look at in the data and in a change, whatever the verdict."""
+    about_data = _findings(DATA_WARNINGS, structure, thresholds, "warning")
+    return about_data + _findings(CHANGE_WARNINGS, NamedChange(change, class_names), thresholds, "warning")
+
+
+def _findings(criteria: Sequence[Criterion[Seen]], seen: Seen, thresholds: Thresholds, level: Level) -> list[Finding]:
+    """What the criteria yield at a level."""
+    found = []
+    for criterion in criteria:
+        crossing = thresholds.crossing(criterion.row, level, criterion.figure(seen))
+        if crossing is not None and criterion.can_tell(seen):
+            found.append(finding(crossing.code, criterion.message(seen, crossing.value)))
+    return found

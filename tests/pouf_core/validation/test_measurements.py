@@ -1,0 +1,303 @@
+"""What is measured without labels: structure of the data, neighbours, and change of the predictions."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize, one_hot
+
+from pouf_core.validation import measurements
+from pouf_core.validation.criteria import failed_data_checks
+from pouf_core.validation.measurements import (
+    NEIGHBOURS,
+    Change,
+    Structure,
+    measure_change,
+    measure_structure,
+    neighbour_mean,
+)
+from pouf_core.validation.thresholds import thresholds_for
+
+STILL = Change(0, 0.0, 0.0, 0.0, 0.0, [])
+
+
+def clusters(count: int, groups: int, width: int = 16, spread: float = 0.01) -> tuple[Tensor, Tensor]:
+    """Features in tight groups, and the group of each."""
+    generator = torch.Generator().manual_seed(0)
+    centres = normalize(torch.randn(groups, width, generator=generator), dim=1)
+    group = torch.arange(count) % groups
+    noise = spread * torch.randn(count, width, generator=generator)
+    return normalize(centres[group] + noise, dim=1), group
+
+
+def confident(classes: Tensor, class_count: int, certainty: float = 0.9) -> Tensor:
+    rest = (1 - certainty) / (class_count - 1)
+    return one_hot(classes, class_count) * (certainty - rest) + rest
+
+
+def views(probabilities: Tensor, other: Tensor | None = None) -> Tensor:
+    return torch.stack([probabilities, probabilities if other is None else other])
+
+
+def is_clear(structure: Structure) -> bool:
+    """Whether the data are clear enough for head tuning over pictures."""
+    return not failed_data_checks(structure, thresholds_for("image", "head"))
+
+
+def test_groups_that_are_classes_agree_as_well_as_views_do() -> None:
+    features, group = clusters(40, 2)
+    structure = measure_structure(views(confident(group, 2)), features)
+    assert structure.ratio == pytest.approx(1, abs=1e-6)
+    assert is_clear(structure)
+    assert (structure.item_count, structure.class_count) == (40, 2)
+
+
+def test_predictions_that_ignore_the_groups_leave_no_agreement() -> None:
+    features, _ = clusters(600, 3)
+    unrelated = torch.randint(0, 3, (600,), generator=torch.Generator().manual_seed(1))
+    structure = measure_structure(views(confident(unrelated, 3)), features)
+    assert abs(structure.ratio) < 0.15
+    assert not is_clear(structure)
+
+
+def test_the_figures_are_agreements_above_chance() -> None:
+    features, group = clusters(24, 3, spread=0.3)
+    generator = torch.Generator().manual_seed(2)
+    plain = (confident(group, 3).log() + torch.randn(24, 3, generator=generator)).softmax(dim=1)
+    other = (plain.log() + torch.randn(24, 3, generator=generator)).softmax(dim=1)
+    structure = measure_structure(views(plain, other), features)
+    chance = sum(float(plain[:, k].mean()) ** 2 for k in range(3))
+    around = neighbour_mean(features, (plain + other) / 2)
+    between_views = sum(float(plain[i] @ other[i]) for i in range(24)) / 24
+    between_neighbours = sum(float(plain[i] @ around[i]) for i in range(24)) / 24
+    assert structure.view_agreement == pytest.approx((between_views - chance) / (1 - chance), abs=1e-5)
+    assert structure.neighbour_agreement == pytest.approx((between_neighbours - chance) / (1 - chance), abs=1e-5)
+    assert structure.ratio == pytest.approx(structure.neighbour_agreement / structure.view_agreement, abs=1e-5)
+    assert 0 < structure.neighbour_agreement < 1
+
+
+def test_unsure_predictions_are_measured_by_how_sure_views_make_them() -> None:
+    features, group = clusters(40, 2)
+    unsure = measure_structure(views(confident(group, 2, certainty=0.6)), features)
+    assert unsure.view_agreement < 0.1
+    assert unsure.ratio == pytest.approx(1, abs=1e-6)
+
+
+def test_a_class_that_is_never_predicted_changes_nothing() -> None:
+    features, group = clusters(40, 2)
+    two = measure_structure(views(confident(group, 2)), features)
+    three = measure_structure(views(torch.cat([confident(group, 2), torch.zeros(40, 1)], dim=1)), features)
+    assert three.ratio == pytest.approx(two.ratio)
+    assert three.view_agreement == pytest.approx(two.view_agreement)
+    assert three.class_count == 3
+
+
+def test_one_item_has_no_neighbours_and_no_structure() -> None:
+    structure = measure_structure(views(torch.tensor([[0.7, 0.3]])), torch.tensor([[1.0, 0.0]]))
+    assert (structure.neighbour_agreement, structure.ratio) == (0, 0)
+    assert not is_clear(structure)
+
+
+def test_views_that_contradict_each_other_are_no_measure_of_neighbours() -> None:
+    features, group = clusters(40, 2)
+    mostly, rarely = confident(group, 2, certainty=0.95), confident(1 - group, 2, certainty=0.55)
+    structure = measure_structure(views(mostly, rarely), features)
+    assert structure.view_agreement < 0
+    assert structure.ratio == 0
+    assert not is_clear(structure)
+
+
+def test_neighbours_that_agree_by_chance_are_not_clear_where_views_do_not_agree_at_all() -> None:
+    features, group = clusters(40, 2)
+    plain = confident(group, 2)
+    flat = torch.full_like(plain, 0.5)
+    flat[0] = torch.tensor([0.49, 0.51])
+    structure = measure_structure(views(plain, flat), features)
+    assert structure.view_agreement <= 0
+    assert structure.neighbour_agreement > structure.view_agreement
+    assert not is_clear(structure)
+
+
+DEGENERATE = {
+    "one item": (torch.tensor([[0.7, 0.3]]), 1),
+    "two items": (torch.tensor([[0.7, 0.3], [0.2, 0.8]]), 2),
+    "saturated, one class": (torch.tensor([[1.0, 0.0]]).expand(9, 2), 9),
+    "saturated, two classes": (one_hot(torch.arange(9) % 2, 2).float(), 9),
+    "all the same": (torch.tensor([[0.5, 0.3, 0.2]]).expand(9, 3), 9),
+    "uniform": (torch.full((9, 3), 1 / 3), 9),
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+@pytest.mark.parametrize("same_features", [True, False])
+def test_figures_are_finite_and_in_range_for_degenerate_data(case: str, same_features: bool) -> None:
+    probabilities, count = DEGENERATE[case]
+    features = clusters(count, 1 if same_features else count, spread=0.0)[0]
+    structure = measure_structure(views(probabilities), features)
+    for value in (structure.view_agreement, structure.neighbour_agreement, structure.ratio):
+        assert math.isfinite(value)
+        assert -2 <= value <= 2
+
+
+@pytest.mark.parametrize("case", ["saturated, one class", "all the same", "uniform"])
+def test_data_that_tell_nothing_apart_have_no_clear_structure(case: str) -> None:
+    probabilities, count = DEGENERATE[case]
+    assert not is_clear(measure_structure(views(probabilities), clusters(count, 1)[0]))
+
+
+def test_identical_items_are_as_clear_as_their_views() -> None:
+    features, group = clusters(20, 2, spread=0.0)
+    assert measure_structure(views(confident(group, 2)), features).ratio == pytest.approx(1, abs=1e-6)
+
+
+def unit_vectors(count: int, width: int = 8, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return normalize(torch.randn(count, width, generator=generator), dim=1)
+
+
+def by_loop(features: Tensor, values: Tensor, count: int) -> Tensor:
+    means = []
+    for item in range(len(features)):
+        others = [other for other in range(len(features)) if other != item]
+        others.sort(key=lambda other: -float(features[item] @ features[other]))
+        means.append(torch.stack([values[other] for other in others[:count]]).mean(dim=0))
+    return torch.stack(means)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_it_is_the_mean_over_the_nearest_others(count: int) -> None:
+    features, values = unit_vectors(30), torch.rand(30, 4, generator=torch.Generator().manual_seed(1))
+    assert torch.allclose(neighbour_mean(features, values, count), by_loop(features, values, count), atol=1e-6)
+
+
+def test_five_neighbours_are_asked_by_default() -> None:
+    features, values = unit_vectors(30), torch.arange(30.0)[:, None]
+    assert NEIGHBOURS == 5
+    assert torch.allclose(neighbour_mean(features, values), by_loop(features, values, 5), atol=1e-5)
+
+
+def test_an_item_is_not_its_own_neighbour() -> None:
+    features = unit_vectors(12)
+    marked = torch.eye(12)
+    means = neighbour_mean(features, marked, 3)
+    assert torch.equal(means.diagonal(), torch.zeros(12))
+    assert torch.allclose(means.sum(dim=1), torch.ones(12))
+
+
+def test_with_few_items_all_the_others_are_asked() -> None:
+    features, values = unit_vectors(3), torch.tensor([[0.0], [3.0], [9.0]])
+    assert torch.allclose(neighbour_mean(features, values, 5), torch.tensor([[6.0], [4.5], [1.5]]))
+    assert torch.equal(neighbour_mean(features[:2], values[:2], 5), values[:2].flip(0))
+
+
+@pytest.mark.parametrize("rows_at_once", [1, 4, 7, 20])
+def test_chunks_leave_no_trace(monkeypatch: pytest.MonkeyPatch, rows_at_once: int) -> None:
+    features, values = unit_vectors(20), torch.rand(20, 3, generator=torch.Generator().manual_seed(2))
+    monkeypatch.setattr(measurements, "_ROWS_AT_ONCE", rows_at_once)
+    assert torch.allclose(neighbour_mean(features, values), by_loop(features, values, 5), atol=1e-6)
+
+
+def test_a_duplicate_is_a_neighbour_like_any_other() -> None:
+    features = unit_vectors(6)
+    features[4] = features[1]
+    means = neighbour_mean(features, torch.eye(6), 1)
+    assert means[1].argmax() == 4
+    assert means[4].argmax() == 1
+
+
+def test_items_that_are_all_the_same_still_leave_themselves_out() -> None:
+    features = unit_vectors(1).expand(8, -1)
+    means = neighbour_mean(features, torch.eye(8), 3)
+    assert torch.equal(means.diagonal(), torch.zeros(8))
+
+
+def test_a_change_is_measured_item_by_item() -> None:
+    generator = torch.Generator().manual_seed(0)
+    views = torch.randn(2, 50, 4, generator=generator).softmax(dim=2)
+    adapted = (3 * torch.randn(50, 4, generator=generator)).softmax(dim=1)
+    change = measure_change(views, adapted)
+    lost, flips = [], 0
+    for item in range(50):
+        old, new = int(views[0, item].argmax()), int(adapted[item].argmax())
+        if old != new:
+            flips += 1
+            belief = [float(views[0, item, k] + views[1, item, k]) / 2 for k in range(4)]
+            lost.append(belief[old] - belief[new])
+    before = [float(views[0, :, k].mean()) for k in range(4)]
+    after = [float(adapted[:, k].mean()) for k in range(4)]
+    assert 0 < flips < 50
+    assert (change.changed_count, change.flip_rate) == (flips, pytest.approx(flips / 50))
+    assert change.overruled_confidence == pytest.approx(sum(lost) / flips, abs=1e-5)
+    divergence = sum(q * math.log(q / p) for p, q in zip(before, after, strict=True))
+    assert change.marginal_shift == pytest.approx(divergence, abs=1e-4)
+    gain = sum(float(adapted[i].max() - views[0, i].max()) for i in range(50)) / 50
+    assert change.confidence_gain == pytest.approx(gain, abs=1e-5)
+
+
+def test_overruling_an_uncertain_second_view_costs_less() -> None:
+    sure, unsure = torch.tensor([[0.9, 0.1]]), torch.tensor([[0.3, 0.7]])
+    adapted = torch.tensor([[0.2, 0.8]])
+    assert measure_change(torch.stack([sure, sure]), adapted).overruled_confidence == pytest.approx(0.8)
+    assert measure_change(torch.stack([sure, unsure]), adapted).overruled_confidence == pytest.approx(0.2)
+
+
+def test_nothing_changes_where_predictions_stay() -> None:
+    views = torch.tensor([[0.6, 0.4], [0.1, 0.9]]).expand(2, 2, 2)
+    assert measure_change(views, views[0]) == STILL
+
+
+def shares(*values: float) -> Tensor:
+    return torch.tensor([values]).expand(20, -1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "vanished"),
+    [
+        (shares(0.4, 0.4, 0.2), shares(0.5, 0.481, 0.019), [2]),
+        (shares(0.4, 0.4, 0.2), shares(0.5, 0.479, 0.021), []),  # a tenth of its share is left
+        (shares(0.45, 0.39, 0.16), shares(0.5, 0.499, 0.001), []),  # below half of 1/K: nobody would notice
+        (shares(0.4, 0.43, 0.17), shares(0.5, 0.499, 0.001), [2]),
+        (shares(0.3, 0.3, 0.4), shares(0.0, 0.0, 1.0), [0, 1]),
+        (shares(0.5, 0.5), shares(1.0, 0.0), [1]),
+    ],
+)
+def test_classes_collapse_when_less_than_a_tenth_of_a_noticeable_share_is_left(
+    before: Tensor, after: Tensor, vanished: list[int]
+) -> None:
+    assert measure_change(torch.stack([before, before]), after).vanished == vanished
+
+
+@pytest.mark.parametrize("items", [1, 7])
+@pytest.mark.parametrize("before", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+@pytest.mark.parametrize("after", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+def test_figures_are_finite_for_saturated_probabilities(
+    items: int, before: tuple[float, float], after: tuple[float, float]
+) -> None:
+    old, new = torch.tensor([before]).expand(items, 2), torch.tensor([after]).expand(items, 2)
+    change = measure_change(torch.stack([old, old]), new)
+    figures = (change.flip_rate, change.overruled_confidence, change.marginal_shift, change.confidence_gain)
+    assert all(math.isfinite(figure) for figure in figures)
+    assert -1 <= change.overruled_confidence <= 1
+
+
+def test_shares_are_measured_against_a_prior_that_the_caller_gave() -> None:
+    views, adapted = shares(0.5, 0.5).expand(2, 20, 2), shares(0.9, 0.1)
+    assert measure_change(views, adapted).marginal_shift > 0.3
+    assert measure_change(views, adapted, [0.9, 0.1]).marginal_shift == pytest.approx(0, abs=1e-5)
+    assert measure_change(views, shares(1.0, 0.0), [0.9, 0.1]).vanished == []  # a tenth is below half of 1/K
+    assert measure_change(views, shares(1.0, 0.0), [0.6, 0.4]).vanished == [1]
+
+
+def test_one_sidedness_is_the_share_of_changes_that_no_change_the_other_way_offsets() -> None:
+    before = torch.tensor([[0.6, 0.4]] * 6 + [[0.4, 0.6]] * 4)
+    there = before.clone()
+    there[:3] = torch.tensor([0.4, 0.6])
+    both = there.clone()
+    both[6:8] = torch.tensor([0.6, 0.4])
+    views = torch.stack([before, before])
+    assert measure_change(views, before).one_sidedness == 0
+    assert measure_change(views, there).one_sidedness == pytest.approx(1)
+    assert measure_change(views, both).one_sidedness == pytest.approx(1 / 5)
