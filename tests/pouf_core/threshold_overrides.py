@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
 from pouf_core.validation import thresholds
-from pouf_core.validation.thresholds import KINDS, Row
+from pouf_core.validation.thresholds import KINDS, Kind, Limit, Mode, Row
+
+Value = float | None | Mapping[Kind | tuple[Kind, Mode], float | None]
 
 
-def set_limits(monkeypatch: pytest.MonkeyPatch, **values: float | None) -> None:
-    """Give the limits of some codes a value that holds for every kind of base model and mode; None switches one off."""
+def set_limits(monkeypatch: pytest.MonkeyPatch, **values: Value) -> None:
+    """Give the limits of some codes other values: one for every kind and mode, or some by kind and mode.
+
+    None switches a limit off.
+    """
     known = {limit.code for row in thresholds.TABLE for limit in row.limits.values()}
     assert values.keys() <= known
     monkeypatch.setattr(thresholds, "TABLE", tuple(_with_limits(row, values) for row in thresholds.TABLE))
 
 
-def _with_limits(row: Row, values: dict[str, float | None]) -> Row:
-    limits = {
-        level: replace(limit, values=dict.fromkeys(KINDS, values[limit.code])) if limit.code in values else limit
-        for level, limit in row.limits.items()
-    }
-    return replace(row, limits=limits)
+def _with_limits(row: Row, values: Mapping[str, Value]) -> Row:
+    return replace(row, limits={level: _other(limit, values) for level, limit in row.limits.items()})
 
 
-CLEAR_DATA: dict[str, float | None] = {"weak_structure": -1e9, "little_room": None}
+def _other(limit: Limit, values: Mapping[str, Value]) -> Limit:
+    value = values.get(limit.code, limit.values)
+    return replace(limit, values=value if isinstance(value, Mapping) else dict.fromkeys(KINDS, value))
+
+
+CLEAR_DATA: dict[str, Value] = {"weak_structure": -1e9, "little_room": None}
 """Any data passes."""
-TRUSTED_CHANGES: dict[str, float | None] = {
+TRUSTED_CHANGES: dict[str, Value] = {
     "overrules_confident_predictions": 2.0,
     "many_flips": 2.0,
     "marginal_shift": 2.0,

@@ -17,6 +17,7 @@ from pouf_core.contract.method import LANGUAGE_SETTINGS, MethodSpec
 from pouf_core.contract.progress import Progress
 from pouf_core.errors import InvalidInput
 from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.threshold_overrides import set_limits
 
 GIVEN = [0.6, 0.3, 0.1]
 EXAMPLES: dict[str, Any] = {
@@ -204,6 +205,28 @@ def test_matching_that_was_stopped_early_is_a_warning_of_the_job(adapt: Any, mon
     result = adapt(type="prior-matching")
     assert "prior_matching_not_converged" in [warning["code"] for warning in result.warnings]
     assert result.warnings == load_artifact(result.path).manifest["warnings"]
+
+
+@pytest.mark.parametrize(
+    ("values", "reasons"),
+    [
+        ({("text", "none"): -1.0}, ["many_flips"]),
+        ({"image": -1.0}, ["not_trained"]),
+        ({("text", "prompt"): -1.0}, ["not_trained"]),
+    ],
+)
+def test_a_baseline_over_texts_is_checked_by_the_limits_of_texts_for_methods_without_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, values: Any, reasons: list[str]
+) -> None:
+    set_limits(monkeypatch, many_flips=values)
+    result = pouf_core.adapt(
+        ["The soup was thick.", "She saved two penalties.", "The curry needs an hour."],
+        ["food", "sport"],
+        base_model="minilm",
+        method={"type": "zero-shot"},
+        out=tmp_path / "model",
+    )
+    assert [reason["code"] for reason in result.verdict_reasons] == reasons
 
 
 def test_one_item_is_enough_for_a_method_without_training(

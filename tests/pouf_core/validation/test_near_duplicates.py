@@ -59,9 +59,7 @@ def test_nearly_one_prototype_is_found_by_comparison_with_the_other_classes() ->
 
 
 def test_a_pair_is_close_below_a_share_of_the_median_distance() -> None:
-    at = math.degrees(
-        math.acos(1 - 0.15 * (1 - math.cos(math.radians(90))))
-    )  # the median of three is that of 90 degrees
+    at = math.degrees(math.acos(1 - 0.15))  # the median of the three distances is 1, that of a right angle
     names = ["sofa", "dog", "couch"]
     assert found(names, at_angles(0, 90, -at + 0.1)) == [("sofa", "couch")]
     assert found(names, at_angles(0, 90, -at - 0.1)) == []
