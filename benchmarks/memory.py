@@ -24,7 +24,7 @@ from pouf_core.adaptation.step import BatchGradient
 from pouf_core.contract.classes import parse_class_names, parse_templates
 from pouf_core.contract.method import MethodSpec
 from pouf_core.data.items import collect_items
-from pouf_core.families.cosine.image_views import Augmentation
+from pouf_core.families.cosine.image_views import ImageViews
 from pouf_core.families.cosine.learner import Learner
 from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.families.loading import load_base_model
@@ -78,7 +78,7 @@ def measure(batch: int, micro_batch: int, device: str) -> dict[str, Any]:
         micro_batch_size=micro_batch,
     )
     learner = Learner(base, build_prompts(classes, parse_templates(None), base.tokenizer), method)
-    views = Augmentation("flip", base.transform, base.image_size, base.image_mean, base.image_std, seed=0)
+    views = ImageViews("flip", base.transform, base.image_size, base.image_mean, base.image_std, seed=0)
     gradient = BatchGradient(learner, ComputedFeatures(base, items, views, views=2), method, lambda: None)
     loaded = peak_mib(where)
     for epoch in range(STEPS):
