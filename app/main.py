@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 from fastapi import Depends, FastAPI
 
@@ -17,6 +16,7 @@ from app.base_models import template_routes as templates
 from app.datasets import routes as datasets
 from app.health import routes as health
 from app.health.metrics import ServiceMetrics
+from app.http.answers import Answers
 from app.http.errors import install_handlers
 from app.http.metrics import HttpMetrics
 from app.http.protocol import ConnectionLimits, connection_limits
@@ -39,7 +39,7 @@ from store.storage import Storage
 
 ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
-PROBLEMS: dict[int | str, dict[str, Any]] = {"4XX": {"description": "A problem document (RFC 9457)."}}
+PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")

@@ -9,9 +9,9 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
-from app.http.errors import PROBLEM_JSON
-from app.http.schemas import problem_schema
+from app.http.errors import PROBLEM_JSON, Problem
 
 Document = dict[str, Any]
 
@@ -52,7 +52,9 @@ def install(app: FastAPI) -> None:
 
 def complete(document: Document) -> None:
     """Add to `document` the problem answers, headers and links of every operation."""
-    document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = problem_schema()
+    problem_schema = TypeAdapter(Problem).json_schema(ref_template="#/components/schemas/{model}")
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= problem_schema.pop("$defs") | {"Problem": problem_schema}
     for path, method, operation in operations(document):
         answers = {status: answer for status, answer in operation["responses"].items() if not status.endswith("XX")}
         for status in problem_statuses(path, method, operation):

@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from app.http.schemas import Closed, ErrorBody
+from app.http.schemas import Document, ErrorBody
 
 
-class BaseModelDocument(Closed):
+class BaseModelDocument(Document):
     """What can be adapted: one base model, or a pattern of names; of a pattern nothing more is known."""
 
     object: Literal["base_model"]
@@ -23,7 +23,7 @@ class BaseModelDocument(Closed):
     error: ErrorBody | None = None
 
 
-class TemplateDocument(Closed):
+class TemplateDocument(Document):
     """A template and label words of a known text task, as a job over a language model takes them."""
 
     object: Literal["template"]

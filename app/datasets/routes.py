@@ -1,8 +1,9 @@
 """`/v1/datasets`: target data, uploaded and ingested."""
 
 import json
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import ValidationError
@@ -37,8 +38,8 @@ from app.state import require_space
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
-FILES = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
-FIELDS = {
+FILES: dict[str, object] = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
+FIELDS: dict[str, object] = {
     "name": {"type": "string"},
     "modality": {"enum": ["image", "text", "auto"], "default": "auto"},
     "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
@@ -48,14 +49,14 @@ FIELDS = {
 }
 
 
-def _form_schema(properties: dict[str, Any]) -> dict[str, Any]:
+def _form_schema(properties: Mapping[str, object]) -> dict[str, object]:
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}
 
 
 FORM_SCHEMA = _form_schema(FILES | FIELDS)
 FILES_SCHEMA = _form_schema(FILES)
-ARCHIVE_SCHEMA = {
+ARCHIVE_SCHEMA: dict[str, object] = {
     "requestBody": {
         "required": True,
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
@@ -77,25 +78,23 @@ async def create_dataset(
         form = _parse_form(fields)
         service.check_form(form, files)
         try:
-            answer = await run_in_threadpool(_create, caller, form, files, idempotency_key)
+            document = await run_in_threadpool(_create, caller, form, files, idempotency_key)
         except Replayed as replayed:
             return respond(replayed.answer, replayed=True)
-    document = await _settled(caller, answer.body, prefer) if form.finalize else answer.body
-    return respond(Answer(answer.status, document, answer.headers))
+    return respond(_accepted(await _settled(caller, document, prefer) if form.finalize else document))
 
 
-def _create(caller: Caller, form: DatasetForm, files: list[StagedFile], key: str | None) -> Answer:
+def _create(caller: Caller, form: DatasetForm, files: list[StagedFile], key: str | None) -> DatasetDocument:
     with idempotent(caller.keys, key, "POST /v1/datasets", form_content(form.model_dump(), files)) as store:
-        document = service.create(caller, form, files, lambda session, body: store(session, _accepted(body)))
-    return _accepted(document)
+        return service.create(caller, form, files, lambda session, body: store(session, _accepted(body)))
 
 
-def _accepted(document: dict[str, Any]) -> Answer:
-    return Answer(202, document, {"Location": document["urls"]["self"]})
+def _accepted(document: DatasetDocument) -> Answer:
+    return Answer.of(202, document, {"Location": document.urls["self"]})
 
 
-@router.get("", responses={200: {"model": ListDocument[DatasetDocument]}})
-def list_datasets(caller: Reader, query: Annotated[DatasetListQuery, Query()]) -> dict[str, Any]:
+@router.get("")
+def list_datasets(caller: Reader, query: Annotated[DatasetListQuery, Query()]) -> ListDocument[DatasetDocument]:
     """List datasets, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
     with caller.state.database.read() as session:
@@ -118,10 +117,10 @@ def delete_dataset(dataset_id: str, caller: Writer) -> None:
     service.delete(caller, dataset_id)
 
 
-@router.put("/{dataset_id}/archive", responses={200: {"model": DatasetDocument}}, openapi_extra=ARCHIVE_SCHEMA)
+@router.put("/{dataset_id}/archive", openapi_extra=ARCHIVE_SCHEMA)
 async def put_archive(
     request: Request, dataset_id: str, query: Annotated[ArchiveQuery, Query()], caller: Writer
-) -> dict[str, Any]:
+) -> DatasetDocument:
     """Add one zip or tar archive, streamed as the raw body; sent again, it is the same archive."""
     await run_in_threadpool(_require_uploading, caller, dataset_id)
     await _require_room(caller, None)
@@ -159,13 +158,15 @@ async def add_files(
 def _add(caller: Caller, dataset_id: str, files: list[StagedFile], key: str | None) -> Answer:
     with idempotent(caller.keys, key, f"POST /v1/datasets/{dataset_id}/files", form_content({}, files)) as store:
         document = service.add_files(
-            caller, dataset_id, files, lambda session, body: store(session, Answer(200, body, {}))
+            caller, dataset_id, files, lambda session, body: store(session, Answer.of(200, body))
         )
-    return Answer(200, document, {})
+    return Answer.of(200, document)
 
 
-@router.get("/{dataset_id}/files", responses={200: {"model": ListDocument[DatasetFileDocument]}})
-def list_files(dataset_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
+@router.get("/{dataset_id}/files")
+def list_files(
+    dataset_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]
+) -> ListDocument[DatasetFileDocument]:
     """List what was uploaded, in order: a client that was interrupted learns what is there."""
     after = decode_number(query.cursor) or 0
     with caller.state.database.read() as session:
@@ -182,8 +183,10 @@ async def finalize_dataset(dataset_id: str, caller: Writer, prefer: PreferHeader
     return respond(_accepted(await _settled(caller, document, prefer)))
 
 
-@router.get("/{dataset_id}/items", responses={200: {"model": ListDocument[DatasetItemDocument]}})
-def list_items(dataset_id: str, caller: Reader, query: Annotated[ItemListQuery, Query()]) -> dict[str, Any]:
+@router.get("/{dataset_id}/items")
+def list_items(
+    dataset_id: str, caller: Reader, query: Annotated[ItemListQuery, Query()]
+) -> ListDocument[DatasetItemDocument]:
     """List what ingestion found; `status=rejected` says what was left out and why."""
     after = decode_number(query.cursor) or 0
     with caller.state.database.read() as session:
@@ -193,12 +196,12 @@ def list_items(dataset_id: str, caller: Reader, query: Annotated[ItemListQuery, 
     return page(rows, query.limit, show_item, lambda row: row.id)
 
 
-async def _settled(caller: Caller, document: dict[str, Any], prefer: str | None) -> dict[str, Any]:
+async def _settled(caller: Caller, document: DatasetDocument, prefer: str | None) -> DatasetDocument:
     seconds = wait_seconds(prefer)
-    if not seconds or document["status"] in FINAL_DATASET_STATUSES:
+    if not seconds or document.status in FINAL_DATASET_STATUSES:
         return document
     return await wait_until(
-        lambda: service.read(caller, document["id"]), lambda found: found["status"] in FINAL_DATASET_STATUSES, seconds
+        lambda: service.read(caller, document.id), lambda found: found.status in FINAL_DATASET_STATUSES, seconds
     )
 
 
@@ -223,10 +226,10 @@ def _require_uploading(caller: Caller, dataset_id: str) -> None:
 
 
 def _parse_form(fields: dict[str, str]) -> DatasetForm:
-    values: dict[str, Any] = dict(fields)
+    values: dict[str, object] = dict(fields)
     if "metadata" in values:
         try:
-            values["metadata"] = json.loads(values["metadata"])
+            values["metadata"] = json.loads(fields["metadata"])
         except ValueError as error:
             raise invalid("invalid_value", "metadata must be a JSON object.", "/metadata") from error
     try:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from app.http.query_parameters import ListQuery, PageQuery
-from app.http.schemas import METADATA, NAME, Closed, ErrorBody, error_body, timestamp
+from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
 from store.tables import Dataset, DatasetItem, Upload
 
 DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]
@@ -56,60 +56,7 @@ class ArchiveQuery(Closed):
     filename: Annotated[str | None, Field(max_length=255, description="Name to keep the archive under.")] = None
 
 
-def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> dict[str, Any]:
-    """Return the dataset's document; `totals` is (number, bytes) of its uploads."""
-    url = f"/v1/datasets/{dataset.id}"
-    return {
-        "object": "dataset",
-        "id": dataset.id,
-        "name": dataset.name,
-        "metadata": dataset.meta,
-        "modality": dataset.modality,
-        "text_pairs": dataset.text_pairs,
-        "text_column": dataset.text_column,
-        "label_column": dataset.label_column,
-        "status": dataset.status,
-        "upload_count": totals[0],
-        "upload_bytes": totals[1],
-        "item_count": dataset.item_count,
-        "duplicate_count": dataset.duplicate_count,
-        "rejected_count": dataset.rejected_count,
-        "labelled_count": dataset.labelled_count,
-        "fingerprint": dataset.fingerprint,
-        "suggested_class_names": dataset.suggested_class_names,
-        "error": error_body(dataset.error_code, dataset.error_message),
-        "created_at": timestamp(dataset.created_at),
-        "updated_at": timestamp(dataset.updated_at),
-        "ready_at": timestamp(dataset.ready_at),
-        "urls": {"self": url, "items": f"{url}/items", "files": f"{url}/files", "finalize": f"{url}/finalize"},
-    }
-
-
-def show_item(item: DatasetItem) -> dict[str, Any]:
-    """Return the document of one item; its label, if any, is kept for evaluation and not shown."""
-    return {
-        "object": "dataset_item",
-        "name": item.name,
-        "sha256": item.sha256,
-        "size": item.size,
-        "status": item.status,
-        "code": item.code,
-        "message": item.message,
-    }
-
-
-def show_upload(upload: Upload) -> dict[str, Any]:
-    """Return the document of one uploaded file."""
-    return {
-        "object": "dataset_file",
-        "filename": upload.filename,
-        "sha256": upload.sha256,
-        "size": upload.size,
-        "created_at": timestamp(upload.created_at),
-    }
-
-
-class DatasetDocument(Closed):
+class DatasetDocument(Document):
     """Target data."""
 
     object: Literal["dataset"]
@@ -136,7 +83,7 @@ class DatasetDocument(Closed):
     urls: dict[str, str]
 
 
-class DatasetItemDocument(Closed):
+class DatasetItemDocument(Document):
     """A file that ingestion found."""
 
     object: Literal["dataset_item"]
@@ -148,7 +95,7 @@ class DatasetItemDocument(Closed):
     message: str | None
 
 
-class DatasetFileDocument(Closed):
+class DatasetFileDocument(Document):
     """A file as it was uploaded."""
 
     object: Literal["dataset_file"]
@@ -156,3 +103,56 @@ class DatasetFileDocument(Closed):
     sha256: str
     size: int
     created_at: datetime
+
+
+def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> DatasetDocument:
+    """Return the dataset's document; `totals` is (number, bytes) of its uploads."""
+    url = f"/v1/datasets/{dataset.id}"
+    return DatasetDocument(
+        object="dataset",
+        id=dataset.id,
+        name=dataset.name,
+        metadata=dataset.meta,
+        modality=dataset.modality,
+        text_pairs=dataset.text_pairs,
+        text_column=dataset.text_column,
+        label_column=dataset.label_column,
+        status=dataset.status,
+        upload_count=totals[0],
+        upload_bytes=totals[1],
+        item_count=dataset.item_count,
+        duplicate_count=dataset.duplicate_count,
+        rejected_count=dataset.rejected_count,
+        labelled_count=dataset.labelled_count,
+        fingerprint=dataset.fingerprint,
+        suggested_class_names=dataset.suggested_class_names,
+        error=ErrorBody.of(dataset.error_code, dataset.error_message),
+        created_at=dataset.created_at,
+        updated_at=dataset.updated_at,
+        ready_at=dataset.ready_at,
+        urls={"self": url, "items": f"{url}/items", "files": f"{url}/files", "finalize": f"{url}/finalize"},
+    )
+
+
+def show_item(item: DatasetItem) -> DatasetItemDocument:
+    """Return the document of one item; its label, if any, is kept for evaluation and not shown."""
+    return DatasetItemDocument(
+        object="dataset_item",
+        name=item.name,
+        sha256=item.sha256,
+        size=item.size,
+        status=item.status,
+        code=item.code,
+        message=item.message,
+    )
+
+
+def show_upload(upload: Upload) -> DatasetFileDocument:
+    """Return the document of one uploaded file."""
+    return DatasetFileDocument(
+        object="dataset_file",
+        filename=upload.filename,
+        sha256=upload.sha256,
+        size=upload.size,
+        created_at=upload.created_at,
+    )

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.auth import quotas
 from app.caller import Caller
 from app.datasets import queries as repository
-from app.datasets.schemas import DatasetForm, show_dataset
+from app.datasets.schemas import DatasetDocument, DatasetForm, show_dataset
 from app.http.errors import conflict, invalid, not_found
 from app.http.received_files import StagedFile
 from store.clock import utcnow
@@ -22,8 +21,7 @@ from store.tables import Dataset, Upload
 
 STORING_THREADS = 16
 
-Document = dict[str, Any]
-OnCreated = Callable[[Session, Document], None]
+OnCreated = Callable[[Session, DatasetDocument], None]
 
 
 def check_form(form: DatasetForm, files: Sequence[StagedFile]) -> None:
@@ -32,7 +30,7 @@ def check_form(form: DatasetForm, files: Sequence[StagedFile]) -> None:
         raise _no_files()
 
 
-def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_created: OnCreated) -> Document:
+def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_created: OnCreated) -> DatasetDocument:
     """Create a dataset with its files, all or nothing, and start ingesting it if it is final."""
     dataset = Dataset(
         id=new_id("ds"),
@@ -63,7 +61,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
     return document
 
 
-def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_added: OnCreated) -> Document:
+def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_added: OnCreated) -> DatasetDocument:
     """Add files to a dataset that is still uploading; those it has already (same content and name) change nothing."""
     if not files:
         raise _no_files()
@@ -90,7 +88,7 @@ def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_a
     return document
 
 
-def finalize(caller: Caller, dataset_id: str) -> Document:
+def finalize(caller: Caller, dataset_id: str) -> DatasetDocument:
     """Start ingesting; a dataset that was finalized before stays as it is."""
     with caller.state.database.write() as session:
         scope = caller.scope(session)
@@ -131,12 +129,12 @@ def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:
     return dataset
 
 
-def show(scope: Scope, dataset: Dataset) -> Document:
+def show(scope: Scope, dataset: Dataset) -> DatasetDocument:
     """Return the dataset's document."""
     return show_dataset(dataset, repository.upload_totals(scope, [dataset.id]).get(dataset.id, (0, 0)))
 
 
-def read(caller: Caller, dataset_id: str) -> Document:
+def read(caller: Caller, dataset_id: str) -> DatasetDocument:
     """Return the document as it is now; raises 404 ``dataset_not_found``."""
     with caller.state.database.read() as session:
         scope = caller.scope(session)

@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse
 
 from app.caller import Admin
 from app.http.errors import ApiError
-from app.http.schemas import Closed
+from app.http.schemas import Document
 from app.state import State, StateDep, require_space
 
 logger = logging.getLogger(__name__)
@@ -24,14 +24,14 @@ router = APIRouter(tags=["health"])
 CHECK_SECONDS = 5.0
 
 
-class CheckDocument(Closed):
+class CheckDocument(Document):
     """Whether a part of the service works, and why not."""
 
     ok: bool
     reason: str | None
 
 
-class ReadyDocument(Closed):
+class ReadyDocument(Document):
     """Whether requests can be served."""
 
     status: Literal["ready", "not_ready"]

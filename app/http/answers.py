@@ -8,20 +8,24 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+# what FastAPI takes for `responses`
 Answers = dict[int | str, dict[str, Any]]
+Headers = dict[str, dict[str, object]]
 
 _TEXT = {"type": "string"}
-LOCATION = {"Location": {"schema": _TEXT, "required": True, "description": "Where the resource is."}}
-RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "required": True, "description": "When to ask again."}}
-ETAG = {"ETag": {"schema": _TEXT, "required": True, "description": "For `If-None-Match`."}}
-IF_NONE_MATCH: dict[str, Any] = {
+LOCATION: Headers = {"Location": {"schema": _TEXT, "required": True, "description": "Where the resource is."}}
+RETRY_AFTER: Headers = {
+    "Retry-After": {"schema": {"type": "integer"}, "required": True, "description": "When to ask again."}
+}
+ETAG: Headers = {"ETag": {"schema": _TEXT, "required": True, "description": "For `If-None-Match`."}}
+IF_NONE_MATCH: dict[str, object] = {
     "parameters": [
         {"in": "header", "name": "If-None-Match", "schema": _TEXT, "description": "An `ETag` that was answered."}
     ]
 }
 
 
-def answers(model: type[BaseModel], status: int = 200, *headers: dict[str, Any]) -> Answers:
+def answers(model: type[BaseModel], status: int = 200, *headers: Headers) -> Answers:
     """Return the description of an answer and its headers."""
     return {status: {"model": model, "headers": {name: value for each in headers for name, value in each.items()}}}
 
@@ -31,8 +35,9 @@ def conditional(model: type[BaseModel]) -> Answers:
     return {**answers(model, 200, ETAG), 304: {"description": "Nothing has changed.", "headers": ETAG}}
 
 
-def conditional_json(request: Request, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    """Return `body` with its ETag, or 304 when ``If-None-Match`` names it."""
+def conditional_json(request: Request, document: BaseModel, headers: dict[str, str] | None = None) -> Response:
+    """Return `document` with its ETag, or 304 when ``If-None-Match`` names it."""
+    body = document.model_dump(mode="json")
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
     headers = {**(headers or {}), "ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Prefer"}

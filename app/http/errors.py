@@ -7,8 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import ConfigDict, with_config
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from pouf_core.contract.method import field_description
 from pouf_core.errors import InvalidInput, PoufError
@@ -91,7 +93,29 @@ def from_pouf_error(error: PoufError) -> ApiError:
     return ApiError(500, error.code, error.message)
 
 
-def problem_document(error: ApiError, path: str, request_id: str) -> dict[str, Any]:
+class ProblemField(TypedDict):
+    """What is wrong with one field."""
+
+    pointer: str
+    code: str
+    message: str
+
+
+@with_config(ConfigDict(extra="forbid"))
+class Problem(TypedDict):
+    """The body of every error answer (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    request_id: str
+    errors: list[ProblemField]
+
+
+def problem_document(error: ApiError, path: str, request_id: str) -> Problem:
     """Return the body of the answer."""
     return {
         "type": f"urn:pouf:error:{error.code}",

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Header
 from sqlalchemy.orm import Session
@@ -29,7 +29,7 @@ class Replayed(Exception):
 
 
 @contextmanager
-def idempotent(keys: Keys, key: str | None, route: str, content: Any) -> Iterator[Store]:
+def idempotent(keys: Keys, key: str | None, route: str, content: object) -> Iterator[Store]:
     """Run the block once for `key`; it must call the yielded function inside its transaction.
 
     Raises `Replayed` before the block runs when it ran before. A block that raises frees the key.
@@ -61,12 +61,12 @@ def _freed_on_failure(keys: Keys, claim: Claim) -> Iterator[None]:
         raise
 
 
-def content_hash(content: Any) -> str:
+def content_hash(content: object) -> str:
     """Return the SHA-256 of parsed content, whatever the order of its keys."""
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def form_content(fields: dict[str, Any], files: list[StagedFile]) -> dict[str, Any]:
+def form_content(fields: Mapping[str, object], files: list[StagedFile]) -> Mapping[str, object]:
     """Return what counts of a form: field values, and names and hashes of files in any order."""
     return {"fields": fields, "files": sorted([file.filename, file.sha256] for file in files)}
 

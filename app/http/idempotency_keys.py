@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -21,6 +22,11 @@ class Answer:
     status: int
     body: dict[str, Any]
     headers: dict[str, str]
+
+    @classmethod
+    def of(cls, status: int, document: BaseModel, headers: dict[str, str] | None = None) -> "Answer":
+        """Return the answer whose body is `document`."""
+        return cls(status, document.model_dump(mode="json"), headers or {})
 
 
 @dataclass(frozen=True)

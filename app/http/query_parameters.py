@@ -14,10 +14,10 @@ from pydantic import BeforeValidator, Field
 from starlette.requests import Request
 
 from app.http.errors import FieldError, invalid, several
-from app.http.schemas import NAME, Closed
+from app.http.schemas import NAME, Closed, DocumentT, ListDocument
 from store.scope import Filters
 
-T = TypeVar("T")
+Row = TypeVar("Row")
 
 
 def refuse_repeated(request: Request) -> None:
@@ -94,17 +94,22 @@ def decode_number(cursor: str | None) -> int | None:
 
 
 def page(
-    rows: Sequence[T], limit: int, show: Callable[[T], dict[str, Any]], position: Callable[[T], str | int]
-) -> dict[str, Any]:
+    rows: Sequence[Row], limit: int, show: Callable[[Row], DocumentT], position: Callable[[Row], str | int]
+) -> ListDocument[DocumentT]:
     """Return the list document for `rows`, of which the caller fetched up to ``limit + 1``."""
     shown = rows[:limit]
     has_more = len(rows) > limit
-    return {
-        "object": "list",
-        "data": [show(row) for row in shown],
-        "has_more": has_more,
-        "next_cursor": encode_cursor(position(shown[-1])) if has_more else None,
-    }
+    return ListDocument(
+        object="list",
+        data=[show(row) for row in shown],
+        has_more=has_more,
+        next_cursor=encode_cursor(position(shown[-1])) if has_more else None,
+    )
+
+
+def complete_list(documents: list[DocumentT]) -> ListDocument[DocumentT]:
+    """Return the list document of everything there is."""
+    return ListDocument(object="list", data=documents, has_more=False, next_cursor=None)
 
 
 def _bad_cursor() -> Exception:

@@ -1,7 +1,6 @@
 """Types that several resources share."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -28,6 +27,12 @@ METADATA = Annotated[
 ]
 
 
+class Document(BaseModel):
+    """An answer or a part of one; it has the fields that the OpenAPI document says, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class Closed(BaseModel):
     """A request part that refuses fields it does not know."""
 
@@ -52,33 +57,10 @@ def _has_unstorable_text(value: Any) -> bool:
     return False
 
 
-def timestamp(value: datetime | None) -> str | None:
-    """Return RFC 3339 in UTC, e.g. ``2026-01-31T12:00:00.123456Z``."""
-    return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def problem_schema() -> dict[str, Any]:
-    """Return the JSON schema of every error answer."""
-    text = {"type": "string"}
-    parts = ("pointer", "code", "message")
-    field = {"type": "object", "properties": dict.fromkeys(parts, text), "required": list(parts)}
-    names = ("type", "title", "detail", "instance", "code", "request_id")
-    properties = dict.fromkeys(names, text) | {
-        "status": {"type": "integer"},
-        "errors": {"type": "array", "items": field},
-    }
-    return {"type": "object", "properties": properties, "required": sorted(properties), "additionalProperties": False}
-
-
-def error_body(code: str | None, message: str | None) -> dict[str, Any] | None:
-    """Return ``{code, message}``, or None where there was no error."""
-    return None if code is None else {"code": code, "message": message or ""}
-
-
 DocumentT = TypeVar("DocumentT")
 
 
-class ListDocument(Closed, Generic[DocumentT]):
+class ListDocument(Document, Generic[DocumentT]):
     """One page of a list."""
 
     object: Literal["list"]
@@ -87,14 +69,19 @@ class ListDocument(Closed, Generic[DocumentT]):
     next_cursor: str | None
 
 
-class ErrorBody(Closed):
+class ErrorBody(Document):
     """Why something failed."""
 
     code: str
     message: str
 
+    @classmethod
+    def of(cls, code: str | None, message: str | None) -> "ErrorBody | None":
+        """Return the error, or None where there was none."""
+        return None if code is None else cls(code=code, message=message or "")
 
-class Note(Closed):
+
+class Note(Document):
     """A finding: `code` for programs, `message` for people."""
 
     code: str

@@ -1,7 +1,6 @@
 """A job's events, read or followed."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
 
@@ -53,7 +52,7 @@ async def stream(caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes
         events, final = await run_in_threadpool(_read_with_state, caller, job_id, after)
         for event in events:
             after = event.seq
-            data = json.dumps(show_event(event), ensure_ascii=False, separators=(",", ":"))
+            data = show_event(event).model_dump_json()
             yield format_sse_event(data_str=data, event=event.type, id=str(event.seq), retry=RECONNECT_MS)
             last_sent = time.monotonic()
         if len(events) == PAGE:

@@ -1,6 +1,6 @@
 """`/v1/jobs`: adaptation jobs, their events and their numbers."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse
@@ -39,30 +39,29 @@ async def create_job(
 ) -> Response:
     """Create an adaptation job; a dataset that is still being ingested is waited for."""
     try:
-        answer = await run_in_threadpool(_create, caller, body, idempotency_key)
+        document = await run_in_threadpool(_create, caller, body, idempotency_key)
     except Replayed as replayed:
         return respond(replayed.answer, replayed=True)
-    return respond(Answer(answer.status, await _settled(caller, answer.body, prefer), answer.headers))
+    return respond(_accepted(await _settled(caller, document, prefer)))
 
 
-def _create(caller: Caller, body: JobCreate, key: str | None) -> Answer:
+def _create(caller: Caller, body: JobCreate, key: str | None) -> JobDocument:
     with idempotent(caller.keys, key, "POST /v1/jobs", body.model_dump(mode="json")) as store:
-        document = service.create(caller, body, lambda session, shown: store(session, _accepted(shown)))
-    return _accepted(document)
+        return service.create(caller, body, lambda session, shown: store(session, _accepted(shown)))
 
 
-def _accepted(document: dict[str, Any]) -> Answer:
-    return Answer(202, document, {"Location": document["urls"]["self"], "Retry-After": POLL_SECONDS})
+def _accepted(document: JobDocument) -> Answer:
+    return Answer.of(202, document, {"Location": document.urls["self"], "Retry-After": POLL_SECONDS})
 
 
-@router.get("", responses={200: {"model": ListDocument[JobDocument]}})
-def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> dict[str, Any]:
+@router.get("")
+def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> ListDocument[JobDocument]:
     """List jobs, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         rows = repository.list_jobs(scope, filters, query.dataset_id, query.limit + 1)
-        documents = {document["id"]: document for document in service.show(scope, rows)}
+        documents = {document.id: document for document in service.show(scope, rows)}
     return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
 
 
@@ -75,26 +74,26 @@ async def get_job(request: Request, job_id: str, caller: Reader, prefer: PreferH
     return conditional_json(request, document, headers)
 
 
-@router.post("/{job_id}/cancel", responses={200: {"model": JobDocument}})
-def cancel_job(job_id: str, caller: Writer) -> dict[str, Any]:
+@router.post("/{job_id}/cancel")
+def cancel_job(job_id: str, caller: Writer) -> JobDocument:
     """Stop a job for good."""
     return service.cancel(caller, job_id)
 
 
-@router.post("/{job_id}/pause", responses={200: {"model": JobDocument}})
-def pause_job(job_id: str, caller: Writer) -> dict[str, Any]:
+@router.post("/{job_id}/pause")
+def pause_job(job_id: str, caller: Writer) -> JobDocument:
     """Stop a job for now, keeping its progress."""
     return service.pause(caller, job_id)
 
 
-@router.post("/{job_id}/resume", responses={200: {"model": JobDocument}})
-def resume_job(job_id: str, caller: Writer) -> dict[str, Any]:
+@router.post("/{job_id}/resume")
+def resume_job(job_id: str, caller: Writer) -> JobDocument:
     """Queue a paused job again."""
     return service.resume(caller, job_id)
 
 
-@router.post("/{job_id}/retry", status_code=202, responses={202: {"model": JobDocument}})
-def retry_job(job_id: str, caller: Writer) -> dict[str, Any]:
+@router.post("/{job_id}/retry", status_code=202)
+def retry_job(job_id: str, caller: Writer) -> JobDocument:
     """Queue a failed or cancelled job again under the same id."""
     return service.retry(caller, job_id)
 
@@ -123,8 +122,8 @@ async def list_events(
     return conditional_json(request, page(rows, query.limit, show_event, lambda row: row.seq))
 
 
-@router.get("/{job_id}/metrics", responses={200: {"model": ListDocument[MetricDocument]}})
-def list_metrics(job_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]) -> dict[str, Any]:
+@router.get("/{job_id}/metrics")
+def list_metrics(job_id: str, caller: Reader, query: Annotated[NumbersQuery, Query()]) -> ListDocument[MetricDocument]:
     """List the numbers of every optimiser step, in order."""
     # steps count from 0 or 1, so that the first page has no lower bound
     after = decode_number(query.cursor)
@@ -143,11 +142,11 @@ def get_report(job_id: str, caller: Reader) -> str:
         job = service.get(scope, job_id)
         document = service.show(scope, [job])[0]
         metrics = [show_metric(row) for row in repository.list_metrics(scope, job_id, -1, None)]
-    return render_report(document, metrics)
+    return render_report(document.model_dump(mode="json"), [row.model_dump(mode="json") for row in metrics])
 
 
-async def _settled(caller: Caller, document: dict[str, Any], prefer: str | None) -> dict[str, Any]:
+async def _settled(caller: Caller, document: JobDocument, prefer: str | None) -> JobDocument:
     seconds = wait_seconds(prefer)
     if not seconds or service.is_final(document):
         return document
-    return await wait_until(lambda: service.read(caller, document["id"]), service.is_final, seconds)
+    return await wait_until(lambda: service.read(caller, document.id), service.is_final, seconds)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from app.http.query_parameters import ListQuery, NumbersQuery
-from app.http.schemas import ALIAS_NAME, METADATA, NAME, Closed, ErrorBody, Note, error_body, timestamp
+from app.http.schemas import ALIAS_NAME, METADATA, NAME, Closed, Document, ErrorBody, Note
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.result import Fallback, Verdict
 from store.tables import Job, JobEvent, JobMetric
@@ -81,84 +81,7 @@ class EventsQuery(NumbersQuery):
     """A page of events; the same cursor serves JSON and streams."""
 
 
-def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> dict[str, Any]:
-    """Return the job's document; `pace` is (last step, its end, seconds a step) while it trains."""
-    return {
-        "object": "job",
-        "id": job.id,
-        "name": job.name,
-        "metadata": job.meta,
-        "status": job.status,
-        "stage": job.stage,
-        "status_transitions": job.status_transitions,
-        "progress": _progress(job, pace),
-        "queue_position": queue_position,
-        "attempt": job.attempt,
-        "dataset_id": job.dataset_id,
-        "base_model": job.base_model,
-        "class_names": job.class_names,
-        "prompt_template": job.prompt_template,
-        "label_words": job.label_words,
-        "text_limits": job.request.get("text_limits"),
-        "method": job.method,
-        "seed": job.seed,
-        "alias": job.alias,
-        "latest_metrics": job.latest_metrics,
-        "evaluation": job.evaluation,
-        "verdict": job.verdict,
-        "verdict_reasons": job.verdict_reasons,
-        "fallback": job.fallback,
-        "selected_step": job.selected_step,
-        "estimate": None,
-        "model_id": job.model_id,
-        "error": error_body(job.error_code, job.error_message),
-        "warnings": job.warnings,
-        "created_at": timestamp(job.created_at),
-        "started_at": timestamp(job.started_at),
-        "finished_at": timestamp(job.finished_at),
-        "urls": _urls(job),
-    }
-
-
-def _progress(job: Job, pace: Pace) -> dict[str, Any]:
-    fraction = min(job.step / job.total_steps, 1.0) if job.total_steps else None
-    if job.status == "succeeded":
-        fraction = 1.0  # also of a method without steps
-    eta = None
-    if pace is not None and job.total_steps:
-        last_step, last_at, seconds = pace
-        eta = last_at + timedelta(seconds=seconds * max(job.total_steps - last_step, 0))
-    return {"step": job.step, "total_steps": job.total_steps, "fraction": fraction, "eta_at": timestamp(eta)}
-
-
-def _urls(job: Job) -> dict[str, str]:
-    url = f"/v1/jobs/{job.id}"
-    urls = {"self": url, "dataset": f"/v1/datasets/{job.dataset_id}"}
-    urls |= {name: f"{url}/{name}" for name in ("events", "metrics", "report", "cancel", "pause", "resume", "retry")}
-    if job.model_id is not None:
-        model = f"/v1/models/{job.model_id}"
-        urls |= {"model": model, "predict": f"{model}/predict", "artifact": f"{model}/artifact"}
-    return urls
-
-
-def show_event(event: JobEvent) -> dict[str, Any]:
-    """Return the document of one event."""
-    return {
-        "object": "event",
-        "id": event.id,
-        "seq": event.seq,
-        "type": event.type,
-        "data": event.data,
-        "created_at": timestamp(event.created_at),
-    }
-
-
-def show_metric(metric: JobMetric) -> dict[str, Any]:
-    """Return the numbers of one optimiser step."""
-    return {**metric.data, "step": metric.step, "created_at": timestamp(metric.created_at)}
-
-
-class StatusTransition(Closed):
+class StatusTransition(Document):
     """A change of a job's status or stage."""
 
     status: JOB_STATUS
@@ -166,7 +89,7 @@ class StatusTransition(Closed):
     at: datetime
 
 
-class ProgressDocument(Closed):
+class ProgressDocument(Document):
     """How far the job's present stage is."""
 
     step: int
@@ -175,7 +98,7 @@ class ProgressDocument(Closed):
     eta_at: datetime | None
 
 
-class JobDocument(Closed):
+class JobDocument(Document):
     """An adaptation job."""
 
     object: Literal["job"]
@@ -213,7 +136,7 @@ class JobDocument(Closed):
     urls: dict[str, str]
 
 
-class EventDocument(Closed):
+class EventDocument(Document):
     """Something that happened to a job."""
 
     object: Literal["event"]
@@ -231,3 +154,80 @@ class MetricDocument(BaseModel):
 
     step: int
     created_at: datetime
+
+
+def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> JobDocument:
+    """Return the job's document; `pace` is (last step, its end, seconds a step) while it trains."""
+    return JobDocument(
+        object="job",
+        id=job.id,
+        name=job.name,
+        metadata=job.meta,
+        status=job.status,
+        stage=job.stage,
+        status_transitions=job.status_transitions,
+        progress=_progress(job, pace),
+        queue_position=queue_position,
+        attempt=job.attempt,
+        dataset_id=job.dataset_id,
+        base_model=job.base_model,
+        class_names=job.class_names,
+        prompt_template=job.prompt_template,
+        label_words=job.label_words,
+        text_limits=job.request.get("text_limits"),
+        method=job.method,
+        seed=job.seed,
+        alias=job.alias,
+        latest_metrics=job.latest_metrics,
+        evaluation=job.evaluation,
+        verdict=job.verdict,
+        verdict_reasons=job.verdict_reasons,
+        fallback=job.fallback,
+        selected_step=job.selected_step,
+        estimate=None,
+        model_id=job.model_id,
+        error=ErrorBody.of(job.error_code, job.error_message),
+        warnings=job.warnings,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        urls=_urls(job),
+    )
+
+
+def _progress(job: Job, pace: Pace) -> ProgressDocument:
+    fraction = min(job.step / job.total_steps, 1.0) if job.total_steps else None
+    if job.status == "succeeded":
+        fraction = 1.0  # also of a method without steps
+    eta = None
+    if pace is not None and job.total_steps:
+        last_step, last_at, seconds = pace
+        eta = last_at + timedelta(seconds=seconds * max(job.total_steps - last_step, 0))
+    return ProgressDocument(step=job.step, total_steps=job.total_steps, fraction=fraction, eta_at=eta)
+
+
+def _urls(job: Job) -> dict[str, str]:
+    url = f"/v1/jobs/{job.id}"
+    urls = {"self": url, "dataset": f"/v1/datasets/{job.dataset_id}"}
+    urls |= {name: f"{url}/{name}" for name in ("events", "metrics", "report", "cancel", "pause", "resume", "retry")}
+    if job.model_id is not None:
+        model = f"/v1/models/{job.model_id}"
+        urls |= {"model": model, "predict": f"{model}/predict", "artifact": f"{model}/artifact"}
+    return urls
+
+
+def show_event(event: JobEvent) -> EventDocument:
+    """Return the document of one event."""
+    return EventDocument(
+        object="event",
+        id=event.id,
+        seq=event.seq,
+        type=event.type,
+        data=event.data,
+        created_at=event.created_at,
+    )
+
+
+def show_metric(metric: JobMetric) -> MetricDocument:
+    """Return the numbers of one optimiser step."""
+    return MetricDocument(**{**metric.data, "step": metric.step, "created_at": metric.created_at})

@@ -10,7 +10,7 @@ from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import FieldError, conflict, not_found, several
 from app.jobs import queries as repository
-from app.jobs.schemas import JobCreate, show_job
+from app.jobs.schemas import JobCreate, JobDocument, show_job
 from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
@@ -33,8 +33,6 @@ from store.settings import Settings
 from store.tables import Dataset, Job
 from store.transitions import FINAL, start_life, transition
 
-Document = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class CheckedBody:
@@ -46,10 +44,10 @@ class CheckedBody:
     label_words: list[tuple[str, ...]]
 
 
-OnCreated = Callable[[Session, Document], None]
+OnCreated = Callable[[Session, JobDocument], None]
 
 
-def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
+def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocument:
     """Create a queued job; raises 422 with every error of the body, 409 when the dataset cannot be used, or 507."""
     errors, request = _check_body(body, caller.state.settings)
     require_space(caller.state)
@@ -75,7 +73,7 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> Document:
     return document
 
 
-def read(caller: Caller, job_id: str) -> Document:
+def read(caller: Caller, job_id: str) -> JobDocument:
     """Return the document as it is now; raises 404 ``job_not_found``."""
     with caller.state.database.read() as session:
         scope = caller.scope(session)
@@ -90,18 +88,18 @@ def get(scope: Scope, job_id: str, *, lock: bool = False) -> Job:
     return job
 
 
-def show(scope: Scope, jobs: Sequence[Job]) -> list[Document]:
+def show(scope: Scope, jobs: Sequence[Job]) -> list[JobDocument]:
     """Return the jobs' documents."""
     positions = repository.queue_positions(scope, [job.id for job in jobs if job.status == "queued"])
     return [show_job(job, positions.get(job.id), _pace(scope, job)) for job in jobs]
 
 
-def is_final(document: Document) -> bool:
+def is_final(document: JobDocument) -> bool:
     """Tell whether the job of that document will not change by itself any more."""
-    return document["status"] in FINAL
+    return document.status in FINAL
 
 
-def cancel(caller: Caller, job_id: str) -> Document:
+def cancel(caller: Caller, job_id: str) -> JobDocument:
     """Stop the job for good; a cancelled one stays as it is. A running one stops at its next step boundary."""
 
     def change(session: Session, job: Job) -> None:
@@ -117,7 +115,7 @@ def cancel(caller: Caller, job_id: str) -> Document:
     return _change(caller, job_id, change)
 
 
-def pause(caller: Caller, job_id: str) -> Document:
+def pause(caller: Caller, job_id: str) -> JobDocument:
     """Give the job's worker free and keep its progress; a paused one stays as it is."""
 
     def change(session: Session, job: Job) -> None:
@@ -132,7 +130,7 @@ def pause(caller: Caller, job_id: str) -> Document:
     return _change(caller, job_id, change)
 
 
-def resume(caller: Caller, job_id: str) -> Document:
+def resume(caller: Caller, job_id: str) -> JobDocument:
     """Queue a paused job again; one that is queued or running stays as it is."""
 
     def change(session: Session, job: Job) -> None:
@@ -148,7 +146,7 @@ def resume(caller: Caller, job_id: str) -> Document:
     return _change(caller, job_id, change)
 
 
-def retry(caller: Caller, job_id: str) -> Document:
+def retry(caller: Caller, job_id: str) -> JobDocument:
     """Run a failed or cancelled job again, under its id and with a new count of attempts."""
 
     def change(session: Session, job: Job) -> None:
@@ -170,7 +168,7 @@ def retry(caller: Caller, job_id: str) -> Document:
     return _change(caller, job_id, change)
 
 
-def _change(caller: Caller, job_id: str, change: Callable[[Session, Job], None]) -> Document:
+def _change(caller: Caller, job_id: str, change: Callable[[Session, Job], None]) -> JobDocument:
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         job = get(scope, job_id, lock=True)

@@ -1,9 +1,8 @@
 """`/v1/aliases`: movable names for models."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from starlette.responses import JSONResponse
 
 from app.caller import Reader, Writer
 from app.http.errors import not_found
@@ -18,23 +17,24 @@ router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
 AliasName = Annotated[ALIAS_NAME, Path()]
 
 
-@router.put("/{name}", responses={200: {"model": AliasDocument}, 201: {"model": AliasDocument}})
-def put_alias(name: AliasName, body: AliasPut, caller: Writer) -> Response:
+@router.put("/{name}", responses={201: {"model": AliasDocument}})
+def put_alias(name: AliasName, body: AliasPut, caller: Writer, response: Response) -> AliasDocument:
     """Point an alias at a model; 201 when the alias is new."""
     document, created = service.put_alias(caller, name, body.model_id)
-    return JSONResponse(document, 201 if created else 200)
+    response.status_code = 201 if created else 200
+    return document
 
 
-@router.get("", responses={200: {"model": ListDocument[AliasDocument]}})
-def list_aliases(caller: Reader, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+@router.get("")
+def list_aliases(caller: Reader, query: Annotated[PageQuery, Query()]) -> ListDocument[AliasDocument]:
     """List aliases by name."""
     with caller.state.database.read() as session:
         rows = repository.list_aliases(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
     return page(rows, query.limit, show_alias, lambda row: row.name)
 
 
-@router.get("/{name}", responses={200: {"model": AliasDocument}})
-def get_alias(name: AliasName, caller: Reader) -> dict[str, Any]:
+@router.get("/{name}")
+def get_alias(name: AliasName, caller: Reader) -> AliasDocument:
     """Return one alias."""
     with caller.state.database.read() as session:
         alias = repository.find_alias(caller.scope(session), name)

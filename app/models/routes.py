@@ -1,6 +1,6 @@
 """`/v1/models`: adapted models and their artifacts."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import StreamingResponse
@@ -18,8 +18,8 @@ from app.models.schemas import ModelDocument, ModelListQuery, show_model
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
-@router.get("", responses={200: {"model": ListDocument[ModelDocument]}})
-def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> dict[str, Any]:
+@router.get("")
+def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> ListDocument[ModelDocument]:
     """List adapted models, newest first."""
     filters = query.filters(decode_cursor(query.cursor))
     with caller.state.database.read() as session:

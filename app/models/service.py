@@ -1,17 +1,14 @@
 """Adapted models and the aliases that point at them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from app.caller import Caller
 from app.http.errors import conflict, not_found
 from app.models import queries as repository
-from app.models.schemas import show_alias, show_model
+from app.models.schemas import AliasDocument, ModelDocument, show_alias, show_model
 from store.clock import utcnow
 from store.scope import Scope
 from store.tables import AdaptedModel, Alias
-
-Document = dict[str, Any]
 
 
 def get(scope: Scope, model_id: str, *, lock: bool = False) -> AdaptedModel:
@@ -31,7 +28,7 @@ def find(caller: Caller, id_or_alias: str) -> AdaptedModel:
     return model
 
 
-def show(scope: Scope, models: Sequence[AdaptedModel]) -> list[Document]:
+def show(scope: Scope, models: Sequence[AdaptedModel]) -> list[ModelDocument]:
     """Return the models' documents."""
     aliases = repository.aliases_of(scope, [model.id for model in models])
     return [show_model(model, aliases.get(model.id, [])) for model in models]
@@ -52,7 +49,7 @@ def delete(caller: Caller, model_id: str) -> None:
     caller.state.storage.delete(storage_key)
 
 
-def put_alias(caller: Caller, name: str, model_id: str) -> tuple[Document, bool]:
+def put_alias(caller: Caller, name: str, model_id: str) -> tuple[AliasDocument, bool]:
     """Point the alias at the model, creating it if need be; return its document and whether it is new."""
     with caller.state.database.write() as session:
         scope = caller.scope(session)

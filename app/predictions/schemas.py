@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.http.schemas import Closed, ErrorBody
+from app.http.schemas import Closed, Document, ErrorBody
 from app.serving.engine import ItemError, Served
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ def _show_outcome(index: int, outcome: "Prediction | ItemError") -> dict[str, An
     }
 
 
-class Ranked(Closed):
+class Ranked(Document):
     """A class and its probability."""
 
     label: str
     score: float
 
 
-class PredictionDocument(Closed):
+class PredictionDocument(Document):
     """The answer for one input: a prediction, or an error."""
 
     index: int
@@ -89,7 +89,7 @@ class PredictionDocument(Closed):
     error: ErrorBody | None = None
 
 
-class PredictionListDocument(Closed):
+class PredictionListDocument(Document):
     """The answers in input order."""
 
     object: Literal["prediction_list"]

@@ -1,6 +1,6 @@
 """`/v1/webhooks`: who is told of job transitions, and what they were told."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
@@ -36,20 +36,20 @@ def create_webhook(body: WebhookCreate, caller: Writer, idempotency_key: Idempot
     return respond(_created(document))
 
 
-def _created(document: dict[str, Any]) -> Answer:
-    return Answer(201, document, {"Location": document["urls"]["self"]})
+def _created(document: CreatedWebhookDocument) -> Answer:
+    return Answer.of(201, document, {"Location": document.urls["self"]})
 
 
-@router.get("", responses={200: {"model": ListDocument[WebhookDocument]}})
-def list_webhooks(caller: Reader, query: Annotated[PageQuery, Query()]) -> dict[str, Any]:
+@router.get("")
+def list_webhooks(caller: Reader, query: Annotated[PageQuery, Query()]) -> ListDocument[WebhookDocument]:
     """List webhooks, newest first."""
     with caller.state.database.read() as session:
         rows = repository.list_webhooks(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
     return page(rows, query.limit, show_webhook, lambda row: row.id)
 
 
-@router.get("/{webhook_id}", responses={200: {"model": WebhookDocument}})
-def get_webhook(webhook_id: str, caller: Reader) -> dict[str, Any]:
+@router.get("/{webhook_id}")
+def get_webhook(webhook_id: str, caller: Reader) -> WebhookDocument:
     """Return one webhook."""
     with caller.state.database.read() as session:
         return show_webhook(service.get(caller.scope(session), webhook_id))
@@ -61,8 +61,10 @@ def delete_webhook(webhook_id: str, caller: Writer) -> None:
     service.delete(caller, webhook_id)
 
 
-@router.get("/{webhook_id}/deliveries", responses={200: {"model": ListDocument[DeliveryDocument]}})
-def list_deliveries(webhook_id: str, caller: Reader, query: Annotated[DeliveryListQuery, Query()]) -> dict[str, Any]:
+@router.get("/{webhook_id}/deliveries")
+def list_deliveries(
+    webhook_id: str, caller: Reader, query: Annotated[DeliveryListQuery, Query()]
+) -> ListDocument[DeliveryDocument]:
     """List what was sent or is to be sent, newest first, with what became of it."""
     with caller.state.database.read() as session:
         scope = caller.scope(session)
@@ -72,11 +74,7 @@ def list_deliveries(webhook_id: str, caller: Reader, query: Annotated[DeliveryLi
     return page(rows, query.limit, show_delivery, lambda row: row.id)
 
 
-@router.post(
-    "/{webhook_id}/deliveries/{delivery_id}/redeliver",
-    status_code=202,
-    responses={202: {"model": DeliveryDocument}},
-)
-def redeliver(webhook_id: str, delivery_id: str, caller: Writer) -> dict[str, Any]:
+@router.post("/{webhook_id}/deliveries/{delivery_id}/redeliver", status_code=202)
+def redeliver(webhook_id: str, delivery_id: str, caller: Writer) -> DeliveryDocument:
     """Send a message again, now, whatever became of it before."""
     return service.redeliver(caller, webhook_id, delivery_id)

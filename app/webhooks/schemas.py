@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from app.http.query_parameters import PageQuery
-from app.http.schemas import Closed, timestamp
+from app.http.schemas import Closed, Document
 from store.tables import Webhook, WebhookDelivery
 from store.webhook_targets import MAX_URL
 
@@ -44,7 +44,7 @@ class DeliveryListQuery(PageQuery):
     status: DeliveryStatus | None = None
 
 
-class WebhookDocument(Closed):
+class WebhookDocument(Document):
     """Where job transitions are told."""
 
     object: Literal["webhook"]
@@ -61,7 +61,7 @@ class CreatedWebhookDocument(WebhookDocument):
     secret: str
 
 
-class DeliveryDocument(Closed):
+class DeliveryDocument(Document):
     """A message to a webhook."""
 
     object: Literal["webhook_delivery"]
@@ -80,40 +80,40 @@ class DeliveryDocument(Closed):
     urls: dict[str, str]
 
 
-def show_webhook(hook: Webhook) -> dict[str, Any]:
+def show_webhook(hook: Webhook) -> WebhookDocument:
     """Return the webhook's document, without its secret."""
     url = f"/v1/webhooks/{hook.id}"
-    return {
-        "object": "webhook",
-        "id": hook.id,
-        "url": hook.url,
-        "event_types": hook.event_types,
-        "created_at": timestamp(hook.created_at),
-        "urls": {"self": url, "deliveries": f"{url}/deliveries"},
-    }
+    return WebhookDocument(
+        object="webhook",
+        id=hook.id,
+        url=hook.url,
+        event_types=hook.event_types,
+        created_at=hook.created_at,
+        urls={"self": url, "deliveries": f"{url}/deliveries"},
+    )
 
 
-def show_delivery(delivery: WebhookDelivery) -> dict[str, Any]:
+def show_delivery(delivery: WebhookDelivery) -> DeliveryDocument:
     """Return the document of a message."""
     hook = f"/v1/webhooks/{delivery.webhook_id}"
     pending = delivery.status == "pending"
-    return {
-        "object": "webhook_delivery",
-        "id": delivery.id,
-        "webhook_id": delivery.webhook_id,
-        "job_id": delivery.job_id,
-        "event_type": delivery.event_type,
-        "status": delivery.status,
-        "attempts": delivery.attempts,
-        "next_attempt_at": timestamp(delivery.next_attempt_at) if pending else None,
-        "status_code": delivery.status_code,
-        "error": delivery.error,
-        "message": json.loads(delivery.body),
-        "created_at": timestamp(delivery.created_at),
-        "finished_at": timestamp(delivery.finished_at),
-        "urls": {
+    return DeliveryDocument(
+        object="webhook_delivery",
+        id=delivery.id,
+        webhook_id=delivery.webhook_id,
+        job_id=delivery.job_id,
+        event_type=delivery.event_type,
+        status=delivery.status,
+        attempts=delivery.attempts,
+        next_attempt_at=delivery.next_attempt_at if pending else None,
+        status_code=delivery.status_code,
+        error=delivery.error,
+        message=json.loads(delivery.body),
+        created_at=delivery.created_at,
+        finished_at=delivery.finished_at,
+        urls={
             "webhook": hook,
             "job": f"/v1/jobs/{delivery.job_id}",
             "redeliver": f"{hook}/deliveries/{delivery.id}/redeliver",
         },
-    }
+    )

@@ -3,14 +3,13 @@
 import base64
 import secrets
 from collections.abc import Callable
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.caller import Caller
 from app.http.errors import conflict, invalid, not_found
 from app.webhooks import queries as repository
-from app.webhooks.schemas import WebhookCreate, show_delivery, show_webhook
+from app.webhooks.schemas import CreatedWebhookDocument, DeliveryDocument, WebhookCreate, show_delivery, show_webhook
 from store import webhook_messages as webhooks
 from store.clock import utcnow
 from store.ids import new_id
@@ -18,14 +17,13 @@ from store.scope import Scope
 from store.tables import Webhook, WebhookDelivery
 from store.webhook_targets import TargetRefused, check_url
 
-Document = dict[str, Any]
-OnCreated = Callable[[Session, Document], None]
+OnCreated = Callable[[Session, CreatedWebhookDocument], None]
 
 MAX_WEBHOOKS = 20
 SECRET_BYTES = 32
 
 
-def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> Document:
+def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> CreatedWebhookDocument:
     """Create a webhook and return its document with the secret, which no other answer holds."""
     try:
         check_url(body.url, caller.state.settings.webhook_networks)
@@ -43,7 +41,7 @@ def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> Docume
             raise conflict("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks; delete one first.")
         session.add(hook)
         session.flush()
-        document = {**show_webhook(hook), "secret": hook.secret}
+        document = CreatedWebhookDocument(**dict(show_webhook(hook)), secret=hook.secret)
         on_created(session, document)
     return document
 
@@ -56,7 +54,7 @@ def delete(caller: Caller, webhook_id: str) -> None:
         hook.secret = ""
 
 
-def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> Document:
+def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> DeliveryDocument:
     """Make a message due now, whatever became of it before, under the same id."""
     with caller.state.database.write() as session:
         scope = caller.scope(session)

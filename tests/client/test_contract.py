@@ -178,7 +178,7 @@ def test_an_error_has_the_fields_of_a_problem_document(openapi):
     )
     found = resolved(problem, openapi)["properties"]
     assert {"status", "code", "detail", "errors", "request_id"} <= found.keys()
-    assert found["errors"]["items"]["properties"].keys() == errors.FieldError.__annotations__.keys()
+    assert resolved(found["errors"]["items"], openapi)["properties"].keys() == errors.FieldError.__annotations__.keys()
 
 
 @pytest.mark.parametrize(
