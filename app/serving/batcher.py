@@ -1,65 +1,76 @@
-"""Pictures of different requests, and of different models over one encoder, travel through it together."""
+"""Dynamic batching: items of different requests, and of different models over one encoder, share batches."""
 
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from pouf_core.data.texts import TextItem
+from typing import Generic, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.1
 
+ItemT = TypeVar("ItemT")
+RowT = TypeVar("RowT")
+ItemIn = TypeVar("ItemIn", contravariant=True)
+RowOut = TypeVar("RowOut", covariant=True)
 
-class Encoder(Protocol):
-    """Turns pictures into one feature row each; encoders with equal keys do exactly the same."""
+
+class Encoder(Protocol[ItemIn, RowOut]):
+    """Turns items into one feature row each; encoders with equal keys give equal rows."""
 
     @property
     def key(self) -> str:
         """Return what equal encoders share."""
 
     @property
-    def encode(self) -> Callable[[Sequence[Any]], Any]:
-        """Return the function from pictures to their features, in order."""
+    def encode(self) -> Callable[[Sequence[ItemIn]], Collection[RowOut]]:
+        """Return the function from items to their rows, in order."""
 
 
 class QueueFull(Exception):
-    """Too many pictures are waiting already."""
+    """Too many items are waiting already."""
 
 
 class BatcherStopped(Exception):
-    """The picture was not encoded because the batcher stopped or its thread failed."""
+    """The item was not encoded because the batcher stopped or its thread failed."""
 
 
 @dataclass(frozen=True)
-class _Item:
-    encoder: Encoder
-    image: Any
+class _Waiting(Generic[ItemT, RowT]):
+    encoder: Encoder[ItemT, RowT]
+    item: ItemT
     nbytes: int
     due: float
-    future: "Future[Any]"
+    future: "Future[RowT]"
 
 
-class Batcher:
-    """One thread that encodes up to `batch_size` pictures at a time, waiting `max_delay` seconds for company.
+class Batcher(Generic[ItemT, RowT]):
+    """One thread that encodes up to `batch_size` items at a time.
 
-    At most `max_items` pictures and about `max_bytes` of them wait; more are refused with `QueueFull`.
+    Args:
+        batch_size: the most items in a batch.
+        max_delay: maximum queue delay in seconds: how long an item waits for others to fill its batch.
+        max_items: the most items that wait; more are refused with `QueueFull`.
+        max_bytes: about the most bytes of them.
+        size: how many bytes an item takes in memory.
     """
 
-    def __init__(self, batch_size: int, max_delay: float, max_items: int, max_bytes: int) -> None:
+    def __init__(
+        self, batch_size: int, max_delay: float, max_items: int, max_bytes: int, size: Callable[[ItemT], int]
+    ) -> None:
         self._batch_size = batch_size
         self._max_delay = max_delay
         self._max_items = max_items
         self._max_bytes = max_bytes
-        self._waiting: deque[_Item] = deque()
+        self._size = size
+        self._waiting: deque[_Waiting[ItemT, RowT]] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
-        self._current: list[_Item] = []
+        self._current: list[_Waiting[ItemT, RowT]] = []
         self._stopping = False
         self._thread: threading.Thread | None = None
         self.batches = 0
@@ -68,7 +79,7 @@ class Batcher:
 
     @property
     def depth(self) -> int:
-        """How many pictures wait."""
+        """How many items wait."""
         return len(self._waiting)
 
     def start(self) -> None:
@@ -87,30 +98,33 @@ class Batcher:
             thread.join()
         self._fail_all()
 
-    def submit(self, encoder: Encoder, images: Sequence[Any]) -> "list[Future[Any]]":
-        """Queue `images`, all or none; every future ends with that picture's features or its own error.
+    def submit(self, encoder: Encoder[ItemT, RowT], items: Sequence[ItemT]) -> "list[Future[RowT]]":
+        """Queue `items`, all or none; every future ends with its item's row or an error of its own.
 
-        Cancelling a future takes its picture out. Raises `QueueFull`, or `BatcherStopped`.
+        Cancelling a future takes its item out. Raises `QueueFull`, or `BatcherStopped`.
         """
-        sizes = [input_bytes(image) for image in images]
+        sizes = [self._size(item) for item in items]
         due = time.monotonic() + self._max_delay
         with self._changed:
             if self._stopping:
                 raise BatcherStopped("the batcher is stopping")
             self._drop_cancelled()
-            self._admit(len(images), sum(sizes))
-            items = [_Item(encoder, image, size, due, Future()) for image, size in zip(images, sizes, strict=True)]
-            self._waiting.extend(items)
+            self._admit(len(items), sum(sizes))
+            added = [
+                _Waiting[ItemT, RowT](encoder, item, size, due, Future())
+                for item, size in zip(items, sizes, strict=True)
+            ]
+            self._waiting.extend(added)
             self._waiting_bytes += sum(sizes)
             self._ensure_thread()
             self._changed.notify_all()
-        return [item.future for item in items]
+        return [waiting.future for waiting in added]
 
     def _admit(self, count: int, nbytes: int) -> None:
         too_many = len(self._waiting) + count > self._max_items
         too_big = bool(self._waiting) and self._waiting_bytes + nbytes > self._max_bytes
         if too_many or too_big:
-            raise QueueFull(f"{len(self._waiting)} pictures are waiting")
+            raise QueueFull(f"{len(self._waiting)} items are waiting")
 
     def _drop_cancelled(self) -> None:
         if any(item.future.cancelled() for item in self._waiting):
@@ -140,7 +154,7 @@ class Batcher:
                 self._encode(self._current)
             self._current = []
 
-    def _next_batch(self) -> list[_Item] | None:
+    def _next_batch(self) -> list[_Waiting[ItemT, RowT]] | None:
         with self._changed:
             while not self._stopping:
                 if not self._waiting:
@@ -156,9 +170,9 @@ class Batcher:
     def _count(self, key: str) -> int:
         return sum(item.encoder.key == key for item in self._waiting)
 
-    def _take(self, key: str) -> list[_Item]:
-        taken: list[_Item] = []
-        left: deque[_Item] = deque()
+    def _take(self, key: str) -> list[_Waiting[ItemT, RowT]]:
+        taken: list[_Waiting[ItemT, RowT]] = []
+        left: deque[_Waiting[ItemT, RowT]] = deque()
         for item in self._waiting:
             fits = item.encoder.key == key and len(taken) < self._batch_size
             (taken if fits else left).append(item)
@@ -166,31 +180,30 @@ class Batcher:
         self._waiting_bytes = sum(item.nbytes for item in left)
         return taken
 
-    def _encode(self, items: list[_Item]) -> None:
+    def _encode(self, batch: list[_Waiting[ItemT, RowT]]) -> None:
         self.batches += 1
-        self.items += len(items)
+        self.items += len(batch)
         try:
-            features = items[0].encoder.encode([item.image for item in items])
-            if len(features) != len(items):
-                raise RuntimeError(f"the encoder gave {len(features)} rows for {len(items)} pictures")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is the pictures' answer
-            self._encode_one_by_one(items, error)
+            rows = _rows(batch[0].encoder, [waiting.item for waiting in batch])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the items' answer
+            self._encode_one_by_one(batch, error)
             return
-        for item, row in zip(items, features, strict=True):
-            item.future.set_result(row)
+        for waiting, row in zip(batch, rows, strict=True):
+            waiting.future.set_result(row)
 
-    def _encode_one_by_one(self, items: list[_Item], error: Exception) -> None:
-        """Find out which picture a failed batch failed on, so that only that one fails."""
-        if len(items) == 1:
-            logger.warning("a picture could not be encoded: %s", error)
-            items[0].future.set_exception(error)
+    def _encode_one_by_one(self, batch: list[_Waiting[ItemT, RowT]], error: Exception) -> None:
+        """Find out which item a failed batch failed on, so that only that one fails."""
+        if len(batch) == 1:
+            logger.warning("an item could not be encoded: %s", error)
+            batch[0].future.set_exception(error)
             return
-        for item in items:
+        for waiting in batch:
             try:
-                item.future.set_result(item.encoder.encode([item.image])[0])
+                (row,) = _rows(waiting.encoder, [waiting.item])
+                waiting.future.set_result(row)
             except Exception as single:  # noqa: BLE001 - as above
-                logger.warning("a picture could not be encoded: %s", single)
-                item.future.set_exception(single)
+                logger.warning("an item could not be encoded: %s", single)
+                waiting.future.set_exception(single)
 
     def _fail_current(self, error: BaseException) -> None:
         for item in self._current:
@@ -206,9 +219,8 @@ class Batcher:
                 item.future.set_exception(BatcherStopped("the batcher stopped"))
 
 
-def input_bytes(image: Any) -> int:
-    """Return about how many bytes an input takes in memory: a picture's pixels, a text's characters."""
-    if isinstance(image, str | TextItem):
-        return len(image)
-    size = getattr(image, "size", None)
-    return int(size[0]) * int(size[1]) * 3 if isinstance(size, tuple) and len(size) == 2 else 0
+def _rows(encoder: Encoder[ItemT, RowT], items: list[ItemT]) -> Collection[RowT]:
+    rows = encoder.encode(items)
+    if len(rows) != len(items):
+        raise RuntimeError(f"the encoder gave {len(rows)} rows for {len(items)} items")
+    return rows

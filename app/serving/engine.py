@@ -8,14 +8,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from app.serving.batcher import Batcher, BatcherStopped, Encoder, input_bytes
-from app.serving.decoders import Decoders
-from app.serving.inputs import Decoder, Source, decode
+from app.serving.batcher import Batcher, BatcherStopped, Encoder
+from app.serving.inputs import DecoderPool, Item, Source, decode, item_bytes
 from app.serving.model_cache import ModelCache
 from pouf_core.data.decoder import DecoderLimits
 from pouf_core.data.texts import TextItem
@@ -24,6 +23,8 @@ from store.settings import Settings
 from store.storage import Storage
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pouf_core.families.loading import BaseModelPool
     from pouf_core.predictor import Prediction, Predictor
 
@@ -67,15 +68,16 @@ class Engine:
         self._storage = storage
         self._pool: BaseModelPool | None = None
         self._pool_lock = threading.Lock()
-        self.batcher = Batcher(
+        self.batcher: Batcher[Item, Tensor] = Batcher(
             settings.predict_batch_size,
             settings.predict_max_delay_ms / 1000,
             settings.predict_queue_items,
             settings.predict_queue_bytes,
+            item_bytes,
         )
         self.cache: ModelCache[Predictor] = ModelCache(self._load, settings.model_cache_bytes)
         limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
-        self._decoders = Decoders(settings.predict_decoders, limits, settings.max_pixels)
+        self._decoders = DecoderPool(settings.predict_decoders, limits, settings.max_pixels)
         self._warm_up_error: str | None = None
 
     def start(self) -> None:
@@ -111,12 +113,15 @@ class Engine:
         return Served(model.id, variant or "adapted", served_variant, in_input_order)
 
     async def probe(self) -> None:
-        """Send a picture through the default base model by the same way as predictions; raises what goes wrong."""
+        """Encode an item with the default base model, in the same way as predictions; raises what goes wrong."""
         if self._pool is None or self.default_base_model not in self._pool.loaded():
             raise RuntimeError(self._warm_up_error or f"base model {self.default_base_model} is still loading")
+        from pouf_core.variants import Encoder as ItemEncoder
+
         base = self._pool.get(self.default_base_model)
-        encoder = _Probe(f"probe of {self.default_base_model}", base)
-        (future,) = self.batcher.submit(encoder, [encoder.item])
+        item: Item = "a text" if base.description.modality == "text" else Image.new("RGB", (32, 32), "grey")
+        encoder = ItemEncoder(f"probe of {self.default_base_model}", base.encode_plain)
+        (future,) = self.batcher.submit(encoder, [item])
         row = await asyncio.wrap_future(future)
         if not bool(row.isfinite().all()):
             raise RuntimeError("the base model's features are not finite")
@@ -127,7 +132,9 @@ class Engine:
         exact = [spec for spec in self._settings.base_models if not spec.endswith("*")]
         return exact[0] if exact else "pouf-lite"
 
-    async def _groups(self, sources: Sequence[Source], predictor: Decoder) -> AsyncIterator[list[Any]]:
+    async def _groups(
+        self, sources: Sequence[Source], predictor: "Predictor"
+    ) -> AsyncIterator["list[Item | ItemError]"]:
         """Yield decoded inputs in groups bounded in number and bytes, so that no request fills the memory."""
         start = 0
         while start < len(sources):
@@ -135,8 +142,8 @@ class Engine:
             start += len(group)
             yield group
 
-    def _decode_group(self, sources: Sequence[Source], predictor: Decoder) -> list[Any]:
-        group: list[Any] = []
+    def _decode_group(self, sources: Sequence[Source], predictor: "Predictor") -> "list[Item | ItemError]":
+        group: list[Item | ItemError] = []
         nbytes = 0
         for source in sources[: self._settings.predict_batch_size]:
             try:
@@ -145,15 +152,17 @@ class Engine:
                 group.append(ItemError(error.code, error.message))
                 continue
             group.append(item)
-            nbytes += input_bytes(item)
+            nbytes += item_bytes(item)
             if nbytes >= GROUP_BYTES:
                 break
         return group
 
-    async def _encode(self, encoder: Encoder, group: list[Any]) -> list[Any]:
+    async def _encode(
+        self, encoder: "Encoder[Item, Tensor]", group: "list[Item | ItemError]"
+    ) -> "list[Tensor | ItemError]":
         """Replace the group's inputs by their features, or by an error."""
         items = [item for item in group if not isinstance(item, ItemError)]
-        futures: list[Future[Any]] = self.batcher.submit(encoder, items) if items else []
+        futures: list[Future[Tensor]] = self.batcher.submit(encoder, items) if items else []
         try:
             results = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
         except asyncio.CancelledError:
@@ -187,22 +196,12 @@ class Engine:
             self._warm_up_error = f"base model {self.default_base_model} could not be loaded; the log says why"
 
 
-class _Probe:
-    def __init__(self, key: str, base: Any) -> None:
-        self.key = key
-        self.item = "a text" if base.description.modality == "text" else Image.new("RGB", (32, 32), "grey")
-        self._base = base
-
-    def encode(self, items: Sequence[Any]) -> Any:
-        return self._base.encode_plain(items)
-
-
 def _length(source: Source) -> int:
-    """How long a text is, so that texts of like length travel together; pictures keep their order."""
+    """How long a text is, so that texts of about the same length share batches; pictures keep their order."""
     return len(source) if isinstance(source, TextItem) else 0
 
 
-def _row_or_error(result: Any) -> Any:
+def _row_or_error(result: "Tensor | BaseException") -> "Tensor | ItemError":
     if isinstance(result, BatcherStopped):
         raise result
     if isinstance(result, InvalidInput):
@@ -212,7 +211,9 @@ def _row_or_error(result: Any) -> Any:
     return result
 
 
-def _classify(predictor: "Predictor", features: list[Any], top_k: int, variant: str) -> "list[Prediction | ItemError]":
+def _classify(
+    predictor: "Predictor", features: "list[Tensor | ItemError]", top_k: int, variant: str
+) -> "list[Prediction | ItemError]":
     import torch
 
     rows = [row for row in features if not isinstance(row, ItemError)]
