@@ -69,7 +69,7 @@ def run(url: str | None, data_dir: Path, folder: Path | None) -> None:
     except ClientError as error:
         raise CommandError(f"The demo failed: {error}") from error
     for tune, path in models.items():
-        console.print(f"The {tune}-tuned model lies in {path}", soft_wrap=True, highlight=False)
+        console.print(f"The {tune}-tuned model is in {path}", soft_wrap=True, highlight=False)
     console.print("\nThe same by hand:" if url else f"\nThe same by hand, after `pouf up --data-dir {data_dir}`:")
     for line in curl_lines(url or "http://127.0.0.1:8000", example.class_names, dataset, jobs, example.pictures[0]):
         console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)

@@ -69,7 +69,7 @@ def _dataset(client: Client, task: ReviewTask, sdist: Path) -> Dataset:
 def _adapt(client: Client, dataset: Dataset, task: ReviewTask) -> Job:
     method = METHODS[task.name]
     if method.get("class_prior") == "uniform":
-        console.print(f'As many {task.title} are bad as good; the job is told so: "class_prior": "uniform"')
+        console.print(f'As many {task.title} are bad as good, which the job is given as "class_prior": "uniform"')
     job = client.jobs.create(
         dataset.id,
         list(task.class_names),

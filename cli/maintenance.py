@@ -51,8 +51,8 @@ def restore(source: Path, data_dir: Path | None) -> None:
 
 
 def list_orphans(data_dir: Path | None, remove: bool) -> None:
-    """Print the stored files that nothing in the database refers to, and remove them if told to. The service may keep
-    running.
+    """Print the stored files that nothing in the database refers to, and with `remove` delete them.
+    The service may keep running.
 
     Raises:
         CommandError: the database cannot be read, or a setting makes no sense.

@@ -108,7 +108,7 @@ def exit_text(code: int) -> str:
 
 
 def kill_group(pid: int) -> None:
-    """SIGKILL to the group that `pid` leads; nothing if it has gone meanwhile."""
+    """SIGKILL to the group that `pid` leads; nothing if it has ended already."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:

@@ -38,7 +38,7 @@ class Supervisor:
         self._children: list[Child] = []
         # Plain flags: a signal handler that sets a threading.Event can deadlock with the wait that it interrupts.
         self._stopping = False
-        self._hurried = False
+        self._stop_now = False
         self._ready = False
 
     def run(self) -> None:
@@ -130,7 +130,7 @@ class Supervisor:
             child.ask_to_stop()
         deadline = time.monotonic() + seconds
         while any(child.running() for child in children):
-            if self._hurried or time.monotonic() > deadline:
+            if self._stop_now or time.monotonic() > deadline:
                 break
             time.sleep(0.05)
         for child in children:
@@ -139,7 +139,7 @@ class Supervisor:
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         def asked(number: int, frame: FrameType | None) -> None:
-            self._hurried = self._stopping
+            self._stop_now = self._stopping
             self._stopping = True
 
         before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

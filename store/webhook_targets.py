@@ -17,7 +17,7 @@ class TargetRefused(Exception):
 
 
 def check_url(url: str, allowed: Sequence[Network]) -> None:
-    """Refuse what can be told from the URL alone; raises `TargetRefused`."""
+    """Refuse a URL by what it says alone; raises `TargetRefused`."""
     parts = _parse(url)
     _check_parts(parts)
     _check_host(parts.hostname or "", allowed)
@@ -56,7 +56,7 @@ def _check_host(host: str, allowed: Sequence[Network]) -> None:
 def resolve(host: str, port: int, allowed: Sequence[Network]) -> str:
     """Return an address of the host to connect to; raises `TargetRefused` if any of its addresses is not allowed.
 
-    The caller connects to what was checked here: asked again, a name server might tell another address.
+    The caller connects to what was checked here: a second look-up might give another address.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)

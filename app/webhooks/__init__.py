@@ -1,1 +1,1 @@
-"""Webhooks: where job transitions are told to."""
+"""Webhooks: URLs that job transitions are sent to."""

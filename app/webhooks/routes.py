@@ -1,4 +1,4 @@
-"""`/v1/webhooks`: who is told of job transitions, and what they were told."""
+"""`/v1/webhooks`: URLs that job transitions are sent to, and the messages to them."""
 
 from typing import Annotated
 

@@ -45,7 +45,7 @@ class DeliveryListQuery(PageQuery):
 
 
 class WebhookDocument(Document):
-    """Where job transitions are told."""
+    """A URL that job transitions are sent to."""
 
     object: Literal["webhook"]
     id: str

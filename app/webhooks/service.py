@@ -1,4 +1,4 @@
-"""Webhooks: made, deleted, and their messages sent again."""
+"""Webhooks: created, deleted, and their messages sent again."""
 
 import base64
 import secrets

@@ -67,6 +67,6 @@ def test_every_architecture_is_adaptable_or_refused_with_a_reason(capsys):
     assert "134 of 144 open_clip architectures are adaptable, 10 refused." in printed
 
 
-def test_a_name_that_open_clip_does_not_have_is_told():
+def test_an_unknown_architecture_is_reported():
     with pytest.raises(CommandError, match="ViT-Z-99"):
         list_base_models(["ViT-Z-99"])

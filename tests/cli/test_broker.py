@@ -1,4 +1,3 @@
-import os
 import stat
 import time
 
@@ -6,7 +5,6 @@ import psutil
 import pytest
 import redis
 
-from cli.addresses import free_port, port_is_free
 from cli.broker import EmbeddedBroker, prepare_broker
 from cli.processes import Child
 
@@ -30,7 +28,7 @@ def start(tmp_path):
         child.kill()
 
 
-def test_it_keeps_messages_over_a_kill(tmp_path, start):
+def test_the_broker_keeps_messages_over_a_kill(tmp_path, start):
     broker = prepare_broker(tmp_path)
     child = start(broker)
     client = redis.Redis.from_url(broker.url)
@@ -43,7 +41,7 @@ def test_it_keeps_messages_over_a_kill(tmp_path, start):
     assert client.lrange("train", 0, -1) == [b"wake up"]
 
 
-def test_it_never_evicts(tmp_path, start):
+def test_the_broker_never_evicts(tmp_path, start):
     broker = prepare_broker(tmp_path)
     start(broker)
     client = redis.Redis.from_url(broker.url)
@@ -62,7 +60,7 @@ def test_the_password_is_needed_and_stands_only_in_private_files(tmp_path, start
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in holders)
 
 
-def test_it_listens_on_loopback_only(tmp_path, start):
+def test_the_broker_listens_on_loopback_only(tmp_path, start):
     broker = prepare_broker(tmp_path)
     child = start(broker)
     listening = [c.laddr.ip for c in psutil.Process(child.pid).net_connections() if c.status == psutil.CONN_LISTEN]
@@ -98,17 +96,3 @@ def test_a_folder_with_spaces_and_quotes_works(tmp_path, start):
     start(broker)
     redis.Redis.from_url(broker.url).set("a", "b")
     assert (folder / "appendonlydir").is_dir()
-
-
-def test_a_free_port_is_told_from_a_taken_one():
-    import socket
-
-    port = free_port("127.0.0.1")
-    assert port_is_free("127.0.0.1", port)
-    with socket.create_server(("127.0.0.1", port)):
-        assert not port_is_free("127.0.0.1", port)
-
-
-def test_an_address_of_another_machine_is_an_error():
-    with pytest.raises(OSError, match=os.strerror(99) if os.uname().sysname == "Linux" else ""):
-        port_is_free("192.0.2.1", 8000)

@@ -168,14 +168,14 @@ def test_text_limits_are_read_text_by_text():
         ("a,b", "pouf-lite", "everything", "tune: Input should be 'prompt'"),
     ],
 )
-def test_what_cannot_be_adapted_is_told(folder, tmp_path, class_names, base_model, tune, reason):
+def test_a_refused_adaptation_is_reported_with_its_code(folder, tmp_path, class_names, base_model, tune, reason):
     wanted = Adaptation(folder, class_names, tmp_path / "model", base_model, method={"tune": tune}, device="cpu")
     with pytest.raises(CommandError, match=reason):
         adapt_data(wanted)
     assert not (tmp_path / "model").exists()
 
 
-def test_a_folder_that_is_no_model_is_told(folder):
+def test_a_folder_that_is_no_model_is_reported(folder):
     with pytest.raises(CommandError, match="artifact_not_found"):
         predict_items(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")
 
@@ -186,7 +186,7 @@ def test_the_database_is_migrated(tmp_path):
     assert (tmp_path / "new" / "pouf.db").is_file()
 
 
-def test_a_taken_port_is_told_before_anything_starts(tmp_path):
+def test_a_taken_port_is_reported_before_anything_starts(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         ran = pouf("up", "--port", port, "--data-dir", tmp_path)
@@ -213,7 +213,7 @@ def test_relative_paths_in_urls_are_refused(tmp_path, variable, value):
     assert f"{variable} needs an absolute path" in ran.stderr
 
 
-def test_a_setting_that_makes_no_sense_is_told(tmp_path):
+def test_an_invalid_setting_is_reported_without_a_traceback(tmp_path):
     ran = pouf("up", "--data-dir", tmp_path, POUF_DEVICE="abacus")
     assert ran.returncode == 1
     assert "POUF_DEVICE" in ran.stderr

@@ -16,7 +16,7 @@ def directory(tmp_path):
     return made
 
 
-def test_a_second_holder_is_refused_and_told_who_holds_it(directory):
+def test_a_second_supervisor_is_refused_and_learns_who_holds_the_directory(directory):
     with (
         directory.locked("http://127.0.0.1:1234"),
         pytest.raises(CommandError, match=rf"process {os.getpid()}, http://127.0.0.1:1234"),
@@ -25,13 +25,13 @@ def test_a_second_holder_is_refused_and_told_who_holds_it(directory):
         pass
 
 
-def test_it_is_free_again_afterwards(directory):
+def test_a_data_directory_is_free_again_after_use(directory):
     for _ in range(2):
         with directory.locked("http://127.0.0.1:1234"):
             pass
 
 
-def test_a_killed_holder_leaves_it_free(directory):
+def test_a_killed_process_frees_the_data_directory(directory):
     script = (
         "import os, sys; from pathlib import Path; from cli.data_directory import DataDirectory\n"
         "with DataDirectory(Path(sys.argv[1])).locked('x'): os.kill(os.getpid(), 9)"
@@ -45,7 +45,7 @@ def test_the_brokers_folder_is_private(directory):
     assert stat.S_IMODE(directory.broker.stat().st_mode) == 0o700
 
 
-def test_a_place_that_cannot_be_made_is_told(tmp_path):
+def test_a_data_directory_that_cannot_be_created_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CommandError, match="Cannot use"):
         DataDirectory(tmp_path / "file" / "data").create()

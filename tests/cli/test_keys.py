@@ -98,7 +98,7 @@ def test_a_key_that_is_not_there_cannot_be_revoked(pouf):
     assert "pouf keys list" in refused.stderr
 
 
-def test_a_generated_key_is_known_to_nobody_yet(pouf, tmp_path):
+def test_a_generated_key_is_not_in_the_database(pouf, tmp_path):
     assert is_well_formed(pouf("keys", "generate").stdout.strip())
     assert not (tmp_path / "data").exists()
 

@@ -63,7 +63,7 @@ def test_a_child_that_died_starts_again_after_a_growing_pause(child, monkeypatch
     assert made.failures == 3
 
 
-def test_a_long_life_makes_the_pause_short_again(child, monkeypatch):
+def test_a_steady_run_resets_the_restart_pause(child, monkeypatch):
     made = child(SLEEP)
     made.failures = 5
     monkeypatch.setattr(processes, "STEADY_SECONDS", 0.0)
@@ -117,6 +117,6 @@ def test_a_child_ends_when_its_supervisor_is_killed(tmp_path):
     wait_for(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_exits_are_told_in_words():
+def test_an_exit_is_described_by_its_status_or_signal():
     assert exit_text(3) == "exit status 3"
     assert exit_text(-9) == "signal SIGKILL"

@@ -2,7 +2,6 @@ import pytest
 
 from cli import CommandError
 from cli import services as module
-from cli.addresses import base_url
 from cli.services import services, visible_gpus
 from store.settings import Settings
 
@@ -39,27 +38,14 @@ def test_the_device_setting_chooses_gpus(gpus):
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:0"])
-def test_a_gpu_that_is_not_there_is_told(gpus, device):
+def test_a_missing_gpu_is_reported(gpus, device):
     gpus()
     assert visible_gpus("auto") == []
     with pytest.raises(CommandError, match="finds no GPU"):
         visible_gpus(device)
 
 
-def test_a_gpu_number_too_high_is_told(gpus):
+def test_a_gpu_number_that_does_not_exist_is_reported(gpus):
     gpus("0")
     with pytest.raises(CommandError, match=r"finds 1 GPU\(s\)"):
         visible_gpus("cuda:1")
-
-
-@pytest.mark.parametrize(
-    ("host", "url"),
-    [
-        ("127.0.0.1", "http://127.0.0.1:80"),
-        ("0.0.0.0", "http://127.0.0.1:80"),
-        ("::", "http://[::1]:80"),
-        ("example.org", "http://example.org:80"),
-    ],
-)
-def test_an_any_address_is_called_over_loopback(host, url):
-    assert base_url(host, 80) == url

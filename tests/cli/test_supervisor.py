@@ -94,7 +94,7 @@ def test_a_part_that_does_not_start_ends_the_start_with_its_log(run):
         run(SLEEP, broken, ready=False)
 
 
-def test_a_part_that_dies_is_told_and_started_again(run, tmp_path):
+def test_a_part_that_dies_is_reported_and_restarted(run, tmp_path):
     marker = tmp_path / "second start"
     script = f"import os, time; e = os.path.exists({str(marker)!r}); open({str(marker)!r}, 'w'); time.sleep(60 * e)"
 

@@ -36,13 +36,13 @@ def client(server, monkeypatch):
         yield made
 
 
-def test_it_imports_nothing_heavy():
+def test_the_client_imports_neither_pytorch_nor_the_server():
     script = "import sys, client; print({'torch', 'app', 'worker', 'pouf_core', 'cli'} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert answer.stdout == "set()\n"
 
 
-def test_lists_are_walked_to_their_end(client, server):
+def test_a_list_is_read_page_after_page(client, server):
     row = {"status": "ready"}
     server.answers = [
         answer({"data": [{"id": "ds_1", **row}], "has_more": True, "next_cursor": "c2"}),
@@ -54,7 +54,7 @@ def test_lists_are_walked_to_their_end(client, server):
     assert queries == [first, {**first, "cursor": ["c2"]}]
 
 
-def test_what_is_not_said_is_left_to_the_service(client, server):
+def test_arguments_that_are_not_given_are_not_sent(client, server):
     server.answers = [job("queued")]
     client.jobs.create("ds_1", ["a", {"name": "b", "prompt": "bee"}])
     assert json.loads(server.requests[0].body) == {
@@ -66,7 +66,7 @@ def test_what_is_not_said_is_left_to_the_service(client, server):
     }
 
 
-def test_events_go_on_where_a_broken_stream_ended(client, server):
+def test_events_resume_after_the_last_one_of_a_broken_stream(client, server):
     server.answers = [
         stream((1, "job.queued"), (2, "job.progress"), cut_at=-10),
         stream((2, "job.progress"), (3, "job.succeeded")),
@@ -84,7 +84,7 @@ def test_a_stream_that_ends_early_is_opened_again(client, server):
     assert [event.seq for event in client.jobs.events("job_1")] == [1, 2]
 
 
-def test_a_service_that_is_briefly_away_is_asked_for_its_events_again(client, server):
+def test_events_are_asked_for_again_while_the_service_is_briefly_unavailable(client, server):
     away = problem(503, "database_unavailable")
     server.answers = [away, stream((1, "job.succeeded")), job("succeeded"), stream()]
     assert [event.seq for event in client.jobs.events("job_1")] == [1]
@@ -96,7 +96,7 @@ def test_a_job_that_is_unknown_has_no_events(client, server):
         list(client.jobs.events("job_1"))
 
 
-def test_waiting_tells_progress_and_returns_the_job(client, server):
+def test_waiting_reports_progress_and_returns_the_job(client, server):
     done = job("succeeded", model_id="mdl_1", progress={"step": 4, "total_steps": 4, "fraction": 1.0})
     server.answers = [job("queued"), stream((1, "job.running")), job("running"), done, stream(), done]
     seen = []
@@ -105,7 +105,7 @@ def test_waiting_tells_progress_and_returns_the_job(client, server):
     assert (result.model_id, result.step, result.fraction) == ("mdl_1", 4, 1.0)
 
 
-def test_a_job_and_its_model_say_whether_adaptation_helped_and_why(client, server):
+def test_a_job_and_its_model_carry_the_verdict_and_its_reasons(client, server):
     reasons = [{"code": "classes_vanished", "message": "2 classes are gone."}]
     said = {"verdict": "harmful", "verdict_reasons": reasons, "fallback": "zero_shot", "selected_step": 0}
     server.answers = [job("succeeded", **said), answer({"id": "mdl_1", "base_model": "pouf-lite", **said})]
@@ -114,7 +114,7 @@ def test_a_job_and_its_model_say_whether_adaptation_helped_and_why(client, serve
         assert found.verdict_reasons == [Note("classes_vanished", "2 classes are gone.")]
 
 
-def test_a_service_from_before_verdicts_gives_none(client, server):
+def test_answers_of_an_older_service_without_verdicts_are_read(client, server):
     server.answers = [job("succeeded"), answer({"id": "mdl_1", "base_model": "pouf-lite"})]
     for found in (client.jobs.get("job_1"), client.models.get("mdl_1")):
         assert (found.verdict, found.verdict_reasons, found.selected_step) == (None, [], None)

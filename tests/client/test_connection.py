@@ -26,21 +26,21 @@ def test_an_error_that_is_no_problem_document_is_raised_too(server, body):
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_a_passing_refusal_is_asked_again(server, status):
+def test_a_temporary_refusal_is_retried(server, status):
     server.answers = [problem(status, "busy"), problem(status, "busy"), JOB]
     with Client(server.url) as client:
         assert client.jobs.get("job_1").id == "job_1"
     assert len(server.requests) == 3
 
 
-def test_a_refusal_that_cannot_pass_is_not_asked_again(server):
+def test_a_refusal_marked_as_final_is_not_retried(server):
     server.answers = [problem(503, "never", **{"x-should-retry": "false"})]
     with Client(server.url) as client, pytest.raises(ApiError):
         client.jobs.get("job_1")
     assert len(server.requests) == 1
 
 
-def test_it_gives_up_after_the_last_retry(server):
+def test_the_error_is_raised_after_the_last_retry(server):
     server.answers = [problem(503, "busy")] * 3
     with Client(server.url, retries=2) as client, pytest.raises(ApiError, match="busy"):
         client.jobs.get("job_1")
@@ -66,7 +66,7 @@ def test_every_try_of_one_creation_has_the_same_idempotency_key_and_another_crea
     assert keys[0] == keys[1] == keys[2] != keys[3]
 
 
-def test_other_conflicts_are_not_asked_again(server):
+def test_other_conflicts_are_not_retried(server):
     server.answers = [problem(409, "job_is_final")]
     with Client(server.url) as client, pytest.raises(ApiError, match="job_is_final"):
         client.jobs.cancel("job_1")
@@ -82,7 +82,7 @@ def test_an_upload_is_sent_whole_again(server, tmp_path):
     assert first == second == 1000
 
 
-def test_nobody_there_is_unreachable():
+def test_a_service_that_does_not_listen_is_unreachable():
     with Client(f"http://127.0.0.1:{free_port('127.0.0.1')}", retries=0) as client, pytest.raises(Unreachable):
         client.jobs.get("job_1")
 

@@ -238,7 +238,7 @@ def test_a_finalized_dataset_never_changes(api, rows, refused, status):
     assert api.post(f"/v1/datasets/{dataset_id}/finalize").json()["status"] == status
 
 
-def test_an_ingested_dataset_tells_what_was_found(api, rows, database):
+def test_an_ingested_dataset_lists_its_items(api, rows, database):
     dataset_id = rows.dataset(item_count=1, rejected_count=2, fingerprint="f", suggested_class_names=["a"])
     with database.write() as session:
         for number, status in enumerate(["accepted", "rejected", "rejected"]):
@@ -263,7 +263,7 @@ def test_columns_of_a_table_are_kept_for_ingestion(api, database):
         assert (dataset.text_column, dataset.label_column) == ("body", "kind")
 
 
-def test_a_failed_dataset_says_why(api, rows):
+def test_a_failed_dataset_has_its_error(api, rows):
     dataset_id = rows.dataset("failed", error_code="no_usable_items", error_message="None could be read.")
     error = api.get(f"/v1/datasets/{dataset_id}").json()["error"]
     assert error == {"code": "no_usable_items", "message": "None could be read."}

@@ -73,7 +73,7 @@ def test_a_client_that_stalls_is_cut_off_and_leaves_nothing(server, send, settin
     assert not [path for path in (settings.data_dir / "storage").rglob("*") if path.is_file()]
 
 
-def test_a_client_that_drips_is_cut_off(send):
+def test_a_client_below_the_minimum_data_rate_is_cut_off(send):
     connection = send("/v1/datasets", FIRST)
     started = time.monotonic()
     with pytest.raises(OSError):

@@ -108,11 +108,11 @@ def test_one_bad_item_fails_alone(ask, picture, item, code):
 
 
 @pytest.mark.parametrize(("item", "code"), BAD_ITEMS)
-def test_only_bad_items_are_refused(ask, refused, item, code):
+def test_a_request_of_bad_items_alone_is_refused(ask, refused, item, code):
     refused(ask([item, item]), 422, code, "/inputs/1")
 
 
-def test_different_bad_items_are_told_apart(ask, refused):
+def test_each_bad_item_gets_its_own_code(ask, refused):
     problem = refused(ask([{"image": "!!"}, {"text": "x"}]), 422, "invalid_request")
     assert [(error["pointer"], error["code"]) for error in problem["errors"]] == [
         ("/inputs/0", "invalid_base64"),
@@ -215,7 +215,7 @@ def test_requests_for_different_models_share_batches_and_each_model_is_loaded_on
     assert engine.batcher.batches < 64
 
 
-def test_a_full_queue_is_answered_with_when_to_come_back(application, api, model_id, picture, refused, monkeypatch):
+def test_a_full_queue_is_answered_with_retry_after(application, api, model_id, picture, refused, monkeypatch):
     def full(*_):
         raise QueueFull("full")
 
@@ -225,7 +225,7 @@ def test_a_full_queue_is_answered_with_when_to_come_back(application, api, model
     assert int(response.headers["retry-after"]) >= 1
 
 
-def test_interrupted_serving_is_answered_as_such(application, api, model_id, picture, refused, monkeypatch):
+def test_a_stopped_batcher_is_answered_with_503(application, api, model_id, picture, refused, monkeypatch):
     def stopped(*_):
         raise BatcherStopped("stopping")
 
@@ -234,7 +234,7 @@ def test_interrupted_serving_is_answered_as_such(application, api, model_id, pic
     refused(response, 503, "serving_unavailable")
 
 
-def test_an_answer_that_takes_too_long_is_given_up(settings, rows, picture, refused):
+def test_a_prediction_that_takes_too_long_is_answered_with_504(settings, rows, picture, refused):
     release = threading.Event()
 
     class SlowEngine(ColourEngine):
@@ -263,7 +263,7 @@ def test_pictures_of_a_client_that_left_are_not_encoded(server, application, mod
             return [0] * len(images)
 
     application.state.pouf.engine._decoders.start()  # else the client leaves while the decoder is starting
-    (occupying,) = batcher.submit(Gated(), [0])
+    (occupying,) = batcher.submit(Gated(), ["an item"])
     while not occupying.running():
         time.sleep(0.01)
     files = [("image", (f"{i}.png", picture())) for i in range(3)]
@@ -280,7 +280,7 @@ def test_pictures_of_a_client_that_left_are_not_encoded(server, application, mod
     assert batcher.items == 2
 
 
-def test_a_model_deleted_while_it_answers_answers_and_then_is_not_found(
+def test_a_model_deleted_during_a_prediction_still_answers_it(
     server, application, model_id, picture, refused, monkeypatch
 ):
     encoding, go_on = threading.Event(), threading.Event()

@@ -72,7 +72,7 @@ def text(job: dict[str, Any], **changes: Any) -> str:
     return " ".join(read(render_report(job | changes, [])).words)
 
 
-def test_a_harmful_adaptation_says_why_and_how_to_get_it_all_the_same(job):
+def test_a_harmful_adaptation_shows_its_reasons_and_how_to_ask_for_it(job):
     shown = text(job, **HARMFUL)
     assert "Verdict: Harmful" in shown
     assert "2 of 3 classes are not predicted any more. classes_vanished" in shown
@@ -112,7 +112,7 @@ def test_the_step_that_was_kept_is_named(job, step, said):
     assert said in text(job, selected_step=step)
 
 
-def test_the_class_prior_is_told_class_by_class_with_its_source(job):
+def test_the_class_prior_is_shown_class_by_class_with_its_source(job):
     prior = {"class_prior": [0.5, 0.375, 0.125], "class_prior_source": "estimated"}
     shown = text(job, method=job["method"] | prior)
     assert "estimated from the unlabelled data" in shown
@@ -171,7 +171,7 @@ def test_the_kept_step_is_marked_in_every_curve(job):
     assert render_report(job | {"selected_step": 0}, metrics).count('<line x1="0.0"') == 2
 
 
-def test_the_page_stands_alone_and_escapes_what_callers_wrote(api, rows, database):
+def test_the_page_loads_nothing_and_escapes_callers_text(api, rows, database):
     attack = '<script>alert("1")</script>'
     job_id = rows.job("running", name=attack, **HARMFUL)
     with database.write() as session:

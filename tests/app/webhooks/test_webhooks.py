@@ -1,4 +1,4 @@
-"""`/v1/webhooks`: made with a secret that is told once, deleted, their messages listed and asked for again."""
+"""`/v1/webhooks`: created with a secret that is shown once, deleted, their messages listed and redelivered."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from store.tables import OutboxMessage, Webhook, WebhookDelivery
 URL = "https://example.com/hook"
 
 
-def test_the_secret_is_told_when_a_webhook_is_made_and_never_again(api):
+def test_the_secret_is_shown_when_a_webhook_is_created_and_never_again(api):
     answer = api.post("/v1/webhooks", json={"url": URL})
     made = answer.json()
     assert answer.status_code == 201
@@ -29,7 +29,7 @@ def test_the_secret_is_told_when_a_webhook_is_made_and_never_again(api):
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000/", "http://localhost/", "http://[::1]/", "ftp://example.com/"])
-def test_a_target_inside_is_refused(api, refused, url):
+def test_a_private_address_or_another_scheme_is_refused(api, refused, url):
     refused(api.post("/v1/webhooks", json={"url": url}), 422, "webhook_target_refused", "/url")
 
 
@@ -42,11 +42,11 @@ def test_a_target_inside_is_refused(api, refused, url):
         ({"url": URL, "secret": "mine"}, "unknown_field", "/secret"),
     ],
 )
-def test_what_is_wrong_with_a_webhook_is_named(api, refused, body, code, pointer):
+def test_an_invalid_field_of_a_webhook_is_named(api, refused, body, code, pointer):
     refused(api.post("/v1/webhooks", json=body), 422, code, pointer)
 
 
-def test_an_owner_has_so_many_webhooks_at_most(api, rows, refused):
+def test_the_number_of_webhooks_of_an_owner_is_limited(api, rows, refused):
     made = [rows.webhook() for _ in range(MAX_WEBHOOKS)]
     refused(api.post("/v1/webhooks", json={"url": URL}), 409, "too_many_webhooks")
     assert api.delete(f"/v1/webhooks/{made[0]}").status_code == 204
@@ -69,7 +69,7 @@ def test_a_deleted_webhook_is_gone_with_its_secret(api, rows, database, refused)
         assert session.get_one(Webhook, hook).secret == ""
 
 
-def test_a_transition_that_the_api_makes_is_told(api, rows, database):
+def test_a_transition_made_by_the_api_is_sent_to_the_webhook(api, rows, database):
     hook = api.post("/v1/webhooks", json={"url": URL, "event_types": ["job.cancelled"]}).json()
     job = rows.job()
     api.post(f"/v1/jobs/{job}/cancel")
@@ -92,7 +92,7 @@ def test_deliveries_are_filtered_and_paged(api, rows):
     assert [row["id"] for row in first["data"] + rest["data"]] == made[::-1]
 
 
-def test_a_message_that_was_given_up_is_sent_again_with_all_its_attempts(api, rows, database):
+def test_a_redelivered_message_gets_all_its_attempts_again(api, rows, database):
     hook = rows.webhook()
     ended = utcnow() - timedelta(days=1)
     message = rows.delivery(hook, status="failed", attempts=8, next_attempt_at=ended, finished_at=ended)
@@ -104,7 +104,7 @@ def test_a_message_that_was_given_up_is_sent_again_with_all_its_attempts(api, ro
         assert session.scalars(select(OutboxMessage.payload)).all() == [{"delivery_id": message}]
 
 
-def test_a_message_to_another_webhook_is_not_there(api, rows, refused):
+def test_a_message_to_another_webhook_is_not_found(api, rows, refused):
     message = rows.delivery(rows.webhook())
     answer = api.post(f"/v1/webhooks/{rows.webhook()}/deliveries/{message}/redeliver")
     refused(answer, 404, "delivery_not_found")

@@ -29,7 +29,7 @@ LOOPBACK = "127.0.0.0/8"
 
 @dataclass
 class Receiver:
-    """Keeps what it gets, and answers what it is told to."""
+    """Keeps what it gets, and answers with a fixed status."""
 
     url: str
     status: int = 204
@@ -132,7 +132,9 @@ def make_due(database) -> None:
             delivery.next_attempt_at = utcnow() - timedelta(seconds=1)
 
 
-def test_a_transition_is_told_once_signed_as_the_scheme_says(context, database, receiver, make_webhook, cancelled_job):
+def test_a_transition_is_sent_once_with_a_standard_signature(
+    context, database, receiver, make_webhook, cancelled_job
+):
     make_webhook(receiver.url)
     job_id = cancelled_job()
     [delivery] = deliveries(database)
@@ -147,7 +149,7 @@ def test_a_transition_is_told_once_signed_as_the_scheme_says(context, database, 
     assert (sent.status, sent.status_code, sent.attempts, sent.error) == ("delivered", 204, 1, None)
 
 
-def test_only_wanted_events_of_the_same_owner_are_told(database, make_webhook, cancelled_job):
+def test_only_subscribed_events_of_the_same_owner_are_sent(database, make_webhook, cancelled_job):
     wanted = make_webhook("https://example.com/a", "job.queued", "job.cancelled")
     make_webhook("https://example.com/b", "job.succeeded")
     make_webhook("https://example.com/c", owner="bob")
@@ -156,7 +158,7 @@ def test_only_wanted_events_of_the_same_owner_are_told(database, make_webhook, c
     assert found == [(wanted, "job.queued"), (wanted, "job.cancelled")]
 
 
-def test_a_transition_that_is_rolled_back_is_told_to_nobody(database, make_webhook, cancelled_job):
+def test_a_transition_that_is_rolled_back_is_not_sent(database, make_webhook, cancelled_job):
     make_webhook("https://example.com/a", "job.queued")
     job_id = cancelled_job()
     with pytest.raises(RuntimeError), database.write() as session:
@@ -165,7 +167,7 @@ def test_a_transition_that_is_rolled_back_is_told_to_nobody(database, make_webho
     assert len(deliveries(database)) == 1
 
 
-def test_what_is_not_taken_is_tried_again_later_and_later_then_given_up(
+def test_a_refused_message_is_retried_with_growing_pauses_then_given_up(
     context, database, receiver, make_webhook, cancelled_job
 ):
     receiver.status = 500
@@ -183,13 +185,13 @@ def test_what_is_not_taken_is_tried_again_later_and_later_then_given_up(
     assert len({headers["webhook-id"] for headers, _ in receiver.got}) == 1
 
 
-def test_pauses_grow_to_half_a_day():
+def test_pauses_between_attempts_grow_to_twelve_hours():
     hours = [webhooks.pause_after(n) / timedelta(hours=1) for n in range(1, 100)]
     assert hours == sorted(hours)
     assert hours[-1] == 12
 
 
-def test_the_reaper_wakes_a_worker_for_what_is_due_and_forgets_what_is_old(
+def test_the_reaper_wakes_a_worker_for_due_messages_and_deletes_old_ones(
     context, database, broker, settings, receiver, make_webhook, cancelled_job
 ):
     make_webhook(receiver.url)
@@ -204,7 +206,7 @@ def test_the_reaper_wakes_a_worker_for_what_is_due_and_forgets_what_is_old(
     assert deliveries(database) == []
 
 
-def test_an_attempt_whose_worker_died_is_made_again_and_its_late_outcome_changes_nothing(
+def test_an_attempt_of_a_dead_worker_is_repeated_and_its_late_result_changes_nothing(
     context, database, receiver, make_webhook, cancelled_job
 ):
     make_webhook(receiver.url)
@@ -242,7 +244,7 @@ def test_redirects_are_not_followed(context, database, receiver, make_webhook, c
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "rebound.example.com"])
-def test_unless_it_is_allowed_nothing_goes_to_this_machine_whatever_its_name_stood_for_before(
+def test_a_message_to_this_machine_is_refused_unless_allowed_even_after_dns_rebinding(
     make_context, database, receiver, make_webhook, cancelled_job, resolved, host
 ):
     make_webhook(receiver.url.replace("127.0.0.1", host))
@@ -262,10 +264,10 @@ def test_a_name_is_resolved_once_for_the_check_and_the_connection(
     assert receiver.got[0][0]["host"].startswith("receiver.example.com:")
 
 
-def test_a_receiver_that_drips_is_given_up(make_context, database, make_webhook, cancelled_job):
+def test_a_receiver_that_answers_too_slowly_is_given_up(make_context, database, make_webhook, cancelled_job):
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def drip() -> None:
+    def answer_slowly() -> None:
         connection, _ = listener.accept()
         with connection:
             for _ in range(300):
@@ -275,7 +277,7 @@ def test_a_receiver_that_drips_is_given_up(make_context, database, make_webhook,
                     return
                 time.sleep(0.1)
 
-    thread = threading.Thread(target=drip)
+    thread = threading.Thread(target=answer_slowly)
     thread.start()
     make_webhook(f"http://127.0.0.1:{listener.getsockname()[1]}/")
     cancelled_job()
