@@ -69,7 +69,7 @@ bench: install ## every benchmark; see benchmarks/README.md
 	  [ -e "$$file" ] || continue; found=1; echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
 	done; [ $$found = 1 ] || echo "No benchmark is here yet."
 
-docs: install ## write the tables of settings and presets into the docs
+docs: install ## write the tables of settings, presets and thresholds into the docs
 	$(BIN)/python docs/generate.py
 
 clean: ## remove .venv, caches and the demo's data (.pouf/demo), never other data

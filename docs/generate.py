@@ -4,11 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pouf_core.adaptation.presets import PRESETS, Preset
+from pouf_core.validation.thresholds import KINDS, TABLE, Kind, Limit, Row
 from store.settings import settings_table
 
 DOCS = Path(__file__).parent
 FILE = DOCS / "configuration.md"
 METHOD = DOCS / "method.md"
+TRUST = DOCS / "trust.md"
 BASE_MODELS = {"image": "pictures", "text": "sentence encoders", "language": "language models"}
 
 
@@ -59,6 +61,51 @@ def _listed(settings: dict[str, str]) -> str:
     return ", ".join(f"`{setting}` {value}" for setting, value in settings.items())
 
 
+def trust(text: str) -> str:
+    """The page with its table of thresholds as the code has it now."""
+    return _between(text, "thresholds", thresholds_table)
+
+
+def thresholds_table() -> str:
+    """A markdown table of all thresholds of the validation, with their sources."""
+    rows = ["| measurement | unit | threshold | source |", "|---|---|---|---|"]
+    rows += [f"| `{row.name}` | {row.unit} | {_thresholds(row)} | {row.source} |" for row in TABLE]
+    return "\n".join(rows) + "\n"
+
+
+CROSSED = {"below": "below", "at_least": "from", "above": "above"}
+WITHOUT_TRAINING = "without training"
+LEVELS = {"failed_check": "failed check", "uncertain": "`uncertain`", "warning": "warning"}
+
+
+def _thresholds(row: Row) -> str:
+    direction = CROSSED[row.crossed]
+    if row.constant is not None:
+        return f"{direction} {row.constant:g}; part of {', '.join(f'`{name}`' for name in row.part_of)}"
+    each = (
+        f"{LEVELS[level]} `{limit.code}` {direction} {_by_base_model(limit)}" for level, limit in row.limits.items()
+    )
+    return "; ".join(each)
+
+
+def _by_base_model(limit: Limit) -> str:
+    parts = {kind: _of_kind(limit, kind) for kind in KINDS}
+    if len(set(parts.values())) == 1:
+        return parts[KINDS[0]]
+    return ", ".join(f"{BASE_MODELS[kind]} {part}" for kind, part in parts.items())
+
+
+def _of_kind(limit: Limit, kind: Kind) -> str:
+    own = {where[1]: value for where, value in limit.values.items() if isinstance(where, tuple) and where[0] == kind}
+    others = [f"{WITHOUT_TRAINING if mode == 'none' else f'`{mode}`'} {_number(value)}" for mode, value in own.items()]
+    usual = _number(limit.values.get(kind))
+    return f"{usual} ({', '.join(others)})" if others else usual
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:g}"
+
+
 def _between(text: str, name: str, table: Callable[[], str]) -> str:
     start, end = f"<!-- {name}: written by `make docs` -->\n", f"<!-- end of {name} -->"
     before, rest = text.split(start)
@@ -69,3 +116,4 @@ def _between(text: str, name: str, table: Callable[[], str]) -> str:
 if __name__ == "__main__":
     FILE.write_text(configuration(FILE.read_text(encoding="utf-8")), encoding="utf-8")
     METHOD.write_text(method(METHOD.read_text(encoding="utf-8")), encoding="utf-8")
+    TRUST.write_text(trust(TRUST.read_text(encoding="utf-8")), encoding="utf-8")

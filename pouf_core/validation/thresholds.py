@@ -72,8 +72,8 @@ def _everywhere(value: float) -> dict[Kind | tuple[Kind, Mode], float | None]:
 
 
 _VERDICTS = (
-    "chosen on emoji styles that the head had not seen, without a table of its own; "
-    "benchmarks/results/trust-2core-cpu.json measures the verdicts as a whole"
+    "chosen on emoji styles that the head had not seen; measured as part of the verdicts alone "
+    "(benchmarks/results/trust-2core-cpu.json)"
 )
 _PICTURES_AND_TEXTS = "benchmarks/tuning-pictures.md, 'Structure and view agreement'; benchmarks/tuning-texts.md"
 

@@ -35,6 +35,11 @@ def test_the_tables_of_presets_are_what_the_code_says():
     assert generate.method(text) == text, "run `make docs` and commit the result"
 
 
+def test_the_table_of_thresholds_is_what_the_code_says():
+    text = generate.TRUST.read_text(encoding="utf-8")
+    assert generate.trust(text) == text, "run `make docs` and commit the result"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_in_the_project)
 def test_every_link_leads_to_a_file_and_a_heading(page):
     broken = []

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from pouf_core.validation import criteria
 from pouf_core.validation.thresholds import KINDS, TABLE, Kind, constant, row, thresholds_for
 
+ROOT = Path(__file__).parents[3]
 TWO_LEVELS = {
     "flip_rate": ("many_flips", 0.5, "high_flip_rate", 0.3),
     "label_share_shift": ("marginal_shift", 0.5, "marginal_shifted", 0.25),
@@ -22,6 +26,24 @@ ASKED = {
 def test_every_row_has_a_name_of_its_own_a_unit_and_a_source() -> None:
     assert len({each.name for each in TABLE}) == len(TABLE)
     assert all(each.unit and each.source for each in TABLE)
+
+
+SOURCE = re.compile(r"(?:benchmarks|tests)/[\w./-]+")
+HEADING = re.compile(r"(benchmarks/[\w-]+\.md), ((?:'[^']+'(?:, | and )?)+)")
+
+
+def test_the_files_and_headings_that_are_named_as_sources_exist() -> None:
+    named = [path for each in TABLE for path in SOURCE.findall(each.source)]
+    assert len(named) >= len(TABLE) // 2
+    assert [path for path in named if not (ROOT / path).exists()] == []
+    headings = [
+        (page, title)
+        for each in TABLE
+        for page, titles in HEADING.findall(each.source)
+        for title in titles.split("'")[1::2]
+    ]
+    assert len(headings) >= 5
+    assert [(page, title) for page, title in headings if f"## {title}\n" not in (ROOT / page).read_text()] == []
 
 
 def test_every_row_has_limits_or_a_constant_of_rows_with_limits() -> None:
