@@ -16,7 +16,7 @@ PICTURES_A_CLASS = 8
 
 
 @dataclass(frozen=True)
-class Pile:
+class ClipArt:
     """A few of the example's pictures with their labels."""
 
     folder: Path
@@ -30,8 +30,8 @@ class Pile:
 
 
 @pytest.fixture(scope="session")
-def pile(tmp_path_factory) -> Pile:
-    folder = tmp_path_factory.mktemp("pile")
+def clipart(tmp_path_factory) -> ClipArt:
+    folder = tmp_path_factory.mktemp("clipart")
     labels: dict[str, str] = {}
     with (EXAMPLE / "labels.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -39,7 +39,7 @@ def pile(tmp_path_factory) -> Pile:
         for row in [row for row in rows if row["label"] == name][:PICTURES_A_CLASS]:
             (folder / row["file"]).write_bytes((EXAMPLE / "images" / row["file"]).read_bytes())
             labels[row["file"]] = name
-    return Pile(folder, labels)
+    return ClipArt(folder, labels)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -28,9 +28,9 @@ def url(service):
 
 
 @pytest.fixture(scope="module")
-def jobs(client, pile):
+def jobs(client, clipart):
     """The finished job of each kind."""
-    dataset = pile.upload(client, "pile")
+    dataset = clipart.upload(client, "clipart")
     submitted = {kind: client.jobs.create(dataset.id, CLASSES, method=method) for kind, method in REQUESTS.items()}
     return {kind: client.jobs.wait(job.id) for kind, job in submitted.items()}
 
@@ -42,8 +42,8 @@ def documents(url, jobs):
 
 
 @pytest.fixture(scope="module")
-def pictures(pile):
-    return sorted(pile.folder.glob("*.jpg"))
+def pictures(clipart):
+    return sorted(clipart.folder.glob("*.jpg"))
 
 
 def scores(client, job, pictures, variant=None):

@@ -21,8 +21,8 @@ STEPS = 3
 
 
 @pytest.fixture(scope="module")
-def dataset(client, pile):
-    return pile.upload(client, "true labels")
+def dataset(client, clipart):
+    return clipart.upload(client, "true labels")
 
 
 @pytest.fixture(scope="module")
@@ -40,14 +40,14 @@ def adapt(client: Client, dataset_id: str, **options):
     return client.jobs.wait(client.jobs.create(dataset_id, CLASSES, method=method, **options).id)
 
 
-def test_labels_are_kept_apart(dataset, pile):
-    assert dataset.item_count == dataset.labelled_count == len(pile.labels)
+def test_labels_are_kept_apart(dataset, clipart):
+    assert dataset.item_count == dataset.labelled_count == len(clipart.labels)
     assert dataset.rejected_count == 0
 
 
-def test_the_job_succeeds_and_says_how_well(job, pile):
+def test_the_job_succeeds_and_says_how_well(job, clipart):
     assert job.status == "succeeded"
-    assert job.evaluation.n == len(pile.labels)
+    assert job.evaluation.n == len(clipart.labels)
     low, high = job.evaluation.adapted_interval
     assert low <= job.evaluation.adapted_accuracy <= high
     assert job.evaluation.zero_shot_accuracy > 1 / len(CLASSES)
@@ -66,8 +66,8 @@ def test_its_metrics_cover_every_step(client, job):
     assert [entry["step"] for entry in client.jobs.metrics(job.id)] == list(range(1, STEPS + 1))
 
 
-def test_the_downloaded_model_answers_as_the_service_does(client, job, model, pile):
-    pictures = sorted(pile.folder.glob("*.jpg"))[:3]
+def test_the_downloaded_model_answers_as_the_service_does(client, job, model, clipart):
+    pictures = sorted(clipart.folder.glob("*.jpg"))[:3]
     here = pouf_core.load(model, device="cpu")
     for variant in ("adapted", "zero_shot"):
         served = client.predict(pictures, job.model_id, top_k=2, variant=variant).items
@@ -76,24 +76,24 @@ def test_the_downloaded_model_answers_as_the_service_does(client, job, model, pi
         assert [item.score for item in served] == pytest.approx([item.score for item in expected], abs=1e-4)
 
 
-def test_the_zero_shot_variant_is_served_beside_it(client, job, pile):
-    answer = client.predict([next(iter(pile.folder.glob("*.jpg")))], job.model_id, variant="zero_shot")
+def test_the_zero_shot_variant_is_served_beside_it(client, job, clipart):
+    answer = client.predict([next(iter(clipart.folder.glob("*.jpg")))], job.model_id, variant="zero_shot")
     assert (answer.requested_variant, answer.served_variant) == ("zero_shot", "zero_shot")
 
 
-def test_the_same_seed_gives_the_same_bytes_whatever_the_labels_say(client, dataset, model, pile, tmp_path):
-    names = list(pile.labels)
-    wrong = dict(zip(names, [pile.labels[name] for name in names[5:] + names[:5]], strict=True))
-    assert wrong != pile.labels
-    permuted = pile.upload(client, "permuted labels", labels=wrong)
+def test_the_same_seed_gives_the_same_bytes_whatever_the_labels_say(client, dataset, model, clipart, tmp_path):
+    names = list(clipart.labels)
+    wrong = dict(zip(names, [clipart.labels[name] for name in names[5:] + names[:5]], strict=True))
+    assert wrong != clipart.labels
+    permuted = clipart.upload(client, "permuted labels", labels=wrong)
     assert permuted.fingerprint == dataset.fingerprint
     for i, dataset_id in enumerate((dataset.id, permuted.id)):
         again = client.models.download(adapt(client, dataset_id).model_id, tmp_path / str(i))
         assert digest(again) == digest(model)
 
 
-def test_an_alias_moves_to_the_new_model(client, dataset, pile):
-    picture = [next(iter(pile.folder.glob("*.jpg")))]
+def test_an_alias_moves_to_the_new_model(client, dataset, clipart):
+    picture = [next(iter(clipart.folder.glob("*.jpg")))]
     with pytest.raises(ApiError) as error:
         client.predict(picture, "latest")
     assert error.value.status == 404
@@ -101,18 +101,18 @@ def test_an_alias_moves_to_the_new_model(client, dataset, pile):
     assert client.predict(picture, "latest").model_id == job.model_id
 
 
-def readme_block(language: str, service, pile) -> str:
+def readme_block(language: str, service, clipart) -> str:
     """An example of the README, over this service and these few pictures."""
     text = (EXAMPLE.parent.parent / "README.md").read_text(encoding="utf-8")
     [block] = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    picture = next(name for name, label in pile.labels.items() if label == "smiley face")
-    block = block.replace("examples/clipart/images/00fdfebaa3e3.jpg", str(pile.folder / picture))
-    return block.replace("examples/clipart/images", str(pile.folder)).replace("http://127.0.0.1:8000", service.url)
+    picture = next(name for name, label in clipart.labels.items() if label == "smiley face")
+    block = block.replace("examples/clipart/images/00fdfebaa3e3.jpg", str(clipart.folder / picture))
+    return block.replace("examples/clipart/images", str(clipart.folder)).replace("http://127.0.0.1:8000", service.url)
 
 
 @pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="the README's example needs curl and jq")
-def test_the_readmes_curl_example_works(service, pile, tmp_path):
-    script = "set -euo pipefail\n" + readme_block("bash", service, pile)
+def test_the_readmes_curl_example_works(service, clipart, tmp_path):
+    script = "set -euo pipefail\n" + readme_block("bash", service, clipart)
     ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "event: job.succeeded" in ran.stdout
@@ -120,8 +120,8 @@ def test_the_readmes_curl_example_works(service, pile, tmp_path):
     assert zipfile.ZipFile(tmp_path / "model.zip").testzip() is None
 
 
-def test_the_readmes_python_example_works(service, pile):
-    script = readme_block("python", service, pile)
+def test_the_readmes_python_example_works(service, clipart):
+    script = readme_block("python", service, clipart)
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1].startswith("smiley face 0.")
