@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from typing import Any
+from collections.abc import Mapping
 
 import redis
 from celery import Celery
@@ -36,7 +36,7 @@ class Queue:
                 task_ignore_result=True,
             )
 
-    def send(self, task: str, queue: str, payload: dict[str, Any]) -> None:
+    def send(self, task: str, queue: str, payload: Mapping[str, object]) -> None:
         """Send one task; raises kombu's `OperationalError` when the broker cannot be reached."""
         if self._celery is None:
             raise OperationalError("no broker is configured")

@@ -170,7 +170,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     return problem_response(request, from_validation_errors(error.errors(), error.body))
 
 
-def from_validation_errors(errors: Iterable[Mapping[str, Any]], body: Any) -> ApiError:
+def from_validation_errors(errors: Iterable[Mapping[str, Any]], body: object) -> ApiError:
     """Return the API's form of pydantic's `errors` about `body`."""
     found = list(errors)
     if any(error["type"] == "json_invalid" for error in found):
@@ -218,12 +218,12 @@ def _message(error: Mapping[str, Any]) -> str:
     return str(error["msg"])
 
 
-def _pointer(error: Mapping[str, Any], body: Any) -> str:
+def _pointer(error: Mapping[str, Any], body: object) -> str:
     place, *path = error["loc"] or ("body",)
     if place != "body":
         return "/" + "/".join(_escape(part) for part in (place, *path))
-    kept: list[Any] = []
-    value = body
+    kept: list[str | int] = []
+    value: Any = body
     for part in path:
         # pydantic names the branches of unions too; only what the caller wrote belongs in a pointer
         present = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
@@ -235,5 +235,5 @@ def _pointer(error: Mapping[str, Any], body: Any) -> str:
     return "".join(f"/{_escape(part)}" for part in kept)
 
 
-def _escape(part: Any) -> str:
+def _escape(part: object) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")

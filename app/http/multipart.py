@@ -1,7 +1,7 @@
 """Multipart forms whose files go to disk, hashed, as their bytes arrive: memory stays constant, whatever is sent."""
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from python_multipart.exceptions import FormParserError
@@ -12,6 +12,9 @@ from starlette.requests import ClientDisconnect, Request
 from app.http.errors import ApiError, FieldError, invalid, several
 from app.http.received_files import StagedFile, Staging, blocks
 from app.http.slow_clients import ClientStalled
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 MAX_FIELDS = 50
 MAX_FIELD_BYTES = 256 * 1024
@@ -84,7 +87,7 @@ class _Form:
         except FormParserError as error:
             raise _malformed(str(error)) from error
 
-    def _callbacks(self) -> Any:
+    def _callbacks(self) -> "MultipartCallbacks":
         return {
             "on_part_begin": self._part_begin,
             "on_header_field": self._on_header_field,

@@ -8,7 +8,7 @@ import binascii
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field
 from starlette.requests import Request
@@ -29,7 +29,7 @@ def refuse_repeated(request: Request) -> None:
         raise several(FieldError(f"/query/{name}", "duplicate_field", message) for name in repeated)
 
 
-def _no_number(value: Any) -> Any:
+def _no_number(value: object) -> object:
     """Refuse what pydantic would take for seconds since 1970, which the document does not promise."""
     if isinstance(value, str) and value.lstrip("+-").replace(".", "", 1).isdecimal():
         raise ValueError("Give a time such as 2026-01-31T12:00:00Z.")

@@ -1,7 +1,7 @@
 """Types that several resources share."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -40,13 +40,13 @@ class Closed(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _refuse_unstorable_text(cls, value: Any) -> Any:
+    def _refuse_unstorable_text(cls, value: object) -> object:
         if _has_unstorable_text(value):
             raise ValueError("Text must be valid Unicode without NUL characters.")
         return value
 
 
-def _has_unstorable_text(value: Any) -> bool:
+def _has_unstorable_text(value: object) -> bool:
     """Tell whether `value` holds what neither database can store: NUL characters or lone surrogates."""
     if isinstance(value, str):
         return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)

@@ -1,7 +1,7 @@
 """Predict: pictures in, labels out, as JSON or as a form."""
 
 import json
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from fastapi import APIRouter, Request
 from pydantic import ValidationError
@@ -24,19 +24,17 @@ from app.serving.inputs import Source
 
 router = APIRouter(tags=["predictions"])
 
-ANSWER: dict[int | str, dict[str, Any]] = {200: {"model": PredictionListDocument}}
-
 Schema = TypeVar("Schema", bound=Closed)
 
 
-def _request_schema(body: type[Closed], options: type[Closed]) -> dict[str, Any]:
+def _request_schema(body: type[Closed], options: type[Closed]) -> dict[str, object]:
     form = options.model_json_schema()
     form["properties"]["image"] = {"type": "array", "items": {"type": "string", "format": "binary"}}
     content = {"application/json": {"schema": _inlined(body)}, "multipart/form-data": {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}
 
 
-def _inlined(model: type[Closed]) -> dict[str, Any]:
+def _inlined(model: type[Closed]) -> dict[str, object]:
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
     schema["properties"]["inputs"]["items"] = definitions["PredictInput"]
@@ -44,9 +42,11 @@ def _inlined(model: type[Closed]) -> dict[str, Any]:
 
 
 @router.post(
-    "/v1/models/{model_id}/predict", responses=ANSWER, openapi_extra=_request_schema(PredictBody, PredictOptions)
+    "/v1/models/{model_id}/predict",
+    response_model_exclude_unset=True,
+    openapi_extra=_request_schema(PredictBody, PredictOptions),
 )
-async def predict_with_model(request: Request, model_id: str, caller: Predictor) -> dict[str, Any]:
+async def predict_with_model(request: Request, model_id: str, caller: Predictor) -> PredictionListDocument:
     """Classify pictures with one model, named by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, PredictOptions, caller.state.settings.max_predict_items)
@@ -55,8 +55,12 @@ async def predict_with_model(request: Request, model_id: str, caller: Predictor)
     return await predict(request, caller, model_id, [source_of(item) for item in body.inputs], body)
 
 
-@router.post("/predict", responses=ANSWER, openapi_extra=_request_schema(NamedPredictBody, NamedPredictOptions))
-async def predict_by_name(request: Request, caller: Predictor) -> dict[str, Any]:
+@router.post(
+    "/predict",
+    response_model_exclude_unset=True,
+    openapi_extra=_request_schema(NamedPredictBody, NamedPredictOptions),
+)
+async def predict_by_name(request: Request, caller: Predictor) -> PredictionListDocument:
     """Classify pictures with the model that the body names, by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, NamedPredictOptions, caller.state.settings.max_predict_items)
@@ -94,8 +98,8 @@ async def _read_form(request: Request, schema: type[Schema], max_items: int) -> 
     return _validate(schema, values), sources
 
 
-async def _split(form: FormData) -> tuple[dict[str, Any], list[Source]]:
-    values: dict[str, Any] = {}
+async def _split(form: FormData) -> tuple[dict[str, object], list[Source]]:
+    values: dict[str, object] = {}
     sources: list[Source] = []
     for name, value in form.multi_items():
         if name in values:
@@ -110,7 +114,7 @@ async def _split(form: FormData) -> tuple[dict[str, Any], list[Source]]:
     return values, sources
 
 
-def _validate(schema: type[Schema], values: Any) -> Schema:
+def _validate(schema: type[Schema], values: object) -> Schema:
     try:
         return schema.model_validate(values)
     except ValidationError as error:

@@ -1,6 +1,6 @@
 """Predictions: the requests and the documents."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
@@ -47,30 +47,6 @@ class NamedPredictOptions(PredictOptions):
     model: Annotated[str, Field(max_length=64)]
 
 
-def show_predictions(served: Served) -> dict[str, Any]:
-    """Return the document of an answered request."""
-    return {
-        "object": "prediction_list",
-        "model_id": served.model_id,
-        "variant": served.served_variant,
-        "requested_variant": served.requested_variant,
-        "served_variant": served.served_variant,
-        "predictions": [_show_outcome(index, outcome) for index, outcome in enumerate(served.outcomes)],
-    }
-
-
-def _show_outcome(index: int, outcome: "Prediction | ItemError") -> dict[str, Any]:
-    if isinstance(outcome, ItemError):
-        return {"index": index, "error": {"code": outcome.code, "message": outcome.message}}
-    return {
-        "index": index,
-        "label": outcome.label,
-        "class_index": outcome.class_index,
-        "score": outcome.score,
-        "top_k": [{"label": label, "score": score} for label, score in outcome.top_k],
-    }
-
-
 class Ranked(Document):
     """A class and its probability."""
 
@@ -98,3 +74,28 @@ class PredictionListDocument(Document):
     requested_variant: str
     served_variant: str
     predictions: list[PredictionDocument]
+
+
+def show_predictions(served: Served) -> PredictionListDocument:
+    """Return the document of an answered request."""
+    return PredictionListDocument(
+        object="prediction_list",
+        model_id=served.model_id,
+        variant=served.served_variant,
+        requested_variant=served.requested_variant,
+        served_variant=served.served_variant,
+        predictions=[_show_outcome(index, outcome) for index, outcome in enumerate(served.outcomes)],
+    )
+
+
+def _show_outcome(index: int, outcome: "Prediction | ItemError") -> PredictionDocument:
+    """Set what there is: fields that are not set are not answered."""
+    if isinstance(outcome, ItemError):
+        return PredictionDocument(index=index, error=ErrorBody(code=outcome.code, message=outcome.message))
+    return PredictionDocument(
+        index=index,
+        label=outcome.label,
+        class_index=outcome.class_index,
+        score=outcome.score,
+        top_k=[Ranked(label=label, score=score) for label, score in outcome.top_k],
+    )

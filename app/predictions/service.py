@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from app.caller import Caller
 from app.http.errors import ApiError, FieldError, invalid, several
 from app.models import service as models
-from app.predictions.schemas import PredictInput, PredictOptions, show_predictions
+from app.predictions.schemas import PredictInput, PredictionListDocument, PredictOptions, show_predictions
 from app.serving.batcher import BatcherStopped, QueueFull
 from app.serving.engine import ItemError, Servable, Served
 from app.serving.inputs import Source
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 async def predict(
     request: Request, caller: Caller, model_name: str, sources: Sequence[Source], options: PredictOptions
-) -> dict[str, Any]:
+) -> PredictionListDocument:
     """Return the prediction document; raises 404, 422 when no input is usable, 503 or 504 when overloaded."""
     model = await run_in_threadpool(models.find, caller, model_name)
     settings = caller.state.settings
