@@ -1,1 +1,1 @@
-"""The service's API process and the store it shares with the workers."""
+"""The API: a process that answers HTTP requests and serves predictions."""

@@ -156,7 +156,7 @@ def test_a_refused_key_is_not_noted_as_used(api, make_key, row_of, database):
     assert row_of(key).last_used_at is None
 
 
-def test_a_stranger_is_refused_before_the_body_is_parsed(api, make_key, refused):
+def test_a_request_without_a_valid_key_is_refused_before_its_body_is_parsed(api, make_key, refused):
     make_key()
     refused(api.post(JOBS, content=b"{ no JSON"), 401, "missing_api_key")
     refused(api.put("/v1/datasets/ds_1/archive", content=b"no archive"), 401, "missing_api_key")

@@ -43,7 +43,7 @@ def upload(api, content: bytes = b"x" * 100, name: str = "a.png", **headers: str
 
 
 class TestRequests:
-    def test_the_key_waits_and_others_do_not(self, with_key, full):
+    def test_a_key_at_its_limit_has_to_wait_and_other_keys_do_not(self, with_key, full):
         api = with_key(requests_per_minute=3)
         assert [api.get("/v1/jobs").status_code for _ in range(3)] == [200] * 3
         full(api.get("/v1/jobs"), "rate_limited")
@@ -65,7 +65,7 @@ class TestRequests:
         time.sleep(2)
         assert limiter.hit("waiting", 1) in (57, 58, 59)
 
-    def test_a_broker_that_does_not_answer_stops_nobody_and_the_limit_holds(self, monkeypatch):
+    def test_while_the_broker_does_not_answer_the_process_holds_the_limit_itself(self, monkeypatch):
         monkeypatch.setattr(rate_limit, "SOCKET_SECONDS", 0.2)
         limiter = RateLimiter("redis://127.0.0.1:9/0")
         started = time.monotonic()
@@ -73,7 +73,7 @@ class TestRequests:
         assert limiter.hit("alone", 2) == 60
         assert time.monotonic() - started < 10
 
-    def test_what_is_open_is_not_counted(self, with_key):
+    def test_paths_that_need_no_key_are_not_counted(self, with_key):
         api = with_key(requests_per_minute=1)
         for _ in range(3):
             assert api.get("/health/live").status_code == 200
@@ -119,7 +119,7 @@ class TestStorage:
         assert (again.status_code, again.json()) == (202, first.json())
         full(upload(api, b"y", **{"Idempotency-Key": "other"}), "stored_bytes_limit", retry=False)
 
-    def test_a_full_storage_takes_no_jobs(self, with_key, full, rows):
+    def test_no_job_is_created_when_the_owners_storage_is_full(self, with_key, full, rows):
         api = with_key(stored_bytes=10)
         dataset_id = rows.dataset(owner="alice", extracted_bytes=10)
         response = api.post("/v1/jobs", json={"dataset_id": dataset_id, **CLASSES})
@@ -133,7 +133,7 @@ class TestStorage:
         rows.dataset(owner="alice", item_count=1)
         full(upload(api), "items_limit", retry=False)
 
-    def test_what_ingestion_has_to_hold_goes_with_the_dataset(self, with_key, database):
+    def test_a_dataset_carries_the_limits_that_ingestion_has_to_check(self, with_key, database):
         api = with_key(items=10, stored_bytes=1000)
         dataset_id = upload(api).json()["id"]
         with database.read() as session:
@@ -165,7 +165,7 @@ class TestJobs:
         api.post(f"/v1/jobs/{paused}/cancel")
         assert api.post("/v1/jobs", json=body).status_code == 202
 
-    def test_queueing_again_counts_like_queueing(self, with_key, full, rows, dataset_id, database):
+    def test_resuming_and_retrying_count_as_queueing(self, with_key, full, rows, dataset_id, database):
         api = with_key(queued_jobs=1, concurrent_jobs=2)
         paused = rows.job("paused", owner="alice", dataset_id=dataset_id)
         failed = rows.job("failed", owner="alice", dataset_id=dataset_id)

@@ -63,7 +63,7 @@ def test_all_who_make_the_secret_at_once_get_the_same(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b" \n"])
-def test_a_secret_that_has_gone_is_told_with_its_place(tmp_path, content):
+def test_the_error_for_a_missing_secret_names_its_file(tmp_path, content):
     path = tmp_path / "pepper"
     if content is not None:
         path.write_bytes(content)

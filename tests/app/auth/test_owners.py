@@ -203,7 +203,7 @@ def test_a_route_that_is_added_without_a_case_is_noticed(settings: Settings):
     assert routes_of(application) - {case.route for case in CASES} == {"GET /v1/secrets"}
 
 
-def test_a_route_that_forgets_to_ask_who_is_there_needs_a_key_all_the_same(settings: Settings, make_key, refused):
+def test_a_route_without_an_authentication_dependency_still_needs_a_key(settings: Settings, make_key, refused):
     make_key()
     application = create_app(settings, ColourEngine)
     application.add_api_route("/v1/secrets", lambda: "all of them")
@@ -220,7 +220,7 @@ def test_without_a_key_it_is_refused(ask, alices, make_key, refused, case):
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if not case.scope], ids=named)
-def test_what_probes_and_readers_of_the_documentation_need_stays_open(ask, make_key, case):
+def test_health_checks_and_the_documentation_need_no_key(ask, make_key, case):
     make_key()
     assert ask(case, None, {}).status_code in ((200, 503) if case.target == "/health/ready" else (200,))
 
@@ -233,7 +233,7 @@ def test_a_key_without_the_scope_is_refused(ask, alices, make_key, refused, case
 
 
 @pytest.mark.parametrize("case", OWNED, ids=named)
-def test_another_owners_rows_are_as_if_they_were_not_there(ask, alices, prepared, make_key, case):
+def test_rows_of_another_owner_are_answered_like_rows_that_do_not_exist(ask, alices, prepared, make_key, case):
     bob = make_key("bob", case.scope)
     response = ask(case, bob, alices)
     if case.foreign == "empty":

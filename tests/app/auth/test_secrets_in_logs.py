@@ -72,7 +72,7 @@ def test_no_log_of_a_server_holds_a_key_or_the_secret(log):
     assert (data / "key-pepper").read_text() not in text
 
 
-def test_settings_that_are_printed_keep_the_key_to_themselves():
+def test_printed_settings_do_not_show_the_key():
     key = new_key_text()
     settings = Settings(bootstrap_key=key)
     assert settings.bootstrap_key is not None

@@ -5,7 +5,6 @@ from fastapi.testclient import TestClient
 
 from app.main import create_app
 from app.serving.engine import Engine
-from tests.app.colour_engine import ColourEngine
 
 
 def test_live_answers_whatever_else_is_wrong(api):
@@ -78,13 +77,3 @@ def test_a_base_model_that_cannot_be_loaded_is_a_reason(settings):
             assert time.monotonic() < deadline
             time.sleep(0.1)
     assert "could not be loaded" in reason
-
-
-def test_base_models_say_what_can_be_done_with_them(settings):
-    listed = ["pouf-lite", "open_clip:ViT-B-32/openai", "open_clip:*"]
-    with TestClient(create_app(settings.model_copy(update={"base_models": listed}), ColourEngine)) as api:
-        lite, vit, pattern = api.get("/v1/base-models").json()["data"]
-    assert (lite["name"], lite["modality"], lite["embedded"], lite["loaded"]) == ("pouf-lite", "image", True, False)
-    assert "prompt" in lite["tune_modes"]
-    assert (vit["name"], vit["embedded"]) == ("open_clip:ViT-B-32/openai", False)
-    assert (pattern["name"], pattern["pattern"]) == ("open_clip:*", True)

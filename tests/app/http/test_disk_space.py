@@ -53,7 +53,7 @@ def files_below(folder):
         ("POST", "/v1/jobs", {"json": {"dataset_id": "{ready}", "class_names": CLASSES}}),
     ],
 )
-def test_new_work_is_refused(api, rows, refused, free, settings, uploading, method, path, content):
+def test_below_the_floor_new_work_is_refused(api, rows, refused, free, settings, uploading, method, path, content):
     if "json" in content:
         content = {"json": content["json"] | {"dataset_id": rows.dataset()}}
     free(GIB - 1)
@@ -64,7 +64,7 @@ def test_new_work_is_refused(api, rows, refused, free, settings, uploading, meth
     assert api.get("/v1/jobs").json()["data"] == []
 
 
-def test_what_is_there_can_be_read_used_cancelled_and_deleted(api, rows, free, picture, uploading):
+def test_below_the_floor_what_is_there_can_be_read_used_cancelled_and_deleted(api, rows, free, picture, uploading):
     model_id, job_id = rows.model(), rows.job()
     free(0)
     assert api.get(f"/v1/jobs/{job_id}").status_code == 200
@@ -77,7 +77,7 @@ def test_what_is_there_can_be_read_used_cancelled_and_deleted(api, rows, free, p
     assert 'pouf_disk_bytes{kind="floor"} 1.073741824e+09' in api.get("/metrics").text
 
 
-def test_a_job_that_was_made_before_is_answered_again(api, rows, free):
+def test_below_the_floor_a_repeated_request_gets_its_first_answer(api, rows, free):
     body = {"dataset_id": rows.dataset(), "class_names": CLASSES}
     first = api.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
     free(0)
@@ -85,7 +85,7 @@ def test_a_job_that_was_made_before_is_answered_again(api, rows, free):
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
 
 
-def test_an_upload_that_reaches_the_floor_ends_there_and_leaves_nothing(server, refused, free, settings):
+def test_an_upload_that_reaches_the_floor_is_refused_and_leaves_nothing(server, refused, free, settings):
     free(*[GIB + MIB] * 12, GIB - 1)
     refused(server.post("/v1/datasets", files={"files": ("a.png", bytes(16 * MIB))}), 507, "storage_full")
     free(2 * GIB)
@@ -97,7 +97,7 @@ def test_an_upload_that_reaches_the_floor_ends_there_and_leaves_nothing(server, 
     ("chosen", "total", "floor"),
     [(None, 100 * GIB, GIB), (None, 512 * MIB, 512 * MIB // 20), (0, GIB, 0), (5 * GIB, 6 * GIB, 5 * GIB)],
 )
-def test_the_floor_is_what_is_chosen_or_fits_the_disk(settings, storage, free, chosen, total, floor):
+def test_the_floor_is_the_setting_or_else_a_share_of_the_disk(settings, storage, free, chosen, total, floor):
     free(3 * MIB, total=total)
     room = disk.scarcest(settings.model_copy(update={"min_free_bytes": chosen}), storage)
     assert room == disk.Disk(free=3 * MIB, floor=floor)

@@ -50,7 +50,7 @@ def test_every_answer_carries_the_request_id(api):
     assert odd.headers["x-request-id"].startswith("req_")
 
 
-def test_an_unforeseen_error_is_a_problem_document_that_tells_nothing(api, application, refused, monkeypatch, caplog):
+def test_an_unexpected_error_is_a_problem_document_without_details(api, application, refused, monkeypatch, caplog):
     def broken(*_):
         raise RuntimeError("secret detail")
 
@@ -69,7 +69,7 @@ def test_an_unforeseen_error_is_a_problem_document_that_tells_nothing(api, appli
         (OperationalError("SELECT", {}, Exception("gone")), 503, "database_unavailable"),
     ],
 )
-def test_exhausted_and_absent_servers_have_codes_of_their_own(
+def test_a_full_disk_and_a_database_without_an_answer_have_codes_of_their_own(
     api, application, refused, monkeypatch, failure, status, code
 ):
     def broken(*_):
@@ -83,7 +83,7 @@ def test_exhausted_and_absent_servers_have_codes_of_their_own(
 @pytest.mark.parametrize(
     "path", ["/v1/jobs/%00", "/v1/datasets/a%00b", "/v1/models/%ED%A0%80", "/v1/models/ü/artifact"]
 )
-def test_ids_that_no_database_would_take_are_not_found(api, path):
+def test_ids_with_characters_that_no_database_stores_are_not_found(api, path):
     response = api.get(path)
     assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
 

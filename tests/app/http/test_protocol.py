@@ -132,6 +132,6 @@ class TestUnreadAnswers:
 
         return Starlette(routes=[Route("/", answer)], lifespan=lifespan)
 
-    def test_an_answer_that_nobody_reads_is_given_up(self, connect):
+    def test_a_client_that_does_not_read_its_answer_is_cut_off(self, connect):
         connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert self.ended.wait(60)

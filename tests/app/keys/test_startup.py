@@ -36,7 +36,7 @@ def test_other_addresses_need_a_key_and_the_refusal_says_how_to_make_one(setting
     prepare_keys(exposed, database)
 
 
-def test_the_api_does_not_start_on_such_an_address(settings):
+def test_without_keys_the_api_does_not_start_on_an_address_of_the_network(settings):
     application = create_app(settings.model_copy(update={"host": "0.0.0.0"}), ColourEngine)
     with pytest.raises(UnsafeStart), TestClient(application):
         pass
@@ -53,7 +53,7 @@ def test_the_api_does_not_start_on_such_an_address(settings):
         (("fe80::1%eth0", 8000), True),
     ],
 )
-def test_a_connections_own_address_tells_where_it_came_in(server, elsewhere):
+def test_a_connection_to_an_address_of_the_network_came_from_elsewhere(server, elsewhere):
     assert reached_from_elsewhere(server) is elsewhere
 
 
@@ -81,7 +81,7 @@ def on_all_addresses(application) -> Iterator[int]:
     thread.join()
 
 
-def test_a_server_started_another_way_answers_on_loopback_only(application, make_key):
+def test_without_keys_a_server_on_all_addresses_answers_on_loopback_only(application, make_key):
     with on_all_addresses(application) as port:
         outside = f"http://{network_address()}:{port}"
         assert httpx.get(f"http://127.0.0.1:{port}/v1/jobs").status_code == 200
@@ -106,7 +106,7 @@ class TestBootstrapKey:
     def ask(self, api):
         return lambda key: api.get("/metrics", headers={"Authorization": f"Bearer {key}"})
 
-    def test_it_has_every_scope_and_outlives_restarts(self, start, ask, database):
+    def test_the_bootstrap_key_has_every_scope_and_stays_after_restarts(self, start, ask, database):
         key = new_key_text()
         for _ in range(3):
             start(key)
@@ -114,14 +114,14 @@ class TestBootstrapKey:
         (row,) = keys.list_all(database)
         assert (row.owner, row.scopes, row.prefix) == ("local", ["admin"], prefix_of(key))
 
-    def test_another_one_takes_its_place(self, start, ask, make_key, refused):
+    def test_a_new_bootstrap_key_replaces_the_old_one(self, start, ask, make_key, refused):
         first, second, unrelated = new_key_text(), new_key_text(), make_key()
         start(first)
         start(second)
         refused(ask(first), 401, "revoked_api_key")
         assert ask(second).status_code == ask(unrelated).status_code == 200
 
-    def test_once_revoked_it_does_not_come_back(self, start, ask, database, refused):
+    def test_a_revoked_bootstrap_key_stays_revoked_after_restarts(self, start, ask, database, refused):
         key = new_key_text()
         start(key)
         keys.revoke(database, prefix_of(key))
@@ -129,14 +129,14 @@ class TestBootstrapKey:
         refused(ask(key), 401, "revoked_api_key")
 
     @pytest.mark.parametrize("text", ["", "secret", "pouf_" + "0" * 56])
-    def test_a_text_that_is_no_key_is_refused_and_not_repeated(self, start, database, text):
+    def test_a_malformed_bootstrap_key_is_refused_and_not_printed(self, start, database, text):
         with pytest.raises(UnsafeStart, match=r"POUF_BOOTSTRAP_KEY.*pouf keys generate") as raised:
             start(text)
         assert not text or text not in str(raised.value)
         assert keys.list_all(database) == []
 
 
-def test_a_lost_secret_is_told_at_the_start(settings, database, make_key):
+def test_without_the_secret_of_existing_keys_the_api_does_not_start(settings, database, make_key):
     make_key()
     settings.pepper_file.unlink()
     with pytest.raises(UnsafeStart, match=str(settings.pepper_file)):

@@ -1,0 +1,71 @@
+import logging
+
+import anyio
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+
+from app.main import create_app
+from tests.app.colour_engine import ColourEngine
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/jobs"),
+        ("POST", "/predict"),
+        ("POST", "/v1/jobs/job_0/cancel"),
+        ("PUT", "/v1/aliases/a"),
+        ("POST", "/v1/datasets"),
+        ("PUT", "/v1/datasets/ds_0/archive"),
+        ("GET", "/v1/jobs"),
+        ("POST", "/v1/nothing"),
+    ],
+)
+def test_every_route_limits_the_size_of_its_body(settings, refused, method, path):
+    small = {"max_json_bytes": 2048, "max_predict_bytes": 2048, "max_upload_bytes": 2048}
+    application = create_app(settings.model_copy(update=small), ColourEngine)
+    with TestClient(application) as api:
+        answer = api.request(method, path, content=b"x" * 4096)
+        refused(answer, 413, "body_too_large")
+
+
+def test_a_body_that_stops_coming_times_out(settings, refused):
+    application = create_app(settings.model_copy(update={"stall_seconds": 0.2}), ColourEngine)
+
+    async def receive():
+        await anyio.sleep(60)
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def ask():
+        async with application.router.lifespan_context(application):
+            scope = {
+                "type": "http",
+                "method": "POST",
+                "path": "/v1/jobs",
+                "raw_path": b"/v1/jobs",
+                "query_string": b"",
+                "headers": [(b"content-type", b"application/json"), (b"content-length", b"10")],
+                "server": ("127.0.0.1", 80),
+                "client": ("127.0.0.1", 1),
+                "scheme": "http",
+                "http_version": "1.1",
+                "root_path": "",
+            }
+            await application(scope, receive, send)
+
+    anyio.run(ask)
+    answer = httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=sent[1]["body"])
+    refused(answer, 408, "client_stalled")
+
+
+def test_a_line_break_in_a_path_forges_no_line_in_the_log(api, caplog):
+    with caplog.at_level(logging.INFO):
+        api.get("/v1/jobs/x%0aINFO%20forged")
+    lines = [record.getMessage() for record in caplog.records]
+    assert any("GET /v1/jobs/x%0AINFO%20forged 404" in line for line in lines)
+    assert not any("\n" in line for line in lines)
