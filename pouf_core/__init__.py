@@ -10,15 +10,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pouf_core.adaptation.run import adapt
+    from pouf_core.adaptation.run import RunOptions, adapt, run
+    from pouf_core.contract.request import AdaptationRequest
     from pouf_core.contract.result import AdaptationResult
     from pouf_core.predictor import Prediction, Predictor, load
 
-__all__ = ["AdaptationResult", "Prediction", "Predictor", "adapt", "load"]
+__all__ = [
+    "AdaptationRequest",
+    "AdaptationResult",
+    "Prediction",
+    "Predictor",
+    "RunOptions",
+    "adapt",
+    "load",
+    "run",
+]
 
 _HOMES = {
     "AdaptationResult": "pouf_core.contract.result",
+    "AdaptationRequest": "pouf_core.contract.request",
+    "RunOptions": "pouf_core.adaptation.run",
     "adapt": "pouf_core.adaptation.run",
+    "run": "pouf_core.adaptation.run",
     "Prediction": "pouf_core.predictor",
     "Predictor": "pouf_core.predictor",
     "load": "pouf_core.predictor",

@@ -17,10 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pouf_core.contract.manifest import FORMAT, Manifest
 from pouf_core.contract.progress import Metrics
 from pouf_core.errors import ArtifactError
 
-FORMAT = 1
 WEIGHTS = "adapter.safetensors"
 MANIFEST = "pouf.json"
 METRICS = "metrics.json"
@@ -40,14 +40,14 @@ class Artifact:
     """A loaded artifact directory.
 
     Attributes:
-        manifest: contents of `pouf.json`.
+        manifest: what `pouf.json` says.
         tensors: `prototypes.adapted` and `prototypes.zero_shot` [K, d], `logit_scale.adapted` and
             `logit_scale.zero_shot` (logarithms), `class_bias.adapted` [K] where there is one, `trained.<name>` of
             everything that was trained.
         metrics: numbers of every step.
     """
 
-    manifest: dict[str, Any]
+    manifest: Manifest
     tensors: dict[str, Tensor]
     metrics: list[Metrics]
 
@@ -66,7 +66,7 @@ def save_artifact(directory: Path, artifact: Artifact) -> Path:
         # Copies: tensors that share memory, as where the base model was kept, cannot be saved.
         tensors = {name: tensor.detach().clone().contiguous() for name, tensor in artifact.tensors.items()}
         save_file(tensors, temporary / WEIGHTS)
-        (temporary / MANIFEST).write_text(_json(artifact.manifest))
+        (temporary / MANIFEST).write_text(_json(artifact.manifest.as_json()))
         (temporary / METRICS).write_text(_json(artifact.metrics))
         (temporary / CARD).write_text(_model_card(artifact.manifest))
         (temporary / SUMS).write_text(_sums(temporary))
@@ -91,17 +91,21 @@ def load_artifact(directory: Path) -> Artifact:
         raise ArtifactError("artifact_not_found", f"{directory} is not an adapted model: it has no {SUMS}.")
     _check_sums(directory)
     try:
-        manifest = json.loads((directory / MANIFEST).read_text())
+        written = json.loads((directory / MANIFEST).read_text())
+        _check_format(directory, written)
+        manifest = Manifest.model_validate(written)
         metrics = json.loads((directory / METRICS).read_text())
         tensors = load_file(directory / WEIGHTS)
     except (OSError, ValueError, SafetensorError) as error:
         raise ArtifactError("artifact_corrupt", f"{directory} cannot be read: {error}") from error
-    if manifest.get("format") != FORMAT:
-        found = manifest.get("format")
-        raise ArtifactError(
-            "artifact_format_unknown", f"{directory} has format {found!r}; this version reads format {FORMAT}."
-        )
     return Artifact(manifest, tensors, metrics)
+
+
+def _check_format(directory: Path, manifest: dict[str, Any]) -> None:
+    found = manifest.get("format")
+    if found != FORMAT:
+        message = f"{directory} has format {found!r}; this version reads format {FORMAT}."
+        raise ArtifactError("artifact_format_unknown", message)
 
 
 def recorded_versions() -> dict[str, str]:
@@ -113,10 +117,10 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _model_card(manifest: dict[str, Any]) -> str:
+def _model_card(manifest: Manifest) -> str:
     template = (resources.files("pouf_core") / "templates" / "model_card.md.jinja").read_text()
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    return environment.from_string(template).render(**manifest) + "\n"
+    return environment.from_string(template).render(**manifest.as_json()) + "\n"
 
 
 def _sums(directory: Path) -> str:

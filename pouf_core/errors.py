@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class PoufError(Exception):
     """Base of all errors raised on purpose.
@@ -33,3 +35,21 @@ class OutOfMemory(PoufError):
 
 class AdaptationStopped(PoufError):
     """Adaptation was asked to stop at a step boundary; `code` is the reason that was given."""
+
+
+class InvalidRequest(InvalidInput):
+    """Everything that is wrong with a request; code, message and field are those of the first problem.
+
+    Attributes:
+        problems: at least one, each with a code, a message and the field at fault.
+    """
+
+    def __init__(self, problems: Sequence[InvalidInput]) -> None:
+        first = problems[0]
+        super().__init__(first.code, first.message, field=first.field)
+        self.problems = list(problems)
+
+
+def problems_of(error: InvalidInput) -> list[InvalidInput]:
+    """The problems that an error stands for: those of an `InvalidRequest`, or itself."""
+    return error.problems if isinstance(error, InvalidRequest) else [error]

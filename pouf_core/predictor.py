@@ -51,17 +51,17 @@ class Predictor:
     """
 
     def __init__(self, artifact: Artifact, base: BaseModel) -> None:
-        self.manifest: dict[str, Any] = artifact.manifest
-        self.class_names: list[str] = [item["name"] for item in artifact.manifest["class_names"]]
-        self.modality: str = artifact.manifest["modality"]
-        self.fallback: str | None = artifact.manifest.get("fallback")
-        if artifact.manifest["base_model"]["sha256"] != base.sha256:
+        self.manifest = artifact.manifest
+        self.class_names = [item.name for item in self.manifest.classes]
+        self.modality = self.manifest.modality
+        self.fallback = self.manifest.fallback
+        if self.manifest.base_model.sha256 != base.sha256:
             raise ArtifactError(
                 "base_model_mismatch",
                 f"The weights of {base.description.name} are not those that this model was adapted from.",
             )
         self._base = base
-        self._template = language_template(base.description, artifact.manifest["prompt_templates"])
+        self._template = language_template(base.description, self.manifest.templates)
         self._variants = variants_of(artifact, base)
         self.nbytes = sum(variant.nbytes for variant in self._variants.values())
 
@@ -145,7 +145,7 @@ def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool |
     """
     artifact = load_artifact(Path(path))
     pool = base_models or BaseModelPool(choose_device(device))
-    return Predictor(artifact, pool.get(artifact.manifest["base_model"]["name"]))
+    return Predictor(artifact, pool.get(artifact.manifest.base_model.name))
 
 
 def _known(variant: str) -> VariantName:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from pouf_core.artifact import BIAS, PROTOTYPES, SCALE, TRAINED, Artifact
-from pouf_core.contract.classes import ClassName
 from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.learner import CONTEXT, NETWORK
 from pouf_core.families.language.item_reader import ItemReader
@@ -96,11 +95,16 @@ def _encoders(artifact: Artifact, base: CosineModel) -> dict[VariantName, Encode
 
 
 def _language_encoders(artifact: Artifact, base: LanguageModel) -> dict[VariantName, Encoder]:
-    manifest = artifact.manifest
-    template = base.template(manifest["prompt_templates"][0])
-    classes = [ClassName(**item) for item in manifest["class_names"]]
-    words = [manifest["label_words"][item.name] for item in classes]
-    reads = base.encoder(template, words, classes, manifest.get("text_limits"), longest=manifest["longest"])
+    checked = artifact.manifest.request.check(base.description)
+    wording = checked.wording
+    assert wording.language_template is not None  # a request over a language model has one
+    reads = base.encoder(
+        wording.language_template,
+        wording.label_words,
+        checked.classes,
+        wording.text_limits,
+        longest=artifact.manifest.longest,
+    )
     reader = ItemReader(base, reads)
     own = Encoder(f"{base.description.name}@{base.sha256}@{reader.settings_key}", reader.encode_plain)
     weights, context = _trained(artifact.tensors, ""), artifact.tensors.get(TRAINED + CONTEXT)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from pouf_core.contract.result import Fallback, Verdict
+from pouf_core.contract.result import AdaptationResult, PartialResult
 from store.database import Database
 from store.ids import new_id
 from store.leases import Lease, LeaseLost, fenced
@@ -25,20 +23,9 @@ logger = logging.getLogger(__name__)
 PUBLISHING_EVENT = "job.publishing"
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a finished adaptation says about itself."""
-
-    method: dict[str, Any]
-    evaluation: dict[str, Any] | None
-    warnings: list[dict[str, Any]]
-    verdict: Verdict | None
-    verdict_reasons: list[dict[str, Any]]
-    fallback: Fallback | None
-    selected_step: int
-
-
-def publish_model(database: Database, storage: Storage, lease: Lease[Job], artifact: Path, outcome: Outcome) -> str:
+def publish_model(
+    database: Database, storage: Storage, lease: Lease[Job], artifact: Path, result: AdaptationResult
+) -> str:
     """Store the artifact, add the model, move the alias and finish the job; returns the model's id.
 
     Raises:
@@ -54,8 +41,8 @@ def publish_model(database: Database, storage: Storage, lease: Lease[Job], artif
     try:
         with database.write() as session:
             job = fenced(session, lease)
-            _add_model(session, job, model_id, _size(artifact), outcome)
-            _succeed(session, job, model_id, outcome)
+            _add_model(session, job, model_id, _size(artifact), result)
+            _succeed(session, job, model_id, result)
     except (LeaseLost, TransitionNotAllowed):
         storage.delete(key)
         raise
@@ -74,7 +61,7 @@ def remove_unpublished(database: Database, storage: Storage, job_id: str) -> Non
             storage.delete(model_key(event["model_id"]))
 
 
-def _add_model(session: Session, job: Job, model_id: str, size: int, outcome: Outcome) -> None:
+def _add_model(session: Session, job: Job, model_id: str, size: int, result: AdaptationResult) -> None:
     dataset = session.get_one(Dataset, job.dataset_id)
     session.add(
         AdaptedModel(
@@ -82,20 +69,11 @@ def _add_model(session: Session, job: Job, model_id: str, size: int, outcome: Ou
             owner=job.owner,
             name=job.name,
             job_id=job.id,
-            base_model=job.base_model,
-            tune=outcome.method["tune"],
-            method=outcome.method,
-            class_names=job.class_names,
-            prompt_template=job.prompt_template,
-            label_words=job.label_words,
+            request=job.request,
+            result=PartialResult(**result.as_partial()),
             storage_key=model_key(model_id),
             size_bytes=size,
             fingerprint=dataset.fingerprint,
-            evaluation=outcome.evaluation,
-            verdict=outcome.verdict,
-            verdict_reasons=outcome.verdict_reasons,
-            fallback=outcome.fallback,
-            selected_step=outcome.selected_step,
             meta=job.meta,
         )
     )
@@ -115,17 +93,11 @@ def _move_alias(session: Session, owner: str, name: str, model_id: str) -> None:
     session.get_one(Alias, (owner, name), with_for_update=True).model_id = model_id
 
 
-def _succeed(session: Session, job: Job, model_id: str, outcome: Outcome) -> None:
-    job.method = outcome.method
-    job.step = job.total_steps = outcome.method["max_steps"]  # the last stages counted other things
-    job.evaluation = outcome.evaluation
-    job.warnings = outcome.warnings
-    job.verdict = outcome.verdict
-    job.verdict_reasons = outcome.verdict_reasons
-    job.fallback = outcome.fallback
-    job.selected_step = outcome.selected_step
+def _succeed(session: Session, job: Job, model_id: str, result: AdaptationResult) -> None:
+    job.step = job.total_steps = result.method.max_steps  # the last stages counted other things
+    job.result = PartialResult(**result.as_partial())
     job.model_id = model_id
-    data = {"model_id": model_id, "verdict": outcome.verdict, "fallback": outcome.fallback}
+    data = {"model_id": model_id, "verdict": result.verdict, "fallback": result.fallback}
     transition(session, job, "succeeded", data=data)
 
 

@@ -57,7 +57,7 @@ def lock_job(session: Session, job_id: str) -> Job:
 def transition(
     session: Session, job: Job, status: str, stage: str | None = None, data: dict[str, Any] | None = None
 ) -> None:
-    """Move `job` to `status` and `stage`, note when, bump its version and append an event carrying `data`.
+    """Move `job` to `status` and `stage`, note when, and append an event carrying `data`.
 
     The same status with another stage is a change of stage; the same status and stage changes nothing.
     Final statuses set `finished_at` and drop the lease's owner; `queued` sets `queued_at`, `running` sets
@@ -87,7 +87,6 @@ def start_life(session: Session, job: Job) -> None:
     job.status = "queued"
     job.queued_at = job.queued_at or utcnow()
     job.status_transitions = [{"status": "queued", "stage": job.stage, "at": _rfc3339(job.queued_at)}]
-    job.version = 0
     job.event_seq = 0
     session.add(job)
     session.flush()
@@ -95,12 +94,11 @@ def start_life(session: Session, job: Job) -> None:
 
 
 def append_event(session: Session, job: Job, kind: str, data: dict[str, Any] | None = None) -> JobEvent:
-    """Append an event with the job's next `seq` and bump the job's version.
+    """Append an event with the job's next `seq`.
 
     The caller holds the job's row (`lock_job`, or a conditional UPDATE in this transaction).
     """
     job.event_seq += 1
-    job.version += 1
     job.updated_at = utcnow()
     event = JobEvent(id=new_id("evt"), job_id=job.id, seq=job.event_seq, type=kind, data=data or {})
     session.add(event)

@@ -162,7 +162,7 @@ def _message(job: Job, event: JobEvent) -> WebhookMessage:
             metadata=job.meta,
             status=job.status,
             model_id=job.model_id,
-            verdict=job.verdict,
+            verdict=job.result.verdict,
             error=error,
         ),
     )

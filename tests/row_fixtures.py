@@ -14,6 +14,8 @@ import pytest
 from PIL import Image, ImageDraw
 from sqlalchemy import select
 
+from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.result import PartialResult
 from store.database import Database
 from store.ids import new_id
 from store.storage import Storage
@@ -25,6 +27,19 @@ CLASSES = ["red circle", "blue square"]
 PICTURES = 8
 # Steps of this kind take a good part of a second, which leaves time to interrupt them.
 METHOD = {"tune": "last_n", "max_steps": 24, "batch_size": 8, "selection": "last"}
+
+
+def take_request(values: dict[str, Any], **defaults: Any) -> AdaptationRequest:
+    """Make a request of those of the values that are fields of one, which are taken out."""
+    given = {name: values.pop(name) for name in AdaptationRequest.model_fields if name in values}
+    return AdaptationRequest.model_validate(defaults | given)
+
+
+def take_result(values: dict[str, Any]) -> PartialResult:
+    """Make a result of those of the values that are fields of one, which are taken out."""
+    return PartialResult.model_validate(
+        {name: values.pop(name) for name in PartialResult.model_fields if name in values}
+    )
 
 
 @dataclass
@@ -45,12 +60,9 @@ class Rows:
         job = Job(
             id=new_id("job"),
             dataset_id=dataset_id or self.dataset(),
-            request={},
-            method={"tune": "prompt"},
-            class_names=COLOURS,
-            prompt_template=["a photo of a {}."],
-            warnings=[],
-            **{"owner": "local", "base_model": "pouf-lite", **values},
+            request=take_request(values, class_names=COLOURS, prompt_template=["a photo of a {}."]),
+            result=take_result(values),
+            **{"owner": "local", **values},
         )
         with self.database.write() as session:
             start_life(session, job)
@@ -70,11 +82,8 @@ class Rows:
         row = AdaptedModel(
             id=model_id,
             job_id=self.job("running", "succeeded"),
-            base_model="pouf-lite",
-            tune="prompt",
-            method={"tune": "prompt"},
-            class_names=COLOURS,
-            prompt_template=["a photo of a {}."],
+            request=take_request(values, class_names=COLOURS, prompt_template=["a photo of a {}."]),
+            result=take_result(values),
             storage_key=key,
             size_bytes=1,
             fingerprint="f" * 64,
@@ -196,17 +205,11 @@ def insert_ready_dataset(database: Database, storage: Storage, count: int, statu
 
 def insert_job(database: Database, dataset_id: str, method: dict[str, Any] | None = None, **columns: Any) -> str:
     """A queued job over a dataset."""
-    method = METHOD if method is None else method
-    values = {"class_names": CLASSES, "prompt_template": ["a photo of a {}."], "base_model": "pouf-lite"} | columns
-    job = Job(
-        id=new_id("job"),
-        owner="local",
-        request={"method": method},
-        method=method,
-        dataset_id=dataset_id,
-        warnings=[],
-        **values,
-    )
+    columns = {"base_model": "pouf-lite", "class_names": CLASSES, **columns}
+    if columns["base_model"] == "pouf-lite":
+        columns = {"prompt_template": ["a photo of a {}."], **columns}
+    request = take_request(columns, method=METHOD if method is None else method)
+    job = Job(id=new_id("job"), owner="local", request=request, dataset_id=dataset_id, **columns)
     with database.write() as session:
         start_life(session, job)
     return job.id

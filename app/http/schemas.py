@@ -5,6 +5,10 @@ from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+from pouf_core.contract.method import BASELINE_SETTINGS
+from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.result import PartialResult
+
 NAME = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ALIAS_NAME = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"), Field(description="Letters, digits, `._-`.")
@@ -81,8 +85,9 @@ class ErrorBody(Document):
         return None if code is None else cls(code=code, message=message or "")
 
 
-class Note(Document):
-    """A finding: `code` for programs, `message` for people."""
-
-    code: str
-    message: str
+def show_result(request: AdaptationRequest, result: PartialResult) -> dict[str, Any]:
+    """Return the fields of what is known of a result; the method is the requested one until it is resolved."""
+    fields = result.model_dump()
+    if result.method is None:  # without the settings that a baseline does not have
+        fields["method"] = request.method.model_dump(include=BASELINE_SETTINGS.get(request.method.type))
+    return fields

@@ -3,68 +3,22 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.query_parameters import ListQuery, NumbersQuery
-from app.http.schemas import ALIAS_NAME, METADATA, NAME, Closed, Document, ErrorBody, Note
-from pouf_core.contract.method import MethodSpec
-from pouf_core.contract.result import Fallback, Verdict
+from app.http.schemas import ALIAS_NAME, METADATA, NAME, Closed, Document, ErrorBody, show_result
+from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.result import PartialResult
 from store.tables import Job, JobEvent, JobMetric
 
 JOB_STATUS = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
-# checked by `pouf_core.contract.classes.parse_class_names`, which has a code for everything that can be wrong
-CLASS_NAMES = Annotated[
-    list[Any],
-    WithJsonSchema(
-        {
-            "type": "array",
-            "minItems": 2,
-            "items": {
-                "anyOf": [
-                    {"type": "string"},
-                    {
-                        "type": "object",
-                        "properties": {"name": {"type": "string"}, "prompt": {"type": "string"}},
-                        "required": ["name"],
-                        "additionalProperties": False,
-                    },
-                ]
-            },
-        }
-    ),
-]
 Pace = tuple[int, Any, float] | None
 
 
-class JobCreate(Closed):
+class JobCreate(Closed, AdaptationRequest):
     """An adaptation job to create."""
 
     dataset_id: Annotated[str, Field(max_length=64)]
-    base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
-    class_names: CLASS_NAMES
-    prompt_template: Annotated[
-        str | list[str] | None,
-        Field(
-            description="With `{}` where the class name goes, or several such for an ensemble. For a language model "
-            "with `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`."
-        ),
-    ] = None
-    label_words: Annotated[
-        dict[str, str | list[str]] | None,
-        Field(
-            description="For a language model: class name to the word, or words, that stand for it at the mask. A "
-            "class without an entry is its own label word."
-        ),
-    ] = None
-    text_limits: Annotated[
-        dict[str, int] | None,
-        Field(
-            description="For a language model: tokens of a text that are read at most, by `text`, `text_a`, `text_b`. "
-            "What is longer is cut at its end."
-        ),
-    ] = None
-    method: MethodSpec = MethodSpec()
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0
     name: NAME | None = None
     alias: ALIAS_NAME | None = None
     metadata: METADATA = {}
@@ -98,8 +52,10 @@ class ProgressDocument(Document):
     eta_at: datetime | None
 
 
-class JobDocument(Document):
+class JobDocument(Document, PartialResult):
     """An adaptation job."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     object: Literal["job"]
     id: str
@@ -121,15 +77,9 @@ class JobDocument(Document):
     seed: int
     alias: str | None
     latest_metrics: dict[str, Any] | None
-    evaluation: dict[str, Any] | None
-    verdict: Verdict | None
-    verdict_reasons: list[Note]
-    fallback: Fallback | None
-    selected_step: int | None
     estimate: dict[str, Any] | None
     model_id: str | None
     error: ErrorBody | None
-    warnings: list[Note]
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -170,24 +120,13 @@ def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> JobDocu
         queue_position=queue_position,
         attempt=job.attempt,
         dataset_id=job.dataset_id,
-        base_model=job.base_model,
-        class_names=job.class_names,
-        prompt_template=job.prompt_template,
-        label_words=job.label_words,
-        text_limits=job.request.get("text_limits"),
-        method=job.method,
-        seed=job.seed,
+        **job.request.model_dump(exclude={"method"}),
+        **show_result(job.request, job.result),
         alias=job.alias,
         latest_metrics=job.latest_metrics,
-        evaluation=job.evaluation,
-        verdict=job.verdict,
-        verdict_reasons=job.verdict_reasons,
-        fallback=job.fallback,
-        selected_step=job.selected_step,
         estimate=None,
         model_id=job.model_id,
         error=ErrorBody.of(job.error_code, job.error_message),
-        warnings=job.warnings,
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,

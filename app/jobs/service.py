@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,16 +14,10 @@ from app.jobs import queries as repository
 from app.jobs.schemas import JobCreate, JobDocument, show_job
 from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.dataset_items import check_dataset_items
-from pouf_core.contract.method import BASELINE_SETTINGS, MethodSpec
-from pouf_core.contract.method_checks import check_base, check_method
-from pouf_core.contract.wording import (
-    label_words_for,
-    language_template,
-    templates_for,
-    text_limits_for,
-)
+from pouf_core.contract.problems import Problems
+from pouf_core.contract.request import CheckedRequest
+from pouf_core.contract.result import PartialResult
 from pouf_core.errors import InvalidInput
 from pouf_core.families.catalogue import describe
 from pouf_core.families.language.vocabulary import check_vocabulary
@@ -36,12 +31,16 @@ from store.transitions import FINAL, start_life, transition
 
 @dataclass(frozen=True)
 class CheckedBody:
-    """What could be made of a body; empty, or None, where it is wrong."""
+    """What could be made of a body, and everything that is wrong with it.
+
+    Attributes:
+        base: None where the base model is unknown.
+        request: None where anything is wrong.
+    """
 
     base: BaseModelDescription | None
-    class_names: list[ClassName]
-    templates: list[str]
-    label_words: list[tuple[str, ...]]
+    request: CheckedRequest | None
+    problems: list[InvalidInput]
 
 
 OnCreated = Callable[[Session, JobDocument], None]
@@ -49,7 +48,7 @@ OnCreated = Callable[[Session, JobDocument], None]
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocument:
     """Create a queued job; raises 422 with every error of the body, 409 when the dataset cannot be used, or 507."""
-    errors, request = _check_body(body, caller.state.settings)
+    checked = _check_body(body, caller.state.settings)
     require_space(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
@@ -57,12 +56,12 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocumen
         quotas.require_storage(caller.limits, scope)
         # locked, so that a dataset that becomes ready now is seen either here or by the one who makes it ready
         dataset = scope.get(Dataset, body.dataset_id, lock=True)
-        errors += _check_dataset(dataset, body.dataset_id, request)
-        if errors:
-            raise several(errors)
-        assert dataset is not None
+        problems = checked.problems + _check_dataset(dataset, body.dataset_id, checked)
+        if problems:
+            raise several(FieldError(item.field or "", item.code, item.message) for item in problems)
+        assert dataset is not None and checked.request is not None
         _require_usable(dataset)
-        job = _new_job(caller, body, request)
+        job = _new_job(caller, body, checked.request)
         job.stage = None if dataset.status == "ready" else "waiting_for_dataset"
         start_life(session, job)
         if dataset.status == "ready":
@@ -108,8 +107,6 @@ def cancel(caller: Caller, job_id: str) -> JobDocument:
         if job.status in FINAL:
             raise conflict("job_already_finished", f"The job has {job.status} and cannot be cancelled.")
         claimed = job.status in ("running", "pausing")
-        job.cancel_requested = claimed
-        job.pause_requested = False
         transition(session, job, "cancelling" if claimed else "cancelled", job.stage if claimed else None)
 
     return _change(caller, job_id, change)
@@ -124,7 +121,6 @@ def pause(caller: Caller, job_id: str) -> JobDocument:
         if job.status not in ("queued", "running"):
             raise conflict("job_not_pausable", f"The job is {job.status} and cannot be paused.")
         running = job.status == "running"
-        job.pause_requested = running
         transition(session, job, "pausing" if running else "paused", job.stage if running else None)
 
     return _change(caller, job_id, change)
@@ -160,9 +156,7 @@ def retry(caller: Caller, job_id: str) -> JobDocument:
         job.attempt = job.lost_attempts = job.step = 0
         job.total_steps = job.started_at = job.finished_at = None
         job.error_code = job.error_message = job.latest_metrics = None
-        job.evaluation = job.verdict = job.fallback = job.selected_step = None
-        job.verdict_reasons = []
-        job.warnings = []
+        job.result = PartialResult(method=job.result.method)
         _queue_again(session, job)
 
     return _change(caller, job_id, change)
@@ -184,64 +178,37 @@ def _queue_again(session: Session, job: Job) -> None:
     if dataset.deleted_at is not None:
         raise conflict("dataset_deleted", "The job's dataset was deleted; create a new job over another one.")
     _require_usable(dataset)
-    job.cancel_requested = job.pause_requested = False
     ready = dataset.status == "ready"
     transition(session, job, "queued", None if ready else "waiting_for_dataset")
     if ready:
         enqueue_training(session, job.id)
 
 
-def _check_body(body: JobCreate, settings: Settings) -> tuple[list[FieldError], CheckedBody]:
-    """Return every error of the body, and what could be made of it."""
-    errors: list[FieldError] = []
-    class_names = _collect(errors, "/class_names", lambda: parse_class_names(body.class_names)) or []
-    base = _collect(errors, "/base_model", lambda: describe(body.base_model))
-    templates: list[str] = []
-    label_words: list[tuple[str, ...]] = []
-    if class_names:
-        _collect(errors, "/method", lambda: check_method(body.method, len(class_names)))
+def _check_body(body: JobCreate, settings: Settings) -> CheckedBody:
+    problems = Problems()
+    base = problems.attempt(lambda: describe(body.base_model))
+    request, found = body.examine(base)
+    problems.found += found
     if base is not None and not settings.allows_base_model(body.base_model):
         message = f"Base model {body.base_model!r} is not allowed here; GET /v1/base-models lists those that are."
-        errors.append(FieldError("/base_model", "base_model_not_allowed", message))
-    if base is not None:
-        templates = _collect(errors, "/prompt_template", lambda: templates_for(base, body.prompt_template)) or []
-        if templates:
-            _collect(errors, "/text_limits", lambda: text_limits_for(base, body.text_limits, templates))
-        _collect(errors, "/method", lambda: check_base(body.method, base))
-        if class_names:
-            words = _collect(errors, "/label_words", lambda: label_words_for(base, body.label_words, class_names))
-            label_words = words or []
-    request = CheckedBody(base, class_names, templates, label_words)
-    if not errors:  # so the base model is allowed, and its files may be read
-        _collect(errors, "/label_words", lambda: _check_vocabulary(request, body.text_limits or {}))
-    return errors, request
+        problems.found.append(InvalidInput("base_model_not_allowed", message, field="/base_model"))
+    if request is not None and not problems.found:  # so the base model is allowed, and its files may be read
+        problems.attempt(partial(check_vocabulary, request))
+    return CheckedBody(base, request, problems.found)
 
 
-def _check_vocabulary(request: CheckedBody, limits: dict[str, int]) -> None:
-    assert request.base is not None
-    template = language_template(request.base, request.templates)
-    if template is not None:
-        check_vocabulary(request.base, template, request.label_words, request.class_names, limits)
-
-
-def _collect(errors: list[FieldError], pointer: str, parse: Callable[[], Any]) -> Any:
-    try:
-        return parse()
-    except InvalidInput as error:
-        errors.append(FieldError(error.field or pointer, error.code, error.message))
-        return None
-
-
-def _check_dataset(dataset: Dataset | None, dataset_id: str, request: CheckedBody) -> list[FieldError]:
+def _check_dataset(dataset: Dataset | None, dataset_id: str, checked: CheckedBody) -> list[InvalidInput]:
     if dataset is None:
-        return [FieldError("/dataset_id", "dataset_not_found", f"There is no dataset {dataset_id!r}.")]
-    base = request.base
+        message = f"There is no dataset {dataset_id!r}."
+        return [InvalidInput("dataset_not_found", message, field="/dataset_id")]
+    base = checked.base
     if base is None:
         return []
-    errors: list[FieldError] = []
+    problems = Problems()
+    wording = None if checked.request is None else checked.request.wording
     pairs = dataset.text_pairs if dataset.status == "ready" else None
-    _collect(errors, "/dataset_id", lambda: check_dataset_items(base, request.templates, dataset.modality, pairs))
-    return errors
+    problems.attempt(partial(check_dataset_items, base, wording, dataset.modality, pairs), "/dataset_id")
+    return problems.found
 
 
 def _require_usable(dataset: Dataset) -> None:
@@ -251,29 +218,17 @@ def _require_usable(dataset: Dataset) -> None:
         raise conflict("dataset_failed", f"The dataset failed to be ingested: {dataset.error_message}")
 
 
-def _new_job(caller: Caller, body: JobCreate, request: CheckedBody) -> Job:
-    named_words = zip(request.class_names, request.label_words, strict=bool(request.label_words))
+def _new_job(caller: Caller, body: JobCreate, request: CheckedRequest) -> Job:
     return Job(
         id=new_id("job"),
         owner=caller.owner,
         name=body.name,
         meta=body.metadata,
         alias=body.alias,
-        request=body.model_dump(mode="json", exclude_unset=True),
-        method=_requested(body.method),
+        request=request.as_request(),
+        result=PartialResult(),
         dataset_id=body.dataset_id,
-        base_model=body.base_model,
-        class_names=[item.model_dump(exclude_none=True) if item.prompt else item.name for item in request.class_names],
-        prompt_template=request.templates,
-        label_words={item.name: list(words) for item, words in named_words} or None,
-        seed=body.seed,
-        warnings=[],
     )
-
-
-def _requested(method: MethodSpec) -> dict[str, Any]:
-    """What the job shows until the method is resolved, without the settings that a baseline does not have."""
-    return method.model_dump(mode="json", include=BASELINE_SETTINGS.get(method.type))
 
 
 def _pace(scope: Scope, job: Job) -> Any:

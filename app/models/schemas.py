@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.http.query_parameters import ListQuery
-from app.http.schemas import Closed, Document, Note
-from pouf_core.contract.result import Fallback, Verdict
+from app.http.schemas import Closed, Document, show_result
+from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
+
+REQUEST_FIELDS = {"base_model", "class_names", "prompt_template", "label_words"}
 
 
 class ModelListQuery(ListQuery):
@@ -21,8 +23,10 @@ class AliasPut(Closed):
     model_id: Annotated[str, Field(max_length=64)]
 
 
-class ModelDocument(Document):
+class ModelDocument(Document, PartialResult):
     """An adapted model."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     object: Literal["model"]
     id: str
@@ -37,11 +41,6 @@ class ModelDocument(Document):
     label_words: dict[str, list[str]] | None
     size_bytes: int
     fingerprint: str
-    evaluation: dict[str, Any] | None
-    verdict: Verdict | None
-    verdict_reasons: list[Note]
-    fallback: Fallback | None
-    selected_step: int | None
     aliases: list[str]
     created_at: datetime
     urls: dict[str, str]
@@ -60,25 +59,18 @@ class AliasDocument(Document):
 def show_model(model: AdaptedModel, aliases: list[str]) -> ModelDocument:
     """Return the model's document; `aliases` are the names that point at it."""
     url = f"/v1/models/{model.id}"
+    result = show_result(model.request, model.result)
     return ModelDocument(
         object="model",
         id=model.id,
         name=model.name,
         metadata=model.meta,
         job_id=model.job_id,
-        base_model=model.base_model,
-        tune=model.tune,
-        method=model.method,
-        class_names=model.class_names,
-        prompt_template=model.prompt_template,
-        label_words=model.label_words,
+        tune=result["method"]["tune"],
+        **model.request.model_dump(include=REQUEST_FIELDS),
+        **result,
         size_bytes=model.size_bytes,
         fingerprint=model.fingerprint,
-        evaluation=model.evaluation,
-        verdict=model.verdict,
-        verdict_reasons=model.verdict_reasons,
-        fallback=model.fallback,
-        selected_step=model.selected_step,
         aliases=aliases,
         created_at=model.created_at,
         urls={

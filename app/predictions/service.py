@@ -30,7 +30,7 @@ async def predict(
         raise invalid("no_inputs", "Send at least one input.", "/inputs")
     if len(sources) > settings.max_predict_items:
         raise invalid("too_many_inputs", f"Send at most {settings.max_predict_items} inputs a request.", "/inputs")
-    servable = Servable(model.id, model.storage_key, model.fallback)
+    servable = Servable(model.id, model.storage_key, model.result.fallback)
     work = caller.state.engine.predict(servable, sources, options.top_k, options.variant)
     try:
         async with asyncio.timeout(settings.predict_timeout):

@@ -15,8 +15,8 @@ from pouf_core.adaptation.features import (
     ProjectedFeatures,
     encode_views,
 )
+from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.reporting import Reporter
-from pouf_core.adaptation.request import Request
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.data.items import Item
 from pouf_core.families.interface import PromptedModel, Trainable, View, Views
@@ -39,22 +39,17 @@ def encode_frozen(
 
 
 def feature_source(
-    model: PromptedModel,
-    learner: Trainable,
-    request: Request,
-    method: ResolvedMethod,
-    cache: FeatureCache,
-    reporter: Reporter,
+    model: PromptedModel, learner: Trainable, inputs: RunInputs, method: ResolvedMethod
 ) -> FeatureSource:
     """Where training takes item features from: encoded once where the encoder is frozen."""
-    views_of = model.views(method.augmentation, request.seed)
+    items, cache, seed = inputs.items, inputs.cache, inputs.request.seed
+    views_of = model.views(method.augmentation, seed)
     views = range(method.views or cache.fixed_views)
-    items = request.items
-    plain = model.views("none", request.seed)
+    plain = model.views("none", seed)
 
     def encoded(encode: Encode, key: str) -> CachedFeatures:
-        seen = encode_frozen(encode, key, items, views_of, views, cache, reporter)
-        return CachedFeatures(seen, encode_frozen(encode, key, items, plain, [0], cache, reporter)[0])
+        seen = encode_frozen(encode, key, items, views_of, views, cache, inputs.reporter)
+        return CachedFeatures(seen, encode_frozen(encode, key, items, plain, [0], cache, inputs.reporter)[0])
 
     if views and not learner.trains_item_encoder:
         return encoded(model.encode_items, model.encoder_key)

@@ -22,7 +22,7 @@ from pouf_core.contract.method import (
     ResolvedBaseline,
     ResolvedMethod,
 )
-from pouf_core.contract.method_checks import check_batch, check_method
+from pouf_core.contract.method_checks import check_batch
 
 _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
 _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
@@ -53,7 +53,6 @@ def resolve(
         InvalidInput: the settings contradict each other.
     """
     item_count, class_count = probabilities.shape
-    check_method(spec, class_count)
     preset = PRESETS[spec.preset, family][spec.tune]
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
@@ -105,7 +104,6 @@ def resolve_baseline(
     spec: MethodSpec, probabilities: Tensor, *, device: torch.device, threads: int
 ) -> ResolvedBaseline:
     """The numbers that a method without training uses; arguments as for `resolve`."""
-    check_method(spec, probabilities.shape[1])
     if spec.type == "pouf":
         raise ValueError("Method type pouf is resolved by `resolve`.")
     prior, source = (None, "none") if spec.type == "zero-shot" else _class_prior(spec, "estimated", probabilities)

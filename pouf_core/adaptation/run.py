@@ -5,40 +5,118 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
+
+import torch
 
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
+from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy
+from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.reporting import Reporter
-from pouf_core.adaptation.request import Request, check_request
 from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
-from pouf_core.adaptation.zero_shot import zero_shot_classifier
+from pouf_core.adaptation.zero_shot import ZeroShot, zero_shot_classifier
 from pouf_core.artifact import save_artifact
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.label_words import LabelWords
-from pouf_core.contract.method import MethodSpec, ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
+from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
-from pouf_core.data.items import Data, Rejected
+from pouf_core.data.items import Data, Rejected, are_pairs, collect_items, fingerprint
 from pouf_core.families.catalogue import describe
+from pouf_core.families.interface import PromptedModel
 from pouf_core.families.loading import BaseModel, load_base_model
 from pouf_core.families.prompting import prompted_model
-from pouf_core.system.runtime import choose_device, reproducible, use_threads
+from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
 from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import thresholds_for
-from pouf_core.validation.verdict import verdict_on, warnings_of
+from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
 
 CHECKPOINT_SECONDS = 15.0
 
 
-@reproducible
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and how an adaptation runs.
+
+    Attributes:
+        out: directory for the artifact; a new temporary one by default.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: CPU threads; None leaves torch's setting.
+        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs a few per cent at most,
+            and not on a GPU, where an operation without one is an error.
+        micro_batch_size: items encoded at once; results are the same up to rounding.
+        checkpoint_dir: where checkpoints are kept and looked for.
+        checkpoint_seconds: least time between checkpoints.
+        text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
+        evaluation_labels: content hash to label; only ever used to report `evaluation`.
+        on_progress: told about every micro-batch.
+        should_stop: asked at step boundaries; returning a reason stops the run.
+        loaded_base: the base model, which stays as it is; None to load the one that the request names.
+        feature_cache: features that earlier runs over the same items have left, and room for this run's.
+    """
+
+    out: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    deterministic: bool | None = None
+    micro_batch_size: int | None = None
+    checkpoint_dir: Path | None = None
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    text_column: str | None = None
+    evaluation_labels: Mapping[str, str] = field(default_factory=dict)
+    on_progress: OnProgress = lambda _: None
+    should_stop: ShouldStop = lambda: None
+    loaded_base: BaseModel | None = None
+    feature_cache: FeatureCache | None = None
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The fields of `RunOptions` that `adapt` passes on as they are."""
+
+    device: str
+    threads: int | None
+    deterministic: bool | None
+    micro_batch_size: int | None
+    checkpoint_dir: Path | None
+    checkpoint_seconds: float
+    text_column: str | None
+    feature_cache: FeatureCache | None
+
+
+def run(request: AdaptationRequest, data: Data, options: RunOptions | None = None) -> AdaptationResult:
+    """Adapt a base model to unlabelled target data (arXiv 2305.00350).
+
+    Args:
+        request: what is asked for.
+        data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
+            (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text, a
+            `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file.
+        options: where and how it runs.
+
+    Raises:
+        InvalidInput: the request or the data cannot be used.
+        AdaptationStopped: `should_stop` gave a reason.
+        OutOfMemory: memory ran out at the smallest micro-batch.
+        PoufError: the base model cannot be loaded.
+    """
+    options = options or RunOptions()
+    started = time.monotonic()
+    device = choose_device(options.device)
+    wanted = device.type == "cpu" if options.deterministic is None else options.deterministic
+    with deterministic_algorithms(wanted):
+        return _Run(request, data, options, device).result(started)
+
+
 def adapt(
     data: Data,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
@@ -47,139 +125,168 @@ def adapt(
     prompt_template: str | Sequence[str] | None = None,
     label_words: LabelWords | None = None,
     text_limits: Mapping[str, int] | None = None,
-    text_column: str | None = None,
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
     out: str | Path | None = None,
     on_progress: OnProgress | None = None,
-    device: str = "auto",
-    threads: int | None = None,
-    deterministic: bool | None = None,
-    micro_batch_size: int | None = None,
-    checkpoint_dir: Path | None = None,
-    checkpoint_seconds: float = CHECKPOINT_SECONDS,
     should_stop: ShouldStop | None = None,
     evaluation_labels: Mapping[str, str] | None = None,
-    feature_cache: FeatureCache | None = None,
+    **options: Unpack[OptionKeywords],
 ) -> AdaptationResult:
-    """Adapt a base model to unlabelled target data (arXiv 2305.00350).
+    """`run` in one call.
 
     Args:
-        data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
-            (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text, a
-            `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file.
+        data: as for `run`.
         class_names: at least two names, or `{"name", "prompt"}`.
-        base_model: a name that `pouf_core.families.catalogue.describe` knows, or a loaded model, which stays as it is.
+        base_model: a name that `pouf_core.families` knows, or a loaded model, which stays as it is.
         prompt_template: one template with `{}`, or several for an ensemble; for a language model one with `{text}`,
             or `{text_a}` and `{text_b}`, and `{mask}`. None for the base model's own.
         label_words: for a language model, class name to the word, or words, that stand for the class at the mask; a
             class without an entry is its own label word.
         text_limits: for a language model, tokens of a text that are read at most, by `text`, `text_a`, `text_b`.
-        text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
-        out: directory for the artifact; a new temporary one by default.
-        on_progress: told about every micro-batch.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        threads: CPU threads; None leaves torch's setting.
-        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs a few per cent at most,
-            and not on a GPU, where an operation without one is an error.
-        micro_batch_size: items encoded at once; results are the same up to rounding.
-        checkpoint_dir: where checkpoints are kept and looked for.
-        checkpoint_seconds: least time between checkpoints.
-        should_stop: asked at step boundaries; returning a reason stops the run.
-        evaluation_labels: content hash to label; only ever used to report `evaluation`.
-        feature_cache: features that earlier runs over the same pictures have left, and room for this run's.
+        out, on_progress, should_stop, evaluation_labels: see `RunOptions`.
+        options: the other fields of `RunOptions`, see `OptionKeywords`.
 
     Raises:
-        InvalidInput: the request or the data cannot be used.
-        AdaptationStopped: `should_stop` gave a reason.
-        OutOfMemory: memory ran out at the smallest micro-batch.
-        PoufError: the base model cannot be loaded.
+        InvalidInput, AdaptationStopped, OutOfMemory, PoufError: as `run`.
+        TypeError: an unknown option.
     """
-    started = time.monotonic()
-    reporter = Reporter(on_progress or (lambda _: None), should_stop or (lambda: None))
-    cache = feature_cache or FeatureCache()
-    description = describe(base_model) if isinstance(base_model, str) else base_model.description
-    request = check_request(
-        data, class_names, prompt_template, method, seed, description, label_words, text_limits, text_column
+    loaded = None if isinstance(base_model, str) else base_model
+    request = AdaptationRequest.of(
+        base_model=base_model if isinstance(base_model, str) else base_model.description.name,
+        class_names=list(class_names),
+        prompt_template=None if prompt_template is None else _plain(prompt_template),
+        label_words=None if label_words is None else {name: _plain(words) for name, words in label_words.items()},
+        text_limits=None if text_limits is None else dict(text_limits),
+        method=method,
+        seed=seed,
     )
-    torch_device = choose_device(device)
-    thread_count = use_threads(threads)
-    if request.rejected:
-        reporter.warn("loading_base", _rejected_warning(request.rejected))
+    run_options = RunOptions(
+        out=None if out is None else Path(out),
+        on_progress=on_progress or (lambda _: None),
+        should_stop=should_stop or (lambda: None),
+        evaluation_labels=evaluation_labels or {},
+        loaded_base=loaded,
+        **options,
+    )
+    return run(request, data, run_options)
 
-    reporter.stage("loading_base", 0, 1)
-    base = load_base_model(base_model, torch_device) if isinstance(base_model, str) else base_model.copy()
-    model = prompted_model(base, request)
-    reporter.stage("loading_base", 1, 1)
-    zero_shot = zero_shot_classifier(model, request, cache, reporter)
-    labels = evaluation_labels or {}
-    # Everything where accuracy is wanted, else what judging takes.
-    outcome_count = len(request.items) if labels else zero_shot.judged_count
-    probabilities = zero_shot.logits.softmax(dim=1).cpu()
-    if request.spec.type == "pouf":
-        resolved = resolve(
-            request.spec,
-            probabilities,
-            family=description.preset_family,
-            context_scale=model.context_scale,
-            device=torch_device,
-            threads=thread_count,
-            micro_batch_size=micro_batch_size,
+
+def _plain(texts: str | Sequence[str]) -> str | list[str]:
+    return texts if isinstance(texts, str) else list(texts)
+
+
+class _Run:
+    """One run: its parts in order."""
+
+    def __init__(self, request: AdaptationRequest, data: Data, options: RunOptions, device: torch.device) -> None:
+        self._options = options
+        self._device = device
+        self._loaded = options.loaded_base
+        description = describe(request.base_model) if self._loaded is None else self._loaded.description
+        checked = request.check(description)
+        items, self._rejected = collect_items(data, description.modality, options.text_column)
+        if description.modality == "text":
+            checked.wording.check_texts(description, are_pairs(items))
+        reporter = Reporter(options.on_progress, options.should_stop)
+        self._inputs = RunInputs(checked, items, options.feature_cache or FeatureCache(), reporter)
+        self._threads = use_threads(options.threads)
+
+    def result(self, started: float) -> AdaptationResult:
+        """Run it; `started` is when, by the monotonic clock."""
+        inputs, reporter = self._inputs, self._inputs.reporter
+        if self._rejected:
+            reporter.warn("loading_base", _rejected_warning(self._rejected))
+        base, model = self._load()
+        zero_shot = zero_shot_classifier(model, inputs)
+        labels = self._options.evaluation_labels
+        # Everything where accuracy is wanted, else what judging takes.
+        outcome_count = len(inputs.items) if labels else zero_shot.judged_count
+        outcome = self._outcome(base, model, zero_shot, outcome_count)
+        verdict = self._verdict(base, zero_shot, outcome)
+        evaluation = evaluate(inputs.items, labels, inputs.request.classes, zero_shot.logits, outcome.logits)
+        reporter.stage("evaluating", outcome_count, outcome_count)
+        reporter.stage("exporting", 0, 1)
+        found = AdaptationResult(
+            method=outcome.method,
+            metrics=outcome.metrics,
+            evaluation=evaluation,
+            warnings=reporter.warnings,
+            verdict=verdict.verdict,
+            verdict_reasons=verdict.reasons,
+            fallback=verdict.fallback,
+            selected_step=outcome.selected_step,
+            seconds=time.monotonic() - started,
         )
-        identity = request.identity(base.sha256, resolved)
-        begun = read_newest_checkpoint(checkpoint_dir, identity) if checkpoint_dir else None
-        if begun is not None:
-            resolved = ResolvedMethod(**begun.method | {"micro_batch_size": resolved.micro_batch_size})
-        _announce(request, resolved, reporter)
-        outcome = tune_base_model(
-            request,
+        directory = self._options.out or Path(tempfile.mkdtemp(prefix="pouf-")) / "model"
+        save_artifact(directory, build_artifact(inputs, base, model, zero_shot, outcome, verdict, found))
+        reporter.stage("exporting", 1, 1)
+        return found.at(directory, time.monotonic() - started)
+
+    def _load(self) -> tuple[BaseModel, PromptedModel]:
+        reporter = self._inputs.reporter
+        reporter.stage("loading_base", 0, 1)
+        name = self._inputs.request.base_model
+        base = load_base_model(name, self._device) if self._loaded is None else self._loaded.copy()
+        model = prompted_model(base, self._inputs.request)
+        reporter.stage("loading_base", 1, 1)
+        return base, model
+
+    def _outcome(self, base: BaseModel, model: PromptedModel, zero_shot: ZeroShot, count: int) -> Outcome:
+        """The classifier that the method gives, with the logits of the first `count` items."""
+        spec = self._inputs.request.method
+        probabilities = zero_shot.logits.softmax(dim=1).cpu()
+        if spec.type != "pouf":
+            baseline = resolve_baseline(spec, probabilities, device=self._device, threads=self._threads)
+            self._announce(baseline)
+            return run_baseline(zero_shot, baseline, self._inputs.reporter)
+        resolved = resolve(
+            spec,
+            probabilities,
+            family=base.description.preset_family,
+            context_scale=model.context_scale,
+            device=self._device,
+            threads=self._threads,
+            micro_batch_size=self._options.micro_batch_size,
+        )
+        resolved, checkpoints = self._resumed(resolved, base)
+        self._announce(resolved)
+        return tune_base_model(
+            self._inputs,
             model,
-            model.learner(resolved),
             zero_shot,
             resolved,
-            thresholds=thresholds_for(description.preset_family, resolved.tune),
-            outcome_count=outcome_count,
-            checkpoints=CheckpointPolicy(checkpoint_dir, checkpoint_seconds, identity, begun),
-            cache=cache,
-            reporter=reporter,
+            thresholds=thresholds_for(base.description.preset_family, resolved.tune),
+            outcome_count=count,
+            checkpoints=checkpoints,
         )
-    else:
-        baseline = resolve_baseline(request.spec, probabilities, device=torch_device, threads=thread_count)
-        _announce(request, baseline, reporter)
-        outcome = run_baseline(zero_shot, baseline, reporter)
 
-    adapted = outcome.logits[: zero_shot.judged_count].softmax(dim=1)
-    change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
-    names = [item.name for item in request.classes]
-    thresholds = thresholds_for(description.preset_family, outcome.method.tune)
-    verdict = verdict_on(outcome.method, outcome.selected_step, zero_shot.structure, change, names, thresholds)
-    for warning in warnings_of(verdict, request.classes, zero_shot.classifier.prototypes, thresholds):
-        reporter.warn("evaluating", warning)
-    evaluation = evaluate(request.items, labels, request.classes, zero_shot.logits, outcome.logits)
-    reporter.stage("evaluating", outcome_count, outcome_count)
-    reporter.stage("exporting", 0, 1)
-    artifact = build_artifact(request, base, model, zero_shot, outcome, verdict, evaluation, reporter.warnings)
-    directory = Path(out) if out is not None else Path(tempfile.mkdtemp(prefix="pouf-")) / "model"
-    save_artifact(directory, artifact)
-    reporter.stage("exporting", 1, 1)
-    return AdaptationResult(
-        method=outcome.method,
-        metrics=outcome.metrics,
-        evaluation=evaluation,
-        warnings=reporter.warnings,
-        verdict=verdict.verdict,
-        verdict_reasons=verdict.reasons,
-        fallback=verdict.fallback,
-        selected_step=outcome.selected_step,
-        seconds=time.monotonic() - started,
-    ).at(directory)
+    def _resumed(self, resolved: ResolvedMethod, base: BaseModel) -> tuple[ResolvedMethod, CheckpointPolicy]:
+        """The method as an interrupted run of this adaptation resolved it, and where its checkpoints are."""
+        directory, seconds = self._options.checkpoint_dir, self._options.checkpoint_seconds
+        identity = self._inputs.request.identity(fingerprint(self._inputs.items), base.sha256, resolved)
+        newest = read_newest_checkpoint(directory, identity) if directory else None
+        if newest is not None:
+            resolved = ResolvedMethod(**newest.method | {"micro_batch_size": resolved.micro_batch_size})
+        return resolved, CheckpointPolicy(directory, seconds, identity, newest)
 
+    def _verdict(self, base: BaseModel, zero_shot: ZeroShot, outcome: Outcome) -> ReasonedVerdict:
+        """The verdict on the classifier; what a person should look at besides becomes warnings."""
+        classes = self._inputs.request.classes
+        adapted = outcome.logits[: zero_shot.judged_count].softmax(dim=1)
+        change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
+        thresholds = thresholds_for(base.description.preset_family, outcome.method.tune)
+        names = [item.name for item in classes]
+        verdict = verdict_on(outcome.method, outcome.selected_step, zero_shot.structure, change, names, thresholds)
+        for warning in warnings_of(verdict, classes, zero_shot.classifier.prototypes, thresholds):
+            self._inputs.reporter.warn("evaluating", warning)
+        return verdict
 
-def _announce(request: Request, method: ResolvedMethod | ResolvedBaseline, reporter: Reporter) -> None:
-    count = len(request.items)
-    reporter.send(Progress(stage="encoding", step=count, total_steps=count, method=method))
+    def _announce(self, method: Resolved) -> None:
+        count = len(self._inputs.items)
+        self._inputs.reporter.send(Progress(stage="encoding", step=count, total_steps=count, method=method))
 
 
 def _rejected_warning(rejected: Sequence[Rejected]) -> Finding:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from pouf_core.adaptation.encoding import feature_source
-from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache, FeatureSource, OnEncoded
+from pouf_core.adaptation.features import ENCODE_BATCH, FeatureSource, OnEncoded
+from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.outcome import Outcome
-from pouf_core.adaptation.reporting import Reporter
-from pouf_core.adaptation.request import Request
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.method import ResolvedMethod
@@ -23,67 +23,58 @@ from pouf_core.validation.measurements import given_prior
 from pouf_core.validation.selection import StepSelection, held_out_count
 from pouf_core.validation.thresholds import Thresholds
 
+Logits = Callable[[int, OnEncoded], Tensor]
+"""Class logits [m, K] of the first m items; the second argument is told about every encoded batch."""
+
 
 def tune_base_model(
-    request: Request,
+    inputs: RunInputs,
     model: PromptedModel,
-    learner: Trainable,
     zero_shot: ZeroShot,
     method: ResolvedMethod,
     *,
     thresholds: Thresholds,
     outcome_count: int,
     checkpoints: CheckpointPolicy,
-    cache: FeatureCache,
-    reporter: Reporter,
 ) -> Outcome:
-    """Train a learner on the target data and keep one step's weights.
+    """Train what the method trains on the target data, and keep one step's weights.
 
     Where the step is chosen without labels and a check of the data fails, no step could be kept but step 0, and nothing
     is trained.
 
     Args:
-        request: the data and the classes.
+        inputs: the data and the classes.
         model: the base model with the classes.
-        learner: what is trained; it holds the kept weights afterwards.
         zero_shot: the base model's own classifier.
         method: the resolved method.
         thresholds: what data and steps are checked by.
         outcome_count: how many items, the first ones, the outcome's logits are wanted for.
         checkpoints: where to write them.
-        cache: features of frozen encoders.
-        reporter: told about everything.
 
     Raises:
         AdaptationStopped, OutOfMemory: as `TrainingLoop.run`.
     """
+    learner = model.learner(method)
     label_free = method.selection == "label_free"
     if label_free and failed_data_checks(zero_shot.structure, thresholds):
         return _kept_zero_shot(zero_shot, method, outcome_count, [])
-    source = feature_source(model, learner, request, method, cache, reporter)
-    item_count = len(request.items)
+    source = feature_source(model, learner, inputs, method)
+    item_count = len(inputs.items)
     held_out = held_out_count(item_count) if label_free else 0
     logits = partial(plain_logits, learner, source, min(ENCODE_BATCH, method.micro_batch_size))
     selection = None
     if label_free:
-        chosen_by = held_out or zero_shot.judged_count
-        selection = StepSelection(
-            learner,
-            lambda on_micro_batch: logits(chosen_by, lambda *_: on_micro_batch()).softmax(dim=1),
-            zero_shot.views[:, :chosen_by],
-            [item.name for item in request.classes],
-            method.max_steps,
-            thresholds=thresholds,
-            given_prior=given_prior(method),
+        selection = _selection(
+            inputs, learner, logits, zero_shot, method, held_out or zero_shot.judged_count, thresholds
         )
     loop = TrainingLoop(
         learner,
         source,
-        BatchSampler(item_count - held_out, method.batch_size, method.drop_last, request.seed, first=held_out),
+        BatchSampler(item_count - held_out, method.batch_size, method.drop_last, inputs.request.seed, first=held_out),
         method,
         checkpoints=checkpoints,
-        on_progress=reporter.send,
-        should_stop=reporter.should_stop,
+        on_progress=inputs.reporter.send,
+        should_stop=inputs.reporter.should_stop,
         selection=selection,
     )
     loop.run()
@@ -92,13 +83,28 @@ def tune_base_model(
         return _kept_zero_shot(zero_shot, method, outcome_count, loop.metrics)
     with torch.no_grad():
         classifier = learner.classifier()
-    return Outcome(
-        method,
-        classifier,
-        logits(outcome_count, partial(reporter.stage, "evaluating")),
-        selected,
-        tensors=learner.tensors(),
-        metrics=loop.metrics,
+    found = logits(outcome_count, partial(inputs.reporter.stage, "evaluating"))
+    return Outcome(method, classifier, found, selected, tensors=learner.tensors(), metrics=loop.metrics)
+
+
+def _selection(
+    inputs: RunInputs,
+    learner: Trainable,
+    logits: Logits,
+    zero_shot: ZeroShot,
+    method: ResolvedMethod,
+    chosen_by: int,
+    thresholds: Thresholds,
+) -> StepSelection:
+    """The choice of the step by the first `chosen_by` items."""
+    return StepSelection(
+        learner,
+        lambda on_micro_batch: logits(chosen_by, lambda *_: on_micro_batch()).softmax(dim=1),
+        zero_shot.views[:, :chosen_by],
+        [item.name for item in inputs.request.classes],
+        method.max_steps,
+        thresholds=thresholds,
+        given_prior=given_prior(method),
     )
 
 

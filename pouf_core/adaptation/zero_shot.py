@@ -10,9 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pouf_core.adaptation.encoding import encode_frozen
-from pouf_core.adaptation.features import FeatureCache
-from pouf_core.adaptation.reporting import Reporter
-from pouf_core.adaptation.request import Request
+from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.families.interface import PromptedModel
 from pouf_core.scoring import Classifier
 from pouf_core.validation.measurements import Structure, measure_structure
@@ -44,17 +42,24 @@ class ZeroShot:
         return self.views.shape[1]
 
 
-def zero_shot_classifier(model: PromptedModel, request: Request, cache: FeatureCache, reporter: Reporter) -> ZeroShot:
+def zero_shot_classifier(model: PromptedModel, inputs: RunInputs) -> ZeroShot:
     """Encode the target data with the base model, classify it, and measure its structure."""
     classifier = model.zero_shot()
-    views_of = model.views(model.view_kind, request.seed)
-    judged = request.items[:MOST_JUDGED_ITEMS]
-    encode = partial(encode_frozen, model.encode_items, model.encoder_key, views_of=views_of)
-    features = encode(request.items, views=[0], cache=cache, reporter=reporter)[0]
-    other = encode(judged, views=[1], cache=cache, reporter=reporter)[0]
+    views_of = model.views(model.view_kind, inputs.request.seed)
+    judged = inputs.items[:MOST_JUDGED_ITEMS]
+    encode = partial(
+        encode_frozen,
+        model.encode_items,
+        model.encoder_key,
+        views_of=views_of,
+        cache=inputs.cache,
+        reporter=inputs.reporter,
+    )
+    features = encode(inputs.items, views=[0])[0]
+    other = encode(judged, views=[1])[0]
     with torch.no_grad():
         logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
     views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
     near = normalize(features[: len(judged)], dim=1)
-    structure = measure_structure(views, near, len(request.items))
+    structure = measure_structure(views, near, len(inputs.items))
     return ZeroShot(classifier, features, logits, views, structure)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pouf_core.contract.problems import Problems
 from pouf_core.errors import InvalidInput
 
 PLACEHOLDER = "{}"
@@ -36,27 +38,33 @@ def parse_class_names(values: Sequence[str | Mapping[str, object] | ClassName]) 
         values: 2 to 10,000 names, or `{"name", "prompt"}` where the label differs from its wording.
 
     Raises:
-        InvalidInput: `too_few_classes`, `too_many_classes`, `empty_class_name`, `duplicate_class_name`,
-            `class_name_too_long` or `invalid_class_name`; `field` points at the offending item.
+        InvalidInput: `too_few_classes`, `too_many_classes`.
+        InvalidRequest: with every item that is wrong: `empty_class_name`, `duplicate_class_name`,
+            `class_name_too_long` or `invalid_class_name`; `field` points at it.
     """
     if len(values) < 2:
         raise InvalidInput("too_few_classes", "Give at least two class names.", field="/class_names")
     if len(values) > MAX_CLASSES:
         raise InvalidInput("too_many_classes", f"Give at most {MAX_CLASSES:,} class names.", field="/class_names")
     classes: list[ClassName] = []
+    problems = Problems()
     seen: dict[str, int] = {}
     for index, value in enumerate(values):
-        class_name = _parse_class_name(value, f"/class_names/{index}")
-        key = _comparable(class_name.name)
-        if key in seen:
-            raise InvalidInput(
-                "duplicate_class_name",
-                f"Class name {class_name.name!r} repeats item {seen[key]}; every class needs its own name.",
-                field=f"/class_names/{index}",
-            )
-        seen[key] = index
-        classes.append(class_name)
+        item = problems.attempt(partial(_new_class_name, value, index, seen))
+        if item is not None:
+            classes.append(item)
+    problems.raise_any()
     return classes
+
+
+def _new_class_name(value: str | Mapping[str, object] | ClassName, index: int, seen: dict[str, int]) -> ClassName:
+    field = f"/class_names/{index}"
+    item = _parse_class_name(value, field)
+    first = seen.setdefault(_comparable(item.name), index)
+    if first != index:
+        message = f"Class name {item.name!r} repeats item {first}; every class needs its own name."
+        raise InvalidInput("duplicate_class_name", message, field=field)
+    return item
 
 
 def _parse_class_name(value: str | Mapping[str, object] | ClassName, field: str) -> ClassName:
@@ -96,8 +104,10 @@ def parse_templates(value: str | Sequence[str] | None, default: str = DEFAULT_TE
     templates = [value] if isinstance(value, str) else list(value)
     if not templates:
         raise InvalidInput("no_template", "Give at least one prompt template.", field="/prompt_template")
+    problems = Problems()
     for template in templates:
-        _check_template(template)
+        problems.attempt(partial(_check_template, template))
+    problems.raise_any()
     if len(set(templates)) != len(templates):
         raise InvalidInput("duplicate_template", "Prompt templates must differ.", field="/prompt_template")
     return templates

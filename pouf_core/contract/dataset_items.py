@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.wording import check_text_items
+from pouf_core.contract.wording import Wording
 from pouf_core.data.file_kinds import LABELS_FILE, TEXT_SUFFIXES
 from pouf_core.errors import InvalidInput
 
@@ -29,21 +29,21 @@ def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Moda
 
 
 def check_dataset_items(
-    base: BaseModelDescription, templates: Sequence[str], modality: RequestedModality, are_pairs: bool | None
+    base: BaseModelDescription, wording: Wording | None, modality: RequestedModality, are_pairs: bool | None
 ) -> None:
     """Refuse a dataset that the base model, or its template, does not take, as far as is known of the dataset.
 
     Args:
         base: the base model.
-        templates: as `templates_for` gave them; none when they are wrong, and then nothing is said of pairs.
+        wording: None where the request is wrong, and then nothing is said of pairs.
         modality: of the dataset.
         are_pairs: whether its items are pairs of texts; None as long as it is not ingested.
 
     Raises:
-        InvalidInput: `wrong_modality`, or as `check_text_items`.
+        InvalidInput: `wrong_modality`, or as `Wording.check_texts`.
     """
     if modality not in (base.modality, "auto"):
         message = f"The dataset holds {modality} items and the base model takes {base.modality} items."
         raise InvalidInput("wrong_modality", message)
-    if modality == "text" and templates and are_pairs is not None:
-        check_text_items(base, templates, are_pairs)
+    if modality == "text" and wording is not None and are_pairs is not None:
+        wording.check_texts(base, are_pairs)

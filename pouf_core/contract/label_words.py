@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH, ClassName
+from pouf_core.contract.problems import Problems
 from pouf_core.errors import InvalidInput
 
 MAX_WORDS = 100  # a class
@@ -24,13 +26,15 @@ def parse_label_words(value: LabelWords | None, classes: Sequence[ClassName]) ->
             `label_word_too_long` or `duplicate_label_word`; `field` points at the class or the word.
     """
     given = dict(value or {})
-    unknown = given.keys() - {item.name for item in classes}
-    if unknown:
-        name = min(unknown)
-        raise InvalidInput("unknown_class", f"Label words are given for {name!r}, no class.", field=_pointer(name))
-    words = [_words_of(item, given.get(item.name)) for item in classes]
-    _check_different(words, classes)
-    return words
+    problems = Problems()
+    for name in sorted(given.keys() - {item.name for item in classes}):
+        message = f"Label words are given for {name!r}, no class."
+        problems.found.append(InvalidInput("unknown_class", message, field=_pointer(name)))
+    words = [problems.attempt(partial(_words_of, item, given.get(item.name))) for item in classes]
+    problems.raise_any()
+    parsed = [own for own in words if own is not None]
+    _check_different(parsed, classes)
+    return parsed
 
 
 def word_pointer(class_name: str, index: int) -> str:
@@ -57,15 +61,15 @@ def _words_of(item: ClassName, value: str | Sequence[str] | None) -> tuple[str, 
 
 def _check_different(words: Sequence[Sequence[str]], classes: Sequence[ClassName]) -> None:
     owners: dict[str, str] = {}
+    problems = Problems()
     for item, own in zip(classes, words, strict=True):
         for index, word in enumerate(own):
-            if word in owners:
-                raise InvalidInput(
-                    "duplicate_label_word",
-                    f"Label word {word!r} of class {item.name!r} stands for class {owners[word]!r} already.",
-                    field=word_pointer(item.name, index),
-                )
-            owners[word] = item.name
+            owner = owners.setdefault(word, item.name)
+            if owner != item.name or word in own[:index]:
+                message = f"Label word {word!r} of class {item.name!r} stands for class {owner!r} already."
+                field = word_pointer(item.name, index)
+                problems.found.append(InvalidInput("duplicate_label_word", message, field=field))
+    problems.raise_any()
 
 
 def _pointer(class_name: str) -> str:

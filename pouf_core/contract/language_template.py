@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
+from pouf_core.contract.problems import Problems
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
 
@@ -141,11 +142,13 @@ def check_text_limits(limits: Mapping[str, int], template: Template) -> None:
     Raises:
         InvalidInput: `invalid_text_limit`, at `/text_limits/{name}`.
     """
+    fields = " or ".join(f"{{{field}}}" for field in template.text_fields)
+    message = f"A limit is a number of tokens from 1 for a text of the template, which has {fields}."
+    problems = Problems()
     for name, limit in limits.items():
         if name not in template.text_fields or limit < 1:
-            fields = " or ".join(f"{{{field}}}" for field in template.text_fields)
-            message = f"A limit is a number of tokens from 1 for a text of the template, which has {fields}."
-            raise InvalidInput("invalid_text_limit", message, field=f"/text_limits/{name}")
+            problems.found.append(InvalidInput("invalid_text_limit", message, field=f"/text_limits/{name}"))
+    problems.raise_any()
 
 
 def check_texts(template: Template, are_pairs: bool) -> None:

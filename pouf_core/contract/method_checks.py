@@ -20,48 +20,46 @@ _NOT_OF_LANGUAGE_MODELS = {
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
 
 
-def check_method(spec: MethodSpec, class_count: int) -> None:
-    """Refuse settings that contradict each other or the number of classes.
+def method_problems(spec: MethodSpec, class_count: int) -> list[InvalidInput]:
+    """Settings that contradict each other or the number of classes, each with the field at fault.
 
-    Raises:
-        InvalidInput: `invalid_class_prior`, `class_prior_needed`, `unused_parameter`, `batch_too_small` or
-            `invalid_method`, with the field at fault.
+    The codes are `invalid_class_prior`, `class_prior_needed`, `unused_parameter`, `batch_too_small`, `invalid_method`.
     """
-    if spec.type in BASELINE_SETTINGS:
-        _check_baseline(spec)
-    _check_context(spec)
-    if isinstance(spec.class_prior, list):
-        _check_prior(spec.class_prior, class_count)
-    _check_transport(spec)
-    _check_selection(spec)
-    _check_anchor(spec)
-    if spec.batch_size == 1:
-        check_batch(spec, 1, "/method/batch_size")
+    problems = [
+        *(_baseline_problems(spec) if spec.type in BASELINE_SETTINGS else []),
+        *_context_problems(spec),
+        *(_prior_problems(spec.class_prior, class_count) if isinstance(spec.class_prior, list) else []),
+        *_transport_problems(spec),
+        *_selection_problems(spec),
+        *_anchor_problems(spec),
+    ]
+    too_small = batch_problem(spec, 1, "/method/batch_size") if spec.batch_size == 1 else None
+    if too_small is not None:
+        problems.append(too_small)
+    first_of_each = {problem.field: problem for problem in reversed(problems)}
+    return [problem for problem in problems if first_of_each[problem.field] is problem]
 
 
-def check_base(spec: MethodSpec, base: BaseModelDescription) -> None:
-    """Refuse settings that a base model does not have.
-
-    Raises:
-        InvalidInput: `unsupported_tune`, with the modes that it has, or `unused_parameter`.
-    """
-    _check_tune(spec, base)
+def base_problems(spec: MethodSpec, base: BaseModelDescription) -> list[InvalidInput]:
+    """Settings that a base model does not have: `unsupported_tune`, or `unused_parameter`."""
+    problems = _tune_problems(spec, base)
     given = {name for name, field in MethodSpec.model_fields.items() if getattr(spec, name) != field.default}
     if base.is_language_model:
         reasons = _NOT_OF_LANGUAGE_MODELS
     else:
         reasons = dict.fromkeys(LANGUAGE_SETTINGS, "it is no language model")
-    for name, reason in reasons.items():
-        if name in given:
-            message = f"{base.name} does not use {name}: {reason}. Leave it out."
-            raise InvalidInput("unused_parameter", message, field=f"/method/{name}")
+    return problems + [
+        _unused(name, f"{base.name} does not use {name}: {reason}. Leave it out.")
+        for name, reason in reasons.items()
+        if name in given
+    ]
 
 
-def _check_tune(spec: MethodSpec, base: BaseModelDescription) -> None:
+def _tune_problems(spec: MethodSpec, base: BaseModelDescription) -> list[InvalidInput]:
     if spec.type in BASELINE_SETTINGS or spec.tune in base.tune_modes:
-        return
+        return []
     message = f"{base.name} can be tuned by: {', '.join(base.tune_modes)}."
-    raise InvalidInput("unsupported_tune", message, field="/method/tune")
+    return [InvalidInput("unsupported_tune", message, field="/method/tune")]
 
 
 def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
@@ -75,10 +73,17 @@ def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
     Raises:
         InvalidInput: `batch_too_small`.
     """
+    problem = batch_problem(spec, batch_size, field)
+    if problem is not None:
+        raise problem
+
+
+def batch_problem(spec: MethodSpec, batch_size: int, field: str) -> InvalidInput | None:
+    """As `check_batch`, with the problem returned."""
     if batch_size >= 2 or (spec.preset != "paper" and spec.class_prior != "none"):
-        return
+        return None
     where = "preset `paper`" if spec.preset == "paper" else "class_prior `none`"
-    raise InvalidInput(
+    return InvalidInput(
         "batch_too_small",
         f"A batch of 1 needs a running marginal, which {where} does without: at least 2 items and a batch_size of at "
         "least 2, or preset `default` with a class prior.",
@@ -86,83 +91,91 @@ def check_batch(spec: MethodSpec, batch_size: int, field: str) -> None:
     )
 
 
-def _check_baseline(spec: MethodSpec) -> None:
-    for name, field in MethodSpec.model_fields.items():
-        if name in BASELINE_SETTINGS[spec.type] | LANGUAGE_SETTINGS or getattr(spec, name) in (field.default, "auto"):
-            continue
-        raise InvalidInput(
-            "unused_parameter",
+def _unused(name: str, message: str) -> InvalidInput:
+    return InvalidInput("unused_parameter", message, field=f"/method/{name}")
+
+
+def _baseline_problems(spec: MethodSpec) -> list[InvalidInput]:
+    used = BASELINE_SETTINGS[spec.type] | LANGUAGE_SETTINGS
+    problems = [
+        _unused(
+            name,
             f"Method type `{spec.type}` trains nothing and does not use {name}: leave it out, or set type to `pouf`.",
-            field=f"/method/{name}",
         )
+        for name, field in MethodSpec.model_fields.items()
+        if name not in used and getattr(spec, name) not in (field.default, "auto")
+    ]
     if spec.type == "prior-matching" and spec.class_prior == "none":
-        raise InvalidInput(
-            "class_prior_needed",
-            "Prior matching needs a class prior: `auto`, `uniform` or one number above 0 for each class.",
-            field="/method/class_prior",
-        )
+        message = "Prior matching needs a class prior: `auto`, `uniform` or one number above 0 for each class."
+        problems.append(InvalidInput("class_prior_needed", message, field="/method/class_prior"))
+    return problems
 
 
-def _check_selection(spec: MethodSpec) -> None:
+def _selection_problems(spec: MethodSpec) -> list[InvalidInput]:
+    problems = []
     if spec.preset == "paper" and spec.selection == "label_free":
-        raise InvalidInput(
-            "invalid_method",
-            "Preset `paper` goes to its last step: selection must be `auto` or `last`, or the preset `default`.",
-            field="/method/selection",
-        )
+        message = "Preset `paper` goes to its last step: selection must be `auto` or `last`, or the preset `default`."
+        problems.append(InvalidInput("invalid_method", message, field="/method/selection"))
     if spec.tune != "last_n" and spec.last_n != "auto":
-        raise InvalidInput(
-            "unused_parameter",
+        message = (
             f"last_n belongs to tune `last_n`, and tune is `{spec.tune}`: leave it out, give `auto`, or set tune to "
-            "`last_n`.",
-            field="/method/last_n",
+            "`last_n`."
         )
+        problems.append(_unused("last_n", message))
+    return problems
 
 
-def _check_anchor(spec: MethodSpec) -> None:
-    problem = None
+def _anchor_problems(spec: MethodSpec) -> list[InvalidInput]:
+    problems = []
     if spec.tune not in ("prompt", "prototypes") and spec.anchor_weight != "auto":
-        problem = "anchor_weight", f"it belongs to tune `prompt` and `prototypes`, and tune is `{spec.tune}`"
-    elif spec.tune == "prototypes" and spec.logit_scale_learning_rate != "auto":
-        problem = "logit_scale_learning_rate", "tune `prototypes` keeps the logit scale as it is"
-    if problem:
-        message = f"{problem[0]} is not used: {problem[1]}. Leave it out."
-        raise InvalidInput("unused_parameter", message, field=f"/method/{problem[0]}")
+        reason = f"it belongs to tune `prompt` and `prototypes`, and tune is `{spec.tune}`"
+        problems.append(_unused("anchor_weight", f"anchor_weight is not used: {reason}. Leave it out."))
+    if spec.tune == "prototypes" and spec.logit_scale_learning_rate != "auto":
+        reason = "tune `prototypes` keeps the logit scale as it is"
+        message = f"logit_scale_learning_rate is not used: {reason}. Leave it out."
+        problems.append(_unused("logit_scale_learning_rate", message))
+    return problems
 
 
-def _check_transport(spec: MethodSpec) -> None:
-    for name, transport in TRANSPORT_PARAMETERS.items():
-        if getattr(spec, name) != "auto" and spec.transport != transport:
-            raise InvalidInput(
-                "unused_parameter",
-                f"{name} belongs to transport `{transport}`, and the transport is `{spec.transport}`: leave it out, "
-                f"give `auto`, or set transport to `{transport}`.",
-                field=f"/method/{name}",
-            )
+def _transport_problems(spec: MethodSpec) -> list[InvalidInput]:
+    problems = [
+        _unused(
+            name,
+            f"{name} belongs to transport `{transport}`, and the transport is `{spec.transport}`: leave it out, "
+            f"give `auto`, or set transport to `{transport}`.",
+        )
+        for name, transport in TRANSPORT_PARAMETERS.items()
+        if getattr(spec, name) != "auto" and spec.transport != transport
+    ]
     if spec.transport in _NEEDS_PRIOR and spec.class_prior == "none":
-        raise InvalidInput(
-            "class_prior_needed",
+        message = (
             f"Transport `{spec.transport}` takes the class prior as the prototypes' marginal: class_prior must be "
             "`auto`, `uniform` or one number above 0 for each class. With `none`, transport may be `conditional` or "
-            "`unbalanced`.",
-            field="/method/class_prior",
+            "`unbalanced`."
         )
+        problems.append(InvalidInput("class_prior_needed", message, field="/method/class_prior"))
+    return problems
 
 
-def _check_context(spec: MethodSpec) -> None:
+def _context_problems(spec: MethodSpec) -> list[InvalidInput]:
     defaults = {name: MethodSpec.model_fields[name].default for name in ("context", "context_init", "context_length")}
     given = [name for name, default in defaults.items() if getattr(spec, name) != default]
-    problem = None
-    if given and spec.tune != "prompt":
-        problem = given[0], f"context vectors are trained by tune `prompt`, not by `{spec.tune}`; leave {given[0]} out"
+    if spec.tune != "prompt":
+        reasons = {
+            name: f"context vectors are trained by tune `prompt`, not by `{spec.tune}`; leave {name} out"
+            for name in given
+        }
     elif spec.context_length != "auto" and spec.context_init == "template":
-        problem = "context_length", "the template's words set the number; give context_init `random` to choose it"
-    if problem:
-        name, message = problem
-        raise InvalidInput("invalid_method", f"/method/{name}: {message}.", field=f"/method/{name}")
+        reasons = {"context_length": "the template's words set the number; give context_init `random` to choose it"}
+    else:
+        reasons = {}
+    return [
+        InvalidInput("invalid_method", f"/method/{name}: {reason}.", field=f"/method/{name}")
+        for name, reason in reasons.items()
+    ]
 
 
-def _check_prior(prior: list[float], class_count: int) -> None:
+def _prior_problems(prior: list[float], class_count: int) -> list[InvalidInput]:
     problem = None
     if len(prior) != class_count:
         problem = f"it has {len(prior)} entries for {class_count} classes"
@@ -170,9 +183,7 @@ def _check_prior(prior: list[float], class_count: int) -> None:
         problem = f"every entry must be a finite number above 0, at least {SMALLEST_SHARE:g}"
     elif abs(math.fsum(prior) - 1) > PRIOR_TOLERANCE:
         problem = f"its entries sum to {math.fsum(prior):.6g} and must sum to 1"
-    if problem:
-        raise InvalidInput(
-            "invalid_class_prior",
-            f"class_prior is wrong: {problem}. Give `auto`, `uniform`, `none` or one number above 0 for each class.",
-            field="/method/class_prior",
-        )
+    if problem is None:
+        return []
+    message = f"class_prior is wrong: {problem}. Give `auto`, `uniform`, `none` or one number above 0 for each class."
+    return [InvalidInput("invalid_class_prior", message, field="/method/class_prior")]

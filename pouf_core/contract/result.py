@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import PrivateAttr
+from pydantic import Field, JsonValue, PrivateAttr
 
 from pouf_core.contract.document import Document
 from pouf_core.contract.findings import Finding
@@ -36,7 +36,7 @@ class PartialResult(Document):
     """What is known so far of a result: all of it once the adaptation has finished.
 
     Attributes:
-        method: the resolved method.
+        method: the resolved method; as it was written, where an older version wrote it with other fields.
         evaluation: None without labels.
         verdict: `improved`, `uncertain` or `harmful`.
         verdict_reasons: what the verdict rests on.
@@ -45,7 +45,7 @@ class PartialResult(Document):
         warnings: what a person should look at, whatever the verdict.
     """
 
-    method: Resolved | None = None
+    method: Resolved | dict[str, JsonValue] | None = Field(None, union_mode="left_to_right")
     evaluation: Evaluation | None = None
     verdict: Verdict | None = None
     verdict_reasons: list[Finding] = []
@@ -81,8 +81,12 @@ class AdaptationResult(PartialResult):
             raise ValueError("This result was read from a document, which does not say where its artifact lies.")
         return self._path
 
-    def at(self, path: Path) -> Self:
-        """The same result with its artifact at `path`."""
-        placed = self.model_copy()
+    def at(self, path: Path, seconds: float) -> Self:
+        """The same result with its artifact at `path`, after so many seconds."""
+        placed = self.model_copy(update={"seconds": seconds})
         placed._path = path
         return placed
+
+    def as_partial(self) -> dict[str, Any]:
+        """The fields of `PartialResult` by name, without the numbers of every step."""
+        return {name: getattr(self, name) for name in PartialResult.model_fields}

@@ -1,8 +1,9 @@
-"""How classes and texts are put into words for a base model: templates and label words, checked before it is loaded."""
+"""How classes and texts are put into words for a base model: templates, label words, limits of texts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_templates
@@ -15,6 +16,43 @@ from pouf_core.contract.language_template import (
     template_of,
 )
 from pouf_core.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Checked templates, and what only language models have beside them.
+
+    Attributes:
+        templates: the base model's own where the caller gave none.
+        language_template: the one template of a language model, taken apart; None for another base model.
+        label_words: of every class, in order; empty for another base model.
+        text_limits: tokens that are read at most, by text field of the template.
+    """
+
+    templates: list[str]
+    language_template: Template | None = None
+    label_words: list[tuple[str, ...]] = field(default_factory=list)
+    text_limits: dict[str, int] = field(default_factory=dict)
+
+    def check_texts(self, base: BaseModelDescription, are_pairs: bool) -> None:
+        """Refuse texts that the base model, or its template, does not take.
+
+        Args:
+            base: a base model of texts.
+            are_pairs: whether the items are pairs of texts.
+
+        Raises:
+            InvalidInput: `text_pair_not_supported`, `text_pair_missing` or `text_pair_not_used`.
+        """
+        if self.language_template is not None:
+            check_texts(self.language_template, are_pairs)
+        elif are_pairs:
+            raise InvalidInput(
+                "text_pair_not_supported",
+                f"The data is pairs of texts. {base.name} embeds single texts, and a pair joined to one text means "
+                "another: use a language model (minilm-mlm, hf-mlm:…).",
+                field="/base_model",
+            )
 
 
 def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None) -> list[str]:
@@ -46,48 +84,24 @@ def label_words_for(
 
 
 def text_limits_for(
-    base: BaseModelDescription, value: Mapping[str, int] | None, templates: Sequence[str]
+    base: BaseModelDescription, value: Mapping[str, int] | None, template: Template | None
 ) -> dict[str, int]:
     """How many tokens of each text are read at most; empty where nothing but the model's own length limits them.
 
     Args:
         base: the base model.
         value: tokens by `text`, `text_a`, `text_b`.
-        templates: as `templates_for` gave them.
+        template: as `language_template` gave it.
 
     Raises:
         InvalidInput: `text_limits_not_used`, or `invalid_text_limit`.
     """
-    template = language_template(base, templates)
     if template is not None:
         check_text_limits(value or {}, template)
     elif value is not None:
         message = f"{base.name} is no language model and takes no limits of texts; leave them out."
         raise InvalidInput("text_limits_not_used", message, field="/text_limits")
     return dict(value or {})
-
-
-def check_text_items(base: BaseModelDescription, templates: Sequence[str], are_pairs: bool) -> None:
-    """Refuse data that the base model, or its template, does not take.
-
-    Args:
-        base: a base model of texts.
-        templates: as `templates_for` gave them.
-        are_pairs: whether the items are pairs of texts.
-
-    Raises:
-        InvalidInput: `text_pair_not_supported`, `text_pair_missing` or `text_pair_not_used`.
-    """
-    template = language_template(base, templates)
-    if template is not None:
-        check_texts(template, are_pairs)
-    elif are_pairs:
-        raise InvalidInput(
-            "text_pair_not_supported",
-            f"The data is pairs of texts. {base.name} embeds single texts, and a pair joined to one text means "
-            "another: use a language model (minilm-mlm, hf-mlm:…).",
-            field="/base_model",
-        )
 
 
 def language_template(base: BaseModelDescription, templates: Sequence[str]) -> Template | None:

@@ -140,8 +140,8 @@ class PromptedModel(ItemEncoder, Protocol):
         ...
 
     @property
-    def manifest(self) -> dict[str, Any]:
-        """What an artifact's manifest says of this kind of base model alone."""
+    def longest(self) -> int | None:
+        """Tokens of an item that are read at most, where a language model reads it; else None."""
         ...
 
     def zero_shot(self) -> Classifier:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pouf_core.adaptation.request import Request
+from pouf_core.contract.request import CheckedRequest
 from pouf_core.families.cosine.prompted import PromptedCosineModel
 from pouf_core.families.interface import PromptedModel
 from pouf_core.families.language.model import LanguageModel
@@ -10,7 +10,7 @@ from pouf_core.families.language.prompted import PromptedLanguageModel
 from pouf_core.families.loading import BaseModel
 
 
-def prompted_model(base: BaseModel, request: Request) -> PromptedModel:
+def prompted_model(base: BaseModel, request: CheckedRequest) -> PromptedModel:
     """Bring the two together; training changes the base model's network in place.
 
     Raises:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 import torch
 
 from pouf_core.errors import InvalidInput
 
 _CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
-
-Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
 
 
 def choose_device(name: str) -> torch.device:
@@ -73,22 +69,6 @@ def deterministic_algorithms(wanted: bool) -> Iterator[None]:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         memory.fill_uninitialized_memory = fills
         torch.backends.cudnn.benchmark = benchmarks
-
-
-def reproducible(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Run a function with deterministic algorithms if its keyword argument `deterministic` asks for them.
-
-    Without it, or with None, they are used where the `device` argument means a CPU, which costs a few per cent at most.
-    """
-
-    @wraps(function)
-    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
-        wanted = kwargs.get("deterministic")
-        on_cpu = choose_device(str(kwargs.get("device", "auto"))).type == "cpu"
-        with deterministic_algorithms(on_cpu if wanted is None else bool(wanted)):
-            return function(*args, **kwargs)
-
-    return wrapped
 
 
 def derived_seed(*parts: object) -> int:

@@ -22,7 +22,7 @@ class Recipe:
 
     Attributes:
         steps: of the optimiser.
-        rank: of the low-rank updates of the encoder's matrices.
+        rank: of the changes of the encoder's matrices.
         batch_tokens: tokens of a batch, padding included.
         longest: tokens of a text; longer ones are cut.
         share: of the tokens that are hidden.

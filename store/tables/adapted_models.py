@@ -6,8 +6,10 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.result import PartialResult
 from store.clock import utcnow
-from store.tables.base import Base, BigInt, Id
+from store.tables.base import Base, BigInt, DocumentJson, Id
 
 
 class AdaptedModel(Base):
@@ -20,20 +22,11 @@ class AdaptedModel(Base):
     owner: Mapped[str]
     name: Mapped[str | None]
     job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"), unique=True)
-    base_model: Mapped[str]
-    tune: Mapped[str]
-    method: Mapped[dict[str, Any]]
-    class_names: Mapped[list[Any]]
-    prompt_template: Mapped[list[str]]
-    label_words: Mapped[dict[str, Any] | None]
+    request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest))
+    result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult))
     storage_key: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)
     fingerprint: Mapped[str]
-    evaluation: Mapped[dict[str, Any] | None]
-    verdict: Mapped[str | None]
-    verdict_reasons: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
-    fallback: Mapped[str | None]
-    selected_step: Mapped[int | None]
     meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     deleted_at: Mapped[datetime | None]

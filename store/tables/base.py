@@ -1,11 +1,14 @@
 """What all tables share: column types, naming, and leases."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from pydantic import BaseModel
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+DocumentT = TypeVar("DocumentT", bound=BaseModel)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -25,6 +28,23 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class DocumentJson(TypeDecorator[DocumentT], Generic[DocumentT]):
+    """A document of the contract, validated whenever it is read and stored as JSON."""
+
+    impl = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+    cache_ok = True
+
+    def __init__(self, model: type[DocumentT]) -> None:
+        super().__init__()
+        self.model = model
+
+    def process_bind_param(self, value: DocumentT | None, dialect: Dialect) -> dict[str, Any] | None:
+        return None if value is None else value.model_dump(mode="json")
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> DocumentT | None:
+        return None if value is None else self.model.model_validate(value)
 
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -6,12 +6,17 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.result import PartialResult
 from store.clock import utcnow
-from store.tables.base import Base, BigInt, Id, Leased
+from store.tables.base import Base, DocumentJson, Id, Leased
 
 
 class Job(Leased, Base):
-    """An adaptation job; its status changes only through `store.transitions`."""
+    """An adaptation job; its status changes only through `store.transitions`.
+
+    `request` is what was asked for, `result` what is known of the answer so far.
+    """
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -28,31 +33,17 @@ class Job(Leased, Base):
     status: Mapped[str]
     stage: Mapped[str | None]
     status_transitions: Mapped[list[Any]] = mapped_column(default=list)
-    request: Mapped[dict[str, Any]]
-    method: Mapped[dict[str, Any]]
+    request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest))
+    result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult), default=PartialResult())
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
-    base_model: Mapped[str]
-    class_names: Mapped[list[Any]]
-    prompt_template: Mapped[list[str]]
-    label_words: Mapped[dict[str, Any] | None]
-    seed: Mapped[int] = mapped_column(BigInt, default=0)
     attempt: Mapped[int] = mapped_column(default=0)
     lost_attempts: Mapped[int] = mapped_column(default=0)
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int | None]
     latest_metrics: Mapped[dict[str, Any] | None]
-    evaluation: Mapped[dict[str, Any] | None]
-    verdict: Mapped[str | None]
-    verdict_reasons: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
-    fallback: Mapped[str | None]
-    selected_step: Mapped[int | None]
-    warnings: Mapped[list[Any]] = mapped_column(default=list)
     model_id: Mapped[str | None] = mapped_column(Id)
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
-    cancel_requested: Mapped[bool] = mapped_column(default=False)
-    pause_requested: Mapped[bool] = mapped_column(default=False)
-    version: Mapped[int] = mapped_column(default=1)
     event_seq: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     started_at: Mapped[datetime | None]

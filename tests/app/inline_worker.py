@@ -5,10 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from pouf_core.contract.method import ResolvedBaseline
+from pouf_core.contract.result import AdaptationResult
 from store.clock import utcnow
 from store.leases import Lease, LeaseLost
 from store.outbox import publish_pending
-from store.publication import Outcome, publish_model
+from store.publication import publish_model
 from store.settings import Settings
 from store.tables import Job
 from store.transitions import TransitionNotAllowed
@@ -16,15 +18,10 @@ from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext, create_context
 from worker.training import attempts
 
-OUTCOME = Outcome(
-    method={"type": "pouf", "tune": "prompt", "max_steps": 2},
-    evaluation=None,
-    warnings=[],
-    verdict="uncertain",
-    verdict_reasons=[],
-    fallback=None,
-    selected_step=2,
+METHOD = ResolvedBaseline(
+    type="zero-shot", class_prior=None, class_prior_source="none", threads=1, device="cpu", precision="float32"
 )
+RESULT = AdaptationResult(method=METHOD, verdict="uncertain", selected_step=0, seconds=1.0)
 
 
 class InlineWorker:
@@ -50,7 +47,7 @@ class InlineWorker:
     def publish(self, lease: Lease[Job]) -> str | None:
         """End an attempt with a model; None when the job was taken away or is being cancelled."""
         try:
-            return publish_model(self.context.database, self.context.storage, lease, self._artifact, OUTCOME)
+            return publish_model(self.context.database, self.context.storage, lease, self._artifact, RESULT)
         except (LeaseLost, TransitionNotAllowed):
             return None
 

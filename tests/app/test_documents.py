@@ -8,7 +8,8 @@ from app.http.schemas import ListDocument
 from app.jobs.schemas import EventDocument, JobDocument
 from app.models.schemas import AliasDocument, ModelDocument
 from app.predictions.schemas import PredictionListDocument
-from store.tables import DatasetItem, Job
+from pouf_core.contract.findings import finding
+from store.tables import DatasetItem
 
 
 @pytest.fixture
@@ -16,11 +17,9 @@ def places(api, rows, database, picture):
     dataset_id = api.post("/v1/datasets", files={"files": ("a.png", picture())}).json()["id"]
     with database.write() as session:
         session.add(DatasetItem(dataset_id=dataset_id, name="x", status="rejected", code="c", message="m"))
-    notes = [{"code": "c", "message": "m"}]
-    verdict = {"verdict": "harmful", "verdict_reasons": notes, "fallback": "zero_shot", "selected_step": 0}
-    job_id = rows.job("running", "failed", error_code="c", error_message="m", **verdict)
-    with database.write() as session:
-        session.get_one(Job, job_id).warnings = notes
+    told = [finding("c", "m")]
+    verdict = {"verdict": "harmful", "verdict_reasons": told, "fallback": "zero_shot", "selected_step": 0}
+    job_id = rows.job("running", "failed", error_code="c", error_message="m", warnings=told, **verdict)
     model_id = rows.model(**verdict)
     api.put("/v1/aliases/best", json={"model_id": model_id})
     return {"dataset": dataset_id, "job": job_id, "model": model_id}
@@ -59,7 +58,7 @@ def test_openapi_lists_the_methods_and_the_verdicts(api):
         properties = schemas[name]["properties"]
         assert properties["verdict"]["anyOf"][0]["enum"] == ["improved", "uncertain", "harmful"]
         assert properties["fallback"]["anyOf"][0]["const"] == "zero_shot"
-        assert properties["verdict_reasons"]["items"]["$ref"].endswith("/Note")
+        assert properties["verdict_reasons"]["items"]["$ref"].endswith("/Finding")
         assert properties["selected_step"]["anyOf"][0]["type"] == "integer"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pouf_core.artifact import CARD, Artifact, load_artifact, save_artifact
+from pouf_core.contract.manifest import Manifest
 
 REASONS = [{"code": "classes_vanished", "message": "2 of 3 classes are not predicted any more."}]
 VERDICT_KEYS = {"verdict", "verdict_reasons", "fallback"}
@@ -34,7 +35,9 @@ def manifest() -> dict[str, Any]:
 @pytest.fixture
 def card(manifest: dict[str, Any], tmp_path: Path) -> Any:
     def render(**changes: Any) -> str:
-        return (save_artifact(tmp_path / "model", Artifact(manifest | changes, {}, [])) / CARD).read_text()
+        return (
+            save_artifact(tmp_path / "model", Artifact(Manifest.model_validate(manifest | changes), {}, [])) / CARD
+        ).read_text()
 
     return render
 
@@ -76,8 +79,8 @@ def test_a_baseline_does_not_claim_to_be_trained(card: Any, kind: str, said: str
 
 def test_a_manifest_from_before_verdicts_is_rendered_and_loaded(manifest: dict[str, Any], tmp_path: Path) -> None:
     old = {name: value for name, value in manifest.items() if name not in VERDICT_KEYS}
-    directory = save_artifact(tmp_path / "model", Artifact(old, {}, []))
-    assert load_artifact(directory).manifest == old
+    directory = save_artifact(tmp_path / "model", Artifact(Manifest.model_validate(old), {}, []))
+    assert load_artifact(directory).manifest == Manifest.model_validate(old)
     text = (directory / CARD).read_text()
     assert "Verdict" not in text
     assert 'variant="adapted"' in text

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from pouf_core.contract.request import AdaptationRequest
 from store.database import Database, parse_url, upgrade
 from store.ids import new_id
 from store.tables import Base, Dataset, Job, JobEvent
@@ -43,13 +44,8 @@ def add_job(database: Database) -> str:
     job = Job(
         id=new_id("job"),
         owner="o",
-        request={},
-        method={},
+        request=AdaptationRequest(class_names=["a", "b"]),
         dataset_id=add_dataset(database),
-        base_model="b",
-        class_names=[],
-        prompt_template=[],
-        warnings=[],
     )
     with database.write() as session:
         start_life(session, job)
@@ -108,7 +104,7 @@ def test_events_written_at_the_same_time_are_numbered_without_gaps(database):
     with database.read() as session:
         events = session.query(JobEvent).filter_by(job_id=job_id).order_by(JobEvent.seq).all()
         assert [event.seq for event in events] == list(range(1, 42))
-        assert session.get_one(Job, job_id).version == 41
+        assert session.get_one(Job, job_id).event_seq == 41
 
 
 def test_a_reader_is_not_blocked_by_a_writer(database):

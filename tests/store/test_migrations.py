@@ -1,9 +1,11 @@
 """Databases of earlier versions, brought to the newest."""
 
+import json
 from datetime import datetime
+from pathlib import Path
 
 import pytest
-from sqlalchemy import MetaData, insert
+from sqlalchemy import DateTime, MetaData, insert, select
 
 from app.jobs.schemas import show_job
 from app.keys import service as keys
@@ -93,25 +95,68 @@ def test_jobs_and_models_of_the_first_tables_get_no_verdict_and_keep_the_rest(ur
     upgrade(url)
     with database.read() as session:
         job, model = session.get_one(Job, "job_1"), session.get_one(AdaptedModel, "mdl_1")
-        for document in (show_job(job, None), show_model(model, [])):
+        shown = show_job(job, None), show_model(model, [])
+        for document in (part.model_dump(mode="json") for part in shown):
             assert (document["verdict"], document["verdict_reasons"], document["fallback"]) == (None, [], None)
             assert document["selected_step"] is None
             assert (document["metadata"], document["class_names"]) == ({"team": "birds"}, ["bird", "boat"])
-        assert (job.step, job.warnings, model.storage_key) == (40, JOB["warnings"], "models/mdl_1")
-
-
-def test_a_worker_of_the_first_version_may_still_add_rows(url, database):
-    tables_of_the_first_version = MetaData()
-    tables_of_the_first_version.reflect(database.engine)
-    upgrade(url)
-    with database.write() as session:
-        for table, values in (("datasets", DATASET), ("jobs", JOB), ("models", MODEL)):
-            session.execute(insert(tables_of_the_first_version.tables[table]), values)
-    with database.read() as session:
-        assert session.get_one(Job, "job_1").verdict_reasons == []
-        assert session.get_one(AdaptedModel, "mdl_1").verdict_reasons == []
+        assert (job.step, model.storage_key) == (40, "models/mdl_1")
+        assert [warning.model_dump() for warning in job.result.warnings] == JOB["warnings"]
         dataset = session.get_one(Dataset, "ds_1")
         assert (dataset.extracted_bytes, dataset.owner_limits) == (0, None)
+
+
+def test_requests_and_results_in_columns_become_documents(url):
+    """The rows are of a real service of the version before, with jobs in every state."""
+    upgrade(url, "0006")
+    database = Database(url)
+    before = add_rows(database)
+    upgrade(url)
+    with database.read() as session:
+        jobs = {job.id: job for job in session.scalars(select(Job))}
+        models = {model.id: model for model in session.scalars(select(AdaptedModel))}
+    assert jobs.keys() == before["jobs"].keys()
+    assert models.keys() == before["models"].keys()
+    for job_id, old in before["jobs"].items():
+        document = show_job(jobs[job_id], None).model_dump(mode="json")
+        assert_same(document, old, ("seed", "evaluation", "warnings"))
+        assert document["text_limits"] == old["request"].get("text_limits")
+        assert (jobs[job_id].status, jobs[job_id].fence) == (old["status"], old["fence"])
+    for model_id, old in before["models"].items():
+        assert_same(show_model(models[model_id], []).model_dump(mode="json"), old, ("tune", "evaluation"))
+        assert models[model_id].request == jobs[models[model_id].job_id].request
+    database.dispose()
+
+
+def assert_same(document: dict, row: dict, fields: tuple[str, ...]) -> None:
+    """Compare what is shown of a request and a result with the columns that held their parts."""
+    shared = ("base_model", "class_names", "prompt_template", "label_words", "verdict", "verdict_reasons")
+    for name in (*shared, "fallback", "selected_step", "method", *fields):
+        assert without_nulls(document[name]) == without_nulls(row[name]), name
+
+
+def without_nulls(value):
+    """A mapping without the entries that are null: a method says null of settings that an older version left out."""
+    return {name: part for name, part in value.items() if part is not None} if isinstance(value, dict) else value
+
+
+def add_rows(database: Database) -> dict[str, dict[str, dict]]:
+    """Write the rows of `rows_0006.json` and return those of jobs and models by id, as they were."""
+    rows = json.loads((Path(__file__).parent / "rows_0006.json").read_text())
+    tables = MetaData()
+    tables.reflect(database.engine)
+    with database.write() as session:
+        for table in tables.sorted_tables:
+            for values in rows.get(table.name, []):
+                session.execute(insert(table), {name: read(table.c[name], value) for name, value in values.items()})
+    return {table: {row["id"]: row for row in rows[table]} for table in ("jobs", "models")}
+
+
+def read(column, value):
+    """A value from JSON as the column's type takes it."""
+    if value is not None and isinstance(column.type, DateTime):
+        return datetime.fromisoformat(value)
+    return value
 
 
 def test_a_database_from_before_keys_has_none_and_takes_one(url, tmp_path):

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from pouf_core.contract.findings import finding
+from pouf_core.contract.method import ResolvedBaseline
+from pouf_core.contract.result import AdaptationResult, PartialResult
 from store.clock import utcnow
 from store.leases import Lease, LeaseLost, claim_job
-from store.publication import Outcome, publish_model, remove_unpublished
+from store.publication import publish_model, remove_unpublished
 from store.storage_keys import model_key
 from store.tables import AdaptedModel, Alias, Job, JobEvent
 from store.transitions import TransitionNotAllowed, append_event, lock_job, transition
+from tests.pouf_core.training import resolved
 
-OUTCOME = Outcome(
-    method={"tune": "head", "max_steps": 6, "selection": "last"},
-    evaluation=None,
-    warnings=[],
-    verdict=None,
-    verdict_reasons=[],
-    fallback=None,
-    selected_step=6,
+RESULT = AdaptationResult(
+    method=resolved("head", max_steps=6, selection="last"), verdict="uncertain", selected_step=6, seconds=1.0
 )
 
 
@@ -58,9 +55,9 @@ def models(database: Any) -> list[AdaptedModel]:
 
 def test_a_job_is_published_once(database: Any, storage: Any, claimed: Any, artifact: Path, get: Any) -> None:
     lease = claimed()
-    model_id = publish_model(database, storage, lease, artifact, OUTCOME)
+    model_id = publish_model(database, storage, lease, artifact, RESULT)
     with pytest.raises(LeaseLost):
-        publish_model(database, storage, lease, artifact, OUTCOME)
+        publish_model(database, storage, lease, artifact, RESULT)
     assert [model.id for model in models(database)] == stored_models(storage) == [model_id]
     job = get(Job, lease.row_id)
     assert (job.status, job.model_id, job.lease_owner) == ("succeeded", model_id, None)
@@ -69,15 +66,13 @@ def test_a_job_is_published_once(database: Any, storage: Any, claimed: Any, arti
 def test_job_and_model_say_whether_adaptation_helped_and_what_is_served(
     database: Any, storage: Any, claimed: Any, artifact: Path, get: Any
 ) -> None:
-    reasons = [{"code": "agreement_fell", "message": "Two views agree less than before."}]
-    outcome = replace(
-        OUTCOME, verdict="harmful", verdict_reasons=reasons, fallback="zero_shot", selected_step=4, warnings=reasons
-    )
+    reasons = [finding("agreement_fell", "Two views agree less than before.")]
+    verdict = {"verdict": "harmful", "verdict_reasons": reasons, "fallback": "zero_shot"}
+    result = RESULT.model_copy(update={**verdict, "selected_step": 4, "warnings": reasons})
     lease = claimed()
-    model_id = publish_model(database, storage, lease, artifact, outcome)
+    model_id = publish_model(database, storage, lease, artifact, result)
     for row in (get(Job, lease.row_id), get(AdaptedModel, model_id)):
-        assert (row.verdict, row.verdict_reasons, row.fallback) == ("harmful", reasons, "zero_shot")
-        assert row.selected_step == 4
+        assert row.result == PartialResult(**result.as_partial())
     with database.read() as session:
         event = session.scalars(select(JobEvent).where(JobEvent.type == "job.succeeded")).one()
     assert event.data == {"stage": None, "model_id": model_id, "verdict": "harmful", "fallback": "zero_shot"}
@@ -86,15 +81,19 @@ def test_job_and_model_say_whether_adaptation_helped_and_what_is_served(
 def test_a_method_without_steps_is_published_at_step_0(
     database: Any, storage: Any, claimed: Any, artifact: Path, get: Any
 ) -> None:
-    method = {"type": "zero-shot", "tune": "none", "max_steps": 0, "class_prior": None}
+    method = ResolvedBaseline(
+        type="zero-shot", class_prior=None, class_prior_source="none", threads=1, device="cpu", precision="float32"
+    )
     lease = claimed()
     with database.write() as session:
         job = lock_job(session, lease.row_id)
         job.step, job.total_steps = 1, 1  # what the last stage counted
-    model_id = publish_model(database, storage, lease, artifact, replace(OUTCOME, method=method, selected_step=0))
+    model_id = publish_model(
+        database, storage, lease, artifact, RESULT.model_copy(update={"method": method, "selected_step": 0})
+    )
     job, model = get(Job, lease.row_id), get(AdaptedModel, model_id)
-    assert (job.step, job.total_steps, job.selected_step) == (0, 0, 0)
-    assert (model.tune, model.method, model.selected_step) == ("none", method, 0)
+    assert (job.step, job.total_steps, job.result.selected_step) == (0, 0, 0)
+    assert (model.result.method, model.result.selected_step) == (method, 0)
 
 
 def test_an_attempt_that_lost_its_lease_while_copying_leaves_nothing(
@@ -110,7 +109,7 @@ def test_an_attempt_that_lost_its_lease_while_copying_leaves_nothing(
 
     monkeypatch.setattr(storage, "put_directory", lose_meanwhile)
     with pytest.raises(LeaseLost):
-        publish_model(database, storage, lease, artifact, OUTCOME)
+        publish_model(database, storage, lease, artifact, RESULT)
     assert models(database) == stored_models(storage) == []
     assert get(Job, lease.row_id).status == "running"
 
@@ -120,13 +119,13 @@ def test_a_cancelled_job_publishes_nothing(database: Any, storage: Any, claimed:
     with database.write() as session:
         transition(session, lock_job(session, lease.row_id), "cancelling", "exporting")
     with pytest.raises(TransitionNotAllowed):
-        publish_model(database, storage, lease, artifact, OUTCOME)
+        publish_model(database, storage, lease, artifact, RESULT)
     assert models(database) == stored_models(storage) == []
 
 
 def test_an_alias_moves_to_the_newest_model(database: Any, storage: Any, claimed: Any, artifact: Path) -> None:
     for _ in range(2):
-        newest = publish_model(database, storage, claimed(alias="best"), artifact, OUTCOME)
+        newest = publish_model(database, storage, claimed(alias="best"), artifact, RESULT)
     with database.read() as session:
         assert session.get_one(Alias, ("local", "best")).model_id == newest
 
@@ -138,7 +137,7 @@ def test_what_a_killed_publisher_stored_is_removed_and_the_published_model_kept(
     with database.write() as session:  # what a publisher does before it is killed
         append_event(session, lock_job(session, lease.row_id), "job.publishing", {"model_id": "mdl_orphan"})
     storage.put_directory(model_key("mdl_orphan"), artifact)
-    model_id = publish_model(database, storage, lease, artifact, OUTCOME)
+    model_id = publish_model(database, storage, lease, artifact, RESULT)
     assert len(stored_models(storage)) == 2
     remove_unpublished(database, storage, lease.row_id)
     assert stored_models(storage) == [model_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pouf_core.contract.request import AdaptationRequest
 from worker.training.protocol import JobSpec
 
 
@@ -12,11 +13,7 @@ def job_spec(folder: Path) -> JobSpec:
     return JobSpec(
         job_id="job_1",
         fence=1,
-        class_names=["bird", "boat"],
-        prompt_template=None,
-        base_model="pouf-lite",
-        method={},
-        seed=0,
+        request=AdaptationRequest(class_names=["bird", "boat"]),
         device="cpu",
         threads=1,
         checkpoint_dir=folder,

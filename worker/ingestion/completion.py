@@ -69,7 +69,9 @@ def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) ->
 
 
 def _check_items(job: Job, dataset: Dataset) -> None:
-    check_dataset_items(describe(job.base_model), job.prompt_template, dataset.modality, dataset.text_pairs)
+    base = describe(job.request.base_model)
+    wording = job.request.check(base).wording
+    check_dataset_items(base, wording, dataset.modality, dataset.text_pairs)
 
 
 def _give_up_lease(dataset: Dataset) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress
+from pouf_core.contract.result import AdaptationResult
 from pouf_core.errors import AdaptationStopped, PoufError
 from store.disk import is_disk_full
 from worker.training.memory_limit import limit_host_memory
@@ -68,7 +69,7 @@ class Reporter:
                 remaining = remaining[self._pipe.write(remaining) :]
 
     def progress(self, progress: Progress) -> None:
-        self.send(ProgressMessage(**progress.model_dump(mode="json")))
+        self.send(ProgressMessage(progress=progress))
 
 
 class StartOver(Exception):
@@ -105,35 +106,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
         StartOver: host memory ran out.
     """
     try:
-        import pouf_core
-        from pouf_core.system.memory import keep_freed_memory
-        from pouf_core.system.runtime import choose_device
-
-        on_progress: OnProgress = reporter.progress
-        if choose_device(spec.device).type == "cpu":  # CUDA reserves far more address space than it uses
-            limit_host_memory(spec.memory_bytes)
-            keep_freed_memory()
-            on_progress = MemoryWatch(reporter)
-        result = pouf_core.adapt(
-            spec.texts or spec.items,
-            spec.class_names,
-            base_model=spec.base_model,
-            prompt_template=spec.prompt_template,
-            label_words=spec.label_words,
-            text_limits=spec.text_limits,
-            method=spec.method,
-            seed=spec.seed,
-            out=spec.artifact_dir,
-            on_progress=on_progress,
-            micro_batch_size=micro_batch_size,
-            device=spec.device,
-            threads=spec.threads,
-            deterministic=spec.deterministic,
-            checkpoint_dir=spec.checkpoint_dir,
-            checkpoint_seconds=spec.checkpoint_seconds,
-            should_stop=stop,
-            evaluation_labels=spec.evaluation_labels or None,
-        )
+        result = adapt(spec, reporter, stop, micro_batch_size)
     except AdaptationStopped as error:
         return StoppedMessage(reason=error.code)
     except StartOver:
@@ -148,7 +121,33 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
             return PostponedMessage(reason=f"{type(error).__name__}: {error}")
         traceback.print_exc()
         return INTERNAL_ERROR
-    return ResultMessage(artifact=result.path, **result.model_dump(mode="json"))
+    return ResultMessage(artifact=result.path, result=result)
+
+
+def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None) -> AdaptationResult:
+    """Run the adaptation, within the memory that it may take."""
+    import pouf_core
+    from pouf_core.system.memory import keep_freed_memory
+    from pouf_core.system.runtime import choose_device
+
+    on_progress: OnProgress = reporter.progress
+    if choose_device(spec.device).type == "cpu":  # CUDA reserves far more address space than it uses
+        limit_host_memory(spec.memory_bytes)
+        keep_freed_memory()
+        on_progress = MemoryWatch(reporter)
+    options = pouf_core.RunOptions(
+        out=spec.artifact_dir,
+        device=spec.device,
+        threads=spec.threads,
+        deterministic=spec.deterministic,
+        micro_batch_size=micro_batch_size,
+        checkpoint_dir=spec.checkpoint_dir,
+        checkpoint_seconds=spec.checkpoint_seconds,
+        evaluation_labels=spec.evaluation_labels,
+        on_progress=on_progress,
+        should_stop=stop,
+    )
+    return pouf_core.run(spec.request, spec.texts or spec.items, options)
 
 
 def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:

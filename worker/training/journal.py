@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from pouf_core.contract.findings import Finding
+from pouf_core.contract.method import Resolved
+from pouf_core.contract.progress import Metrics, Progress
 from store.clock import utcnow
 from store.database import Database
 from store.leases import Lease, fenced
 from store.tables import Job, JobMetric
 from store.transitions import append_event, transition
 from worker.training.attempts import note_checkpoint
-from worker.training.protocol import ProgressMessage
 
 #: A progress event is written for every such share of a stage, and at least this often in seconds.
 EVENT_FRACTION = 0.01
@@ -28,10 +30,10 @@ class Journal:
         self._database = database
         self._lease = lease
         self._stages: list[str] = []
-        self._latest: ProgressMessage | None = None
-        self._metrics: list[tuple[int, dict[str, Any], datetime]] = []
-        self._warnings: list[dict[str, str]] = []
-        self._method: dict[str, Any] | None = None
+        self._latest: Progress | None = None
+        self._metrics: list[tuple[int, Metrics, datetime]] = []
+        self._warnings: list[Finding] = []
+        self._method: Resolved | None = None
         self._checkpoint_step: int | None = None
         self._event_at: datetime | None = None
         self._event_fraction = 0.0
@@ -41,7 +43,7 @@ class Journal:
         """Whether something is to be written."""
         return self._latest is not None
 
-    def note(self, message: ProgressMessage) -> None:
+    def note(self, message: Progress) -> None:
         """Keep a report for the next flush."""
         if not self._stages or self._stages[-1] != message.stage:
             self._stages.append(message.stage)
@@ -68,35 +70,34 @@ class Journal:
         self._method = None
         self._checkpoint_step = None
 
-    def complete(self, metrics: list[dict[str, Any]]) -> None:
+    def complete(self, metrics: list[Metrics]) -> None:
         """Add steps that an earlier attempt kept in its checkpoint and was killed before reporting."""
         with self._database.write() as session:
             job = fenced(session, self._lease)
             known = set(session.scalars(select(JobMetric.step).where(JobMetric.job_id == job.id)).all())
-            steps = {int(numbers["step"]): numbers for numbers in metrics}
+            steps = {int(numbers["step"] or 0): numbers for numbers in metrics}
             session.add_all(
                 JobMetric(job_id=job.id, step=step, data={**numbers, "step": step})
                 for step, numbers in steps.items()
                 if step not in known
             )
 
-    def _write(self, session: Session, job: Job, latest: ProgressMessage) -> None:
+    def _write(self, session: Session, job: Job, latest: Progress) -> None:
         for stage in self._stages:
             transition(session, job, job.status, stage=stage)
         job.step = latest.step
         job.total_steps = latest.total_steps
         if self._method is not None:
-            job.method = self._method
-            append_event(session, job, "job.method", self._method)
+            job.result = job.result.model_copy(update={"method": self._method})
+            append_event(session, job, "job.method", self._method.model_dump(mode="json"))
         for warning in self._warnings:
-            if warning not in job.warnings:  # a resumed attempt may repeat one
-                job.warnings = [*job.warnings, warning]
-                append_event(session, job, "job.warning", dict(warning))
+            if warning not in job.result.warnings:  # a resumed attempt may repeat one
+                job.result = job.result.model_copy(update={"warnings": [*job.result.warnings, warning]})
+                append_event(session, job, "job.warning", warning.model_dump())
         if self._checkpoint_step is not None:
             note_checkpoint(session, job, self._checkpoint_step)
         self._write_metrics(session, job)
         self._write_progress_event(session, job, latest)
-        job.version += 1
         job.updated_at = utcnow()
 
     def _write_metrics(self, session: Session, job: Job) -> None:
@@ -111,7 +112,7 @@ class Journal:
         )
         job.latest_metrics = self._metrics[-1][1]
 
-    def _write_progress_event(self, session: Session, job: Job, latest: ProgressMessage) -> None:
+    def _write_progress_event(self, session: Session, job: Job, latest: Progress) -> None:
         now = utcnow()
         fraction = latest.step / latest.total_steps if latest.total_steps else 0.0
         recent = self._event_at is not None and (now - self._event_at).total_seconds() < EVENT_SECONDS

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from pouf_core.contract.progress import Stage
-from pouf_core.contract.result import Fallback, Verdict
+from pouf_core.contract.progress import Progress
+from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.result import AdaptationResult
 
 
 class JobSpec(BaseModel):
@@ -24,15 +25,9 @@ class JobSpec(BaseModel):
 
     job_id: str
     fence: int
+    request: AdaptationRequest
     items: list[Path] = []
     texts: Path | None = None
-    class_names: list[str | dict[str, Any]]
-    prompt_template: str | list[str] | None
-    label_words: dict[str, list[str]] | None = None
-    text_limits: dict[str, int] | None = None
-    base_model: str
-    method: dict[str, Any]
-    seed: int
     device: str
     threads: int | None
     deterministic: bool | None = None
@@ -44,16 +39,10 @@ class JobSpec(BaseModel):
 
 
 class ProgressMessage(BaseModel):
-    """A sign of life; the fields are those of `pouf_core.contract.progress.Progress`."""
+    """A sign of life."""
 
     kind: Literal["progress"] = "progress"
-    stage: Stage
-    step: int
-    total_steps: int
-    metrics: dict[str, float | None] | None = None
-    method: dict[str, Any] | None = None
-    warning: dict[str, str] | None = None
-    checkpoint_step: int | None = None
+    progress: Progress
 
 
 class ResultMessage(BaseModel):
@@ -61,15 +50,7 @@ class ResultMessage(BaseModel):
 
     kind: Literal["result"] = "result"
     artifact: Path
-    method: dict[str, Any]
-    metrics: list[dict[str, float | None]]
-    evaluation: dict[str, Any] | None
-    warnings: list[dict[str, str]]
-    verdict: Verdict | None
-    verdict_reasons: list[dict[str, str]]
-    fallback: Fallback | None
-    selected_step: int
-    seconds: float
+    result: AdaptationResult
 
 
 class StoppedMessage(BaseModel):

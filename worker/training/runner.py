@@ -11,11 +11,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from pouf_core.contract.method import ResolvedBaseline, ResolvedMethod
 from store.clock import utcnow
 from store.database import retry_on_database_outage
 from store.disk import is_disk_full, shortage
 from store.leases import Lease, LeaseLost, fenced
-from store.publication import Outcome, publish_model, remove_unpublished
+from store.publication import publish_model, remove_unpublished
 from store.tables import Dataset, DatasetItem, Job
 from store.transitions import FINAL, TransitionNotAllowed
 from worker.lease_keeper import LeaseKeeper
@@ -59,6 +60,12 @@ def training_device(device: str) -> str:
     """The device as the child sees it: a worker that is shown one GPU knows it as the first, whatever its number."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return "cuda" if device.startswith("cuda:") and shown and "," not in shown else device
+
+
+def _threads(job: Job) -> int | None:
+    """The CPU threads that an earlier attempt used."""
+    method = job.result.method
+    return method.threads if isinstance(method, ResolvedMethod | ResolvedBaseline) else None
 
 
 class JobRun:
@@ -108,7 +115,7 @@ class JobRun:
             child.close()
         self._persist(watch.journal.flush)
         if isinstance(outcome, ResultMessage):
-            metrics = outcome.metrics
+            metrics = outcome.result.metrics
             self._persist(lambda: watch.journal.complete(metrics))
         return outcome
 
@@ -129,16 +136,10 @@ class JobRun:
             fence=fence,
             items=[self._context.storage.local(key) for key in keys] if modality == "image" else [],
             texts=self._context.storage.local(keys[0]) if modality == "text" else None,
-            class_names=job.class_names,
-            prompt_template=job.prompt_template,
-            label_words=job.label_words,
-            text_limits=job.request.get("text_limits"),
-            base_model=job.base_model,
-            method=job.request.get("method") or {},
-            seed=job.seed,
+            request=job.request,
             device=training_device(settings.device),
             # A resumed attempt keeps the thread count it began with: results depend on it.
-            threads=job.method.get("threads") or settings.threads,
+            threads=_threads(job) or settings.threads,
             deterministic=settings.deterministic,
             memory_bytes=settings.job_memory_bytes,
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
@@ -164,20 +165,11 @@ class JobRun:
             reason = redact_paths(outcome.reason, settings)
             self._end(lambda session, job: attempts.lose(session, job, reason, settings))
 
-    def _publish(self, result: ResultMessage) -> None:
-        outcome = Outcome(
-            method=result.method,
-            evaluation=result.evaluation,
-            warnings=result.warnings,
-            verdict=result.verdict,
-            verdict_reasons=result.verdict_reasons,
-            fallback=result.fallback,
-            selected_step=result.selected_step,
-        )
+    def _publish(self, message: ResultMessage) -> None:
         database, storage = self._context.database, self._context.storage
         try:
             with self._keep_lease():
-                self._persist(lambda: publish_model(database, storage, self._lease, result.artifact, outcome))
+                self._persist(lambda: publish_model(database, storage, self._lease, message.artifact, message.result))
         except TransitionNotAllowed:  # cancelled while the last step ran
             self._end(attempts.stop)
         except OSError as error:

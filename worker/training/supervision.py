@@ -88,8 +88,8 @@ class Supervision:
             if not isinstance(message, ProgressMessage):
                 return message
             self._progress_at = time.monotonic()
-            self._loading = message.stage == "loading_base"
-            self.journal.note(message)
+            self._loading = message.progress.stage == "loading_base"
+            self.journal.note(message.progress)
         return None
 
     def _without_outcome(self) -> AttemptOutcome:

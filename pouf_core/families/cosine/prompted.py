@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.request import Request
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.request import CheckedRequest
 from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.learned_context import initial_context, learned_prompts
 from pouf_core.families.cosine.learner import Learner
@@ -30,11 +29,11 @@ class PromptedCosineModel:
         InvalidInput: a class name or a template that this model cannot take.
     """
 
-    def __init__(self, base: CosineModel, request: Request) -> None:
+    def __init__(self, base: CosineModel, request: CheckedRequest) -> None:
         self._base = base
-        self._prompts = build_prompts(request.classes, request.templates, base.tokenizer)
-        self._learned = learned_prompts(request.classes, request.templates, base.tokenizer, request.spec)
-        self._context = initial_context(base, self._learned, request.spec, request.seed)
+        self._prompts = build_prompts(request.classes, request.wording.templates, base.tokenizer)
+        self._learned = learned_prompts(request.classes, request.wording.templates, base.tokenizer, request.method)
+        self._context = initial_context(base, self._learned, request.method, request.seed)
 
     @property
     def encoder_key(self) -> str:
@@ -68,9 +67,9 @@ class PromptedCosineModel:
         return self._base.encode_items(views)
 
     @property
-    def manifest(self) -> dict[str, Any]:
-        """Nothing beyond what every artifact says."""
-        return {}
+    def longest(self) -> None:
+        """The tokenizer's own length is all that limits prompts."""
+        return
 
     def zero_shot(self) -> CosineClassifier:
         """The base model's prototypes and scale as they are now."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.request import Request
+from pouf_core.adaptation.resolving import label_word_bias
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.request import CheckedRequest
 from pouf_core.families.cosine.text_views import TextViews
 from pouf_core.families.interface import View, Views
 from pouf_core.families.language.item_reader import ItemReader
@@ -32,16 +32,15 @@ class PromptedLanguageModel:
     view_kind = "words"
     trunk = None  # no projection head stands between the network and f
 
-    def __init__(self, base: LanguageModel, request: Request) -> None:
-        template = base.template(request.templates[0])
+    def __init__(self, base: LanguageModel, request: CheckedRequest) -> None:
+        wording = request.wording
+        template = wording.language_template
+        assert template is not None  # a request over a language model has one
         self._base = base
-        self._label_words = {
-            item.name: list(words) for item, words in zip(request.classes, request.label_words, strict=True)
-        }
-        self._text_limits = request.text_limits
-        self._encoder = base.encoder(template, request.label_words, request.classes, request.text_limits)
+        self._encoder = base.encoder(template, wording.label_words, request.classes, wording.text_limits)
         self._reader = ItemReader(base, self._encoder)
-        self._word_bias = self._reader.null_bias(template.takes_pairs) if request.removes_label_word_bias else None
+        removes_bias = label_word_bias(request.method, "language") == "null"
+        self._word_bias = self._reader.null_bias(template.takes_pairs) if removes_bias else None
 
     @property
     def encoder_key(self) -> str:
@@ -55,10 +54,9 @@ class PromptedLanguageModel:
         return float(context.pow(2).mean().sqrt()) if len(context) else 0.0
 
     @property
-    def manifest(self) -> dict[str, Any]:
-        """The label words of every class, and how many tokens of an item, and of each text, are read at most."""
-        limits = {"text_limits": self._text_limits} if self._text_limits else {}
-        return {"label_words": self._label_words, "longest": self._encoder.longest, **limits}
+    def longest(self) -> int:
+        """Tokens of an item that are read at most."""
+        return self._encoder.longest
 
     def views(self, kind: str, seed: int) -> Views:
         """Versions of texts: as they are, or with words left out."""

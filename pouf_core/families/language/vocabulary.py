@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.classes import ClassName
-from pouf_core.contract.language_template import Template
+from pouf_core.contract.request import CheckedRequest
 from pouf_core.errors import PoufError
 from pouf_core.families.language.encoder import MOST_TOKENS, Encoder, Kind
 
@@ -18,21 +15,11 @@ _in_use = threading.Lock()
 """Held while a tokenizer is read or used: one call changes its state for the next."""
 
 
-def check_vocabulary(
-    base: BaseModelDescription,
-    template: Template,
-    words: Sequence[Sequence[str]],
-    classes: Sequence[ClassName],
-    limits: Mapping[str, int],
-) -> bool:
+def check_vocabulary(request: CheckedRequest) -> bool:
     """Refuse what the model's own encoder of items would refuse when the model is loaded.
 
     Args:
-        base: a language model.
-        template: the template.
-        words: the label words of K classes.
-        classes: the K classes.
-        limits: as of `Encoder`.
+        request: checked; one over another base model than a language model has nothing to refuse.
 
     Returns:
         False where nothing could be told, since the tokenizer cannot be read on this machine.
@@ -41,15 +28,26 @@ def check_vocabulary(
         InvalidInput: as `Encoder`, above all `label_word_not_in_vocabulary` with the tokens that a word splits into; or
             `base_model_not_adaptable` for a tokenizer that does not tell what is needed.
     """
+    wording = request.wording
+    if wording.language_template is None:
+        return True
     with _in_use:
         try:
-            kind, tokenizer = _tokenizer_of(base.name)
+            kind, tokenizer = _tokenizer_of(request.base.name)
         except PoufError as error:
             if error.code != "base_model_unavailable":
                 raise
             return False
         longest = min(int(tokenizer.model_max_length), MOST_TOKENS)
-        Encoder(tokenizer, template, words, classes, kind=kind, longest=longest, limits=limits)
+        Encoder(
+            tokenizer,
+            wording.language_template,
+            wording.label_words,
+            request.classes,
+            kind=kind,
+            longest=longest,
+            limits=wording.text_limits,
+        )
     return True
 
 

@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 
 from app.jobs import service
+from pouf_core.contract.findings import finding
+from pouf_core.contract.method import MethodSpec
+from pouf_core.contract.result import PartialResult
 from pouf_core.families.catalogue import POUF_LITE
 from store.tables import Job, JobMetric, OutboxMessage
 
@@ -75,7 +78,7 @@ def test_a_baseline_is_queued_and_shows_only_the_settings_it_has(api, rows, data
     job = create(api, rows.dataset(), method=method).json()
     assert (job["status"], job["method"]) == ("queued", shown)
     with database.read() as session:
-        assert session.get_one(Job, job["id"]).request["method"] == method
+        assert session.get_one(Job, job["id"]).request.method == MethodSpec.model_validate(method)
 
 
 def test_a_base_model_that_cannot_be_tuned_can_still_be_a_baseline(api, rows, refused, monkeypatch):
@@ -313,8 +316,11 @@ def test_a_retried_job_starts_over_under_its_id(api, rows, database):
     with database.write() as session:
         job = session.get_one(Job, job_id)
         job.attempt, job.lost_attempts, job.step, job.total_steps = 3, 3, 7, 10
-        job.error_code, job.error_message, job.warnings = "worker_lost", "lost", [{"code": "c", "message": "m"}]
-        job.verdict, job.verdict_reasons, job.fallback, job.selected_step = "harmful", job.warnings, "zero_shot", 3
+        job.error_code, job.error_message = "worker_lost", "lost"
+        told = [finding("c", "m")]
+        job.result = PartialResult(
+            warnings=told, verdict="harmful", verdict_reasons=told, fallback="zero_shot", selected_step=3
+        )
     rows.move(job_id, "failed")
     job = api.post(f"/v1/jobs/{job_id}/retry").json()
     assert (job["id"], job["attempt"], job["error"], job["warnings"]) == (job_id, 0, None, [])

@@ -33,7 +33,7 @@ def test_a_job_keeps_the_words_of_every_class_and_the_default_template(create, d
     assert job["label_words"] == {"negative": ["terrible", "bad"], "positive": ["great"]}
     assert job["prompt_template"] == ["{text} This is {mask}."]
     with database.read() as session:
-        assert session.get_one(Job, job["id"]).label_words == job["label_words"]
+        assert session.get_one(Job, job["id"]).request.label_words == job["label_words"]
     assert create(label_words=None).json()["label_words"] == {"negative": ["negative"], "positive": ["positive"]}
     assert create(base_model="minilm", label_words=None).json()["label_words"] is None
 

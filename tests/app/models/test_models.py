@@ -5,15 +5,24 @@ import pytest
 
 from store.tables import AdaptedModel
 
+EVALUATION = {
+    "zero_shot_accuracy": 0.5,
+    "adapted_accuracy": 0.75,
+    "zero_shot_interval": [0.25, 0.75],
+    "adapted_interval": [0.5, 1.0],
+    "n": 3,
+    "unmatched": 0,
+}
+
 
 def test_a_model_is_shown_by_id_and_by_alias(api, rows):
     reasons = [{"code": "classes_vanished", "message": "3 classes are not predicted any more."}]
     verdict = {"verdict": "harmful", "verdict_reasons": reasons, "fallback": "zero_shot", "selected_step": 4}
-    model_id = rows.model(name="m", evaluation={"n": 3}, **verdict)
+    model_id = rows.model(name="m", evaluation=EVALUATION, **verdict)
     api.put("/v1/aliases/best", json={"model_id": model_id})
     document = api.get(f"/v1/models/{model_id}").json()
     assert (document["id"], document["name"], document["aliases"]) == (model_id, "m", ["best"])
-    assert document["evaluation"] == {"n": 3}
+    assert document["evaluation"] == EVALUATION
     assert {name: document[name] for name in verdict} == verdict
     assert api.get("/v1/models/best").json() == document
     assert [model["id"] for model in api.get("/v1/models").json()["data"]] == [model_id]

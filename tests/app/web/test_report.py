@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from app.web.report import render_report
+from pouf_core.contract.findings import finding
+from pouf_core.contract.result import PartialResult
 from store.tables import Job, JobMetric
 
 REASONS = [{"code": "classes_vanished", "message": "2 of 3 classes are not predicted any more."}]
@@ -176,9 +178,11 @@ def test_the_page_loads_nothing_and_escapes_callers_text(api, rows, database):
     job_id = rows.job("running", name=attack, **HARMFUL)
     with database.write() as session:
         job = session.get_one(Job, job_id)
-        job.class_names, job.prompt_template, job.model_id = [attack, "b"], [attack + "{}"], "mdl_1"
-        job.method = {"class_prior": [0.5, 0.5], "class_prior_source": "given"}
-        job.verdict_reasons = job.warnings = [{"code": attack, "message": attack}]
+        words = {"class_names": [attack, "b"], "prompt_template": [attack + "{}"]}
+        job.request, job.model_id = job.request.model_copy(update=words), "mdl_1"
+        told = [finding(attack, attack)]
+        method = {"class_prior": [0.5, 0.5], "class_prior_source": "given"}
+        job.result = PartialResult(method=method, verdict_reasons=told, warnings=told)
         session.add_all(JobMetric(job_id=job_id, step=step, data={"loss": 1.0 / step}) for step in range(1, 9))
     rows.move(job_id, "succeeded")
     response = api.get(f"/v1/jobs/{job_id}/report")

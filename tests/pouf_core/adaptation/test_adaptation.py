@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.features import CachedFeatures, ComputedFeatures, Draw
 from pouf_core.adaptation.optimisation import schedule_factor
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.artifact import WEIGHTS, load_artifact
+from pouf_core.artifact import MANIFEST, WEIGHTS, load_artifact
 from pouf_core.contract.classes import parse_class_names
 from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped, InvalidInput, OutOfMemory
@@ -246,7 +247,7 @@ def test_explicit_values_win_over_the_preset() -> None:
 @pytest.mark.parametrize("prior", [[0.5, 0.5], [0.5, 0.5, 0.0], [0.5, 0.4, 0.2], [1.5, -0.25, -0.25]])
 def test_impossible_priors_are_refused(prior: list[float]) -> None:
     with pytest.raises(InvalidInput) as caught:
-        resolved("prompt", class_prior=prior)
+        pouf_core.adapt([draw_shape("circle", 1)], CLASS_NAMES, method={"class_prior": prior})
     assert (caught.value.code, caught.value.field) == ("invalid_class_prior", "/method/class_prior")
 
 
@@ -347,8 +348,21 @@ def test_manifest_records_what_the_model_is(
         out=tmp_path / "model",
     )
     manifest = load_artifact(result.path).manifest
-    assert [item["name"] for item in manifest["class_names"]] == ["circle", "sq"]
-    assert manifest["seed"] == 9
-    assert manifest["method"] == result.method
-    assert manifest["dataset"]["item_count"] == 24
-    assert len(manifest["base_model"]["sha256"]) == 64
+    assert [(item.name, item.prompt) for item in manifest.classes] == [("circle", None), ("sq", "square")]
+    assert manifest.request.seed == 9
+    assert manifest.method == result.method
+    assert manifest.dataset.item_count == 24
+    assert len(manifest.base_model.sha256) == 64
+
+
+def test_the_manifest_file_has_parts_of_the_request_at_its_top(
+    tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    base = base_spec(tiny_clip_directory)
+    out = tmp_path / "model"
+    pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=base, method={"max_steps": 1}, seed=9, out=out)
+    written = json.loads((out / MANIFEST).read_text())
+    assert written["class_names"] == [{"name": name, "prompt": None} for name in CLASS_NAMES]
+    assert (written["prompt_templates"], written["seed"], written["format"]) == (["a photo of a {}."], 9, 1)
+    assert written["request"]["base_model"] == written["base_model"]["name"] == base
+    assert written["method"]["max_steps"] == 1

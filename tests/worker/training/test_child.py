@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
-import pouf_core
-from pouf_core.adaptation.run import AdaptationResult
+from pouf_core.contract.findings import finding
+from pouf_core.contract.method import ResolvedBaseline
 from pouf_core.contract.progress import Progress
-from pouf_core.system import memory
+from pouf_core.contract.result import AdaptationResult
+from tests.pouf_core.training import resolved
 from tests.worker.job_specs import job_spec
 from worker.training import child
 from worker.training.child import MemoryWatch, StartOver, StopRequest
 from worker.training.protocol import ResultMessage, decode, encode
 
-ZERO_SHOT = {"type": "zero-shot", "tune": "none", "max_steps": 0, "class_prior": None, "class_prior_source": "none"}
-REASONS = [{"code": "classes_vanished", "message": "2 classes are gone."}]
+ZERO_SHOT = ResolvedBaseline(
+    type="zero-shot", class_prior=None, class_prior_source="none", threads=1, device="cpu", precision="float32"
+)
 
 
 class Reported:
@@ -34,30 +36,22 @@ def warning(code: str) -> Progress:
     return Progress(stage="training", step=1, total_steps=4, warning=finding(code, "m"))
 
 
-def test_a_result_carries_the_verdict_and_the_step_that_was_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_result_reaches_the_runner_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = AdaptationResult(
-        path=tmp_path / "artifact",
-        method={"type": "pouf", "tune": "prompt", "max_steps": 8},
+        method=resolved("prompt", max_steps=8),
         metrics=[{"step": 1.0, "loss": 0.5}],
-        evaluation=None,
-        warnings=[],
         verdict="harmful",
-        verdict_reasons=REASONS,
+        verdict_reasons=[finding("classes_vanished", "2 classes are gone.")],
         fallback="zero_shot",
         selected_step=4,
         seconds=1.5,
-    )
-    monkeypatch.setattr(pouf_core, "adapt", lambda *arguments, **settings: result)
-    monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
-    monkeypatch.setattr(child, "limit_host_memory", lambda wanted: None)
-    spec = job_spec(tmp_path)
+    ).at(tmp_path / "artifact", seconds=2.5)
+    monkeypatch.setattr(child, "adapt", lambda *_: result)
     reporter: Any = Reported()
-    message = decode(encode(child.run(spec, reporter, StopRequest(), None)))
+    message = decode(encode(child.run(job_spec(tmp_path), reporter, StopRequest(), None)))
     assert isinstance(message, ResultMessage)
-    assert (message.verdict, message.verdict_reasons, message.fallback) == ("harmful", REASONS, "zero_shot")
-    assert (message.selected_step, message.artifact) == (4, tmp_path / "artifact")
+    assert message.artifact == tmp_path / "artifact"
+    assert message.result.model_dump() == result.model_dump()
 
 
 def test_a_method_without_micro_batches_is_passed_on() -> None:
@@ -70,7 +64,8 @@ def test_a_method_without_micro_batches_is_passed_on() -> None:
 def test_a_lack_of_memory_starts_over_with_half_the_micro_batch() -> None:
     reporter: Any = Reported()
     watch = MemoryWatch(reporter)
-    watch(Progress("encoding", 8, 8, method={"type": "pouf", "micro_batch_size": 32}))
+    method = resolved("model").model_copy(update={"micro_batch_size": 32})
+    watch(Progress(stage="encoding", step=8, total_steps=8, method=method))
     watch(warning("few_items"))
     with pytest.raises(StartOver) as again:
         watch(warning("micro_batch_reduced"))

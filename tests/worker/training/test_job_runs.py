@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from app.jobs.schemas import show_job
 from app.web.report import render_report
+from pouf_core.contract.request import AdaptationRequest
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
 from worker.process_context import WorkerContext
@@ -50,7 +51,7 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
 
     assert (job.status, job.attempt, job.lost_attempts) == ("succeeded", 1, 0), job.error_message
     assert (job.step, job.total_steps, job.latest_metrics["step"]) == (24, 24, 24)
-    assert (job.method["tune"], job.evaluation["n"], job.lease_owner) == ("last_n", 8, None)
+    assert (job.result.method.tune, job.result.evaluation.n, job.lease_owner) == ("last_n", 8, None)
     assert steps == list(range(1, 25))
     stages = [entry["stage"] for entry in job.status_transitions]
     assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
@@ -64,7 +65,8 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
     assert (artifact / "SHA256SUMS").exists()
     manifest = json.loads((artifact / "pouf.json").read_text())
     for key in ("verdict", "verdict_reasons", "fallback", "selected_step"):
-        assert getattr(job, key) == getattr(model, key) == manifest[key]
+        assert job.result == model.result
+        assert manifest[key] == job.result.model_dump(mode="json")[key]
     assert [path.name for path in artifact.parent.iterdir()] == [model.id]
     for kind in ("checkpoints", "work"):
         assert list((context.settings.data_dir / kind).iterdir()) == []
@@ -77,8 +79,8 @@ def test_a_job_of_no_steps_publishes_its_model_without_metrics(
     run_job(context, job_id)
     job = get(Job, job_id)
     assert (job.status, job.step, job.total_steps) == ("succeeded", 0, 0), job.error_message
-    assert (job.selected_step, job.latest_metrics, job.evaluation["n"]) == (0, None, 2)
-    assert get(AdaptedModel, job.model_id).selected_step == 0
+    assert (job.result.selected_step, job.latest_metrics, job.result.evaluation.n) == (0, None, 2)
+    assert get(AdaptedModel, job.model_id).result.selected_step == 0
     with database.read() as session:
         assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
 
@@ -111,11 +113,9 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
         job_id="job_1",
         fence=1,
         items=[picture],
-        class_names=["red circle", "blue square"],
-        prompt_template=None,
-        base_model="pouf-lite",
-        method={"tune": "head", "max_steps": 2, "selection": "last"},
-        seed=0,
+        request=AdaptationRequest.of(
+            class_names=["red circle", "blue square"], method={"tune": "head", "max_steps": 2, "selection": "last"}
+        ),
         device="cpu",
         threads=1,
         checkpoint_dir=tmp_path / "checkpoints",
@@ -280,15 +280,15 @@ def test_a_baseline_runs_to_its_model_without_training(
     run_job(context, job_id)
     job = get(Job, job_id)
     assert (job.status, job.step, job.total_steps) == ("succeeded", 0, 0), job.error_message
-    assert (job.method["type"], job.method["tune"], job.selected_step) == (kind, "none", 0)
-    assert (job.latest_metrics, job.evaluation["n"]) == (None, 8)
+    assert (job.result.method.type, job.result.method.tune, job.result.selected_step) == (kind, "none", 0)
+    assert (job.latest_metrics, job.result.evaluation.n) == (None, 8)
     assert "training" not in [entry["stage"] for entry in job.status_transitions]
     if kind == "zero-shot":
-        assert job.evaluation["adapted_accuracy"] == job.evaluation["zero_shot_accuracy"]
+        assert job.result.evaluation.adapted_accuracy == job.result.evaluation.zero_shot_accuracy
     model = get(AdaptedModel, job.model_id)
-    assert (model.tune, model.method["type"]) == ("none", kind)
+    assert (model.result.method.tune, model.result.method.type) == ("none", kind)
     with database.read() as session:
         assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
-    shown = show_job(job, None)
+    shown = show_job(job, None).model_dump(mode="json")
     assert shown["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
     assert "<svg" not in render_report(shown, [])

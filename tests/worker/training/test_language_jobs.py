@@ -117,7 +117,7 @@ def test_a_job_that_waited_hears_that_the_texts_are_pairs(
     context: WorkerContext, database: Any, add_dataset: Any, get: Any, base_model: str, template: str, code: str | None
 ) -> None:
     dataset_id = add_dataset({"a.jsonl": lines(PAIRS)}, modality="auto")
-    job_id = insert_job(database, dataset_id, base_model=base_model, prompt_template=[template])
+    job_id = insert_job(database, dataset_id, {"tune": "prompt"}, base_model=base_model, prompt_template=[template])
     run_ingestion(context, dataset_id)
     job = get(Job, job_id)
     assert (job.status, job.error_code) == ("failed" if code else "queued", code)
@@ -143,6 +143,6 @@ def test_labels_of_pairs_change_no_weight(
         job = get(Job, job_id)
         assert job.status == "succeeded", job.error_message
         artifact = context.storage.local_directory(f"models/{job.model_id}")
-        assert load_artifact(artifact).manifest["label_words"] == LABEL_WORDS
+        assert load_artifact(artifact).manifest.request.label_words == LABEL_WORDS
         weights.add((artifact / "adapter.safetensors").read_bytes())
     assert len(weights) == 1

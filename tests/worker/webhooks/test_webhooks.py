@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 from standardwebhooks import Webhook as Verifier
 
+from pouf_core.contract.request import AdaptationRequest
 from store import webhook_messages as webhooks
 from store import webhook_targets
 from store.clock import utcnow
@@ -86,9 +87,11 @@ def cancelled_job(database):
     def make(owner: str = "local") -> str:
         dataset = Dataset(id=new_id("ds"), owner=owner, modality="image", status="ready")
         job = Job(
-            id=new_id("job"), owner=owner, dataset_id=dataset.id, request={}, method={}, base_model="pouf-lite",
-            class_names=["a", "b"], prompt_template=["{}"], warnings=[],
-        )  # fmt: skip
+            id=new_id("job"),
+            owner=owner,
+            dataset_id=dataset.id,
+            request=AdaptationRequest(class_names=["a", "b"]),
+        )
         with database.write() as session:
             session.add(dataset)
             session.flush()
@@ -132,9 +135,7 @@ def make_due(database) -> None:
             delivery.next_attempt_at = utcnow() - timedelta(seconds=1)
 
 
-def test_a_transition_is_sent_once_with_a_standard_signature(
-    context, database, receiver, make_webhook, cancelled_job
-):
+def test_a_transition_is_sent_once_with_a_standard_signature(context, database, receiver, make_webhook, cancelled_job):
     make_webhook(receiver.url)
     job_id = cancelled_job()
     [delivery] = deliveries(database)

@@ -12,7 +12,7 @@ import pouf_core
 from pouf_core.artifact import load_artifact
 from pouf_core.contract.classes import fill, parse_class_names
 from pouf_core.contract.method import MethodSpec, parse_method
-from pouf_core.contract.method_checks import check_method
+from pouf_core.contract.method_checks import method_problems
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.learned_context import initial_context, learned_prompts, random_template
@@ -202,9 +202,8 @@ def test_more_random_vectors_than_fit_are_refused_at_their_own_field(tiny_clip: 
     ],
 )
 def test_contradictory_context_settings_are_refused_at_the_field(settings: dict[str, object], field: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        check_method(MethodSpec.model_validate(settings), 3)
-    assert (caught.value.code, caught.value.field) == ("invalid_method", field)
+    (problem,) = method_problems(MethodSpec.model_validate(settings), 3)
+    assert (problem.code, problem.field) == ("invalid_method", field)
 
 
 @pytest.mark.parametrize("length", [0, 65, 2.5])

@@ -1,0 +1,27 @@
+"""What every part of a run works on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pouf_core.adaptation.features import FeatureCache
+from pouf_core.adaptation.reporting import Reporter
+from pouf_core.contract.request import CheckedRequest
+from pouf_core.data.items import Item
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """A checked request with its data.
+
+    Attributes:
+        request: what was asked for.
+        items: n items in order of content hash, each content once.
+        cache: features of frozen encoders.
+        reporter: told about everything.
+    """
+
+    request: CheckedRequest
+    items: list[Item]
+    cache: FeatureCache
+    reporter: Reporter

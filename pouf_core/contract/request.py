@@ -1,0 +1,180 @@
+"""What an adaptation is asked for, and the one check of it, before anything is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.classes import ClassName, parse_class_names
+from pouf_core.contract.method import MethodSpec, ResolvedMethod, parse_method
+from pouf_core.contract.method_checks import base_problems, method_problems
+from pouf_core.contract.problems import Problems
+from pouf_core.contract.wording import Wording, label_words_for, language_template, templates_for, text_limits_for
+from pouf_core.errors import InvalidInput, InvalidRequest
+
+LARGEST_SEED = 2**32 - 1
+_RUNTIME = {"threads", "device", "precision"}
+
+# checked by `parse_class_names`, which has a code for everything that can be wrong
+ClassNames = Annotated[
+    list[Any],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 2,
+            "items": {
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {"name": {"type": "string"}, "prompt": {"type": "string"}},
+                        "required": ["name"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        }
+    ),
+]
+
+
+class AdaptationRequest(BaseModel):
+    """What an adaptation is asked for; `check` says whether a base model can do it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
+    class_names: ClassNames
+    prompt_template: Annotated[
+        str | list[str] | None,
+        Field(
+            description="With `{}` where the class name goes, or several such for an ensemble. For a language model "
+            "with `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`."
+        ),
+    ] = None
+    label_words: Annotated[
+        dict[str, str | list[str]] | None,
+        Field(
+            description="For a language model: class name to the word, or words, that stand for it at the mask. A "
+            "class without an entry is its own label word."
+        ),
+    ] = None
+    text_limits: Annotated[
+        dict[str, int] | None,
+        Field(
+            description="For a language model: tokens of a text that are read at most, by `text`, `text_a`, `text_b`. "
+            "What is longer is cut at its end."
+        ),
+    ] = None
+    method: MethodSpec = MethodSpec()
+    seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
+
+    @classmethod
+    def of(cls, **values: Any) -> Self:
+        """A request from plain values.
+
+        Raises:
+            InvalidInput: `invalid_method` or `invalid_request`, with the field at fault.
+        """
+        if not isinstance(values.get("method"), MethodSpec):
+            values["method"] = parse_method(values.get("method") or {})
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = "/" + "/".join(map(str, first["loc"][:1]))
+            raise InvalidInput("invalid_request", f"{field}: {first['msg']}.", field=field) from error
+
+    def check(self, base: BaseModelDescription) -> CheckedRequest:
+        """Check everything that can be told without the data and the loaded base model.
+
+        Raises:
+            InvalidRequest: with every problem found, each with a code and a JSON pointer.
+        """
+        checked, problems = self.examine(base)
+        if checked is None:
+            raise InvalidRequest(problems)
+        return checked
+
+    def examine(self, base: BaseModelDescription | None) -> tuple[CheckedRequest | None, list[InvalidInput]]:
+        """As `check`, with the problems returned; without a base model what can be told without it."""
+        problems = Problems()
+        classes = problems.attempt(lambda: parse_class_names(self.class_names))
+        if classes is not None:
+            problems.found += method_problems(self.method, len(classes))
+        if base is None:
+            return None, problems.found
+        templates = problems.attempt(lambda: templates_for(base, self.prompt_template))
+        template = language_template(base, templates) if templates else None
+        limits = problems.attempt(lambda: text_limits_for(base, self.text_limits, template)) if templates else None
+        problems.found += base_problems(self.method, base)
+        words = problems.attempt(lambda: label_words_for(base, self.label_words, classes)) if classes else None
+        if classes is None or templates is None or problems.found:
+            return None, problems.found
+        wording = Wording(templates, template, words or [], limits or {})
+        return CheckedRequest(self.base_model, base, classes, wording, self.method, self.seed), []
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request that its base model can do, each part parsed.
+
+    Attributes:
+        base_model: the base model's name as it was given.
+        base: its description.
+        classes: K classes.
+        wording: templates, label words and limits of texts.
+        method: what was asked for; `auto` is resolved when the data is known.
+        seed: from 0 to 2^32 - 1.
+    """
+
+    base_model: str
+    base: BaseModelDescription
+    classes: list[ClassName]
+    wording: Wording
+    method: MethodSpec
+    seed: int
+
+    def as_request(self) -> AdaptationRequest:
+        """The request with everything written out that the base model decides."""
+        words = zip(self.classes, self.wording.label_words, strict=bool(self.wording.label_words))
+        return AdaptationRequest(
+            base_model=self.base_model,
+            class_names=[item.model_dump() if item.prompt else item.name for item in self.classes],
+            prompt_template=self.wording.templates,
+            label_words={item.name: list(own) for item, own in words} or None,
+            text_limits=self.wording.text_limits or None,
+            method=self.method,
+            seed=self.seed,
+        )
+
+    def identity(self, data_fingerprint: str, base_sha256: str, method: ResolvedMethod) -> str:
+        """SHA-256 (hex) of everything that the trained weights depend on.
+
+        Of the method, what was asked for and where it runs: what `auto` became is kept in the checkpoint, since the
+        last digits of an estimate may differ on another machine.
+
+        Args:
+            data_fingerprint: of the target data.
+            base_sha256: of the base model's weights.
+            method: the resolved method.
+        """
+        parts: dict[str, object] = {
+            "data": data_fingerprint,
+            "classes": [item.model_dump() for item in self.classes],
+            "templates": self.wording.templates,
+            "base": base_sha256,
+            "method": self.method.model_dump(),
+            "runtime": method.model_dump(include=_RUNTIME),
+            "seed": self.seed,
+        }
+        if self.wording.label_words:
+            parts["label_words"] = self.wording.label_words
+        if self.wording.text_limits:
+            parts["text_limits"] = self.wording.text_limits
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
