@@ -25,11 +25,11 @@ from rich.table import Table
 
 from pouf_core.artifact import recorded_versions
 from pouf_core.contract.classes import parse_class_names
-from pouf_core.families.catalogue import describe
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.open_clip_loading import open_clip
 from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.families.cosine.tokenizer import TextTokenizer
+from pouf_core.families.registry import describe
 from pouf_core.objective import pouf_objective
 from pouf_core.system.memory import keep_freed_memory
 

@@ -28,7 +28,7 @@ from transformers import AutoModel, AutoTokenizer
 
 import pouf_core
 from pouf_core.adaptation.features import ENCODE_BATCH
-from pouf_core.families.cosine.pouf_lite import minilm_directory
+from pouf_core.families.pretrained import minilm_directory
 from pouf_core.system.memory import keep_freed_memory
 from store.database import Database, upgrade
 from store.ids import new_id

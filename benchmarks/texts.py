@@ -64,7 +64,7 @@ def main(
     """Run every task and subset with every seed and print a table."""
     keep_freed_memory()
     base, cache = load_base_model(base_model), FeatureCache()
-    if base.description.is_language_model:
+    if base.description.takes_label_words:
         template = template or LABEL_TEMPLATE
     sdist = fetch(folder)
     rows = []
@@ -155,7 +155,7 @@ def run(
             [ClassName(name=name) for name in task.class_names],
             base_model=base,
             prompt_template=template,
-            label_words=task.label_words if base.description.is_language_model else None,
+            label_words=task.label_words if base.description.takes_label_words else None,
             method=method,
             seed=seed,
             out=Path(directory) / "model",
@@ -167,7 +167,7 @@ def run(
     correct = {}
     for variant in VARIANTS:
         own = predictor.encoder(variant).key == predictor.encoder("zero_shot").key
-        if own and not base.description.is_language_model:  # encoded already
+        if own and not base.description.takes_label_words:  # encoded already
             predictions = predictor.classify(cache.get(f"items@{base.sha256}", "plain", items), 1, variant)
         else:
             predictions = predictor.predict(list(texts), 1, variant)

@@ -28,7 +28,8 @@ from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache
 from pouf_core.artifact import load_artifact
 from pouf_core.data.images import decode_image
 from pouf_core.families.cosine.clip_like import ClipLikeModel
-from pouf_core.families.cosine.pouf_lite import load_pouf_lite
+from pouf_core.families.cosine.pouf_lite_network import load_pouf_lite
+from pouf_core.families.registry import describe
 from pouf_core.predictor import VARIANTS, Prediction, Predictor
 from pouf_core.system.memory import keep_freed_memory
 
@@ -55,7 +56,8 @@ def main(
     tasks = [clip_art()] + (emoji_tasks(emoji, style, hidden_only=not all_emoji) if emoji else [])
     tasks = [one for one in tasks if not task or one.name in task]
     store = CellStore(cells or Path(tempfile.mkdtemp()) / "cells.jsonl")
-    base, cache = load_pouf_lite(head=head), FeatureCache(fixed_views=PAPER_VIEWS)
+    base = load_pouf_lite(describe("pouf-lite"), torch.device("cpu"), head)
+    cache = FeatureCache(fixed_views=PAPER_VIEWS)
     encoded = EncodedPictures(base)
     for one in tasks:
         for one_skew in skew:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from cli import CommandError
-from pouf_core.families.catalogue import EMBEDDED
 from pouf_core.families.cosine.architectures import Adaptability, architecture_names, examine
+from pouf_core.families.registry import embedded_base_models
 
 console = Console()
 
@@ -25,7 +25,7 @@ def list_base_models(names: Sequence[str]) -> None:
         raise CommandError(f"open_clip has no architecture {', '.join(unknown)}.")
     wanted = list(names) or known
     if not names:
-        for description in EMBEDDED.values():
+        for description in embedded_base_models():
             _print_line(description.name, Adaptability(description.tune_modes))
     adaptable = 0
     for name in wanted:

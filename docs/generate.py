@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pouf_core.adaptation.presets import PRESETS, Preset
-from pouf_core.validation.thresholds import KINDS, TABLE, Kind, Limit, Row
+from pouf_core.contract.presets import PRESETS, Preset
+from pouf_core.contract.tune_modes import ModelKind
+from pouf_core.validation.thresholds import KINDS, TABLE, Limit, Row
 from store.settings import settings_table
 
 DOCS = Path(__file__).parent
@@ -95,7 +96,7 @@ def _by_base_model(limit: Limit) -> str:
     return ", ".join(f"{BASE_MODELS[kind]} {part}" for kind, part in parts.items())
 
 
-def _of_kind(limit: Limit, kind: Kind) -> str:
+def _of_kind(limit: Limit, kind: ModelKind) -> str:
     own = {where[1]: value for where, value in limit.values.items() if isinstance(where, tuple) and where[0] == kind}
     others = [f"{WITHOUT_TRAINING if mode == 'none' else f'`{mode}`'} {_number(value)}" for mode, value in own.items()]
     usual = _number(limit.values.get(kind))

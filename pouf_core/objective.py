@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pouf_core.scoring import single_or_double
+
 CONDITIONAL_EPSILON = 1e-5
 MARGINAL_EPSILON = 1e-6
 
@@ -77,7 +79,7 @@ def transport_cost(similarity: Tensor, plan_logits: Tensor, class_prior: Tensor 
         target to prototype: mean over items of the plan's expected cost (softmax over classes);
         prototype to target: (weighted) mean over classes of the plan's expected cost (softmax over the batch).
     """
-    similarity, plan_logits = _single_or_double(similarity), _single_or_double(plan_logits)
+    similarity, plan_logits = single_or_double(similarity), single_or_double(plan_logits)
     cost = 1 - similarity
     target_to_prototype = (cost * plan_logits.softmax(dim=1)).sum(dim=1).mean()
     by_class = (cost * plan_logits.softmax(dim=0)).sum(dim=0)
@@ -110,7 +112,7 @@ def marginal_entropy(marginal: Tensor, class_prior: Tensor | None = None) -> Ten
 
 def mutual_information_loss(class_logits: Tensor, class_prior: Tensor | None = None) -> Tensor:
     """H(Y|X) - H(Y) of class logits [B, K], in nats; its minimum is -log K. Half precision is computed in float32."""
-    probabilities = _single_or_double(class_logits).softmax(dim=1)
+    probabilities = single_or_double(class_logits).softmax(dim=1)
     return conditional_entropy(probabilities) - marginal_entropy(probabilities.mean(dim=0), class_prior)
 
 
@@ -140,7 +142,7 @@ def pouf_objective(
         marginal_momentum: in [0, 1); 0 uses the batch alone, as the paper does.
     """
     term = transport(similarity, plan_logits, class_prior)
-    probabilities = _single_or_double(class_logits).softmax(dim=1)
+    probabilities = single_or_double(class_logits).softmax(dim=1)
     entropy = conditional_entropy(probabilities)
     batch_marginal = probabilities.mean(dim=0)
     marginal = batch_marginal
@@ -155,7 +157,3 @@ def pouf_objective(
 def updated_marginal(running: Tensor | None, batch: Tensor, momentum: float) -> Tensor:
     """The running marginal after one more batch; the first batch sets it."""
     return batch if running is None else torch.lerp(batch, running, momentum)
-
-
-def _single_or_double(values: Tensor) -> Tensor:
-    return values if values.dtype == torch.float64 else values.float()

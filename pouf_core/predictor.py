@@ -14,9 +14,10 @@ from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import Artifact, load_artifact
 from pouf_core.contract.wording import language_template
 from pouf_core.errors import ArtifactError, InvalidInput
-from pouf_core.families.loading import BaseModel, BaseModelPool
+from pouf_core.families.interface import BaseModel, SharedEncoder
+from pouf_core.families.loading import BaseModelPool
 from pouf_core.system.runtime import choose_device
-from pouf_core.variants import VARIANTS, Encoder, VariantName, variants_of
+from pouf_core.variants import VARIANTS, VariantName, variants_of
 
 Input = Any
 """An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text or pair of texts."""
@@ -65,7 +66,7 @@ class Predictor:
         self._variants = variants_of(artifact, base)
         self.nbytes = sum(variant.nbytes for variant in self._variants.values())
 
-    def encoder(self, variant: str = "adapted") -> Encoder:
+    def encoder(self, variant: str = "adapted") -> SharedEncoder:
         """The encoder of a variant.
 
         Raises:
@@ -88,7 +89,7 @@ class Predictor:
     def embed(self, inputs: Sequence[Input], variant: str = "adapted") -> Tensor:
         """Features [n, d] of pictures (paths, file contents or PIL images) or of texts.
 
-        Of unit length, unless the base model is a language model, where they are f.
+        Of unit length, unless the base model is a language model: then hidden states at the mask.
 
         Raises:
             InvalidInput: an item cannot be decoded, or `unknown_variant`.

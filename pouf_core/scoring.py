@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 
@@ -63,3 +64,13 @@ class CosineClassifier:
     def tensors(self) -> dict[str, Tensor]:
         """`prototypes` and `logit_scale`."""
         return {"prototypes": self.prototypes, "logit_scale": self.logit_scale}
+
+
+def unit_length(features: Tensor) -> Tensor:
+    """Normalised along the last dimension, in float32 unless the model computes in float64."""
+    return F.normalize(single_or_double(features), dim=-1)
+
+
+def single_or_double(values: Tensor) -> Tensor:
+    """In float32, or float64 where they are; never in less."""
+    return values if values.dtype == torch.float64 else values.float()

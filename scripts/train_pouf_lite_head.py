@@ -25,7 +25,7 @@ from pouf_lite_head.teacher import ImageNetTeacher
 from safetensors.torch import save_file
 from torch import nn
 
-from pouf_core.families.cosine.pouf_lite import head_path, imagenet_classifier, untrained_pouf_lite
+from pouf_core.families.cosine.pouf_lite_network import head_path, imagenet_classifier, untrained_pouf_lite
 
 LOGIT_SCALES = (10.0, 15.0, 20.0, 25.0, 30.0, 40.0, 50.0)
 MOST_BYTES = 3_000_000

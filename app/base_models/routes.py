@@ -8,7 +8,7 @@ from app.http.query_parameters import complete_list
 from app.http.schemas import ErrorBody, ListDocument
 from app.state import State
 from pouf_core.errors import InvalidInput
-from pouf_core.families.catalogue import describe
+from pouf_core.families.registry import describe
 
 router = APIRouter(prefix="/v1/base-models", tags=["base models"])
 
@@ -40,7 +40,7 @@ def _show(state: State, name: str, loaded: bool) -> BaseModelDocument:
         family=description.family,
         embedded=description.embedded,
         tune_modes=list(description.tune_modes),
-        takes_label_words=description.is_language_model,
+        takes_label_words=description.takes_label_words,
         default_prompt_template=description.default_prompt_template,
         description=description.description,
         default=name == state.engine.default_base_model,

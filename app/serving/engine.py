@@ -116,11 +116,11 @@ class Engine:
         """Encode an item with the default base model, in the same way as predictions; raises what goes wrong."""
         if self._pool is None or self.default_base_model not in self._pool.loaded():
             raise RuntimeError(self._warm_up_error or f"base model {self.default_base_model} is still loading")
-        from pouf_core.variants import Encoder as ItemEncoder
+        from pouf_core.families.interface import SharedEncoder
 
         base = self._pool.get(self.default_base_model)
         item: Item = "a text" if base.description.modality == "text" else Image.new("RGB", (32, 32), "grey")
-        encoder = ItemEncoder(f"probe of {self.default_base_model}", base.encode_plain)
+        encoder = SharedEncoder(f"probe of {self.default_base_model}", base.encode_plain)
         (future,) = self.batcher.submit(encoder, [item])
         row = await asyncio.wrap_future(future)
         if not bool(row.isfinite().all()):

@@ -19,16 +19,14 @@ from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.data.items import Item
-from pouf_core.families.interface import PromptedModel, Trainable, View, Views
-
-Encode = Callable[[Sequence[View]], Tensor]
+from pouf_core.families.interface import PromptedModel, Trainable, Views, ViewT
 
 
 def encode_frozen(
-    encode: Encode,
+    encode: Callable[[Sequence[ViewT]], Tensor],
     key: str,
     items: Sequence[Item],
-    views_of: Views,
+    views_of: Views[ViewT],
     views: Sequence[int],
     cache: FeatureCache,
     reporter: Reporter,
@@ -39,7 +37,7 @@ def encode_frozen(
 
 
 def feature_source(
-    model: PromptedModel, learner: Trainable, inputs: RunInputs, method: ResolvedMethod
+    model: PromptedModel[ViewT], learner: Trainable, inputs: RunInputs, method: ResolvedMethod
 ) -> FeatureSource:
     """Where training takes item features from: encoded once where the encoder is frozen."""
     items, cache, seed = inputs.items, inputs.cache, inputs.request.seed
@@ -47,7 +45,7 @@ def feature_source(
     views = range(method.views or cache.fixed_views)
     plain = model.views("none", seed)
 
-    def encoded(encode: Encode, key: str) -> CachedFeatures:
+    def encoded(encode: Callable[[Sequence[ViewT]], Tensor], key: str) -> CachedFeatures:
         seen = encode_frozen(encode, key, items, views_of, views, cache, inputs.reporter)
         return CachedFeatures(seen, encode_frozen(encode, key, items, plain, [0], cache, inputs.reporter)[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from torch import Tensor
 
@@ -13,8 +14,7 @@ from pouf_core.artifact import BIAS, TRAINED, Artifact, recorded_versions
 from pouf_core.contract.manifest import BaseWeights, DatasetSummary, Manifest
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.data.items import fingerprint
-from pouf_core.families.interface import PromptedModel
-from pouf_core.families.loading import BaseModel
+from pouf_core.families.interface import BaseModel, PromptedModel
 from pouf_core.scoring import Classifier
 from pouf_core.validation.verdict import ReasonedVerdict
 
@@ -22,7 +22,7 @@ from pouf_core.validation.verdict import ReasonedVerdict
 def build_artifact(
     inputs: RunInputs,
     base: BaseModel,
-    model: PromptedModel,
+    model: PromptedModel[Any],
     zero_shot: ZeroShot,
     outcome: Outcome,
     verdict: ReasonedVerdict,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Generic, Protocol
 
 import torch
 from torch import Tensor
 
 from pouf_core.data.items import Item
 from pouf_core.errors import OutOfMemory
-from pouf_core.families.interface import ItemEncoder, View, Views
+from pouf_core.families.interface import ItemEncoder, Views, ViewT
 from pouf_core.system.memory import is_out_of_memory, release_memory
 
 Draw = tuple[int, int]
@@ -73,7 +73,7 @@ class ProjectedFeatures:
         return self._project(self._trunk.plain(indices))
 
 
-class ComputedFeatures:
+class ComputedFeatures(Generic[ViewT]):
     """Features from the items themselves at every step.
 
     Args:
@@ -83,7 +83,7 @@ class ComputedFeatures:
         views: number of fixed views, or 0 for a fresh one in every epoch.
     """
 
-    def __init__(self, encoder: ItemEncoder, items: Sequence[Item], views_of: Views, views: int) -> None:
+    def __init__(self, encoder: ItemEncoder[ViewT], items: Sequence[Item], views_of: Views[ViewT], views: int) -> None:
         self._encoder = encoder
         self._items = items
         self._views_of = views_of
@@ -129,9 +129,9 @@ class FeatureCache:
 
 
 def encode_views(
-    encode: Callable[[Sequence[View]], Tensor],
+    encode: Callable[[Sequence[ViewT]], Tensor],
     items: Sequence[Item],
-    views_of: Views,
+    views_of: Views[ViewT],
     views: Sequence[int],
     on_encoded: OnEncoded,
     cache: FeatureCache,
@@ -162,7 +162,7 @@ def encode_views(
     return torch.stack([cache.get(encoder, views_of.name(view), items) for view in views])
 
 
-def _within_memory(encode: Callable[[Sequence[View]], Tensor], views: Sequence[View]) -> Tensor:
+def _within_memory(encode: Callable[[Sequence[ViewT]], Tensor], views: Sequence[ViewT]) -> Tensor:
     """Encode a batch, in halves when memory runs out."""
     try:
         return encode(views)

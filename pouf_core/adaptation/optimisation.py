@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.families.interface import ParameterGroup
 
 INVERSE_GAMMA = 2e-4
 INVERSE_POWER = 0.75
 
 
-def build_optimizer(method: ResolvedMethod, groups: Sequence[dict[str, Any]]) -> torch.optim.Optimizer:
+def build_optimizer(method: ResolvedMethod, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
     """SGD with Nesterov momentum, or AdamW, over parameter groups with learning rates of their own."""
+    rated = [{"params": group.parameters, "lr": group.learning_rate} for group in groups]
     if method.optimizer == "sgd":
         return torch.optim.SGD(
-            groups, momentum=method.momentum, nesterov=method.momentum > 0, weight_decay=method.weight_decay
+            rated, momentum=method.momentum, nesterov=method.momentum > 0, weight_decay=method.weight_decay
         )
-    return torch.optim.AdamW(groups, weight_decay=method.weight_decay)
+    return torch.optim.AdamW(rated, weight_decay=method.weight_decay)
 
 
 def build_schedule(method: ResolvedMethod, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LambdaLR:

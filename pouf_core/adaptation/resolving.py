@@ -8,14 +8,10 @@ from typing import Literal, TypeVar
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.presets import PRESETS, Preset
-from pouf_core.adaptation.prior import estimate_prior
-from pouf_core.contract.base_model import PresetFamily
 from pouf_core.contract.method import (
     DEFAULT_CONTEXT_LENGTH,
     LARGEST_LOGIT_SCALE,
     TRANSPORT_PARAMETERS,
-    LabelWordBias,
     MethodSpec,
     Precision,
     PriorSource,
@@ -23,8 +19,12 @@ from pouf_core.contract.method import (
     ResolvedMethod,
 )
 from pouf_core.contract.method_checks import check_batch
+from pouf_core.contract.presets import PRESETS, Preset, label_word_bias
+from pouf_core.contract.tune_modes import TUNE_MODES, ModelKind
 
 _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
+PRIOR_POWER = 0.3
+_SMALLEST_MEAN = 1e-3  # of a class's zero-shot probabilities
 _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
 
 
@@ -32,7 +32,7 @@ def resolve(
     spec: MethodSpec,
     probabilities: Tensor,
     *,
-    family: PresetFamily = "image",
+    kind: ModelKind = "image",
     context_scale: float,
     device: torch.device,
     threads: int,
@@ -43,7 +43,7 @@ def resolve(
     Args:
         spec: what the caller asked for.
         probabilities: [n, K] zero-shot class probabilities of the target data.
-        family: which of the tables the base model goes by.
+        kind: of the base model, which chooses the table of presets.
         context_scale: root mean square of the untrained context vectors, which differs between models.
         device: where training runs.
         threads: CPU threads in use, stored because results depend on them bitwise.
@@ -53,7 +53,7 @@ def resolve(
         InvalidInput: the settings contradict each other.
     """
     item_count, class_count = probabilities.shape
-    preset = PRESETS[spec.preset, family][spec.tune]
+    preset = PRESETS[spec.preset, kind][spec.tune]
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
         batch_size = min(batch_size, item_count)
@@ -92,8 +92,8 @@ def resolve(
         selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),
         anchor_weight=_or(spec.anchor_weight, 0.0 if spec.context_init == "random" else preset.anchor_weight),
-        label_word_bias=label_word_bias(spec, family),
-        micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, family, device, batch_size), batch_size),
+        label_word_bias=label_word_bias(spec, kind),
+        micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, kind, device, batch_size), batch_size),
         threads=threads,
         device=str(device),
         precision=_precision(device),
@@ -133,15 +133,9 @@ def _transport_parameters(spec: MethodSpec, preset: Preset) -> dict[str, float]:
     return {name: _or(getattr(spec, name), getattr(preset, name)) for name in used}
 
 
-def label_word_bias(spec: MethodSpec, family: PresetFamily) -> LabelWordBias | None:
-    """What is taken off the class logits of a language model; None for other base models."""
-    usual = PRESETS[spec.preset, family][spec.tune].label_word_bias
-    return usual if usual is None or spec.label_word_bias == "auto" else spec.label_word_bias
-
-
-def _micro_batch_size(spec: MethodSpec, family: PresetFamily, device: torch.device, batch_size: int) -> int:
-    trains_items_trunk = spec.tune in ("last_n", "norm", "model") or family == "language"
-    return _CPU_MICRO_BATCH if trains_items_trunk and device.type == "cpu" else batch_size
+def _micro_batch_size(spec: MethodSpec, kind: ModelKind, device: torch.device, batch_size: int) -> int:
+    through_items = kind in TUNE_MODES[spec.tune].through_items
+    return _CPU_MICRO_BATCH if through_items and device.type == "cpu" else batch_size
 
 
 def _marginal_momentum(batch_size: int, class_count: int) -> float:
@@ -161,3 +155,20 @@ def _class_prior(
     if spec.class_prior == "uniform" or auto == "uniform":
         return [1 / class_count] * class_count, "uniform"
     return estimate_prior(probabilities).tolist(), "estimated"
+
+
+def estimate_prior(probabilities: Tensor) -> Tensor:
+    """Class shares from zero-shot probabilities: their mean, raised to the power 0.3 and normalised.
+
+    The mean of zero-shot probabilities mixes the true shares with the model's own bias towards some classes.
+    Taken as it is (power 1), or sharpened by expectation maximisation, it feeds that bias back into training;
+    uniform shares (power 0) are wrong for skewed data. The power lies between the two.
+
+    Args:
+        probabilities: [n, K] zero-shot class probabilities.
+
+    Returns:
+        [K] positive shares that sum to 1, in float64.
+    """
+    tempered = probabilities.double().mean(dim=0).clamp(min=_SMALLEST_MEAN) ** PRIOR_POWER
+    return tempered / tempered.sum()

@@ -32,10 +32,9 @@ from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.data.items import Data, Rejected, are_pairs, collect_items, fingerprint
-from pouf_core.families.catalogue import describe
-from pouf_core.families.interface import PromptedModel
-from pouf_core.families.loading import BaseModel, load_base_model
-from pouf_core.families.prompting import prompted_model
+from pouf_core.families.interface import BaseModel, PromptedModel
+from pouf_core.families.loading import load_base_model
+from pouf_core.families.registry import describe
 from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
 from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import thresholds_for
@@ -225,16 +224,16 @@ class _Run:
         reporter.stage("exporting", 1, 1)
         return found.at(directory, time.monotonic() - started)
 
-    def _load(self) -> tuple[BaseModel, PromptedModel]:
+    def _load(self) -> tuple[BaseModel, PromptedModel[Any]]:
         reporter = self._inputs.reporter
         reporter.stage("loading_base", 0, 1)
         name = self._inputs.request.base_model
         base = load_base_model(name, self._device) if self._loaded is None else self._loaded.copy()
-        model = prompted_model(base, self._inputs.request)
+        model = base.prompted(self._inputs.request)
         reporter.stage("loading_base", 1, 1)
         return base, model
 
-    def _outcome(self, base: BaseModel, model: PromptedModel, zero_shot: ZeroShot, count: int) -> Outcome:
+    def _outcome(self, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, count: int) -> Outcome:
         """The classifier that the method gives, with the logits of the first `count` items."""
         spec = self._inputs.request.method
         probabilities = zero_shot.logits.softmax(dim=1).cpu()
@@ -245,7 +244,7 @@ class _Run:
         resolved = resolve(
             spec,
             probabilities,
-            family=base.description.preset_family,
+            kind=base.description.kind,
             context_scale=model.context_scale,
             device=self._device,
             threads=self._threads,
@@ -258,7 +257,7 @@ class _Run:
             model,
             zero_shot,
             resolved,
-            thresholds=thresholds_for(base.description.preset_family, resolved.tune),
+            thresholds=thresholds_for(base.description.kind, resolved.tune),
             outcome_count=count,
             checkpoints=checkpoints,
         )
@@ -277,7 +276,7 @@ class _Run:
         classes = self._inputs.request.classes
         adapted = outcome.logits[: zero_shot.judged_count].softmax(dim=1)
         change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
-        thresholds = thresholds_for(base.description.preset_family, outcome.method.tune)
+        thresholds = thresholds_for(base.description.kind, outcome.method.tune)
         names = [item.name for item in classes]
         verdict = verdict_on(outcome.method, outcome.selected_step, zero_shot.structure, change, names, thresholds)
         for warning in warnings_of(verdict, classes, zero_shot.classifier.prototypes, thresholds):

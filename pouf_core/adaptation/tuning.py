@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,7 +30,7 @@ Logits = Callable[[int, OnEncoded], Tensor]
 
 def tune_base_model(
     inputs: RunInputs,
-    model: PromptedModel,
+    model: PromptedModel[Any],
     zero_shot: ZeroShot,
     method: ResolvedMethod,
     *,

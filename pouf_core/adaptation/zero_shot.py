@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,7 +43,7 @@ class ZeroShot:
         return self.views.shape[1]
 
 
-def zero_shot_classifier(model: PromptedModel, inputs: RunInputs) -> ZeroShot:
+def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroShot:
     """Encode the target data with the base model, classify it, and measure its structure."""
     classifier = model.zero_shot()
     views_of = model.views(model.view_kind, inputs.request.seed)

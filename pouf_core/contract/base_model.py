@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-PresetFamily = Literal["image", "text", "language"]
+from pouf_core.contract.tune_modes import ModelKind, Tune
+
+Modality = Literal["image", "text"]
 
 
 @dataclass(frozen=True)
 class BaseModelDescription:
-    """What can be said of a base model before it is loaded."""
+    """What can be said of a base model before it is loaded. Its family in `pouf_core.families` decides all of it.
+
+    Attributes:
+        name: as callers write it, such as `open_clip:ViT-B-32/openai`.
+        family: the name of its family.
+        modality: what it classifies.
+        kind: whose presets, validation thresholds and tune modes it has.
+        embedded: whether its weights come with the installed packages.
+        tune_modes: what of it can be trained.
+        default_prompt_template: used where the caller gives none.
+        description: one line for people.
+        takes_label_words: whether classes are label words at the mask of one template that holds the text; if not,
+            they are names in a template, or in several.
+        reads_after_mask: whether it reads what follows the mask of such a template.
+        takes_pairs: whether an item may be a pair of texts.
+        unused_settings: settings of a method that mean nothing to it, each with the reason as a clause.
+    """
 
     name: str
-    family: Literal["pouf-lite", "open_clip", "hf-align", "minilm", "sentence", "minilm-mlm", "hf-mlm", "hf-causal"]
-    modality: Literal["image", "text"]
+    family: str
+    modality: Modality
+    kind: ModelKind
     embedded: bool
-    tune_modes: tuple[str, ...]
+    tune_modes: tuple[Tune, ...]
     default_prompt_template: str
     description: str
-
-    @property
-    def is_language_model(self) -> bool:
-        """Whether classes are label words, at the mask of a template that holds the text."""
-        return self.family == "minilm-mlm" or self.family in ("hf-mlm", "hf-causal")
-
-    @property
-    def preset_family(self) -> PresetFamily:
-        """By which presets it is adapted."""
-        return "language" if self.is_language_model else self.modality
+    takes_label_words: bool = False
+    reads_after_mask: bool = True
+    takes_pairs: bool = False
+    unused_settings: Mapping[str, str] = field(default_factory=dict, hash=False)

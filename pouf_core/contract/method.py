@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pouf_core.contract.document import Document
+from pouf_core.contract.tune_modes import Tune
 from pouf_core.errors import InvalidInput
 
 Auto = Literal["auto"]
-Tune = Literal["prompt", "prototypes", "head", "last_n", "norm", "model"]
 Preset = Literal["default", "paper"]
 MethodType = Literal["pouf", "prior-matching", "zero-shot"]
 Selection = Literal["auto", "label_free", "last"]

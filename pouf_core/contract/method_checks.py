@@ -6,17 +6,12 @@ import math
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.method import BASELINE_SETTINGS, LANGUAGE_SETTINGS, TRANSPORT_PARAMETERS, MethodSpec
+from pouf_core.contract.tune_modes import MODE_SETTINGS, TUNE_MODES, modes_using
 from pouf_core.errors import InvalidInput
 
 PRIOR_TOLERANCE = 1e-4
 SMALLEST_SHARE = 1e-12
-_NOT_OF_LANGUAGE_MODELS = {
-    "context": "its context vectors stand around the text and are shared by all classes",
-    "context_init": "its context vectors start from the template's words",
-    "context_length": "the template's words set the number of its context vectors",
-    "anchor_weight": "it has no prototypes to hold",
-    "logit_scale_learning_rate": "it has no logit scale",
-}
+_CONTEXT_SETTINGS = ("context", "context_init", "context_length")
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
 
 
@@ -27,11 +22,11 @@ def method_problems(spec: MethodSpec, class_count: int) -> list[InvalidInput]:
     """
     problems = [
         *(_baseline_problems(spec) if spec.type in BASELINE_SETTINGS else []),
+        *_mode_problems(spec),
         *_context_problems(spec),
         *(_prior_problems(spec.class_prior, class_count) if isinstance(spec.class_prior, list) else []),
         *_transport_problems(spec),
         *_selection_problems(spec),
-        *_anchor_problems(spec),
     ]
     too_small = batch_problem(spec, 1, "/method/batch_size") if spec.batch_size == 1 else None
     if too_small is not None:
@@ -44,13 +39,9 @@ def base_problems(spec: MethodSpec, base: BaseModelDescription) -> list[InvalidI
     """Settings that a base model does not have: `unsupported_tune`, or `unused_parameter`."""
     problems = _tune_problems(spec, base)
     given = {name for name, field in MethodSpec.model_fields.items() if getattr(spec, name) != field.default}
-    if base.is_language_model:
-        reasons = _NOT_OF_LANGUAGE_MODELS
-    else:
-        reasons = dict.fromkeys(LANGUAGE_SETTINGS, "it is no language model")
     return problems + [
         _unused(name, f"{base.name} does not use {name}: {reason}. Leave it out.")
-        for name, reason in reasons.items()
+        for name, reason in base.unused_settings.items()
         if name in given
     ]
 
@@ -112,29 +103,24 @@ def _baseline_problems(spec: MethodSpec) -> list[InvalidInput]:
 
 
 def _selection_problems(spec: MethodSpec) -> list[InvalidInput]:
-    problems = []
-    if spec.preset == "paper" and spec.selection == "label_free":
-        message = "Preset `paper` goes to its last step: selection must be `auto` or `last`, or the preset `default`."
-        problems.append(InvalidInput("invalid_method", message, field="/method/selection"))
-    if spec.tune != "last_n" and spec.last_n != "auto":
-        message = (
-            f"last_n belongs to tune `last_n`, and tune is `{spec.tune}`: leave it out, give `auto`, or set tune to "
-            "`last_n`."
-        )
-        problems.append(_unused("last_n", message))
-    return problems
+    if spec.preset != "paper" or spec.selection != "label_free":
+        return []
+    message = "Preset `paper` goes to its last step: selection must be `auto` or `last`, or the preset `default`."
+    return [InvalidInput("invalid_method", message, field="/method/selection")]
 
 
-def _anchor_problems(spec: MethodSpec) -> list[InvalidInput]:
-    problems = []
-    if spec.tune not in ("prompt", "prototypes") and spec.anchor_weight != "auto":
-        reason = f"it belongs to tune `prompt` and `prototypes`, and tune is `{spec.tune}`"
-        problems.append(_unused("anchor_weight", f"anchor_weight is not used: {reason}. Leave it out."))
-    if spec.tune == "prototypes" and spec.logit_scale_learning_rate != "auto":
-        reason = "tune `prototypes` keeps the logit scale as it is"
-        message = f"logit_scale_learning_rate is not used: {reason}. Leave it out."
-        problems.append(_unused("logit_scale_learning_rate", message))
-    return problems
+def _mode_problems(spec: MethodSpec) -> list[InvalidInput]:
+    """Settings of other tune modes than the one that is asked for."""
+    unused = MODE_SETTINGS - TUNE_MODES[spec.tune].settings
+    given = [name for name, field in MethodSpec.model_fields.items() if getattr(spec, name) != field.default]
+    return [_of_other_modes(spec, name) for name in given if name in unused]
+
+
+def _of_other_modes(spec: MethodSpec, name: str) -> InvalidInput:
+    modes = ", ".join(f"`{mode}`" for mode in modes_using(name))
+    message = f"{name} belongs to tune {modes}, and tune is `{spec.tune}`: leave it out, or set another tune."
+    code = "invalid_method" if name in _CONTEXT_SETTINGS else "unused_parameter"
+    return InvalidInput(code, message, field=f"/method/{name}")
 
 
 def _transport_problems(spec: MethodSpec) -> list[InvalidInput]:
@@ -158,21 +144,10 @@ def _transport_problems(spec: MethodSpec) -> list[InvalidInput]:
 
 
 def _context_problems(spec: MethodSpec) -> list[InvalidInput]:
-    defaults = {name: MethodSpec.model_fields[name].default for name in ("context", "context_init", "context_length")}
-    given = [name for name, default in defaults.items() if getattr(spec, name) != default]
-    if spec.tune != "prompt":
-        reasons = {
-            name: f"context vectors are trained by tune `prompt`, not by `{spec.tune}`; leave {name} out"
-            for name in given
-        }
-    elif spec.context_length != "auto" and spec.context_init == "template":
-        reasons = {"context_length": "the template's words set the number; give context_init `random` to choose it"}
-    else:
-        reasons = {}
-    return [
-        InvalidInput("invalid_method", f"/method/{name}: {reason}.", field=f"/method/{name}")
-        for name, reason in reasons.items()
-    ]
+    if spec.tune != "prompt" or spec.context_length == "auto" or spec.context_init != "template":
+        return []
+    message = "context_length is not used: the template's words set it. Give context_init `random` to choose it."
+    return [InvalidInput("invalid_method", message, field="/method/context_length")]
 
 
 def _prior_problems(prior: list[float], class_count: int) -> list[InvalidInput]:

@@ -62,8 +62,8 @@ def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None)
         InvalidInput: as `parse_templates`, or for a language model as `parse_one_template`.
     """
     default = base.default_prompt_template
-    if base.is_language_model:
-        return [parse_one_template(value, default, causal=_is_causal(base))]
+    if base.takes_label_words:
+        return [parse_one_template(value, default, causal=not base.reads_after_mask)]
     return parse_templates(value, default)
 
 
@@ -75,7 +75,7 @@ def label_words_for(
     Raises:
         InvalidInput: `label_words_not_used`, or as `parse_label_words`.
     """
-    if base.is_language_model:
+    if base.takes_label_words:
         return parse_label_words(value, classes)
     if value is not None:
         message = f"{base.name} is no language model and takes no label words; leave them out."
@@ -106,8 +106,4 @@ def text_limits_for(
 
 def language_template(base: BaseModelDescription, templates: Sequence[str]) -> Template | None:
     """The template of a language model, taken apart; None for another base model."""
-    return template_of(templates[0], causal=_is_causal(base)) if base.is_language_model else None
-
-
-def _is_causal(base: BaseModelDescription) -> bool:
-    return base.family == "hf-causal"
+    return template_of(templates[0], causal=not base.reads_after_mask) if base.takes_label_words else None

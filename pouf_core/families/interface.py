@@ -1,23 +1,27 @@
-"""What an adaptation needs of a base model, whatever its family."""
+"""What the rest of the code needs of a base model, whatever its family."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.items import Item
 from pouf_core.scoring import Classifier
 
-View = Any
+ViewT = TypeVar("ViewT")
 """One version of an item, as its base model's encoder takes it: pixels [3, H, W] of a picture, a text, …"""
+View_co = TypeVar("View_co", covariant=True)
 
 
-class Views(Protocol):
+class Views(Protocol[View_co]):
     """Versions of items, reproducible from the seed and the items' content."""
 
     def name(self, number: int) -> str:
@@ -28,16 +32,16 @@ class Views(Protocol):
         """How long an item is; those of like size are encoded together. 0 where all are of one size."""
         ...
 
-    def plain(self, item: Item) -> View:
+    def plain(self, item: Item) -> View_co:
         """The item as it is."""
         ...
 
-    def view(self, item: Item, number: int) -> View:
+    def view(self, item: Item, number: int) -> View_co:
         """One version of the item."""
         ...
 
 
-class ItemEncoder(Protocol):
+class ItemEncoder(Protocol[ViewT]):
     """Encodes the items of a request."""
 
     @property
@@ -45,17 +49,30 @@ class ItemEncoder(Protocol):
         """Equal keys mean that equal items get equal features while nothing is trained."""
         ...
 
-    def views(self, kind: str, seed: int) -> Views:
+    def views(self, kind: str, seed: int) -> Views[ViewT]:
         """Versions of items as this encoder takes them; `kind` as in `ResolvedMethod.augmentation`."""
         ...
 
-    def encode_items(self, views: Sequence[View]) -> Tensor:
+    def encode_items(self, views: Sequence[ViewT]) -> Tensor:
         """Features [B, d] of B versions of items, never in less than float32."""
         ...
 
 
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that are trained at one learning rate.
+
+    Attributes:
+        parameters: at least one.
+        learning_rate: the initial one, above 0.
+    """
+
+    parameters: list[nn.Parameter]
+    learning_rate: float
+
+
 class Trainable(Protocol):
-    """What is trained: features become scores by a classifier whose parameters, or the encoder's, may change.
+    """A learner: features become scores by a classifier whose parameters, or the encoder's, are trained.
 
     Attributes:
         prompts_at_once: prompts encoded at once when a gradient is wanted.
@@ -77,11 +94,11 @@ class Trainable(Protocol):
         """The classes under the present parameters, with gradients where they are enabled."""
         ...
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Everything that is trained."""
         ...
 
-    def penalty(self, classifier: Any) -> Tensor | None:
+    def penalty(self, classifier: Classifier) -> Tensor | None:
         """What is added to the loss for leaving the base model, a scalar; None for nothing.
 
         Args:
@@ -117,11 +134,11 @@ class Trunk:
     """
 
     key: str
-    encode: Callable[[Sequence[View]], Tensor]
+    encode: Callable[[Sequence[Any]], Tensor]
     project: Callable[[Tensor], Tensor]
 
 
-class PromptedModel(ItemEncoder, Protocol):
+class PromptedModel(ItemEncoder[ViewT], Protocol[ViewT]):
     """A base model with the classes of one request."""
 
     @property
@@ -154,4 +171,82 @@ class PromptedModel(ItemEncoder, Protocol):
         Raises:
             InvalidInput: `nothing_to_tune`.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class SharedEncoder:
+    """An encoder of items that several predictors may share.
+
+    Attributes:
+        key: equal keys mean equal weights, and that equal items are read alike, so that they may travel in one batch.
+        encode: decoded items to float32 features [n, d] on the CPU.
+        nbytes: bytes of the weights that it does not share with the base model.
+    """
+
+    key: str
+    encode: Callable[[Sequence[Any]], Tensor]
+    nbytes: int = 0
+
+
+@dataclass(frozen=True)
+class EncoderPair:
+    """The encoders of an artifact's two classifiers; one and the same where the encoder was not trained."""
+
+    adapted: SharedEncoder
+    zero_shot: SharedEncoder
+
+
+class BaseModel(Protocol):
+    """A loaded base model. What is shared is never changed; `copy` gives one that may be trained."""
+
+    @property
+    def description(self) -> BaseModelDescription:
+        """What could be said of it before it was loaded."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Hash (hex) of the pretrained weights."""
+        ...
+
+    def copy(self) -> Self:
+        """The same model with parameters of its own."""
+        ...
+
+    def decode(self, source: Any) -> Any:
+        """An item as a caller gives it (a picture's path, content or PIL image, a text, a pair), ready to be encoded.
+
+        Raises:
+            InvalidInput: it cannot be used.
+        """
+        ...
+
+    def size(self, item: Any) -> int:
+        """How long a decoded item is; those of like size are encoded together. 0 where all are of one size."""
+        ...
+
+    def encode_plain(self, items: Sequence[Any]) -> Tensor:
+        """Float32 features [n, d] of decoded items as they are, on the CPU and without gradients."""
+        ...
+
+    def prompted(self, request: CheckedRequest) -> PromptedModel[Any]:
+        """Bring it together with the classes of a request; training then changes its network in place.
+
+        Raises:
+            InvalidInput: a class name, a template or a label word that it cannot take.
+        """
+        ...
+
+    def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
+        """The encoders of an artifact.
+
+        Args:
+            trained: what its learner's `tensors` gave.
+            manifest: of the artifact.
+        """
+        ...
+
+    def classifier(self, tensors: Mapping[str, Tensor]) -> Classifier:
+        """The classifier that gave these tensors, see `Classifier.tensors`."""
         ...

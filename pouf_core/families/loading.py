@@ -6,16 +6,9 @@ import threading
 
 import torch
 
-from pouf_core.families.catalogue import describe
-from pouf_core.families.cosine.cosine_model import CosineModel
-from pouf_core.families.cosine.open_clip_loading import load_open_clip
-from pouf_core.families.cosine.pouf_lite import load_pouf_lite
-from pouf_core.families.cosine.sentence_loading import load_sentence_model
-from pouf_core.families.cosine.transformers_loading import load_transformers_model
-from pouf_core.families.language.loading import load_language_model
-from pouf_core.families.language.model import LanguageModel
+from pouf_core.families.interface import BaseModel
+from pouf_core.families.registry import describe, family_of
 
-BaseModel = CosineModel | LanguageModel
 _loading = threading.Lock()
 """Held while a model is loaded: transformers changes global state meanwhile, and a second load would go wrong by it."""
 
@@ -24,7 +17,7 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> BaseModel:
     """Load a base model; every call gives a network of its own. One is loaded at a time.
 
     Args:
-        spec: a name that `pouf_core.families.catalogue.describe` knows.
+        spec: a name that `pouf_core.families.registry.describe` knows.
         device: where to put it.
 
     Raises:
@@ -33,15 +26,7 @@ def load_base_model(spec: str, device: torch.device | str = "cpu") -> BaseModel:
     """
     description = describe(spec)
     with _loading:
-        if description.family == "pouf-lite":
-            return load_pouf_lite(device)
-        if description.is_language_model:
-            return load_language_model(description, device)
-        if description.modality == "text":
-            return load_sentence_model(description, torch.device(device))
-        if description.family == "hf-align":
-            return load_transformers_model(description, torch.device(device))
-        return load_open_clip(description, torch.device(device))
+        return family_of(spec).load(description, torch.device(device))
 
 
 class BaseModelPool:

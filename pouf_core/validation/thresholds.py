@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pouf_core.contract.method import Tune
+from pouf_core.contract.tune_modes import ModelKind, Tune
 
-Kind = Literal["image", "text", "language"]
-"""What a base model classifies, and how: pictures, texts by their embeddings, or texts by label words."""
 Mode = Tune | Literal["none"]
 """A tune mode, or `none` for a method that trains nothing."""
 Level = Literal["failed_check", "uncertain", "warning"]
@@ -20,7 +18,7 @@ Level = Literal["failed_check", "uncertain", "warning"]
 Crossed = Literal["below", "at_least", "above"]
 """When a figure crosses a value: figure < value, figure >= value, or figure > value."""
 
-KINDS: tuple[Kind, ...] = ("image", "text", "language")
+KINDS: tuple[ModelKind, ...] = ("image", "text", "language")
 
 
 @dataclass(frozen=True)
@@ -33,9 +31,9 @@ class Limit:
     """
 
     code: str
-    values: Mapping[Kind | tuple[Kind, Mode], float | None]
+    values: Mapping[ModelKind | tuple[ModelKind, Mode], float | None]
 
-    def value(self, kind: Kind, mode: Mode) -> float | None:
+    def value(self, kind: ModelKind, mode: Mode) -> float | None:
         """The value for base models of a kind in a mode; None where the limit does not apply."""
         return self.values.get((kind, mode), self.values.get(kind))
 
@@ -67,7 +65,7 @@ class Row:
         return {"below": figure < value, "at_least": figure >= value, "above": figure > value}[self.crossed]
 
 
-def _everywhere(value: float) -> dict[Kind | tuple[Kind, Mode], float | None]:
+def _everywhere(value: float) -> dict[ModelKind | tuple[ModelKind, Mode], float | None]:
     return dict.fromkeys(KINDS, value)
 
 
@@ -243,7 +241,7 @@ class Crossing:
 class Thresholds:
     """The part of the table that applies to base models of a kind, in a mode."""
 
-    kind: Kind
+    kind: ModelKind
     mode: Mode
 
     def value(self, name: str, level: Level) -> float | None:
@@ -259,7 +257,7 @@ class Thresholds:
         return Crossing(found.limits[level].code, value)
 
 
-def thresholds_for(kind: Kind, mode: Mode) -> Thresholds:
+def thresholds_for(kind: ModelKind, mode: Mode) -> Thresholds:
     """The thresholds for base models of a kind in a tune mode, or in mode `none` for a method that trains nothing."""
     return Thresholds(kind, mode)
 

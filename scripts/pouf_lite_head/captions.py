@@ -10,7 +10,7 @@ from open_clip.model import CustomTextCLIP
 from torch.nn import functional
 from transformers import AutoTokenizer
 
-from pouf_core.families.cosine.pouf_lite import minilm_directory
+from pouf_core.families.pretrained import minilm_directory
 from pouf_lite_head.pictures import Emoji
 
 TEMPLATES = ("{}", "a photo of a {}.", "clip art of a {}", "a drawing of a {}.", "a picture of {}")

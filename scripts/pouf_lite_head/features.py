@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from pouf_core.families.cosine.pouf_lite import IMAGE_MEAN, IMAGE_STD
+from pouf_core.families.cosine.pouf_lite_network import IMAGE_MEAN, IMAGE_STD
 from pouf_lite_head.augment import augmented, plain
 from pouf_lite_head.pictures import Pictures
 from pouf_lite_head.precision import fast_autocast

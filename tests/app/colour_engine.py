@@ -7,7 +7,8 @@ import torch
 from PIL import Image
 
 from app.serving.engine import Engine
-from pouf_core.predictor import Encoder, Prediction
+from pouf_core.families.interface import SharedEncoder
+from pouf_core.predictor import Prediction
 
 COLOURS = ["red", "green", "blue"]
 
@@ -21,8 +22,8 @@ class ColourPredictor:
         self.nbytes = 100
         self._key = key
 
-    def encoder(self, variant: str) -> Encoder:
-        return Encoder("colour", self._encode)
+    def encoder(self, variant: str) -> SharedEncoder:
+        return SharedEncoder("colour", self._encode)
 
     def _encode(self, images: Sequence[Image.Image]) -> torch.Tensor:
         if any(image.size == (13, 13) for image in images):

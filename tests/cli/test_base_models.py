@@ -4,7 +4,7 @@ import pytest
 
 from cli import CommandError
 from cli.base_models import list_base_models
-from pouf_core.families.catalogue import TUNE_MODES
+from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.families.cosine.open_clip_loading import open_clip
 
 ONE_OF_EACH_KIND = [

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation import thresholds
-from pouf_core.validation.thresholds import KINDS, Kind, Limit, Mode, Row
+from pouf_core.validation.thresholds import KINDS, Limit, Mode, Row
 
-Value = float | None | Mapping[Kind | tuple[Kind, Mode], float | None]
+Value = float | None | Mapping[ModelKind | tuple[ModelKind, Mode], float | None]
 
 
 def set_limits(monkeypatch: pytest.MonkeyPatch, **values: Value) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 
-from pouf_core.families.cosine.pouf_lite import minilm_directory
+from pouf_core.families.pretrained import minilm_directory
 
 VOCABULARY_SIZE = 320
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]

@@ -13,7 +13,7 @@ from pouf_lite_head.pictures import read_table
 from safetensors.torch import load_file
 from trust_tasks import emoji_tasks
 
-from pouf_core.families.cosine.pouf_lite import build_pouf_lite, head_path
+from pouf_core.families.cosine.pouf_lite_network import build_pouf_lite, head_path
 
 NAMES = ("fox", "polar bear", "owl", "whale", "wolf", "black cat", "honey bee", "ant", "sea snail", "ant hill")
 SUBGROUPS = ("animal-mammal", "animal-bug")  # the second one is held out

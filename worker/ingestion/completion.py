@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.data.items import fingerprint_of_hashes
 from pouf_core.errors import InvalidInput
-from pouf_core.families.catalogue import describe
+from pouf_core.families.registry import describe
 from store.clock import utcnow
 from store.queues import enqueue_training
 from store.tables import Dataset, DatasetItem, Job

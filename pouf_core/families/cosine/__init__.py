@@ -1,4 +1,4 @@
-"""Base models, one file a family behind one interface."""
+"""Base models that classify by cosine: pairs of an image and a text encoder, and sentence encoders."""
 
 from pouf_core.system.torchvision_compat import ensure_torchvision_imports
 

@@ -20,10 +20,10 @@ from open_clip.model import CLIP, CustomTextCLIP
 from torch import Tensor, nn
 from transformers.utils import cached_file
 
-from pouf_core.errors import InvalidInput
-from pouf_core.families.catalogue import TUNE_MODES
-from pouf_core.families.cosine.parameters import text_tower, trained_parameters
+from pouf_core.contract.tune_modes import TUNE_MODES, Tune
+from pouf_core.families.cosine.trained_parameters import text_tower, trained_parameters
 from pouf_core.families.cosine.transformers_towers import DualEncoder, TransformersTextTower
+from pouf_core.families.pretrained import not_adaptable
 
 _BUILD_ERRORS = (RuntimeError, ValueError, TypeError, KeyError, AttributeError, AssertionError, ImportError, OSError)
 _RUN_ERRORS = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
@@ -43,7 +43,7 @@ class Adaptability:
             loading the model can tell.
     """
 
-    tune_modes: tuple[str, ...]
+    tune_modes: tuple[Tune, ...]
     reason: str | None = None
     undecided: bool = False
 
@@ -87,7 +87,11 @@ def examine_network(network: nn.Module) -> Adaptability:
     reason = _refusal(network)
     if reason:
         return Adaptability((), reason)
-    modes = [mode for mode in TUNE_MODES if mode in ("prompt", "prototypes") or trained_parameters(network, mode)]
+    modes = (
+        name
+        for name, mode in TUNE_MODES.items()
+        if "image" in mode.kinds and (mode.learner != "network" or trained_parameters(network, name))
+    )
     return Adaptability(tuple(modes))
 
 
@@ -98,9 +102,7 @@ def check_adaptable(spec: str, found: Adaptability) -> None:
         InvalidInput: `base_model_not_adaptable`, with the reason.
     """
     if found.reason and not found.undecided:
-        raise InvalidInput(
-            "base_model_not_adaptable", f"Base model {spec!r} cannot be adapted: {found.reason}.", field="/base_model"
-        )
+        raise not_adaptable(spec, found.reason)
 
 
 def _refusal(network: nn.Module) -> str | None:

@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.data.images import decode_image
-from pouf_core.families.cosine.cosine_model import CosineModel, unit_length
+from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.image_views import ImageViews
-from pouf_core.families.cosine.parameters import projection_names
 from pouf_core.families.cosine.tokenizer import TextTokenizer
+from pouf_core.families.cosine.trained_parameters import projection_names
 from pouf_core.families.cosine.transformers_towers import TransformersImageTower
+from pouf_core.scoring import unit_length
 
 
-class ClipLikeModel(CosineModel):
+class ClipLikeModel(CosineModel[Image.Image, Tensor]):
     """A base model with an image and a text encoder.
 
     Args:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -14,19 +14,26 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.manifest import Manifest
+from pouf_core.contract.request import CheckedRequest
+from pouf_core.families.cosine.prompted import PromptedCosineModel
 from pouf_core.families.cosine.prompts import Prompts
 from pouf_core.families.cosine.text_encoding import TextEncoding
 from pouf_core.families.cosine.tokenizer import TextTokenizer
-from pouf_core.families.weights_hash import weights_hash
+from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
+from pouf_core.families.trained_tensors import network_parameters, weights_hash
+from pouf_core.scoring import CosineClassifier, unit_length
 
-if TYPE_CHECKING:
-    from pouf_core.families.interface import Views
+ItemT = TypeVar("ItemT")
+"""A decoded item."""
+ViewT = TypeVar("ViewT")
+"""An item as the network takes it."""
 
 _PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
 _TEXT_MEMORY = 2**30  # bytes that the text tower may keep for a gradient; beyond it, prompts go through in chunks
 
 
-class CosineModel(ABC):
+class CosineModel(ABC, Generic[ItemT, ViewT]):
     """A base model with an encoder of items and one of prompts, into one space.
 
     Args:
@@ -69,15 +76,15 @@ class CosineModel(ABC):
         return self.network.logit_scale  # type: ignore[return-value]
 
     @abstractmethod
-    def views(self, kind: str, seed: int) -> Views:
+    def views(self, kind: str, seed: int) -> Views[ViewT]:
         """Versions of items as this model takes them."""
 
     @abstractmethod
-    def encode_items(self, views: Sequence[Any]) -> Tensor:
+    def encode_items(self, views: Sequence[ViewT]) -> Tensor:
         """Unit-length float32 features [B, d] of B versions of items."""
 
     @abstractmethod
-    def decode(self, source: Any) -> Any:
+    def decode(self, source: Any) -> ItemT:
         """An item as a caller gives it, in the form that `plain_view` takes.
 
         Raises:
@@ -85,14 +92,14 @@ class CosineModel(ABC):
         """
 
     @abstractmethod
-    def plain_view(self, item: Any) -> Any:
+    def plain_view(self, item: ItemT) -> ViewT:
         """A decoded item as `encode_items` takes it."""
 
-    def size(self, item: Any) -> int:
+    def size(self, item: ItemT) -> int:
         """How long a decoded item is; those of like size are encoded together. 0 where all are of one size."""
         return 0
 
-    def encode_plain(self, items: Sequence[Any]) -> Tensor:
+    def encode_plain(self, items: Sequence[ItemT]) -> Tensor:
         """Unit-length float32 features [n, d] of decoded items as they are, on the CPU and without gradients."""
         with torch.inference_mode():
             return self.encode_items([self.plain_view(item) for item in items]).float().cpu()
@@ -101,7 +108,7 @@ class CosineModel(ABC):
     def with_network(self, network: nn.Module) -> Self:
         """The same model around another network of the same architecture."""
 
-    def encode_trunk(self, views: Sequence[Any]) -> Tensor:
+    def encode_trunk(self, views: Sequence[ViewT]) -> Tensor:
         """Item features [B, c] before the projection head; only where `has_separate_projection`."""
         raise NotImplementedError
 
@@ -158,6 +165,29 @@ class CosineModel(ABC):
         """The same model with parameters of its own."""
         return self.with_network(copy.deepcopy(self.network))
 
+    def prompted(self, request: CheckedRequest) -> PromptedCosineModel[ItemT, ViewT]:
+        """Bring it together with the classes of a request; training then changes its network in place.
+
+        Raises:
+            InvalidInput: a class name or a template that it cannot take.
+        """
+        return PromptedCosineModel(self, request)
+
+    def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
+        """The encoders of an artifact; the manifest says nothing that they depend on."""
+        own = SharedEncoder(f"{self.description.name}@{self.sha256}", self.encode_plain)
+        weights = network_parameters(trained, f"{self.item_tower}.")
+        if not weights:
+            return EncoderPair(adapted=own, zero_shot=own)
+        network = _with_tower(self.network, self.item_tower, weights)
+        nbytes = sum(value.nbytes for value in network.get_submodule(self.item_tower).state_dict().values())
+        adapted = SharedEncoder(f"{own.key}+{weights_hash(weights)}", self.with_network(network).encode_plain, nbytes)
+        return EncoderPair(adapted=adapted, zero_shot=own)
+
+    def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier:
+        """The classifier that gave these tensors."""
+        return CosineClassifier(**tensors)
+
     def _precision(self) -> torch.autocast:
         reduced = self.precision != torch.float32
         return torch.autocast(self.device.type, dtype=self.precision if reduced else None, enabled=reduced)
@@ -168,6 +198,12 @@ class CosineModel(ABC):
         return weights_hash(self.network.state_dict())
 
 
-def unit_length(features: Tensor) -> Tensor:
-    """Normalised, in float32 unless the model computes in float64."""
-    return F.normalize(features if features.dtype == torch.float64 else features.float(), dim=-1)
+def _with_tower(network: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The network with an item tower of its own; everything else is shared with the original."""
+    clone = copy.copy(network)
+    clone._modules = dict(network._modules)
+    setattr(clone, name, copy.deepcopy(network.get_submodule(name)))
+    with torch.no_grad():
+        for parameter, tensor in tensors.items():
+            clone.get_parameter(parameter).copy_(tensor)
+    return clone

@@ -3,30 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.errors import InvalidInput
-from pouf_core.families.cosine.anchor import Anchor
-from pouf_core.families.cosine.cosine_model import CosineModel
-from pouf_core.families.cosine.parameters import projection_names, trained_parameters
 from pouf_core.families.cosine.prompts import Prompts
-from pouf_core.scoring import CosineClassifier
+from pouf_core.families.cosine.trained_parameters import projection_names, trained_parameters
+from pouf_core.families.interface import ParameterGroup
+from pouf_core.families.trained_tensors import CONTEXT, LOGIT_SCALE, NETWORK, copies_of
+from pouf_core.scoring import Classifier, CosineClassifier
 
-CONTEXT = "context"
-LOGIT_SCALE = "logit_scale"
-NETWORK = "network."
+if TYPE_CHECKING:
+    from pouf_core.families.cosine.cosine_model import CosineModel
+
+
+class ZeroShotPenalty:
+    """L2 penalty towards the zero-shot prototypes, so that prototypes go only as far as the data pulls.
+
+    An adaptive optimiser alone takes steps of one size, whether or not there is anything to learn.
+
+    Args:
+        weight: of the mean squared distance; 0 for none.
+        prototypes: [K, d] where training begins, of unit length, without gradients.
+    """
+
+    def __init__(self, weight: float, prototypes: Tensor) -> None:
+        self._weight = weight
+        self._prototypes = prototypes
+
+    def __call__(self, classifier: Classifier) -> Tensor | None:
+        """The penalty, a scalar, or None without one."""
+        if not self._weight:
+            return None
+        return self._weight * (classifier.prototypes - self._prototypes).square().sum(dim=1).mean()
 
 
 class Learner:
     """A base model with the parameters that this adaptation trains.
 
     Args:
-        base: the base model; its network is changed in place by every mode but `prompt`.
+        base: the base model; training the network's parameters changes it in place.
         prompts: the prompts of the classes, see `pouf_core.families.cosine.learned_context.learned_prompts`.
         method: the resolved method.
         context: [N, width] where the context vectors start; by default the embeddings of the template's words.
@@ -39,7 +59,7 @@ class Learner:
     """
 
     def __init__(
-        self, base: CosineModel, prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
+        self, base: CosineModel[Any, Any], prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
     ) -> None:
         self._method = method
         self.base = base
@@ -47,7 +67,7 @@ class Learner:
         self.prompts_at_once = base.prompts_within_memory(prompts)
         self.context: nn.Parameter | None = None
         self._network_parameters: dict[str, nn.Parameter] = {}
-        if method.tune == "prompt":
+        if TUNE_MODES[method.tune].learner == "context":
             self.context = _context_parameter(base.initial_context(prompts) if context is None else context)
         else:
             self._network_parameters = trained_parameters(base.network, method.tune, method.last_n)
@@ -63,18 +83,18 @@ class Learner:
         if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
             with torch.no_grad():
                 self._frozen_prototypes = base.prototypes(prompts)
-        self._anchor: Anchor | None = None
+        self._penalty: ZeroShotPenalty | None = None
         if method.anchor_weight:
             with torch.no_grad():
-                self._anchor = Anchor(method.anchor_weight, self.prototypes())
+                self._penalty = ZeroShotPenalty(method.anchor_weight, self.prototypes())
         self.trains_logit_scale = method.logit_scale_learning_rate > 0
         base.logit_scale.requires_grad_(self.trains_logit_scale)
         limit = method.logit_scale_limit
         pretrained = float(base.logit_scale.detach())
         self._logit_scale_limit = math.inf if limit is None else max(limit, pretrained)  # some SigLIPs start above 100
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Trained parameters with their initial learning rates, as `torch.optim` takes them."""
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Context vectors or towers, then projections, then the logit scale, each where it is trained."""
         method = self._method
         heads = projection_names(self.base.network)
         towers = [item for name, item in self._network_parameters.items() if name not in heads]
@@ -84,7 +104,7 @@ class Learner:
             (projections, method.projection_learning_rate),
             ([self.base.logit_scale] if self.trains_logit_scale else [], method.logit_scale_learning_rate),
         ]
-        return [{"params": parameters, "lr": rate} for parameters, rate in groups if parameters]
+        return [ParameterGroup(parameters, rate) for parameters, rate in groups if parameters]
 
     @property
     def trains_item_encoder(self) -> bool:
@@ -109,9 +129,9 @@ class Learner:
         self.prompts_at_once //= 2
         return True
 
-    def penalty(self, classifier: CosineClassifier) -> Tensor | None:
-        """The anchor's price, for learned prompts that have one."""
-        return None if self._anchor is None else self._anchor.penalty(classifier)
+    def penalty(self, classifier: Classifier) -> Tensor | None:
+        """The L2 penalty towards the zero-shot prototypes, where it has a weight."""
+        return None if self._penalty is None else self._penalty(classifier)
 
     def after_step(self) -> None:
         """Keep a trained logit scale within its limit; call after every optimiser step."""
@@ -149,11 +169,6 @@ class Learner:
         if name == LOGIT_SCALE:
             return self.base.logit_scale
         return self._network_parameters[name.removeprefix(NETWORK)]
-
-
-def copies_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Detached copies on the CPU."""
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
 
 
 def _context_parameter(context: Tensor) -> nn.Parameter:

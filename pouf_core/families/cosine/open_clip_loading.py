@@ -8,11 +8,12 @@ import open_clip
 import torch
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.errors import InvalidInput, PoufError
-from pouf_core.families.catalogue import parse_open_clip
+from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.architectures import check_adaptable, examine, examine_network
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.tokenizer import TextTokenizer
+from pouf_core.families.open_clip import parse_open_clip
+from pouf_core.families.pretrained import unavailable
 
 
 def load_open_clip(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:
@@ -22,10 +23,11 @@ def load_open_clip(description: BaseModelDescription, device: torch.device) -> C
         InvalidInput, PoufError: as `pouf_core.families.loading.load_base_model`.
     """
     name = parse_open_clip(description.name)
+    assert name is not None  # else it would have no description
     if name.architecture is None:
         directory = Path(name.pretrained).expanduser()
         if not (directory / "open_clip_config.json").is_file():
-            raise _unavailable(description.name, f"{directory} has no open_clip_config.json")
+            raise unavailable(description.name, f"{directory} has no open_clip_config.json")
         model_name, pretrained = f"local-dir:{directory}", None
     else:
         _check_architecture(description.name, name.architecture, name.pretrained)
@@ -33,7 +35,7 @@ def load_open_clip(description: BaseModelDescription, device: torch.device) -> C
     try:
         found = examine(model_name)
     except (OSError, ValueError) as error:
-        raise _unavailable(description.name, f"its configuration cannot be read: {error}") from error
+        raise unavailable(description.name, f"its configuration cannot be read: {error}") from error
     check_adaptable(description.name, found)
     try:
         network, _, transform = open_clip.create_model_and_transforms(
@@ -46,7 +48,7 @@ def load_open_clip(description: BaseModelDescription, device: torch.device) -> C
         )
         tokenizer = open_clip.get_tokenizer(model_name)
     except (OSError, RuntimeError, ValueError) as error:
-        raise _unavailable(description.name, f"{found.reason}; {error}" if found.undecided else str(error)) from error
+        raise unavailable(description.name, f"{found.reason}; {error}" if found.undecided else str(error)) from error
     if found.undecided:
         check_adaptable(description.name, examine_network(network.eval()))
     return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
@@ -66,7 +68,3 @@ def _check_architecture(spec: str, architecture: str, pretrained: str) -> None:
             f"{pretrained!r} is neither a file nor a pretrained tag of {architecture}; its tags: {', '.join(tags)}.",
             field="/base_model",
         )
-
-
-def _unavailable(spec: str, reason: str) -> PoufError:
-    return PoufError("base_model_unavailable", f"Base model {spec!r} could not be loaded: {reason}")

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.families.cosine.cosine_model import CosineModel
+from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.families.cosine.learned_context import initial_context, learned_prompts
 from pouf_core.families.cosine.learner import Learner
 from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.families.cosine.prototype_learner import PrototypeLearner
-from pouf_core.families.interface import Trunk, View, Views
+from pouf_core.families.interface import Trunk, Views
 from pouf_core.scoring import CosineClassifier
 
+if TYPE_CHECKING:
+    from pouf_core.families.cosine.cosine_model import CosineModel
 
-class PromptedCosineModel:
+ItemT = TypeVar("ItemT")
+ViewT = TypeVar("ViewT")
+
+
+class PromptedCosineModel(Generic[ItemT, ViewT]):
     """A cosine model whose classes are prompts; see `pouf_core.families.interface.PromptedModel`.
 
     Args:
@@ -29,11 +36,12 @@ class PromptedCosineModel:
         InvalidInput: a class name or a template that this model cannot take.
     """
 
-    def __init__(self, base: CosineModel, request: CheckedRequest) -> None:
+    def __init__(self, base: CosineModel[ItemT, ViewT], request: CheckedRequest) -> None:
+        classes, templates, method = request.classes, request.wording.templates, request.method
         self._base = base
-        self._prompts = build_prompts(request.classes, request.wording.templates, base.tokenizer)
-        self._learned = learned_prompts(request.classes, request.wording.templates, base.tokenizer, request.method)
-        self._context = initial_context(base, self._learned, request.method, request.seed)
+        self._prompts = build_prompts(classes, templates, base.tokenizer)
+        self._learned = learned_prompts(classes, templates, base.tokenizer, method)
+        self._context = initial_context(base, self._learned, method, request.seed)
 
     @property
     def encoder_key(self) -> str:
@@ -58,11 +66,11 @@ class PromptedCosineModel:
         """Root mean square of the untrained context vectors; 0 where there are none."""
         return float(self._context.pow(2).mean().sqrt()) if len(self._context) else 0.0
 
-    def views(self, kind: str, seed: int) -> Views:
+    def views(self, kind: str, seed: int) -> Views[ViewT]:
         """Versions of items."""
         return self._base.views(kind, seed)
 
-    def encode_items(self, views: Sequence[View]) -> Tensor:
+    def encode_items(self, views: Sequence[ViewT]) -> Tensor:
         """Unit-length features [B, d]."""
         return self._base.encode_items(views)
 
@@ -78,6 +86,6 @@ class PromptedCosineModel:
 
     def learner(self, method: ResolvedMethod) -> Learner | PrototypeLearner:
         """What a method trains."""
-        if method.tune == "prototypes":
+        if TUNE_MODES[method.tune].learner == "prototypes":
             return PrototypeLearner(self._base, self._prompts, method)
         return Learner(self._base, self._learned, method, self._context)

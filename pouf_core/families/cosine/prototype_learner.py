@@ -1,24 +1,25 @@
-"""Training of the text prototypes themselves, each held by an anchor at its zero-shot place."""
+"""Training of the text prototypes themselves, with an L2 penalty towards the zero-shot prototypes."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from pouf_core.contract.method import ResolvedMethod
-from pouf_core.families.cosine.anchor import Anchor
-from pouf_core.families.cosine.cosine_model import CosineModel, unit_length
-from pouf_core.families.cosine.learner import copies_of
+from pouf_core.families.cosine.learner import ZeroShotPenalty
 from pouf_core.families.cosine.prompts import Prompts
-from pouf_core.scoring import CosineClassifier
+from pouf_core.families.interface import ParameterGroup
+from pouf_core.families.trained_tensors import OFFSETS, copies_of
+from pouf_core.scoring import Classifier, CosineClassifier, unit_length
 
-OFFSETS = "prototype_offsets"
+if TYPE_CHECKING:
+    from pouf_core.families.cosine.cosine_model import CosineModel
 
 
 class PrototypeLearner:
-    """A base model whose K prototypes may leave their zero-shot places; both encoders stay as they are.
+    """A base model whose K prototypes may move away from their zero-shot values; both encoders stay as they are.
 
     A prototype is its zero-shot vector plus a trained offset, brought back to unit length.
 
@@ -31,13 +32,13 @@ class PrototypeLearner:
     prompts_at_once = 1  # none is encoded while training
     trains_item_encoder = False
 
-    def __init__(self, base: CosineModel, prompts: Prompts, method: ResolvedMethod) -> None:
+    def __init__(self, base: CosineModel[Any, Any], prompts: Prompts, method: ResolvedMethod) -> None:
         self._base = base
         self._rate = method.learning_rate
         base.logit_scale.requires_grad_(False)
         with torch.no_grad():
             self._zero_shot = base.prototypes(prompts)
-        self._anchor = Anchor(method.anchor_weight, self._zero_shot)
+        self._penalty = ZeroShotPenalty(method.anchor_weight, self._zero_shot)
         self._offsets = nn.Parameter(torch.zeros_like(self._zero_shot))
 
     @property
@@ -49,13 +50,13 @@ class PrototypeLearner:
         """The classes under the present offsets."""
         return CosineClassifier(unit_length(self._zero_shot + self._offsets), self._base.logit_scale)
 
-    def penalty(self, classifier: CosineClassifier) -> Tensor | None:
-        """The anchor's price."""
-        return self._anchor.penalty(classifier)
+    def penalty(self, classifier: Classifier) -> Tensor | None:
+        """The L2 penalty towards the zero-shot prototypes."""
+        return self._penalty(classifier)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """The offsets with their initial learning rate, as `torch.optim` takes them."""
-        return [{"params": [self._offsets], "lr": self._rate}]
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """The offsets."""
+        return [ParameterGroup([self._offsets], self._rate)]
 
     def after_step(self) -> None:
         """Nothing has limits."""

@@ -11,13 +11,14 @@ from open_clip.hf_model import HFTextEncoder
 from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.data.texts import TextItem, clean_text, text_item
+from pouf_core.data.texts import Text, TextItem, clean_text, text_item
 from pouf_core.errors import InvalidInput
-from pouf_core.families.cosine.cosine_model import CosineModel, unit_length
-from pouf_core.families.cosine.parameters import ADDED
-from pouf_core.families.cosine.text_views import TextViews
+from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.tokenizer import TextTokenizer
-from pouf_core.families.weights_hash import weights_hash
+from pouf_core.families.cosine.trained_parameters import ADDED
+from pouf_core.families.text_views import TextViews
+from pouf_core.families.trained_tensors import weights_hash
+from pouf_core.scoring import unit_length
 
 
 class ResidualProjection(nn.Module):
@@ -104,7 +105,7 @@ class SentenceTokenizer:
         return ids
 
 
-class SentenceModel(CosineModel):
+class SentenceModel(CosineModel[str, Text]):
     """A sentence encoder as a base model: classes are prompts, embedded as the items are.
 
     Args:
@@ -132,17 +133,20 @@ class SentenceModel(CosineModel):
         """Versions of texts: as they are, or with words left out."""
         return TextViews(kind, seed)
 
-    def encode_items(self, views: Sequence[str]) -> Tensor:
+    def encode_items(self, views: Sequence[Text]) -> Tensor:
         """Unit-length float32 features [B, d] of B texts."""
         with self._precision():
-            features = self.network.encode_text(self._tokenizer.together(views).to(self.device))  # type: ignore[operator]
+            features = self.network.encode_text(self._tokens(views))  # type: ignore[operator]
         return unit_length(features)
 
-    def encode_trunk(self, views: Sequence[str]) -> Tensor:
+    def encode_trunk(self, views: Sequence[Text]) -> Tensor:
         """Features [B, d] of B texts before the projection."""
         with self._precision():
-            features: Tensor = self.network.text.pooled(self._tokenizer.together(views).to(self.device))  # type: ignore[operator, union-attr]
+            features: Tensor = self.network.text.pooled(self._tokens(views))  # type: ignore[operator, union-attr]
         return features.float() if features.dtype == torch.bfloat16 else features
+
+    def _tokens(self, views: Sequence[Text]) -> Tensor:
+        return self._tokenizer.together([text_item(view).text for view in views]).to(self.device)
 
     def project(self, trunk_features: Tensor) -> Tensor:
         """Unit-length features [B, d] from the trunk's [B, d]."""

@@ -14,10 +14,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.errors import InvalidInput, PoufError
-from pouf_core.families.cosine.pouf_lite import minilm_directory
-from pouf_core.families.cosine.quiet import quiet_transformers
+from pouf_core.errors import PoufError
 from pouf_core.families.cosine.sentence_encoder import SentenceModel, SentenceNetwork, SentenceTokenizer, SentenceTower
+from pouf_core.families.pretrained import name_missing, not_adaptable, quiet_transformers, unavailable
 
 LOGIT_SCALE = 20.0
 """Between cosine and logit: what all-MiniLM and sentence-transformers' contrastive losses are trained with."""
@@ -43,13 +42,14 @@ class _Layout:
     lower_case: bool
 
 
-def load_sentence_model(description: BaseModelDescription, device: torch.device) -> SentenceModel:
+def load_sentence_model(description: BaseModelDescription, directory: Path, device: torch.device) -> SentenceModel:
     """Load a sentence encoder; every call gives a network of its own, in float32 and evaluation mode.
 
     Weights are read from safetensors only, and code that a directory brings is never run.
 
     Args:
-        description: `minilm`, or `sentence:<directory>`.
+        description: of a sentence encoder.
+        directory: which sentence-transformers saved.
         device: where to put it.
 
     Raises:
@@ -57,10 +57,8 @@ def load_sentence_model(description: BaseModelDescription, device: torch.device)
         PoufError: `base_model_unavailable` when its files cannot be read.
     """
     spec = description.name
-    embedded = description.family == "minilm"
-    directory = minilm_directory() if embedded else Path(spec.partition(":")[2]).expanduser()
     if not directory.is_dir():
-        raise _unavailable(spec, f"{directory} is not a directory")
+        raise unavailable(spec, f"{directory} is not a directory")
     try:
         layout = _read_layout(spec, directory)
         with quiet_transformers():
@@ -69,7 +67,7 @@ def load_sentence_model(description: BaseModelDescription, device: torch.device)
     except PoufError:
         raise
     except _READ_ERRORS as error:
-        raise _unavailable(spec, str(error)) from error
+        raise unavailable(spec, str(error)) from error
     _check_tokenizer(spec, tokenizer, transformer.config)
     tokenizer.padding_side = "right"
     network = SentenceNetwork(SentenceTower(transformer, _POOLERS[layout.pooling]()), math.log(LOGIT_SCALE))
@@ -80,15 +78,15 @@ def load_sentence_model(description: BaseModelDescription, device: torch.device)
 def _read_layout(spec: str, directory: Path) -> _Layout:
     modules = _read_json(directory / "modules.json")
     if not isinstance(modules, list):
-        raise _not_adaptable(spec, "it has no modules.json, which says how the tokens' vectors become the text's")
+        raise not_adaptable(spec, "it has no modules.json, which says how the tokens' vectors become the text's")
     kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
     unknown = sorted(set(kinds) - set(_MODULES))
     if unknown or kinds[:2] != ["Transformer", "Pooling"]:
-        raise _not_adaptable(spec, f"its modules are {', '.join(kinds)}; Transformer, Pooling and Normalize are known")
+        raise not_adaptable(spec, f"its modules are {', '.join(kinds)}; Transformer, Pooling and Normalize are known")
     settings = _read_json(directory / "config_sentence_transformers.json") or {}
     default = settings.get("default_prompt_name")
     if default and (settings.get("prompts") or {}).get(default):
-        raise _not_adaptable(spec, f"it puts the prompt {default!r} before every text")
+        raise not_adaptable(spec, f"it puts the prompt {default!r} before every text")
     transformer = directory / modules[0]["path"]
     limits = _read_json(transformer / "sentence_bert_config.json") or {}
     pooling = _pooling(spec, _read_json(directory / modules[1]["path"] / "config.json") or {})
@@ -102,14 +100,14 @@ def _pooling(spec: str, settings: dict[str, Any]) -> str:
     modes = [{"mean": "mean_tokens", "cls": "cls_token"}.get(named, named)] if isinstance(named, str) else modes
     if len(modes) != 1 or modes[0] not in _POOLERS:
         known = ", ".join(_POOLERS)
-        raise _not_adaptable(spec, f"its pooling is {' and '.join(modes) or 'not told'}; {known} are known")
+        raise not_adaptable(spec, f"its pooling is {' and '.join(modes) or 'not told'}; {known} are known")
     return modes[0]
 
 
 def _read_transformer(spec: str, directory: Path) -> Any:
     config = AutoConfig.from_pretrained(directory, trust_remote_code=False)
     if getattr(config, "is_encoder_decoder", False):
-        raise _not_adaptable(spec, f"a {config.model_type} has a decoder beside its encoder")
+        raise not_adaptable(spec, f"a {config.model_type} has a decoder beside its encoder")
     transformer, report = AutoModel.from_pretrained(
         directory,
         config=config,
@@ -120,15 +118,15 @@ def _read_transformer(spec: str, directory: Path) -> Any:
     )
     if isinstance(getattr(transformer, "pooler", None), nn.Module):
         transformer.pooler = None  # the pooling of sentences is another
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith("pooler."))
+    missing = [name for name in report["missing_keys"] if not name.startswith("pooler.")]
     if missing:
-        raise _not_adaptable(spec, f"its files have no weights for {missing[0]} ({len(missing)} tensors in all)")
+        raise not_adaptable(spec, f"its files have no weights for {name_missing(missing)}")
     return transformer
 
 
 def _check_tokenizer(spec: str, tokenizer: Any, config: Any) -> None:
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id != config.pad_token_id:
-        raise _not_adaptable(spec, "its tokenizer and its configuration name different padding tokens")
+        raise not_adaptable(spec, "its tokenizer and its configuration name different padding tokens")
 
 
 def _longest(layout: _Layout, tokenizer: Any, config: Any) -> int:
@@ -141,12 +139,3 @@ def _longest(layout: _Layout, tokenizer: Any, config: Any) -> int:
 
 def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
-
-
-def _not_adaptable(spec: str, reason: str) -> InvalidInput:
-    message = f"Base model {spec!r} cannot be adapted: {reason}."
-    return InvalidInput("base_model_not_adaptable", message, field="/base_model")
-
-
-def _unavailable(spec: str, reason: str) -> PoufError:
-    return PoufError("base_model_unavailable", f"Base model {spec!r} could not be loaded: {reason}")

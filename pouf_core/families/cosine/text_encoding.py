@@ -15,7 +15,7 @@ from open_clip.hf_model import HFTextEncoder, MaxPooler
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pouf_core.families.cosine.parameters import blocks_of, text_tower
+from pouf_core.families.cosine.trained_parameters import blocks_of, text_tower
 from pouf_core.families.cosine.transformers_towers import TransformersTextTower
 
 NO_CONTEXT = -1

@@ -13,11 +13,17 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.families.cosine.architectures import check_adaptable, examine_network
 from pouf_core.families.cosine.clip_like import ClipLikeModel
-from pouf_core.families.cosine.pretrained import WEIGHTS, checkpoint_name, name_missing, not_adaptable, read_pretrained
-from pouf_core.families.cosine.quiet import quiet_transformers
 from pouf_core.families.cosine.sentence_encoder import SentenceTokenizer
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.transformers_towers import KNOWN, AlignTextTower, TransformersTextTower, dual_encoder
+from pouf_core.families.pretrained import (
+    WEIGHTS,
+    checkpoint_name,
+    name_missing,
+    not_adaptable,
+    quiet_transformers,
+    read_pretrained,
+)
 
 _ALIGN_LENGTH = 64  # tokens, as ALIGN was trained and its processor pads; its positions go on to 512
 _UNUSED = "text_model.pooler."  # BERT's pooler in ALIGN, whose feature is read before it

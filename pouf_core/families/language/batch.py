@@ -1,4 +1,4 @@
-"""Encoded items as tensors of one length."""
+"""The tokens of several items as tensors of one length."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pouf_core.families.language.encoder import NO_CONTEXT, Encoded, Kind
+from pouf_core.families.language.item_tokenizer import NO_CONTEXT, ItemTokens, Kind
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Batch:
         return len(self.ids)
 
 
-def make_batch(items: Sequence[Encoded], *, kind: Kind, pad_id: int, device: torch.device | str = "cpu") -> Batch:
+def make_batch(items: Sequence[ItemTokens], *, kind: Kind, pad_id: int, device: torch.device | str = "cpu") -> Batch:
     """Pad items to the longest of them: on the right for a masked model, on the left for a causal one.
 
     Args:
-        items: B encoded items.
+        items: B items' tokens.
         kind: of which model.
         pad_id: the token that fills up; it is never attended to.
         device: where the tensors are wanted.

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pouf_core.contract.language_template import MASK, Slot, Template
+from pouf_core.families.family import Tokenizer
 
 LITERAL = "literal"
 SPECIAL = "special"
 
 
 @dataclass(frozen=True)
-class Sentence:
+class FilledTemplate:
     """A filled template.
 
     Attributes:
@@ -28,7 +28,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Token:
-    """One token of a sentence.
+    """One token of a filled template.
 
     Attributes:
         id: its number in the vocabulary.
@@ -41,7 +41,7 @@ class Token:
     text: str
 
 
-def write_sentence(template: Template, texts: Mapping[str, str], word: str) -> Sentence:
+def fill_template(template: Template, texts: Mapping[str, str], word: str) -> FilledTemplate:
     """Fill a template, with a word in the mask's place.
 
     One space stands before a word that opens the sentence, as the public code has it: a label word is written as it
@@ -58,21 +58,21 @@ def write_sentence(template: Template, texts: Mapping[str, str], word: str) -> S
             written = re.sub(" +$", " ", written) or " "
         spans[part.name] = (len(written), len(written) + len(filled[part.name]))
         written += filled[part.name]
-    return Sentence(written, spans)
+    return FilledTemplate(written, spans)
 
 
-def tokenize(tokenizer: Any, sentence: Sentence) -> list[Token]:
-    """The tokens of a sentence, special tokens at its ends included.
+def tokenize(tokenizer: Tokenizer, filled: FilledTemplate) -> list[Token]:
+    """The tokens of a filled template, special tokens at its ends included.
 
     Text that spells a special token, such as "[MASK]" or the HTML tag "<s>", is read as the ordinary text it is;
     sentence pieces that know it only whole give the unknown token.
 
     Args:
         tokenizer: a Hugging Face tokenizer that gives offsets.
-        sentence: the sentence.
+        filled: the filled template.
     """
     found = tokenizer(
-        sentence.text,
+        filled.text,
         split_special_tokens=True,
         return_offsets_mapping=True,
         return_special_tokens_mask=True,
@@ -81,20 +81,21 @@ def tokenize(tokenizer: Any, sentence: Sentence) -> list[Token]:
         verbose=False,
     )
     rows = zip(found["input_ids"], found["offset_mapping"], found["special_tokens_mask"], strict=True)
-    reserved = set(tokenizer.all_special_ids)
+    reserved, unknown = set(tokenizer.all_special_ids), tokenizer.unk_token_id
     tokens = []
     for number, (start, end), special in rows:
-        spelled = not special and number in reserved and tokenizer.unk_token_id is not None
-        part = SPECIAL if special else _part(sentence, start, end)
-        tokens.append(Token(tokenizer.unk_token_id if spelled else number, part, sentence.text[start:end]))
+        part = SPECIAL if special else _part(filled, start, end)
+        if unknown is not None and number in reserved and not special:  # text that spells a special token
+            number = unknown
+        tokens.append(Token(number, part, filled.text[start:end]))
     return _spaces_of_the_word(tokens)
 
 
-def _part(sentence: Sentence, start: int, end: int) -> str:
+def _part(filled: FilledTemplate, start: int, end: int) -> str:
     """The slot that holds all of a token's characters but spaces, or the template's own text."""
-    while start < end and sentence.text[start].isspace():
+    while start < end and filled.text[start].isspace():
         start += 1
-    for name, (first, last) in sentence.spans.items():
+    for name, (first, last) in filled.spans.items():
         if start < end and first <= start and end <= last:
             return name
     return LITERAL

@@ -1,8 +1,8 @@
-"""Where a language model's f and the rows w_k come from, in every head that is known.
+"""The language-model heads that are known: the transform of the hidden state, and the rows of the vocabulary.
 
-A head is: hidden state -> transform -> f -> f @ rows.T + bias. In a masked language model the transform is a dense
-layer, the model's own activation and a layer norm; in a causal one it is nothing, f being the last hidden state after
-the final norm.
+A head is: hidden state -> transform -> features -> features @ rows.T + bias. In a masked language model the transform
+is a dense layer, the model's own activation and a layer norm; in a causal one it is nothing: the features are the last
+hidden state after the final norm.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class OutputHead:
     """The output side of a language model. Rows and bias are the network's own parameters, tied where it ties them.
 
     Attributes:
-        transform: hidden states [..., h] to f [..., d].
+        transform: hidden states [..., h] to features [..., d].
         rows: [V, d] one row a token of the vocabulary.
         bias: [V], or None.
     """

@@ -1,20 +1,23 @@
-"""Items to f: the template is put around them, learned context vectors stand in for its words."""
+"""Items to features: the template is put around them, learned context vectors stand in for its words."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from pouf_core.data.texts import Text, text_item
-from pouf_core.families.language.encoder import Encoder
-from pouf_core.families.language.label_bias import label_word_bias, null_items
+from pouf_core.data.texts import Text, TextItem, text_item
+from pouf_core.families.language.item_tokenizer import ItemTokenizer
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
-from pouf_core.families.language.model import LanguageModel
 
+if TYPE_CHECKING:
+    from pouf_core.families.language.model import LanguageModel
+
+NULL_TEXTS = ("", "N/A")  # after Zhao et al., "Calibrate before use", ICML 2021
 _INPUTS = "/inputs"
 
 
@@ -23,47 +26,66 @@ class ItemReader:
 
     Args:
         model: the language model.
-        encoder: the template and the label words.
+        tokenizer: the template and the label words.
         context: [N, width] context vectors in place of the template's words, or None for the words themselves.
 
     Attributes:
         context: as given; training sets it.
     """
 
-    def __init__(self, model: LanguageModel, encoder: Encoder, context: Tensor | None = None) -> None:
+    def __init__(self, model: LanguageModel, tokenizer: ItemTokenizer, context: Tensor | None = None) -> None:
         self._model = model
-        self._encoder = encoder
+        self._tokenizer = tokenizer
         self.context = context
 
     @property
     def settings_key(self) -> str:
         """Equal keys mean that equal items become equal tokens, for one tokenizer."""
-        settings = json.dumps(self._encoder.settings, sort_keys=True)
+        settings = json.dumps(self._tokenizer.settings, sort_keys=True)
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
     def __call__(self, texts: Sequence[Text]) -> Tensor:
-        """f [B, d] of B texts or pairs, not normalised, with gradients where they are enabled.
+        """Features [B, d] of B texts or pairs, see `LanguageModel.features`, with gradients where they are enabled.
 
         Raises:
-            InvalidInput: as `Encoder.__call__`.
+            InvalidInput: as `ItemTokenizer.__call__`.
         """
         with_context = self.context is not None
-        encoded = [
-            self._encoder(text_item(text), f"{_INPUTS}/{index}", with_context=with_context)
+        tokens = [
+            self._tokenizer(text_item(text), f"{_INPUTS}/{index}", with_context=with_context)
             for index, text in enumerate(texts)
         ]
-        return self._model.features(self._model.batch(encoded), self.context)
+        return self._model.features(self._model.batch(tokens), self.context)
 
     def encode_plain(self, texts: Sequence[Text]) -> Tensor:
-        """f [B, d] on the CPU, without gradients."""
+        """Features [B, d] on the CPU, without gradients."""
         with torch.inference_mode():
             return self(texts).float().cpu()
 
-    def classifier(self, word_bias: Tensor | None) -> LabelWordClassifier:
+    def classifier(self, calibration_bias: Tensor | None) -> LabelWordClassifier:
         """The classes under the model's present weights, with gradients where they are enabled."""
-        return LabelWordClassifier.of(self._model.head, self._encoder.word_ids, word_bias)
+        return LabelWordClassifier.of(self._model.head, self._tokenizer.word_ids, calibration_bias)
 
     def null_bias(self, takes_pairs: bool) -> Tensor:
-        """[K] what the label words lean to on items without content, under the model's present weights."""
+        """Contextual calibration bias [K] on items without content, under the model's present weights."""
         with torch.no_grad():
-            return label_word_bias(self.classifier(None)(self(null_items(takes_pairs))).class_logits)
+            return calibration_bias(self.classifier(None)(self(null_items(takes_pairs))).class_logits)
+
+
+def null_items(takes_pairs: bool) -> list[TextItem]:
+    """Items without content, for a template of one text or two."""
+    return [TextItem(text, text if takes_pairs else None) for text in NULL_TEXTS]
+
+
+def calibration_bias(class_logits: Tensor) -> Tensor:
+    """The contextual calibration bias [K], to be subtracted from class logits: log of the mean class probabilities.
+
+    Estimated on items without content. Estimated on the unlabelled data it would also remove that the data has more of
+    one class, and so assume balance; where balance is known, that is the better estimate.
+
+    Args:
+        class_logits: [n, K], n at least 1.
+    """
+    if not len(class_logits):
+        raise ValueError("The contextual calibration bias needs at least one item.")
+    return class_logits.detach().softmax(dim=1).mean(dim=0).log()

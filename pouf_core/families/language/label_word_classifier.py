@@ -1,4 +1,4 @@
-"""From f and the label words to the three matrices that the objective consumes."""
+"""From features and label words to the three matrices that the objective consumes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pouf_core.families.language.heads import OutputHead
-from pouf_core.scoring import Scores
+from pouf_core.scoring import Scores, single_or_double
 
 PLAN_SCALE = 10.0
 
@@ -23,7 +23,7 @@ class LabelWordClassifier:
         rows: [K, W, d] rows of the head, never in less than float32; any row where there is no word.
         biases: [K, W] the head's bias of each word.
         present: [K, W] where there is a word.
-        word_bias: [K] what the label words lean to by themselves, taken off the class logits.
+        word_bias: [K] the contextual calibration bias, subtracted from the class logits.
     """
 
     rows: Tensor
@@ -39,16 +39,16 @@ class LabelWordClassifier:
 
         Args:
             head: a language model's head.
-            word_ids: the label words' tokens, class by class; see `Encoder.word_ids`.
-            word_bias: [K], or None to take nothing off.
+            word_ids: the label words' tokens, class by class; see `ItemTokenizer.word_ids`.
+            word_bias: [K] the contextual calibration bias, or None to subtract nothing.
         """
         widest, device = max(map(len, word_ids)), head.rows.device
         ids = torch.tensor([[*row, *[row[0]] * (widest - len(row))] for row in word_ids], device=device)
         present = torch.tensor([[index < len(row) for index in range(widest)] for row in word_ids], device=device)
-        rows = _single_or_double(head.rows[ids])
+        rows = single_or_double(head.rows[ids])
         biases = rows.new_zeros(ids.shape) if head.bias is None else head.bias[ids].to(rows.dtype)
-        taken_off = rows.new_zeros(len(word_ids)) if word_bias is None else word_bias.to(rows)
-        return cls(rows, biases, present, taken_off)
+        subtracted = rows.new_zeros(len(word_ids)) if word_bias is None else word_bias.to(rows)
+        return cls(rows, biases, present, subtracted)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> LabelWordClassifier:
@@ -65,9 +65,9 @@ class LabelWordClassifier:
         return normalize((normalize(self.rows, dim=-1) * self.present.unsqueeze(-1)).sum(dim=1), dim=-1)
 
     def __call__(self, features: Tensor) -> Scores:
-        """Scores of features f [B, d]; class logits are those of the head, with its bias, less `word_bias`."""
+        """Scores of features [B, d]; class logits are those of the head, with its bias, less `word_bias`."""
         with torch.autocast(features.device.type, enabled=False):
-            wide = _single_or_double(features)
+            wide = single_or_double(features)
             similarity = normalize(wide, dim=-1) @ self.prototypes.T
             class_logits = self._label_word_logits(wide) - self.word_bias
         return Scores(similarity, PLAN_SCALE * similarity, class_logits)
@@ -89,7 +89,3 @@ class LabelWordClassifier:
 
 _PREFIX = "label_words_"
 _NAMES = tuple(_PREFIX + name for name in ("rows", "biases", "present", "word_bias"))
-
-
-def _single_or_double(values: Tensor) -> Tensor:
-    return values if values.dtype == torch.float64 else values.float()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.tune_modes import TUNE_MODES, Tune
 from pouf_core.errors import InvalidInput
-from pouf_core.families.cosine.learner import CONTEXT, NETWORK, copies_of
-from pouf_core.families.language.encoder import Encoder
+from pouf_core.families.interface import ParameterGroup
 from pouf_core.families.language.item_reader import ItemReader
+from pouf_core.families.language.item_tokenizer import ItemTokenizer
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
-from pouf_core.families.language.model import LanguageModel
-from pouf_core.families.language.parameters import trained_parameters
+from pouf_core.families.trained_tensors import CONTEXT, NETWORK, copies_of
+from pouf_core.scoring import Classifier
+
+if TYPE_CHECKING:
+    from pouf_core.families.language.model import LanguageModel
 
 
 class LanguageLearner:
@@ -23,11 +27,11 @@ class LanguageLearner:
     Every mode changes the items' features: context vectors stand around the text.
 
     Args:
-        base: the language model; its network is changed in place by every mode but `prompt`.
-        encoder: the template and the label words.
+        base: the language model; training the network's parameters changes it in place.
+        tokenizer: the template and the label words.
         reader: encodes the items; from now on with the context vectors, where these are trained.
         method: the resolved method.
-        word_bias: [K] taken off the class logits, or None.
+        word_bias: [K] the contextual calibration bias, subtracted from the class logits, or None.
 
     Raises:
         InvalidInput: `nothing_to_tune` when the template has no words to learn.
@@ -39,7 +43,7 @@ class LanguageLearner:
     def __init__(
         self,
         base: LanguageModel,
-        encoder: Encoder,
+        tokenizer: ItemTokenizer,
         reader: ItemReader,
         method: ResolvedMethod,
         word_bias: Tensor | None,
@@ -48,11 +52,10 @@ class LanguageLearner:
         self._reader = reader
         self._word_bias = word_bias
         self._rate = method.learning_rate
-        self._trained = {
-            NETWORK + name: parameter for name, parameter in trained_parameters(base.network, method.tune).items()
-        }
-        if method.tune == "prompt":
-            context = nn.Parameter(_some(base.initial_context(encoder)))
+        parameters = trained_parameters(base.network, method.tune)
+        self._trained = {NETWORK + name: parameter for name, parameter in parameters.items()}
+        if TUNE_MODES[method.tune].learner == "context":
+            context = nn.Parameter(_some(base.initial_context(tokenizer)))
             self._trained[CONTEXT] = reader.context = context
         for parameter in self._trained.values():
             parameter.requires_grad_(True)
@@ -66,12 +69,12 @@ class LanguageLearner:
         """The classes under the present parameters."""
         return self._reader.classifier(self._word_bias)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Trained parameters with their initial learning rate, as `torch.optim` takes them."""
-        return [{"params": list(self._trained.values()), "lr": self._rate}]
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Everything at one learning rate."""
+        return [ParameterGroup(list(self._trained.values()), self._rate)]
 
-    def penalty(self, classifier: LabelWordClassifier) -> None:
-        """Nothing is held back."""
+    def penalty(self, classifier: Classifier) -> None:
+        """There is none."""
 
     def after_step(self) -> None:
         """Nothing has limits."""
@@ -99,3 +102,24 @@ def _some(context: Tensor) -> Tensor:
             field="/prompt_template",
         )
     return context
+
+
+def trained_parameters(network: nn.Module, tune: Tune) -> dict[str, nn.Parameter]:
+    """The parameters of a network that a tune mode trains, by name; a tied one appears once.
+
+    Args:
+        network: a Hugging Face model with a language-model head.
+        tune: `model` (all weights and the head) or `norm` (scales and shifts of normalisation layers, the head's too);
+            none for a mode that trains no parameters of the network.
+    """
+    everything = dict(network.named_parameters())
+    if tune == "model":
+        return everything
+    norms = [module for module in network.modules() if _is_normalisation(module)] if tune == "norm" else []
+    wanted = {id(parameter) for norm in norms for parameter in norm.parameters(recurse=False)}
+    return {name: parameter for name, parameter in everything.items() if id(parameter) in wanted}
+
+
+def _is_normalisation(module: nn.Module) -> bool:
+    """PyTorch's normalisation layers, and transformers' own (`DebertaLayerNorm`, `LlamaRMSNorm`)."""
+    return "norm" in type(module).__name__.lower()

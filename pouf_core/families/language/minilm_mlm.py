@@ -14,14 +14,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from pouf_core.families.cosine.pouf_lite import minilm_directory
-from pouf_core.system.torchvision_compat import ensure_torchvision_imports
+from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.families.family import Tokenizer
+from pouf_core.families.language.model import LanguageModel
+from pouf_core.families.pretrained import minilm_directory, quiet_transformers  # first: it makes torchvision importable
 
-ensure_torchvision_imports()  # transformers imports torchvision where it finds one
-
-from transformers import AutoTokenizer, BertForMaskedLM  # noqa: E402
-
-from pouf_core.families.cosine.quiet import quiet_transformers  # noqa: E402
+from transformers import AutoTokenizer, BertForMaskedLM  # isort: skip
 
 MASK_VECTOR = "mask_vector"
 UP, DOWN = ".up", ".down"
@@ -33,9 +31,17 @@ def trained_path() -> Path:
     return Path(str(resources.files("pouf_core"))) / "weights" / "minilm_mlm.safetensors"
 
 
-def minilm_tokenizer() -> Any:
+def load_minilm_mlm(description: BaseModelDescription, device: torch.device) -> LanguageModel:
+    """The embedded base model, with the shipped head and changes."""
+    return LanguageModel(description, "masked", build_minilm_mlm(), minilm_tokenizer(), device)
+
+
+def minilm_tokenizer() -> Tokenizer:
     """The encoder's tokenizer."""
-    return AutoTokenizer.from_pretrained(minilm_directory(), trust_remote_code=False, local_files_only=True)
+    tokenizer: Tokenizer = AutoTokenizer.from_pretrained(
+        minilm_directory(), trust_remote_code=False, local_files_only=True
+    )
+    return tokenizer
 
 
 def build_minilm_mlm(trained: Path | None = None) -> Any:
@@ -48,7 +54,9 @@ def build_minilm_mlm(trained: Path | None = None) -> Any:
         RuntimeError: the file does not fit the encoder: a tensor is missing, unknown or of another shape.
     """
     network = untrained_minilm_mlm()
-    merge(network, load_file(trained or trained_path()), minilm_tokenizer().mask_token_id)
+    mask = minilm_tokenizer().mask_token_id
+    assert mask is not None
+    merge(network, load_file(trained or trained_path()), mask)
     return network
 
 

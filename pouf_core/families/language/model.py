@@ -1,4 +1,4 @@
-"""A loaded language model: items to f."""
+"""A loaded language model: items to features, which are the hidden states at the mask after the head's transform."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ from torch import Tensor, nn
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.language_template import Template, template_of
-from pouf_core.data.texts import TextItem, clean_item
+from pouf_core.contract.manifest import Manifest
+from pouf_core.contract.request import CheckedRequest
+from pouf_core.data.texts import Text, TextItem, clean_item
 from pouf_core.errors import InvalidInput
+from pouf_core.families.family import Tokenizer
+from pouf_core.families.interface import EncoderPair, PromptedModel, SharedEncoder
 from pouf_core.families.language.batch import Batch, make_batch
-from pouf_core.families.language.encoder import MOST_TOKENS, NO_CONTEXT, Encoded, Encoder, Kind
 from pouf_core.families.language.heads import output_head
-from pouf_core.families.weights_hash import weights_hash
+from pouf_core.families.language.item_reader import ItemReader
+from pouf_core.families.language.item_tokenizer import MOST_TOKENS, NO_CONTEXT, ItemTokenizer, ItemTokens, Kind
+from pouf_core.families.language.label_word_classifier import LabelWordClassifier
+from pouf_core.families.language.prompted import PromptedLanguageModel
+from pouf_core.families.trained_tensors import CONTEXT, network_parameters, weights_hash
 
 _PADDED_POSITIONS = ("roberta", "xlm-roberta", "mpnet")  # their positions count from the padding token's number + 1
 
@@ -41,7 +48,7 @@ class LanguageModel:
     """
 
     def __init__(
-        self, description: BaseModelDescription, kind: Kind, network: Any, tokenizer: Any, device: torch.device
+        self, description: BaseModelDescription, kind: Kind, network: Any, tokenizer: Tokenizer, device: torch.device
     ) -> None:
         self.description = description
         self.kind: Kind = kind
@@ -88,6 +95,36 @@ class LanguageModel:
         model.precision = self.precision
         return model
 
+    def prompted(self, request: CheckedRequest) -> PromptedModel[Text]:
+        """Bring it together with the classes of a request; training then changes its network in place.
+
+        Raises:
+            InvalidInput: a template or a label word that it cannot take.
+        """
+        return PromptedLanguageModel(self, request)
+
+    def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
+        """The encoders of an artifact, whose manifest tells template, label words and limits."""
+        request = manifest.request.check(self.description)
+        wording, template = request.wording, request.wording.language_template
+        assert template is not None  # a request over a language model has one
+        words, limits = wording.label_words, wording.text_limits
+        tokenizer = self.item_tokenizer(template, words, request.classes, limits, longest=manifest.longest)
+        reader = ItemReader(self, tokenizer)
+        own = SharedEncoder(f"{self.description.name}@{self.sha256}@{reader.settings_key}", reader.encode_plain)
+        weights, context = network_parameters(trained), trained.get(CONTEXT)
+        if not weights and context is None:
+            return EncoderPair(adapted=own, zero_shot=own)
+        placed = None if context is None else context.to(self.device)
+        adapted = ItemReader(self.with_weights(weights), tokenizer, placed)
+        key = f"{own.key}+{weights_hash(weights | ({} if context is None else {CONTEXT: context}))}"
+        nbytes = sum(tensor.nbytes for tensor in weights.values())
+        return EncoderPair(adapted=SharedEncoder(key, adapted.encode_plain, nbytes), zero_shot=own)
+
+    def classifier(self, tensors: Mapping[str, Tensor]) -> LabelWordClassifier:
+        """The classifier that gave these tensors."""
+        return LabelWordClassifier.from_tensors(tensors)
+
     def decode(self, source: Any) -> TextItem:
         """A text or a pair of texts as it is encoded.
 
@@ -104,12 +141,12 @@ class LanguageModel:
         return len(item)
 
     def encode_plain(self, items: Sequence[TextItem | str]) -> Tensor:
-        """f [n, d] at the last token of single texts without any template, on the CPU: shows that the network runs."""
+        """Features [n, d] at the last token of single texts, without any template: shows that the network runs."""
         texts = [item if isinstance(item, str) else item.text for item in items]
         rows = [self.tokenizer(text, truncation=True, max_length=self.longest)["input_ids"] for text in texts]
-        encoded = [Encoded(tuple(row), len(row) - 1, (NO_CONTEXT,) * len(row)) for row in rows]
+        tokens = [ItemTokens(tuple(row), len(row) - 1, (NO_CONTEXT,) * len(row)) for row in rows]
         with torch.inference_mode():
-            return self.features(self.batch(encoded)).float().cpu()
+            return self.features(self.batch(tokens)).float().cpu()
 
     @property
     def input_embedding(self) -> nn.Embedding:
@@ -121,31 +158,33 @@ class LanguageModel:
         """A template as this kind of model reads it; errors as `template_of`."""
         return template_of(value, causal=self.kind == "causal")
 
-    def encoder(
+    def item_tokenizer(
         self,
         template: Template,
         words: Sequence[Sequence[str]],
         classes: Sequence[ClassName],
         limits: Mapping[str, int] | None = None,
         longest: int | None = None,
-    ) -> Encoder:
-        """The encoder of items for a template and K classes; arguments and errors as `Encoder`."""
+    ) -> ItemTokenizer:
+        """The tokenizer of items for a template and K classes; arguments and errors as `ItemTokenizer`."""
         most = min(longest or self.longest, self.longest)
-        return Encoder(self.tokenizer, template, words, classes, kind=self.kind, longest=most, limits=limits)
+        return ItemTokenizer(self.tokenizer, template, words, classes, kind=self.kind, longest=most, limits=limits)
 
-    def batch(self, items: Sequence[Encoded]) -> Batch:
-        """Encoded items as one batch on the model's device."""
+    def batch(self, items: Sequence[ItemTokens]) -> Batch:
+        """The items' tokens as one batch on the model's device."""
         pads = (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id, 0)
         pad_id = next(number for number in pads if number is not None)
         return make_batch(items, kind=self.kind, pad_id=pad_id, device=self.head.rows.device)
 
-    def initial_context(self, encoder: Encoder) -> Tensor:
+    def initial_context(self, tokenizer: ItemTokenizer) -> Tensor:
         """[N, width] embeddings of the template's own words, where context vectors start."""
-        rows = torch.tensor(encoder.context_ids, dtype=torch.long, device=self.input_embedding.weight.device)
+        rows = torch.tensor(tokenizer.context_ids, dtype=torch.long, device=self.input_embedding.weight.device)
         return self.input_embedding.weight.detach()[rows].clone()
 
     def features(self, batch: Batch, context: Tensor | None = None) -> Tensor:
-        """f [B, d]: the head's transform of the hidden state where the label word is asked for, not normalised.
+        """Features [B, d]: the hidden state at the mask, after the head's transform, not normalised.
+
+        For a causal model it is the hidden state at the last token, which the label word would follow.
 
         Never in less than float32. Safe in several threads as long as those without a context use another network
         (see `with_weights`) than those with one.

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.resolving import label_word_bias
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.presets import label_word_bias
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.families.cosine.text_views import TextViews
-from pouf_core.families.interface import View, Views
+from pouf_core.data.texts import Text
+from pouf_core.families.interface import Trunk
 from pouf_core.families.language.item_reader import ItemReader
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.language.learner import LanguageLearner
-from pouf_core.families.language.model import LanguageModel
+from pouf_core.families.text_views import TextViews
+
+if TYPE_CHECKING:
+    from pouf_core.families.language.model import LanguageModel
 
 
 class PromptedLanguageModel:
@@ -29,18 +33,18 @@ class PromptedLanguageModel:
         InvalidInput: a template or a label word that this model cannot take.
     """
 
-    view_kind = "words"
-    trunk = None  # no projection head stands between the network and f
+    view_kind: str = "words"
+    trunk: Trunk | None = None  # no projection head stands between the network and its features
 
     def __init__(self, base: LanguageModel, request: CheckedRequest) -> None:
         wording = request.wording
         template = wording.language_template
         assert template is not None  # a request over a language model has one
         self._base = base
-        self._encoder = base.encoder(template, wording.label_words, request.classes, wording.text_limits)
-        self._reader = ItemReader(base, self._encoder)
-        removes_bias = label_word_bias(request.method, "language") == "null"
-        self._word_bias = self._reader.null_bias(template.takes_pairs) if removes_bias else None
+        self._tokenizer = base.item_tokenizer(template, wording.label_words, request.classes, wording.text_limits)
+        self._reader = ItemReader(base, self._tokenizer)
+        calibrates = label_word_bias(request.method, base.description.kind) == "null"
+        self._word_bias = self._reader.null_bias(template.takes_pairs) if calibrates else None
 
     @property
     def encoder_key(self) -> str:
@@ -50,20 +54,20 @@ class PromptedLanguageModel:
     @property
     def context_scale(self) -> float:
         """Root mean square of the embeddings of the template's words; 0 where there are none."""
-        context = self._base.initial_context(self._encoder)
+        context = self._base.initial_context(self._tokenizer)
         return float(context.pow(2).mean().sqrt()) if len(context) else 0.0
 
     @property
     def longest(self) -> int:
         """Tokens of an item that are read at most."""
-        return self._encoder.longest
+        return self._tokenizer.longest
 
-    def views(self, kind: str, seed: int) -> Views:
+    def views(self, kind: str, seed: int) -> TextViews:
         """Versions of texts: as they are, or with words left out."""
         return TextViews(kind, seed)
 
-    def encode_items(self, views: Sequence[View]) -> Tensor:
-        """f [B, d] of B texts or pairs under the present weights and context vectors."""
+    def encode_items(self, views: Sequence[Text]) -> Tensor:
+        """Features [B, d] of B texts or pairs under the present weights and context vectors."""
         return self._reader(views)
 
     def zero_shot(self) -> LabelWordClassifier:
@@ -73,4 +77,4 @@ class PromptedLanguageModel:
 
     def learner(self, method: ResolvedMethod) -> LanguageLearner:
         """What a method trains."""
-        return LanguageLearner(self._base, self._encoder, self._reader, method, self._word_bias)
+        return LanguageLearner(self._base, self._tokenizer, self._reader, method, self._word_bias)

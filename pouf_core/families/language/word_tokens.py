@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.label_words import word_pointer
 from pouf_core.contract.language_template import MASK, Template
 from pouf_core.errors import InvalidInput
-from pouf_core.families.language.filled_template import Token, tokenize, write_sentence
+from pouf_core.families.family import Tokenizer
+from pouf_core.families.language.filled_template import Token, fill_template, tokenize
 
 _PROBE = "a"  # stands for any text
 
 
-def probe_tokens(tokenizer: Any, template: Template, word: str) -> list[Token]:
+def probe_tokens(tokenizer: Tokenizer, template: Template, word: str) -> list[Token]:
     """The tokens of a template around a word, with a short text in every field."""
     texts = dict.fromkeys(template.text_fields, _PROBE)
-    return tokenize(tokenizer, write_sentence(template, texts, word))
+    return tokenize(tokenizer, fill_template(template, texts, word))
 
 
 def label_word_ids(
-    tokenizer: Any, template: Template, words: Sequence[Sequence[str]], classes: Sequence[ClassName]
+    tokenizer: Tokenizer, template: Template, words: Sequence[Sequence[str]], classes: Sequence[ClassName]
 ) -> list[list[int]]:
     """The token of every label word, class by class.
 
@@ -55,7 +55,7 @@ def label_word_ids(
     return ids
 
 
-def _word_id(tokenizer: Any, template: Template, word: str, class_name: str, field: str) -> int:
+def _word_id(tokenizer: Tokenizer, template: Template, word: str, class_name: str, field: str) -> int:
     found = [token for token in probe_tokens(tokenizer, template, word) if token.part == MASK]
     pieces = tokenizer.convert_ids_to_tokens([token.id for token in found])
     if len(found) == 1 and found[0].id != tokenizer.unk_token_id and found[0].text.strip() == word:

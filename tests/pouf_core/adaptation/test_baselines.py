@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import pouf_core
-from pouf_core.adaptation.prior import estimate_prior
+from pouf_core.adaptation.resolving import estimate_prior
 from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.contract.method import LANGUAGE_SETTINGS, MethodSpec
 from pouf_core.contract.progress import Progress

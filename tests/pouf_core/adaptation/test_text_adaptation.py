@@ -14,7 +14,7 @@ from pouf_core.artifact import load_artifact
 from pouf_core.data.items import collect_items, fingerprint
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import AdaptationStopped, InvalidInput
-from pouf_core.families.cosine.text_views import TextViews
+from pouf_core.families.text_views import TextViews
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
 
 WORDS = ["great", "good", "okay", "terrible", "bad"]

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from pouf_core.adaptation.evaluation import evaluate, interval
-from pouf_core.adaptation.prior import estimate_prior
+from pouf_core.adaptation.resolving import estimate_prior
 from pouf_core.data.items import collect_items, fingerprint
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.clip_like import ClipLikeModel

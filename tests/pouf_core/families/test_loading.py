@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pouf_core.families import loading as base_models
 from pouf_core.families.loading import BaseModelPool
+from pouf_core.families.registry import FAMILIES
 
 
 def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,8 +26,8 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         loading.release()
         return f"loaded {description.name}"
 
-    for name in ("load_language_model", "load_sentence_model", "load_transformers_model", "load_open_clip"):
-        monkeypatch.setattr(base_models, name, load)
+    for name, family in FAMILIES.items():
+        monkeypatch.setitem(FAMILIES, name, replace(family, load=load))
     specs = ["hf-mlm:/a", "hf-causal:/b", "sentence:/c", "open_clip:/d", "hf-align:/e", "minilm"]
     pool = BaseModelPool()
     with ThreadPoolExecutor(len(specs)) as threads:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pouf_core.contract.findings import Finding
+from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.prior_matching import matching_bias
 from pouf_core.validation import criteria, thresholds
 from pouf_core.validation.criteria import (
@@ -20,7 +21,7 @@ from pouf_core.validation.criteria import (
     warnings_about,
 )
 from pouf_core.validation.measurements import Change, Structure, measure_change
-from pouf_core.validation.thresholds import KINDS, Kind, Limit, Mode, Row, thresholds_for
+from pouf_core.validation.thresholds import KINDS, Limit, Mode, Row, thresholds_for
 
 PICTURES, TEXTS = thresholds_for("image", "head"), thresholds_for("text", "prompt")
 NAMES = ["cat", "dog", "fox", "hen"]
@@ -69,7 +70,7 @@ def structure(
         ("language", "model", 0.72),
     ],
 )
-def test_structure_is_needed_by_kind_of_base_model_and_tune_mode(kind: Kind, mode: Mode, least: float) -> None:
+def test_structure_is_needed_by_kind_of_base_model_and_tune_mode(kind: ModelKind, mode: Mode, least: float) -> None:
     limits = thresholds_for(kind, mode)
     assert failed_data_checks(structure(ratio=least), limits) == []
     assert failed_data_checks(structure(ratio=1.2), limits) == []
@@ -80,7 +81,7 @@ def test_structure_is_needed_by_kind_of_base_model_and_tune_mode(kind: Kind, mod
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", ["prompt", "prototypes", "head", "last_n", "norm", "model"])
-def test_only_prompts_over_pictures_need_a_base_model_that_is_unsure(kind: Kind, mode: Mode) -> None:
+def test_only_prompts_over_pictures_need_a_base_model_that_is_unsure(kind: ModelKind, mode: Mode) -> None:
     limits = thresholds_for(kind, mode)
     needed = (kind, mode) == ("image", "prompt")
     assert failed_data_checks(structure(view_agreement=0.36 - 1e-9), limits) == []
@@ -94,7 +95,7 @@ def test_of_the_data_the_first_failed_check_is_given() -> None:
 
 @pytest.mark.parametrize(("items", "classes", "enough"), [(12, 3, True), (11, 3, False), (8, 2, True), (7, 2, False)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_four_items_a_class_are_enough(kind: Kind, items: int, classes: int, enough: bool) -> None:
+def test_four_items_a_class_are_enough(kind: ModelKind, items: int, classes: int, enough: bool) -> None:
     found = insufficient_data(structure(item_count=items, class_count=classes), thresholds_for(kind, "head"))
     assert codes(found) == ([] if enough else ["too_few_items"])
 
@@ -121,7 +122,7 @@ def test_each_failed_check_has_its_code(code: str) -> None:
         (replace(QUIET, confidence_gain=0.9), []),  # a warning only
     ],
 )
-def test_checks_of_a_change_fail_beyond_their_limits(kind: Kind, change: Change, expected: list[str]) -> None:
+def test_checks_of_a_change_fail_beyond_their_limits(kind: ModelKind, change: Change, expected: list[str]) -> None:
     assert codes(failed_change_checks(change, NAMES, thresholds_for(kind, "prompt"))) == expected
 
 
@@ -149,7 +150,7 @@ def test_every_failed_check_of_a_change_is_given() -> None:
 
 @pytest.mark.parametrize("kind", ["text", "language"])
 @pytest.mark.parametrize("mode", ["prompt", "head", "last_n", "norm", "model"])
-def test_over_texts_changes_that_only_shift_shares_fail(kind: Kind, mode: Mode) -> None:
+def test_over_texts_changes_that_only_shift_shares_fail(kind: ModelKind, mode: Mode) -> None:
     limits = thresholds_for(kind, mode)
     assert failed_change_checks(replace(QUIET, one_sidedness=0.68), NAMES, limits) == []
     shifted = replace(QUIET, one_sidedness=0.68 + 1e-9)
@@ -169,7 +170,7 @@ def test_over_texts_changes_that_only_shift_shares_fail(kind: Kind, mode: Mode) 
         ("language", "none"),
     ],
 )
-def test_pictures_prototypes_and_methods_without_training_may_shift_shares(kind: Kind, mode: Mode) -> None:
+def test_pictures_prototypes_and_methods_without_training_may_shift_shares(kind: ModelKind, mode: Mode) -> None:
     assert failed_change_checks(replace(QUIET, one_sidedness=1.0), NAMES, thresholds_for(kind, mode)) == []
 
 
@@ -198,7 +199,9 @@ def test_between_two_classes_prior_matching_only_ever_shifts_shares_so_that_says
         (replace(QUIET, vanished=[1]), ["vanished_classes"]),
     ],
 )
-def test_warnings_are_given_beyond_their_limits(kind: Kind, mode: Mode, change: Change, expected: list[str]) -> None:
+def test_warnings_are_given_beyond_their_limits(
+    kind: ModelKind, mode: Mode, change: Change, expected: list[str]
+) -> None:
     assert codes(warnings_about(structure(), change, NAMES, thresholds_for(kind, mode))) == expected
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation import criteria
-from pouf_core.validation.thresholds import KINDS, TABLE, Kind, constant, row, thresholds_for
+from pouf_core.validation.thresholds import KINDS, TABLE, constant, row, thresholds_for
 
 ROOT = Path(__file__).parents[3]
 TWO_LEVELS = {
@@ -79,7 +80,7 @@ def test_every_code_belongs_to_one_row() -> None:
 
 @pytest.mark.parametrize("name", TWO_LEVELS)
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_warning_and_a_failed_check_of_one_measurement_share_a_row(name: str, kind: Kind) -> None:
+def test_a_warning_and_a_failed_check_of_one_measurement_share_a_row(name: str, kind: ModelKind) -> None:
     failed_check, fails_above, warning, warns_above = TWO_LEVELS[name]
     limits = row(name).limits
     assert (limits["failed_check"].code, limits["warning"].code) == (failed_check, warning)

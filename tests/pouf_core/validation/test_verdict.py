@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from pouf_core.contract.classes import parse_class_names
+from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation.measurements import Change, Structure
-from pouf_core.validation.thresholds import KINDS, Kind, Mode, thresholds_for
+from pouf_core.validation.thresholds import KINDS, Mode, thresholds_for
 from pouf_core.validation.verdict import (
     ReasonedVerdict,
     verdict_on_baseline,
@@ -142,7 +143,7 @@ def test_changes_that_only_shift_shares_are_harmful_over_texts_alone() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_baseline_is_judged_alike_for_every_kind_of_base_model(kind: Kind) -> None:
+def test_a_baseline_is_judged_alike_for_every_kind_of_base_model(kind: ModelKind) -> None:
     limits = thresholds_for(kind, "none")
     shifted = replace(QUIET, one_sidedness=1.0)
     found = verdict_on_baseline(CLEAR, shifted, NAMES, limits, prior_source="uniform")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
+from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.errors import InvalidInput, PoufError
-from pouf_core.families.catalogue import TUNE_MODES
 from pouf_core.families.cosine.architectures import examine, examine_network
 from pouf_core.families.loading import load_base_model
 from tests.pouf_core.architecture_cases import FAMILIES, save_family
@@ -28,7 +28,7 @@ def test_families_are_adaptable_before_and_after_loading(tmp_path: Path, name: s
     directory = save_family(FAMILIES[name], tmp_path / name)
     found = examine(f"local-dir:{directory}")
     assert found.reason is None
-    assert found.tune_modes == TUNE_MODES
+    assert found.tune_modes == tuple(TUNE_MODES)
     assert examine_network(load_base_model(f"open_clip:{directory}").network) == found
 
 

@@ -10,14 +10,14 @@ from safetensors.torch import save_file
 
 from pouf_core.contract.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError
-from pouf_core.families.catalogue import describe
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.open_clip_loading import open_clip
-from pouf_core.families.cosine.parameters import trained_parameters
-from pouf_core.families.cosine.pouf_lite import head_path
+from pouf_core.families.cosine.pouf_lite_network import head_path
 from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.cosine.trained_parameters import trained_parameters
 from pouf_core.families.loading import BaseModelPool, load_base_model
-from pouf_core.families.weights_hash import weights_hash
+from pouf_core.families.registry import describe
+from pouf_core.families.trained_tensors import weights_hash
 
 
 def test_cutting_to_live_positions_leaves_causal_features_as_they_are(tiny_clip: ClipLikeModel) -> None:

@@ -16,8 +16,8 @@ from pouf_core.contract.classes import fill, parse_class_names
 from pouf_core.data.items import collect_items
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.learner import Learner
-from pouf_core.families.cosine.parameters import trained_parameters
 from pouf_core.families.cosine.prompts import build_prompts
+from pouf_core.families.cosine.trained_parameters import trained_parameters
 from pouf_core.families.loading import load_base_model
 from pouf_core.objective import pouf_objective
 from pouf_core.system.runtime import deterministic_algorithms

@@ -23,7 +23,7 @@ def gradient(model: ClipLikeModel, paths: list[Path], tune: str, prompts_at_once
     method = resolved(tune, batch_size=8, logit_scale_learning_rate=1e-3)
     learner, source = learner_and_source(model, paths, method)
     learner.prompts_at_once = prompts_at_once
-    trained = [item for group in learner.parameter_groups() for item in group["params"]]
+    trained = [item for group in learner.parameter_groups() for item in group.parameters]
     for item in trained:
         item.grad = None
     BatchGradient(learner, source, method, lambda: None)(DRAWS, None, micro_batch)

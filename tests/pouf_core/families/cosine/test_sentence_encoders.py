@@ -12,10 +12,10 @@ from torch import Tensor
 
 from pouf_core.contract.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError
-from pouf_core.families.catalogue import describe
 from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.families.cosine.sentence_encoder import SentenceModel
 from pouf_core.families.loading import load_base_model
+from pouf_core.families.registry import describe
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
 
 import transformers  # isort: skip
@@ -65,7 +65,7 @@ def test_features_are_the_models_own_whatever_stands_beside_a_text(tmp_path: Pat
 
 
 def test_minilm_embeds_as_its_package_says() -> None:
-    from pouf_core.families.cosine.pouf_lite import minilm_directory
+    from pouf_core.families.pretrained import minilm_directory
 
     texts = ["A very good product.", "This one broke after two days, and nobody answered my letters."]
     with torch.no_grad():

@@ -12,8 +12,8 @@ from pouf_core.contract.classes import parse_class_names
 from pouf_core.contract.language_template import parse_causal_template
 from pouf_core.data.texts import TextItem
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
-from pouf_core.families.language.loading import load_language_model
 from pouf_core.families.language.model import LanguageModel
+from pouf_core.families.loading import load_base_model
 from tests.pouf_core.families.language.tiny_models import ARCHITECTURES, save_causal
 
 CLASSES = parse_class_names(["positive", "negative"])
@@ -29,7 +29,7 @@ def causal(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Language
         directory = root / name
         if not directory.exists():
             save_causal(name, directory)
-        return load_language_model(f"hf-causal:{directory}")
+        return load_base_model(f"hf-causal:{directory}")
 
     return load
 
@@ -39,7 +39,7 @@ def test_padded_items_score_as_they_do_alone_and_as_the_model_itself(
     causal: Callable[[str], LanguageModel], name: str
 ) -> None:
     model = causal(name)
-    encoder = model.encoder(TEMPLATE, [("great",), ("terrible",)], CLASSES)
+    encoder = model.item_tokenizer(TEMPLATE, [("great",), ("terrible",)], CLASSES)
     encoded = [encoder(item, "/inputs/0") for item in ITEMS]
     ids = [own[0] for own in encoder.word_ids]
     assert model.tokenizer.convert_ids_to_tokens(ids) == ["Ġgreat", "Ġterrible"]

@@ -29,7 +29,7 @@ def test_transform_rows_and_bias_give_the_models_own_logits(
     masked: Callable[[str], LanguageModel], family: str
 ) -> None:
     model = masked(family)
-    encoder = model.encoder(TEMPLATE, WORDS, CLASSES)
+    encoder = model.item_tokenizer(TEMPLATE, WORDS, CLASSES)
     batch = model.batch([encoder(item, "/inputs/0") for item in ITEMS])
     assert (batch.ids == model.tokenizer.mask_token_id).sum(dim=1).tolist() == [1, 1, 1]
     with torch.no_grad():

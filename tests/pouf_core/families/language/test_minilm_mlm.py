@@ -14,10 +14,10 @@ from torch import Tensor
 
 import pouf_core
 from pouf_core.data.text_files import TextRow, read_texts
-from pouf_core.families.cosine.pouf_lite import minilm_directory
 from pouf_core.families.language.minilm_mlm import build_minilm_mlm, trained_path
 from pouf_core.families.language.model import LanguageModel
 from pouf_core.families.loading import load_base_model
+from pouf_core.families.pretrained import minilm_directory
 
 PAIRS = Path(__file__).parents[4] / "examples" / "inference" / "pairs.csv"
 MOST_BYTES = 12_000_000

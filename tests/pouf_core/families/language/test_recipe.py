@@ -19,8 +19,8 @@ from pouf_core.contract.language_template import parse_template
 from pouf_core.data.items import collect_items
 from pouf_core.data.texts import TextItem, text_item
 from pouf_core.errors import AdaptationStopped
+from pouf_core.families.language.learner import trained_parameters
 from pouf_core.families.language.model import LanguageModel
-from pouf_core.families.language.parameters import trained_parameters
 from tests.pouf_core.families.language.tiny_models import FAMILIES, WIDTH, WORDS
 from tests.reference.masked_lm import Recipe, tune
 
@@ -50,7 +50,7 @@ def adapt(model: LanguageModel, method: dict[str, Any], out: Path, **options: An
 
 def encoder_of(model: LanguageModel) -> Any:
     words = [(word,) for word in LABEL_WORDS.values()]
-    return model.encoder(parse_template(TEMPLATE), words, parse_class_names(CLASSES))
+    return model.item_tokenizer(parse_template(TEMPLATE), words, parse_class_names(CLASSES))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from pouf_core.families.language.loading import load_language_model  # first: it makes torchvision importable
+from pouf_core.families.loading import load_base_model
+from pouf_core.families.pretrained import quiet_transformers as quiet_transformers  # makes torchvision importable
 
 import transformers  # isort: skip
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers  # isort: skip
@@ -88,7 +89,7 @@ def save_masked(family: str, directory: Path) -> Path:
 
 
 def load_masked(directory: Path) -> Any:
-    return load_language_model(f"hf-mlm:{directory}")
+    return load_base_model(f"hf-mlm:{directory}")
 
 
 ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {

@@ -10,7 +10,7 @@ from pouf_core.contract.classes import parse_class_names
 from pouf_core.contract.language_template import parse_template
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
-from pouf_core.families.language.encoder import Encoder
+from pouf_core.families.language.item_tokenizer import ItemTokenizer
 from pouf_core.families.language.model import LanguageModel
 
 CLASSES = parse_class_names(["positive", "negative"])
@@ -18,8 +18,8 @@ WORDS = [("great",), ("terrible",)]
 KINDS = ["bert", "roberta", "xlm-roberta", "albert", "deberta-v2"]
 
 
-def encoder_of(model: LanguageModel, template: str, longest: int = 40, **options: dict[str, int]) -> Encoder:
-    return Encoder(model.tokenizer, parse_template(template), WORDS, CLASSES, longest=longest, **options)
+def encoder_of(model: LanguageModel, template: str, longest: int = 40, **options: dict[str, int]) -> ItemTokenizer:
+    return ItemTokenizer(model.tokenizer, parse_template(template), WORDS, CLASSES, longest=longest, **options)
 
 
 @pytest.mark.parametrize("template", ["{text} It was {mask}.", "{mask}: {text}", "{text}? {mask}, no"])
@@ -44,13 +44,13 @@ def test_the_mask_replaces_one_token_of_the_ordinary_sentence(
 def test_a_word_that_splits_is_refused_with_its_tokens(masked: Callable[[str], LanguageModel], family: str) -> None:
     model = masked(family)
     with pytest.raises(InvalidInput, match="splits into '.+', '.+'") as refused:
-        model.encoder(parse_template("{text} It was {mask}."), [("great",), ("terrible", "qzx")], CLASSES)
+        model.item_tokenizer(parse_template("{text} It was {mask}."), [("great",), ("terrible", "qzx")], CLASSES)
     assert (refused.value.code, refused.value.field) == ("label_word_not_in_vocabulary", "/label_words/negative/1")
 
 
 def test_words_that_are_one_token_are_refused(masked: Callable[[str], LanguageModel]) -> None:
     with pytest.raises(InvalidInput) as refused:
-        masked("bert").encoder(parse_template("{text} {mask}"), [("Yes",), ("yes",)], CLASSES)
+        masked("bert").item_tokenizer(parse_template("{text} {mask}"), [("Yes",), ("yes",)], CLASSES)
     assert (refused.value.code, refused.value.field) == ("duplicate_label_word", "/label_words/negative/0")
 
 

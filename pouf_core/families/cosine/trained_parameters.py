@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from open_clip.hf_model import HFTextEncoder
@@ -10,6 +10,7 @@ from open_clip.modified_resnet import ModifiedResNet
 from open_clip.timm_model import TimmModel
 from torch import nn
 
+from pouf_core.contract.tune_modes import Tune
 from pouf_core.families.cosine.transformers_towers import TransformersImageTower, TransformersTextTower
 
 _NEVER = ("logit_scale", "logit_bias")  # the scale's rate is a setting of its own; a constant bias has no gradient
@@ -19,33 +20,23 @@ _NORMALISATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm.
 _BLOCK_LISTS = ("blocks", "stages", "layers")  # timm's names for a trunk's sequence of blocks
 
 
-def trained_parameters(network: nn.Module, tune: str, last_n: int = 1) -> dict[str, nn.Parameter]:
-    """The parameters of an open_clip network that a tune mode trains, by name.
+def trained_parameters(network: nn.Module, tune: Tune, last_n: int = 1) -> dict[str, nn.Parameter]:
+    """The parameters of a network that a tune mode trains, by name; none where the mode trains no parameters.
 
     Args:
         network: an open_clip model, a `DualEncoder` or a sentence encoder.
-        tune: `head` (projections into the shared space), `last_n` (last blocks of both towers and the projections),
-            `norm` (affine parameters of normalisation layers) or `model` (both towers and the projections).
+        tune: the mode, see `pouf_core.contract.tune_modes`.
         last_n: how many blocks of each tower `last_n` trains.
-
-    Raises:
-        ValueError: an unknown mode.
     """
-    everything = {
+    names = _NAMES[tune](network, last_n) if tune in _NAMES else set()
+    return {
         name: parameter
         for name, parameter in network.named_parameters()
-        if name not in _NEVER and not name.startswith(_DECODER)
+        if name in names
+        and name not in _NEVER
+        and not name.startswith(_DECODER)
+        and (tune == "head" or not name.startswith(ADDED))
     }
-    if tune == "head":
-        return _select(everything, projection_names(network))
-    everything = {name: parameter for name, parameter in everything.items() if not name.startswith(ADDED)}
-    if tune == "model":
-        return everything
-    if tune == "norm":
-        return _select(everything, _norm_names(network))
-    if tune == "last_n":
-        return _select(everything, projection_names(network) | _last_block_names(network, last_n))
-    raise ValueError(f"No parameters belong to tune mode {tune!r}.")
 
 
 def projection_names(network: nn.Module) -> set[str]:
@@ -88,10 +79,6 @@ def _text_projection(network: nn.Module) -> list[nn.Parameter]:
     return [] if projection is None else [projection]
 
 
-def _select(everything: dict[str, nn.Parameter], names: set[str]) -> dict[str, nn.Parameter]:
-    return {name: parameter for name, parameter in everything.items() if name in names}
-
-
 def _names_of(network: nn.Module, parameters: Iterable[nn.Parameter]) -> set[str]:
     wanted = {id(parameter) for parameter in parameters}
     return {name for name, parameter in network.named_parameters() if id(parameter) in wanted}
@@ -100,6 +87,10 @@ def _names_of(network: nn.Module, parameters: Iterable[nn.Parameter]) -> set[str
 def _norm_names(network: nn.Module) -> set[str]:
     norms = [module for module in network.modules() if _is_normalisation(module)]
     return _names_of(network, [item for norm in norms for item in norm.parameters(recurse=False)])
+
+
+def _all_names(network: nn.Module) -> set[str]:
+    return {name for name, _ in network.named_parameters()}
 
 
 def _is_normalisation(module: nn.Module) -> bool:
@@ -136,3 +127,12 @@ def _largest_sequence(module: Any) -> list[nn.Module]:
 
     sequences = [item for item in module.modules() if isinstance(item, nn.ModuleList | nn.Sequential) and len(item)]
     return list(max(sequences, key=size))
+
+
+_NAMES: dict[Tune, Callable[[nn.Module, int], set[str]]] = {
+    "head": lambda network, _: projection_names(network),
+    "last_n": lambda network, count: projection_names(network) | _last_block_names(network, count),
+    "norm": lambda network, _: _norm_names(network),
+    "model": lambda network, _: _all_names(network),
+}
+"""Network and number of last blocks to the names of the parameters that a mode trains."""

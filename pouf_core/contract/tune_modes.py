@@ -1,0 +1,98 @@
+"""What can be trained of a base model: one row a tune mode.
+
+To add a tune mode, touch these files:
+
+1. here: its name in `Tune` and its row;
+2. `pouf_core/contract/presets.py`: its numbers, for each preset and kind of base model;
+3. where it trains parameters of the network, `trained_parameters` of the package in `pouf_core/families`;
+   else a new learner in that package, and its `prompted.py`, which builds it by the row's `learner`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Tune = Literal["prompt", "prototypes", "head", "last_n", "norm", "model"]
+ModelKind = Literal["image", "text", "language"]
+"""Models of pictures, sentence encoders, and language models that are asked for label words."""
+Learner = Literal["context", "prototypes", "network"]
+"""What holds the trained tensors: context vectors, text prototypes, or the network's own parameters."""
+
+_CONTEXT = ("context", "context_init", "context_length")
+_SCALE = "logit_scale_learning_rate"
+_EVERY: tuple[ModelKind, ...] = ("image", "text", "language")
+_COSINE: tuple[ModelKind, ...] = ("image", "text")
+
+
+@dataclass(frozen=True)
+class TuneMode:
+    """One tune mode.
+
+    Attributes:
+        name: as callers write it.
+        trains: what it trains, for the documentation.
+        kinds: the kinds of base models that have it.
+        learner: what holds the trained tensors.
+        settings: the settings of a method that it uses and other modes do not.
+        through_items: the kinds whose gradients go through the whole network of the items, which needs small
+            micro-batches.
+    """
+
+    name: Tune
+    trains: str
+    kinds: tuple[ModelKind, ...]
+    learner: Learner
+    settings: frozenset[str]
+    through_items: tuple[ModelKind, ...] = ()
+
+
+_ROWS = (
+    TuneMode(
+        "prompt",
+        "context vectors in place of the template's words",
+        _EVERY,
+        "context",
+        frozenset({*_CONTEXT, "anchor_weight", _SCALE}),
+        through_items=("language",),  # whose context vectors stand around the text of every item
+    ),
+    TuneMode("prototypes", "the text prototypes themselves", _COSINE, "prototypes", frozenset({"anchor_weight"})),
+    TuneMode("head", "the projections into the shared space", _COSINE, "network", frozenset({_SCALE})),
+    TuneMode(
+        "last_n",
+        "the last n blocks of every tower, and the projections",
+        _COSINE,
+        "network",
+        frozenset({"last_n", _SCALE}),
+        through_items=_COSINE,
+    ),
+    TuneMode(
+        "norm",
+        "scales and shifts of the normalisation layers",
+        _EVERY,
+        "network",
+        frozenset({_SCALE}),
+        through_items=_EVERY,
+    ),
+    TuneMode(
+        "model",
+        "every weight, a language model's head included",
+        _EVERY,
+        "network",
+        frozenset({_SCALE}),
+        through_items=_EVERY,
+    ),
+)
+TUNE_MODES: dict[Tune, TuneMode] = {mode.name: mode for mode in _ROWS}
+MODE_SETTINGS: frozenset[str] = frozenset().union(*(mode.settings for mode in _ROWS))
+"""Settings of a method that only some tune modes use."""
+
+
+def tune_modes_of(kind: ModelKind) -> tuple[Tune, ...]:
+    """The modes that base models of a kind have, in the table's order."""
+    return tuple(mode.name for mode in _ROWS if kind in mode.kinds)
+
+
+def modes_using(setting: str) -> list[Tune]:
+    """The modes that use a setting, in the table's order."""
+    return [mode.name for mode in _ROWS if setting in mode.settings]

