@@ -46,13 +46,13 @@ StateDep = Annotated[State, Depends(get_state)]
 def require_space(state: State) -> None:
     """Raise 507 ``storage_full`` while less disk space is free than has to stay free.
 
-    Nothing new is taken on then; reading, predicting and deleting go on.
+    New work is refused then; reading, predicting and deleting go on.
     """
     lack = disk.shortage(state.settings, state.storage)
     if lack is not None:
         raise ApiError(
             507,
             "storage_full",
-            f"{lack}: nothing new is taken on. Delete datasets or models, or ask whoever runs the service to make room "
-            "or to lower POUF_MIN_FREE_BYTES.",
+            f"{lack}: new work is refused. Delete datasets or models, or ask the operator to free space or to lower "
+            "POUF_MIN_FREE_BYTES.",
         )

@@ -98,7 +98,7 @@ def revoke(
     key: Annotated[str, typer.Argument(help="The id of a key, or its beginning as `pouf keys list` shows it.")],
     data_dir: DataDir = None,
 ) -> None:
-    """End a key at once and for good."""
+    """Revoke a key, at once and permanently."""
     from app.keys.service import NoSuchKey
     from app.keys.service import revoke as end
 

@@ -106,7 +106,7 @@ class Authenticator:
         matching = [key for key in candidates if hmac.compare_digest(key.digest, expected)]
         if not matching:
             raise _invalid()
-        # whoever has come this far holds the whole key, and may be told what became of it
+        # the caller holds the whole key, and may learn that it was revoked or has expired
         return _require_valid(matching[0])
 
     def _read_pepper(self) -> bytes:

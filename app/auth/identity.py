@@ -1,4 +1,4 @@
-"""What is known of whoever sent a request."""
+"""Who sent a request, what they may do, and how much of it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -36,5 +36,5 @@ def note_use(session: Session, key_id: str, now: datetime, unless_since: datetim
 
 
 def lock_owner(session: Session, owner: str) -> None:
-    """Let nobody else count what the owner has until the transaction ends, so that limits hold under concurrency."""
+    """Lock the owner's keys until the transaction ends, so that limits hold under concurrency."""
     session.execute(select(ApiKey.id).where(ApiKey.owner == owner).order_by(ApiKey.id).with_for_update())

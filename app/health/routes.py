@@ -77,7 +77,7 @@ async def _check(work: Awaitable[object]) -> str | None:
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} seconds"
     except (SQLAlchemyError, redis.RedisError) as error:
-        # drivers name hosts, users and files, and anybody may ask
+        # drivers name hosts, users and files, and this route needs no key
         logger.warning("not ready: %s", error)
         return f"{type(error).__name__}; the log has details"
     except Exception as error:  # noqa: BLE001 - every failure is the answer here

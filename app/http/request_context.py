@@ -98,7 +98,7 @@ def _as_api_error(failure: Exception) -> ApiError:
     if isinstance(failure, ApiError):
         return failure
     if is_disk_full(failure):
-        return ApiError(507, "storage_full", "There is no space left on the disk; try again once somebody made room.")
+        return ApiError(507, "storage_full", "There is no space left on the disk; try again when space was freed.")
     if isinstance(failure, SQLOperationalError | SQLTimeoutError):
         headers = {"Retry-After": "2", "x-should-retry": "true"}
         return ApiError(503, "database_unavailable", "The database does not answer; try again.", headers=headers)

@@ -1,4 +1,4 @@
-"""API keys: made, listed and revoked by whoever has the database at hand."""
+"""API keys: made, listed and revoked by the command line, which has the database; no route does it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ def list_all(database: Database) -> Sequence[ApiKey]:
 
 
 def revoke(database: Database, id_or_prefix: str) -> ApiKey:
-    """Make a key invalid at once and for good; one that was revoked stays as it is. Raises `NoSuchKey`."""
+    """Revoke a key, at once and permanently; one that was revoked before stays as it is. Raises `NoSuchKey`."""
     with database.write() as session:
         found = repository.find_keys(session, id_or_prefix)
         if len(found) != 1:

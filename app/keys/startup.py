@@ -25,7 +25,7 @@ class UnsafeStart(Exception):
 
 
 def prepare_keys(settings: Settings, database: Database) -> None:
-    """Make the bootstrap key if there is to be one, then see that nobody gets in without a key.
+    """Make the bootstrap key if there is to be one, then refuse to start where the network would get in without a key.
 
     Raises:
         UnsafeStart: the bootstrap key is no key; without keys, the address is not a loopback one; or the secret that

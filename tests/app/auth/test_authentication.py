@@ -34,7 +34,7 @@ def test_without_keys_everything_belongs_to_the_one_owner_of_the_settings(api, r
     job_id = rows.job()
     assert [job["id"] for job in api.get(JOBS).json()["data"]] == [job_id]
     assert api.get("/metrics").status_code == 200
-    # whoever sends a key where none is needed is let in too
+    # a key is accepted where none is needed, too
     assert api.get(JOBS, headers=bearer(new_key_text())).status_code == 200
 
 

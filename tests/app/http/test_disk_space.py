@@ -1,4 +1,4 @@
-"""A disk with too little free space: nothing new is taken on, and everything else goes on."""
+"""A disk with too little free space: new work is refused, and everything else goes on."""
 
 import shutil
 

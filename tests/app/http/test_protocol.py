@@ -8,11 +8,12 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
+import uvicorn
 from starlette.applications import Starlette
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from app.http.protocol import connection_limits
+from app.http.protocol import SlowClientProtocol, connection_limits
 from app.main import create_app
 from tests.app.colour_engine import ColourEngine
 
@@ -70,6 +71,12 @@ def refused_with(text, status, code):
 @pytest.mark.parametrize("beginning", [b"", b"GET /health", WHOLE[:-2]])
 def test_a_request_whose_head_stops_is_cut_off(connect, beginning):
     refused_with(answer(connect(beginning)), 408, "client_stalled")
+
+
+def test_start_commands_may_give_the_former_name_of_the_protocol(application):
+    config = uvicorn.Config(application, http="app.http.protocol:PatientProtocol")
+    config.load()
+    assert config.http_protocol_class is SlowClientProtocol
 
 
 def test_a_head_that_comes_byte_by_byte_is_cut_off(connect):
