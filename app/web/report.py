@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,27 @@ _PRIOR_SOURCES = {
 }
 
 
+@dataclass(frozen=True)
+class Chart:
+    """One number by step: `path` and `kept`, the place of the kept step, are in the coordinates of the picture."""
+
+    name: str
+    path: str
+    low: float
+    high: float
+    last: float
+    steps: int
+    kept: str | None
+
+
+@dataclass(frozen=True)
+class ClassPrior:
+    """The expected share of each class, in the classes' order, and where it comes from."""
+
+    source: str
+    rows: list[tuple[str, float]]
+
+
 def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
     """Return the page for the job's document and its per-step numbers."""
     names = sorted({name for row in metrics for name, value in row.items() if _is_number(value)} - _NOT_PLOTTED)
@@ -38,7 +60,7 @@ def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str
     )
 
 
-def _chart(name: str, metrics: Sequence[dict[str, Any]], kept_step: int | None) -> dict[str, Any] | None:
+def _chart(name: str, metrics: Sequence[dict[str, Any]], kept_step: int | None) -> Chart | None:
     points = [(row["step"], row[name]) for row in metrics if _is_number(row.get(name))]
     if len(points) < 2:
         return None
@@ -54,25 +76,17 @@ def _chart(name: str, metrics: Sequence[dict[str, Any]], kept_step: int | None) 
         f"{WIDTH * (step - first) / across:.1f},{HEIGHT * (1 - (value - low) / up):.1f}" for step, value in shown
     )
     kept = None if kept_step is None else f"{WIDTH * min(max((kept_step - first) / across, 0), 1):.1f}"
-    return {
-        "name": name.replace("_", " "),
-        "path": path,
-        "low": low,
-        "high": high,
-        "last": values[-1],
-        "steps": last,
-        "kept": kept,
-    }
+    return Chart(name.replace("_", " "), path, low, high, values[-1], last, kept)
 
 
-def _prior(job: dict[str, Any]) -> dict[str, Any] | None:
-    """The expected share of each class, in the classes' order; None while unknown or where none is used."""
+def _prior(job: dict[str, Any]) -> ClassPrior | None:
+    """Return the class prior; None while it is unknown or where none is used."""
     shares = job["method"].get("class_prior")
     if not isinstance(shares, list):
         return None
     names = [item["name"] if isinstance(item, dict) else item for item in job["class_names"]]
     source = job["method"].get("class_prior_source", "given")
-    return {"source": _PRIOR_SOURCES.get(source, source), "rows": list(zip(names, shares, strict=True))}
+    return ClassPrior(_PRIOR_SOURCES.get(source, source), list(zip(names, shares, strict=True)))
 
 
 def _is_number(value: Any) -> bool:
