@@ -119,8 +119,8 @@ _PAPER_TEXT: dict[Tune, Preset] = {
 }
 _DEFAULT_TEXT: dict[Tune, Preset] = {
     **{tune: replace(preset, augmentation="words") for tune, preset in _DEFAULT.items()},
-    # Chosen on tweets and editorials, see docs/texts.md: at the pictures' rate prompts lose what they gain, and at
-    # their weight of mutual information they drift towards one of two classes.
+    # Chosen on tweets and editorials, see benchmarks/tuning-texts.md: at the pictures' rate prompts lose what they
+    # gain, and at their weight of mutual information they collapse towards one of two classes.
     "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.0135, mutual_information_weight=1.0),
     "head": replace(_DEFAULT["head"], augmentation="words", learning_rate=2e-4),  # its projection starts at nothing
 }
@@ -145,7 +145,7 @@ _DEFAULT_LANGUAGE = replace(
     batch_size=32,
     max_steps=40,
     # Similarities favour a label word as the logits do, and are not calibrated: transport pulls the texts of a weak
-    # model to that word (docs/language.md). Mutual information sees the calibrated logits.
+    # model to that word (benchmarks/tuning-texts.md). Mutual information sees the calibrated logits.
     transport_weight=0.0,
     mutual_information_weight=0.6,
     gradient_clip=1.0,
