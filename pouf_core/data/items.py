@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from PIL import Image
 
+from pouf_core.contract.dataset_items import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.images import decode_image
 from pouf_core.data.text_files import BadRow, read_texts
@@ -18,10 +18,6 @@ from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
 from pouf_core.errors import InvalidInput
 
 _IGNORED = {".", "_"}  # first characters of hidden files and of archive leftovers such as __MACOSX
-
-
-Data = str | Path | Iterable[str | Path | Image.Image | TextItem]
-Modality = Literal["image", "text"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,10 @@ class Rejected:
     message: str
 
 
+Source = str | Path | Image.Image | TextItem | Item
+Data = str | Path | Iterable[Source]
+
+
 def collect_items(
     data: Data, modality: Modality = "image", text_column: str | None = None
 ) -> tuple[list[Item], list[Rejected]]:
@@ -75,7 +75,7 @@ def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
     """Pictures in order of content hash, each content once, and the files that were refused.
 
     Args:
-        data: a folder (searched recursively), paths, or PIL images.
+        data: a folder (searched recursively), paths, PIL images, or items, which are taken for checked.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`.
@@ -85,8 +85,7 @@ def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
     rejected: list[Rejected] = []
     for source in sources:
         try:
-            item = _item(source)
-            items.setdefault(item.sha256, item)
+            _add_picture(source, items)
         except InvalidInput as error:
             rejected.append(Rejected(str(source), error.code, error.message))
     if not items:
@@ -112,6 +111,9 @@ def collect_texts(data: Data, text_column: str | None = None) -> tuple[list[Item
             rejected += _add_files(source, items, text_column)
             continue
         try:
+            if isinstance(source, Item):
+                items.setdefault(source.sha256, source)
+                continue
             if not isinstance(source, str | TextItem):
                 raise InvalidInput("wrong_modality", f"A {type(source).__name__} is no text.")
             _add_text(clean_item(source), items)
@@ -156,18 +158,28 @@ def _files_in(directory: Path, is_wanted: Callable[[str], bool]) -> list[Path]:
     ]
 
 
-def _item(source: str | Path | Image.Image | TextItem) -> Item:
+def _add_picture(source: Source, items: dict[str, Item]) -> None:
+    """Add a picture unless its content is known; each content is hashed once, and decoded once to be checked."""
     if isinstance(source, TextItem):
         raise InvalidInput("wrong_modality", "A text is no picture.")
-    if isinstance(source, Image.Image):
+    if isinstance(source, Item):
+        item = source
+    elif isinstance(source, Image.Image):
         image = source.convert("RGB")
-        return Item(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest(), image)
-    path = Path(source)
+        item = Item(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest(), image)
+    else:
+        item = _picture_file(Path(source), items)
+    items.setdefault(item.sha256, item)
+
+
+def _picture_file(path: Path, known: Mapping[str, Item]) -> Item:
     if not path.is_file():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
     content = path.read_bytes()
-    decode_image(content)
-    return Item(hashlib.sha256(content).hexdigest(), path)
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 not in known:
+        decode_image(content)
+    return Item(sha256, path)
 
 
 def are_pairs(items: Sequence[Item]) -> bool:

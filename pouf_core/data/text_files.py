@@ -5,14 +5,24 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
-from pouf_core.data.text_tables import PAIR, SNIFFED_CHARACTERS, SNIFFED_ROWS, Columns, columns_of, sniff_dialect
+from pouf_core.data.text_tables import (
+    LABEL,
+    PAIR,
+    SNIFFED_CHARACTERS,
+    SNIFFED_ROWS,
+    TEXT,
+    Columns,
+    columns_of,
+    sniff_dialect,
+)
 from pouf_core.data.texts import TextItem, clean_text
 from pouf_core.errors import InvalidInput
 
@@ -87,11 +97,12 @@ def read_texts(
             yield from _read_document(characters, text_column, label_column)
         else:
             for position, line in _lines(characters):
-                yield (
-                    _text_line(position, line)
-                    if suffix == ".txt"
-                    else _json_line(position, line, text_column, label_column)
-                )
+                if isinstance(line, BadRow):
+                    yield line
+                elif suffix == ".txt":
+                    yield row_of(position, line)
+                else:
+                    yield _json_line(position, line, text_column, label_column)
     finally:
         characters.detach()
 
@@ -107,10 +118,6 @@ def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:
             if rest.endswith("\n"):
                 break
         yield position, BadRow(position, "text_too_long", f"The line has more than {_LONGEST_LINE:,} characters.")
-
-
-def _text_line(position: int, line: str | BadRow) -> Row:
-    return line if isinstance(line, BadRow) else row_of(position, line)
 
 
 def row_of(position: int, text: Any, label: Any = None) -> Row:
@@ -137,9 +144,7 @@ def pair_of(position: int, first: Any, second: Any, label: Any = None) -> Row:
     return TextRow(position, one.text, one.label, other.text)
 
 
-def _json_line(position: int, line: str | BadRow, text_column: str | None, label_column: str | None) -> Row:
-    if isinstance(line, BadRow):
-        return line
+def _json_line(position: int, line: str, text_column: str | None, label_column: str | None) -> Row:
     if not line.strip():
         return BadRow(position, "empty_text", "The line is empty.")
     try:
@@ -152,9 +157,11 @@ def _json_line(position: int, line: str | BadRow, text_column: str | None, label
 def _json_row(position: int, value: Any, text_column: str | None, label_column: str | None) -> Row:
     if not isinstance(value, dict):
         return row_of(position, value)
-    if text_column is None and "text" not in value and all(field in value for field in PAIR):
-        return pair_of(position, value["text_a"], value["text_b"], value.get(label_column or "label"))
-    return row_of(position, value.get(text_column or "text"), value.get(label_column or "label"))
+    label = value.get(label_column or LABEL)
+    if text_column is None and TEXT not in value and all(field in value for field in PAIR):
+        first, second = PAIR
+        return pair_of(position, value[first], value[second], label)
+    return row_of(position, value.get(text_column or TEXT), label)
 
 
 def _read_document(characters: IO[str], text_column: str | None, label_column: str | None) -> Iterator[Row]:
@@ -176,27 +183,20 @@ def _read_document(characters: IO[str], text_column: str | None, label_column: s
 def _read_table(characters: IO[str], text_column: str | None, label_column: str | None) -> Iterator[Row]:
     head = characters.read(SNIFFED_CHARACTERS)
     rows = csv.reader(_joined(head, characters), sniff_dialect(head))
-    position = 0
-    columns: Columns | None = None
-    waiting: list[list[str]] = []
     try:
-        for cells in rows:
-            position += 1
-            if columns is None:
-                waiting.append(cells)
-                if len(waiting) < SNIFFED_ROWS:
-                    continue
-                columns = columns_of(waiting, text_column, label_column)
-                yield from _table_rows(columns, waiting, 1)
-                continue
-            yield from _table_rows(columns, [cells], position)
+        first = list(islice(rows, SNIFFED_ROWS))
     except csv.Error as error:
-        if columns is None:
-            raise InvalidInput("malformed_table", f"The table cannot be read: {error}") from error
-        yield BadRow(position + 1, "malformed_table", f"The table cannot be read beyond this row: {error}")
+        raise InvalidInput("malformed_table", f"The table cannot be read: {error}") from error
+    if not first:
         return
-    if columns is None and waiting:
-        yield from _table_rows(columns_of(waiting, text_column, label_column), waiting, 1)
+    columns = columns_of(first, text_column, label_column)
+    position = 0
+    try:
+        for position, cells in enumerate(chain(first, rows), start=1):
+            if position > 1 or not columns.has_header:
+                yield _table_row(columns, position, cells)
+    except csv.Error as error:
+        yield BadRow(position + 1, "malformed_table", f"The table cannot be read beyond this row: {error}")
 
 
 def _joined(head: str, rest: IO[str]) -> Iterator[str]:
@@ -215,18 +215,13 @@ def _bounded_line(characters: IO[str]) -> str:
     return line
 
 
-def _table_rows(columns: Columns, rows: Iterable[list[str]], first: int) -> Iterator[Row]:
-    for position, cells in enumerate(rows, start=first):
-        if position == 1 and columns.has_header:
-            continue
-        if not any(cell.strip() for cell in cells):
-            yield BadRow(position, "empty_text", "The row is empty.")
-            continue
-        label = _cell(cells, columns.label)
-        if columns.text_pair is not None:
-            yield pair_of(position, _cell(cells, columns.text), _cell(cells, columns.text_pair), label)
-            continue
-        yield row_of(position, _cell(cells, columns.text), label)
+def _table_row(columns: Columns, position: int, cells: list[str]) -> Row:
+    if not any(cell.strip() for cell in cells):
+        return BadRow(position, "empty_text", "The row is empty.")
+    text, label = _cell(cells, columns.text), _cell(cells, columns.label)
+    if columns.text_pair is not None:
+        return pair_of(position, text, _cell(cells, columns.text_pair), label)
+    return row_of(position, text, label)
 
 
 def _cell(cells: list[str], column: int | None) -> str | None:

@@ -11,9 +11,8 @@ from pouf_core.errors import InvalidInput
 SNIFFED_CHARACTERS = 65_536
 SNIFFED_ROWS = 200
 _DELIMITERS = ",;\t|"
-_TEXT, _LABEL = "text", "label"
-PAIR = ("text_a", "text_b")
-"""Names of the columns, or of the fields of an object, that hold a pair of texts."""
+#: Names of the columns, or of the fields of an object, that hold a text, a pair of texts, and an evaluation label.
+TEXT, PAIR, LABEL = "text", ("text_a", "text_b"), "label"
 
 
 @dataclass(frozen=True)
@@ -42,11 +41,14 @@ def sniff_dialect(head: str) -> type[csv.Dialect]:
 
 
 def columns_of(rows: Sequence[Sequence[str]], text_column: str | None, label_column: str | None) -> Columns:
-    """Find the columns of a table.
+    """Find the columns of a table. The first of these rules that applies tells where the texts are:
 
-    The column with texts is the one that is asked for, else the one named `text`, else two named `text_a` and `text_b`
-    hold pairs, else it is the only one that holds words
-    rather than numbers or repeated labels. A first row that names one of these is a header.
+    1. in the column that is asked for;
+    2. in the column named `text`;
+    3. in the columns named `text_a` and `text_b`, which hold pairs;
+    4. in the only column that holds words rather than numbers or single words.
+
+    A first row that names one of these columns, or the column with labels, is a header.
 
     Args:
         rows: the first rows, at least one.
@@ -56,26 +58,42 @@ def columns_of(rows: Sequence[Sequence[str]], text_column: str | None, label_col
         InvalidInput: `text_column_not_found`, `label_column_not_found`, or `text_column_ambiguous` with the columns
             there are.
     """
-    header = [cell.strip().casefold() for cell in rows[0]]
-    wanted_text = (text_column or _TEXT).strip().casefold()
-    wanted_label = (label_column or _LABEL).strip().casefold()
-    if text_column is not None and wanted_text not in header:
-        raise _not_found("text_column_not_found", text_column, rows[0])
-    if label_column is not None and wanted_label not in header:
-        raise _not_found("label_column_not_found", label_column, rows[0])
-    label = header.index(wanted_label) if wanted_label in header else None
-    if wanted_text in header:
-        return Columns(header.index(wanted_text), label, has_header=True)
-    if all(name in header for name in PAIR):
-        return Columns(header.index(PAIR[0]), label, has_header=True, text_pair=header.index(PAIR[1]))
-    body = rows[1:] if label is not None else rows
+    header = rows[0]
+    text = _column(header, text_column, TEXT, "text_column_not_found")
+    label = _column(header, label_column, LABEL, "label_column_not_found")
+    if text is not None:
+        return Columns(text, label, has_header=True)
+    first, second = (_find(header, name) for name in PAIR)
+    if first is not None and second is not None:
+        return Columns(first, label, has_header=True, text_pair=second)
+    has_header = label is not None
+    return Columns(_only_texts(rows, label, has_header=has_header), label, has_header=has_header)
+
+
+def _column(header: Sequence[str], asked_for: str | None, usual: str, code: str) -> int | None:
+    """The column that is asked for, which has to be there, else the one with the usual name."""
+    found = _find(header, asked_for or usual)
+    if found is None and asked_for is not None:
+        message = f"The table has no column {asked_for!r}; its first row is: {', '.join(header)[:200]}."
+        raise InvalidInput(code, message)
+    return found
+
+
+def _find(header: Sequence[str], name: str) -> int | None:
+    names = [cell.strip().casefold() for cell in header]
+    wanted = name.strip().casefold()
+    return names.index(wanted) if wanted in names else None
+
+
+def _only_texts(rows: Sequence[Sequence[str]], label: int | None, *, has_header: bool) -> int:
+    header, body = rows[0], rows[1:] if has_header else rows
     candidates = [index for index in range(len(header)) if index != label and _holds_texts(body, index)]
     if len(candidates) != 1:
         raise InvalidInput(
             "text_column_ambiguous",
-            f"{len(candidates)} columns hold texts; name one `text`. The first row is: {', '.join(rows[0])[:200]}.",
+            f"{len(candidates)} columns hold texts; name one `text`. The first row is: {', '.join(header)[:200]}.",
         )
-    return Columns(candidates[0], label, has_header=label is not None)
+    return candidates[0]
 
 
 def _holds_texts(rows: Sequence[Sequence[str]], index: int) -> bool:
@@ -89,8 +107,3 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _not_found(code: str, column: str, header: Sequence[str]) -> InvalidInput:
-    message = f"The table has no column {column!r}; its first row is: {', '.join(header)[:200]}."
-    return InvalidInput(code, message)

@@ -1,58 +1,16 @@
-"""Items are their content; priors are shares."""
+"""Views of items, priors and evaluation."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from PIL import Image
 
 from pouf_core.adaptation.evaluation import evaluate, interval
 from pouf_core.adaptation.resolving import estimate_prior
-from pouf_core.data.items import collect_items, fingerprint
-from pouf_core.errors import InvalidInput
+from pouf_core.data.items import collect_items
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.image_views import ImageViews
 from tests.pouf_core.conftest import draw_shape
-
-
-def test_equal_contents_count_once_whatever_their_names(tmp_path: Path) -> None:
-    for name in ("a.png", "b.png"):
-        draw_shape("circle", 1).save(tmp_path / name)
-    draw_shape("square", 2).save(tmp_path / "c.png")
-    items, rejected = collect_items(tmp_path)
-    assert len(items) == 2
-    assert rejected == []
-    assert [item.sha256 for item in items] == sorted(item.sha256 for item in items)
-
-
-def test_broken_files_are_named_and_the_rest_kept(tmp_path: Path) -> None:
-    draw_shape("circle", 1).save(tmp_path / "good.png")
-    (tmp_path / "bad.png").write_bytes(b"broken")
-    (tmp_path / ".hidden").write_bytes(b"ignored")
-    items, rejected = collect_items(tmp_path)
-    assert len(items) == 1
-    assert [(Path(item.name).name, item.code) for item in rejected] == [("bad.png", "undecodable_image")]
-
-
-def test_nothing_usable_and_nothing_there_are_errors(tmp_path: Path) -> None:
-    for data, code in ((tmp_path, "no_usable_items"), (tmp_path / "none", "data_not_found"), ([], "no_usable_items")):
-        with pytest.raises(InvalidInput) as caught:
-            collect_items(data)
-        assert caught.value.code == code
-
-
-def test_pictures_in_memory_are_items_too() -> None:
-    items, _ = collect_items([Image.new("RGB", (4, 4), "red"), Image.new("RGB", (4, 4), "red")])
-    assert len(items) == 1
-
-
-def test_fingerprint_depends_on_contents_alone(tmp_path: Path) -> None:
-    draw_shape("circle", 1).save(tmp_path / "a.png")
-    first = fingerprint(collect_items(tmp_path)[0])
-    (tmp_path / "a.png").rename(tmp_path / "z.png")
-    assert fingerprint(collect_items(tmp_path)[0]) == first
 
 
 @pytest.mark.parametrize("kind", ["flip", "mild", "reference"])
