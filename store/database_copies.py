@@ -1,4 +1,4 @@
-"""The database written to one file, as it was at one moment, and back."""
+"""A consistent copy of the database in one file, and the way back."""
 
 import os
 import shutil
@@ -70,7 +70,7 @@ def _postgres_out(database: Database, target: Path, read: Read) -> Sequence[str]
 def _run(program: str, database: Database, *arguments: str) -> None:
     executable = _find(program)
     url = database.url
-    # the password goes by the environment: command lines are for everybody to read
+    # the password goes by the environment: every user of the machine can read command lines
     environment = {**os.environ, "PGPASSWORD": url.password or ""}
     options = [f"--dbname={url.database}", f"--host={url.host or 'localhost'}", f"--port={url.port or 5432}"]
     options += [f"--username={url.username}"] if url.username else []

@@ -1,6 +1,6 @@
-"""Room on the disks that the service writes to: how much has to stay free, and how a lack of it shows.
+"""Free space on the disks that the service writes to: how much must stay free, and which errors mean a full disk.
 
-Free space is kept for what is under way already: checkpoints, models, the database itself. What is new has to wait.
+The reserve is for work under way: checkpoints, models, the database itself. New work waits.
 """
 
 from __future__ import annotations
@@ -28,39 +28,39 @@ SQLITE = "sqlite:///"
 
 @dataclass(frozen=True)
 class Disk:
-    """A disk with `free` bytes, of which `floor` are not for new work."""
+    """A disk with `free` bytes, of which `floor` are reserved for work under way."""
 
     free: int
     floor: int
 
     @property
     def shortage(self) -> str | None:
-        """What there is too little of, or None when there is enough."""
+        """Why new work must wait, or None when there is enough space."""
         if self.free >= self.floor:
             return None
         return f"{_mebibytes(self.free)} of the disk are free, and {_mebibytes(self.floor)} must stay free"
 
 
 def scarcest(settings: Settings, storage: Storage) -> Disk:
-    """The disk with the least to spare, of those that data directory, storage and SQLite database are on."""
+    """The disk with the least space above its reserve, of those with data directory, storage and SQLite database."""
     disks = [_disk(directory, settings.min_free_bytes) for directory in _directories(settings, storage)]
     return min(disks, key=lambda disk: disk.free - disk.floor)
 
 
 def shortage(settings: Settings, storage: Storage) -> str | None:
-    """Why nothing new may be begun, or None."""
+    """Why new work must wait, or None."""
     return scarcest(settings, storage).shortage
 
 
 def require_space(settings: Settings, storage: Storage) -> None:
-    """Raise `OSError`, as a full disk does, when nothing new may be begun."""
+    """Raise `OSError`, as a full disk does, when new work must wait."""
     lack = shortage(settings, storage)
     if lack is not None:
         raise OSError(errno.ENOSPC, lack)
 
 
 def is_disk_full(error: BaseException) -> bool:
-    """Whether `error`, or what caused it, is a lack of space."""
+    """Whether `error`, or what caused it, is a full disk."""
     causes: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in causes:  # two may name each other

@@ -20,7 +20,7 @@ Row = TypeVar("Row", Job, Dataset)
 
 
 class LeaseLost(Exception):
-    """The lease expired and was taken away: the holder must stop and write nothing."""
+    """The lease expired and was revoked: its holder must stop and write nothing."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Lease(Generic[Row]):
 
 
 def claim_job(session: Session, job_id: str, owner: str, now: datetime, seconds: float) -> Lease[Job] | None:
-    """Take a queued job that nobody holds and count the attempt; None when somebody else did or it is not queued."""
+    """Claim a queued job and count the attempt; None when another worker holds it or it is not queued."""
     statement = _claim_statement(Job, job_id, owner, now, seconds).values(attempt=Job.attempt + 1)
     return _claimed(session, Job, job_id, owner, statement.where(Job.status == "queued"))
 
@@ -42,7 +42,7 @@ def claim_job(session: Session, job_id: str, owner: str, now: datetime, seconds:
 def claim_dataset(
     session: Session, dataset_id: str, owner: str, now: datetime, seconds: float
 ) -> Lease[Dataset] | None:
-    """Take a dataset that is to be ingested and that nobody holds, or None."""
+    """Claim a dataset that is to be ingested; None when another worker holds it or there is nothing to ingest."""
     statement = _claim_statement(Dataset, dataset_id, owner, now, seconds)
     wanted = statement.where(Dataset.status == "ingesting", Dataset.deleted_at.is_(None))
     return _claimed(session, Dataset, dataset_id, owner, wanted)
@@ -55,7 +55,7 @@ def renew(session: Session, lease: Lease[Any], now: datetime, seconds: float) ->
 
 
 def release(session: Session, lease: Lease[Any]) -> None:
-    """Give the row back unfinished, with the fence it had before the claim; raises `LeaseLost`.
+    """Give the row back unfinished, with the fence that it had before the claim; raises `LeaseLost`.
 
     Going back is safe because the holder itself, which ends here, was the only one under this fence.
     """
@@ -81,8 +81,9 @@ def expired(session: Session, table: type[Row], now: datetime, limit: int = 100)
 
 
 def shorten(session: Session, table: type[Row], now: datetime, seconds: float) -> None:
-    """Let no lease last far longer than the `seconds` it was given: the clock was set back since, or other settings
-    held. A dead holder's row would else wait until the clock has caught up.
+    """Shorten leases that end far later than `seconds` from now: the clock was set back, or the setting was reduced.
+
+    Otherwise the row of a dead holder would wait until the clock has caught up.
     """
     far = table.lease_expires_at > now + timedelta(seconds=2 * seconds)
     session.execute(
@@ -94,7 +95,7 @@ def shorten(session: Session, table: type[Row], now: datetime, seconds: float) -
 
 
 def expire(session: Session, table: type[Row], row_id: str, now: datetime) -> Row | None:
-    """Take an expired lease away and return the locked row; None when it was renewed or taken by somebody else."""
+    """Revoke an expired lease and return the locked row; None when it was renewed or claimed meanwhile."""
     statement = (
         update(table)
         .where(table.id == row_id, table.lease_expires_at < now)

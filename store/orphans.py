@@ -1,8 +1,8 @@
-"""Stored files that nothing in the database refers to: a crash between storing and committing leaves them, or one in
-the middle of a deletion.
+"""Orphans: stored files that no row refers to. A crash between storing and committing leaves them, or one during a
+deletion.
 
-What is under way is safe by its age: files are stored moments before the rows that name them, and only those stored
-before a time long past are looked at. Datasets that are being ingested are left alone.
+Files are stored moments before the rows that name them, so that only files older than a day or so are considered.
+Datasets that are being ingested are left alone.
 """
 
 import shutil
@@ -26,8 +26,8 @@ BATCH = 100
 class OrphanCollector:
     """Finds orphans in a storage, round after round, and removes them.
 
-    The storage is this database's alone. Of folders that no row names only those are taken whose id is younger than
-    the database's first dataset: what is older belongs to another database, which somebody may want back.
+    The storage must belong to this database alone. Even so, a folder that no row names is removed only if its id is
+    newer than the database's first dataset: an older folder belongs to another database, which may be restored.
     """
 
     def __init__(self, database: Database, storage: Storage) -> None:
@@ -65,7 +65,7 @@ class OrphanCollector:
                 yield from self._inside(row.id, row.status, before, remove)
 
     def _whole(self, key: str, before: float, remove: bool) -> Iterable[StoredFile]:
-        """A folder of which nothing is wanted, unless something was stored in it lately."""
+        """All files of a folder that no row names; none if a file was stored in it recently."""
         files = list(self._storage.files(key))
         if not files or any(file.stored_at >= before for file in files):
             return []
@@ -74,18 +74,18 @@ class OrphanCollector:
         return files
 
     def _inside(self, dataset_id: str, status: str, before: float, remove: bool) -> Iterator[StoredFile]:
-        """What no row of a dataset names; one that will not change any more is looked through once."""
+        """Files of a dataset that no row names. A dataset that cannot change any more is searched once."""
         with self._database.read() as session:
             named = set(_named(session, dataset_id))
-        young = False
+        has_recent = False
         unnamed = []
         for file in self._storage.files(dataset_key(dataset_id)):
-            young = young or file.stored_at >= before
+            has_recent = has_recent or file.stored_at >= before
             if file.stored_at < before and file.key not in named:
                 unnamed.append(file)
         for start in range(0, len(unnamed), BATCH):
             yield from self._still_unnamed(dataset_id, unnamed[start : start + BATCH], remove)
-        if remove and not young and status != "uploading":
+        if remove and not has_recent and status != "uploading":
             self._done.add(dataset_id)
 
     def _still_unnamed(self, dataset_id: str, files: Sequence[StoredFile], remove: bool) -> list[StoredFile]:
@@ -119,8 +119,8 @@ def _first_id(session: Session) -> str | None:
 
 
 def _is_ours(name: str, first: str | None) -> bool:
-    """Whether a folder's id is younger than the first dataset; ids begin with their time. An unfinished write has one
-    of its own.
+    """Whether a folder's id is newer than the first dataset's. Ids begin with their time, those of unfinished writes
+    too.
     """
     time_of_name, time_of_first = name.rpartition("_")[2], (first or "").rpartition("_")[2]
     return bool(time_of_first) and time_of_name > time_of_first

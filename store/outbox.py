@@ -1,4 +1,4 @@
-"""The outbox: tasks are written down in the transaction that needs them and sent after it has committed.
+"""The outbox: tasks are recorded in the transaction that needs them and sent after it has committed.
 
 Delivery is at least once. Tasks claim their work in the database, so one delivered twice does nothing.
 """

@@ -1,4 +1,4 @@
-"""The one place that decides which rows a caller may see."""
+"""Which rows a caller may see; every query for a caller starts here."""
 
 from dataclasses import dataclass
 from datetime import datetime

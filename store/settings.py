@@ -20,7 +20,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="POUF_", extra="ignore", validate_default=True)
 
-    data_dir: Path = Field(Path(".pouf"), description="Directory for everything that the embedded defaults keep.")
+    data_dir: Path = Field(Path(".pouf"), description="Directory for everything that the service keeps by default.")
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
     database_url: str = Field(
@@ -64,11 +64,11 @@ class Settings(BaseSettings):
     )
     bootstrap_key: SecretStr | None = Field(
         None,
-        description="An API key with every scope, there from the first start; `pouf keys generate` makes one.",
+        description="An API key with every scope that exists from the first start; `pouf keys generate` makes one.",
     )
     key_pepper_file: Path | None = Field(
         None,
-        description="File with the secret that API keys are hashed under; unset: `key-pepper` in the data directory, "
+        description="File with the secret that API keys are hashed with; unset: `key-pepper` in the data directory, "
         "made with the first key.",
     )
     key_requests_per_minute: int = Field(
@@ -95,8 +95,8 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         30,
         gt=0,
-        description="Seconds that a client may stop, or drip, in a request, or leave an answer unread, before it is "
-        "cut off.",
+        description="Slow-client timeout: seconds that a client may send nothing, or less than the minimum data rate, "
+        "or leave an answer unread, before its connection is closed.",
     )
     max_connections: int = Field(
         500, ge=1, description="Open connections above which the API closes new ones, after a 503."
@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         1536 * MIB, ge=64 * MIB, description="Memory that decoding one picture may take, in bytes (on Linux)."
     )
     decode_cpu_seconds: float = Field(
-        20, gt=0, description="Seconds of computing that decoding one picture may take; on the clock twice that."
+        20, gt=0, description="CPU seconds that decoding one picture may take; twice as many of wall-clock time."
     )
     max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
     max_archive_ratio: float = Field(
@@ -129,19 +129,25 @@ class Settings(BaseSettings):
     load_timeout: float = Field(1800, gt=0, description="Seconds that loading a base model may take in a job.")
     reaper_interval: float = Field(5, gt=0, description="Seconds between two rounds of the reaper.")
     requeue_after_seconds: float = Field(
-        30, gt=0, description="Seconds after which a queued job that nobody claimed is published again."
+        30,
+        gt=0,
+        description="Seconds after which the message of a queued job that no worker claimed is published again.",
     )
     outbox_interval: float = Field(2, gt=0, description="Seconds between two rounds of publishing the outbox.")
     max_lost_attempts: int = Field(
-        3, ge=1, description="Consecutive lost attempts without new durable progress after which a job fails."
+        3, ge=1, description="Attempts lost in a row, without a new checkpoint, after which a job fails."
     )
     checkpoint_interval_seconds: float = Field(15, gt=0, description="Seconds between two checkpoints of a job.")
     cancel_grace_seconds: float = Field(
         20, gt=0, description="Seconds that a cancelled job gets to stop at a step boundary before it is killed."
     )
 
-    predict_batch_size: int = Field(32, ge=1, description="Most pictures that travel through an encoder together.")
-    predict_max_delay_ms: float = Field(5, ge=0, description="Milliseconds that a picture waits for others to join it.")
+    predict_batch_size: int = Field(
+        32, ge=1, description="Largest batch of pictures that an encoder takes (dynamic batching)."
+    )
+    predict_max_delay_ms: float = Field(
+        5, ge=0, description="Maximum queue delay: milliseconds that a picture waits for a batch to fill."
+    )
     predict_decoders: int = Field(2, ge=1, description="Processes that decode the pictures of predict requests.")
     predict_queue_items: int = Field(512, ge=1, description="Most pictures waiting for an encoder; more get 503.")
     predict_queue_bytes: int = Field(
@@ -156,15 +162,15 @@ class Settings(BaseSettings):
     )
     webhook_timeout: float = Field(10, gt=0, le=120, description="Seconds that a webhook's receiver gets to answer.")
     webhook_max_attempts: int = Field(
-        8, ge=1, description="Attempts after which a message to a webhook is given up: 8 take a day and a half."
+        8, ge=1, description="Attempts after which a message to a webhook fails for good: 8 take a day and a half."
     )
 
     idempotency_ttl_hours: float = Field(24, gt=0, description="Hours that an idempotency key's answer is kept.")
     idempotency_in_flight_seconds: float = Field(
-        60, gt=0, description="Seconds after which an idempotency key whose request never finished may be taken over."
+        60, gt=0, description="Seconds after which an idempotency key whose request never finished may be used again."
     )
     orphan_age_hours: float = Field(
-        24, ge=1, description="Hours after which stored files that nothing refers to are taken for left behind."
+        24, ge=1, description="Age in hours above which stored files that no row refers to are removed."
     )
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="Least severe level that is logged."
@@ -193,7 +199,7 @@ class Settings(BaseSettings):
         return value.upper() if isinstance(value, str) else value
 
     def model_post_init(self, context: Any) -> None:
-        """Derive the URLs that default to places under the data directory."""
+        """Derive the URLs that by default lie in the data directory."""
         self.data_dir = self.data_dir.expanduser().absolute()
         if not self.database_url:
             self.database_url = f"sqlite:///{self.data_dir / 'pouf.db'}"
@@ -202,7 +208,7 @@ class Settings(BaseSettings):
 
     @property
     def staging_dir(self) -> Path:
-        """Where uploads are received and texts are put together; each in a directory of its own, which ends with it."""
+        """Where uploads are received and texts are assembled, each in a temporary directory of its own."""
         return self.data_dir / "staging"
 
     @property
@@ -212,7 +218,7 @@ class Settings(BaseSettings):
 
     @property
     def pepper_file(self) -> Path:
-        """Where the secret is that API keys are hashed under."""
+        """The file with the secret that API keys are hashed with."""
         return (self.key_pepper_file or self.data_dir / "key-pepper").expanduser().absolute()
 
     @property
@@ -221,7 +227,7 @@ class Settings(BaseSettings):
         return [ip_network(entry) for entry in self.webhook_allowed_networks]
 
     def allows_base_model(self, spec: str) -> bool:
-        """Tell whether the operator allows jobs over the base model `spec`; a `*` never leads out of its folder."""
+        """Tell whether the operator allows the base model `spec`; a `*` matches no `..`."""
         return any(_matches(spec, entry) for entry in self.base_models)
 
 

@@ -52,7 +52,7 @@ class Storage:
         if move and _same_device(local_path, target.parent):
             with local_path.open("rb") as stream:
                 os.fsync(stream.fileno())
-            os.utime(local_path)  # its time says since when it is stored, however long it took to arrive
+            os.utime(local_path)  # its time is when it was stored, not when its upload began
             local_path.replace(target)
             _sync_directory(target.parent)
             return
@@ -136,7 +136,7 @@ class Storage:
     def delete(self, key: str) -> None:
         """Remove the file or directory; nothing happens when there is none."""
         path = self._path(key)
-        with suppress(FileNotFoundError):  # somebody else was faster
+        with suppress(FileNotFoundError):  # deleted by another process meanwhile
             if self._fs.exists(path):
                 self._fs.rm(path, recursive=True)
         cached = self._cache_dir / key

@@ -1,1 +1,1 @@
-"""Background work: ingestion of uploads, training jobs, and the reaper that loses nothing."""
+"""Background work: ingestion of uploads, training jobs, webhooks, and the reaper."""

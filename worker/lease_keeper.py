@@ -1,4 +1,4 @@
-"""Keeping a lease alive for as long as its holder gets on."""
+"""Keeping a lease alive as long as its holder makes progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class LeaseKeeper:
-    """Renews a lease; `LeaseLost` once somebody took it, or once it ran out while the database was away."""
+    """Renews a lease; raises `LeaseLost` once it was revoked, or expired while the database was not reachable."""
 
     def __init__(self, database: Database, lease: Lease[Job], settings: Settings) -> None:
         self._database = database
@@ -42,14 +42,14 @@ class LeaseKeeper:
             self._renewed_at = asked_at
 
     def tolerate_outage(self) -> None:
-        """Called from an exception handler: an unreachable database is borne as long as the lease must still hold."""
+        """For exception handlers: an unreachable database is tolerated until the lease may have expired."""
         if time.monotonic() - self._renewed_at >= self._seconds:
             raise LeaseLost(self._lease.row_id)
         logger.warning("The database is not reachable; the job goes on while its lease lasts.", exc_info=True)
 
     @contextmanager
     def in_background(self, limit: float) -> Iterator[None]:
-        """Renew while the block copies files, for at most `limit` seconds: copying gives no sign of life."""
+        """Renew while the block copies files, which reports no progress, for at most `limit` seconds."""
         done = threading.Event()
         thread = threading.Thread(target=self._renew_until, args=(done, limit), name="lease-keeper", daemon=True)
         thread.start()

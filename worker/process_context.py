@@ -1,4 +1,4 @@
-"""What every task needs: settings, database, storage, broker and a name for this process; and what it may tell."""
+"""What every task needs: settings, database, storage, broker, a name for this process, and messages without paths."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Asking the running task to stop when the worker shuts down.
 
-A warm shutdown of Celery waits for its tasks, which would be hours of training. The main process therefore passes the
-news on to its pool processes by signal, and a running job stops at its next step boundary and gives its lease back.
+A warm shutdown of Celery waits for its tasks, which would be hours of training. The main process therefore signals its
+pool processes, and a running job stops at its next step boundary and gives its lease back.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EXIT_TENTHS = 20
 
 
 class _State:
-    """Set from signal handlers, so without the locks of `threading.Event`, which one handler could find taken."""
+    """Set from signal handlers, so without `threading.Event`, whose lock the interrupted code could hold."""
 
     requested = False
     told_by_worker = False
@@ -37,7 +37,7 @@ _consumers: list[Any] = []
 
 
 def shutdown_requested() -> bool:
-    """Whether this worker is on its way out."""
+    """Whether this worker is shutting down."""
     return _State.requested
 
 
@@ -55,8 +55,8 @@ def _on_signal(_signum: int, _frame: FrameType | None) -> None:
 def termination_as_shutdown() -> Iterator[None]:
     """While a job runs, SIGTERM to this very process (sent to its whole group, say) is a request to shut down too.
 
-    Once the job has stopped, the signal is sent again for whoever handled it before, unless the worker shuts down
-    as a whole and ends this process in its own good time.
+    Once the job has stopped, the signal is sent again to the previous handler, unless the whole worker shuts down and
+    ends this process itself.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""Decoding pictures in a process of its own, so that no picture can take the service's memory, time or life."""
+"""Decoding pictures in a process of its own: no picture can exhaust the memory or time of the service, or crash it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ROOT = Path(__file__).parent.parent
 
 
 class DecoderUnavailable(RuntimeError):
-    """The process cannot be started, which no picture is to blame for."""
+    """The process cannot be started; no picture is the cause."""
 
 
 class _Died(Exception):
@@ -117,9 +117,9 @@ class Decoder:
                     logger.debug("The decoder died of a picture of %d bytes.", len(data))
             status = self._end()
             logger.warning("The decoder ended at a picture of %d bytes; %s.", len(data), _describe(status))
-            if watchdog.bit or -status == signal.SIGXCPU:
+            if watchdog.fired or -status == signal.SIGXCPU:
                 raise InvalidInput(TIMED_OUT, f"Decoding takes more than {self._limits.cpu_seconds:g} seconds.")
-            if attempt == _ATTEMPTS:  # once may be the system's doing: it had run out of memory, say
+            if attempt == _ATTEMPTS:  # one death may be the system's doing, for example when memory ran out
                 break
         raise InvalidInput(CRASHED, "The picture ends the process that decodes it.")
 
@@ -138,12 +138,12 @@ class Decoder:
 
 
 class _Watchdog:
-    """Kills a process that is not left alone within `seconds`; `bit` tells whether it did."""
+    """Kills a process whose block takes longer than `seconds`; `fired` tells whether it did."""
 
     def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        self.bit = False
+        self.fired = False
         self._process = process
-        self._timer = threading.Timer(seconds, self._bite)
+        self._timer = threading.Timer(seconds, self._fire)
         self._timer.daemon = True
 
     def __enter__(self) -> Self:
@@ -153,8 +153,8 @@ class _Watchdog:
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
-    def _bite(self) -> None:
-        self.bit = True
+    def _fire(self) -> None:
+        self.fired = True
         self._process.kill()
 
 

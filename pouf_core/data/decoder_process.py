@@ -1,8 +1,8 @@
-"""The process that decodes pictures which nobody vouches for: `python -m pouf_core.data.decoder_process`.
+"""The process that decodes untrusted pictures: `python -m pouf_core.data.decoder_process`.
 
 It reads requests from its standard input and answers on its standard output, one after another, until the input ends.
-What a damaged or hostile picture does here costs this process at most: it may write no files, and has neither the
-service's settings nor its connections. `pouf_core.data.decoder` is the other side.
+A damaged or hostile picture can harm this process alone: it may write no files, and has neither the service's settings
+nor its connections. `pouf_core.data.decoder` is the other side.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Target data: items known by their content. Names, directories and labels leave no trace in them."""
+"""Target data: items known by their content. Names, directories and labels are no part of them."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def are_pairs(items: Sequence[Item]) -> bool:
 
 
 def fingerprint(items: Sequence[Item]) -> str:
-    """SHA-256 (hex) over the items' content hashes, in order; names and labels leave no trace."""
+    """SHA-256 (hex) over the items' content hashes, in order; names and labels do not count."""
     return fingerprint_of_hashes(item.sha256 for item in items)
 
 

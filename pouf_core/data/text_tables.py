@@ -17,7 +17,7 @@ TEXT, PAIR, LABEL = "text", ("text_a", "text_b"), "label"
 
 @dataclass(frozen=True)
 class Columns:
-    """Places of a table's columns.
+    """Which columns of a table hold what.
 
     Attributes:
         text: index of the column with texts, or with the first texts of pairs.

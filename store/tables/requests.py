@@ -1,4 +1,4 @@
-"""What requests leave for later: API keys, idempotency keys, and tasks to send."""
+"""API keys, idempotency keys, and tasks to send."""
 
 from datetime import datetime
 from typing import Any

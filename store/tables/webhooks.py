@@ -1,4 +1,4 @@
-"""Webhooks and what is sent to them."""
+"""Webhooks and the messages sent to them."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from store.tables.base import Base, Id
 
 
 class Webhook(Base):
-    """Where an owner wants to be told of job transitions; `secret` signs, and is emptied when it is deleted."""
+    """A URL that is told of an owner's job transitions; `secret` signs the messages, and is emptied on deletion."""
 
     __tablename__ = "webhooks"
     __table_args__ = (Index("ix_webhooks_owner_id", "owner", "id"),)
@@ -27,9 +27,9 @@ class Webhook(Base):
 class WebhookDelivery(Base):
     """One message to one webhook; status ``pending → delivered | failed``, and back to pending when asked for.
 
-    `attempts` only grows, so that it fences those who record an outcome; `attempts_before` are those that do not count
-    because the message was asked for again after them. `next_attempt_at` is when it is due, or when an attempt that
-    was begun counts as lost.
+    `attempts` only grows and is the fence of whoever records a result; `attempts_before` are those made before the
+    message was last asked for again, which do not count. `next_attempt_at` is when it is due, or when an attempt under
+    way counts as lost.
     """
 
     __tablename__ = "webhook_deliveries"

@@ -183,7 +183,7 @@ def connections_cut(scene: Scene) -> Iterator[Callable[[], None]]:
         yield cut
 
 
-#: Whether something has failed for want of space, once the fault is there; made before it.
+#: Whether something has failed because the disk is full; made before the disk is filled.
 Failure = Callable[[Scene], Callable[[], bool]]
 
 

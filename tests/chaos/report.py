@@ -107,5 +107,8 @@ class Report:
         }
         lines += [f"{name:<{width}}{count:>6}" for name, count in figures.items()]
         if self.without_target:
-            lines += ["", "Not injected, for want of a target: " + ", ".join(map(str, self.without_target.items()))]
+            lines += [
+                "",
+                "Not injected because there was no target: " + ", ".join(map(str, self.without_target.items())),
+            ]
         return "\n".join([*lines, *self.errors])

@@ -43,7 +43,7 @@ class Options:
         minutes: after which no more is injected, whatever was asked for.
         drain_seconds: for the last jobs to end, once there are no more faults.
         disk_mebibytes: of the disk that is filled.
-        postgres: PostgreSQL in place of SQLite.
+        postgres: PostgreSQL instead of SQLite.
         without: kinds of faults to leave out.
     """
 

@@ -1,4 +1,4 @@
-"""How ingestion ends, as changes of rows: the dataset becomes ready or failed, and waiting jobs hear of it."""
+"""How ingestion ends, as changes of rows: the dataset becomes ready or failed, and waiting jobs are queued or fail."""
 
 from __future__ import annotations
 

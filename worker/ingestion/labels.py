@@ -1,4 +1,4 @@
-"""Evaluation labels: from directories or from a `labels.csv`. They stay apart from the items' identity."""
+"""Evaluation labels: from directories or from a `labels.csv`. They are no part of an item's identity."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LabelsError(Exception):
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A usable picture at one place of one source (an archive, or all loose files together)."""
+    """A usable picture at one path of one source (an archive, or all loose files together)."""
 
     source: str
     parts: Parts
@@ -58,7 +58,7 @@ def read_label_table(source: str, parts: Parts, data: bytes, max_rows: int) -> L
 def assign_labels(occurrences: Sequence[Occurrence], tables: Sequence[LabelTable]) -> dict[str, set[str]]:
     """The labels of each labelled content hash; more than one is a contradiction.
 
-    Once a table names any picture, tables alone count: directories are then mere places.
+    Once a table names any picture, tables alone count and directories are no labels.
     """
     from_tables = _from_tables(occurrences, tables)
     return from_tables or _from_directories(occurrences)
@@ -79,7 +79,7 @@ def _from_directories(occurrences: Sequence[Occurrence]) -> dict[str, set[str]]:
 
 
 def _wrapping_directories(names: Sequence[Parts]) -> int:
-    """How many directories all names share: a single directory around everything tells nothing apart."""
+    """How many directories all names share: a single directory around everything is no label."""
     depth = 0
     while all(len(parts) > depth + 1 for parts in names) and len({parts[depth] for parts in names}) == 1:
         depth += 1
@@ -104,7 +104,7 @@ def _from_tables(occurrences: Sequence[Occurrence], tables: Sequence[LabelTable]
 
 
 def _by_name(occurrences: Sequence[Occurrence]) -> tuple[Mapping[tuple[str, Parts], str], Mapping[Parts, set[str]]]:
-    """Pictures by their exact place, and by every ending of their names (`b.png`, `a/b.png`, …)."""
+    """Pictures by source and path, and by every suffix of their paths (`b.png`, `a/b.png`, …)."""
     here: dict[tuple[str, Parts], str] = {}
     anywhere: dict[Parts, set[str]] = defaultdict(set)
     for occurrence in occurrences:

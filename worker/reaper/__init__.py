@@ -1,1 +1,1 @@
-"""The reaper: whatever got stuck is set going again, and what nothing refers to is removed."""
+"""The reaper: revokes expired leases, sends lost messages again, removes files that no row refers to."""

@@ -1,4 +1,4 @@
-"""What the reaper does once an hour: files that nothing refers to any more are removed."""
+"""Housekeeping, once an hour: files that nothing refers to any more are removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EVERY_SECONDS = 3600.0
 
 
 class Housekeeper:
-    """Looks after the storage, this machine's copies of a remote one, and what arrived and was never stored."""
+    """Removes orphans from the storage and from this machine's copies of a remote one, and abandoned uploads."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         cache = settings.cache_dir

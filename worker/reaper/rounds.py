@@ -1,4 +1,4 @@
-"""The reaper: whatever got stuck is set going again. Several may run at once.
+"""The reaper: expired leases are revoked and lost messages sent again. Several reapers may run at once.
 
 `python -m worker.reaper` loops; `run_once` is one round.
 """
@@ -35,7 +35,8 @@ logger = logging.getLogger(__name__)
 QueueDepth = Callable[[str], int | None]
 
 WAKE_LIMIT = 100
-BUSY_PATIENCE = 10
+#: A dataset whose queue is not empty may wait so many times longer before its message counts as lost.
+BUSY_QUEUE_FACTOR = 10
 OUTBOX_KEPT = timedelta(days=1)
 LOST_LEASE = "its worker stopped renewing the lease"
 
@@ -43,7 +44,7 @@ LOST_LEASE = "its worker stopped renewing the lease"
 def run_once(
     database: Database, send: Send, now: datetime, settings: Settings, queue_depth: QueueDepth = lambda _: 0
 ) -> None:
-    """One round: expired leases, forgotten work, the outbox, old rows."""
+    """One round: expired leases, lost messages, the outbox, old rows."""
     with database.write() as session:
         shorten(session, Job, now, settings.lease_seconds)
         shorten(session, Dataset, now, settings.lease_seconds)
@@ -89,34 +90,34 @@ def _expire_datasets(database: Database, now: datetime, settings: Settings) -> N
 
 
 def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    """Send for queued jobs again whose messages were lost: with the broker's data, or with a worker that had one.
+    """Requeue jobs whose messages were lost, with the broker's data or with the worker that had one.
 
-    While messages wait in the queue a worker will get to them, and sending more would only pile them up; lost are then
-    those of jobs that others have overtaken, since the queue keeps its order.
+    While messages wait in the queue a worker will get to them, and more of them would not help. As the queue keeps its
+    order, only the messages of jobs that were overtaken are lost then.
     """
     waiting = queue_depth(TRAIN.queue)
     if waiting is None:
         return
     lost = true() if waiting == 0 else _overtaken(now)
-    forgotten_at = _long_ago(Job.updated_at, now, settings.requeue_after_seconds)
+    message_lost_at = _long_ago(Job.updated_at, now, settings.requeue_after_seconds)
     with database.write() as session:
-        forgotten = (
+        waiting_jobs = (
             select(Job.id)
             .join(Dataset, Dataset.id == Job.dataset_id)
-            .where(Job.status == "queued", forgotten_at, lost, Dataset.status.in_(("ready", "failed")))
+            .where(Job.status == "queued", message_lost_at, lost, Dataset.status.in_(("ready", "failed")))
             .order_by(Job.queued_at)
             .limit(WAKE_LIMIT)
         )
-        for job_id in session.scalars(forgotten).all():
+        for job_id in session.scalars(waiting_jobs).all():
             # `updated_at` doubles as the time of the last message, behind which it now stands in the queue; of several
             # reapers one moves it.
-            touch = update(Job).where(Job.id == job_id, Job.status == "queued", forgotten_at)
+            touch = update(Job).where(Job.id == job_id, Job.status == "queued", message_lost_at)
             if changed_one_row(session, touch.values(updated_at=now, queued_at=now)):
                 enqueue_training(session, job_id)
 
 
 def _overtaken(now: datetime) -> ColumnElement[bool]:
-    """A job that was queued later runs. A time still to come tells nothing of the order: the clock was set back."""
+    """A job that was queued later is running. Times in the future tell no order: the clock was set back."""
     other = aliased(Job)
     newest = select(func.max(other.queued_at)).where(other.status == "running", other.queued_at <= now)
     return or_(Job.queued_at < newest.scalar_subquery(), Job.queued_at > now)
@@ -126,14 +127,14 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
     waiting = queue_depth(INGEST.queue)
     if waiting is None:
         return
-    # Ingesting is quick, so that one which waits so much longer has lost its message, whatever else waits.
-    patience = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_PATIENCE)
+    # Ingestion is quick: a dataset that waits so much longer has lost its message, even if others wait.
+    limit = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_QUEUE_FACTOR)
     with database.write() as session:
         unclaimed = (
             Dataset.status == "ingesting",
             Dataset.deleted_at.is_(None),
             Dataset.lease_owner.is_(None),
-            _long_ago(Dataset.updated_at, now, patience),
+            _long_ago(Dataset.updated_at, now, limit),
         )
         for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
@@ -142,7 +143,7 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
 
 
 def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDepth) -> None:
-    """Send for messages to webhooks whose next attempt is due."""
+    """Wake a worker up for messages to webhooks whose next attempt is due."""
     if queue_depth(NOTIFY.queue) != 0:
         return
     with database.write() as session:
@@ -151,7 +152,7 @@ def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDept
 
 
 def _long_ago(moment: InstrumentedAttribute[datetime], now: datetime, seconds: float) -> ColumnElement[bool]:
-    """More than `seconds` ago; or as far ahead, which only a clock that was set back explains."""
+    """More than `seconds` ago; or as far ahead, which only happens when the clock was set back."""
     return or_(moment < now - timedelta(seconds=seconds), moment > now + timedelta(seconds=seconds))
 
 
@@ -180,7 +181,7 @@ def main() -> None:
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    # in a thread of its own: a large storage takes longer to look through than leases may wait
+    # in a thread of its own: a large storage takes longer to search than leases may wait
     keeper = Housekeeper(settings, database)
     threading.Thread(target=keeper.run, args=(stopped,), name="housekeeper", daemon=True).start()
     logger.info("Reaper running every %s s.", settings.reaper_interval)

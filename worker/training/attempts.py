@@ -68,7 +68,7 @@ def fail(session: Session, job: Job, code: str, message: str) -> None:
 
 
 def stop(session: Session, job: Job) -> None:
-    """End an attempt that was asked to stop: by a caller, or because the worker shuts down, which costs nothing."""
+    """End an attempt that was asked to stop, by a caller or by the worker's shutdown, which does not count as lost."""
     if job.status in ASKED_FOR:
         transition(session, job, ASKED_FOR[job.status])
         return
@@ -77,7 +77,7 @@ def stop(session: Session, job: Job) -> None:
 
 
 def lose(session: Session, job: Job, reason: str, settings: Settings) -> None:
-    """End an attempt that died, and try again unless too many in a row made no durable progress."""
+    """End an attempt that died, and requeue the job unless too many in a row made no durable progress."""
     if job.status in ASKED_FOR:
         transition(session, job, ASKED_FOR[job.status])
         return
@@ -91,7 +91,7 @@ def lose(session: Session, job: Job, reason: str, settings: Settings) -> None:
 
 
 def postpone(session: Session, job: Job, reason: str) -> None:
-    """End an attempt that this machine had no room for. It costs nothing, and the reaper wakes a worker up later."""
+    """End an attempt because the disk is full. It does not count as lost, and the reaper requeues the job later."""
     if job.status in ASKED_FOR:
         transition(session, job, ASKED_FOR[job.status])
         return

@@ -1,6 +1,6 @@
 """Where the attempts of a job keep checkpoints and working files: `<data_dir>/checkpoints/<job>/<fence>`.
 
-The fence is part of the path, so an attempt that lost its lease can only write where nobody reads any more.
+The fence is part of the path, so an attempt that lost its lease can only write where nothing is read any more.
 These are directories of the worker's own disk. With workers on several hosts, put `checkpoints` on storage that they
 share; a job that moves to a host without its checkpoints starts from its first step.
 """
@@ -95,7 +95,7 @@ def _copy(source: Path, target: Path) -> None:
         try:
             shutil.copytree(source, temporary)
         except (shutil.Error, FileNotFoundError):
-            # An older attempt that has not noticed yet that it lost its lease replaces files under our hands.
+            # An older attempt that has not noticed yet that it lost its lease replaces files meanwhile.
             logger.warning("Checkpoints in %s changed while they were copied (try %s).", source, attempt)
             if attempt == COPY_TRIES:
                 raise

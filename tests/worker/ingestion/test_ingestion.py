@@ -80,7 +80,7 @@ def test_keeps_good_pictures_and_says_why_the_others_are_refused(
         "b/Thumbs.db": b"thumbs",
         "b/.DS_Store": b"store",
     }
-    dataset_id = add_dataset({"pile.zip": zipped(members)})
+    dataset_id = add_dataset({"pictures.zip": zipped(members)})
 
     run_ingestion(context, dataset_id)
 
@@ -117,7 +117,7 @@ def test_tar_links_and_devices_are_refused(
     device.type, directory.type = tarfile.CHRTYPE, tarfile.DIRTYPE
     archive = tarred({"./good.png": make_picture(1)}, mode, [link, hard, device, directory])
 
-    dataset_id = add_dataset({"pile": archive})
+    dataset_id = add_dataset({"pictures": archive})
     run_ingestion(context, dataset_id)
 
     assert get(Dataset, dataset_id).item_count == 1
@@ -134,7 +134,7 @@ def test_zip_symlink_is_refused(context: WorkerContext, add_dataset: Any, items_
         link = zipfile.ZipInfo("link.png")
         link.external_attr = 0o120777 << 16
         archive.writestr(link, "/etc/passwd")
-    dataset_id = add_dataset({"pile.zip": stream.getvalue()})
+    dataset_id = add_dataset({"pictures.zip": stream.getvalue()})
     run_ingestion(context, dataset_id)
     assert rejections(items_of(dataset_id)) == {"link.png": "link_member"}
 
@@ -161,7 +161,7 @@ def test_damaged_archive_is_refused_and_fails_a_dataset_without_other_pictures(
     whole = {"zip": zipped, "tar": tarred, "tar.gz": lambda m: tarred(m, "w:gz")}[form](members)
     if form == "tar":
         whole = whole[: 512 + len(members["noise.png"])]  # header and content without the padding
-    name = f"pile.{form}"
+    name = f"pictures.{form}"
     dataset_id = add_dataset({name: damage(whole)})
 
     run_ingestion(context, dataset_id)
@@ -176,10 +176,10 @@ def test_what_came_before_the_damage_is_kept(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
     whole = tarred({f"{seed}.png": make_picture(seed, size=300) for seed in range(6)})
-    dataset_id = add_dataset({"pile.tar": whole[:3000]})
+    dataset_id = add_dataset({"pictures.tar": whole[:3000]})
     run_ingestion(context, dataset_id)
     assert 0 < get(Dataset, dataset_id).item_count < 6
-    assert rejections(items_of(dataset_id)) == {"pile.tar": "archive_corrupt"}
+    assert rejections(items_of(dataset_id)) == {"pictures.tar": "archive_corrupt"}
 
 
 def test_damage_inside_a_zip_costs_only_its_member(
@@ -187,7 +187,7 @@ def test_damage_inside_a_zip_costs_only_its_member(
 ) -> None:
     data = bytearray(zipped({"first.png": make_picture(1, size=300), "second.png": make_picture(2)}))
     data[60:70] = b"\0" * 10
-    dataset_id = add_dataset({"pile.zip": bytes(data)})
+    dataset_id = add_dataset({"pictures.zip": bytes(data)})
     run_ingestion(context, dataset_id)
     assert get(Dataset, dataset_id).item_count == 1
     assert rejections(items_of(dataset_id)) == {"first.png": "member_corrupt"}
@@ -197,7 +197,7 @@ def test_a_zip_that_lacks_its_beginning_is_refused_member_by_member(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
     data = zipped({"first.png": make_picture(1), "second.png": make_picture(2)})
-    dataset_id = add_dataset({"pile.zip": data[20:], "good.png": make_picture(3)})
+    dataset_id = add_dataset({"pictures.zip": data[20:], "good.png": make_picture(3)})
     run_ingestion(context, dataset_id)
     assert get(Dataset, dataset_id).status == "ready"
     assert rejections(items_of(dataset_id)).get("first.png") == "member_corrupt"
@@ -246,17 +246,17 @@ def test_too_many_pictures_fail_the_dataset(
 def test_other_archives_are_refused(
     context: WorkerContext, add_dataset: Any, items_of: Any, make_picture: Picture
 ) -> None:
-    files = {"good.png": make_picture(1), "pile.7z": b"7z\xbc\xaf\x27\x1c rest", "one.png.gz": gzip.compress(b"x")}
+    files = {"good.png": make_picture(1), "pictures.7z": b"7z\xbc\xaf\x27\x1c rest", "one.png.gz": gzip.compress(b"x")}
     dataset_id = add_dataset(files)
     run_ingestion(context, dataset_id)
-    assert rejections(items_of(dataset_id)) == {"pile.7z": "unsupported_archive", "one.png.gz": "archive_corrupt"}
+    assert rejections(items_of(dataset_id)) == {"pictures.7z": "unsupported_archive", "one.png.gz": "archive_corrupt"}
 
 
 def test_names_that_are_not_utf8_are_stored_readably(
     context: WorkerContext, add_dataset: Any, items_of: Any, make_picture: Picture
 ) -> None:
     info_name = b"caf\xe9/caf\xe9.png".decode("utf-8", "surrogateescape")
-    dataset_id = add_dataset({"pile.tar": tarred({info_name: make_picture(1), "b/x.png": make_picture(2)})})
+    dataset_id = add_dataset({"pictures.tar": tarred({info_name: make_picture(1), "b/x.png": make_picture(2)})})
     run_ingestion(context, dataset_id)
     accepted = items_of(dataset_id, "accepted")
     assert accepted[0].name == "caf\ufffd/caf\ufffd.png"
@@ -266,8 +266,8 @@ def test_names_that_are_not_utf8_are_stored_readably(
 def test_directories_below_a_wrapping_one_are_labels(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
-    members = {f"pile/data/{'cat' if seed % 2 else 'dog'}/{seed}.png": make_picture(seed) for seed in range(4)}
-    dataset_id = add_dataset({"pile.zip": zipped(members), "loose.png": make_picture(9)})
+    members = {f"pictures/data/{'cat' if seed % 2 else 'dog'}/{seed}.png": make_picture(seed) for seed in range(4)}
+    dataset_id = add_dataset({"pictures.zip": zipped(members), "loose.png": make_picture(9)})
     run_ingestion(context, dataset_id)
     dataset = get(Dataset, dataset_id)
     assert dataset.suggested_class_names == ["cat", "dog"]
@@ -281,7 +281,9 @@ def test_directories_below_a_wrapping_one_are_labels(
 def test_a_single_directory_is_no_label(
     context: WorkerContext, add_dataset: Any, get: Any, make_picture: Picture
 ) -> None:
-    dataset_id = add_dataset({"pile.zip": zipped({f"pile/{seed}.png": make_picture(seed) for seed in range(3)})})
+    dataset_id = add_dataset(
+        {"pictures.zip": zipped({f"pictures/{seed}.png": make_picture(seed) for seed in range(3)})}
+    )
     run_ingestion(context, dataset_id)
     dataset = get(Dataset, dataset_id)
     assert (dataset.labelled_count, dataset.suggested_class_names) == (0, [])
@@ -294,11 +296,11 @@ def test_labels_table_outweighs_directories(
     table = "\ufefffile,label,note\nimages/1.png,cat,x\n./images/2.png,dog\nmissing.png,cow\n3.png,\n".encode()
     members = {f"images/{seed}.png": make_picture(seed) for seed in (1, 2, 3)}
     files = (
-        {"pile.zip": zipped(members | {"labels.csv": table})}
+        {"pictures.zip": zipped(members | {"labels.csv": table})}
         if inside
         else {
             "labels.csv": table,
-            "pile.zip": zipped(members),
+            "pictures.zip": zipped(members),
         }
     )
     dataset_id = add_dataset(files)
@@ -323,7 +325,7 @@ def test_contradicting_labels_are_dropped_and_shown(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
     members = {"cat/1.png": make_picture(1), "dog/1.png": make_picture(1), "dog/2.png": make_picture(2)}
-    dataset_id = add_dataset({"pile.zip": zipped(members)})
+    dataset_id = add_dataset({"pictures.zip": zipped(members)})
     run_ingestion(context, dataset_id)
     first, second = items_of(dataset_id, "accepted")
     assert (first.label, first.code) == (None, "conflicting_labels")
@@ -335,7 +337,7 @@ def test_fingerprint_is_that_of_the_contents_alone(
     context: WorkerContext, add_dataset: Any, get: Any, make_picture: Picture, tmp_path: Any
 ) -> None:
     pictures = [make_picture(seed) for seed in range(4)]
-    one = add_dataset({"pile.zip": zipped({f"cat/{i}.png": data for i, data in enumerate(pictures)})})
+    one = add_dataset({"pictures.zip": zipped({f"cat/{i}.png": data for i, data in enumerate(pictures)})})
     other = add_dataset({f"picture{i}.png": data for i, data in reversed(list(enumerate(pictures)))})
     for dataset_id in (one, other):
         run_ingestion(context, dataset_id)
@@ -389,7 +391,7 @@ def test_deleted_during_ingestion_leaves_no_pictures_behind(
     context: WorkerContext, add_dataset: Any, database: Any, make_picture: Picture
 ) -> None:
     archive = zipped({f"{seed}.png": make_picture(seed) for seed in range(3)})
-    dataset_id = add_dataset({"pile.zip": archive})
+    dataset_id = add_dataset({"pictures.zip": archive})
 
     def delete_meanwhile() -> bool:
         with database.write() as session:

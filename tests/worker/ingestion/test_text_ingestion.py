@@ -104,7 +104,7 @@ def test_nothing_usable_fails_with_reasons(context: WorkerContext, add_dataset: 
 
 
 @pytest.mark.parametrize(("base_model", "status"), [("minilm", "queued"), ("pouf-lite", "failed")])
-def test_a_job_that_waited_hears_of_the_wrong_modality(
+def test_a_job_that_waited_fails_for_the_wrong_modality(
     context: WorkerContext, database: Any, add_dataset: Any, get: Any, base_model: str, status: str
 ) -> None:
     dataset_id = add_dataset({"a.txt": b"one\ntwo\n"}, modality="auto")

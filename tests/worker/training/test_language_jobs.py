@@ -113,7 +113,7 @@ def test_pairs_are_stored_as_pairs_and_what_is_none_is_refused(
         ("minilm", "a text about {}.", "text_pair_not_supported"),
     ],
 )
-def test_a_job_that_waited_hears_that_the_texts_are_pairs(
+def test_a_waiting_job_fails_only_if_it_cannot_take_the_pairs_that_were_found(
     context: WorkerContext, database: Any, add_dataset: Any, get: Any, base_model: str, template: str, code: str | None
 ) -> None:
     dataset_id = add_dataset({"a.jsonl": lines(PAIRS)}, modality="auto")

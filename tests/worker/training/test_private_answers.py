@@ -1,4 +1,4 @@
-"""No answer, page or download about a job names a place on the machine or holds a secret."""
+"""No answer, page or download about a job names a directory of the machine or holds a secret."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ KEY = new_key_text()
 BROKER_PASSWORD = "the-password-of-the-broker"
 
 
-def places(settings: Settings) -> set[str]:
+def directories(settings: Settings) -> set[str]:
     """What begins every path of this installation."""
-    return {str(place) for place in (settings.data_dir, sys.prefix, Path(pouf_core.__file__).parent.parent)}
+    return {str(path) for path in (settings.data_dir, sys.prefix, Path(pouf_core.__file__).parent.parent)}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_no_answer_names_a_place_or_holds_a_secret(api: TestClient, undisturbed:
     ids = {"job_id": job_id, "dataset_id": job["dataset_id"], "model_id": job["model_id"], "name": "best"}
     ids["webhook_id"] = hook["id"]
     secrets = {KEY.removeprefix(prefix_of(KEY)), settings.pepper_file.read_text(), settings.database_url}
-    private = places(settings) | secrets | {BROKER_PASSWORD, hook["secret"]}
+    private = directories(settings) | secrets | {BROKER_PASSWORD, hook["secret"]}
     answered = []
     for path, method, _ in operations(api.get("/openapi.json").json()):
         if method != "get":
@@ -64,7 +64,7 @@ def test_no_answer_names_a_place_or_holds_a_secret(api: TestClient, undisturbed:
 
 
 @pytest.mark.parametrize("kind", ["error", "no room", "lost"])
-def test_what_went_wrong_is_told_without_the_place(
+def test_an_error_message_names_no_directory_of_the_machine(
     context: WorkerContext,
     add_ready_dataset: Any,
     add_job: Any,
@@ -88,4 +88,4 @@ def test_what_went_wrong_is_told_without_the_place(
         events = session.scalars(select(JobEvent).where(JobEvent.job_id == job_id)).all()
     told = str([show_job(get(Job, job_id), None), *map(show_event, events)])
     assert "Input/output error: '…/storage/blob' in …/lib/library.py" in told
-    assert [place for place in places(context.settings) if place in told] == []
+    assert [path for path in directories(context.settings) if path in told] == []
