@@ -4,10 +4,10 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel
 from sqlalchemy import Connection, inspect, select, union
 
 from store.clock import utcnow
@@ -30,13 +30,21 @@ class BackupFailed(Exception):
     """The backup or the restoration cannot be made; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(BaseModel):
     """A file of a backup."""
 
     path: str
     size: int
     sha256: str
+
+
+class Manifest(BaseModel):
+    """What a backup holds."""
+
+    format: int = FORMAT
+    database: str
+    created_at: datetime
+    files: list[Entry]
 
 
 def back_up(database: Database, storage: Storage, target: Path) -> int:
@@ -52,13 +60,8 @@ def back_up(database: Database, storage: Storage, target: Path) -> int:
     try:
         _copy_consistently(database, storage, unfinished)
         entries = list(_entries(unfinished))
-        manifest = {
-            "format": FORMAT,
-            "database": database.url.get_backend_name(),
-            "created_at": utcnow().isoformat(),
-            "files": [asdict(entry) for entry in entries],
-        }
-        (unfinished / MANIFEST).write_text(json.dumps(manifest, indent=1))
+        manifest = Manifest(database=database.url.get_backend_name(), created_at=utcnow(), files=entries)
+        (unfinished / MANIFEST).write_text(manifest.model_dump_json(indent=1))
         unfinished.replace(target)
     except DatabaseCopyFailed as error:
         raise BackupFailed(str(error)) from error
@@ -73,12 +76,12 @@ def restore(database: Database, storage: Storage, source: Path) -> int:
     Everything is checked before anything is written. Raises `BackupFailed`.
     """
     manifest = _checked_manifest(source)
-    if manifest["database"] != database.url.get_backend_name():
-        raise BackupFailed(f"The backup is of {manifest['database']}, the database is {database.url.drivername}.")
+    if manifest.database != database.url.get_backend_name():
+        raise BackupFailed(f"The backup is of {manifest.database}, the database is {database.url.drivername}.")
     with database.engine.connect() as connection:
         if inspect(connection).get_table_names():
             raise BackupFailed("The database is not empty: name another one, or move it out of the way.")
-    keys = [entry["path"].partition("/")[2] for entry in manifest["files"] if entry["path"].startswith(f"{STORAGE}/")]
+    keys = [entry.path.partition("/")[2] for entry in manifest.files if entry.path.startswith(f"{STORAGE}/")]
     if any(storage.exists(top) for top in {key.partition("/")[0] for key in keys}):
         raise BackupFailed("The storage is not empty: name another storage, or move it out of the way.")
     # files first, as the service itself does: rows never name what is not there
@@ -89,7 +92,7 @@ def restore(database: Database, storage: Storage, source: Path) -> int:
     except DatabaseCopyFailed as error:
         raise BackupFailed(str(error)) from error
     upgrade(database.url.render_as_string(hide_password=False))
-    return len(manifest["files"])
+    return len(manifest.files)
 
 
 def _copy_consistently(database: Database, storage: Storage, folder: Path) -> None:
@@ -146,27 +149,33 @@ def _prefixes(key: str) -> set[str]:
 
 def _entries(folder: Path) -> Iterator[Entry]:
     for path in _files(folder):
-        yield Entry(path.relative_to(folder).as_posix(), path.stat().st_size, _sha256(path))
+        yield Entry(path=path.relative_to(folder).as_posix(), size=path.stat().st_size, sha256=_sha256(path))
 
 
 def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def _checked_manifest(source: Path) -> dict[str, Any]:
+def _checked_manifest(source: Path) -> Manifest:
+    manifest = _read_manifest(source)
+    for entry in manifest.files:
+        path = source / entry.path
+        if not path.resolve().is_relative_to(source.resolve()):
+            raise BackupFailed(f"The backup names a file outside of it: {entry.path}.")
+        if not path.is_file() or _sha256(path) != entry.sha256:
+            raise BackupFailed(f"The backup is damaged: {entry.path} is not what was written. Nothing was changed.")
+    return manifest
+
+
+def _read_manifest(source: Path) -> Manifest:
     try:
-        manifest: dict[str, Any] = json.loads((source / MANIFEST).read_text())
+        document = json.loads((source / MANIFEST).read_text())
+        found = document.get("format") if isinstance(document, dict) else None
+        if found != FORMAT:
+            raise BackupFailed(f"The backup has format {found}, which this version does not read.")
+        return Manifest.model_validate(document)
     except (OSError, ValueError) as error:
         raise BackupFailed(f"{source} is no backup: {error}.") from error
-    if manifest.get("format") != FORMAT:
-        raise BackupFailed(f"The backup has format {manifest.get('format')}, which this version does not read.")
-    for entry in manifest["files"]:
-        path = source / entry["path"]
-        if not path.resolve().is_relative_to(source.resolve()):
-            raise BackupFailed(f"The backup names a file outside of it: {entry['path']}.")
-        if not path.is_file() or _sha256(path) != entry["sha256"]:
-            raise BackupFailed(f"The backup is damaged: {entry['path']} is not what was written. Nothing was changed.")
-    return manifest
 
 
 def _sha256(path: Path) -> str:

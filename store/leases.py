@@ -48,13 +48,13 @@ def claim_dataset(
     return _claimed(session, Dataset, dataset_id, owner, wanted)
 
 
-def renew(session: Session, lease: Lease[Any], now: datetime, seconds: float) -> None:
+def renew(session: Session, lease: Lease[Row], now: datetime, seconds: float) -> None:
     """Let the lease last `seconds` from `now`; raises `LeaseLost`."""
     if not changed_one_row(session, _held(lease).values(lease_expires_at=now + timedelta(seconds=seconds))):
         raise LeaseLost(lease.row_id)
 
 
-def release(session: Session, lease: Lease[Any]) -> None:
+def release(session: Session, lease: Lease[Row]) -> None:
     """Give the row back unfinished, with the fence that it had before the claim; raises `LeaseLost`.
 
     Going back is safe because the holder itself, which ends here, was the only one under this fence.
@@ -118,7 +118,7 @@ def _claimed(session: Session, table: type[Row], row_id: str, owner: str, statem
     return None if fence is None else Lease(table, row_id, owner, fence)
 
 
-def _held(lease: Lease[Any]) -> Update:
+def _held(lease: Lease[Row]) -> Update:
     table = lease.table
     return update(table).where(table.id == lease.row_id, table.fence == lease.fence, table.lease_owner == lease.owner)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from kombu.exceptions import OperationalError
 from sqlalchemy import delete, select, update
@@ -22,10 +21,10 @@ from store.tables import OutboxMessage
 logger = logging.getLogger(__name__)
 
 #: Sends one task to a queue: `send(task, queue, payload)`; raises kombu's `OperationalError` or `OSError`.
-Send = Callable[[str, str, dict[str, Any]], None]
+Send = Callable[[str, str, dict[str, str]], None]
 
 
-def enqueue(session: Session, task: str, queue: str, payload: dict[str, Any]) -> str:
+def enqueue(session: Session, task: str, queue: str, payload: dict[str, str]) -> str:
     """Note a task to be sent once this transaction has committed; returns the message's id."""
     message = OutboxMessage(id=new_id("out"), task=task, queue=queue, payload=payload)
     session.add(message)

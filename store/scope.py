@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from store.tables.base import Base
 
@@ -51,18 +51,14 @@ class Filters:
 def newest_first(query: Select[Row], model: type[Row], filters: Filters, limit: int) -> Select[Row]:
     """Narrow and order `query`, newest first, for up to `limit` rows."""
     table: Any = model
-    conditions: list[tuple[InstrumentedAttribute[Any] | None, Any, str]] = [
-        (getattr(table, "status", None), filters.status, "=="),
-        (table.name, filters.name, "=="),
-        (table.created_at, filters.created_after, ">"),
-        (table.created_at, filters.created_before, "<"),
-        (table.id, filters.after_id, "<"),
-    ]
-    for column, value, operator in conditions:
-        if value is None or column is None:
-            continue
-        if operator == "==":
-            query = query.where(column == value)
-        else:
-            query = query.where(column > value if operator == ">" else column < value)
+    if filters.status is not None and hasattr(model, "status"):
+        query = query.where(table.status == filters.status)
+    if filters.name is not None:
+        query = query.where(table.name == filters.name)
+    if filters.created_after is not None:
+        query = query.where(table.created_at > filters.created_after)
+    if filters.created_before is not None:
+        query = query.where(table.created_at < filters.created_before)
+    if filters.after_id is not None:
+        query = query.where(table.id < filters.after_id)
     return query.order_by(table.id.desc()).limit(limit)

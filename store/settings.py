@@ -4,7 +4,7 @@ import json
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -178,14 +178,14 @@ class Settings(BaseSettings):
 
     @field_validator("base_models", mode="before")
     @classmethod
-    def _split_base_models(cls, value: Any) -> Any:
+    def _split_base_models(cls, value: object) -> object:
         if isinstance(value, str) and value.lstrip().startswith("["):
             return json.loads(value)
         return _split(value)
 
     @field_validator("webhook_allowed_networks", mode="before")
     @classmethod
-    def _split_networks(cls, value: Any) -> Any:
+    def _split_networks(cls, value: object) -> object:
         return _split(value)
 
     @field_validator("webhook_allowed_networks")
@@ -195,10 +195,10 @@ class Settings(BaseSettings):
 
     @field_validator("log_level", mode="before")
     @classmethod
-    def _upper_log_level(cls, value: Any) -> Any:
+    def _upper_log_level(cls, value: object) -> object:
         return value.upper() if isinstance(value, str) else value
 
-    def model_post_init(self, context: Any) -> None:
+    def model_post_init(self, context: object) -> None:
         """Derive the URLs that by default lie in the data directory."""
         self.data_dir = self.data_dir.expanduser().absolute()
         if not self.database_url:
@@ -245,7 +245,7 @@ def settings_table() -> str:
     return "\n".join(rows) + "\n"
 
 
-def _split(value: Any) -> Any:
+def _split(value: object) -> object:
     return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
 
 
@@ -256,7 +256,7 @@ def _matches(spec: str, entry: str) -> bool:
     return spec.startswith(start) and ".." not in spec.removeprefix(start).split("/")
 
 
-def _shown_default(value: Any) -> str:
+def _shown_default(value: object) -> str:
     if value in (None, "", []):
         return "–"
     if isinstance(value, list):

@@ -3,10 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
@@ -182,7 +182,7 @@ class Storage:
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def _cached(self, key: str, fetch: Any) -> Path:
+    def _cached(self, key: str, fetch: Callable[[str, str], object]) -> Path:
         target = self._cache_dir / key
         if not target.exists():
             if not self.exists(key):

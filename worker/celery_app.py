@@ -1,6 +1,7 @@
-"""The Celery application. Celery only wakes workers up: the database says what there is to do.
+"""The Celery application and its tasks. Celery only wakes workers up: the database says what there is to do.
 
-This module and everything it imports stays free of torch: training runs in a child process of its own.
+Each task claims its work in the database, so that a message delivered twice does nothing. This module and everything it
+imports stays free of torch: training runs in a child process of its own.
 """
 
 from __future__ import annotations
@@ -12,8 +13,13 @@ from celery import Celery, signals
 from kombu.entity import Exchange, Queue
 
 from store.outbox import Send
-from store.queues import INGEST, TASKS
+from store.queues import INGEST, NOTIFY, TASKS, TRAIN
 from store.settings import get_settings
+from worker.ingestion.run import run_ingestion
+from worker.process_context import process_context
+from worker.shutdown import termination_as_shutdown
+from worker.training.runner import run_job
+from worker.webhooks.delivery import deliver
 
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"
 
@@ -35,7 +41,7 @@ BROKER_TRANSPORT_OPTIONS = {
 
 def create_celery_app(broker_url: str) -> Celery:
     """The application with every setting that keeps jobs safe."""
-    celery = Celery("pouf", broker=broker_url, include=["worker.tasks", "worker.shutdown"])
+    celery = Celery("pouf", broker=broker_url)
     celery.conf.update(
         accept_content=["json"],
         task_serializer="json",
@@ -71,7 +77,7 @@ def sender(celery: Celery) -> Send:
     """
     policy = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 
-    def send(task: str, queue: str, payload: dict[str, Any]) -> None:
+    def send(task: str, queue: str, payload: dict[str, str]) -> None:
         celery.send_task(task, kwargs=payload, queue=queue, retry=True, retry_policy=policy)
 
     return send
@@ -80,3 +86,23 @@ def sender(celery: Celery) -> Send:
 celery_app = create_celery_app(get_settings().redis_url or DEFAULT_BROKER_URL)
 app = celery_app  # the name that `celery -A worker.celery_app` looks for
 send = sender(celery_app)
+
+
+@celery_app.task(name=TRAIN.name)
+def train(job_id: str) -> None:
+    """Run one attempt of a job."""
+    with termination_as_shutdown():
+        run_job(process_context(), job_id)
+
+
+@celery_app.task(name=INGEST.name)
+def ingest(dataset_id: str) -> None:
+    """Unpack and check the uploads of a dataset."""
+    with termination_as_shutdown():
+        run_ingestion(process_context(), dataset_id)
+
+
+@celery_app.task(name=NOTIFY.name)
+def notify(delivery_id: str) -> None:
+    """Send a message to a webhook."""
+    deliver(process_context(), delivery_id)

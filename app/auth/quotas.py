@@ -8,6 +8,7 @@ from app.auth.key_queries import lock_owner
 from app.http.errors import ApiError, too_many
 from store import usage
 from store.scope import Scope
+from store.tables import OwnerLimits
 
 STORAGE_RETRY_SECONDS = 60
 JOBS_RETRY_SECONDS = 10
@@ -57,7 +58,7 @@ def require_room_for_job(limits: KeyLimits | None, scope: Scope) -> None:
         raise too_many("concurrent_jobs_limit", message, JOBS_RETRY_SECONDS)
 
 
-def left_to_ingestion(limits: KeyLimits | None) -> dict[str, int] | None:
+def left_to_ingestion(limits: KeyLimits | None) -> OwnerLimits | None:
     """Return the limits that ingestion has to hold too, because only it knows what archives unpack to."""
     return None if limits is None else {"items": limits.items, "stored_bytes": limits.stored_bytes}
 

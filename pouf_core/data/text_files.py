@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
@@ -120,7 +120,7 @@ def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:
         yield position, BadRow(position, "text_too_long", f"The line has more than {_LONGEST_LINE:,} characters.")
 
 
-def row_of(position: int, text: Any, label: Any = None) -> Row:
+def row_of(position: int, text: object, label: object = None) -> Row:
     """A row from a text and a label as they were read."""
     if not isinstance(text, str):
         return BadRow(position, "no_text", "The text is missing, or is not a string.")
@@ -134,7 +134,7 @@ def row_of(position: int, text: Any, label: Any = None) -> Row:
     return TextRow(position, cleaned, name or None)
 
 
-def pair_of(position: int, first: Any, second: Any, label: Any = None) -> Row:
+def pair_of(position: int, first: object, second: object, label: object = None) -> Row:
     """A row from both texts of a pair and a label as they were read."""
     one, other = row_of(position, first, label), row_of(position, second)
     if isinstance(one, BadRow):
@@ -154,7 +154,7 @@ def _json_line(position: int, line: str, text_column: str | None, label_column: 
     return _json_row(position, value, text_column, label_column)
 
 
-def _json_row(position: int, value: Any, text_column: str | None, label_column: str | None) -> Row:
+def _json_row(position: int, value: object, text_column: str | None, label_column: str | None) -> Row:
     if not isinstance(value, dict):
         return row_of(position, value)
     label = value.get(label_column or LABEL)

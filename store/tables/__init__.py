@@ -2,7 +2,7 @@
 
 from store.tables.adapted_models import AdaptedModel, Alias
 from store.tables.base import Base
-from store.tables.datasets import Dataset, DatasetItem, Upload
+from store.tables.datasets import Dataset, DatasetItem, OwnerLimits, Upload
 from store.tables.jobs import Job, JobEvent, JobMetric
 from store.tables.requests import ApiKey, IdempotencyKey, OutboxMessage
 from store.tables.webhooks import Webhook, WebhookDelivery
@@ -19,6 +19,7 @@ __all__ = [
     "JobEvent",
     "JobMetric",
     "OutboxMessage",
+    "OwnerLimits",
     "Upload",
     "Webhook",
     "WebhookDelivery",

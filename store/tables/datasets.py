@@ -1,21 +1,28 @@
 """Datasets, what was uploaded to them and what ingestion found."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pouf_core.contract.dataset_items import RequestedModality
 from store.clock import utcnow
-from store.tables.base import Base, BigInt, Id, Leased
+from store.tables.base import Base, BigInt, Id, Json, Leased
+
+
+class OwnerLimits(TypedDict):
+    """What the owner of a dataset may have once it is ingested: items, and bytes of uploads, items and models."""
+
+    items: int
+    stored_bytes: int
 
 
 class Dataset(Leased, Base):
     """Target data; status ``uploading → ingesting → ready | failed``.
 
-    `extracted_bytes` are those that ingestion stored beside the uploads; `owner_limits` (`items`, `stored_bytes`) bound
-    what the owner may have once it is ingested. `text_column` and `label_column` name columns of tables of texts.
+    `extracted_bytes` are those that ingestion stored beside the uploads. `text_column` and `label_column` name columns
+    of tables of texts.
     """
 
     __tablename__ = "datasets"
@@ -27,7 +34,7 @@ class Dataset(Leased, Base):
     modality: Mapped[RequestedModality] = mapped_column(Text)
     text_pairs: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[str] = mapped_column(index=True)
-    meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    meta: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     item_count: Mapped[int] = mapped_column(default=0)
@@ -37,7 +44,7 @@ class Dataset(Leased, Base):
     fingerprint: Mapped[str | None]
     suggested_class_names: Mapped[list[str] | None]
     extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
-    owner_limits: Mapped[dict[str, Any] | None]
+    owner_limits: Mapped[OwnerLimits | None] = mapped_column(Json)
     text_column: Mapped[str | None]
     label_column: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

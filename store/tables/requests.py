@@ -7,7 +7,7 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.clock import utcnow
-from store.tables.base import Base, BigInt, Id
+from store.tables.base import Base, BigInt, Id, Json
 
 
 class ApiKey(Base):
@@ -44,7 +44,7 @@ class IdempotencyKey(Base):
     state: Mapped[str]
     claim: Mapped[str]
     status_code: Mapped[int | None]
-    headers: Mapped[dict[str, Any] | None]
+    headers: Mapped[dict[str, str] | None] = mapped_column(Json)
     body: Mapped[dict[str, Any] | None]
     created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
 
@@ -58,7 +58,7 @@ class OutboxMessage(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     task: Mapped[str]
     queue: Mapped[str]
-    payload: Mapped[dict[str, Any]]
+    payload: Mapped[dict[str, str]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     published_at: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)

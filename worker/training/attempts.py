@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -114,4 +113,4 @@ def note_checkpoint(session: Session, job: Job, step: int) -> None:
 
 
 #: What ends an attempt, given its locked row.
-Ending = Callable[[Session, Job], Any]
+Ending = Callable[[Session, Job], None]
