@@ -83,26 +83,25 @@ def sender(celery: Celery) -> Send:
     return send
 
 
-celery_app = create_celery_app(get_settings().redis_url or DEFAULT_BROKER_URL)
-app = celery_app  # the name that `celery -A worker.celery_app` looks for
-send = sender(celery_app)
+app = create_celery_app(get_settings().redis_url or DEFAULT_BROKER_URL)
+send = sender(app)
 
 
-@celery_app.task(name=TRAIN.name)
+@app.task(name=TRAIN.name)
 def train(job_id: str) -> None:
     """Run one attempt of a job."""
     with termination_as_shutdown():
         run_job(process_context(), job_id)
 
 
-@celery_app.task(name=INGEST.name)
+@app.task(name=INGEST.name)
 def ingest(dataset_id: str) -> None:
     """Unpack and check the uploads of a dataset."""
     with termination_as_shutdown():
         run_ingestion(process_context(), dataset_id)
 
 
-@celery_app.task(name=NOTIFY.name)
+@app.task(name=NOTIFY.name)
 def notify(delivery_id: str) -> None:
     """Send a message to a webhook."""
     deliver(process_context(), delivery_id)
