@@ -1,0 +1,52 @@
+"""What a dataset holds, and which base model takes it."""
+
+import pytest
+
+from pouf_core.contract.dataset_items import check_dataset_items, modality_of
+from pouf_core.errors import InvalidInput
+from pouf_core.families.catalogue import describe
+
+
+@pytest.mark.parametrize(
+    ("requested", "names", "expected"),
+    [
+        ("auto", ["reviews.CSV", "more.jsonl"], "text"),
+        ("auto", ["reviews.csv", "labels.csv"], "text"),
+        ("auto", ["labels.csv"], "image"),
+        ("auto", ["a.png", "labels.csv"], "image"),
+        ("auto", ["reviews.csv", "texts.zip"], "image"),
+        ("auto", [], "image"),
+        ("image", ["reviews.csv"], "image"),
+        ("text", ["texts.zip"], "text"),
+    ],
+)
+def test_a_dataset_of_auto_modality_holds_texts_if_all_its_files_do(requested, names, expected):
+    assert modality_of(requested, names) == expected
+
+
+@pytest.mark.parametrize(
+    ("base_model", "template", "modality", "are_pairs", "code"),
+    [
+        ("pouf-lite", "a photo of a {}.", "image", False, None),
+        ("pouf-lite", "a photo of a {}.", "text", False, "wrong_modality"),
+        ("minilm", "a text about {}.", "image", None, "wrong_modality"),
+        ("minilm", "a text about {}.", "auto", None, None),
+        ("minilm", "a text about {}.", "text", None, None),
+        ("minilm", "a text about {}.", "text", True, "text_pair_not_supported"),
+        ("minilm-mlm", "{text_a} {text_b} {mask}", "text", True, None),
+        ("minilm-mlm", "{text_a} {text_b} {mask}", "text", False, "text_pair_missing"),
+    ],
+)
+def test_a_base_model_takes_a_dataset_of_its_modality_as_its_template_has_it(
+    base_model, template, modality, are_pairs, code
+):
+    found = None
+    try:
+        check_dataset_items(describe(base_model), [template], modality, are_pairs)
+    except InvalidInput as error:
+        found = error.code
+    assert found == code
+
+
+def test_nothing_is_said_of_pairs_when_the_template_is_wrong():
+    check_dataset_items(describe("minilm"), [], "text", True)
