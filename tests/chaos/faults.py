@@ -1,4 +1,4 @@
-"""What goes wrong: one function a fault, which does it on entering its context and undoes it on leaving."""
+"""The faults: each is a context that injects it on entering and undoes it on leaving."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Found = TypeVar("Found")
 
 
 class NoTarget(Exception):
-    """What was to be hurt did not turn up in time."""
+    """The target of a fault did not appear in time."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ class Scene:
         return found
 
 
-#: Yields what keeps the fault up, to be called again and again while it lasts.
+#: Yields what is called repeatedly while the fault lasts, to maintain it.
 Injection = Callable[[Scene], AbstractContextManager[Callable[[], None]]]
 
 
 def nothing() -> None:
-    """For faults that need no keeping up."""
+    """For faults that are injected once."""
 
 
 def kill(find: Callable[[ChaosService], list[psutil.Process]]) -> Injection:
@@ -219,7 +219,7 @@ def told_by(*logs: str) -> Failure:
 
 
 def an_upload(scene: Scene) -> Callable[[], bool]:
-    """Somebody uploads just then, and is told so."""
+    """An upload meets the full disk, and its answer says so."""
 
     def fails() -> bool:
         files = {"files": ("a.txt", b"A text.\n" * 100_000)}

@@ -1,4 +1,4 @@
-"""What a run has shown: how much was injected, and whether anything was lost, done twice or came out different."""
+"""What a run has shown: how much was injected, and whether anything was lost, made twice or different."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One run: a service in peace for reference, then the same jobs under faults, then the count."""
+"""One run: an undisturbed service for reference, then the same jobs under faults, then the count."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def _scene(options: Options, folder: Path) -> Iterator[Scene]:
 
 
 def _references(service: ChaosService, user: User) -> list[str]:
-    """What each task comes to in peace."""
+    """The result of each task without faults."""
     with ThreadPoolExecutor(len(TASKS)) as pool:
         runs = [pool.submit(user.run, Submission(-1 - task, task)) for task in range(len(TASKS))]
         while not all(run.done() for run in runs):
@@ -166,7 +166,7 @@ def _inject(kind: Kind, scene: Scene) -> bool:
 
 
 def _drain(options: Options, service: ChaosService, workload: Workload, all_injected: bool) -> None:
-    """Let the jobs at hand end, after those still to come if all faults were injected in time."""
+    """Let the running jobs end, and the missing ones too if all faults were injected in time."""
     deadline = time.monotonic() + options.drain_seconds
     while all_injected and workload.submitted < options.jobs and time.monotonic() < deadline:
         service.wait(0.5)

@@ -6,7 +6,7 @@ from tests.chaos.run import Options, run
 
 
 @pytest.mark.timeout(1200)
-def test_nothing_is_lost_done_twice_or_different_after_a_dozen_faults(tmp_path):
+def test_after_a_dozen_faults_no_job_is_lost_made_twice_or_different(tmp_path):
     options = Options(faults=12, jobs=3, seed=4, users=3, gap_seconds=1.5, without=("broker down for a minute",))
     report = run(options, tmp_path)
     assert report.flawless, report.table()

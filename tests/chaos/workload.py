@@ -96,7 +96,7 @@ def weights_of(client: Client, model_id: str) -> str:
 
 
 class Workload:
-    """Users who submit one job after the other until told to stop; leave the `with` block to let go of them."""
+    """Users who submit one job after the other until told to stop; they are left alone when the block ends."""
 
     def __init__(self, user: User, users: int) -> None:
         self._user = user
@@ -112,7 +112,7 @@ class Workload:
         self._users = [self._pool.submit(self._submit_one_after_the_other) for _ in range(self._count)]
 
     def stop(self) -> None:
-        """Let every user finish the job at hand, and submit no more."""
+        """Let every user finish the current job and submit no more."""
         self._stopped.set()
 
     def ended(self) -> bool:

@@ -61,7 +61,7 @@ def test_what_was_backed_up_is_served_elsewhere(api, database, storage, in_use, 
     assert kept.read_bytes() == picture()
 
 
-def test_what_is_deleted_while_it_is_copied_is_left_out_as_a_whole(
+def test_a_backup_leaves_out_what_is_deleted_while_it_is_made(
     api, database, storage, in_use, elsewhere, tmp_path, monkeypatch
 ):
     """The database is copied again, so that it names nothing that is not there."""
@@ -86,7 +86,7 @@ def test_what_is_deleted_while_it_is_copied_is_left_out_as_a_whole(
         assert other.get(f"/v1/models/{in_use['model']}/artifact").status_code == 200
 
 
-def test_a_storage_that_has_lost_a_file_is_no_backup(database, storage, rows, tmp_path):
+def test_a_backup_fails_when_the_storage_has_lost_a_file(database, storage, rows, tmp_path):
     model = rows.model()
     storage.delete(f"models/{model}")
     with pytest.raises(BackupFailed, match="lost files"):
@@ -115,7 +115,7 @@ def test_a_damaged_backup_changes_nothing(database, storage, in_use, elsewhere, 
     assert not any((elsewhere.data_dir / "storage").iterdir())
 
 
-def test_nothing_that_is_there_is_overwritten(database, storage, in_use, settings, elsewhere, tmp_path):
+def test_backup_and_restore_overwrite_nothing(database, storage, in_use, settings, elsewhere, tmp_path):
     folder = tmp_path / "backup"
     back_up(database, storage, folder)
     with pytest.raises(BackupFailed, match="database is not empty"):
@@ -127,12 +127,14 @@ def test_nothing_that_is_there_is_overwritten(database, storage, in_use, setting
         back_up(database, storage, folder)
 
 
-def test_a_backup_is_for_its_owners_eyes_only(database, storage, in_use, tmp_path):
+def test_a_backup_is_readable_by_its_owner_alone(database, storage, in_use, tmp_path):
     back_up(database, storage, tmp_path / "backup")
     assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
 
 
-def test_the_commands_do_it_and_say_what_else_to_keep(settings, in_use, make_key, elsewhere, tmp_path, monkeypatch):
+def test_the_commands_back_up_and_restore_and_name_what_else_to_keep(
+    settings, in_use, make_key, elsewhere, tmp_path, monkeypatch
+):
     make_key()
     monkeypatch.setenv("POUF_DATA_DIR", "")
     run = CliRunner().invoke
@@ -146,7 +148,7 @@ def test_the_commands_do_it_and_say_what_else_to_keep(settings, in_use, make_key
         assert connection.execute("SELECT count(*) FROM api_keys").fetchone() == (1,)
 
 
-def test_a_postgresql_database_comes_back(make_postgres_database, tmp_path):
+def test_a_postgresql_database_is_restored(make_postgres_database, tmp_path):
     url = make_postgres_database()
     upgrade(url)
     database, storage = Database(url), Storage(f"file://{tmp_path}/storage")

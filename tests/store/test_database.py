@@ -129,7 +129,7 @@ def test_a_reader_is_not_blocked_by_a_writer(database):
         assert session.get_one(Dataset, dataset_id).name == "new"
 
 
-def test_rows_that_point_nowhere_are_refused(database):
+def test_rows_with_dangling_foreign_keys_are_refused(database):
     with pytest.raises(IntegrityError), database.write() as session:
         session.add(JobEvent(id=new_id("evt"), job_id="job_none", seq=1, type="x", data={}))
 

@@ -119,7 +119,7 @@ def test_a_renewed_lease_does_not_expire(database: Database, job_id: str, claim:
         assert expire(session, Job, job_id, later) is None
 
 
-def test_an_expired_lease_is_taken_away_once(database: Database, claim: Any) -> None:
+def test_an_expired_lease_is_revoked_once(database: Database, claim: Any) -> None:
     lease = claim("one")
     assert take_away(database, lease).lease_owner is None
     assert take_away(database, lease) is None

@@ -40,7 +40,7 @@ def collect(database, storage):
     return collect
 
 
-def test_what_a_crash_or_a_deletion_left_is_found_and_removed(first, rows, database, storage, collect):
+def test_orphans_of_crashes_and_deletions_are_found_and_removed(first, rows, database, storage, collect):
     kept, gone = rows.dataset("uploading"), rows.dataset(deleted_at=utcnow())
     model, deleted = rows.model(), rows.model(deleted_at=utcnow())
     with database.write() as session:
@@ -69,7 +69,7 @@ def test_what_a_crash_or_a_deletion_left_is_found_and_removed(first, rows, datab
     assert collect() == []
 
 
-def test_what_was_stored_lately_is_left_alone_with_all_beside_it(first, storage, collect):
+def test_a_folder_with_a_recent_file_is_left_alone(first, storage, collect):
     dataset_id = new_id("ds")
     for name in ("old", "new"):
         storage.put_stream(f"datasets/{dataset_id}/uploads/{name}", [b"x"])
@@ -78,7 +78,7 @@ def test_what_was_stored_lately_is_left_alone_with_all_beside_it(first, storage,
     assert len(collect(remove=False)) == 4
 
 
-def test_an_empty_or_another_database_takes_nothing_for_an_orphan(database, storage, collect):
+def test_an_empty_or_other_database_finds_no_orphans(database, storage, collect):
     foreign = [f"datasets/{new_id('ds')}/uploads/a", f"models/{new_id('mdl')}/pouf.json"]
     for key in foreign:
         storage.put_stream(key, [b"x"])
@@ -88,7 +88,7 @@ def test_an_empty_or_another_database_takes_nothing_for_an_orphan(database, stor
     assert collect() == []
 
 
-def test_a_dataset_that_is_ingested_is_left_alone_even_if_that_begins_meanwhile(
+def test_a_dataset_is_left_alone_even_if_its_ingestion_begins_meanwhile(
     first, rows, database, storage, collect, monkeypatch
 ):
     ingesting, finalized = rows.dataset("ingesting"), rows.dataset("uploading")

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from store.settings import Settings, settings_table
 
 
-def test_urls_default_to_places_under_the_data_directory(tmp_path: Path) -> None:
+def test_urls_default_to_the_data_directory(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
     assert settings.database_url == f"sqlite:///{tmp_path}/pouf.db"
     assert settings.storage_url == f"file://{tmp_path}/storage"

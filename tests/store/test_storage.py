@@ -24,7 +24,7 @@ def test_what_is_put_can_be_read(storage, tmp_path):
     assert source.exists()
 
 
-def test_moving_takes_the_file_away(storage, tmp_path):
+def test_a_moved_file_is_gone(storage, tmp_path):
     source = tmp_path / "source"
     source.write_bytes(b"content")
     storage.put_file("moved", source, move=True)

@@ -85,7 +85,7 @@ def test_a_picture_that_takes_too_much_memory_is_refused_and_the_next_is_decoded
         (fragile_decoder.BABBLE, "decoding_crashed"),
     ],
 )
-def test_what_happens_to_the_process_costs_one_picture(fragile: Decoder, mark: bytes, code: str) -> None:
+def test_a_crash_of_the_process_rejects_one_picture_alone(fragile: Decoder, mark: bytes, code: str) -> None:
     assert refusal(fragile, mark) == code
     assert fragile.decode(encoded(), MAX_PIXELS).size == (40, 30)
 
@@ -133,7 +133,7 @@ def test_the_process_ends_with_its_parent() -> None:
         time.sleep(0.05)
 
 
-def test_a_decoder_that_cannot_start_blames_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_decoder_that_cannot_start_rejects_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decoder, "MODULE", "pouf_core.there_is_no_such_module")
     with Decoder(DecoderLimits(512 * MIB, 20)) as broken, pytest.raises(DecoderUnavailable):
         broken.check(encoded(), MAX_PIXELS)

@@ -68,7 +68,7 @@ def test_each_content_is_decoded_once_to_be_checked(tmp_path: Path, monkeypatch:
     assert len(decoded) == 2
 
 
-def test_items_are_taken_for_checked_whatever_is_behind_them() -> None:
+def test_items_that_are_given_are_not_read_again() -> None:
     pictures = [Item("bb", Path("never-read.png")), Item("aa", Path("neither.png")), Item("bb", Path("again.png"))]
     assert collect_items(pictures) == ([pictures[1], pictures[0]], [])
     texts = [Item("bb", "one"), Item("aa", TextItem("two", "three"))]

@@ -28,7 +28,7 @@ def refused(found: list[Row]) -> list[tuple[int, str]]:
     return [(row.position, row.code) for row in found if isinstance(row, BadRow)]
 
 
-def test_every_line_is_a_text_and_empty_ones_are_told() -> None:
+def test_every_line_is_a_text_and_empty_ones_are_rejected() -> None:
     found = rows("a.txt", "one fine day\r\n\r\n  two  \nthree")
     assert texts(found) == ["one fine day", "two", "three"]
     assert refused(found) == [(2, "empty_text")]
@@ -40,7 +40,7 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
-def test_bytes_that_are_not_utf8_refuse_their_own_text_alone(name: str) -> None:
+def test_bytes_that_are_not_utf8_reject_their_own_text_alone(name: str) -> None:
     lines = [b"good one", b"caf\xe9 noir", b"good two"]
     content = {
         "a.txt": b"\n".join(lines),

@@ -1,4 +1,4 @@
-"""PNG files that lie, break off or swell."""
+"""PNG files with false headers, that are cut off, or that unpack to far more."""
 
 from __future__ import annotations
 

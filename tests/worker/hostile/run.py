@@ -1,4 +1,4 @@
-"""Sending the corpus the way users do: one upload over HTTP, one ingestion; and what that cost and touched."""
+"""Uploading the corpus in one HTTP request and ingesting it; with the memory that took and the files that were written."""
 
 from __future__ import annotations
 

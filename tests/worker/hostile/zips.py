@@ -1,4 +1,4 @@
-"""Zip archives that climb, swell, lie and break off."""
+"""Zip archives with unsafe names or false headers, that are cut off, or that unpack to far more."""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_what_came_before_the_damage_is_kept(
     assert rejections(items_of(dataset_id)) == {"pictures.tar": "archive_corrupt"}
 
 
-def test_damage_inside_a_zip_costs_only_its_member(
+def test_damage_inside_a_zip_rejects_only_its_member(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
     data = bytearray(zipped({"first.png": make_picture(1, size=300), "second.png": make_picture(2)}))
@@ -290,7 +290,7 @@ def test_a_single_directory_is_no_label(
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_labels_table_outweighs_directories(
+def test_a_labels_table_takes_precedence_over_directories(
     inside: bool, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
     table = "\ufefffile,label,note\nimages/1.png,cat,x\n./images/2.png,dog\nmissing.png,cow\n3.png,\n".encode()

@@ -85,7 +85,7 @@ def test_texts_with_contradicting_labels_keep_none(
     assert [(item.label, item.code) for item in accepted] == [(None, "conflicting_labels")]
 
 
-def test_archives_of_files_of_texts_are_read_where_the_modality_says_so(
+def test_archives_of_texts_are_read_when_the_modality_is_text(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:
     members = {"x/a.txt": b"one\ntwo\n", "b.jsonl": b'{"text": "three"}\n', "c.png": b"\x89PNG", "d.json": b"{"}

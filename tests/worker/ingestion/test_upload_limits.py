@@ -62,7 +62,7 @@ def test_what_an_archive_unpacks_to_counts(ingest: Any, pack: Any) -> None:
     assert 0 < refused.extracted_bytes < unpacked
 
 
-def test_pictures_that_were_uploaded_as_they_are_take_no_room_twice(ingest: Any, make_picture: Any) -> None:
+def test_loose_pictures_are_not_counted_twice(ingest: Any, make_picture: Any) -> None:
     picture = make_picture(1)
     dataset = ingest({"a.png": picture}, stored_bytes=len(picture))
     assert (dataset.status, dataset.extracted_bytes) == ("ready", 0)

@@ -39,7 +39,7 @@ def test_a_round_removes_what_was_left_in_storage_and_staging(
     assert [path.is_file() for path in kept.glob("blobs/*")] == [True]
 
 
-def test_copies_of_a_remote_storage_go_with_what_they_are_copies_of(
+def test_cached_copies_are_removed_with_their_originals(
     settings: Any, database: Any, add_ready_dataset: Any, tmp_path: Path
 ) -> None:
     add_ready_dataset(0)
@@ -70,7 +70,7 @@ def test_a_round_that_fails_is_followed_by_another(
 
 
 @pytest.mark.parametrize(("status", "left"), [("cancelled", []), ("queued", [".3.copying", "2"])])
-def test_half_copied_checkpoints_go_with_a_final_job(
+def test_half_copied_checkpoints_are_removed_with_a_final_job(
     settings: Any, database: Any, add_ready_dataset: Any, add_job: Any, tmp_path: Path, status: str, left: list[str]
 ) -> None:
     job_id = add_job(add_ready_dataset(0))

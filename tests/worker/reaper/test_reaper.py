@@ -45,7 +45,7 @@ def lose(database: Any, settings: Any, reap: Any) -> Any:
     return lose
 
 
-def test_a_job_with_an_expired_lease_is_queued_again(
+def test_a_job_with_an_expired_lease_is_requeued(
     add_ready_dataset: Any, add_job: Any, lose: Any, get: Any, broker: Any
 ) -> None:
     job_id = add_job(add_ready_dataset(0))
@@ -83,7 +83,7 @@ def test_only_new_durable_progress_resets_the_count(add_ready_dataset: Any, add_
 
 
 @pytest.mark.parametrize(("asked", "final"), [("cancelling", "cancelled"), ("pausing", "paused")])
-def test_a_stop_that_was_asked_for_is_completed_when_the_worker_died(
+def test_a_requested_stop_is_completed_when_the_worker_died(
     asked: str, final: str, add_ready_dataset: Any, add_job: Any, lose: Any, get: Any, broker: Any
 ) -> None:
     job_id = add_job(add_ready_dataset(0))
@@ -183,7 +183,7 @@ def test_old_idempotency_keys_are_forgotten(database: Any, reap: Any) -> None:
         assert [row.key for row in session.query(IdempotencyKey)] == ["new"]
 
 
-def test_a_broker_that_is_away_has_an_unknown_depth() -> None:
+def test_the_queue_depth_of_an_unreachable_broker_is_unknown() -> None:
     assert broker_queue_depth("redis://127.0.0.1:1/0")("train") is None
 
 

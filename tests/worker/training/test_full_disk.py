@@ -55,7 +55,7 @@ def failing(error: Exception) -> Any:
 
 
 @pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY, WHILE_COPYING, OF_THE_DATABASE])
-def test_a_full_disk_is_known_whoever_found_out(error: Exception) -> None:
+def test_a_full_disk_is_recognised_whichever_library_reports_it(error: Exception) -> None:
     assert is_disk_full(error)
     wrapped = RuntimeError("saving failed")
     wrapped.__cause__ = error
@@ -68,7 +68,7 @@ OF_A_NAME = OperationalError("INSERT", {"name": "database or disk is full"}, Exc
 @pytest.mark.parametrize(
     "error", [FileNotFoundError(errno.ENOENT, "gone"), RuntimeError("no"), MemoryError(), OF_A_NAME]
 )
-def test_other_failures_are_told_from_it(error: Exception) -> None:
+def test_other_failures_are_no_full_disk(error: Exception) -> None:
     assert not is_disk_full(error)
     error.__cause__ = RuntimeError("reported")
     error.__cause__.__cause__ = error
@@ -76,7 +76,7 @@ def test_other_failures_are_told_from_it(error: Exception) -> None:
 
 
 @pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY])
-def test_the_training_process_asks_to_be_tried_again(
+def test_the_training_process_reports_a_full_disk_as_postponed(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pouf_core, "adapt", failing(error))
@@ -86,7 +86,7 @@ def test_the_training_process_asks_to_be_tried_again(
     assert isinstance(child.run(spec, child.Reporter(1), StopRequest(), None), PostponedMessage)
 
 
-def test_a_job_without_room_to_start_is_put_back_and_left_to_the_reaper(
+def test_a_job_that_finds_a_full_disk_at_its_start_is_requeued_for_the_reaper(
     context: Any, add_ready_dataset: Any, add_job: Any, get: Any, outbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = add_job(add_ready_dataset(1))
@@ -98,7 +98,7 @@ def test_a_job_without_room_to_start_is_put_back_and_left_to_the_reaper(
     assert outbox() == []
 
 
-def test_a_job_without_room_for_its_model_is_put_back_with_its_checkpoints(
+def test_a_job_that_finds_a_full_disk_at_its_end_is_requeued_with_its_checkpoints(
     context: Any, add_ready_dataset: Any, add_job: Any, get: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = add_job(add_ready_dataset(1))
@@ -112,7 +112,7 @@ def test_a_job_without_room_for_its_model_is_put_back_with_its_checkpoints(
     assert kept.exists()
 
 
-def test_a_storage_that_fails_otherwise_while_publishing_costs_an_attempt(
+def test_another_failure_of_the_storage_while_publishing_is_a_lost_attempt(
     context: Any, add_ready_dataset: Any, add_job: Any, get: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job_id = add_job(add_ready_dataset(1))
@@ -123,7 +123,7 @@ def test_a_storage_that_fails_otherwise_while_publishing_costs_an_attempt(
     assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 1, None)
 
 
-def test_whoever_cancels_a_job_that_finds_no_room_gets_it_cancelled(
+def test_a_cancelled_job_that_finds_a_full_disk_ends_cancelled(
     context: Any, add_ready_dataset: Any, add_job: Any, get: Any, database: Any
 ) -> None:
     job_id = add_job(add_ready_dataset(1))
@@ -136,7 +136,7 @@ def test_whoever_cancels_a_job_that_finds_no_room_gets_it_cancelled(
 
 
 @pytest.mark.parametrize("error", [FULL, OF_THE_DATABASE])
-def test_a_dataset_without_room_is_put_back_and_left_to_the_reaper(
+def test_a_dataset_that_finds_a_full_disk_is_released_for_the_reaper(
     error: Exception,
     context: Any,
     add_dataset: Any,
@@ -154,7 +154,7 @@ def test_a_dataset_without_room_is_put_back_and_left_to_the_reaper(
     assert outbox() == []
 
 
-def test_with_too_little_free_space_a_job_is_not_begun_and_says_so_once(
+def test_with_too_little_free_space_a_job_waits_and_says_so_once(
     make_context: Any, add_ready_dataset: Any, add_job: Any, get: Any, outbox: Any, database: Any
 ) -> None:
     job_id = add_job(add_ready_dataset(1))
