@@ -1,4 +1,4 @@
-"""Uploading the corpus in one HTTP request and ingesting it; with the memory that took and the files that were written."""
+"""Uploading the corpus in one HTTP request and ingesting it: the outcomes, the memory taken and the files written."""
 
 from __future__ import annotations
 
