@@ -159,7 +159,7 @@ class JobRun:
             self._end(attempts.stop)
         elif isinstance(outcome, PostponedMessage):
             lack = redact_paths(outcome.reason, settings)
-            logger.warning("Job %s is put back because its disk is full: %s", self._lease.row_id, outcome.reason)
+            logger.warning("Job %s is requeued because the disk is full: %s", self._lease.row_id, outcome.reason)
             self._end(lambda session, job: attempts.postpone(session, job, lack))
         else:
             reason = redact_paths(outcome.reason, settings)
