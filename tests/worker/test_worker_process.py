@@ -80,6 +80,20 @@ def weights(context: WorkerContext, job_id: str) -> bytes:
     return (context.storage.local_directory(key) / "adapter.safetensors").read_bytes()
 
 
+def recorded_steps(context: WorkerContext, job_id: str) -> list[int]:
+    with context.database.read() as session:
+        query = select(JobMetric.step).where(JobMetric.job_id == job_id)
+        return list(session.scalars(query.order_by(JobMetric.step)))
+
+
+def suspended(pid: int) -> list[psutil.Process]:
+    """Stop a process and all its children."""
+    processes = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    for process in processes:
+        process.suspend()
+    return processes
+
+
 def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_one(
     context: WorkerContext,
     undisturbed: tuple[WorkerContext, str],
@@ -107,9 +121,7 @@ def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_on
     send("pouf.train", "train", {"job_id": job_id})
     trains_in_attempt(1)
     stale_child = child_of(sleeper.pid)
-    processes = [psutil.Process(sleeper.pid), *psutil.Process(sleeper.pid).children(recursive=True)]
-    for process in processes:
-        process.suspend()
+    processes = suspended(sleeper.pid)
     expire_the_lease()
     victim = start_worker()
     trains_in_attempt(2)
@@ -141,9 +153,7 @@ def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_on
 
     assert get(Job, job_id).attempt == 5
     assert weights(context, job_id) == weights(*undisturbed)
-    with database.read() as session:
-        steps = session.scalars(select(JobMetric.step).where(JobMetric.job_id == job_id).order_by(JobMetric.step)).all()
-    assert steps == list(range(1, 25))
+    assert recorded_steps(context, job_id) == list(range(1, 25))
 
 
 def test_two_workers_given_the_same_message_run_the_job_once(
