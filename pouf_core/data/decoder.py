@@ -30,7 +30,7 @@ _LONGEST_HEADER = 64 * 1024
 _ATTEMPTS = 2
 # the process gets these variables alone: no settings, and no secrets that may be in the others
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH")
-_ROOT = Path(__file__).parent.parent
+_ROOT = Path(__file__).parents[2]  # what `pouf_core` is imported from
 
 
 class DecoderUnavailable(RuntimeError):
