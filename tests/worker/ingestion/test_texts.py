@@ -12,7 +12,7 @@ from pouf_core.data.items import collect_items, fingerprint
 from store.storage import Storage
 from store.tables import Dataset, Job
 from tests.row_fixtures import insert_job
-from tests.worker.ingestion.test_ingestion import zipped
+from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 

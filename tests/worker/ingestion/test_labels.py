@@ -1,0 +1,85 @@
+"""Evaluation labels from directories and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from store.tables import Dataset
+from tests.worker.ingestion.archive_files import rejections, zipped
+from worker.ingestion.run import run_ingestion
+from worker.process_context import WorkerContext
+
+Picture = Callable[..., bytes]
+
+
+def test_directories_below_a_wrapping_one_are_labels(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
+) -> None:
+    members = {f"pictures/data/{'cat' if seed % 2 else 'dog'}/{seed}.png": make_picture(seed) for seed in range(4)}
+    dataset_id = add_dataset({"pictures.zip": zipped(members), "loose.png": make_picture(9)})
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert dataset.suggested_class_names == ["cat", "dog"]
+    assert dataset.labelled_count == 4
+    assert {item.name: item.label for item in items_of(dataset_id, "accepted")} == {
+        **{name: name.split("/")[2] for name in members},
+        "loose.png": None,
+    }
+
+
+def test_a_single_directory_is_no_label(
+    context: WorkerContext, add_dataset: Any, get: Any, make_picture: Picture
+) -> None:
+    dataset_id = add_dataset(
+        {"pictures.zip": zipped({f"pictures/{seed}.png": make_picture(seed) for seed in range(3)})}
+    )
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.labelled_count, dataset.suggested_class_names) == (0, [])
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_labels_table_takes_precedence_over_directories(
+    inside: bool, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
+) -> None:
+    table = "\ufefffile,label,note\nimages/1.png,cat,x\n./images/2.png,dog\nmissing.png,cow\n3.png,\n".encode()
+    members = {f"images/{seed}.png": make_picture(seed) for seed in (1, 2, 3)}
+    files = (
+        {"pictures.zip": zipped(members | {"labels.csv": table})}
+        if inside
+        else {
+            "labels.csv": table,
+            "pictures.zip": zipped(members),
+        }
+    )
+    dataset_id = add_dataset(files)
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.item_count, dataset.rejected_count, dataset.labelled_count) == (3, 0, 2)
+    assert [item.label for item in items_of(dataset_id, "accepted")] == ["cat", "dog", None]
+    assert dataset.suggested_class_names == ["cat", "dog"]
+
+
+@pytest.mark.parametrize("table", [b"name,class\na.png,cat\n", b"file,label\n\xff\xfe\n", b""])
+def test_unreadable_labels_table_is_refused(
+    table: bytes, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
+) -> None:
+    dataset_id = add_dataset({"a.png": make_picture(1), "labels.csv": table})
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).status == "ready"
+    assert rejections(items_of(dataset_id)) == {"labels.csv": "labels_unreadable"}
+
+
+def test_contradicting_labels_are_dropped_and_shown(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
+) -> None:
+    members = {"cat/1.png": make_picture(1), "dog/1.png": make_picture(1), "dog/2.png": make_picture(2)}
+    dataset_id = add_dataset({"pictures.zip": zipped(members)})
+    run_ingestion(context, dataset_id)
+    first, second = items_of(dataset_id, "accepted")
+    assert (first.label, first.code) == (None, "conflicting_labels")
+    assert (second.label, second.code) == ("dog", None)
+    assert get(Dataset, dataset_id).labelled_count == 1
