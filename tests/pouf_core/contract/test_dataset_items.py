@@ -3,8 +3,9 @@
 import pytest
 
 from pouf_core.contract.dataset_items import check_dataset_items, modality_of
+from pouf_core.contract.request import AdaptationRequest
 from pouf_core.errors import InvalidInput
-from pouf_core.families.catalogue import describe
+from pouf_core.families.registry import describe
 
 
 @pytest.mark.parametrize(
@@ -40,13 +41,18 @@ def test_a_dataset_of_auto_modality_holds_texts_if_all_its_files_do(requested, n
 def test_a_base_model_takes_a_dataset_of_its_modality_as_its_template_has_it(
     base_model, template, modality, are_pairs, code
 ):
+    words = {"good": ["great"], "bad": ["terrible"]} if "{mask}" in template else None
+    request = AdaptationRequest(
+        class_names=["good", "bad"], base_model=base_model, prompt_template=template, label_words=words
+    )
+    base = describe(base_model)
     found = None
     try:
-        check_dataset_items(describe(base_model), [template], modality, are_pairs)
+        check_dataset_items(base, request.check(base).wording, modality, are_pairs)
     except InvalidInput as error:
         found = error.code
     assert found == code
 
 
-def test_nothing_is_said_of_pairs_when_the_template_is_wrong():
-    check_dataset_items(describe("minilm"), [], "text", True)
+def test_nothing_is_said_of_pairs_when_the_request_is_wrong():
+    check_dataset_items(describe("minilm"), None, "text", True)
