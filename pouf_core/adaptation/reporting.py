@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
 from pouf_core.contract.findings import Finding
@@ -11,21 +12,34 @@ from pouf_core.errors import AdaptationStopped
 
 @dataclass
 class Reporter:
-    """Passes progress on, keeps the warnings, and stops between micro-batches outside training."""
+    """Passes progress on, keeps the warnings and the time, and stops between micro-batches outside training.
+
+    Attributes:
+        warnings: those sent so far.
+        timings: seconds spent in each stage up to the last sign of life.
+    """
 
     on_progress: OnProgress
     should_stop: ShouldStop
     warnings: list[Finding] = field(default_factory=list)
+    timings: dict[Stage, float] = field(default_factory=dict)
+    _heard_at: float = field(default_factory=time.monotonic)
 
     def send(self, progress: Progress) -> None:
+        """Pass one sign of life on."""
+        now = time.monotonic()
+        self.timings[progress.stage] = self.timings.get(progress.stage, 0.0) + now - self._heard_at
+        self._heard_at = now
         if progress.warning:
             self.warnings.append(progress.warning)
         self.on_progress(progress)
 
     def warn(self, stage: Stage, warning: Finding) -> None:
+        """Send a warning."""
         self.send(Progress(stage=stage, step=0, total_steps=1, warning=warning))
 
     def stage(self, stage: Stage, done: int, total: int) -> None:
+        """Say how far a stage is; raises `AdaptationStopped` when the run is to stop."""
         reason = self.should_stop()
         if reason:
             raise AdaptationStopped(reason, f"Adaptation stopped in stage {stage}: {reason}.")

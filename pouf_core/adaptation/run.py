@@ -217,6 +217,7 @@ class _Run:
             verdict_reasons=verdict.reasons,
             fallback=verdict.fallback,
             selected_step=outcome.selected_step,
+            timings=reporter.timings,
             seconds=time.monotonic() - started,
         )
         directory = self._options.out or Path(tempfile.mkdtemp(prefix="pouf-")) / "model"

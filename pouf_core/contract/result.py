@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, PrivateAttr
 from pouf_core.contract.document import Document
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
-from pouf_core.contract.progress import Metrics
+from pouf_core.contract.progress import Metrics, Stage
 
 Verdict = Literal["improved", "uncertain", "harmful"]
 Fallback = Literal["zero_shot"]
@@ -43,6 +43,7 @@ class PartialResult(Document):
         fallback: `zero_shot` where the base model is to be served in place of the adapted one.
         selected_step: the step whose weights were kept; 0 is the base model as it is.
         warnings: what a person should look at, whatever the verdict.
+        timings: wall-clock seconds by stage; of an interrupted run, those of its last attempt.
     """
 
     method: Resolved | dict[str, JsonValue] | None = Field(None, union_mode="left_to_right")
@@ -52,6 +53,7 @@ class PartialResult(Document):
     fallback: Fallback | None = None
     selected_step: int | None = None
     warnings: list[Finding] = []
+    timings: dict[Stage, float] = {}
 
 
 class AdaptationResult(PartialResult):

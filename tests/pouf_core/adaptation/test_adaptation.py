@@ -321,7 +321,7 @@ def test_progress_names_every_stage_and_the_resolved_method(
     tiny_clip_directory: Path, picture_paths: list[Path], tmp_path: Path
 ) -> None:
     seen: list[Progress] = []
-    pouf_core.adapt(
+    result = pouf_core.adapt(
         picture_paths,
         CLASS_NAMES,
         base_model=base_spec(tiny_clip_directory),
@@ -332,6 +332,8 @@ def test_progress_names_every_stage_and_the_resolved_method(
     )
     stages = list(dict.fromkeys(progress.stage for progress in seen))
     assert stages == ["loading_base", "encoding", "training", "evaluating", "exporting"]
+    assert list(result.timings) == stages
+    assert 0 < sum(result.timings.values()) <= result.seconds
     assert [progress.method["max_steps"] for progress in seen if progress.method] == [2]
     assert [progress.metrics["step"] for progress in seen if progress.metrics] == [1, 2]
 
