@@ -127,6 +127,7 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
 def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None) -> AdaptationResult:
     """Run the adaptation, within the memory that it may take."""
     import pouf_core
+    from pouf_core.data.items import Item
     from pouf_core.system.memory import keep_freed_memory
     from pouf_core.system.runtime import choose_device
 
@@ -147,7 +148,8 @@ def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size
         on_progress=on_progress,
         should_stop=stop,
     )
-    return pouf_core.run(spec.request, spec.texts or spec.items, options)
+    pictures = [Item(sha256, path) for sha256, path in spec.pictures.items()]
+    return pouf_core.run(spec.request, spec.texts or pictures, options)
 
 
 def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:

@@ -19,14 +19,19 @@ from pouf_core.contract.result import AdaptationResult
 
 
 class JobSpec(BaseModel):
-    """Everything a child needs to run one attempt of one job: pictures, or one file that holds every text."""
+    """Everything a child needs to run one attempt of one job.
+
+    Attributes:
+        pictures: content hash to file; ingestion has checked them, so that they are not checked again.
+        texts: one file that holds every text; None for pictures.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     job_id: str
     fence: int
     request: AdaptationRequest
-    items: list[Path] = []
+    pictures: dict[str, Path] = {}
     texts: Path | None = None
     device: str
     threads: int | None

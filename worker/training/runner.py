@@ -130,12 +130,13 @@ class JobRun:
                 .where(DatasetItem.dataset_id == job.dataset_id, DatasetItem.status == "accepted")
                 .order_by(DatasetItem.sha256)
             ).all()
-        keys = [key for _, key, _ in items if key is not None]
+        storage = self._context.storage
+        keys = {sha256: key for sha256, key, _ in items if sha256 is not None and key is not None}
         return JobSpec(
             job_id=job_id,
             fence=fence,
-            items=[self._context.storage.local(key) for key in keys] if modality == "image" else [],
-            texts=self._context.storage.local(keys[0]) if modality == "text" else None,
+            pictures={sha256: storage.local(key) for sha256, key in keys.items()} if modality == "image" else {},
+            texts=storage.local(next(iter(keys.values()))) if modality == "text" else None,
             request=job.request,
             device=training_device(settings.device),
             # A resumed attempt keeps the thread count it began with: results depend on it.

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 import pouf_core
+from pouf_core.contract.result import AdaptationResult
 from pouf_core.system import memory
 from store.clock import utcnow
 from store.disk import is_disk_full
@@ -22,6 +23,7 @@ from store.leases import claim_job
 from store.tables import Dataset, Job, JobEvent
 from store.transitions import lock_job, transition
 from tests.worker.job_specs import job_spec
+from tests.worker.training.test_child import ZERO_SHOT
 from worker.ingestion.run import run_ingestion
 from worker.training import child
 from worker.training.child import StopRequest
@@ -35,15 +37,7 @@ IN_A_LIBRARY = SafetensorError("Error while serializing: I/O error: No space lef
 WHILE_COPYING = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
 RESULT = ResultMessage(
     artifact=Path("artifact"),
-    method={},
-    metrics=[],
-    evaluation=None,
-    warnings=[],
-    verdict=None,
-    verdict_reasons=[],
-    fallback=None,
-    selected_step=0,
-    seconds=0.0,
+    result=AdaptationResult(method=ZERO_SHOT, verdict="uncertain", selected_step=0, seconds=0.0),
 )
 
 
@@ -79,7 +73,7 @@ def test_other_failures_are_no_full_disk(error: Exception) -> None:
 def test_the_training_process_reports_a_full_disk_as_postponed(
     error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pouf_core, "adapt", failing(error))
+    monkeypatch.setattr(pouf_core, "run", failing(error))
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(child, "limit_host_memory", lambda wanted: None)
     spec = job_spec(tmp_path)

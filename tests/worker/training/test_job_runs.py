@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -112,7 +113,7 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
     spec = JobSpec(
         job_id="job_1",
         fence=1,
-        items=[picture],
+        pictures={hashlib.sha256(picture.read_bytes()).hexdigest(): picture},
         request=AdaptationRequest.of(
             class_names=["red circle", "blue square"], method={"tune": "head", "max_steps": 2, "selection": "last"}
         ),

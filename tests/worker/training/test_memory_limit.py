@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from pouf_core.contract.method import MethodSpec
+from pouf_core.contract.request import AdaptationRequest
 from worker.training.memory_limit import free_memory
 from worker.training.process import ChildProcess
 from worker.training.protocol import JobSpec, Message, ProgressMessage, ResultMessage
@@ -15,13 +18,14 @@ from worker.training.protocol import JobSpec, Message, ProgressMessage, ResultMe
 PICTURES = 64  # one step of model tuning over all of them at once takes about 4 GB
 
 
-def pictures(directory: Path) -> list[Path]:
-    paths = []
+def pictures(directory: Path) -> dict[str, Path]:
+    paths = {}
     for index in range(PICTURES):
         image = Image.new("RGB", (64, 64), "white")
         ImageDraw.Draw(image).ellipse((4, 4, 20 + index % 40, 20 + index // 2), fill=(index * 4, 80, 120))
-        paths.append(directory / f"{index}.png")
-        image.save(paths[-1])
+        path = directory / f"{index}.png"
+        image.save(path)
+        paths[hashlib.sha256(path.read_bytes()).hexdigest()] = path
     return paths
 
 
@@ -29,12 +33,13 @@ def run_child(directory: Path, memory_bytes: int) -> list[Message]:
     specification = JobSpec(
         job_id="job_memory",
         fence=1,
-        items=pictures(directory),
-        class_names=["circle", "square"],
-        prompt_template="a photo of a {}.",
-        base_model="pouf-lite",
-        method={"tune": "model", "max_steps": 1, "batch_size": PICTURES, "selection": "last"},
-        seed=0,
+        pictures=pictures(directory),
+        request=AdaptationRequest(
+            class_names=["circle", "square"],
+            prompt_template="a photo of a {}.",
+            base_model="pouf-lite",
+            method=MethodSpec(tune="model", max_steps=1, batch_size=PICTURES, selection="last"),
+        ),
         device="cpu",
         threads=1,
         memory_bytes=memory_bytes,
@@ -55,10 +60,11 @@ def run_child(directory: Path, memory_bytes: int) -> list[Message]:
 
 def test_training_goes_on_in_smaller_micro_batches_under_a_memory_limit(tmp_path: Path) -> None:
     messages = run_child(tmp_path, memory_bytes=3_000_000_000)
-    warnings = [item.warning["code"] for item in messages if isinstance(item, ProgressMessage) and item.warning]
+    reports = [message.progress for message in messages if isinstance(message, ProgressMessage)]
+    warnings = [progress.warning.code for progress in reports if progress.warning]
     assert set(warnings) == {"micro_batch_reduced"}
     assert isinstance(messages[-1], ResultMessage)
-    assert messages[-1].method["micro_batch_size"] < PICTURES
+    assert messages[-1].result.method.micro_batch_size < PICTURES
 
 
 def test_the_limit_makes_allocations_fail_that_the_system_would_grant() -> None:
