@@ -85,6 +85,10 @@ class ErrorBody(Document):
         return None if code is None else cls(code=code, message=message or "")
 
 
+#: Of documents that hold a result: they have no other fields, and all of those that they have.
+RESULT_CONFIG = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+
+
 def show_result(request: AdaptationRequest, result: PartialResult) -> dict[str, Any]:
     """Return the fields of what is known of a result; the method is the requested one until it is resolved."""
     fields = result.model_dump()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.query_parameters import ListQuery, NumbersQuery
-from app.http.schemas import ALIAS_NAME, METADATA, NAME, Closed, Document, ErrorBody, show_result
+from app.http.schemas import ALIAS_NAME, METADATA, NAME, RESULT_CONFIG, Closed, Document, ErrorBody, show_result
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.tables import Job, JobEvent, JobMetric
@@ -52,10 +52,8 @@ class ProgressDocument(Document):
     eta_at: datetime | None
 
 
-class JobDocument(Document, PartialResult):
-    """An adaptation job."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+class JobFields(Document):
+    """What a job's document says beside the result."""
 
     object: Literal["job"]
     id: str
@@ -73,7 +71,6 @@ class JobDocument(Document, PartialResult):
     prompt_template: list[str]
     label_words: dict[str, list[str]] | None
     text_limits: dict[str, int] | None
-    method: dict[str, Any]
     seed: int
     alias: str | None
     latest_metrics: dict[str, Any] | None
@@ -84,6 +81,14 @@ class JobDocument(Document, PartialResult):
     started_at: datetime | None
     finished_at: datetime | None
     urls: dict[str, str]
+
+
+class JobDocument(PartialResult, JobFields):
+    """An adaptation job."""
+
+    model_config = RESULT_CONFIG
+
+    method: dict[str, Any]
 
 
 class EventDocument(Document):

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.http.query_parameters import ListQuery
-from app.http.schemas import Closed, Document, show_result
+from app.http.schemas import RESULT_CONFIG, Closed, Document, show_result
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
 
@@ -23,10 +23,8 @@ class AliasPut(Closed):
     model_id: Annotated[str, Field(max_length=64)]
 
 
-class ModelDocument(Document, PartialResult):
-    """An adapted model."""
-
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+class ModelFields(Document):
+    """What a model's document says beside the result."""
 
     object: Literal["model"]
     id: str
@@ -35,7 +33,6 @@ class ModelDocument(Document, PartialResult):
     job_id: str
     base_model: str
     tune: str
-    method: dict[str, Any]
     class_names: list[Any]
     prompt_template: list[str]
     label_words: dict[str, list[str]] | None
@@ -44,6 +41,14 @@ class ModelDocument(Document, PartialResult):
     aliases: list[str]
     created_at: datetime
     urls: dict[str, str]
+
+
+class ModelDocument(PartialResult, ModelFields):
+    """An adapted model."""
+
+    model_config = RESULT_CONFIG
+
+    method: dict[str, Any]
 
 
 class AliasDocument(Document):

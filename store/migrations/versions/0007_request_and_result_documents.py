@@ -40,12 +40,14 @@ def _write_documents() -> None:
     while rows := connection.execute(_page(jobs, last)).mappings().all():
         last = rows[-1]["id"]
         requests = {row["id"]: _request(row) for row in rows}
+        warnings = {row["id"]: {"warnings": row["warnings"]} for row in rows}
         for row in rows:
-            values = {"request": requests[row["id"]], "result": _result(row) | {"warnings": row["warnings"]}}
+            values = {"request": requests[row["id"]], "result": _result(row) | warnings[row["id"]]}
             connection.execute(jobs.update().where(jobs.c.id == row["id"]).values(values))
         published = sa.select(models).where(models.c.job_id.in_(requests))
         for row in connection.execute(published).mappings().all():
-            values = {"request": requests[row["job_id"]], "result": _result(row)}
+            job_id = row["job_id"]
+            values = {"request": requests[job_id], "result": _result(row) | warnings[job_id]}
             connection.execute(models.update().where(models.c.id == row["id"]).values(values))
 
 
