@@ -19,8 +19,8 @@ from pouf_core.contract.problems import Problems
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.result import PartialResult
 from pouf_core.errors import InvalidInput
-from pouf_core.families.language.vocabulary import check_vocabulary
 from pouf_core.families.registry import describe
+from pouf_core.families.vocabulary import check_vocabulary
 from store.ids import new_id
 from store.queues import enqueue_training
 from store.scope import Scope

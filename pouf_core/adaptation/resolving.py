@@ -22,6 +22,18 @@ from pouf_core.contract.method_checks import check_batch
 from pouf_core.contract.presets import PRESETS, Preset, label_word_bias
 from pouf_core.contract.tune_modes import TUNE_MODES, ModelKind
 
+_GIVEN_OR_PRESET = ("transport_weight", "mutual_information_weight", "max_steps", "logit_scale_learning_rate")
+_OF_THE_PRESET = (
+    "drop_last",
+    "optimizer",
+    "momentum",
+    "weight_decay",
+    "gradient_clip",
+    "schedule",
+    "augmentation",
+    "views",
+)
+"""Fields that a caller cannot set."""
 _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
 PRIOR_POWER = 0.3
 _SMALLEST_MEAN = 1e-3  # of a class's zero-shot probabilities
@@ -67,27 +79,17 @@ def resolve(
         preset=spec.preset,
         transport=spec.transport,
         **_transport_parameters(spec, preset),
-        transport_weight=_or(spec.transport_weight, preset.transport_weight),
-        mutual_information_weight=_or(spec.mutual_information_weight, preset.mutual_information_weight),
+        **{name: _or(getattr(spec, name), getattr(preset, name)) for name in _GIVEN_OR_PRESET},
+        **{name: getattr(preset, name) for name in _OF_THE_PRESET},
         class_prior=prior,
         class_prior_source=source,
         batch_size=batch_size,
-        drop_last=preset.drop_last,
-        max_steps=_or(spec.max_steps, preset.max_steps),
-        optimizer=preset.optimizer,
         learning_rate=learning_rate,
         projection_learning_rate=learning_rate * preset.projection_factor,
-        logit_scale_learning_rate=_or(spec.logit_scale_learning_rate, preset.logit_scale_learning_rate),
         logit_scale_limit=None if spec.preset == "paper" else LARGEST_LOGIT_SCALE,
         context=spec.context,
         context_init=spec.context_init,
         context_length=_or(spec.context_length, DEFAULT_CONTEXT_LENGTH) if spec.context_init == "random" else None,
-        momentum=preset.momentum,
-        weight_decay=preset.weight_decay,
-        gradient_clip=preset.gradient_clip,
-        schedule=preset.schedule,
-        augmentation=preset.augmentation,
-        views=preset.views,
         marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
         selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pouf_core.contract.document import Document
-from pouf_core.contract.tune_modes import Tune
+from pouf_core.contract.tune_modes import TUNE_MODES, Tune
 from pouf_core.errors import InvalidInput
 
 Auto = Literal["auto"]
@@ -52,7 +52,10 @@ class MethodSpec(BaseModel):
         description="`pouf`: adaptation. `prior-matching`: the base model, its scores re-weighted to the class prior. "
         "`zero-shot`: the base model as it is.",
     )
-    tune: Tune = Field("prompt", description="What is trained.")
+    tune: Tune = Field(
+        "prompt",
+        description="What is trained. " + " ".join(f"`{mode.name}`: {mode.trains}." for mode in TUNE_MODES.values()),
+    )
     preset: Preset = Field("default", description="`paper`: the published recipe to its last step. `default`: ours.")
     transport: Transport = Field("conditional", description="Transport between target features and prototypes.")
     sinkhorn_regularization: Annotated[float, Field(ge=0.001, le=100, allow_inf_nan=False)] | Auto = Field(
@@ -86,8 +89,8 @@ class MethodSpec(BaseModel):
     last_n: Annotated[int, Field(ge=1, le=100)] | Auto = Field("auto", description="Blocks that `last_n` trains.")
     anchor_weight: NonNegative | Auto = Field(
         "auto",
-        description="For tune `prompt` and `prototypes`: price of the prototypes' mean squared distance from where "
-        "they began, 0 to 1000.",
+        description="For tune `prompt` and `prototypes`: weight of the L2 penalty towards the zero-shot prototypes, "
+        "0 to 1000.",
     )
     context: ContextSharing = Field(
         "shared", description="For tune `prompt`: context vectors that all classes share, or some `per_class`."
@@ -103,8 +106,8 @@ class MethodSpec(BaseModel):
     )
     label_word_bias: Auto | LabelWordBias = Field(
         "auto",
-        description="For language models: `null` takes off the class logits what the label words lean to on inputs "
-        "without content; `none` keeps it. `auto`: `none` in preset `paper`, else `null`.",
+        description="For language models: contextual calibration. `null` subtracts from the class logits the bias of "
+        "the label words on inputs without content; `none` keeps it. `auto`: `none` in preset `paper`, else `null`.",
     )
 
 
@@ -134,8 +137,8 @@ class ResolvedMethod(Document):
         views: fixed augmented versions of each item; 0 draws fresh ones at every step.
         marginal_momentum: weight of earlier batches in the marginal term, 0 for the batch alone.
         selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
-        anchor_weight: price of the mean squared distance that prototypes go; 0 for none.
-        label_word_bias: what is taken off the class logits of a language model; None for other base models.
+        anchor_weight: weight of the L2 penalty towards the zero-shot prototypes; 0 for none.
+        label_word_bias: contextual calibration of a language model; None for other base models.
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
     """
 

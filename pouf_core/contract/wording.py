@@ -46,7 +46,7 @@ class Wording:
         """
         if self.language_template is not None:
             check_texts(self.language_template, are_pairs)
-        elif are_pairs:
+        elif are_pairs and not base.takes_pairs:
             raise InvalidInput(
                 "text_pair_not_supported",
                 f"The data is pairs of texts. {base.name} embeds single texts, and a pair joined to one text means "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pouf_core.contract.base_model import BaseModelDescription
@@ -15,35 +14,27 @@ if TYPE_CHECKING:
     from pouf_core.families.interface import BaseModel
 
 
-@dataclass(frozen=True)
-class OpenClipName:
-    """`open_clip:<architecture>/<pretrained>` taken apart; for a directory `architecture` is None."""
-
-    architecture: str | None
-    pretrained: str
-
-
-def parse_open_clip(spec: str) -> OpenClipName | None:
-    """Take an `open_clip:` name apart; None where it has another form."""
+def _parts(spec: str) -> tuple[str | None, str]:
+    """The architecture, None for a directory, and the weights or that directory; empty where the name lacks them."""
     rest = spec.partition(":")[2]
     if is_path(rest):
-        return OpenClipName(None, rest)
-    architecture, _, pretrained = rest.partition("/")
-    return OpenClipName(architecture, pretrained) if architecture and pretrained else None
+        return None, rest
+    architecture, _, weights = rest.partition("/")
+    return architecture, weights
 
 
 def _describe(spec: str) -> str | None:
-    name = parse_open_clip(spec)
-    if name is None:
+    architecture, weights = _parts(spec)
+    if architecture == "" or not weights:
         return None
-    weights = f"{name.architecture} with weights {name.pretrained}" if name.architecture else name.pretrained
-    return f"open_clip model: {weights}."
+    return f"open_clip model: {f'{architecture} with weights {weights}' if architecture else weights}."
 
 
 def _load(description: BaseModelDescription, device: torch.device) -> BaseModel:
     from pouf_core.families.cosine.open_clip_loading import load_open_clip
 
-    return load_open_clip(description, device)
+    architecture, weights = _parts(description.name)
+    return load_open_clip(description, device, architecture=architecture, weights=weights)
 
 
 OPEN_CLIP = Family(

@@ -14,7 +14,7 @@ from pouf_core.prior_matching import CONVERGED, matching_bias
 
 
 def leaning_logits(items: int, classes: int, scale: float, seed: int = 0) -> Tensor:
-    """Logits of a model that leans towards some classes."""
+    """Logits of a model that is biased towards some classes."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(items, classes, generator=generator)
     return scale * (noise + 0.5 * torch.randn(classes, generator=generator))

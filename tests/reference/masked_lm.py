@@ -71,7 +71,7 @@ def _tensor(rows: list[list[float]]) -> Tensor:
 
 
 def _feature(weights: Weights, ids: list[int], mask: int, heads: int) -> Tensor:
-    """f of one item: no padding is needed."""
+    """The hidden state at the mask, after the transform, of one item: no padding is needed."""
     embeddings = "bert.embeddings"
     states = weights[ROWS][ids] + weights[f"{embeddings}.token_type_embeddings.weight"][0]
     states = states + weights[f"{embeddings}.position_embeddings.weight"][: len(ids)]

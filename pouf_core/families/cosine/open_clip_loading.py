@@ -12,26 +12,31 @@ from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.architectures import check_adaptable, examine, examine_network
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.tokenizer import TextTokenizer
-from pouf_core.families.open_clip import parse_open_clip
 from pouf_core.families.pretrained import unavailable
 
 
-def load_open_clip(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:
+def load_open_clip(
+    description: BaseModelDescription, device: torch.device, *, architecture: str | None, weights: str
+) -> ClipLikeModel:
     """The model with its pretrained weights.
+
+    Args:
+        description: of the model.
+        device: where to put it.
+        architecture: one of open_clip's own; None for a directory that open_clip saved.
+        weights: a pretrained tag of the architecture or a file; the directory.
 
     Raises:
         InvalidInput, PoufError: as `pouf_core.families.loading.load_base_model`.
     """
-    name = parse_open_clip(description.name)
-    assert name is not None  # else it would have no description
-    if name.architecture is None:
-        directory = Path(name.pretrained).expanduser()
+    if architecture is None:
+        directory = Path(weights).expanduser()
         if not (directory / "open_clip_config.json").is_file():
             raise unavailable(description.name, f"{directory} has no open_clip_config.json")
         model_name, pretrained = f"local-dir:{directory}", None
     else:
-        _check_architecture(description.name, name.architecture, name.pretrained)
-        model_name, pretrained = name.architecture, name.pretrained
+        _check_architecture(description.name, architecture, weights)
+        model_name, pretrained = architecture, weights
     try:
         found = examine(model_name)
     except (OSError, ValueError) as error:

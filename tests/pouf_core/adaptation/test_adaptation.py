@@ -228,8 +228,8 @@ def test_projections_learn_faster_than_towers_by_default_and_alike_in_the_paper(
     prompts = build_prompts(parse_class_names(CLASS_NAMES), ["a photo of a {}."], tiny_clip.tokenizer)
     for preset, factor in (("default", 2), ("paper", 1)):
         towers, projections = Learner(tiny_clip, prompts, resolved("model", preset=preset)).parameter_groups()[:2]
-        assert projections["lr"] == pytest.approx(factor * towers["lr"])
-        assert {tuple(item.shape) for item in projections["params"]} == {(64, 32), (32, 32)}
+        assert projections.learning_rate == pytest.approx(factor * towers.learning_rate)
+        assert {tuple(item.shape) for item in projections.parameters} == {(64, 32), (32, 32)}
 
 
 def test_context_rate_follows_the_models_embedding_scale_outside_the_paper() -> None:

@@ -17,7 +17,6 @@ from pouf_core.contract.presets import PRESETS
 from pouf_core.contract.tune_modes import MODE_SETTINGS, TUNE_MODES, ModelKind, Tune, tune_modes_of
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.clip_like import ClipLikeModel
-from pouf_core.families.cosine.open_clip_loading import load_open_clip
 from pouf_core.families.family import Family
 from pouf_core.families.registry import FAMILIES, describe, embedded_base_models
 from tests.pouf_core.conftest import CLASS_NAMES
@@ -70,7 +69,7 @@ def test_describing_imports_nothing_heavy() -> None:
     heavy = {"torch", "transformers", "open_clip", "timm", "torchvision"}
     script = (
         "import sys; from pouf_core.families.registry import FAMILIES, describe;"
-        "import pouf_core.families.language.vocabulary, pouf_core.contract.presets;"
+        "import pouf_core.families.vocabulary, pouf_core.contract.presets;"
         f"describe('pouf-lite'); describe('hf-mlm:/x'); print({heavy} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
@@ -83,7 +82,7 @@ def test_a_new_family_is_one_module_and_its_registration(
     """Nothing but the registry is told of the family, and it is described, adapted and predicted with."""
 
     def load(description: BaseModelDescription, device: torch.device) -> ClipLikeModel:
-        model = load_open_clip(describe(f"open_clip:{tiny_clip_directory}"), device)
+        model = FAMILIES["open_clip"].load(describe(f"open_clip:{tiny_clip_directory}"), device)
         return ClipLikeModel(description, model.network, model.transform, model.tokenizer, device)
 
     toy = Family(

@@ -1,4 +1,4 @@
-"""f and the decoder rows reproduce the model's own logits, in every known head."""
+"""Features and decoder rows reproduce the model's own logits, in every known head."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_nothing_beyond_a_texts_limit_is_read_in_training_or_prediction(adapt: A
     assert (caught.value.code, caught.value.field) == ("invalid_text_limit", "/text_limits/text")
 
 
-def test_the_zero_shot_variant_is_the_models_own_logits_without_the_words_leaning(
+def test_the_zero_shot_variant_is_the_models_own_logits_without_the_words_bias_of_words(
     adapt: Adapt, base_model: Callable[[str], str]
 ) -> None:
     model: Any = BaseModelPool().get(base_model("bert"))
@@ -106,14 +106,14 @@ def test_the_zero_shot_variant_is_the_models_own_logits_without_the_words_leanin
             logits: torch.Tensor = model.network(**tokens).logits[0, place, ids]
         return logits
 
-    leaning = torch.stack([own("").softmax(0), own("N/A").softmax(0)]).mean(dim=0).log()
+    bias_of_words = torch.stack([own("").softmax(0), own("N/A").softmax(0)]).mean(dim=0).log()
     words = {"negative": "terrible", "positive": "great"}
-    for bias, taken_off in (("auto", leaning), ("none", torch.zeros(2))):
+    for bias, subtracted in (("auto", bias_of_words), ("none", torch.zeros(2))):
         result = adapt({"label_word_bias": bias}, out=bias, label_words=words)
         found = pouf_core.load(result.path, device="cpu").predict(TEXTS[:3], 2, "zero_shot")
-        wanted = [(own(text) - taken_off).softmax(0).max().item() for text in TEXTS[:3]]
+        wanted = [(own(text) - subtracted).softmax(0).max().item() for text in TEXTS[:3]]
         assert [prediction.score for prediction in found] == pytest.approx(wanted, abs=1e-5)
-    assert leaning.exp().max() > 0.55
+    assert bias_of_words.exp().max() > 0.55
 
 
 def test_labels_leave_no_trace_in_the_weights(adapt: Adapt) -> None:
