@@ -12,7 +12,6 @@ from fastapi import Depends, FastAPI
 from app import openapi
 from app.auth.authentication import Authentication, Authenticator
 from app.base_models import routes as base_models
-from app.base_models import template_routes as templates
 from app.datasets import routes as datasets
 from app.health import routes as health
 from app.health.metrics import ServiceMetrics
@@ -37,7 +36,7 @@ from store.orphans import remove_abandoned_staging
 from store.settings import Settings, get_settings
 from store.storage import Storage
 
-ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, templates, webhooks)
+ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -1,29 +1,31 @@
-"""`/v1/base-models`: what can be adapted here."""
+"""`/v1/base-models`: what can be adapted here; `/v1/templates`: how texts are worded for language models."""
 
 from fastapi import APIRouter
 
-from app.base_models.schemas import BaseModelDocument
+from app.base_models.schemas import BaseModelDocument, TemplateDocument
 from app.caller import Reader
 from app.http.query_parameters import complete_list
 from app.http.schemas import ErrorBody, ListDocument
 from app.state import State
+from pouf_core.contract.language_template import parse_template
 from pouf_core.errors import InvalidInput
+from pouf_core.families.language.text_tasks import Task, tasks
 from pouf_core.families.registry import describe
 
-router = APIRouter(prefix="/v1/base-models", tags=["base models"])
+router = APIRouter(prefix="/v1", tags=["base models"])
 
 
-@router.get("", response_model_exclude_unset=True)
+@router.get("/base-models", response_model_exclude_unset=True)
 def list_base_models(caller: Reader) -> ListDocument[BaseModelDocument]:
     """List the base models that jobs may name; a `pattern` stands for every name that it matches."""
     state = caller.state
     loaded = state.engine.loaded_base_models()
     listed = state.settings.base_models
     names = [*listed, *(name for name in loaded if name not in listed)]
-    return complete_list([_show(state, name, name in loaded) for name in names])
+    return complete_list([_show_base_model(state, name, name in loaded) for name in names])
 
 
-def _show(state: State, name: str, loaded: bool) -> BaseModelDocument:
+def _show_base_model(state: State, name: str, loaded: bool) -> BaseModelDocument:
     if name.endswith("*"):
         return BaseModelDocument(object="base_model", name=name, pattern=True, loaded=False)
     try:
@@ -44,4 +46,21 @@ def _show(state: State, name: str, loaded: bool) -> BaseModelDocument:
         default_prompt_template=description.default_prompt_template,
         description=description.description,
         default=name == state.engine.default_base_model,
+    )
+
+
+@router.get("/templates")
+def list_templates(caller: Reader) -> ListDocument[TemplateDocument]:
+    """List the templates and label words of the paper's text tasks; `hf-mlm` models take all of them."""
+    return complete_list([_show_template(name, task) for name, task in tasks().items()])
+
+
+def _show_template(name: str, task: Task) -> TemplateDocument:
+    return TemplateDocument(
+        object="template",
+        name=name,
+        prompt_template=task.template,
+        label_words=dict(task.label_words),
+        class_names=list(task.label_words),
+        text_pairs=parse_template(task.template).takes_pairs,
     )

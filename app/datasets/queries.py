@@ -50,6 +50,18 @@ def next_position(scope: Scope, dataset_id: str) -> int:
     return scope.session.scalars(query).one() + 1
 
 
+def add_uploads(scope: Scope, dataset_id: str, uploads: Sequence[Upload]) -> None:
+    """Insert, in order, the uploads that no concurrent request inserted first."""
+    known = known_uploads(scope, dataset_id)
+    position = next_position(scope, dataset_id)
+    for upload in uploads:
+        if (upload.sha256, upload.filename) not in known:
+            upload.position = position
+            scope.session.add(upload)
+            position += 1
+    scope.session.flush()
+
+
 def unfinished_job_ids(scope: Scope, dataset_id: str) -> Sequence[str]:
     """Return the ids of jobs that still need the dataset."""
     query = select(Job.id).where(Job.dataset_id == dataset_id, Job.status.not_in(FINAL))

@@ -1,7 +1,7 @@
 """Datasets: the upload form and the documents."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -13,7 +13,7 @@ DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]
 FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
 
 
-def _empty_is_absent(value: Any) -> Any:
+def _empty_is_absent(value: object) -> object:
     return None if value == "" else value
 
 

@@ -8,9 +8,21 @@ from sqlalchemy.orm import Session
 from app.auth import quotas
 from app.caller import Caller
 from app.datasets import queries as repository
-from app.datasets.schemas import DatasetDocument, DatasetForm, show_dataset
+from app.datasets.schemas import (
+    DatasetDocument,
+    DatasetFileDocument,
+    DatasetForm,
+    DatasetItemDocument,
+    DatasetListQuery,
+    ItemListQuery,
+    show_dataset,
+    show_item,
+    show_upload,
+)
 from app.http.errors import conflict, invalid, not_found
+from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number, page
 from app.http.received_files import StagedFile
+from app.http.schemas import ListDocument
 from store.clock import utcnow
 from store.ids import new_id
 from store.queues import enqueue_ingestion
@@ -49,7 +61,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
             quotas.require_room_for_files(caller.limits, scope, _size(uploads))
             session.add(dataset)
             session.flush()
-            _add_uploads(scope, dataset, uploads)
+            repository.add_uploads(scope, dataset.id, uploads)
             if form.finalize:
                 _begin_ingestion(caller, session, dataset)
             document = show(scope, dataset)
@@ -61,7 +73,9 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
     return document
 
 
-def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_added: OnCreated) -> DatasetDocument:
+def add_files(
+    caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_added: OnCreated = lambda session, document: None
+) -> DatasetDocument:
     """Add files to a dataset that is still uploading; those it has already (same content and name) change nothing."""
     if not files:
         raise _no_files()
@@ -77,11 +91,11 @@ def add_files(caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_a
         quotas.require_room_for_files(caller.limits, scope, _size(uploads))
         dataset = scope.get(Dataset, dataset_id, lock=True)
         if dataset is None:
-            # deleted meanwhile: what was just stored would stay for ever
+            # deleted by another request: nothing else would remove what was just stored
             caller.state.storage.delete(dataset_key(dataset_id))
             raise not_found("dataset", dataset_id)
         require_uploading(dataset)
-        _add_uploads(scope, dataset, uploads)
+        repository.add_uploads(scope, dataset.id, uploads)
         dataset.updated_at = utcnow()
         document = show(scope, dataset)
         on_added(session, document)
@@ -114,7 +128,7 @@ def delete(caller: Caller, dataset_id: str) -> None:
         if dataset.status == "ingesting":
             dataset.status = "failed"
             dataset.error_code, dataset.error_message = "dataset_deleted", "The dataset was deleted."
-        # whoever is ingesting it finds its fence outdated
+        # a worker that is ingesting it finds its fence outdated
         dataset.fence += 1
         dataset.lease_owner = dataset.lease_expires_at = None
         repository.forget_contents(scope, dataset_id)
@@ -127,6 +141,36 @@ def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:
     if dataset is None:
         raise not_found("dataset", dataset_id)
     return dataset
+
+
+def list_datasets(caller: Caller, query: DatasetListQuery) -> ListDocument[DatasetDocument]:
+    """Return a page of datasets, newest first."""
+    filters = query.filters(decode_cursor(query.cursor), query.status)
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        rows = repository.list_datasets(scope, filters, query.limit + 1)
+        totals = repository.upload_totals(scope, [row.id for row in rows])
+    return page(rows, query.limit, lambda row: show_dataset(row, totals.get(row.id, (0, 0))), lambda row: row.id)
+
+
+def list_files(caller: Caller, dataset_id: str, query: NumbersQuery) -> ListDocument[DatasetFileDocument]:
+    """Return a page of what was uploaded, in order; raises 404 ``dataset_not_found``."""
+    after = decode_number(query.cursor) or 0
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        get(scope, dataset_id)
+        rows = repository.list_uploads(scope, dataset_id, after, query.limit + 1)
+    return page(rows, query.limit, show_upload, lambda row: row.position)
+
+
+def list_items(caller: Caller, dataset_id: str, query: ItemListQuery) -> ListDocument[DatasetItemDocument]:
+    """Return a page of what ingestion found; raises 404 ``dataset_not_found``."""
+    after = decode_number(query.cursor) or 0
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        get(scope, dataset_id)
+        rows = repository.list_items(scope, dataset_id, query.status, after, query.limit + 1)
+    return page(rows, query.limit, show_item, lambda row: row.id)
 
 
 def show(scope: Scope, dataset: Dataset) -> DatasetDocument:
@@ -146,6 +190,12 @@ def require_uploading(dataset: Dataset) -> None:
     if dataset.status != "uploading":
         message = f"The dataset is {dataset.status} and does not change any more; create another one."
         raise conflict("dataset_not_uploading", message)
+
+
+def check_uploading(caller: Caller, dataset_id: str) -> None:
+    """Raise 404 ``dataset_not_found`` or 409 ``dataset_not_uploading`` before anything is received."""
+    with caller.state.database.read() as session:
+        require_uploading(get(caller.scope(session), dataset_id))
 
 
 def require_room(caller: Caller) -> None:
@@ -185,18 +235,6 @@ def _upload(dataset_id: str, file: StagedFile) -> Upload:
         size=file.size,
         sha256=file.sha256,
     )
-
-
-def _add_uploads(scope: Scope, dataset: Dataset, uploads: Sequence[Upload]) -> None:
-    """Insert those that no concurrent request inserted first, in order."""
-    known = repository.known_uploads(scope, dataset.id)
-    position = repository.next_position(scope, dataset.id)
-    for upload in uploads:
-        if (upload.sha256, upload.filename) not in known:
-            upload.position = position
-            scope.session.add(upload)
-            position += 1
-    scope.session.flush()
 
 
 def _no_files() -> Exception:

@@ -1,4 +1,4 @@
-"""Predict: pictures in, labels out, as JSON or as a form."""
+"""Predictions: pictures or texts in, labels out, as JSON or as a form."""
 
 import json
 from typing import TypeVar
@@ -29,7 +29,8 @@ Schema = TypeVar("Schema", bound=Closed)
 
 def _request_schema(body: type[Closed], options: type[Closed]) -> dict[str, object]:
     form = options.model_json_schema()
-    form["properties"]["image"] = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    pictures = {"type": "array", "items": {"type": "string", "format": "binary"}}
+    form["properties"] = {**form["properties"], "image": pictures}
     content = {"application/json": {"schema": _inlined(body)}, "multipart/form-data": {"schema": form}}
     return {"requestBody": {"required": True, "content": content}}
 
@@ -47,7 +48,7 @@ def _inlined(model: type[Closed]) -> dict[str, object]:
     openapi_extra=_request_schema(PredictBody, PredictOptions),
 )
 async def predict_with_model(request: Request, model_id: str, caller: Predictor) -> PredictionListDocument:
-    """Classify pictures with one model, named by id or alias."""
+    """Classify pictures or texts with one model, named by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, PredictOptions, caller.state.settings.max_predict_items)
         return await predict(request, caller, model_id, sources, options)
@@ -61,7 +62,7 @@ async def predict_with_model(request: Request, model_id: str, caller: Predictor)
     openapi_extra=_request_schema(NamedPredictBody, NamedPredictOptions),
 )
 async def predict_by_name(request: Request, caller: Predictor) -> PredictionListDocument:
-    """Classify pictures with the model that the body names, by id or alias."""
+    """Classify pictures or texts with the model that the body names, by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, NamedPredictOptions, caller.state.settings.max_predict_items)
         return await predict(request, caller, options.model, sources, options)

@@ -8,9 +8,8 @@ from app.caller import Reader, Writer
 from app.http.answers import LOCATION, answers
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
-from app.http.query_parameters import PageQuery, decode_cursor, page
+from app.http.query_parameters import PageQuery
 from app.http.schemas import ListDocument
-from app.webhooks import queries as repository
 from app.webhooks import service
 from app.webhooks.schemas import (
     CreatedWebhookDocument,
@@ -18,8 +17,6 @@ from app.webhooks.schemas import (
     DeliveryListQuery,
     WebhookCreate,
     WebhookDocument,
-    show_delivery,
-    show_webhook,
 )
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
@@ -43,16 +40,13 @@ def _created(document: CreatedWebhookDocument) -> Answer:
 @router.get("")
 def list_webhooks(caller: Reader, query: Annotated[PageQuery, Query()]) -> ListDocument[WebhookDocument]:
     """List webhooks, newest first."""
-    with caller.state.database.read() as session:
-        rows = repository.list_webhooks(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
-    return page(rows, query.limit, show_webhook, lambda row: row.id)
+    return service.list_webhooks(caller, query)
 
 
 @router.get("/{webhook_id}")
 def get_webhook(webhook_id: str, caller: Reader) -> WebhookDocument:
     """Return one webhook."""
-    with caller.state.database.read() as session:
-        return show_webhook(service.get(caller.scope(session), webhook_id))
+    return service.read(caller, webhook_id)
 
 
 @router.delete("/{webhook_id}", status_code=204)
@@ -65,16 +59,11 @@ def delete_webhook(webhook_id: str, caller: Writer) -> None:
 def list_deliveries(
     webhook_id: str, caller: Reader, query: Annotated[DeliveryListQuery, Query()]
 ) -> ListDocument[DeliveryDocument]:
-    """List what was sent or is to be sent, newest first, with what became of it."""
-    with caller.state.database.read() as session:
-        scope = caller.scope(session)
-        service.get(scope, webhook_id)
-        after = decode_cursor(query.cursor)
-        rows = repository.list_deliveries(scope, webhook_id, query.status, after, query.limit + 1)
-    return page(rows, query.limit, show_delivery, lambda row: row.id)
+    """List the messages to a webhook, newest first, with their results."""
+    return service.list_deliveries(caller, webhook_id, query)
 
 
 @router.post("/{webhook_id}/deliveries/{delivery_id}/redeliver", status_code=202)
 def redeliver(webhook_id: str, delivery_id: str, caller: Writer) -> DeliveryDocument:
-    """Send a message again, now, whatever became of it before."""
+    """Send a message again now, whatever its result was."""
     return service.redeliver(caller, webhook_id, delivery_id)

@@ -2,7 +2,7 @@
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -21,6 +21,7 @@ EventType = Literal[
     "job.failed",
     "job.cancelled",
 ]
+JsonObject = dict[str, object]
 DeliveryStatus = Literal["pending", "delivered", "failed"]
 FINAL_EVENTS: list[EventType] = ["job.succeeded", "job.failed", "job.cancelled"]
 
@@ -74,7 +75,7 @@ class DeliveryDocument(Document):
     next_attempt_at: datetime | None
     status_code: int | None
     error: str | None
-    message: dict[str, Any]
+    message: JsonObject
     created_at: datetime
     finished_at: datetime | None
     urls: dict[str, str]

@@ -8,8 +8,18 @@ from sqlalchemy.orm import Session
 
 from app.caller import Caller
 from app.http.errors import conflict, invalid, not_found
+from app.http.query_parameters import PageQuery, decode_cursor, page
+from app.http.schemas import ListDocument
 from app.webhooks import queries as repository
-from app.webhooks.schemas import CreatedWebhookDocument, DeliveryDocument, WebhookCreate, show_delivery, show_webhook
+from app.webhooks.schemas import (
+    CreatedWebhookDocument,
+    DeliveryDocument,
+    DeliveryListQuery,
+    WebhookCreate,
+    WebhookDocument,
+    show_delivery,
+    show_webhook,
+)
 from store import webhook_messages as webhooks
 from store.clock import utcnow
 from store.ids import new_id
@@ -46,6 +56,29 @@ def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> Create
     return document
 
 
+def list_webhooks(caller: Caller, query: PageQuery) -> ListDocument[WebhookDocument]:
+    """Return a page of webhooks, newest first."""
+    with caller.state.database.read() as session:
+        rows = repository.list_webhooks(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
+    return page(rows, query.limit, show_webhook, lambda row: row.id)
+
+
+def read(caller: Caller, webhook_id: str) -> WebhookDocument:
+    """Return the webhook's document; raises 404 ``webhook_not_found``."""
+    with caller.state.database.read() as session:
+        return show_webhook(get(caller.scope(session), webhook_id))
+
+
+def list_deliveries(caller: Caller, webhook_id: str, query: DeliveryListQuery) -> ListDocument[DeliveryDocument]:
+    """Return a page of the messages to a webhook, newest first; raises 404 ``webhook_not_found``."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        get(scope, webhook_id)
+        after = decode_cursor(query.cursor)
+        rows = repository.list_deliveries(scope, webhook_id, query.status, after, query.limit + 1)
+    return page(rows, query.limit, show_delivery, lambda row: row.id)
+
+
 def delete(caller: Caller, webhook_id: str) -> None:
     """Delete a webhook and forget its secret; messages that wait for it are given up."""
     with caller.state.database.write() as session:
@@ -55,7 +88,7 @@ def delete(caller: Caller, webhook_id: str) -> None:
 
 
 def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> DeliveryDocument:
-    """Make a message due now, whatever became of it before, under the same id."""
+    """Make a message due now, whatever its result was, under the same id."""
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         get(scope, webhook_id)

@@ -1,28 +1,19 @@
 import os
-import shutil
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-import pouf_core
-from cli import CommandError, adapt, main
-from cli.adapt import Adaptation, adapt_data, parse_label_words, parse_text_limits, predict_items, print_result
+from cli import adapt, main
+from cli.adapt import predict_items
 from cli.data_directory import DataDirectory
 from cli.main import app
 from cli.processes import marked_processes
-from pouf_core.contract.findings import Finding
-from pouf_core.contract.method import ResolvedBaseline
-from pouf_core.contract.result import AdaptationResult
-from pouf_core.predictor import Prediction
 from store.database import Database, upgrade
 from store.ids import new_id
 from store.tables import Dataset
-
-IMAGES = Path(__file__).parent.parent.parent / "examples" / "clipart" / "images"
 
 
 def pouf(*arguments, **environment):
@@ -33,14 +24,6 @@ def pouf(*arguments, **environment):
         check=False,
         env={**os.environ, **environment},
     )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    made = tmp_path_factory.mktemp("pictures")
-    for path in sorted(IMAGES.iterdir())[:6]:
-        shutil.copy(path, made)
-    return made
 
 
 def test_help_loads_no_server_and_no_pytorch():
@@ -70,62 +53,6 @@ def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path, capsys):
     assert capsys.readouterr().out.startswith(f"{folder / '00fdfebaa3e3.jpg'}: smiley face 0.")
 
 
-def test_a_result_is_printed_with_its_verdict_the_reasons_and_the_variant_that_answers(capsys):
-    baseline = ResolvedBaseline(
-        type="zero-shot", class_prior=None, class_prior_source="none", threads=1, device="cpu", precision="float32"
-    )
-    result = AdaptationResult(
-        method=baseline,
-        warnings=[Finding(code="few_items", message="There are only 8 items.")],
-        verdict="harmful",
-        verdict_reasons=[Finding(code="classes_vanished", message="2 classes [of 3] are gone.")],
-        fallback="zero_shot",
-        selected_step=0,
-        seconds=1.25,
-    )
-    print_result(result.at(Path("/models/mine")))
-    assert capsys.readouterr().out.splitlines() == [
-        "There are only 8 items. (few_items)",
-        "Verdict: harmful",
-        "  2 classes [of 3] are gone. (classes_vanished)",
-        "Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.",
-        "Done in 1.2 s, step 0 kept, the zero-shot weights: /models/mine",
-    ]
-    kept = AdaptationResult(method=baseline, verdict="improved", selected_step=4, seconds=1.25)
-    print_result(kept.at(Path("/models/mine")))
-    assert capsys.readouterr().out.splitlines() == ["Verdict: improved", "Done in 1.2 s, step 4: /models/mine"]
-
-
-class TwoVariants:
-    """Answers with the name of the variant that was asked for."""
-
-    def __init__(self, fallback):
-        self.fallback = fallback
-
-    def predict(self, pictures, top_k, variant):
-        return [Prediction(variant, 0, 1.0, [(variant, 1.0)]) for _ in pictures]
-
-
-@pytest.mark.parametrize(
-    ("fallback", "asked", "answered", "said"),
-    [
-        ("zero_shot", None, "zero_shot", True),
-        ("zero_shot", "adapted", "adapted", False),
-        ("zero_shot", "zero_shot", "zero_shot", False),
-        (None, None, "adapted", False),
-        (None, "zero_shot", "zero_shot", False),
-    ],
-)
-def test_a_model_that_fell_back_answers_by_zero_shot_unless_told_otherwise(
-    monkeypatch, capsys, fallback, asked, answered, said
-):
-    monkeypatch.setattr(pouf_core, "load", lambda path, device: TwoVariants(fallback))
-    predict_items(Path("model"), [Path("a.png")], 1, asked, "cpu")
-    printed = capsys.readouterr()
-    assert printed.out == f"a.png: {answered} 1.000\n"
-    assert ("fell back to zero-shot" in printed.err) is said
-
-
 @pytest.mark.parametrize(
     ("options", "method"),
     [
@@ -141,43 +68,6 @@ def test_only_settings_that_were_given_reach_the_method(monkeypatch, tmp_path, o
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 0, ran.output
     assert asked == [method]
-
-
-def test_label_words_are_read_class_by_class():
-    assert parse_label_words(["bad=terrible, awful", "good = great"]) == {
-        "bad": ["terrible", "awful"],
-        "good": ["great"],
-    }
-    for values in (["terrible"], ["bad=a", "bad=b"]):
-        with pytest.raises(CommandError, match="once for each class"):
-            parse_label_words(values)
-
-
-def test_text_limits_are_read_text_by_text():
-    assert parse_text_limits(["text_a=64", "text_b=8"]) == {"text_a": 64, "text_b": 8}
-    for values in (["64"], ["text=long"], ["text=1", "text=2"]):
-        with pytest.raises(CommandError, match="once for each text"):
-            parse_text_limits(values)
-
-
-@pytest.mark.parametrize(
-    ("class_names", "base_model", "tune", "reason"),
-    [
-        ("one", "pouf-lite", "prompt", "too_few_classes"),
-        ("a,b", "none", "prompt", "unknown_base_model"),
-        ("a,b", "pouf-lite", "everything", "tune: Input should be 'prompt'"),
-    ],
-)
-def test_a_refused_adaptation_is_reported_with_its_code(folder, tmp_path, class_names, base_model, tune, reason):
-    wanted = Adaptation(folder, class_names, tmp_path / "model", base_model, method={"tune": tune}, device="cpu")
-    with pytest.raises(CommandError, match=reason):
-        adapt_data(wanted)
-    assert not (tmp_path / "model").exists()
-
-
-def test_a_folder_that_is_no_model_is_reported(folder):
-    with pytest.raises(CommandError, match="artifact_not_found"):
-        predict_items(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")
 
 
 def test_the_database_is_migrated(tmp_path):

@@ -1,0 +1,96 @@
+"""Receiving what a dataset is made of: a form with files, or one archive as the raw body."""
+
+import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from app.caller import Caller
+from app.datasets import service
+from app.datasets.schemas import DatasetForm
+from app.http.errors import ApiError, from_validation_errors, invalid
+from app.http.multipart import receive_form
+from app.http.received_files import StagedFile, Staging, blocks, staging
+from app.state import require_space
+from pouf_core.data.file_kinds import ARCHIVE_SUFFIXES, HEAD_BYTES, archive_kind
+
+FILES: dict[str, object] = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
+FIELDS: dict[str, object] = {
+    "name": {"type": "string"},
+    "modality": {"enum": ["image", "text", "auto"], "default": "auto"},
+    "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
+    "label_column": {"type": "string", "description": "Tables of texts: the one with labels, for evaluation alone."},
+    "finalize": {"type": "boolean", "default": True},
+    "metadata": {"type": "string", "description": "A JSON object."},
+}
+
+
+def _body(media_type: str, schema: Mapping[str, object]) -> dict[str, object]:
+    return {"requestBody": {"required": True, "content": {media_type: {"schema": schema}}}}
+
+
+def _form_body(properties: Mapping[str, object]) -> dict[str, object]:
+    return _body("multipart/form-data", {"type": "object", "properties": properties, "additionalProperties": False})
+
+
+# how the OpenAPI document describes the bodies
+FORM_SCHEMA = _form_body(FILES | FIELDS)
+FILES_SCHEMA = _form_body(FILES)
+ARCHIVE_SCHEMA = _body("application/octet-stream", {"type": "string", "format": "binary"})
+
+
+async def require_room(caller: Caller, idempotency_key: str | None) -> None:
+    """Refuse what there is no room for before it is received.
+
+    With an idempotency key the request may be a repetition, which takes room on the disk alone. Raises 507
+    ``storage_full``, 429 ``stored_bytes_limit`` or ``items_limit``.
+    """
+    await run_in_threadpool(require_space, caller.state)
+    if idempotency_key is None:
+        await run_in_threadpool(service.require_room, caller)
+
+
+def staged(caller: Caller) -> AbstractContextManager[Staging]:
+    """Return a staging directory for one request."""
+    return staging(caller.state.staging_root, lambda: require_space(caller.state))
+
+
+async def receive_files(request: Request, caller: Caller, stage: Staging) -> tuple[dict[str, str], list[StagedFile]]:
+    """Return the fields and files of a form; raises as `receive_form`."""
+    return await receive_form(request, stage, file_field="files", max_files=caller.state.settings.max_form_files)
+
+
+def parse_form(fields: Mapping[str, str]) -> DatasetForm:
+    """Return the checked fields; raises 422."""
+    values: dict[str, object] = dict(fields)
+    if "metadata" in values:
+        try:
+            values["metadata"] = json.loads(fields["metadata"])
+        except ValueError as error:
+            raise invalid("invalid_value", "metadata must be a JSON object.", "/metadata") from error
+    try:
+        return DatasetForm.model_validate(values)
+    except ValidationError as error:
+        located = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+        raise from_validation_errors(located, values) from error
+
+
+async def receive_archive(request: Request, stage: Staging, filename: str | None) -> StagedFile:
+    """Return the archive that the body is, named after its kind without a `filename`.
+
+    Raises 422 ``unknown_archive``.
+    """
+    head = b""
+    stage.begin(filename or "")
+    async for block in blocks(request):
+        head = (head + block[:HEAD_BYTES])[:HEAD_BYTES]
+        await run_in_threadpool(stage.write, block)
+    archive = stage.end()
+    kind = archive_kind(head)
+    suffix = next((suffix for suffix, named in ARCHIVE_SUFFIXES.items() if named == kind), None)
+    if suffix is None:
+        raise ApiError(422, "unknown_archive", "The body is not a .zip, .tar or .tar.gz archive.")
+    return archive if archive.filename else StagedFile(f"archive{suffix}", archive.path, archive.size, archive.sha256)
