@@ -6,7 +6,7 @@ from typing import Literal
 
 ArchiveKind = Literal["zip", "tar", "gzip", "other"]
 
-TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".json")
+TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 #: The table of evaluation labels that lies beside pictures.
 LABELS_FILE = "labels.csv"
 #: What can be read, by suffix.

@@ -39,6 +39,11 @@ def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     assert texts(rows("a.csv", b"\xef\xbb\xbftext,label\nhello there,x\n")) == ["hello there"]
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "A.NDJSON"])
+def test_lines_of_json_are_read_under_either_name(name: str) -> None:
+    assert texts(rows(name, '{"text": "one"}\n"two"\n')) == ["one", "two"]
+
+
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
 def test_bytes_that_are_not_utf8_reject_their_own_text_alone(name: str) -> None:
     lines = [b"good one", b"caf\xe9 noir", b"good two"]
