@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, UnknownMetricFamily
 from prometheus_client.registry import Collector
 
-from app.jobs.queries import counts_by_status
+from app.jobs.queries import counts_by_status, oldest_queued_at
 from app.state import State
 from store import disk
+from store.clock import utcnow
 from store.scope import Scope
 
 
@@ -25,12 +26,16 @@ class ServiceMetrics(Collector):
         """Yield the metrics as they are now."""
         state = self._state
         with state.database.read() as session:
-            jobs = counts_by_status(Scope(session, state.settings.owner))
+            scope = Scope(session, state.settings.owner)
+            jobs = counts_by_status(scope)
+            oldest = oldest_queued_at(scope)
         batcher = state.engine.batcher
         space = disk.scarcest(state.settings, state.storage)
         bytes_of_disk = {"free": space.free, "floor": space.floor}
         yield _by_kind("pouf_disk_bytes", "Of the scarcest disk: free, and to stay free.", bytes_of_disk)
         yield _by_kind("pouf_jobs", "Jobs by status.", jobs)
+        waited = 0.0 if oldest is None else max((utcnow() - oldest).total_seconds(), 0.0)
+        yield GaugeMetricFamily("pouf_oldest_queued_seconds", "Seconds that a job has waited for a worker.", waited)
         yield GaugeMetricFamily("pouf_predict_queue_items", "Items waiting for an encoder.", batcher.depth)
         yield from _counter("pouf_predict_batches", "Batches that went through an encoder.", batcher.batches)
         yield from _counter("pouf_predict_items", "Items that went through an encoder.", batcher.items)

@@ -55,3 +55,9 @@ def counts_by_status(scope: Scope) -> dict[str, int]:
     """Return how many jobs, of all owners, are in each status."""
     query = select(Job.status, func.count()).group_by(Job.status)
     return {status: int(count) for status, count in scope.session.execute(query)}
+
+
+def oldest_queued_at(scope: Scope) -> datetime | None:
+    """Return since when the job waits that waits longest, of all owners, for a worker; None when none does."""
+    query = select(func.min(Job.queued_at)).where(Job.status == "queued", Job.stage.is_(None))
+    return scope.session.scalar(query)

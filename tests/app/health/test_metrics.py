@@ -1,4 +1,8 @@
+from datetime import timedelta
+
 from prometheus_client.parser import text_string_to_metric_families
+
+from store.clock import utcnow
 
 COUNTED = {"pouf_predict_batches": "batches", "pouf_predict_items": "items", "pouf_batcher_restarts": "restarts"}
 READ = {"pouf_disk_bytes", "pouf_jobs", "pouf_predict_queue_items", "pouf_model_cache"}
@@ -38,3 +42,11 @@ def test_counters_keep_their_former_names_beside_those_that_end_in_total(api, ap
     types, values = scrape(api)
     for value, name in enumerate(COUNTED, 3):
         assert (values[f"{name}_total"], values[name], types[name]) == (value, value, "unknown")
+
+
+def test_the_wait_of_the_oldest_queued_job_is_told(api, rows):
+    assert scrape(api)[1]["pouf_oldest_queued_seconds"] == 0
+    rows.job(queued_at=utcnow() - timedelta(seconds=90))
+    rows.job(queued_at=utcnow() - timedelta(hours=1), stage="waiting_for_dataset")
+    rows.job()
+    assert 90 <= scrape(api)[1]["pouf_oldest_queued_seconds"] < 120
