@@ -72,8 +72,9 @@ def read_texts(
     Args:
         source: a path, or an open binary file.
         name: its name, whose suffix says what it is: `.txt` (a line a text), `.csv` and `.tsv` (a row a text; the
-            delimiter is sniffed), `.jsonl` and `.ndjson` (an object or a string a line) or `.json` (`{"texts": […]}`). All UTF-8, a
-            byte order mark allowed. Where there is no `text` but `text_a` and `text_b`, an object or a row is a pair.
+            delimiter is sniffed), `.jsonl` and `.ndjson` (an object or a string a line) or `.json` (`{"texts": […]}`).
+            All UTF-8, a byte order mark allowed. Where there is no `text` but `text_a` and `text_b`, an object or a row
+            is a pair.
         text_column: the column or field with the text; None for `text`, or the only column of a table with texts.
         label_column: the column or field with evaluation labels; None for `label`, where there is one.
 
