@@ -22,9 +22,9 @@ def test_a_result_is_printed_with_its_verdict_the_reasons_and_the_variant_that_a
         verdict_reasons=[Finding(code="classes_vanished", message="2 classes [of 3] are gone.")],
         fallback="zero_shot",
         selected_step=0,
-        seconds=1.25,
+        seconds=0.0,
     )
-    print_result(result.at(Path("/models/mine")))
+    print_result(result.at(Path("/models/mine"), seconds=1.25))
     assert capsys.readouterr().out.splitlines() == [
         "There are only 8 items. (few_items)",
         "Verdict: harmful",
@@ -32,8 +32,8 @@ def test_a_result_is_printed_with_its_verdict_the_reasons_and_the_variant_that_a
         "Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.",
         "Done in 1.2 s, step 0 kept, the zero-shot weights: /models/mine",
     ]
-    kept = AdaptationResult(method=baseline, verdict="improved", selected_step=4, seconds=1.25)
-    print_result(kept.at(Path("/models/mine")))
+    kept = AdaptationResult(method=baseline, verdict="improved", selected_step=4, seconds=0.0)
+    print_result(kept.at(Path("/models/mine"), seconds=1.25))
     assert capsys.readouterr().out.splitlines() == ["Verdict: improved", "Done in 1.2 s, step 4: /models/mine"]
 
 
