@@ -7,6 +7,8 @@ imports stays free of torch: training runs in a child process of its own.
 from __future__ import annotations
 
 import logging
+import os
+from functools import lru_cache
 from typing import Any
 
 from celery import Celery, signals
@@ -16,7 +18,7 @@ from store.outbox import Send
 from store.queues import INGEST, NOTIFY, TASKS, TRAIN
 from store.settings import get_settings
 from worker.ingestion.run import run_ingestion
-from worker.process_context import process_context
+from worker.process_context import WorkerContext, create_context
 from worker.shutdown import termination_as_shutdown
 from worker.training.runner import run_job
 from worker.webhooks.delivery import deliver
@@ -85,6 +87,16 @@ def sender(celery: Celery) -> Send:
 
 app = create_celery_app(get_settings().redis_url or DEFAULT_BROKER_URL)
 send = sender(app)
+
+
+def process_context() -> WorkerContext:
+    """The context of this process. Connections must not cross a fork, so each process opens its own."""
+    return _context_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _context_of(_pid: int) -> WorkerContext:
+    return create_context(get_settings(), send)
 
 
 @app.task(name=TRAIN.name)

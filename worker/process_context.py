@@ -6,13 +6,12 @@ import os
 import socket
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from store.database import Database
 from store.ids import new_id
 from store.outbox import Send, publish_pending
-from store.settings import Settings, get_settings
+from store.settings import Settings
 from store.storage import Storage
 
 REDACTED = "…"
@@ -42,18 +41,6 @@ def create_context(settings: Settings, send: Send) -> WorkerContext:
         send=send,
         worker_id=new_id(f"{socket.gethostname()}-{os.getpid()}"),
     )
-
-
-def process_context() -> WorkerContext:
-    """The context of this process. Connections must not cross a fork, so each process opens its own."""
-    return _context_of(os.getpid())
-
-
-@lru_cache(maxsize=1)
-def _context_of(_pid: int) -> WorkerContext:
-    from worker.celery_app import send
-
-    return create_context(get_settings(), send)
 
 
 def redact_paths(message: str, settings: Settings) -> str:
