@@ -49,14 +49,19 @@ def _words_of(item: ClassName, value: str | Sequence[str] | None) -> tuple[str, 
     if len(given) > MAX_WORDS:
         message = f"Class {item.name!r} has {len(given)} label words; at most {MAX_WORDS} are taken."
         raise InvalidInput("too_many_label_words", message, field=_pointer(item.name))
+    problems = Problems()
     for index, word in enumerate(given):
-        field = word_pointer(item.name, index)
-        if not word.strip():
-            raise InvalidInput("empty_label_word", f"A label word of class {item.name!r} is empty.", field=field)
-        if len(word) > MAX_TEXT_LENGTH:
-            message = f"A label word has at most {MAX_TEXT_LENGTH} characters."
-            raise InvalidInput("label_word_too_long", message, field=field)
+        problems.attempt(partial(_check_word, word, item.name, word_pointer(item.name, index)))
+    problems.raise_any()
     return tuple(word.strip() for word in given)
+
+
+def _check_word(word: str, class_name: str, field: str) -> None:
+    if not word.strip():
+        raise InvalidInput("empty_label_word", f"A label word of class {class_name!r} is empty.", field=field)
+    if len(word) > MAX_TEXT_LENGTH:
+        message = f"A label word has at most {MAX_TEXT_LENGTH} characters."
+        raise InvalidInput("label_word_too_long", message, field=field)
 
 
 def _check_different(words: Sequence[Sequence[str]], classes: Sequence[ClassName]) -> None:

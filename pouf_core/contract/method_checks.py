@@ -15,10 +15,14 @@ _CONTEXT_SETTINGS = ("context", "context_init", "context_length")
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
 
 
-def method_problems(spec: MethodSpec, class_count: int) -> list[InvalidInput]:
+def method_problems(spec: MethodSpec, class_count: int | None) -> list[InvalidInput]:
     """Settings that contradict each other or the number of classes, each with the field at fault.
 
     The codes are `invalid_class_prior`, `class_prior_needed`, `unused_parameter`, `batch_too_small`, `invalid_method`.
+
+    Args:
+        spec: what the caller asked for.
+        class_count: None where the class names are wrong; the length of a class prior is then not checked.
     """
     problems = [
         *(_baseline_problems(spec) if spec.type in BASELINE_SETTINGS else []),
@@ -150,9 +154,9 @@ def _context_problems(spec: MethodSpec) -> list[InvalidInput]:
     return [InvalidInput("invalid_method", message, field="/method/context_length")]
 
 
-def _prior_problems(prior: list[float], class_count: int) -> list[InvalidInput]:
+def _prior_problems(prior: list[float], class_count: int | None) -> list[InvalidInput]:
     problem = None
-    if len(prior) != class_count:
+    if class_count is not None and len(prior) != class_count:
         problem = f"it has {len(prior)} entries for {class_count} classes"
     elif not all(math.isfinite(share) and share >= SMALLEST_SHARE for share in prior):
         problem = f"every entry must be a finite number above 0, at least {SMALLEST_SHARE:g}"

@@ -11,14 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
-from pouf_core.contract.method import MethodSpec, ResolvedMethod, parse_method
+from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
 from pouf_core.contract.method_checks import base_problems, method_problems
 from pouf_core.contract.problems import Problems
 from pouf_core.contract.wording import Wording, label_words_for, language_template, templates_for, text_limits_for
 from pouf_core.errors import InvalidInput, InvalidRequest
 
 LARGEST_SEED = 2**32 - 1
-_RUNTIME = {"threads", "device", "precision"}
 
 # checked by `parse_class_names`, which has a code for everything that can be wrong
 ClassNames = Annotated[
@@ -105,15 +104,14 @@ class AdaptationRequest(BaseModel):
         """As `check`, with the problems returned; without a base model what can be told without it."""
         problems = Problems()
         classes = problems.attempt(lambda: parse_class_names(self.class_names))
-        if classes is not None:
-            problems.found += method_problems(self.method, len(classes))
+        problems.found += method_problems(self.method, None if classes is None else len(classes))
         if base is None:
             return None, problems.found
         templates = problems.attempt(lambda: templates_for(base, self.prompt_template))
         template = language_template(base, templates) if templates else None
-        limits = problems.attempt(lambda: text_limits_for(base, self.text_limits, template)) if templates else None
+        limits = problems.attempt(lambda: text_limits_for(base, self.text_limits, template))
         problems.found += base_problems(self.method, base)
-        words = problems.attempt(lambda: label_words_for(base, self.label_words, classes)) if classes else None
+        words = problems.attempt(lambda: label_words_for(base, self.label_words, classes))
         if classes is None or templates is None or problems.found:
             return None, problems.found
         wording = Wording(templates, template, words or [], limits or {})
@@ -170,7 +168,7 @@ class CheckedRequest:
             "templates": self.wording.templates,
             "base": base_sha256,
             "method": self.method.model_dump(),
-            "runtime": method.model_dump(include=_RUNTIME),
+            "runtime": method.model_dump(include=set(RUNTIME)),
             "seed": self.seed,
         }
         if self.wording.label_words:

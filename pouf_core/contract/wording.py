@@ -68,15 +68,20 @@ def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None)
 
 
 def label_words_for(
-    base: BaseModelDescription, value: LabelWords | None, classes: Sequence[ClassName]
+    base: BaseModelDescription, value: LabelWords | None, classes: Sequence[ClassName] | None
 ) -> list[tuple[str, ...]]:
     """The label words of every class of a language model; none for another base model.
+
+    Args:
+        base: the base model.
+        value: class name to its label words.
+        classes: K classes; None where the class names are wrong, and then no word is checked.
 
     Raises:
         InvalidInput: `label_words_not_used`, or as `parse_label_words`.
     """
     if base.takes_label_words:
-        return parse_label_words(value, classes)
+        return [] if classes is None else parse_label_words(value, classes)
     if value is not None:
         message = f"{base.name} is no language model and takes no label words; leave them out."
         raise InvalidInput("label_words_not_used", message, field="/label_words")
@@ -91,16 +96,16 @@ def text_limits_for(
     Args:
         base: the base model.
         value: tokens by `text`, `text_a`, `text_b`.
-        template: as `language_template` gave it.
+        template: as `language_template` gave it; None where the template is wrong, and then no limit is checked.
 
     Raises:
         InvalidInput: `text_limits_not_used`, or `invalid_text_limit`.
     """
-    if template is not None:
-        check_text_limits(value or {}, template)
-    elif value is not None:
+    if value is not None and not base.takes_label_words:
         message = f"{base.name} is no language model and takes no limits of texts; leave them out."
         raise InvalidInput("text_limits_not_used", message, field="/text_limits")
+    if template is not None:
+        check_text_limits(value or {}, template)
     return dict(value or {})
 
 
