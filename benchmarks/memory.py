@@ -72,6 +72,7 @@ def measure(batch: int, micro_batch: int, device: str) -> dict[str, Any]:
     method = resolve(
         spec,
         torch.full((len(items), len(classes)), 1 / len(classes)),
+        kind="image",
         context_scale=1.0,
         device=where,
         threads=torch.get_num_threads(),

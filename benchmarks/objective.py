@@ -112,6 +112,7 @@ def resolved(transport: str, classes: int) -> ResolvedMethod:
     return resolve(
         MethodSpec.model_validate({"transport": transport, "class_prior": "uniform"}),
         torch.full((2, classes), 1 / classes),
+        kind="image",
         context_scale=1.0,
         device=torch.device("cpu"),
         threads=torch.get_num_threads(),

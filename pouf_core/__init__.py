@@ -1,7 +1,7 @@
 """POUF as a library: adapt a vision-language or language model to unlabelled pictures or texts, and predict with it.
 
-`adapt`, `load`, `AdaptationResult` and `Predictor` are loaded when first used, so that importing this package or
-its light modules (errors, classes, method.spec, trust.verdict, catalogue, data.images, progress) does not import torch.
+The public names are loaded when first used. So importing this package, `pouf_core.contract`, `pouf_core.data` or
+`pouf_core.families.registry` does not import torch.
 """
 
 from __future__ import annotations

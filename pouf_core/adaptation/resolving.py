@@ -44,7 +44,7 @@ def resolve(
     spec: MethodSpec,
     probabilities: Tensor,
     *,
-    kind: ModelKind = "image",
+    kind: ModelKind,
     context_scale: float,
     device: torch.device,
     threads: int,

@@ -13,10 +13,10 @@ from pouf_core.contract.tune_modes import TUNE_MODES, Tune
 from pouf_core.errors import InvalidInput
 
 Auto = Literal["auto"]
-Preset = Literal["default", "paper"]
+PresetName = Literal["default", "paper"]
 MethodType = Literal["pouf", "prior-matching", "zero-shot"]
 Selection = Literal["auto", "label_free", "last"]
-Transport = Literal["conditional", "sinkhorn", "emd", "unbalanced", "partial"]
+TransportName = Literal["conditional", "sinkhorn", "emd", "unbalanced", "partial"]
 LabelWordBias = Literal["null", "none"]
 PriorName = Literal["auto", "uniform", "none"]
 PriorSource = Literal["uniform", "none", "given", "estimated"]
@@ -27,7 +27,7 @@ ContextInit = Literal["template", "random"]
 NonNegative = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, le=10, allow_inf_nan=False)]
 
-TRANSPORT_PARAMETERS: dict[str, Transport] = {
+TRANSPORT_PARAMETERS: dict[str, TransportName] = {
     "sinkhorn_regularization": "sinkhorn",
     "unbalanced_regularization": "unbalanced",
     "unbalanced_marginal_penalty": "unbalanced",
@@ -56,8 +56,10 @@ class MethodSpec(BaseModel):
         "prompt",
         description="What is trained. " + " ".join(f"`{mode.name}`: {mode.trains}." for mode in TUNE_MODES.values()),
     )
-    preset: Preset = Field("default", description="`paper`: the published recipe to its last step. `default`: ours.")
-    transport: Transport = Field("conditional", description="Transport between target features and prototypes.")
+    preset: PresetName = Field(
+        "default", description="`paper`: the published recipe to its last step. `default`: ours."
+    )
+    transport: TransportName = Field("conditional", description="Transport between target features and prototypes.")
     sinkhorn_regularization: Annotated[float, Field(ge=0.001, le=100, allow_inf_nan=False)] | Auto = Field(
         "auto", description="Entropy weight of `sinkhorn`, 0.001 to 100, in units of the cost 1 - cosine."
     )
@@ -144,8 +146,8 @@ class ResolvedMethod(Document):
 
     type: Literal["pouf"]
     tune: Tune
-    preset: Preset
-    transport: Transport
+    preset: PresetName
+    transport: TransportName
     sinkhorn_regularization: float | None = None
     unbalanced_regularization: float | None = None
     unbalanced_marginal_penalty: float | None = None

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pouf_core.contract.method import LabelWordBias, MethodSpec
-from pouf_core.contract.method import Preset as PresetName
+from pouf_core.contract.method import LabelWordBias, MethodSpec, PresetName
 from pouf_core.contract.tune_modes import ModelKind, Tune
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 Tune = Literal["prompt", "prototypes", "head", "last_n", "norm", "model"]
 ModelKind = Literal["image", "text", "language"]
 """Models of pictures, sentence encoders, and language models that are asked for label words."""
-Learner = Literal["context", "prototypes", "network"]
+LearnerKind = Literal["context", "prototypes", "network"]
 """What holds the trained tensors: context vectors, text prototypes, or the network's own parameters."""
 
 _CONTEXT = ("context", "context_init", "context_length")
@@ -42,7 +42,7 @@ class TuneMode:
     name: Tune
     trains: str
     kinds: tuple[ModelKind, ...]
-    learner: Learner
+    learner: LearnerKind
     settings: frozenset[str]
     through_items: tuple[ModelKind, ...] = ()
 

@@ -39,7 +39,7 @@ def resolved(classes: int = 3, items: int = 24, **settings: object) -> ResolvedM
     spec = MethodSpec.model_validate({"class_prior": "uniform", **settings})
     probabilities = torch.full((items, classes), 1 / classes)
     cpu = torch.device("cpu")
-    return resolve(spec, probabilities, context_scale=0.05, device=cpu, threads=1, micro_batch_size=None)
+    return resolve(spec, probabilities, kind="image", context_scale=0.05, device=cpu, threads=1, micro_batch_size=None)
 
 
 def chosen(name: str, **parameters: object) -> Transport:

@@ -44,7 +44,13 @@ def resolved(tune: str, **settings: object) -> ResolvedMethod:
     spec = MethodSpec.model_validate({"tune": tune, "class_prior": "uniform", **settings})
     probabilities = torch.full((ITEMS, len(CLASS_NAMES)), 1 / len(CLASS_NAMES))
     return resolve(
-        spec, probabilities, context_scale=0.05, device=torch.device("cpu"), threads=1, micro_batch_size=None
+        spec,
+        probabilities,
+        kind="image",
+        context_scale=0.05,
+        device=torch.device("cpu"),
+        threads=1,
+        micro_batch_size=None,
     )
 
 

@@ -57,6 +57,7 @@ def product(base: ClipLikeModel, pixels: Tensor, tune: str, micro_batch_size: in
     method = resolve(
         spec,
         torch.full((ITEMS, len(CLASS_NAMES)), 1 / len(CLASS_NAMES)),
+        kind="image",
         context_scale=1.0,
         device=torch.device("cpu"),
         threads=1,

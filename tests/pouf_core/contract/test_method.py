@@ -15,7 +15,13 @@ def resolved(items: int = 24, **settings: object) -> ResolvedMethod:
     spec = MethodSpec.model_validate({"class_prior": "uniform", **settings})
     cpu = torch.device("cpu")
     return resolve(
-        spec, torch.full((items, 3), 1 / 3), context_scale=0.05, device=cpu, threads=1, micro_batch_size=None
+        spec,
+        torch.full((items, 3), 1 / 3),
+        kind="image",
+        context_scale=0.05,
+        device=cpu,
+        threads=1,
+        micro_batch_size=None,
     )
 
 
