@@ -7,10 +7,10 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata, resources
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from safetensors import SafetensorError
@@ -27,8 +27,6 @@ METRICS = "metrics.json"
 CARD = "README.md"
 SUMS = "SHA256SUMS"
 
-PROTOTYPES = "prototypes."
-SCALE = "logit_scale."
 BIAS = "class_bias."
 TRAINED = "trained."
 
@@ -101,7 +99,7 @@ def load_artifact(directory: Path) -> Artifact:
     return Artifact(manifest, tensors, metrics)
 
 
-def _check_format(directory: Path, manifest: dict[str, Any]) -> None:
+def _check_format(directory: Path, manifest: Mapping[str, object]) -> None:
     found = manifest.get("format")
     if found != FORMAT:
         message = f"{directory} has format {found!r}; this version reads format {FORMAT}."

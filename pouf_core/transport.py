@@ -19,6 +19,7 @@ from torch import Tensor
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.errors import PoufError
 from pouf_core.objective import Transport, TransportTerm, conditional_transport
+from pouf_core.scoring import single_or_double
 
 STOP_AT = 1e-9  # an iterative solver's own measure of what is left to do
 MAX_ITERATIONS = 2000
@@ -55,7 +56,7 @@ def optimal_transport(solver: Solver) -> Transport:
     """
 
     def transport(similarity: Tensor, plan_logits: Tensor, class_prior: Tensor | None) -> TransportTerm:
-        cost = 1 - (similarity if similarity.dtype == torch.float64 else similarity.float())
+        cost = 1 - single_or_double(similarity)
         plan = _solve(solver, cost.detach().double(), class_prior)
         linear = (plan.mass.to(cost.dtype) * cost).sum()
         parts = {"transport_cost": linear.detach(), "transport_error": torch.tensor(plan.error)}

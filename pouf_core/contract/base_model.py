@@ -9,6 +9,7 @@ from typing import Literal
 from pouf_core.contract.tune_modes import ModelKind, Tune
 
 Modality = Literal["image", "text"]
+"""What a base model takes, and what a dataset holds once it is ingested."""
 
 
 @dataclass(frozen=True)

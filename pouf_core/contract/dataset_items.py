@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.base_model import BaseModelDescription, Modality
 from pouf_core.contract.wording import Wording
 from pouf_core.data.file_kinds import LABELS_FILE, TEXT_SUFFIXES
 from pouf_core.errors import InvalidInput
 
-#: What a base model takes, and what a dataset holds once it is ingested.
-Modality = Literal["image", "text"]
 #: What a dataset is said to hold. With `auto` ingestion tells from the uploaded files.
 RequestedModality = Literal["image", "text", "auto"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import model_validator
+from pydantic import JsonValue, model_validator
 
+from pouf_core.contract.base_model import Modality
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.document import Document
 from pouf_core.contract.request import AdaptationRequest
@@ -40,12 +41,12 @@ class Manifest(PartialResult):
 
     format: Literal[1] = FORMAT
     created_at: str | None = None
-    modality: Literal["image", "text"] = "image"
+    modality: Modality = "image"
     base_model: BaseWeights
     request: AdaptationRequest
     longest: int | None = None
     dataset: DatasetSummary
-    judged_by: dict[str, Any] = {}
+    judged_by: dict[str, JsonValue] = {}
     versions: dict[str, str] = {}
 
     @model_validator(mode="before")

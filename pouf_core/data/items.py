@@ -10,7 +10,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pouf_core.contract.dataset_items import Modality
+from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.images import decode_image
 from pouf_core.data.text_files import BadRow, read_texts

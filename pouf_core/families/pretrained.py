@@ -18,10 +18,12 @@ ensure_torchvision_imports()  # transformers imports torchvision where it finds 
 
 from transformers.utils import logging as transformers_logging  # noqa: E402
 
-SAFE: dict[str, Any] = {"trust_remote_code": False}
+SAFE: dict[str, bool] = {"trust_remote_code": False}
 """For everything that is read: code that a checkpoint brings along is never run."""
-WEIGHTS: dict[str, Any] = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
+WEIGHTS: dict[str, object] = {"use_safetensors": True, "dtype": torch.float32, "output_loading_info": True}
 """For weights: no pickles, full precision, and a report of what the checkpoint lacks."""
+PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Types of models whose positions count from the padding token's number + 1."""
 _NAMED_AT_MOST = 3
 
 

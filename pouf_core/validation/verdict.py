@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from pydantic import JsonValue
 from torch import Tensor
 
 from pouf_core.contract.classes import ClassName
@@ -32,7 +33,7 @@ class ReasonedVerdict:
     structure: Structure
     change: Change
 
-    def figures(self) -> dict[str, float | list[int]]:
+    def figures(self) -> dict[str, JsonValue]:
         """The figures by name, as plain JSON values."""
         return asdict(self.structure) | asdict(self.change)
 

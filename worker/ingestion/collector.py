@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from pouf_core.contract.dataset_items import Modality
+from pouf_core.contract.base_model import Modality
 from store.tables import Upload
 from worker.ingestion.archive_members import ArchiveError, Found
 from worker.ingestion.archives import kind_of_upload, read_archive

@@ -18,7 +18,7 @@ from pouf_core.families.cosine.image_views import ImageViews
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.trained_parameters import projection_names
 from pouf_core.families.cosine.transformers_towers import TransformersImageTower
-from pouf_core.scoring import unit_length
+from pouf_core.scoring import single_or_double, unit_length
 
 
 class ClipLikeModel(CosineModel[Image.Image, Tensor]):
@@ -86,7 +86,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         run = visual.pooled if isinstance(visual, TransformersImageTower) else visual.trunk
         with self._precision():
             features: Tensor = run(pixels.to(self.device))
-        return features.float() if features.dtype == torch.bfloat16 else features
+        return single_or_double(features)
 
     def project(self, trunk_features: Tensor) -> Tensor:
         """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""

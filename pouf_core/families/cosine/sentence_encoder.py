@@ -18,7 +18,7 @@ from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.trained_parameters import ADDED
 from pouf_core.families.text_views import TextViews
 from pouf_core.families.trained_tensors import weights_hash
-from pouf_core.scoring import unit_length
+from pouf_core.scoring import single_or_double, unit_length
 
 
 class ResidualProjection(nn.Module):
@@ -143,7 +143,7 @@ class SentenceModel(CosineModel[str, Text]):
         """Features [B, d] of B texts before the projection."""
         with self._precision():
             features: Tensor = self.network.text.pooled(self._tokens(views))  # type: ignore[operator, union-attr]
-        return features.float() if features.dtype == torch.bfloat16 else features
+        return single_or_double(features)
 
     def _tokens(self, views: Sequence[Text]) -> Tensor:
         return self._tokenizer.together([text_item(view).text for view in views]).to(self.device)

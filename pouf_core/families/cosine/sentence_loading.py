@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.errors import PoufError
 from pouf_core.families.cosine.sentence_encoder import SentenceModel, SentenceNetwork, SentenceTokenizer, SentenceTower
-from pouf_core.families.pretrained import name_missing, not_adaptable, quiet_transformers, unavailable
+from pouf_core.families.pretrained import PADDED_POSITIONS, name_missing, not_adaptable, quiet_transformers, unavailable
 
 LOGIT_SCALE = 20.0
 """Between cosine and logit: what all-MiniLM and sentence-transformers' contrastive losses are trained with."""
@@ -29,7 +30,6 @@ _POOLERS: dict[str, type[nn.Module]] = {
     "mean_sqrt_len_tokens": MeanPooler,
     "cls_token": ClsLastHiddenStatePooler,
 }
-_PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")  # positions count from the padding's number + 1
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _read_layout(spec: str, directory: Path) -> _Layout:
     return _Layout(transformer, pooling, limits.get("max_seq_length"), bool(limits.get("do_lower_case")))
 
 
-def _pooling(spec: str, settings: dict[str, Any]) -> str:
+def _pooling(spec: str, settings: Mapping[str, object]) -> str:
     prefix = "pooling_mode_"
     named = settings.get("pooling_mode")  # newer directories name it
     modes = [name.removeprefix(prefix) for name, value in settings.items() if name.startswith(prefix) and value is True]
@@ -131,7 +131,7 @@ def _check_tokenizer(spec: str, tokenizer: Any, config: Any) -> None:
 
 def _longest(layout: _Layout, tokenizer: Any, config: Any) -> int:
     positions = getattr(config, "max_position_embeddings", None)
-    if positions is not None and config.model_type in _PADDED_POSITIONS:
+    if positions is not None and config.model_type in PADDED_POSITIONS:
         positions -= config.pad_token_id + 1
     limits = [limit for limit in (layout.longest, positions, tokenizer.model_max_length) if limit is not None]
     return int(min(limits))

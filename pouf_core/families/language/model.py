@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName
-from pouf_core.contract.language_template import Template, template_of
+from pouf_core.contract.language_template import Template
 from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text, TextItem, clean_item
@@ -27,9 +27,9 @@ from pouf_core.families.language.item_reader import ItemReader
 from pouf_core.families.language.item_tokenizer import MOST_TOKENS, NO_CONTEXT, ItemTokenizer, ItemTokens, Kind
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.language.prompted import PromptedLanguageModel
+from pouf_core.families.pretrained import PADDED_POSITIONS
 from pouf_core.families.trained_tensors import CONTEXT, network_parameters, weights_hash
-
-_PADDED_POSITIONS = ("roberta", "xlm-roberta", "mpnet")  # their positions count from the padding token's number + 1
+from pouf_core.scoring import single_or_double
 
 
 class LanguageModel:
@@ -64,7 +64,7 @@ class LanguageModel:
         """Tokens that an item may have, special ones included."""
         config = self.network.config
         positions = int(config.max_position_embeddings)
-        if config.model_type in _PADDED_POSITIONS:
+        if config.model_type in PADDED_POSITIONS:
             positions -= int(self.network.base_model.embeddings.word_embeddings.padding_idx) + 1
         return min(positions, int(self.tokenizer.model_max_length), MOST_TOKENS)
 
@@ -154,10 +154,6 @@ class LanguageModel:
         embedding: nn.Embedding = self.network.get_input_embeddings()
         return embedding
 
-    def template(self, value: str) -> Template:
-        """A template as this kind of model reads it; errors as `template_of`."""
-        return template_of(value, causal=self.kind == "causal")
-
     def item_tokenizer(
         self,
         template: Template,
@@ -201,7 +197,7 @@ class LanguageModel:
             with self._context_in_place(context, batch.context):
                 hidden: Tensor = self.network.base_model(**inputs).last_hidden_state
             features = self.head.transform(hidden[torch.arange(len(batch), device=hidden.device), batch.asked])
-        return features if features.dtype == torch.float64 else features.float()
+        return single_or_double(features)
 
     @contextmanager
     def _context_in_place(self, context: Tensor | None, placement: Tensor) -> Iterator[None]:
