@@ -94,7 +94,7 @@ def load_artifact(directory: Path) -> Artifact:
         manifest = Manifest.model_validate(written)
         metrics = json.loads((directory / METRICS).read_text())
         tensors = load_file(directory / WEIGHTS)
-    except (OSError, ValueError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise ArtifactError("artifact_corrupt", f"{directory} cannot be read: {error}") from error
     return Artifact(manifest, tensors, metrics)
 

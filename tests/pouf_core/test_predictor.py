@@ -121,14 +121,29 @@ def test_directories_that_are_no_artifacts_are_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_format_is_refused(prompt_tuned: Path, tmp_path: Path) -> None:
     copy = copy_artifact(prompt_tuned, tmp_path)
-    manifest = json.loads((copy / MANIFEST).read_text()) | {"format": 99}
-    (copy / MANIFEST).write_text(json.dumps(manifest))
-    digest = hashlib.sha256((copy / MANIFEST).read_bytes()).hexdigest()
-    lines = [line for line in (copy / SUMS).read_text().splitlines() if MANIFEST not in line]
-    (copy / SUMS).write_text("\n".join([*lines, f"{digest}  {MANIFEST}"]) + "\n")
+    write_manifest(copy, json.loads((copy / MANIFEST).read_text()) | {"format": 99})
     with pytest.raises(ArtifactError) as caught:
         pouf_core.load(copy)
     assert caught.value.code == "artifact_format_unknown"
+
+
+@pytest.mark.parametrize("missing", ["base_model", "class_names", "dataset"])
+def test_a_manifest_of_an_older_version_without_a_part_is_refused(
+    prompt_tuned: Path, tmp_path: Path, missing: str
+) -> None:
+    copy = copy_artifact(prompt_tuned, tmp_path)
+    written = json.loads((copy / MANIFEST).read_text())
+    write_manifest(copy, {name: value for name, value in written.items() if name not in ("request", missing)})
+    with pytest.raises(ArtifactError) as caught:
+        pouf_core.load(copy)
+    assert caught.value.code == "artifact_corrupt"
+
+
+def write_manifest(artifact: Path, manifest: dict[str, object]) -> None:
+    (artifact / MANIFEST).write_text(json.dumps(manifest))
+    digest = hashlib.sha256((artifact / MANIFEST).read_bytes()).hexdigest()
+    lines = [line for line in (artifact / SUMS).read_text().splitlines() if MANIFEST not in line]
+    (artifact / SUMS).write_text("\n".join([*lines, f"{digest}  {MANIFEST}"]) + "\n")
 
 
 def test_other_base_weights_under_the_same_name_are_refused(tmp_path: Path, picture_paths: list[Path]) -> None:
