@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pouf_core.contract.document import Document
 from pouf_core.contract.tune_modes import TUNE_MODES, Tune
-from pouf_core.errors import InvalidInput
+from pouf_core.errors import InvalidInput, InvalidRequest
 
 Auto = Literal["auto"]
 PresetName = Literal["default", "paper"]
@@ -68,7 +68,8 @@ class MethodSpec(BaseModel):
     )
     unbalanced_marginal_penalty: Annotated[float, Field(ge=0.01, le=1000, allow_inf_nan=False)] | Auto = Field(
         "auto",
-        description="Price of leaving the marginals in `unbalanced`, 0.01 to 1000, in units of the cost 1 - cosine.",
+        description="Weight of the penalty on both marginals in `unbalanced`, 0.01 to 1000, in units of the cost "
+        "1 - cosine.",
     )
     partial_mass: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | Auto = Field(
         "auto", description="Share of the mass that `partial` moves, above 0, at most 1."
@@ -210,15 +211,17 @@ def parse_method(values: Mapping[str, Any]) -> MethodSpec:
     """A method from plain values.
 
     Raises:
-        InvalidInput: `invalid_method`, with the field at fault.
+        InvalidRequest: `invalid_method` for every field at fault.
     """
     try:
         return MethodSpec.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = "/".join(["/method", *map(str, first["loc"][:1])])
-        message = " ".join(filter(None, [f"{field}: {first['msg']}.", field_description(field)]))
-        raise InvalidInput("invalid_method", message, field=field) from error
+        problems: dict[str, InvalidInput] = {}
+        for found in error.errors():  # several of a field that may be one thing or another
+            field = "/".join(["/method", *map(str, found["loc"][:1])])
+            message = " ".join(filter(None, [f"{field}: {found['msg']}.", field_description(field)]))
+            problems.setdefault(field, InvalidInput("invalid_method", message, field=field))
+        raise InvalidRequest(list(problems.values())) from error
 
 
 def field_description(pointer: str) -> str | None:

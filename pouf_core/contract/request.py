@@ -78,16 +78,21 @@ class AdaptationRequest(BaseModel):
         """A request from plain values.
 
         Raises:
-            InvalidInput: `invalid_method` or `invalid_request`, with the field at fault.
+            InvalidRequest: `invalid_method` or `invalid_request` for every field at fault.
         """
-        if not isinstance(values.get("method"), MethodSpec):
-            values["method"] = parse_method(values.get("method") or {})
+        problems = Problems()
+        given = values.get("method")
+        method = given if isinstance(given, MethodSpec) else problems.attempt(lambda: parse_method(given or {}))
         try:
-            return cls.model_validate(values)
+            request = cls.model_validate({**values, "method": method or MethodSpec()})
         except ValidationError as error:
-            first = error.errors()[0]
-            field = "/" + "/".join(map(str, first["loc"][:1]))
-            raise InvalidInput("invalid_request", f"{field}: {first['msg']}.", field=field) from error
+            fields: dict[str, InvalidInput] = {}
+            for found in error.errors():  # several of a field that may be one thing or another
+                field = "/" + "/".join(map(str, found["loc"][:1]))
+                fields.setdefault(field, InvalidInput("invalid_request", f"{field}: {found['msg']}.", field=field))
+            raise InvalidRequest([*problems.found, *fields.values()]) from error
+        problems.raise_any()
+        return request
 
     def check(self, base: BaseModelDescription) -> CheckedRequest:
         """Check everything that can be told without the data and the loaded base model.

@@ -53,3 +53,14 @@ def test_every_wrong_label_word_of_a_class_is_reported() -> None:
         "minilm-mlm", class_names=["good", "bad"], label_words={"bad": ["", "awful", "x" * 501]}, method={}
     )
     assert found == [("empty_label_word", "/label_words/bad/0"), ("label_word_too_long", "/label_words/bad/2")]
+
+
+def test_values_of_the_wrong_kind_are_all_reported_once_each() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        AdaptationRequest.of(class_names=["a", "b"], seed=-1, label_words=3, method={"tune": "all", "batch_size": 0})
+    assert [(problem.code, problem.field) for problem in refused.value.problems] == [
+        ("invalid_method", "/method/tune"),
+        ("invalid_method", "/method/batch_size"),
+        ("invalid_request", "/label_words"),
+        ("invalid_request", "/seed"),
+    ]
