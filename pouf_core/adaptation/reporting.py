@@ -16,7 +16,7 @@ class Reporter:
 
     Attributes:
         warnings: those sent so far.
-        timings: seconds spent in each stage up to the last sign of life.
+        timings: seconds spent in each stage up to the last update.
     """
 
     on_progress: OnProgress
@@ -26,7 +26,7 @@ class Reporter:
     _heard_at: float = field(default_factory=time.monotonic)
 
     def send(self, progress: Progress) -> None:
-        """Pass one sign of life on."""
+        """Pass one update on."""
         now = time.monotonic()
         self.timings[progress.stage] = self.timings.get(progress.stage, 0.0) + now - self._heard_at
         self._heard_at = now

@@ -59,7 +59,7 @@ def resolve(
         context_scale: root mean square of the untrained context vectors, which differs between models.
         device: where training runs.
         threads: CPU threads in use, stored because results depend on them bitwise.
-        micro_batch_size: items encoded at once, or None for what fits the device as a rule.
+        micro_batch_size: items encoded at once, or None for the default of the mode and the device.
 
     Raises:
         InvalidInput: the settings contradict each other.

@@ -15,7 +15,7 @@ Metrics = dict[str, float | None]
 
 
 class Progress(Document):
-    """One sign of life: sent after every micro-batch in any stage.
+    """One progress update: sent after every micro-batch in any stage.
 
     Attributes:
         stage: the part of the adaptation that is running.

@@ -201,5 +201,5 @@ def fingerprint(items: Sequence[Item]) -> str:
 
 
 def fingerprint_of_hashes(hashes: Iterable[str]) -> str:
-    """`fingerprint` of items of which only the content hashes are at hand."""
+    """`fingerprint` of items of which only the content hashes are known."""
     return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()

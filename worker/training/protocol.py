@@ -44,7 +44,7 @@ class JobSpec(BaseModel):
 
 
 class ProgressMessage(BaseModel):
-    """A sign of life."""
+    """One progress update."""
 
     kind: Literal["progress"] = "progress"
     progress: Progress

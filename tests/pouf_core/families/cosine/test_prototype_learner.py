@@ -1,4 +1,4 @@
-"""Tune mode `prototypes`: the prototypes move, held by their anchor, and nothing else does."""
+"""Tune mode `prototypes`: the prototypes move, held by an L2 penalty, and nothing else does."""
 
 from __future__ import annotations
 
