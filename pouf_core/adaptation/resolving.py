@@ -21,6 +21,7 @@ from pouf_core.contract.method import (
 from pouf_core.contract.method_checks import check_batch
 from pouf_core.contract.presets import PRESETS, Preset, label_word_bias
 from pouf_core.contract.tune_modes import TUNE_MODES, ModelKind
+from pouf_core.system.runtime import encoder_precision
 
 _GIVEN_OR_PRESET = ("transport_weight", "mutual_information_weight", "max_steps", "logit_scale_learning_rate")
 _OF_THE_PRESET = (
@@ -120,7 +121,7 @@ def resolve_baseline(
 
 
 def _precision(device: torch.device) -> Precision:
-    return "bfloat16" if device.type == "cuda" else "float32"
+    return "bfloat16" if encoder_precision(device) == torch.bfloat16 else "float32"
 
 
 _Number = TypeVar("_Number", int, float)

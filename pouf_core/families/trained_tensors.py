@@ -1,18 +1,36 @@
-"""Trained tensors: what they are called, in checkpoints and artifacts, and what they are known by."""
+"""Trained tensors: which parameters they are, what they are called in checkpoints and artifacts, and their hash."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 CONTEXT = "context"
 LOGIT_SCALE = "logit_scale"
 OFFSETS = "prototype_offsets"
 NETWORK = "network."
 """Stands before the name of a parameter of the base model's network."""
+_NORMALISATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
+
+
+def names_of(network: nn.Module, parameters: Iterable[nn.Parameter]) -> set[str]:
+    """The names of some of a network's parameters; a tied one has one name."""
+    wanted = {id(parameter) for parameter in parameters}
+    return {name for name, parameter in network.named_parameters() if id(parameter) in wanted}
+
+
+def normalisation_names(network: nn.Module) -> set[str]:
+    """The names of the scales and shifts of normalisation layers."""
+    norms = [module for module in network.modules() if _is_normalisation(module)]
+    return names_of(network, [item for norm in norms for item in norm.parameters(recurse=False)])
+
+
+def _is_normalisation(module: nn.Module) -> bool:
+    """PyTorch's normalisation layers, and those that libraries write themselves (`LlamaRMSNorm`, T5's, timm's)."""
+    return isinstance(module, _NORMALISATIONS) or "norm" in type(module).__name__.lower()
 
 
 def copies_of(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -32,6 +32,17 @@ def choose_device(name: str) -> torch.device:
     return device
 
 
+def encoder_precision(device: torch.device) -> torch.dtype:
+    """What encoders compute in: bfloat16 on a GPU, else float32."""
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
+def autocast_to(precision: torch.dtype, device: torch.device) -> torch.autocast:
+    """A context in which networks compute in a precision; in float32 they compute as they are."""
+    reduced = precision != torch.float32
+    return torch.autocast(device.type, dtype=precision if reduced else None, enabled=reduced)
+
+
 def use_threads(count: int | None) -> int:
     """Set the number of CPU threads; results are bitwise equal only at the same number.
 

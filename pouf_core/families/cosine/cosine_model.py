@@ -23,6 +23,7 @@ from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
 from pouf_core.families.trained_tensors import network_parameters, weights_hash
 from pouf_core.scoring import CosineClassifier, unit_length
+from pouf_core.system.runtime import autocast_to, encoder_precision
 
 ItemT = TypeVar("ItemT")
 """A decoded item."""
@@ -64,7 +65,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         self.tokenizer = tokenizer
         self.device = device
         self.text = TextEncoding(network, tokenizer.pad_token_id)
-        self.precision = torch.bfloat16 if device.type == "cuda" else torch.float32
+        self.precision = encoder_precision(device)
 
     @property
     def logit_scale(self) -> nn.Parameter:
@@ -189,8 +190,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         return CosineClassifier(**tensors)
 
     def _precision(self) -> torch.autocast:
-        reduced = self.precision != torch.float32
-        return torch.autocast(self.device.type, dtype=self.precision if reduced else None, enabled=reduced)
+        return autocast_to(self.precision, self.device)
 
     @cached_property
     def sha256(self) -> str:

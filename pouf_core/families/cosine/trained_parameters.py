@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from open_clip.hf_model import HFTextEncoder
@@ -12,11 +12,11 @@ from torch import nn
 
 from pouf_core.contract.tune_modes import Tune
 from pouf_core.families.cosine.transformers_towers import TransformersImageTower, TransformersTextTower
+from pouf_core.families.trained_tensors import names_of, normalisation_names
 
 _NEVER = ("logit_scale", "logit_bias")  # the scale's rate is a setting of its own; a constant bias has no gradient
 ADDED = "text.proj.change."  # put behind sentence encoders, for `head` alone
 _DECODER = "text_decoder."  # CoCa's caption decoder takes no part in classification
-_NORMALISATIONS = (nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.modules.batchnorm._NormBase)
 _BLOCK_LISTS = ("blocks", "stages", "layers")  # timm's names for a trunk's sequence of blocks
 
 
@@ -44,7 +44,7 @@ def projection_names(network: nn.Module) -> set[str]:
 
     Where attention pooling is the last thing that a tower does, the pooling is its projection.
     """
-    return _names_of(network, [*_image_projection(network), *_text_projection(network)])
+    return names_of(network, [*_image_projection(network), *_text_projection(network)])
 
 
 def text_tower(network: nn.Module) -> nn.Module:
@@ -79,29 +79,14 @@ def _text_projection(network: nn.Module) -> list[nn.Parameter]:
     return [] if projection is None else [projection]
 
 
-def _names_of(network: nn.Module, parameters: Iterable[nn.Parameter]) -> set[str]:
-    wanted = {id(parameter) for parameter in parameters}
-    return {name for name, parameter in network.named_parameters() if id(parameter) in wanted}
-
-
-def _norm_names(network: nn.Module) -> set[str]:
-    norms = [module for module in network.modules() if _is_normalisation(module)]
-    return _names_of(network, [item for norm in norms for item in norm.parameters(recurse=False)])
-
-
 def _all_names(network: nn.Module) -> set[str]:
     return {name for name, _ in network.named_parameters()}
-
-
-def _is_normalisation(module: nn.Module) -> bool:
-    """PyTorch's normalisation layers, and those that libraries write themselves (T5's, timm's)."""
-    return isinstance(module, _NORMALISATIONS) or "norm" in type(module).__name__.lower()
 
 
 def _last_block_names(network: nn.Module, last_n: int) -> set[str]:
     towers = [tower for tower in (getattr(network, "visual", None), text_tower(network)) if tower is not None]
     blocks = [block for tower in towers for block in blocks_of(tower)[-last_n:]]
-    return _names_of(network, [parameter for block in blocks for parameter in block.parameters()])
+    return names_of(network, [parameter for block in blocks for parameter in block.parameters()])
 
 
 def blocks_of(tower: nn.Module) -> list[nn.Module]:
@@ -132,7 +117,7 @@ def _largest_sequence(module: Any) -> list[nn.Module]:
 _NAMES: dict[Tune, Callable[[nn.Module, int], set[str]]] = {
     "head": lambda network, _: projection_names(network),
     "last_n": lambda network, count: projection_names(network) | _last_block_names(network, count),
-    "norm": lambda network, _: _norm_names(network),
+    "norm": lambda network, _: normalisation_names(network),
     "model": lambda network, _: _all_names(network),
 }
 """Network and number of last blocks to the names of the parameters that a mode trains."""

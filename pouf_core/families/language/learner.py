@@ -14,7 +14,7 @@ from pouf_core.families.interface import ParameterGroup
 from pouf_core.families.language.item_reader import ItemReader
 from pouf_core.families.language.item_tokenizer import ItemTokenizer
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
-from pouf_core.families.trained_tensors import CONTEXT, NETWORK, copies_of
+from pouf_core.families.trained_tensors import CONTEXT, NETWORK, copies_of, normalisation_names
 from pouf_core.scoring import Classifier
 
 if TYPE_CHECKING:
@@ -115,11 +115,5 @@ def trained_parameters(network: nn.Module, tune: Tune) -> dict[str, nn.Parameter
     everything = dict(network.named_parameters())
     if tune == "model":
         return everything
-    norms = [module for module in network.modules() if _is_normalisation(module)] if tune == "norm" else []
-    wanted = {id(parameter) for norm in norms for parameter in norm.parameters(recurse=False)}
-    return {name: parameter for name, parameter in everything.items() if id(parameter) in wanted}
-
-
-def _is_normalisation(module: nn.Module) -> bool:
-    """PyTorch's normalisation layers, and transformers' own (`DebertaLayerNorm`, `LlamaRMSNorm`)."""
-    return "norm" in type(module).__name__.lower()
+    wanted = normalisation_names(network) if tune == "norm" else set()
+    return {name: parameter for name, parameter in everything.items() if name in wanted}

@@ -30,6 +30,7 @@ from pouf_core.families.language.prompted import PromptedLanguageModel
 from pouf_core.families.pretrained import PADDED_POSITIONS
 from pouf_core.families.trained_tensors import CONTEXT, network_parameters, weights_hash
 from pouf_core.scoring import single_or_double
+from pouf_core.system.runtime import autocast_to, encoder_precision
 
 
 class LanguageModel:
@@ -56,7 +57,7 @@ class LanguageModel:
         self.head = output_head(network)
         self.tokenizer = tokenizer
         self.device = device
-        self.precision = torch.bfloat16 if device.type == "cuda" else torch.float32
+        self.precision = encoder_precision(device)
         self._one_context = threading.Lock()
 
     @property
@@ -192,8 +193,7 @@ class LanguageModel:
         inputs: dict[str, Tensor] = {"input_ids": batch.ids, "attention_mask": batch.attention}
         if self.kind == "causal":
             inputs["position_ids"] = batch.positions
-        reduced = self.precision != torch.float32
-        with torch.autocast(self.device.type, dtype=self.precision if reduced else None, enabled=reduced):
+        with autocast_to(self.precision, self.device):
             with self._context_in_place(context, batch.context):
                 hidden: Tensor = self.network.base_model(**inputs).last_hidden_state
             features = self.head.transform(hidden[torch.arange(len(batch), device=hidden.device), batch.asked])
