@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pouf_core.contract.classes import PLACEHOLDER, ClassName
 from pouf_core.contract.method import DEFAULT_CONTEXT_LENGTH, MethodSpec
+from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.prompts import Prompts, build_prompts
 from pouf_core.families.cosine.tokenizer import TextTokenizer
@@ -35,8 +36,9 @@ def learned_prompts(
     Raises:
         InvalidInput: as `build_prompts`, or `context_too_long` when so many vectors leave no room for the names.
     """
-    per_class = spec.tune == "prompt" and spec.context == "per_class"
-    if spec.tune != "prompt" or spec.context_init == "template":
+    is_learned = TUNE_MODES[spec.tune].learner == "context"
+    per_class = is_learned and spec.context == "per_class"
+    if not is_learned or spec.context_init == "template":
         return build_prompts(classes, templates, tokenizer, per_class=per_class)
     length = DEFAULT_CONTEXT_LENGTH if isinstance(spec.context_length, str) else spec.context_length
     stand_ins = [random_template(template, length) for template in templates]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pouf_core.contract.classes import PLACEHOLDER, ClassName, fill
 from pouf_core.errors import InvalidInput
-from pouf_core.families.cosine.text_encoding import NO_CONTEXT
+from pouf_core.families.context_vectors import NO_CONTEXT
 from pouf_core.families.cosine.tokenizer import TextTokenizer, shared_prefix
 
 _LONG = 4  # how many context lengths a prompt is given to show its whole length

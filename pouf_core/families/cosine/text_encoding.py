@@ -6,8 +6,6 @@ Untrained prompts therefore equal the model's own text features by construction,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,10 +13,10 @@ from open_clip.hf_model import HFTextEncoder, MaxPooler
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pouf_core.families.context_vectors import context_in_place
 from pouf_core.families.cosine.trained_parameters import blocks_of, text_tower
 from pouf_core.families.cosine.transformers_towers import TransformersTextTower
 
-NO_CONTEXT = -1
 _FLOATS_PER_BLOCK = 18  # kept for the gradient by one transformer block for one position, as multiples of the width
 _BYTES = 4
 
@@ -140,7 +138,7 @@ class TextEncoding:
         """
         if context is None or placement is None or not len(context):
             return self._features(tokens)
-        with self._context_in_place(context, placement):
+        with context_in_place(self.input_embedding, context, placement):
             return self._features(tokens)
 
     def _features(self, tokens: Tensor) -> Tensor:
@@ -161,17 +159,3 @@ class TextEncoding:
             self._prefix + "positional_embedding": positions[:length],
             self._prefix + "attn_mask": mask[:length, :length],
         }
-
-    @contextmanager
-    def _context_in_place(self, context: Tensor, placement: Tensor) -> Iterator[None]:
-        learned = (placement != NO_CONTEXT).unsqueeze(-1)
-        index = placement.clamp(min=0)
-
-        def put_context(_module: nn.Module, _inputs: Any, embedded: Tensor) -> Tensor:
-            return torch.where(learned, context[index].to(embedded.dtype), embedded)
-
-        handle = self.input_embedding.register_forward_hook(put_context)
-        try:
-            yield
-        finally:
-            handle.remove()

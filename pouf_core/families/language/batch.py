@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pouf_core.families.language.item_tokenizer import NO_CONTEXT, ItemTokens, Kind
+from pouf_core.families.context_vectors import NO_CONTEXT
+from pouf_core.families.language.item_tokenizer import ItemTokens, Kind
 
 
 @dataclass(frozen=True)

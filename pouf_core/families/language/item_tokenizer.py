@@ -10,11 +10,11 @@ from pouf_core.contract.classes import ClassName
 from pouf_core.contract.language_template import MASK, Template, check_text_limits
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
+from pouf_core.families.context_vectors import NO_CONTEXT
 from pouf_core.families.family import Tokenizer
 from pouf_core.families.language.filled_template import LITERAL, Token, fill_template, tokenize
 from pouf_core.families.language.word_tokens import label_word_ids, probe_tokens
 
-NO_CONTEXT = -1
 MOST_TOKENS = 512
 """Tokens of an item that are read at most, also by models that could take more."""
 Kind = Literal["masked", "causal"]

@@ -19,12 +19,13 @@ from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text, TextItem, clean_item
 from pouf_core.errors import InvalidInput
+from pouf_core.families.context_vectors import NO_CONTEXT, context_in_place
 from pouf_core.families.family import Tokenizer
 from pouf_core.families.interface import EncoderPair, PromptedModel, SharedEncoder
 from pouf_core.families.language.batch import Batch, make_batch
 from pouf_core.families.language.heads import output_head
 from pouf_core.families.language.item_reader import ItemReader
-from pouf_core.families.language.item_tokenizer import MOST_TOKENS, NO_CONTEXT, ItemTokenizer, ItemTokens, Kind
+from pouf_core.families.language.item_tokenizer import MOST_TOKENS, ItemTokenizer, ItemTokens, Kind
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.language.prompted import PromptedLanguageModel
 from pouf_core.families.pretrained import PADDED_POSITIONS
@@ -204,15 +205,5 @@ class LanguageModel:
         if context is None:
             yield
             return
-        learned = (placement != NO_CONTEXT).unsqueeze(-1)
-        index = placement.clamp(min=0)
-
-        def put_context(_module: nn.Module, _inputs: Any, embedded: Tensor) -> Tensor:
-            return torch.where(learned, context[index].to(embedded.dtype), embedded)
-
-        with self._one_context:
-            handle = self.input_embedding.register_forward_hook(put_context)
-            try:
-                yield
-            finally:
-                handle.remove()
+        with self._one_context, context_in_place(self.input_embedding, context, placement):
+            yield
