@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from pydantic import JsonValue
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -56,9 +57,8 @@ def remove_unpublished(database: Database, storage: Storage, job_id: str) -> Non
             select(JobEvent.data).where(JobEvent.job_id == job_id, JobEvent.type == PUBLISHING_EVENT)
         ).all()
         published = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.job_id == job_id)).all())
-    for event in events:
-        if event["model_id"] not in published:
-            storage.delete(model_key(event["model_id"]))
+    for model_id in {str(event["model_id"]) for event in events} - published:
+        storage.delete(model_key(model_id))
 
 
 def _add_model(session: Session, job: Job, model_id: str, size: int, result: AdaptationResult) -> None:
@@ -97,7 +97,7 @@ def _succeed(session: Session, job: Job, model_id: str, result: AdaptationResult
     job.step = job.total_steps = result.method.max_steps  # the last stages counted other things
     job.result = PartialResult(**result.as_partial())
     job.model_id = model_id
-    data = {"model_id": model_id, "verdict": result.verdict, "fallback": result.fallback}
+    data: dict[str, JsonValue] = {"model_id": model_id, "verdict": result.verdict, "fallback": result.fallback}
     transition(session, job, "succeeded", data=data)
 
 

@@ -1,8 +1,9 @@
 """The life of a job: the one table of allowed status changes, and the one function that makes them."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,17 +27,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "failed": frozenset({"queued"}),
     "cancelled": frozenset({"queued"}),
 }
-STATUSES = frozenset(ALLOWED)
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-STAGES = (
-    "waiting_for_dataset",
-    "waiting_for_space",
-    "loading_base",
-    "encoding",
-    "training",
-    "evaluating",
-    "exporting",
-)
 
 
 class TransitionNotAllowed(Exception):
@@ -55,7 +46,7 @@ def lock_job(session: Session, job_id: str) -> Job:
 
 
 def transition(
-    session: Session, job: Job, status: str, stage: str | None = None, data: dict[str, Any] | None = None
+    session: Session, job: Job, status: str, stage: str | None = None, data: Mapping[str, JsonValue] | None = None
 ) -> None:
     """Move `job` to `status` and `stage`, note when, and append an event carrying `data`.
 
@@ -93,14 +84,14 @@ def start_life(session: Session, job: Job) -> None:
     announce(session, job, append_event(session, job, "job.queued", {"stage": job.stage}))
 
 
-def append_event(session: Session, job: Job, kind: str, data: dict[str, Any] | None = None) -> JobEvent:
+def append_event(session: Session, job: Job, kind: str, data: Mapping[str, JsonValue] | None = None) -> JobEvent:
     """Append an event with the job's next `seq`.
 
     The caller holds the job's row (`lock_job`, or a conditional UPDATE in this transaction).
     """
     job.event_seq += 1
     job.updated_at = utcnow()
-    event = JobEvent(id=new_id("evt"), job_id=job.id, seq=job.event_seq, type=kind, data=data or {})
+    event = JobEvent(id=new_id("evt"), job_id=job.id, seq=job.event_seq, type=kind, data=dict(data or {}))
     session.add(event)
     session.flush()
     return event

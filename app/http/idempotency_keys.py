@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -20,7 +19,7 @@ class Answer:
     """What a creating request is answered."""
 
     status: int
-    body: dict[str, Any]
+    body: dict[str, JsonValue]
     headers: dict[str, str]
 
     @classmethod

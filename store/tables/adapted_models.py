@@ -1,7 +1,6 @@
 """Published adapted models and their movable names."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
@@ -9,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.clock import utcnow
-from store.tables.base import Base, BigInt, DocumentJson, Id
+from store.tables.base import Base, BigInt, DocumentJson, Id, Json
 
 
 class AdaptedModel(Base):
@@ -27,7 +26,7 @@ class AdaptedModel(Base):
     storage_key: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)
     fingerprint: Mapped[str]
-    meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    meta: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     deleted_at: Mapped[datetime | None]
 

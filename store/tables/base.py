@@ -1,9 +1,9 @@
 """What all tables share: column types, naming, and leases."""
 
 from datetime import UTC, datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, JsonValue
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -40,10 +40,10 @@ class DocumentJson(TypeDecorator[DocumentT], Generic[DocumentT]):
         super().__init__()
         self.model = model
 
-    def process_bind_param(self, value: DocumentT | None, dialect: Dialect) -> dict[str, Any] | None:
+    def process_bind_param(self, value: DocumentT | None, dialect: Dialect) -> dict[str, JsonValue] | None:
         return None if value is None else value.model_dump(mode="json")
 
-    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> DocumentT | None:
+    def process_result_value(self, value: dict[str, JsonValue] | None, dialect: Dialect) -> DocumentT | None:
         return None if value is None else self.model.model_validate(value)
 
 
@@ -61,7 +61,7 @@ NAMING = {
 
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: Json, list[Any]: Json, list[str]: Json, str: Text()}
+    type_annotation_map = {datetime: UtcDateTime(), list[str]: Json, str: Text()}
 
 
 class Leased:

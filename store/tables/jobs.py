@@ -1,15 +1,25 @@
 """Adaptation jobs, their events and the numbers of their steps."""
 
 from datetime import datetime
-from typing import Any
+from typing import TypedDict
 
+from pydantic import JsonValue
 from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pouf_core.contract.progress import Metrics
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.clock import utcnow
-from store.tables.base import Base, DocumentJson, Id, Leased
+from store.tables.base import Base, DocumentJson, Id, Json, Leased
+
+
+class StatusChange(TypedDict):
+    """A change of a job's status or stage; `at` in RFC 3339."""
+
+    status: str
+    stage: str | None
+    at: str
 
 
 class Job(Leased, Base):
@@ -28,11 +38,11 @@ class Job(Leased, Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     owner: Mapped[str]
     name: Mapped[str | None]
-    meta: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    meta: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     alias: Mapped[str | None]
     status: Mapped[str]
     stage: Mapped[str | None]
-    status_transitions: Mapped[list[Any]] = mapped_column(default=list)
+    status_transitions: Mapped[list[StatusChange]] = mapped_column(Json, default=list)
     request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest))
     result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult), default=PartialResult())
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
@@ -40,7 +50,7 @@ class Job(Leased, Base):
     lost_attempts: Mapped[int] = mapped_column(default=0)
     step: Mapped[int] = mapped_column(default=0)
     total_steps: Mapped[int | None]
-    latest_metrics: Mapped[dict[str, Any] | None]
+    latest_metrics: Mapped[Metrics | None] = mapped_column(Json)
     model_id: Mapped[str | None] = mapped_column(Id)
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
@@ -62,7 +72,7 @@ class JobEvent(Base):
     job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"))
     seq: Mapped[int]
     type: Mapped[str]
-    data: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    data: Mapped[dict[str, JsonValue]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
 
 
@@ -73,5 +83,5 @@ class JobMetric(Base):
 
     job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    data: Mapped[dict[str, Any]]
+    data: Mapped[Metrics] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -1,8 +1,8 @@
 """API keys, idempotency keys, and tasks to send."""
 
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -45,7 +45,7 @@ class IdempotencyKey(Base):
     claim: Mapped[str]
     status_code: Mapped[int | None]
     headers: Mapped[dict[str, str] | None] = mapped_column(Json)
-    body: Mapped[dict[str, Any] | None]
+    body: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
 
 

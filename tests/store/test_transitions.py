@@ -4,7 +4,7 @@ import pytest
 
 from store.database import Database
 from store.tables import Job, JobEvent
-from store.transitions import ALLOWED, FINAL, STATUSES, TransitionNotAllowed, transition
+from store.transitions import ALLOWED, FINAL, TransitionNotAllowed, transition
 
 # the shortest way to each status
 PATHS = {
@@ -17,7 +17,7 @@ PATHS = {
     "failed": ("failed",),
     "cancelled": ("cancelled",),
 }
-PAIRS = [(a, b) for a, b in itertools.product(sorted(STATUSES), repeat=2) if a != b]
+PAIRS = [(a, b) for a, b in itertools.product(sorted(ALLOWED), repeat=2) if a != b]
 
 
 def read(database: Database, job_id: str) -> Job:

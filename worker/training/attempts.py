@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import cast
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -107,7 +108,7 @@ def note_checkpoint(session: Session, job: Job, step: int) -> None:
         .order_by(JobEvent.seq.desc())
         .limit(1)
     ).one_or_none()
-    if newest is None or newest.type in ends or step > newest.data["step"]:
+    if newest is None or newest.type in ends or step > cast(int, newest.data["step"]):
         job.lost_attempts = 0
         append_event(session, job, CHECKPOINT_EVENT, {"step": step})
 

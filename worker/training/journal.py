@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
+from pydantic import JsonValue
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -119,7 +119,7 @@ class Journal:
         if recent and abs(fraction - self._event_fraction) < EVENT_FRACTION:
             return
         self._event_at, self._event_fraction = now, fraction
-        data: dict[str, Any] = {"stage": latest.stage, "step": latest.step, "total_steps": latest.total_steps}
+        data: dict[str, JsonValue] = {"stage": latest.stage, "step": latest.step, "total_steps": latest.total_steps}
         if latest.metrics is not None:
             data["metrics"] = {**latest.metrics, "step": latest.step}
         append_event(session, job, "job.progress", data)

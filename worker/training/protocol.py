@@ -66,7 +66,7 @@ class StoppedMessage(BaseModel):
 
 
 class PostponedMessage(BaseModel):
-    """The attempt could not go on for want of something, room on the disk for one, that may be there later."""
+    """The attempt could not go on because of a lack, such as a full disk, that may pass."""
 
     kind: Literal["postponed"] = "postponed"
     reason: str
