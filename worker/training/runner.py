@@ -62,10 +62,13 @@ def training_device(device: str) -> str:
     return "cuda" if device.startswith("cuda:") and shown and "," not in shown else device
 
 
-def _threads(job: Job) -> int | None:
-    """The CPU threads that an earlier attempt used."""
+def earlier_threads(job: Job) -> int | None:
+    """The CPU threads that an earlier attempt used; None when there was none."""
     method = job.result.method
-    return method.threads if isinstance(method, ResolvedMethod | ResolvedBaseline) else None
+    if isinstance(method, ResolvedMethod | ResolvedBaseline):
+        return method.threads
+    threads = (method or {}).get("threads")  # as an older version wrote it
+    return threads if isinstance(threads, int) else None
 
 
 class JobRun:
@@ -140,7 +143,7 @@ class JobRun:
             request=job.request,
             device=training_device(settings.device),
             # A resumed attempt keeps the thread count it began with: results depend on it.
-            threads=_threads(job) or settings.threads,
+            threads=earlier_threads(job) or settings.threads,
             deterministic=settings.deterministic,
             memory_bytes=settings.job_memory_bytes,
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),

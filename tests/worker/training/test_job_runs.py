@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from app.jobs.schemas import show_job
 from app.web.report import render_report
 from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
 from worker.process_context import WorkerContext
@@ -23,7 +24,7 @@ from worker.training import process
 from worker.training.child import INTERNAL_ERROR
 from worker.training.process import ChildProcess
 from worker.training.protocol import JobSpec, Message
-from worker.training.runner import run_job
+from worker.training.runner import earlier_threads, run_job
 
 
 @pytest.fixture
@@ -293,3 +294,15 @@ def test_a_baseline_runs_to_its_model_without_training(
     shown = show_job(job, None).model_dump(mode="json")
     assert shown["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
     assert "<svg" not in render_report(shown, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "threads"),
+    [
+        (None, None),
+        ({"type": "zero-shot", "class_prior": None, "class_prior_source": "none", "device": "cpu"}, None),
+        ({"type": "pouf", "threads": 3, "of_an_older_version": 1}, 3),
+    ],
+)
+def test_a_resumed_job_keeps_its_threads_whatever_version_resolved_its_method(method, threads) -> None:
+    assert earlier_threads(Job(result=PartialResult(method=method))) == threads
