@@ -12,7 +12,8 @@ from pouf_core.contract.result import PartialResult
 from store.tables import Job, JobEvent, JobMetric
 
 JOB_STATUS = Literal["queued", "running", "pausing", "paused", "cancelling", "succeeded", "failed", "cancelled"]
-Pace = tuple[int, Any, float] | None
+#: The last step, when it ended, and seconds a step, while a job trains.
+Pace = tuple[int, datetime, float]
 
 
 class JobCreate(Closed, AdaptationRequest):
@@ -111,7 +112,7 @@ class MetricDocument(BaseModel):
     created_at: datetime
 
 
-def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> JobDocument:
+def show_job(job: Job, queue_position: int | None, pace: Pace | None = None) -> JobDocument:
     """Return the job's document; `pace` is (last step, its end, seconds a step) while it trains."""
     return JobDocument(
         object="job",
@@ -139,7 +140,7 @@ def show_job(job: Job, queue_position: int | None, pace: Pace = None) -> JobDocu
     )
 
 
-def _progress(job: Job, pace: Pace) -> ProgressDocument:
+def _progress(job: Job, pace: Pace | None) -> ProgressDocument:
     fraction = min(job.step / job.total_steps, 1.0) if job.total_steps else None
     if job.status == "succeeded":
         fraction = 1.0  # also of a method without steps

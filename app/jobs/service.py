@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -11,7 +10,7 @@ from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import FieldError, conflict, not_found, several
 from app.jobs import queries as repository
-from app.jobs.schemas import JobCreate, JobDocument, show_job
+from app.jobs.schemas import JobCreate, JobDocument, Pace, show_job
 from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.dataset_items import check_dataset_items
@@ -231,5 +230,5 @@ def _new_job(caller: Caller, body: JobCreate, request: CheckedRequest) -> Job:
     )
 
 
-def _pace(scope: Scope, job: Job) -> Any:
+def _pace(scope: Scope, job: Job) -> Pace | None:
     return repository.recent_pace(scope, job.id) if job.status == "running" and job.stage == "training" else None

@@ -24,7 +24,7 @@ class MalformedKey(Exception):
 
 @dataclass(frozen=True)
 class NewKey:
-    """What a key shall be; `limits` holds those that differ from the settings'."""
+    """What a key is made with; `limits` holds those that differ from the settings'."""
 
     owner: str
     name: str

@@ -18,7 +18,7 @@ class ModelListQuery(ListQuery):
 
 
 class AliasPut(Closed):
-    """Where an alias shall point."""
+    """Where an alias is to point."""
 
     model_id: Annotated[str, Field(max_length=64)]
 
