@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from pouf_core.adaptation.features import ENCODE_BATCH
-from pouf_core.artifact import Artifact, load_artifact
+from pouf_core.artifact import BIAS, TRAINED, Artifact, load_artifact
 from pouf_core.contract.wording import language_template
 from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.families.interface import BaseModel, SharedEncoder
 from pouf_core.families.loading import BaseModelPool
+from pouf_core.scoring import Classifier
 from pouf_core.system.runtime import choose_device
-from pouf_core.variants import VARIANTS, VariantName, variants_of
 
 Input = Any
 """An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text or pair of texts."""
+VariantName = Literal["adapted", "zero_shot"]
+VARIANTS: tuple[VariantName, ...] = ("adapted", "zero_shot")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,31 @@ class Prediction:
     class_index: int | None
     score: float
     top_k: list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One classifier of an artifact, with the encoder of its items: adapted, or the base model's own.
+
+    Attributes:
+        encoder: gives the features.
+        classifier: K classes, on the CPU.
+        class_bias: [K] added to the class logits, or None.
+    """
+
+    encoder: SharedEncoder
+    classifier: Classifier
+    class_bias: Tensor | None
+
+    def class_logits(self, features: Tensor) -> Tensor:
+        """Class logits [n, K] of features [n, d]."""
+        logits = self.classifier(features).class_logits
+        return logits if self.class_bias is None else logits + self.class_bias
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes beside the base model."""
+        return self.encoder.nbytes + sum(tensor.nbytes for tensor in self.classifier.tensors().values())
 
 
 class Predictor:
@@ -63,7 +90,7 @@ class Predictor:
             )
         self._base = base
         self._template = language_template(base.description, self.manifest.templates)
-        self._variants = variants_of(artifact, base)
+        self._variants = _variants_of(artifact, base)
         self.nbytes = sum(variant.nbytes for variant in self._variants.values())
 
     def encoder(self, variant: str = "adapted") -> SharedEncoder:
@@ -154,3 +181,23 @@ def _known(variant: str) -> VariantName:
         if variant == known:
             return known
     raise InvalidInput("unknown_variant", f"Unknown variant {variant!r}: use adapted or zero_shot.", field="/variant")
+
+
+def _variants_of(artifact: Artifact, base: BaseModel) -> dict[VariantName, Variant]:
+    """Both variants over the base model, which is shared and never changed."""
+    trained = {name.removeprefix(TRAINED): item for name, item in artifact.tensors.items() if name.startswith(TRAINED)}
+    encoders = base.encoders(trained, artifact.manifest)
+    return {
+        "adapted": _variant(artifact, base, "adapted", encoders.adapted),
+        "zero_shot": _variant(artifact, base, "zero_shot", encoders.zero_shot),
+    }
+
+
+def _variant(artifact: Artifact, base: BaseModel, name: VariantName, encoder: SharedEncoder) -> Variant:
+    ending = f".{name}"
+    tensors = {
+        key.removesuffix(ending): tensor
+        for key, tensor in artifact.tensors.items()
+        if key.endswith(ending) and not key.startswith((TRAINED, BIAS))
+    }
+    return Variant(encoder, base.classifier(tensors), artifact.tensors.get(BIAS + name))
