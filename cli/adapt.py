@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import pouf_core
 from cli import CommandError
 from pouf_core.contract.progress import Progress as Step
-from pouf_core.errors import PoufError
+from pouf_core.errors import InvalidInput, PoufError, problems_of
 from pouf_core.system.memory import keep_freed_memory
 
 console = Console()
@@ -59,6 +59,8 @@ def adapt_data(wanted: Adaptation) -> None:
     try:
         with progress_bar(console) as bar:
             result = _adapt(wanted, bar)
+    except InvalidInput as error:
+        raise CommandError("\n".join(f"{problem} ({problem.code})" for problem in problems_of(error))) from error
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error
     except ValidationError as error:

@@ -75,7 +75,7 @@ class JobFields(Document):
     seed: int
     alias: str | None
     latest_metrics: dict[str, Any] | None
-    estimate: dict[str, Any] | None
+    estimate: dict[str, float] | None
     model_id: str | None
     error: ErrorBody | None
     created_at: datetime

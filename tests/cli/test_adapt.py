@@ -99,6 +99,19 @@ def test_a_refused_adaptation_is_reported_with_its_code(folder, tmp_path, class_
     assert not (tmp_path / "model").exists()
 
 
+def test_every_problem_of_a_request_is_reported_at_once(folder, tmp_path):
+    method = {"tune": "head", "last_n": 2, "partial_mass": 0.5}
+    wanted = Adaptation(folder, "cat, cat", tmp_path / "model", "pouf-lite", method=method, device="cpu")
+    with pytest.raises(CommandError) as refused:
+        adapt_data(wanted)
+    told = str(refused.value).splitlines()
+    assert [line.rpartition("(")[2] for line in told] == [
+        "duplicate_class_name)",
+        "unused_parameter)",
+        "unused_parameter)",
+    ]
+
+
 def test_a_folder_that_is_no_model_is_reported(folder):
     with pytest.raises(CommandError, match="artifact_not_found"):
         predict_items(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pouf_core.contract.request import AdaptationRequest
-from worker.training.protocol import JobSpec
+from worker.training.messages import JobSpec
 
 
 def job_spec(folder: Path) -> JobSpec:

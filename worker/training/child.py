@@ -20,7 +20,7 @@ from pouf_core.contract.result import AdaptationResult
 from pouf_core.errors import AdaptationStopped, PoufError
 from store.disk import is_disk_full
 from worker.training.memory_limit import limit_host_memory
-from worker.training.protocol import (
+from worker.training.messages import (
     STOP_COMMAND,
     ErrorMessage,
     JobSpec,

@@ -14,7 +14,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from worker.training.protocol import STOP_COMMAND, JobSpec, Message, decode
+from worker.training.messages import STOP_COMMAND, JobSpec, Message, decode
 
 logger = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from worker.process_context import WorkerContext, redact_paths
 from worker.shutdown import shutdown_requested
 from worker.training import attempts, checkpoints
 from worker.training.attempts import Ending
+from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
-from worker.training.protocol import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from store.settings import Settings
 from store.tables import Job
 from worker.lease_keeper import LeaseKeeper
 from worker.training.journal import Journal
+from worker.training.messages import ErrorMessage, PostponedMessage, ProgressMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess, describe_exit
-from worker.training.protocol import ErrorMessage, PostponedMessage, ProgressMessage, ResultMessage, StoppedMessage
 
 logger = logging.getLogger(__name__)
 

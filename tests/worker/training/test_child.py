@@ -15,7 +15,7 @@ from tests.pouf_core.training import resolved
 from tests.worker.job_specs import job_spec
 from worker.training import child
 from worker.training.child import MemoryWatch, StartOver, StopRequest
-from worker.training.protocol import ResultMessage, decode, encode
+from worker.training.messages import ResultMessage, decode, encode
 
 ZERO_SHOT = ResolvedBaseline(
     type="zero-shot", class_prior=None, class_prior_source="none", threads=1, device="cpu", precision="float32"

@@ -27,8 +27,8 @@ from tests.worker.training.test_child import ZERO_SHOT
 from worker.ingestion.run import run_ingestion
 from worker.training import child
 from worker.training.child import StopRequest
+from worker.training.messages import PostponedMessage, ResultMessage
 from worker.training.process import ChildProcess
-from worker.training.protocol import PostponedMessage, ResultMessage
 from worker.training.runner import JobRun, run_job
 
 FULL = OSError(errno.ENOSPC, "No space left on device")

@@ -22,8 +22,8 @@ from store.transitions import lock_job, transition
 from worker.process_context import WorkerContext
 from worker.training import process
 from worker.training.child import INTERNAL_ERROR
+from worker.training.messages import JobSpec, Message
 from worker.training.process import ChildProcess
-from worker.training.protocol import JobSpec, Message
 from worker.training.runner import earlier_threads, run_job
 
 

@@ -12,8 +12,8 @@ from PIL import Image, ImageDraw
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.request import AdaptationRequest
 from worker.training.memory_limit import free_memory
+from worker.training.messages import JobSpec, Message, ProgressMessage, ResultMessage
 from worker.training.process import ChildProcess
-from worker.training.protocol import JobSpec, Message, ProgressMessage, ResultMessage
 
 PICTURES = 64  # one step of model tuning over all of them at once takes about 4 GB
 

@@ -22,7 +22,7 @@ from store.settings import Settings
 from store.tables import Job, JobEvent
 from tests.app.colour_engine import ColourEngine
 from worker.process_context import WorkerContext
-from worker.training.protocol import ErrorMessage, PostponedMessage
+from worker.training.messages import ErrorMessage, PostponedMessage
 from worker.training.runner import JobRun, run_job
 from worker.training.supervision import Lost
 
