@@ -1,4 +1,4 @@
-"""Making one archive of the files to upload."""
+"""Making one file of the files to upload."""
 
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -6,19 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-ARCHIVE_SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz")
-TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".json")
-
 Source = str | Path | Sequence[str | Path]
 
 
 @contextmanager
 def as_archive(source: Source) -> Iterator[Path]:
-    """An archive holding `source`: itself when it is one or a file of texts, else a temporary zip.
+    """The one file to send: `source` itself when it is a file, whose kind the service tells; else a temporary zip.
 
     Args:
-        source: an archive or a file of texts; a folder, whose files keep their relative names; or a list of files,
-            which keep only their names.
+        source: a file; a folder, whose files keep their relative names; or a list of files, which keep only their
+            names.
 
     Raises:
         FileNotFoundError: something named is not there.
@@ -26,7 +23,7 @@ def as_archive(source: Source) -> Iterator[Path]:
     """
     if isinstance(source, str | Path):
         path = Path(source)
-        if path.is_file() and path.name.lower().endswith(ARCHIVE_SUFFIXES + TEXT_SUFFIXES):
+        if path.is_file():
             yield path
             return
         entries = _folder_entries(path) if path.is_dir() else _file_entries([path])

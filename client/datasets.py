@@ -48,7 +48,7 @@ class Datasets:
         """Upload files as a new dataset.
 
         Args:
-            source: an archive, a file of texts (`.txt`, `.csv`, `.jsonl`, `.json`), a folder or a list of files.
+            source: an archive, another file (texts or a picture), a folder or a list of files.
             name: shown in lists.
             modality: `image`, `text` or `auto`; folders, lists and archives of files of texts need `text`.
             text_column: of tables and JSON of texts, the column or field with the text; by default `text`, or the only

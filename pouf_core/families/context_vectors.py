@@ -1,13 +1,16 @@
-"""Learned context vectors: put in place of token embeddings while a network runs."""
+"""Learned context vectors: put in place of token embeddings while a network runs.
+
+Imports no torch by itself: tokenisers, which need none, use `NO_CONTEXT`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 NO_CONTEXT = -1
 """The index at positions where the token's own embedding stays."""
@@ -28,7 +31,7 @@ def context_in_place(embedding: nn.Module, context: Tensor, placement: Tensor) -
     index = placement.clamp(min=0)
 
     def put_context(_module: nn.Module, _inputs: Any, embedded: Tensor) -> Tensor:
-        return torch.where(learned, context[index].to(embedded.dtype), embedded)
+        return context[index].to(embedded.dtype).where(learned, embedded)
 
     handle = embedding.register_forward_hook(put_context)
     try:

@@ -178,10 +178,16 @@ def test_a_folder_keeps_its_names_and_leaves_hidden_files_out(tmp_path):
         assert opened.namelist() == ["bird/a.png"]
 
 
-def test_an_archive_is_sent_as_it_is(tmp_path):
-    (tmp_path / "a.tar.gz").write_bytes(b"archive")
-    with as_archive(tmp_path / "a.tar.gz") as archive:
-        assert archive == tmp_path / "a.tar.gz"
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.ndjson", "a.png"])
+def test_one_file_is_sent_as_it_is_whatever_it_holds(tmp_path, name):
+    (tmp_path / name).write_bytes(b"content")
+    with as_archive(tmp_path / name) as sent:
+        assert sent == tmp_path / name
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError), as_archive(tmp_path / "a.png"):
+        pass
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

@@ -5,7 +5,6 @@ import zipfile
 
 import pytest
 
-from client import archives as client_archives
 from pouf_core.data import file_kinds
 from pouf_core.data.file_kinds import archive_kind, archive_kind_by_name
 
@@ -47,8 +46,3 @@ def test_content_decides_whether_a_file_is_an_archive(head, kind):
 )
 def test_a_name_claims_a_kind_of_archive(name, kind):
     assert archive_kind_by_name(name) == kind
-
-
-def test_the_client_sends_the_same_kinds_of_files_as_they_are():
-    assert tuple(file_kinds.ARCHIVE_SUFFIXES) == client_archives.ARCHIVE_SUFFIXES
-    assert client_archives.TEXT_SUFFIXES == file_kinds.TEXT_SUFFIXES
