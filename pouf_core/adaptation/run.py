@@ -37,7 +37,7 @@ from pouf_core.families.loading import load_base_model
 from pouf_core.families.registry import describe
 from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
 from pouf_core.validation.measurements import given_prior, measure_change
-from pouf_core.validation.thresholds import thresholds_for
+from pouf_core.validation.thresholds import Thresholds
 from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
 
 CHECKPOINT_SECONDS = 15.0
@@ -258,7 +258,7 @@ class _Run:
             model,
             zero_shot,
             resolved,
-            thresholds=thresholds_for(base.description.kind, resolved.tune),
+            thresholds=Thresholds(base.description.kind, resolved.tune),
             outcome_count=count,
             checkpoints=checkpoints,
         )
@@ -277,7 +277,7 @@ class _Run:
         classes = self._inputs.request.classes
         adapted = outcome.logits[: zero_shot.judged_count].softmax(dim=1)
         change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
-        thresholds = thresholds_for(base.description.kind, outcome.method.tune)
+        thresholds = Thresholds(base.description.kind, outcome.method.tune)
         names = [item.name for item in classes]
         verdict = verdict_on(outcome.method, outcome.selected_step, zero_shot.structure, change, names, thresholds)
         for warning in warnings_of(verdict, classes, zero_shot.classifier.prototypes, thresholds):

@@ -239,7 +239,7 @@ class Crossing:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """The part of the table that applies to base models of a kind, in a mode."""
+    """The part of the table that applies to base models of a kind in a tune mode; `none` is of what trains nothing."""
 
     kind: ModelKind
     mode: Mode
@@ -255,11 +255,6 @@ class Thresholds:
         if value is None or not found.is_crossed(figure, value):
             return None
         return Crossing(found.limits[level].code, value)
-
-
-def thresholds_for(kind: ModelKind, mode: Mode) -> Thresholds:
-    """The thresholds for base models of a kind in a tune mode, or in mode `none` for a method that trains nothing."""
-    return Thresholds(kind, mode)
 
 
 def row(name: str) -> Row:

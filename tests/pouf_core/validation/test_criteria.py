@@ -21,9 +21,9 @@ from pouf_core.validation.criteria import (
     warnings_about,
 )
 from pouf_core.validation.measurements import Change, Structure, measure_change
-from pouf_core.validation.thresholds import KINDS, Limit, Mode, Row, thresholds_for
+from pouf_core.validation.thresholds import KINDS, Limit, Mode, Row, Thresholds
 
-PICTURES, TEXTS = thresholds_for("image", "head"), thresholds_for("text", "prompt")
+PICTURES, TEXTS = Thresholds("image", "head"), Thresholds("text", "prompt")
 NAMES = ["cat", "dog", "fox", "hen"]
 QUIET = Change(10, flip_rate=0.1, overruled_confidence=0.05, marginal_shift=0.1, confidence_gain=0.1, vanished=[])
 HARMFUL_CHANGES = {
@@ -71,7 +71,7 @@ def structure(
     ],
 )
 def test_structure_is_needed_by_kind_of_base_model_and_tune_mode(kind: ModelKind, mode: Mode, least: float) -> None:
-    limits = thresholds_for(kind, mode)
+    limits = Thresholds(kind, mode)
     assert failed_data_checks(structure(ratio=least), limits) == []
     assert failed_data_checks(structure(ratio=1.2), limits) == []
     [found] = failed_data_checks(structure(ratio=least - 1e-6), limits)
@@ -82,7 +82,7 @@ def test_structure_is_needed_by_kind_of_base_model_and_tune_mode(kind: ModelKind
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", ["prompt", "prototypes", "head", "last_n", "norm", "model"])
 def test_only_prompts_over_pictures_need_a_base_model_that_is_unsure(kind: ModelKind, mode: Mode) -> None:
-    limits = thresholds_for(kind, mode)
+    limits = Thresholds(kind, mode)
     needed = (kind, mode) == ("image", "prompt")
     assert failed_data_checks(structure(view_agreement=0.36 - 1e-9), limits) == []
     assert codes(failed_data_checks(structure(view_agreement=0.36), limits)) == (["little_room"] if needed else [])
@@ -90,13 +90,13 @@ def test_only_prompts_over_pictures_need_a_base_model_that_is_unsure(kind: Model
 
 def test_of_the_data_the_first_failed_check_is_given() -> None:
     weak_and_sure = structure(ratio=0.2, view_agreement=0.5)
-    assert codes(failed_data_checks(weak_and_sure, thresholds_for("image", "prompt"))) == ["weak_structure"]
+    assert codes(failed_data_checks(weak_and_sure, Thresholds("image", "prompt"))) == ["weak_structure"]
 
 
 @pytest.mark.parametrize(("items", "classes", "enough"), [(12, 3, True), (11, 3, False), (8, 2, True), (7, 2, False)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_four_items_a_class_are_enough(kind: ModelKind, items: int, classes: int, enough: bool) -> None:
-    found = insufficient_data(structure(item_count=items, class_count=classes), thresholds_for(kind, "head"))
+    found = insufficient_data(structure(item_count=items, class_count=classes), Thresholds(kind, "head"))
     assert codes(found) == ([] if enough else ["too_few_items"])
 
 
@@ -123,7 +123,7 @@ def test_each_failed_check_has_its_code(code: str) -> None:
     ],
 )
 def test_checks_of_a_change_fail_beyond_their_limits(kind: ModelKind, change: Change, expected: list[str]) -> None:
-    assert codes(failed_change_checks(change, NAMES, thresholds_for(kind, "prompt"))) == expected
+    assert codes(failed_change_checks(change, NAMES, Thresholds(kind, "prompt"))) == expected
 
 
 @pytest.mark.parametrize(("class_count", "vanished", "fails"), [(2, 1, True), (3, 1, False), (3, 2, True)])
@@ -151,7 +151,7 @@ def test_every_failed_check_of_a_change_is_given() -> None:
 @pytest.mark.parametrize("kind", ["text", "language"])
 @pytest.mark.parametrize("mode", ["prompt", "head", "last_n", "norm", "model"])
 def test_over_texts_changes_that_only_shift_shares_fail(kind: ModelKind, mode: Mode) -> None:
-    limits = thresholds_for(kind, mode)
+    limits = Thresholds(kind, mode)
     assert failed_change_checks(replace(QUIET, one_sidedness=0.68), NAMES, limits) == []
     shifted = replace(QUIET, one_sidedness=0.68 + 1e-9)
     assert codes(failed_change_checks(shifted, NAMES, limits)) == ["one_sided_changes"]
@@ -171,7 +171,7 @@ def test_over_texts_changes_that_only_shift_shares_fail(kind: ModelKind, mode: M
     ],
 )
 def test_pictures_prototypes_and_methods_without_training_may_shift_shares(kind: ModelKind, mode: Mode) -> None:
-    assert failed_change_checks(replace(QUIET, one_sidedness=1.0), NAMES, thresholds_for(kind, mode)) == []
+    assert failed_change_checks(replace(QUIET, one_sidedness=1.0), NAMES, Thresholds(kind, mode)) == []
 
 
 @pytest.mark.parametrize("shares", [[0.5, 0.5], [0.2, 0.8], [0.9, 0.1]])
@@ -202,7 +202,7 @@ def test_between_two_classes_prior_matching_only_ever_shifts_shares_so_that_says
 def test_warnings_are_given_beyond_their_limits(
     kind: ModelKind, mode: Mode, change: Change, expected: list[str]
 ) -> None:
-    assert codes(warnings_about(structure(), change, NAMES, thresholds_for(kind, mode))) == expected
+    assert codes(warnings_about(structure(), change, NAMES, Thresholds(kind, mode))) == expected
 
 
 @pytest.mark.parametrize(
@@ -237,5 +237,5 @@ def test_a_rule_is_a_row_and_a_criterion(monkeypatch: pytest.MonkeyPatch) -> Non
     unsure = replace(QUIET, confidence_gain=-0.2)
     [found] = failed_change_checks(unsure, NAMES, PICTURES)
     assert (found.code, found.message) == ("less_confident", "More than 0.1.")
-    assert failed_change_checks(unsure, NAMES, thresholds_for("image", "norm")) == []
+    assert failed_change_checks(unsure, NAMES, Thresholds("image", "norm")) == []
     assert failed_change_checks(unsure, NAMES, TEXTS) == []

@@ -19,7 +19,7 @@ from pouf_core.validation.measurements import (
     measure_structure,
     neighbour_mean,
 )
-from pouf_core.validation.thresholds import thresholds_for
+from pouf_core.validation.thresholds import Thresholds
 
 STILL = Change(0, 0.0, 0.0, 0.0, 0.0, [])
 
@@ -44,7 +44,7 @@ def views(probabilities: Tensor, other: Tensor | None = None) -> Tensor:
 
 def is_clear(structure: Structure) -> bool:
     """Whether the data are clear enough for head tuning over pictures."""
-    return not failed_data_checks(structure, thresholds_for("image", "head"))
+    return not failed_data_checks(structure, Thresholds("image", "head"))
 
 
 def test_groups_that_are_classes_agree_as_well_as_views_do() -> None:

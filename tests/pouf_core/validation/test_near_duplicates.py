@@ -16,10 +16,10 @@ from pouf_core.contract.classes import parse_class_names
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.validation.near_duplicates import near_duplicates
-from pouf_core.validation.thresholds import thresholds_for
+from pouf_core.validation.thresholds import Thresholds
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-THRESHOLDS = thresholds_for("image", "prompt")
+THRESHOLDS = Thresholds("image", "prompt")
 EMOJI_TASKS = json.loads((EXAMPLES / "emoji" / "tasks.json").read_text())
 
 

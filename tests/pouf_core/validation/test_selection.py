@@ -13,7 +13,7 @@ import pouf_core
 from pouf_core.adaptation.features import CachedFeatures, Draw
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.validation.selection import CANDIDATES, StepSelection, held_out_count
-from pouf_core.validation.thresholds import thresholds_for
+from pouf_core.validation.thresholds import Thresholds
 from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
 from tests.pouf_core.threshold_overrides import CLEAR_DATA, TRUSTED_CHANGES, set_limits
 
@@ -56,7 +56,7 @@ class Run:
             views,
             ["cat", "dog"],
             max_steps,
-            thresholds=thresholds_for("image", "prompt"),
+            thresholds=Thresholds("image", "prompt"),
         )
         for number in range(1, max_steps + 1):
             step = number

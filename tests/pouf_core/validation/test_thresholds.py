@@ -9,7 +9,7 @@ import pytest
 
 from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation import criteria
-from pouf_core.validation.thresholds import KINDS, TABLE, constant, row, thresholds_for
+from pouf_core.validation.thresholds import KINDS, TABLE, Thresholds, constant, row
 
 ROOT = Path(__file__).parents[3]
 TWO_LEVELS = {
@@ -84,7 +84,7 @@ def test_a_warning_and_a_failed_check_of_one_measurement_share_a_row(name: str, 
     failed_check, fails_above, warning, warns_above = TWO_LEVELS[name]
     limits = row(name).limits
     assert (limits["failed_check"].code, limits["warning"].code) == (failed_check, warning)
-    thresholds = thresholds_for(kind, "prompt")
+    thresholds = Thresholds(kind, "prompt")
     assert (thresholds.value(name, "failed_check"), thresholds.value(name, "warning")) == (fails_above, warns_above)
     assert warns_above < fails_above
 
@@ -102,14 +102,14 @@ def test_a_warning_and_a_failed_check_of_one_measurement_share_a_row(name: str, 
 )
 def test_a_limit_is_crossed_in_the_direction_of_its_row(name: str, crossed: str, figure: float, crosses: bool) -> None:
     assert row(name).crossed == crossed
-    crossing = thresholds_for("image", "head").crossing(name, "failed_check", figure)
+    crossing = Thresholds("image", "head").crossing(name, "failed_check", figure)
     assert (crossing is not None) is crosses
     assert crossing is None or crossing.code == row(name).limits["failed_check"].code
 
 
 def test_a_level_that_a_measurement_lacks_yields_nothing() -> None:
-    assert thresholds_for("image", "prompt").crossing("structure", "warning", -1.0) is None
-    assert thresholds_for("text", "prompt").crossing("view_agreement", "failed_check", 1.0) is None
+    assert Thresholds("image", "prompt").crossing("structure", "warning", -1.0) is None
+    assert Thresholds("text", "prompt").crossing("view_agreement", "failed_check", 1.0) is None
 
 
 def test_constants_and_limits_are_not_mistaken_for_each_other() -> None:

@@ -10,7 +10,7 @@ import torch
 from pouf_core.contract.classes import parse_class_names
 from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation.measurements import Change, Structure
-from pouf_core.validation.thresholds import KINDS, Mode, thresholds_for
+from pouf_core.validation.thresholds import KINDS, Mode, Thresholds
 from pouf_core.validation.verdict import (
     ReasonedVerdict,
     verdict_on_baseline,
@@ -19,8 +19,8 @@ from pouf_core.validation.verdict import (
     warnings_of,
 )
 
-HEAD, PROMPT = thresholds_for("image", "head"), thresholds_for("image", "prompt")
-UNTRAINED = thresholds_for("image", "none")
+HEAD, PROMPT = Thresholds("image", "head"), Thresholds("image", "prompt")
+UNTRAINED = Thresholds("image", "none")
 OTHER_MODES: tuple[Mode, ...] = ("head", "last_n", "norm", "model")
 NAMES = ["cat", "dog", "fox", "hen"]
 CLEAR = Structure(0.3, 0.27, 0.9, 100, 4)
@@ -74,7 +74,7 @@ def test_prompts_are_not_trusted_where_the_base_model_is_sure_and_other_modes_ar
     assert (verdict.verdict, verdict.fallback, codes(verdict)) == ("harmful", "zero_shot", ["little_room"])
     assert verdict_on_trained(replace(SURE, view_agreement=0.36 - 1e-6), QUIET, NAMES, PROMPT).verdict == "improved"
     for mode in OTHER_MODES:
-        assert verdict_on_trained(SURE, QUIET, NAMES, thresholds_for("image", mode)).verdict == "improved"
+        assert verdict_on_trained(SURE, QUIET, NAMES, Thresholds("image", mode)).verdict == "improved"
 
 
 def test_without_steps_no_check_is_reported() -> None:
@@ -135,7 +135,7 @@ def test_a_verdict_lists_every_figure_it_rests_on() -> None:
 
 
 def test_changes_that_only_shift_shares_are_harmful_over_texts_alone() -> None:
-    texts, shifted = thresholds_for("text", "prompt"), replace(QUIET, one_sidedness=0.7)
+    texts, shifted = Thresholds("text", "prompt"), replace(QUIET, one_sidedness=0.7)
     assert codes(verdict_on_trained(CLEAR, shifted, NAMES, texts)) == ["one_sided_changes"]
     assert verdict_on_trained(CLEAR, replace(shifted, one_sidedness=0.5), NAMES, texts).verdict == "improved"
     assert verdict_on_trained(CLEAR, shifted, NAMES, PROMPT).verdict == "improved"
@@ -144,7 +144,7 @@ def test_changes_that_only_shift_shares_are_harmful_over_texts_alone() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_baseline_is_judged_alike_for_every_kind_of_base_model(kind: ModelKind) -> None:
-    limits = thresholds_for(kind, "none")
+    limits = Thresholds(kind, "none")
     shifted = replace(QUIET, one_sidedness=1.0)
     found = verdict_on_baseline(CLEAR, shifted, NAMES, limits, prior_source="uniform")
     assert (found.verdict, codes(found)) == ("uncertain", ["not_trained"])
