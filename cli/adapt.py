@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import pouf_core
 from cli import CommandError
+from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.errors import InvalidInput, PoufError, problems_of
 from pouf_core.system.memory import keep_freed_memory
@@ -27,6 +28,7 @@ class Adaptation:
 
     Attributes:
         class_names: separated by commas.
+        activation: `auto`, `gelu` or `quick_gelu`.
         label_words: `class=word,word` for each class; empty where there are none.
         text_limits: `text_a=64` for each text; empty where there are none.
         method: the `method` object of a job, without what is left to the method.
@@ -38,6 +40,7 @@ class Adaptation:
     class_names: str
     out: Path
     base_model: str = "pouf-lite"
+    activation: ActivationChoice = "auto"
     prompt_template: str | None = None
     label_words: Sequence[str] = ()
     text_limits: Sequence[str] = ()
@@ -79,6 +82,7 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
         wanted.data,
         [name.strip() for name in wanted.class_names.split(",")],
         base_model=wanted.base_model,
+        activation=wanted.activation,
         prompt_template=wanted.prompt_template,
         label_words=parse_label_words(wanted.label_words) or None,
         text_limits=parse_text_limits(wanted.text_limits) or None,

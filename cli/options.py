@@ -1,7 +1,7 @@
 """The options of `pouf adapt`, and those that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -21,6 +21,13 @@ Data = Annotated[
 ClassNames = Annotated[str, typer.Option(help="The classes, separated by commas.")]
 Out = Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")]
 BaseModel = Annotated[str, typer.Option(help="What to adapt.")]
+Activation = Annotated[
+    Literal["gelu", "quick_gelu"] | None,
+    typer.Option(
+        help="For an open_clip model given as a file of weights: gelu or quick_gelu, whichever they were trained with. "
+        "Default: that of the architecture."
+    ),
+]
 PromptTemplate = Annotated[
     str | None,
     typer.Option(

@@ -27,6 +27,7 @@ class Jobs:
         class_names: Sequence[str | Mapping[str, str]],
         *,
         base_model: str = "pouf-lite",
+        activation: str | None = None,
         prompt_template: str | Sequence[str] | None = None,
         label_words: Mapping[str, str | Sequence[str]] | None = None,
         text_limits: Mapping[str, int] | None = None,
@@ -42,6 +43,8 @@ class Jobs:
             dataset_id: what to adapt to.
             class_names: names, or `{"name": …, "prompt": …}` where the wording differs from the label.
             base_model: what to adapt.
+            activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`, whichever they were
+                trained with. None: what is known of the model.
             prompt_template: with `{}` where the class name goes; a list is averaged. For a language model with
                 `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`. None: the base model's own.
             label_words: for a language model, class name to the word, or words, that stand for it at the mask.
@@ -59,6 +62,7 @@ class Jobs:
         """
         body: Document = {"dataset_id": dataset_id, "class_names": list(class_names), "base_model": base_model}
         optional = {
+            "activation": activation,
             "name": name,
             "alias": alias,
             "prompt_template": prompt_template,

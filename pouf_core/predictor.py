@@ -88,6 +88,13 @@ class Predictor:
                 "base_model_mismatch",
                 f"The weights of {base.description.name} are not those that this model was adapted from.",
             )
+        used = self.manifest.activation_used
+        if used is not None and used != base.description.activation_used:
+            raise ArtifactError(
+                "base_model_mismatch",
+                f"This model was adapted from {base.description.name} with the activation `{used}`, and the loaded one "
+                f"computes with `{base.description.activation_used}`.",
+            )
         self._base = base
         self._template = language_template(base.description, self.manifest.templates)
         self._variants = _variants_of(artifact, base)
@@ -173,7 +180,7 @@ def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool |
     """
     artifact = load_artifact(Path(path))
     pool = base_models or BaseModelPool(choose_device(device))
-    return Predictor(artifact, pool.get(artifact.manifest.base_model.name))
+    return Predictor(artifact, pool.get(artifact.manifest.base_model.name, artifact.manifest.activation_used))
 
 
 def _known(variant: str) -> VariantName:

@@ -68,6 +68,7 @@ class JobFields(Document):
     attempt: int
     dataset_id: str
     base_model: str
+    activation: str
     class_names: list[Any]
     prompt_template: list[str]
     label_words: dict[str, list[str]] | None

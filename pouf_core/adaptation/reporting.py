@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from pouf_core.contract.findings import Finding
+from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
+from pouf_core.data.items import Rejected
 from pouf_core.errors import AdaptationStopped
 
 
@@ -44,3 +47,10 @@ class Reporter:
         if reason:
             raise AdaptationStopped(reason, f"Adaptation stopped in stage {stage}: {reason}.")
         self.send(Progress(stage=stage, step=done, total_steps=total))
+
+
+def rejected_warning(rejected: Sequence[Rejected]) -> Finding:
+    """What is said of files that could not be used."""
+    first = rejected[0]
+    message = f"{len(rejected)} of the files could not be used, {Path(first.name).name} for one: {first.message}"
+    return finding("items_rejected", message)

@@ -11,6 +11,7 @@ from typing import Any, TypedDict, Unpack
 
 import torch
 
+from pouf_core.adaptation.base_loading import own_base_model
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.evaluation import evaluate
@@ -19,21 +20,20 @@ from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy
 from pouf_core.adaptation.outcome import Outcome
-from pouf_core.adaptation.reporting import Reporter
+from pouf_core.adaptation.reporting import Reporter, rejected_warning
 from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import ZeroShot, zero_shot_classifier
 from pouf_core.artifact import save_artifact
+from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.classes import ClassName
-from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.label_words import LabelWords
 from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
-from pouf_core.data.items import Data, Rejected, are_pairs, collect_items, fingerprint
+from pouf_core.data.items import Data, are_pairs, collect_items, fingerprint
 from pouf_core.families.interface import BaseModel, PromptedModel
-from pouf_core.families.loading import load_base_model
 from pouf_core.families.registry import describe
 from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
 from pouf_core.validation.measurements import given_prior, measure_change
@@ -121,6 +121,7 @@ def adapt(
     class_names: Sequence[str | Mapping[str, object] | ClassName],
     *,
     base_model: str | BaseModel = "pouf-lite",
+    activation: ActivationChoice = "auto",
     prompt_template: str | Sequence[str] | None = None,
     label_words: LabelWords | None = None,
     text_limits: Mapping[str, int] | None = None,
@@ -138,6 +139,8 @@ def adapt(
         data: as for `run`.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.families` knows, or a loaded model, which stays as it is.
+        activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`, whichever they were
+            trained with; `auto`: what is known of the model, see `AdaptationRequest`.
         prompt_template: one template with `{}`, or several for an ensemble; for a language model one with `{text}`,
             or `{text_a}` and `{text_b}`, and `{mask}`. None for the base model's own.
         label_words: for a language model, class name to the word, or words, that stand for the class at the mask; a
@@ -155,6 +158,7 @@ def adapt(
     loaded = None if isinstance(base_model, str) else base_model
     request = AdaptationRequest.of(
         base_model=base_model if isinstance(base_model, str) else base_model.description.name,
+        activation=activation,
         class_names=list(class_names),
         prompt_template=None if prompt_template is None else _plain(prompt_template),
         label_words=None if label_words is None else {name: _plain(words) for name, words in label_words.items()},
@@ -197,7 +201,7 @@ class _Run:
         """Run it; `started` is when, by the monotonic clock."""
         inputs, reporter = self._inputs, self._inputs.reporter
         if self._rejected:
-            reporter.warn("loading_base", _rejected_warning(self._rejected))
+            reporter.warn("loading_base", rejected_warning(self._rejected))
         base, model = self._load()
         zero_shot = zero_shot_classifier(model, inputs)
         labels = self._options.evaluation_labels
@@ -217,6 +221,7 @@ class _Run:
             verdict_reasons=verdict.reasons,
             fallback=verdict.fallback,
             selected_step=outcome.selected_step,
+            activation_used=base.description.activation_used,
             timings=reporter.timings,
             seconds=time.monotonic() - started,
         )
@@ -228,8 +233,7 @@ class _Run:
     def _load(self) -> tuple[BaseModel, PromptedModel[Any]]:
         reporter = self._inputs.reporter
         reporter.stage("loading_base", 0, 1)
-        name = self._inputs.request.base_model
-        base = load_base_model(name, self._device) if self._loaded is None else self._loaded.copy()
+        base = own_base_model(self._inputs.request, self._loaded, self._device, reporter)
         model = base.prompted(self._inputs.request)
         reporter.stage("loading_base", 1, 1)
         return base, model
@@ -266,7 +270,8 @@ class _Run:
     def _resumed(self, resolved: ResolvedMethod, base: BaseModel) -> tuple[ResolvedMethod, CheckpointPolicy]:
         """The method as an interrupted run of this adaptation resolved it, and where its checkpoints are."""
         directory, seconds = self._options.checkpoint_dir, self._options.checkpoint_seconds
-        identity = self._inputs.request.identity(fingerprint(self._inputs.items), base.sha256, resolved)
+        activation, data = base.description.activation_used, fingerprint(self._inputs.items)
+        identity = self._inputs.request.identity(data, base.sha256, resolved, activation)
         newest = read_newest_checkpoint(directory, identity) if directory else None
         if newest is not None:
             resolved = ResolvedMethod(**newest.method | {"micro_batch_size": resolved.micro_batch_size})
@@ -287,9 +292,3 @@ class _Run:
     def _announce(self, method: Resolved) -> None:
         count = len(self._inputs.items)
         self._inputs.reporter.send(Progress(stage="encoding", step=count, total_steps=count, method=method))
-
-
-def _rejected_warning(rejected: Sequence[Rejected]) -> Finding:
-    first = rejected[0]
-    message = f"{len(rejected)} of the files could not be used, {Path(first.name).name} for one: {first.message}"
-    return finding("items_rejected", message)

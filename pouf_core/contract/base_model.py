@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pouf_core.contract.activation import Activation, ActivationChoice
 from pouf_core.contract.tune_modes import ModelKind, Tune
 
 Modality = Literal["image", "text"]
@@ -30,6 +31,9 @@ class BaseModelDescription:
         reads_after_mask: whether it reads what follows the mask of such a template.
         takes_pairs: whether an item may be a pair of texts.
         unused_settings: settings of a method that mean nothing to it, each with the reason as a clause.
+        activation: of a loaded model, the one it computes with. Before that `auto`, where its weights or its
+            configuration decide. None: it leaves no choice.
+        activation_assumed: of a loaded model, whether nothing beside its architecture's name told the activation.
     """
 
     name: str
@@ -44,3 +48,10 @@ class BaseModelDescription:
     reads_after_mask: bool = True
     takes_pairs: bool = False
     unused_settings: Mapping[str, str] = field(default_factory=dict, hash=False)
+    activation: ActivationChoice | None = None
+    activation_assumed: bool = False
+
+    @property
+    def activation_used(self) -> Activation | None:
+        """The activation that a loaded model computes with; None where it leaves no choice."""
+        return None if self.activation == "auto" else self.activation

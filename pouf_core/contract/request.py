@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from pouf_core.contract.activation import Activation, ActivationChoice, check_activation
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
@@ -48,6 +49,14 @@ class AdaptationRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
+    activation: Annotated[
+        ActivationChoice,
+        Field(
+            description="For an `open_clip:` model: the activation that its weights were trained with. `auto`: what "
+            "the pretrained tag or the model directory says; for a file of weights, which does not say, that of the "
+            "architecture, with a warning. OpenAI's weights were trained with `quick_gelu`."
+        ),
+    ] = "auto"
     class_names: ClassNames
     prompt_template: Annotated[
         str | list[str] | None,
@@ -116,11 +125,12 @@ class AdaptationRequest(BaseModel):
         template = language_template(base, templates) if templates else None
         limits = problems.attempt(lambda: text_limits_for(base, self.text_limits, template))
         problems.found += base_problems(self.method, base)
+        problems.attempt(lambda: check_activation(self.activation, base))
         words = problems.attempt(lambda: label_words_for(base, self.label_words, classes))
         if classes is None or templates is None or problems.found:
             return None, problems.found
         wording = Wording(templates, template, words or [], limits or {})
-        return CheckedRequest(self.base_model, base, classes, wording, self.method, self.seed), []
+        return CheckedRequest(self.base_model, base, classes, wording, self.method, self.seed, self.activation), []
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,7 @@ class CheckedRequest:
         wording: templates, label words and limits of texts.
         method: what was asked for; `auto` is resolved when the data is known.
         seed: from 0 to 2^32 - 1.
+        activation: what was asked for; see `AdaptationRequest`.
     """
 
     base_model: str
@@ -142,12 +153,14 @@ class CheckedRequest:
     wording: Wording
     method: MethodSpec
     seed: int
+    activation: ActivationChoice = "auto"
 
     def as_request(self) -> AdaptationRequest:
         """The request with everything written out that the base model decides."""
         words = zip(self.classes, self.wording.label_words, strict=bool(self.wording.label_words))
         return AdaptationRequest(
             base_model=self.base_model,
+            activation=self.activation,
             class_names=[item.model_dump() if item.prompt else item.name for item in self.classes],
             prompt_template=self.wording.templates,
             label_words={item.name: list(own) for item, own in words} or None,
@@ -156,7 +169,13 @@ class CheckedRequest:
             seed=self.seed,
         )
 
-    def identity(self, data_fingerprint: str, base_sha256: str, method: ResolvedMethod) -> str:
+    def identity(
+        self,
+        data_fingerprint: str,
+        base_sha256: str,
+        method: ResolvedMethod,
+        activation: Activation | None = None,
+    ) -> str:
         """SHA-256 (hex) of everything that the trained weights depend on.
 
         Of the method, what was asked for and where it runs: what `auto` became is kept in the checkpoint, since the
@@ -166,6 +185,7 @@ class CheckedRequest:
             data_fingerprint: of the target data.
             base_sha256: of the base model's weights.
             method: the resolved method.
+            activation: the one that the base model computes with, where it leaves a choice.
         """
         parts: dict[str, object] = {
             "data": data_fingerprint,
@@ -176,6 +196,8 @@ class CheckedRequest:
             "runtime": method.model_dump(include=set(RUNTIME)),
             "seed": self.seed,
         }
+        if activation is not None:
+            parts["activation"] = activation
         if self.wording.label_words:
             parts["label_words"] = self.wording.label_words
         if self.wording.text_limits:

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr
 
+from pouf_core.contract.activation import Activation
 from pouf_core.contract.document import Document
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
@@ -43,6 +44,7 @@ class PartialResult(Document):
         fallback: `zero_shot` where the base model is to be served in place of the adapted one.
         selected_step: the step whose weights were kept; 0 is the base model as it is.
         warnings: what a person should look at, whatever the verdict.
+        activation_used: the activation that the base model computed with, where it leaves a choice.
         timings: wall-clock seconds by stage; of an interrupted run, those of its last attempt.
     """
 
@@ -53,6 +55,7 @@ class PartialResult(Document):
     fallback: Fallback | None = None
     selected_step: int | None = None
     warnings: list[Finding] = []
+    activation_used: Activation | None = None
     timings: dict[Stage, float] = {}
 
 

@@ -61,10 +61,12 @@ class Family:
         default_prompt_template: for callers who give none.
         describe: a base model's name to one line about it. None where the name has another form than `usage`; it may
             raise `unknown_base_model` with more to say.
-        load: a description and a device to a loaded model of its own, in float32 and evaluation mode. It imports the
-            heavy packages itself, and only then. Errors are those of `pouf_core.families.loading.load_base_model`.
+        load: a description and a device to a loaded model of its own, in float32 and evaluation mode. The description's
+            `activation` is the one to load it with; None: as its configuration has it. It imports the heavy packages
+            itself, and only then. Errors are those of `pouf_core.families.loading.load_base_model`.
         embedded: whether the weights come with the installed packages.
         takes_label_words, reads_after_mask, takes_pairs, unused_settings: as in `BaseModelDescription`.
+        takes_activation: whether a caller may say which activation its weights were trained with.
         load_tokenizer: of a family that takes label words, a base model's name to its tokenizer alone, which is small;
             label words are checked with it before the model is loaded.
     """
@@ -80,6 +82,7 @@ class Family:
     takes_label_words: bool = False
     reads_after_mask: bool = True
     takes_pairs: bool = False
+    takes_activation: bool = False
     unused_settings: Mapping[str, str] = field(default_factory=lambda: NOT_OF_COSINE_MODELS)
     load_tokenizer: Callable[[str], Tokenizer] | None = None
 
@@ -105,6 +108,7 @@ class Family:
             reads_after_mask=self.reads_after_mask,
             takes_pairs=self.takes_pairs,
             unused_settings=self.unused_settings,
+            activation="auto" if self.takes_activation else None,
         )
 
 

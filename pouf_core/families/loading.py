@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import torch
 
+from pouf_core.contract.activation import ActivationChoice, check_activation
 from pouf_core.families.interface import BaseModel
 from pouf_core.families.registry import describe, family_of
 
@@ -13,18 +15,25 @@ _loading = threading.Lock()
 """Held while a model is loaded: transformers changes global state meanwhile, and a second load would go wrong by it."""
 
 
-def load_base_model(spec: str, device: torch.device | str = "cpu") -> BaseModel:
+def load_base_model(
+    spec: str, device: torch.device | str = "cpu", activation: ActivationChoice | None = "auto"
+) -> BaseModel:
     """Load a base model; every call gives a network of its own. One is loaded at a time.
 
     Args:
         spec: a name that `pouf_core.families.registry.describe` knows.
         device: where to put it.
+        activation: of an `open_clip:` model, see `AdaptationRequest`. None: as its architecture has it, whatever is
+            known of the weights, which is how models without a record of it were adapted.
 
     Raises:
         InvalidInput: `unknown_base_model`, or `base_model_not_adaptable` with the reason, before any weights are read.
         PoufError: `base_model_unavailable` when its weights, or what else it needs, cannot be read or fetched.
     """
     description = describe(spec)
+    check_activation(activation or "auto", description)
+    if description.activation is not None:
+        description = replace(description, activation=activation)
     with _loading:
         return family_of(spec).load(description, torch.device(device))
 
@@ -38,23 +47,25 @@ class BaseModelPool:
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
-        self._models: dict[str, BaseModel] = {}
+        self._models: dict[tuple[str, ActivationChoice | None], BaseModel] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
-    def get(self, spec: str) -> BaseModel:
-        """The model of that name, loaded by the first caller while others wait.
+    def get(self, spec: str, activation: ActivationChoice | None = "auto") -> BaseModel:
+        """The model of that name and activation, loaded by the first caller while others wait.
 
         Raises:
             InvalidInput, PoufError: as `load_base_model`.
         """
         with self._guard:
             lock = self._locks.setdefault(spec, threading.Lock())
+        asked = spec, activation if describe(spec).activation is not None else None
         with lock:
-            if spec not in self._models:
-                self._models[spec] = load_base_model(spec, self.device)
-            return self._models[spec]
+            if asked not in self._models:
+                model = load_base_model(spec, self.device, activation)
+                self._models[asked] = self._models.setdefault((spec, model.description.activation_used), model)
+            return self._models[asked]
 
     def loaded(self) -> list[str]:
         """Names of the models in memory."""
-        return sorted(self._models)
+        return sorted({spec for spec, _ in self._models})

@@ -45,4 +45,5 @@ OPEN_CLIP = Family(
     default_prompt_template=DEFAULT_TEMPLATE,
     describe=_describe,
     load=_load,
+    takes_activation=True,
 )

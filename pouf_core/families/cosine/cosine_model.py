@@ -176,7 +176,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
 
     def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
         """The encoders of an artifact; the manifest says nothing that they depend on."""
-        own = SharedEncoder(f"{self.description.name}@{self.sha256}", self.encode_plain)
+        own = SharedEncoder(f"{self.description.name}@{self.weights_key}", self.encode_plain)
         weights = network_parameters(trained, f"{self.item_tower}.")
         if not weights:
             return EncoderPair(adapted=own, zero_shot=own)
@@ -191,6 +191,12 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
 
     def _precision(self) -> torch.autocast:
         return autocast_to(self.precision, self.device)
+
+    @property
+    def weights_key(self) -> str:
+        """Equal keys mean that equal items and prompts get equal features: the weights' hash, and the activation."""
+        activation = self.description.activation_used
+        return self.sha256 if activation is None else f"{self.sha256}-{activation}"
 
     @cached_property
     def sha256(self) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import open_clip
 import torch
 
+from pouf_core.contract.activation import Activation, activation_mismatch
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.architectures import check_adaptable, examine, examine_network
@@ -27,7 +30,8 @@ def load_open_clip(
         weights: a pretrained tag of the architecture or a file; the directory.
 
     Raises:
-        InvalidInput, PoufError: as `pouf_core.families.loading.load_base_model`.
+        InvalidInput, PoufError: as `pouf_core.families.loading.load_base_model`; `activation_mismatch` where the
+            pretrained tag says that its weights were trained with another activation than the description's.
     """
     if architecture is None:
         directory = Path(weights).expanduser()
@@ -42,21 +46,49 @@ def load_open_clip(
     except (OSError, ValueError) as error:
         raise unavailable(description.name, f"its configuration cannot be read: {error}") from error
     check_adaptable(description.name, found)
+    description = _with_activation(description, model_name, pretrained)
     try:
-        network, _, transform = open_clip.create_model_and_transforms(
-            model_name,
-            pretrained=pretrained,
-            precision="fp32",
-            device=device,
-            weights_only=True,
-            require_pretrained=True,  # never adapt a random network in silence
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="QuickGELU mismatch")  # it looks at the configuration alone
+            network, _, transform = open_clip.create_model_and_transforms(
+                model_name,
+                pretrained=pretrained,
+                precision="fp32",
+                device=device,
+                weights_only=True,
+                require_pretrained=True,  # never adapt a random network in silence
+                quick_gelu=description.activation == "quick_gelu",
+            )
         tokenizer = open_clip.get_tokenizer(model_name)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError) as error:
         raise unavailable(description.name, f"{found.reason}; {error}" if found.undecided else str(error)) from error
     if found.undecided:
         check_adaptable(description.name, examine_network(network.eval()))
     return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+
+
+def _with_activation(
+    description: BaseModelDescription, model_name: str, pretrained: str | None
+) -> BaseModelDescription:
+    """The description with the activation to compute with.
+
+    An architecture's configuration names the activation of most of its weights, not of all: `ViT-B-16` has plain GELU,
+    and its tag `openai` was trained with QuickGELU.
+    """
+    configured = bool((open_clip.get_model_config(model_name) or {}).get("quick_gelu", False))
+    tag = open_clip.get_pretrained_cfg(model_name, pretrained) if pretrained else None
+    asked = description.activation
+    if asked is None:
+        return replace(description, activation=_named(configured))
+    known = _named(configured or bool((tag or {}).get("quick_gelu", False)))
+    if tag and asked not in ("auto", known):
+        raise activation_mismatch(description.name, known)
+    assumed = asked == "auto" and pretrained is not None and not tag
+    return replace(description, activation=known if asked == "auto" else asked, activation_assumed=assumed)
+
+
+def _named(quick_gelu: bool) -> Activation:
+    return "quick_gelu" if quick_gelu else "gelu"
 
 
 def _check_architecture(spec: str, architecture: str, pretrained: str) -> None:

@@ -46,7 +46,7 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
     @property
     def encoder_key(self) -> str:
         """Made of the pretrained weights: the prompts do not change how items are encoded."""
-        return f"items@{self._base.sha256}"
+        return f"items@{self._base.weights_key}"
 
     @property
     def view_kind(self) -> str:
@@ -59,7 +59,7 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
         base = self._base
         if not base.has_separate_projection:
             return None
-        return Trunk(f"trunk@{base.sha256}", base.encode_trunk, base.project)
+        return Trunk(f"trunk@{base.weights_key}", base.encode_trunk, base.project)
 
     @property
     def context_scale(self) -> float:
