@@ -31,6 +31,7 @@ class Jobs:
         prompt_template: str | Sequence[str] | None = None,
         label_words: Mapping[str, str | Sequence[str]] | None = None,
         text_limits: Mapping[str, int] | None = None,
+        logit_scale: float | None = None,
         method: Mapping[str, object] | None = None,
         seed: int = 0,
         name: str | None = None,
@@ -49,6 +50,7 @@ class Jobs:
                 `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`. None: the base model's own.
             label_words: for a language model, class name to the word, or words, that stand for it at the mask.
             text_limits: for a language model, tokens of a text that are read at most, by `text`, `text_a`, `text_b`.
+            logit_scale: for embeddings, what cosines are multiplied by; None: 100, or the base model's own.
             method: the `method` object of the HTTP contract; what is left out is chosen by the service. Its `type` is
                 `pouf` or one of two baselines that train nothing: `prior-matching`, which re-weights zero-shot scores
                 to a class prior, and `zero-shot`, the base model as it is.
@@ -68,6 +70,7 @@ class Jobs:
             "prompt_template": prompt_template,
             "label_words": label_words,
             "text_limits": text_limits,
+            "logit_scale": logit_scale,
             "method": method,
         }
         body |= {field: value for field, value in optional.items() if value is not None}

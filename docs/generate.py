@@ -12,7 +12,12 @@ DOCS = Path(__file__).parent
 FILE = DOCS / "configuration.md"
 METHOD = DOCS / "method.md"
 TRUST = DOCS / "trust.md"
-BASE_MODELS = {"image": "pictures", "text": "sentence encoders", "language": "language models"}
+BASE_MODELS = {
+    "image": "pictures",
+    "text": "sentence encoders",
+    "language": "language models",
+    "embedding": "embeddings",
+}
 
 
 def configuration(text: str) -> str:

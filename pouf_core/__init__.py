@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pouf_core.adaptation.run import RunOptions, adapt, run
+    from pouf_core.adaptation.options import RunOptions
+    from pouf_core.adaptation.run import adapt, run
     from pouf_core.contract.request import AdaptationRequest
     from pouf_core.contract.result import AdaptationResult
     from pouf_core.predictor import Prediction, Predictor, load
@@ -29,7 +30,7 @@ __all__ = [
 _HOMES = {
     "AdaptationResult": "pouf_core.contract.result",
     "AdaptationRequest": "pouf_core.contract.request",
-    "RunOptions": "pouf_core.adaptation.run",
+    "RunOptions": "pouf_core.adaptation.options",
     "adapt": "pouf_core.adaptation.run",
     "run": "pouf_core.adaptation.run",
     "Prediction": "pouf_core.predictor",

@@ -83,6 +83,7 @@ class Predictor:
         self.class_names = [item.name for item in self.manifest.classes]
         self.modality = self.manifest.modality
         self.fallback = self.manifest.fallback
+        base = base.of_artifact(artifact.tensors)
         if self.manifest.base_model.sha256 != base.sha256:
             raise ArtifactError(
                 "base_model_mismatch",

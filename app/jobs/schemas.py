@@ -73,6 +73,7 @@ class JobFields(Document):
     prompt_template: list[str]
     label_words: dict[str, list[str]] | None
     text_limits: dict[str, int] | None
+    logit_scale: float | None
     seed: int
     alias: str | None
     latest_metrics: dict[str, Any] | None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol
+from typing import Any, Generic, Protocol
 
 import torch
 from torch import Tensor
 
+from pouf_core.data.embeddings import EmbeddingItems
 from pouf_core.data.items import Item
 from pouf_core.errors import OutOfMemory
 from pouf_core.families.interface import ItemEncoder, Views, ViewT
@@ -148,6 +149,8 @@ def encode_views(
         cache: asked first, and filled.
         encoder: the name of `encode` in the cache.
     """
+    if isinstance(items, EmbeddingItems):
+        return _given_features(encode, items, len(views), on_encoded)
     total, done = len(items) * len(views), 0
     with torch.no_grad():
         for view in views:
@@ -160,6 +163,15 @@ def encode_views(
                 done += len(part)
                 on_encoded(done, total)
     return torch.stack([cache.get(encoder, views_of.name(view), items) for view in views])
+
+
+def _given_features(
+    encode: Callable[[Any], Tensor], items: EmbeddingItems, views: int, on_encoded: OnEncoded
+) -> Tensor:
+    """Vectors are features already: the matrix as it is, without a copy for each item or view."""
+    features = encode(items.features)
+    on_encoded(len(items), len(items))
+    return features.expand(views, *features.shape)
 
 
 def _within_memory(encode: Callable[[Sequence[ViewT]], Tensor], views: Sequence[ViewT]) -> Tensor:

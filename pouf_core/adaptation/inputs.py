@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pouf_core.adaptation.features import FeatureCache
@@ -22,6 +23,6 @@ class RunInputs:
     """
 
     request: CheckedRequest
-    items: list[Item]
+    items: Sequence[Item]
     cache: FeatureCache
     reporter: Reporter

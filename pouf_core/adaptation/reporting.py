@@ -50,7 +50,7 @@ class Reporter:
 
 
 def rejected_warning(rejected: Sequence[Rejected]) -> Finding:
-    """What is said of files that could not be used."""
+    """What is said of items that could not be used."""
     first = rejected[0]
-    message = f"{len(rejected)} of the files could not be used, {Path(first.name).name} for one: {first.message}"
+    message = f"{len(rejected)} items could not be used, {Path(first.name).name} for one: {first.message}"
     return finding("items_rejected", message)

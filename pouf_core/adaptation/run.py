@@ -5,20 +5,21 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 import torch
 
 from pouf_core.adaptation.base_loading import own_base_model
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
+from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, collect, given_classes
 from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy
+from pouf_core.adaptation.options import OptionKeywords, RunOptions
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.reporting import Reporter, rejected_warning
 from pouf_core.adaptation.resolving import resolve, resolve_baseline
@@ -32,7 +33,8 @@ from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
-from pouf_core.data.items import Data, are_pairs, collect_items, fingerprint
+from pouf_core.data.embeddings import EmbeddingItems, is_array
+from pouf_core.data.items import are_pairs, fingerprint
 from pouf_core.families.interface import BaseModel, PromptedModel
 from pouf_core.families.registry import describe
 from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
@@ -40,66 +42,17 @@ from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import Thresholds
 from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
 
-CHECKPOINT_SECONDS = 15.0
 
-
-@dataclass(frozen=True)
-class RunOptions:
-    """Where and how an adaptation runs.
-
-    Attributes:
-        out: directory for the artifact; a new temporary one by default.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        threads: CPU threads; None leaves torch's setting.
-        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs a few per cent at most,
-            and not on a GPU, where an operation without one is an error.
-        micro_batch_size: items encoded at once; results are the same up to rounding.
-        checkpoint_dir: where checkpoints are kept and looked for.
-        checkpoint_seconds: least time between checkpoints.
-        text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
-        evaluation_labels: content hash to label; only ever used to report `evaluation`.
-        on_progress: told about every micro-batch.
-        should_stop: asked at step boundaries; returning a reason stops the run.
-        loaded_base: the base model, which stays as it is; None to load the one that the request names.
-        feature_cache: features that earlier runs over the same items have left, and room for this run's.
-    """
-
-    out: Path | None = None
-    device: str = "auto"
-    threads: int | None = None
-    deterministic: bool | None = None
-    micro_batch_size: int | None = None
-    checkpoint_dir: Path | None = None
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    text_column: str | None = None
-    evaluation_labels: Mapping[str, str] = field(default_factory=dict)
-    on_progress: OnProgress = lambda _: None
-    should_stop: ShouldStop = lambda: None
-    loaded_base: BaseModel | None = None
-    feature_cache: FeatureCache | None = None
-
-
-class OptionKeywords(TypedDict, total=False):
-    """The fields of `RunOptions` that `adapt` passes on as they are."""
-
-    device: str
-    threads: int | None
-    deterministic: bool | None
-    micro_batch_size: int | None
-    checkpoint_dir: Path | None
-    checkpoint_seconds: float
-    text_column: str | None
-    feature_cache: FeatureCache | None
-
-
-def run(request: AdaptationRequest, data: Data, options: RunOptions | None = None) -> AdaptationResult:
+def run(request: AdaptationRequest, data: TargetData, options: RunOptions | None = None) -> AdaptationResult:
     """Adapt a base model to unlabelled target data (arXiv 2305.00350).
 
     Args:
         request: what is asked for.
         data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
             (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text, a
-            `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file.
+            `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file. Or embeddings, an array
+            [n, d], with `options.class_features` for base model `features`; a CLIP-like model or sentence encoder
+            makes the class features itself.
         options: where and how it runs.
 
     Raises:
@@ -117,7 +70,7 @@ def run(request: AdaptationRequest, data: Data, options: RunOptions | None = Non
 
 
 def adapt(
-    data: Data,
+    data: TargetData,
     class_names: Sequence[str | Mapping[str, object] | ClassName],
     *,
     base_model: str | BaseModel = "pouf-lite",
@@ -125,6 +78,7 @@ def adapt(
     prompt_template: str | Sequence[str] | None = None,
     label_words: LabelWords | None = None,
     text_limits: Mapping[str, int] | None = None,
+    logit_scale: float | None = None,
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -139,8 +93,7 @@ def adapt(
         data: as for `run`.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.families` knows, or a loaded model, which stays as it is.
-        activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`, whichever they were
-            trained with; `auto`: what is known of the model, see `AdaptationRequest`.
+        activation, logit_scale: see `AdaptationRequest`.
         prompt_template: one template with `{}`, or several for an ensemble; for a language model one with `{text}`,
             or `{text_a}` and `{text_b}`, and `{mask}`. None for the base model's own.
         label_words: for a language model, class name to the word, or words, that stand for the class at the mask; a
@@ -163,6 +116,7 @@ def adapt(
         prompt_template=None if prompt_template is None else _plain(prompt_template),
         label_words=None if label_words is None else {name: _plain(words) for name, words in label_words.items()},
         text_limits=None if text_limits is None else dict(text_limits),
+        logit_scale=logit_scale,
         method=method,
         seed=seed,
     )
@@ -184,13 +138,16 @@ def _plain(texts: str | Sequence[str]) -> str | list[str]:
 class _Run:
     """One run: its parts in order."""
 
-    def __init__(self, request: AdaptationRequest, data: Data, options: RunOptions, device: torch.device) -> None:
+    def __init__(self, request: AdaptationRequest, data: TargetData, options: RunOptions, device: torch.device) -> None:
         self._options = options
         self._device = device
         self._loaded = options.loaded_base
         description = describe(request.base_model) if self._loaded is None else self._loaded.description
+        if is_array(data) or isinstance(data, EmbeddingItems):
+            description = description.over_embeddings()
         checked = request.check(description)
-        items, self._rejected = collect_items(data, description.modality, options.text_column)
+        items, self._rejected = collect(data, description.modality, options.text_column)
+        self._classes = given_classes(options.class_features, checked, items)
         if description.modality == "text":
             checked.wording.check_texts(description, are_pairs(items))
         reporter = Reporter(options.on_progress, options.should_stop)
@@ -233,8 +190,11 @@ class _Run:
     def _load(self) -> tuple[BaseModel, PromptedModel[Any]]:
         reporter = self._inputs.reporter
         reporter.stage("loading_base", 0, 1)
-        base = own_base_model(self._inputs.request, self._loaded, self._device, reporter)
-        model = base.prompted(self._inputs.request)
+        request = self._inputs.request
+        base = own_base_model(request, self._loaded, self._device, reporter)
+        if request.base.kind == "embedding":
+            base = base_over_embeddings(base, self._classes, self._inputs, self._device)
+        model = base.prompted(request)
         reporter.stage("loading_base", 1, 1)
         return base, model
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from pouf_core.contract.activation import Activation, ActivationChoice
-from pouf_core.contract.tune_modes import ModelKind, Tune
+from pouf_core.contract.tune_modes import ModelKind, Tune, tune_modes_of
+from pouf_core.errors import InvalidInput
 
-Modality = Literal["image", "text"]
+Modality = Literal["image", "text", "embedding"]
 """What a base model takes, and what a dataset holds once it is ingested."""
 
 
@@ -30,6 +31,7 @@ class BaseModelDescription:
             they are names in a template, or in several.
         reads_after_mask: whether it reads what follows the mask of such a template.
         takes_pairs: whether an item may be a pair of texts.
+        takes_class_features: whether a class is a vector that the caller gives, and not a prompt.
         unused_settings: settings of a method that mean nothing to it, each with the reason as a clause.
         activation: of a loaded model, the one it computes with. Before that `auto`, where its weights or its
             configuration decide. None: it leaves no choice.
@@ -47,6 +49,7 @@ class BaseModelDescription:
     takes_label_words: bool = False
     reads_after_mask: bool = True
     takes_pairs: bool = False
+    takes_class_features: bool = False
     unused_settings: Mapping[str, str] = field(default_factory=dict, hash=False)
     activation: ActivationChoice | None = None
     activation_assumed: bool = False
@@ -55,3 +58,19 @@ class BaseModelDescription:
     def activation_used(self) -> Activation | None:
         """The activation that a loaded model computes with; None where it leaves no choice."""
         return None if self.activation == "auto" else self.activation
+
+    def over_embeddings(self) -> BaseModelDescription:
+        """What it is where the items are embeddings: its text tower makes the class features, and trains no more.
+
+        Raises:
+            InvalidInput: `wrong_modality` of a language model, whose features are no embeddings of texts or pictures.
+        """
+        if self.kind == "embedding":
+            return self
+        if self.takes_label_words:
+            message = (
+                f"The data is embeddings and {self.name} is a language model, which reads texts: use `features` with "
+                "class features, or the model that made the embeddings."
+            )
+            raise InvalidInput("wrong_modality", message, field="/base_model")
+        return replace(self, modality="embedding", kind="embedding", tune_modes=tune_modes_of("embedding"))

@@ -11,7 +11,7 @@ from pouf_core.data.file_kinds import LABELS_FILE, TEXT_SUFFIXES
 from pouf_core.errors import InvalidInput
 
 #: What a dataset is said to hold. With `auto` ingestion tells from the uploaded files.
-RequestedModality = Literal["image", "text", "auto"]
+RequestedModality = Literal["image", "text", "embedding", "auto"]
 
 
 def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality:

@@ -123,6 +123,10 @@ _DEFAULT_TEXT: dict[Tune, Preset] = {
     "prompt": replace(_DEFAULT["prompt"], augmentation="words", learning_rate=0.0135, mutual_information_weight=1.0),
     "head": replace(_DEFAULT["head"], augmentation="words", learning_rate=2e-4),  # its projection starts at nothing
 }
+_PAPER_EMBEDDING: dict[Tune, Preset] = {"prototypes": _PAPER_TEXT["prototypes"]}
+_DEFAULT_EMBEDDING: dict[Tune, Preset] = {
+    "prototypes": replace(_DEFAULT["prototypes"], augmentation="none", views=1),  # a vector has no other view
+}
 _PAPER_LANGUAGE = replace(
     _PAPER_TEXT["model"],
     optimizer="adamw",
@@ -169,6 +173,8 @@ PRESETS: dict[tuple[PresetName, ModelKind], dict[Tune, Preset]] = {
     ("default", "text"): _DEFAULT_TEXT,
     ("paper", "language"): _language(_PAPER_LANGUAGE),
     ("default", "language"): _language(_DEFAULT_LANGUAGE),
+    ("paper", "embedding"): _PAPER_EMBEDDING,
+    ("default", "embedding"): _DEFAULT_EMBEDDING,
 }
 """By name of the preset and kind of base model, a row for each tune mode of that kind."""
 

@@ -19,6 +19,7 @@ from pouf_core.contract.wording import Wording, label_words_for, language_templa
 from pouf_core.errors import InvalidInput, InvalidRequest
 
 LARGEST_SEED = 2**32 - 1
+DEFAULT_LOGIT_SCALE = 100.0  # as CLIP was trained
 
 # checked by `parse_class_names`, which has a code for everything that can be wrong
 ClassNames = Annotated[
@@ -79,6 +80,16 @@ class AdaptationRequest(BaseModel):
             "What is longer is cut at its end."
         ),
     ] = None
+    logit_scale: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            le=1000,
+            allow_inf_nan=False,
+            description="For embeddings: what cosines are multiplied by. 100 by default; where a base model makes the "
+            "class features, its own.",
+        ),
+    ] = None
     method: MethodSpec = MethodSpec()
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
 
@@ -127,10 +138,20 @@ class AdaptationRequest(BaseModel):
         problems.found += base_problems(self.method, base)
         problems.attempt(lambda: check_activation(self.activation, base))
         words = problems.attempt(lambda: label_words_for(base, self.label_words, classes))
+        scale = problems.attempt(lambda: _logit_scale(base, self.logit_scale))
         if classes is None or templates is None or problems.found:
             return None, problems.found
         wording = Wording(templates, template, words or [], limits or {})
-        return CheckedRequest(self.base_model, base, classes, wording, self.method, self.seed, self.activation), []
+        parts = (self.base_model, base, classes, wording, self.method, self.seed, self.activation, scale)
+        return CheckedRequest(*parts), []
+
+
+def _logit_scale(base: BaseModelDescription, value: float | None) -> float | None:
+    """What cosines are multiplied by; None where the base model has a scale of its own."""
+    if base.kind != "embedding" and value is not None:
+        message = f"{base.name} has a logit scale of its own, and the data is no embeddings; leave logit_scale out."
+        raise InvalidInput("logit_scale_not_used", message, field="/logit_scale")
+    return DEFAULT_LOGIT_SCALE if value is None and base.takes_class_features else value
 
 
 @dataclass(frozen=True)
@@ -145,6 +166,7 @@ class CheckedRequest:
         method: what was asked for; `auto` is resolved when the data is known.
         seed: from 0 to 2^32 - 1.
         activation: what was asked for; see `AdaptationRequest`.
+        logit_scale: what the cosines of embeddings are multiplied by; None for the base model's own.
     """
 
     base_model: str
@@ -154,6 +176,7 @@ class CheckedRequest:
     method: MethodSpec
     seed: int
     activation: ActivationChoice = "auto"
+    logit_scale: float | None = None
 
     def as_request(self) -> AdaptationRequest:
         """The request with everything written out that the base model decides."""
@@ -165,6 +188,7 @@ class CheckedRequest:
             prompt_template=self.wording.templates,
             label_words={item.name: list(own) for item, own in words} or None,
             text_limits=self.wording.text_limits or None,
+            logit_scale=self.logit_scale,
             method=self.method,
             seed=self.seed,
         )

@@ -14,15 +14,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 Tune = Literal["prompt", "prototypes", "head", "last_n", "norm", "model"]
-ModelKind = Literal["image", "text", "language"]
-"""Models of pictures, sentence encoders, and language models that are asked for label words."""
+ModelKind = Literal["image", "text", "language", "embedding"]
+"""Models of pictures, sentence encoders, language models that are asked for label words, and a caller's own vectors."""
 LearnerKind = Literal["context", "prototypes", "network"]
 """What holds the trained tensors: context vectors, text prototypes, or the network's own parameters."""
 
 _CONTEXT = ("context", "context_init", "context_length")
 _SCALE = "logit_scale_learning_rate"
-_EVERY: tuple[ModelKind, ...] = ("image", "text", "language")
+_NETWORKS: tuple[ModelKind, ...] = ("image", "text", "language")
 _COSINE: tuple[ModelKind, ...] = ("image", "text")
+_FROZEN: tuple[ModelKind, ...] = ("image", "text", "embedding")
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ _ROWS = (
     TuneMode(
         "prompt",
         "context vectors in place of the template's words",
-        _EVERY,
+        _NETWORKS,
         "context",
         frozenset({*_CONTEXT, "anchor_weight", _SCALE}),
         through_items=("language",),  # whose context vectors stand around the text of every item
     ),
-    TuneMode("prototypes", "the text prototypes themselves", _COSINE, "prototypes", frozenset({"anchor_weight"})),
+    TuneMode("prototypes", "the text prototypes themselves", _FROZEN, "prototypes", frozenset({"anchor_weight"})),
     TuneMode("head", "the projections into the shared space", _COSINE, "network", frozenset({_SCALE})),
     TuneMode(
         "last_n",
@@ -69,18 +70,18 @@ _ROWS = (
     TuneMode(
         "norm",
         "scales and shifts of the normalisation layers",
-        _EVERY,
+        _NETWORKS,
         "network",
         frozenset({_SCALE}),
-        through_items=_EVERY,
+        through_items=_NETWORKS,
     ),
     TuneMode(
         "model",
         "every weight, a language model's head included",
-        _EVERY,
+        _NETWORKS,
         "network",
         frozenset({_SCALE}),
-        through_items=_EVERY,
+        through_items=_NETWORKS,
     ),
 )
 TUNE_MODES: dict[Tune, TuneMode] = {mode.name: mode for mode in _ROWS}

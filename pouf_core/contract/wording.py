@@ -59,8 +59,14 @@ def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None)
     """Check the prompt template, or an ensemble where the base model takes one; None is the base model's own.
 
     Raises:
-        InvalidInput: as `parse_templates`, or for a language model as `parse_one_template`.
+        InvalidInput: as `parse_templates`, or for a language model as `parse_one_template`; `prompt_template_not_used`
+            where classes are the caller's features.
     """
+    if base.takes_class_features:
+        if value:
+            message = f"{base.name} takes class features in place of prompts; leave prompt_template out."
+            raise InvalidInput("prompt_template_not_used", message, field="/prompt_template")
+        return []
     default = base.default_prompt_template
     if base.takes_label_words:
         return [parse_one_template(value, default, causal=not base.reads_after_mask)]

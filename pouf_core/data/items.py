@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from pouf_core.contract.base_model import Modality
@@ -22,18 +24,18 @@ _IGNORED = {".", "_"}  # first characters of hidden files and of archive leftove
 
 @dataclass(frozen=True)
 class Item:
-    """One picture or text: the SHA-256 (hex) of its content and where the content is.
+    """One picture, text or vector: the SHA-256 (hex) of its content and where the content is.
 
     Attributes:
-        source: a picture's path or the picture; a text, or a pair of texts, itself.
+        source: a picture's path or the picture; a text, a pair of texts, or a vector [d], itself.
     """
 
     sha256: str
-    source: Path | Image.Image | Text
+    source: Path | Image.Image | Text | npt.NDArray[np.float32]
 
     def image(self) -> Image.Image:
         """The decoded RGB picture."""
-        assert not isinstance(self.source, str | TextItem)
+        assert isinstance(self.source, Path | Image.Image)
         return decode_image(self.source) if isinstance(self.source, Path) else self.source
 
     def text(self) -> Text:
@@ -41,10 +43,15 @@ class Item:
         assert isinstance(self.source, str | TextItem)
         return self.source
 
+    def embedding(self) -> npt.NDArray[np.float32]:
+        """The unit-length vector [d]."""
+        assert isinstance(self.source, np.ndarray)
+        return self.source
+
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file that could not be used, and why."""
+    """A file, a text or a row that could not be used, and why."""
 
     name: str
     code: str

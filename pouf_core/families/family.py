@@ -65,7 +65,8 @@ class Family:
             `activation` is the one to load it with; None: as its configuration has it. It imports the heavy packages
             itself, and only then. Errors are those of `pouf_core.families.loading.load_base_model`.
         embedded: whether the weights come with the installed packages.
-        takes_label_words, reads_after_mask, takes_pairs, unused_settings: as in `BaseModelDescription`.
+        takes_label_words, reads_after_mask, takes_pairs, takes_class_features, unused_settings: as in
+            `BaseModelDescription`.
         takes_activation: whether a caller may say which activation its weights were trained with.
         load_tokenizer: of a family that takes label words, a base model's name to its tokenizer alone, which is small;
             label words are checked with it before the model is loaded.
@@ -83,6 +84,7 @@ class Family:
     reads_after_mask: bool = True
     takes_pairs: bool = False
     takes_activation: bool = False
+    takes_class_features: bool = False
     unused_settings: Mapping[str, str] = field(default_factory=lambda: NOT_OF_COSINE_MODELS)
     load_tokenizer: Callable[[str], Tokenizer] | None = None
 
@@ -107,6 +109,7 @@ class Family:
             takes_label_words=self.takes_label_words,
             reads_after_mask=self.reads_after_mask,
             takes_pairs=self.takes_pairs,
+            takes_class_features=self.takes_class_features,
             unused_settings=self.unused_settings,
             activation="auto" if self.takes_activation else None,
         )

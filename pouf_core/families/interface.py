@@ -214,8 +214,16 @@ class BaseModel(Protocol):
         """The same model with parameters of its own."""
         ...
 
+    def of_artifact(self, tensors: Mapping[str, Tensor]) -> Self:
+        """The base model as an artifact with these tensors was adapted from it: itself, where it has weights.
+
+        Args:
+            tensors: as in `pouf_core.artifact.Artifact`.
+        """
+        ...
+
     def decode(self, source: Any) -> Any:
-        """An item as a caller gives it (a picture's path, content or PIL image, a text, a pair), ready to be encoded.
+        """An item as a caller gives it, ready to be encoded: a picture's path, content or PIL image, a text, a vector.
 
         Raises:
             InvalidInput: it cannot be used.

@@ -11,6 +11,7 @@ from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.errors import InvalidInput
 from pouf_core.families.causal_lm import HF_CAUSAL
 from pouf_core.families.family import Family, unknown_base_model
+from pouf_core.families.features import FEATURES
 from pouf_core.families.hf_align import HF_ALIGN
 from pouf_core.families.masked_lm import HF_MLM, MINILM_MLM
 from pouf_core.families.open_clip import OPEN_CLIP
@@ -18,7 +19,8 @@ from pouf_core.families.pouf_lite import POUF_LITE
 from pouf_core.families.sentence import MINILM, SENTENCE
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (POUF_LITE, MINILM, MINILM_MLM, OPEN_CLIP, SENTENCE, HF_ALIGN, HF_MLM, HF_CAUSAL)
+    family.name: family
+    for family in (POUF_LITE, MINILM, MINILM_MLM, FEATURES, OPEN_CLIP, SENTENCE, HF_ALIGN, HF_MLM, HF_CAUSAL)
 }
 """Every family by its name, in the order in which they are listed."""
 
@@ -41,8 +43,9 @@ def describe(spec: str) -> BaseModelDescription:
     Args:
         spec: `pouf-lite`, `open_clip:<architecture>/<pretrained tag>`, `open_clip:<architecture>/<path to weights>`
             or `open_clip:<path to a directory with open_clip_config.json>`; `minilm`, or
-            `sentence:<path to a directory that sentence-transformers saved>`; `minilm-mlm`; `hf-align:`, `hf-mlm:` or
-            `hf-causal:` and the path of a directory that transformers saved, or the name of a model in its cache.
+            `sentence:<path to a directory that sentence-transformers saved>`; `minilm-mlm`; `features`; `hf-align:`,
+            `hf-mlm:` or `hf-causal:` and the path of a directory that transformers saved, or the name of a model in its
+            cache.
 
     Raises:
         InvalidInput: `unknown_base_model`.

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.data.images import decode_image
+from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.image_views import ImageViews
 from pouf_core.families.cosine.tokenizer import TextTokenizer
@@ -102,12 +103,15 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         """Unit-length float32 features [B, d] of preprocessed pictures, [3, H, W] each."""
         return self.encode_images(torch.stack(list(views)))
 
-    def decode(self, source: str | Path | bytes | Image.Image) -> Image.Image:
+    def decode(self, source: Any) -> Image.Image:
         """The RGB picture of a path, a file's content or a PIL image.
 
         Raises:
-            InvalidInput: it cannot be decoded.
+            InvalidInput: `wrong_modality`, or it cannot be decoded.
         """
+        if not isinstance(source, str | Path | bytes | Image.Image):
+            message = f"{self.description.name} takes pictures, and this is a {type(source).__name__}."
+            raise InvalidInput("wrong_modality", message)
         if isinstance(source, Image.Image):
             return source.convert("RGB")
         return decode_image(source if isinstance(source, bytes) else Path(source))

@@ -166,6 +166,10 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         """The same model with parameters of its own."""
         return self.with_network(copy.deepcopy(self.network))
 
+    def of_artifact(self, tensors: Mapping[str, Tensor]) -> Self:
+        """The model itself: an artifact's class features come from its own prompts."""
+        return self
+
     def prompted(self, request: CheckedRequest) -> PromptedCosineModel[ItemT, ViewT]:
         """Bring it together with the classes of a request; training then changes its network in place.
 

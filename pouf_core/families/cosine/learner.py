@@ -12,6 +12,7 @@ from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.prompts import Prompts
+from pouf_core.families.cosine.prototype_learner import ZeroShotPenalty
 from pouf_core.families.cosine.trained_parameters import projection_names, trained_parameters
 from pouf_core.families.interface import ParameterGroup
 from pouf_core.families.trained_tensors import CONTEXT, LOGIT_SCALE, NETWORK, copies_of
@@ -19,27 +20,6 @@ from pouf_core.scoring import Classifier, CosineClassifier
 
 if TYPE_CHECKING:
     from pouf_core.families.cosine.cosine_model import CosineModel
-
-
-class ZeroShotPenalty:
-    """L2 penalty towards the zero-shot prototypes, so that prototypes go only as far as the data pulls.
-
-    An adaptive optimiser alone takes steps of one size, whether or not there is anything to learn.
-
-    Args:
-        weight: of the mean squared distance; 0 for none.
-        prototypes: [K, d] where training begins, of unit length, without gradients.
-    """
-
-    def __init__(self, weight: float, prototypes: Tensor) -> None:
-        self._weight = weight
-        self._prototypes = prototypes
-
-    def __call__(self, classifier: Classifier) -> Tensor | None:
-        """The penalty, a scalar, or None without one."""
-        if not self._weight:
-            return None
-        return self._weight * (classifier.prototypes - self._prototypes).square().sum(dim=1).mean()
 
 
 class Learner:

@@ -87,5 +87,5 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
     def learner(self, method: ResolvedMethod) -> Learner | PrototypeLearner:
         """What a method trains."""
         if TUNE_MODES[method.tune].learner == "prototypes":
-            return PrototypeLearner(self._base, self._prompts, method)
+            return PrototypeLearner(self.zero_shot(), method)
         return Learner(self._base, self._learned, method, self._context)

@@ -2,53 +2,63 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import torch
 from torch import Tensor, nn
 
 from pouf_core.contract.method import ResolvedMethod
-from pouf_core.families.cosine.learner import ZeroShotPenalty
-from pouf_core.families.cosine.prompts import Prompts
 from pouf_core.families.interface import ParameterGroup
 from pouf_core.families.trained_tensors import OFFSETS, copies_of
 from pouf_core.scoring import Classifier, CosineClassifier, unit_length
 
-if TYPE_CHECKING:
-    from pouf_core.families.cosine.cosine_model import CosineModel
+
+class ZeroShotPenalty:
+    """L2 penalty towards the zero-shot prototypes, so that prototypes go only as far as the data pulls.
+
+    An adaptive optimiser alone takes steps of one size, whether or not there is anything to learn.
+
+    Args:
+        weight: of the mean squared distance; 0 for none.
+        prototypes: [K, d] where training begins, of unit length, without gradients.
+    """
+
+    def __init__(self, weight: float, prototypes: Tensor) -> None:
+        self._weight = weight
+        self._prototypes = prototypes
+
+    def __call__(self, classifier: Classifier) -> Tensor | None:
+        """The penalty, a scalar, or None without one."""
+        if not self._weight:
+            return None
+        return self._weight * (classifier.prototypes - self._prototypes).square().sum(dim=1).mean()
 
 
 class PrototypeLearner:
-    """A base model whose K prototypes may move away from their zero-shot values; both encoders stay as they are.
+    """K prototypes that may move away from their zero-shot values; the encoders stay as they are.
 
     A prototype is its zero-shot vector plus a trained offset, brought back to unit length.
 
     Args:
-        base: the base model.
-        prompts: the prompts of the classes.
+        zero_shot: the base model's own classifier, without gradients.
         method: the resolved method.
     """
 
     prompts_at_once = 1  # none is encoded while training
     trains_item_encoder = False
 
-    def __init__(self, base: CosineModel[Any, Any], prompts: Prompts, method: ResolvedMethod) -> None:
-        self._base = base
+    def __init__(self, zero_shot: CosineClassifier, method: ResolvedMethod) -> None:
+        self._zero_shot = zero_shot
         self._rate = method.learning_rate
-        base.logit_scale.requires_grad_(False)
-        with torch.no_grad():
-            self._zero_shot = base.prototypes(prompts)
-        self._penalty = ZeroShotPenalty(method.anchor_weight, self._zero_shot)
-        self._offsets = nn.Parameter(torch.zeros_like(self._zero_shot))
+        self._penalty = ZeroShotPenalty(method.anchor_weight, zero_shot.prototypes)
+        self._offsets = nn.Parameter(torch.zeros_like(zero_shot.prototypes))
 
     @property
     def device(self) -> torch.device:
         """Where the offsets live."""
-        return self._base.device
+        return self._offsets.device
 
     def classifier(self) -> CosineClassifier:
         """The classes under the present offsets."""
-        return CosineClassifier(unit_length(self._zero_shot + self._offsets), self._base.logit_scale)
+        return CosineClassifier(unit_length(self._zero_shot.prototypes + self._offsets), self._zero_shot.logit_scale)
 
     def penalty(self, classifier: Classifier) -> Tensor | None:
         """The L2 penalty towards the zero-shot prototypes."""

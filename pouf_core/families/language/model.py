@@ -97,6 +97,10 @@ class LanguageModel:
         model.precision = self.precision
         return model
 
+    def of_artifact(self, tensors: Mapping[str, Tensor]) -> LanguageModel:
+        """The model itself: it is the same for every artifact."""
+        return self
+
     def prompted(self, request: CheckedRequest) -> PromptedModel[Text]:
         """Bring it together with the classes of a request; training then changes its network in place.
 

@@ -25,6 +25,7 @@ NAMES = {
     "pouf-lite": ("pouf-lite", "image", True),
     "minilm": ("minilm", "text", True),
     "minilm-mlm": ("minilm-mlm", "text", True),
+    "features": ("features", "embedding", True),
     "open_clip:ViT-B-32/openai": ("open_clip", "image", False),
     "open_clip:./model": ("open_clip", "image", False),
     "sentence:/models/all": ("sentence", "text", False),
@@ -44,7 +45,7 @@ def test_a_name_tells_the_family(spec: str) -> None:
 
 
 def test_embedded_base_models_are_listed_in_order() -> None:
-    assert [model.name for model in embedded_base_models()] == ["pouf-lite", "minilm", "minilm-mlm"]
+    assert [model.name for model in embedded_base_models()] == ["pouf-lite", "minilm", "minilm-mlm", "features"]
 
 
 @pytest.mark.parametrize("spec", ["", "vit", "pouf-lite:x", "minilm:x", "open_clip:", "open_clip:ViT-B-32", "clip:/x"])
@@ -53,8 +54,8 @@ def test_an_unknown_name_is_refused_with_all_that_are_known(spec: str) -> None:
         describe(spec)
     assert (refused.value.code, refused.value.field) == ("unknown_base_model", "/base_model")
     assert refused.value.message == (
-        f"Unknown base model {spec!r}: use pouf-lite, minilm, minilm-mlm, open_clip:<architecture>/<pretrained>, "
-        "sentence:<path>, hf-align:<path>, hf-mlm:<path> or hf-causal:<path>."
+        f"Unknown base model {spec!r}: use pouf-lite, minilm, minilm-mlm, features, "
+        "open_clip:<architecture>/<pretrained>, sentence:<path>, hf-align:<path>, hf-mlm:<path> or hf-causal:<path>."
     )
 
 

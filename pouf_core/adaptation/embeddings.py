@@ -1,0 +1,86 @@
+"""What a run over a caller's own embeddings starts with: their items, and the classes in their space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy.typing as npt
+import torch
+
+from pouf_core.adaptation.inputs import RunInputs
+from pouf_core.contract.base_model import Modality
+from pouf_core.contract.request import CheckedRequest
+from pouf_core.data.class_features import FIELD, check_widths, class_feature_vectors, class_features_missing
+from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings
+from pouf_core.data.items import Data, Item, Rejected, collect_items
+from pouf_core.errors import InvalidInput
+from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
+from pouf_core.families.features import FEATURES
+from pouf_core.families.interface import BaseModel
+from pouf_core.families.registry import describe
+from pouf_core.scoring import CosineClassifier
+
+TargetData = Data | npt.NDArray[Any] | torch.Tensor
+"""Items as callers give them, or embeddings [n, d]."""
+
+
+def collect(data: TargetData, modality: Modality, text_column: str | None) -> tuple[Sequence[Item], list[Rejected]]:
+    """As `collect_items`, and embeddings as `collect_embeddings`."""
+    if modality != "embedding":
+        return collect_items(cast(Data, data), modality, text_column)
+    found = collect_embeddings(data)
+    return found.items, found.rejected()
+
+
+def given_classes(class_features: Any, request: CheckedRequest, items: Sequence[Item]) -> CosineClassifier | None:
+    """The classifier of the caller's class features; None where the base model makes its own.
+
+    Args:
+        class_features: as in `RunOptions`.
+        request: the K classes and the scale.
+        items: the target data.
+
+    Raises:
+        InvalidInput: `class_features_missing`, `class_features_not_used`, `class_features_width`, or as
+            `class_feature_vectors`.
+    """
+    base = request.base
+    if not base.takes_class_features:
+        if class_features is not None:
+            message = f"{base.name} makes its own class features; leave these out, or use base model `{FEATURES.name}`."
+            raise InvalidInput("class_features_not_used", message, field=FIELD)
+        return None
+    if class_features is None:
+        raise class_features_missing(base.name)
+    vectors = class_feature_vectors(class_features, len(request.classes))
+    check_widths(cast(EmbeddingItems, items).width, vectors.shape[1])
+    assert request.logit_scale is not None  # the check of a request gives it
+    return class_features_classifier(vectors, request.logit_scale)
+
+
+def base_over_embeddings(
+    base: BaseModel, given: CosineClassifier | None, inputs: RunInputs, device: torch.device
+) -> FeaturesModel:
+    """The base model whose items are embeddings.
+
+    Args:
+        base: the base model that the request names.
+        given: the caller's class features; None to let the base model's text tower make them.
+        inputs: the classes and the data.
+        device: where it runs.
+
+    Raises:
+        InvalidInput: `class_features_width`, or the base model cannot take a class name or a template.
+    """
+    classes = given or _by_text_tower(base, inputs.request)
+    check_widths(cast(EmbeddingItems, inputs.items).width, classes.prototypes.shape[1], "/base_model")
+    return FeaturesModel(describe(FEATURES.name), device, classes)
+
+
+def _by_text_tower(base: BaseModel, request: CheckedRequest) -> CosineClassifier:
+    own = cast(CosineClassifier, base.prompted(request).zero_shot())  # language models were refused before
+    if request.logit_scale is None:
+        return own
+    return CosineClassifier(own.prototypes, torch.tensor(math.log(request.logit_scale)))

@@ -1,0 +1,67 @@
+"""Where and how an adaptation runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+from pouf_core.adaptation.features import FeatureCache
+from pouf_core.contract.progress import OnProgress, ShouldStop
+from pouf_core.families.interface import BaseModel
+
+CHECKPOINT_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Where and how an adaptation runs.
+
+    Attributes:
+        out: directory for the artifact; a new temporary one by default.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: CPU threads; None leaves torch's setting.
+        deterministic: use deterministic algorithms only; None does so on a CPU, where it costs a few per cent at most,
+            and not on a GPU, where an operation without one is an error.
+        micro_batch_size: items encoded at once; results are the same up to rounding.
+        checkpoint_dir: where checkpoints are kept and looked for.
+        checkpoint_seconds: least time between checkpoints.
+        class_features: for base model `features`, the classes in the space of the embeddings, as numpy array or torch
+            tensor: [K, d], or [T, K, d] for T templates, whose vectors are normalised and averaged.
+        text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
+        evaluation_labels: content hash to label; only ever used to report `evaluation`.
+        on_progress: told about every micro-batch.
+        should_stop: asked at step boundaries; returning a reason stops the run.
+        loaded_base: the base model, which stays as it is; None to load the one that the request names.
+        feature_cache: features that earlier runs over the same items have left, and room for this run's.
+    """
+
+    out: Path | None = None
+    device: str = "auto"
+    threads: int | None = None
+    deterministic: bool | None = None
+    micro_batch_size: int | None = None
+    checkpoint_dir: Path | None = None
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
+    class_features: Any = None
+    text_column: str | None = None
+    evaluation_labels: Mapping[str, str] = field(default_factory=dict)
+    on_progress: OnProgress = lambda _: None
+    should_stop: ShouldStop = lambda: None
+    loaded_base: BaseModel | None = None
+    feature_cache: FeatureCache | None = None
+
+
+class OptionKeywords(TypedDict, total=False):
+    """The fields of `RunOptions` that `adapt` passes on as they are."""
+
+    device: str
+    threads: int | None
+    deterministic: bool | None
+    micro_batch_size: int | None
+    checkpoint_dir: Path | None
+    checkpoint_seconds: float
+    class_features: Any
+    text_column: str | None
+    feature_cache: FeatureCache | None

@@ -1,0 +1,65 @@
+"""Class features: the vectors that a caller gives for the classes, brought to one of unit length for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pouf_core.data.embeddings import Floats, as_numbers, refused_row, unit_rows
+from pouf_core.errors import InvalidInput
+
+FIELD = "/class_features"
+
+
+def class_features_missing(name: str) -> InvalidInput:
+    """The refusal of embeddings without class features, for a base model that makes none."""
+    message = (
+        f"{name} needs class features: a vector for each class, made by the text tower of the model that made the "
+        "embeddings. Give them, or name that model as base_model."
+    )
+    return InvalidInput("class_features_missing", message, field=FIELD)
+
+
+def class_feature_vectors(values: Any, class_count: int | None = None, field: str = FIELD) -> Floats:
+    """One unit-length vector [K, d] for each class.
+
+    Args:
+        values: [K, d], or [T, K, d] for T templates, whose vectors are normalised and averaged; of any length and
+            number type.
+        class_count: K; None to take any number.
+        field: JSON pointer of the values.
+
+    Raises:
+        InvalidInput: `wrong_modality`, `embedding_shape`, `class_features_count`, or `embedding_zero` or
+            `embedding_not_finite` with the row (`<row>`, or `<template>/<row>`) in the field.
+    """
+    array = as_numbers(values, field)
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        message = f"Class features come as an array [K, d] or [T, K, d], and this one has shape {list(array.shape)}."
+        raise InvalidInput("embedding_shape", message, field=field)
+    count = array.shape[-2]
+    if class_count is not None and count != class_count:
+        message = f"There are {count} class features for {class_count} classes."
+        raise InvalidInput("class_features_count", message, field=field)
+    flat = unit_rows(array.reshape(-1, array.shape[-1]))
+    for row, code in flat.refused.items():
+        raise refused_row(code, row if array.ndim == 2 else f"{row // count}/{row % count}", field)
+    if array.ndim == 2:
+        return flat.rows
+    mean = unit_rows(flat.rows.reshape(array.shape).mean(axis=0, dtype=np.float64))
+    return mean.raise_any(field)
+
+
+def check_widths(width: int, class_width: int, field: str = FIELD) -> None:
+    """Refuse vectors and class features of different width.
+
+    Raises:
+        InvalidInput: `class_features_width`.
+    """
+    if width != class_width:
+        message = (
+            f"The embeddings have {width} numbers each and the class features {class_width}: both must come from one "
+            "model."
+        )
+        raise InvalidInput("class_features_width", message, field=field)

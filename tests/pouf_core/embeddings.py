@@ -1,0 +1,39 @@
+"""Vectors in groups with class features beside them, as the features of two towers lie."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Groups of vectors.
+
+    Attributes:
+        features: [n, d], of any length.
+        class_features: [K, d], each off its group's centre.
+        labels: [n] the group of each vector.
+    """
+
+    features: npt.NDArray[np.float32]
+    class_features: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+    def accuracy(self, predictions: npt.NDArray[np.int64]) -> float:
+        return float((predictions == self.labels).mean())
+
+
+def clusters(count: int = 400, classes: int = 8, width: int = 32, *, seed: int = 0, displaced: float = 1.6) -> Clusters:
+    """Gaussian groups around random directions; the class features are displaced from the groups' means."""
+    random = np.random.default_rng(seed)
+    means = random.normal(size=(classes, width))
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    labels = np.arange(count) % classes
+    noise = random.normal(size=(count, width)) / np.sqrt(width)
+    lengths = random.uniform(0.5, 20, size=(count, 1))
+    features = (means[labels] + 0.5 * noise) * lengths
+    class_features = means + displaced * random.normal(size=means.shape) / np.sqrt(width)
+    return Clusters(features.astype(np.float32), class_features.astype(np.float32), labels)
