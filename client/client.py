@@ -2,12 +2,13 @@
 
 import base64
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
 from client.connection import Connection
 from client.datasets import Datasets
+from client.embeddings import encode_vector
 from client.jobs import Jobs
 from client.models import Aliases, Models
 from client.resources import BaseModel, Document, Predictions, Template
@@ -66,6 +67,12 @@ class Client:
     ) -> Predictions:
         """Classify texts, or pairs of texts; other arguments and errors as for `predict`."""
         return self._predict([_text_input(text) for text in texts], model, top_k, variant)
+
+    def predict_embeddings(
+        self, vectors: Iterable[Iterable[float]], model: str, *, top_k: int = 1, variant: str | None = None
+    ) -> Predictions:
+        """Classify embeddings, such as the rows of a numpy array; other arguments and errors as for `predict`."""
+        return self._predict([{"embedding_base64": encode_vector(row)} for row in vectors], model, top_k, variant)
 
     def _predict(self, inputs: list[dict[str, str]], model: str, top_k: int, variant: str | None) -> Predictions:
         body: Document = {"model": model, "inputs": inputs, "top_k": top_k}

@@ -2,13 +2,14 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict, Unpack, cast
 
 from client.archives import Source, as_archive
 from client.connection import Connection
+from client.embeddings import Vectors, save_vectors
 from client.errors import ClientError
 from client.resources import Dataset, DatasetItem
 
@@ -48,9 +49,10 @@ class Datasets:
         """Upload files as a new dataset.
 
         Args:
-            source: an archive, another file (texts or a picture), a folder or a list of files.
+            source: an archive, another file (texts, embeddings or a picture), a folder or a list of files.
             name: shown in lists.
-            modality: `image`, `text` or `auto`; folders, lists and archives of files of texts need `text`.
+            modality: `image`, `text`, `embedding` or `auto`; folders, lists and archives of files of texts need `text`,
+                and of embeddings `embedding`.
             text_column: of tables and JSON of texts, the column or field with the text; by default `text`, or the only
                 column with texts.
             label_column: the one with labels, which are used for evaluation alone; by default `label`, if there is one.
@@ -79,6 +81,21 @@ class Datasets:
                 file.writelines(json.dumps(_row(text)) + "\n" for text in texts)
             options.setdefault("modality", "text")
             return self.create(path, **options)
+
+    def create_from_embeddings(
+        self, vectors: Vectors, labels: Sequence[str] | None = None, **options: Unpack[DatasetOptions]
+    ) -> Dataset:
+        """Upload embeddings, or class features, as a new dataset.
+
+        Args:
+            vectors: [n, d] as a numpy array, or anything that numpy makes one of; class features may also be
+                [T, K, d], for T templates. Lengths do not matter.
+            labels: of the n vectors, for evaluation alone.
+            options: as for `create`, and so are the errors.
+        """
+        with TemporaryDirectory(prefix="pouf-upload-") as folder:
+            options.setdefault("modality", "embedding")
+            return self.create(save_vectors(Path(folder), vectors, labels), **options)
 
     def get(self, dataset_id: str) -> Dataset:
         """One dataset."""

@@ -26,7 +26,8 @@ class Jobs:
         dataset_id: str,
         class_names: Sequence[str | Mapping[str, str]],
         *,
-        base_model: str = "pouf-lite",
+        base_model: str | None = None,
+        class_features_dataset_id: str | None = None,
         activation: str | None = None,
         prompt_template: str | Sequence[str] | None = None,
         label_words: Mapping[str, str | Sequence[str]] | None = None,
@@ -43,7 +44,9 @@ class Jobs:
         Args:
             dataset_id: what to adapt to.
             class_names: names, or `{"name": …, "prompt": …}` where the wording differs from the label.
-            base_model: what to adapt.
+            base_model: what to adapt; None: `pouf-lite`, and `features` for embeddings.
+            class_features_dataset_id: for embeddings, a dataset with the vectors of the classes, in the order of
+                `class_names`: one for each, or T × K for T templates.
             activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`, whichever they were
                 trained with. None: what is known of the model.
             prompt_template: with `{}` where the class name goes; a list is averaged. For a language model with
@@ -62,8 +65,10 @@ class Jobs:
         Raises:
             ApiError: the service refused.
         """
-        body: Document = {"dataset_id": dataset_id, "class_names": list(class_names), "base_model": base_model}
+        body: Document = {"dataset_id": dataset_id, "class_names": list(class_names)}
         optional = {
+            "base_model": base_model,
+            "class_features_dataset_id": class_features_dataset_id,
             "activation": activation,
             "name": name,
             "alias": alias,

@@ -49,6 +49,8 @@ class Dataset:
     duplicate_count: int | None
     rejected_count: int | None
     labelled_count: int | None
+    embedding_width: int | None
+    embedding_templates: int | None
     fingerprint: str | None
     suggested_class_names: list[str]
     error: CodedMessage | None
@@ -65,6 +67,8 @@ class Dataset:
             duplicate_count=raw.get("duplicate_count"),
             rejected_count=raw.get("rejected_count"),
             labelled_count=raw.get("labelled_count"),
+            embedding_width=raw.get("embedding_width"),
+            embedding_templates=raw.get("embedding_templates"),
             fingerprint=raw.get("fingerprint"),
             suggested_class_names=raw.get("suggested_class_names") or [],
             error=raw.get("error"),

@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         description="Host memory a training job on the CPU may use, in bytes; unset: nine tenths of what is free.",
     )
     base_models: Annotated[list[str], NoDecode] = Field(
-        ["pouf-lite", "minilm", "minilm-mlm"],
+        ["pouf-lite", "minilm", "minilm-mlm", "features"],
         min_length=1,
         description="Base models that jobs may name, separated by commas (or a JSON list); an entry may end in `*`.",
     )

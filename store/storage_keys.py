@@ -25,6 +25,11 @@ def texts_key(dataset_id: str, fence: int) -> str:
     return f"{dataset_key(dataset_id)}/texts-{fence}/texts.jsonl"
 
 
+def embeddings_key(dataset_id: str, fence: int) -> str:
+    """All embeddings of a dataset in one file, as the ingestion with this fence found them."""
+    return f"{dataset_key(dataset_id)}/embeddings-{fence}/embeddings.safetensors"
+
+
 def model_key(model_id: str) -> str:
     """The folder with an adapted model's artifact."""
     return f"{MODELS}/{model_id}"

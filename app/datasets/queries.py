@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
 
+from store.job_datasets import needs
 from store.scope import Filters, Scope, newest_first
 from store.tables import Dataset, DatasetItem, Job, Upload
 from store.transitions import FINAL
@@ -64,7 +65,7 @@ def add_uploads(scope: Scope, dataset_id: str, uploads: Sequence[Upload]) -> Non
 
 def unfinished_job_ids(scope: Scope, dataset_id: str) -> Sequence[str]:
     """Return the ids of jobs that still need the dataset."""
-    query = select(Job.id).where(Job.dataset_id == dataset_id, Job.status.not_in(FINAL))
+    query = select(Job.id).where(needs(dataset_id), Job.status.not_in(FINAL))
     return scope.session.scalars(query).all()
 
 

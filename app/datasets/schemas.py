@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from app.http.query_parameters import ListQuery, PageQuery
 from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
+from pouf_core.contract.dataset_items import RequestedModality
 from store.tables import Dataset, DatasetItem, Upload
 
 DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]
@@ -24,7 +25,7 @@ class DatasetForm(Closed):
     """The text fields of an upload."""
 
     name: Annotated[NAME | None, BeforeValidator(_empty_is_absent)] = None
-    modality: Literal["image", "text", "auto"] = "auto"
+    modality: RequestedModality = "auto"
     text_column: COLUMN = None
     label_column: COLUMN = None
     finalize: bool = True
@@ -33,8 +34,9 @@ class DatasetForm(Closed):
     @field_validator("text_column", "label_column")
     @classmethod
     def _columns_are_of_texts(cls, column: str | None, info: ValidationInfo) -> str | None:
-        if column is not None and info.data.get("modality") == "image":
-            raise ValueError("Columns are of tables of texts, and the modality is image.")
+        modality = info.data.get("modality")
+        if column is not None and modality in ("image", "embedding"):
+            raise ValueError(f"Columns are of tables of texts, and the modality is {modality}.")
         return column
 
 
@@ -63,7 +65,7 @@ class DatasetDocument(Document):
     id: str
     name: str | None
     metadata: dict[str, str]
-    modality: Literal["image", "text", "auto"]
+    modality: RequestedModality
     text_pairs: bool
     text_column: str | None
     label_column: str | None
@@ -74,6 +76,8 @@ class DatasetDocument(Document):
     duplicate_count: int
     rejected_count: int
     labelled_count: int
+    embedding_width: int | None
+    embedding_templates: int | None
     fingerprint: str | None
     suggested_class_names: list[str] | None
     error: ErrorBody | None
@@ -124,6 +128,8 @@ def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> DatasetDocument:
         duplicate_count=dataset.duplicate_count,
         rejected_count=dataset.rejected_count,
         labelled_count=dataset.labelled_count,
+        embedding_width=dataset.embedding_width,
+        embedding_templates=dataset.embedding_templates,
         fingerprint=dataset.fingerprint,
         suggested_class_names=dataset.suggested_class_names,
         error=ErrorBody.of(dataset.error_code, dataset.error_message),

@@ -238,4 +238,6 @@ def _upload(dataset_id: str, file: StagedFile) -> Upload:
 
 
 def _no_files() -> Exception:
-    return invalid("no_files", "Send at least one picture, file of texts or archive in `files`.", "/files")
+    return invalid(
+        "no_files", "Send at least one picture, file of texts or embeddings, or archive in `files`.", "/files"
+    )

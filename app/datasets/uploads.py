@@ -20,7 +20,7 @@ from pouf_core.data.file_kinds import ARCHIVE_SUFFIXES, HEAD_BYTES, archive_kind
 FILES: dict[str, object] = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
 FIELDS: dict[str, object] = {
     "name": {"type": "string"},
-    "modality": {"enum": ["image", "text", "auto"], "default": "auto"},
+    "modality": {"enum": ["image", "text", "embedding", "auto"], "default": "auto"},
     "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
     "label_column": {"type": "string", "description": "Tables of texts: the one with labels, for evaluation alone."},
     "finalize": {"type": "boolean", "default": True},

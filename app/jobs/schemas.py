@@ -20,6 +20,14 @@ class JobCreate(Closed, AdaptationRequest):
     """An adaptation job to create."""
 
     dataset_id: Annotated[str, Field(max_length=64)]
+    class_features_dataset_id: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="For embeddings: a dataset of one vector for each class, in the order of `class_names`, or of "
+            "T for each, as T × K rows. The base model is `features` then.",
+        ),
+    ] = None
     name: NAME | None = None
     alias: ALIAS_NAME | None = None
     metadata: METADATA = {}
@@ -67,6 +75,7 @@ class JobFields(Document):
     queue_position: int | None
     attempt: int
     dataset_id: str
+    class_features_dataset_id: str | None
     base_model: str
     activation: str
     class_names: list[Any]
@@ -128,6 +137,7 @@ def show_job(job: Job, queue_position: int | None, pace: Pace | None = None) -> 
         queue_position=queue_position,
         attempt=job.attempt,
         dataset_id=job.dataset_id,
+        class_features_dataset_id=job.class_features_dataset_id,
         **job.request.model_dump(exclude={"method"}),
         **show_result(job.request, job.result),
         alias=job.alias,
@@ -156,6 +166,8 @@ def _progress(job: Job, pace: Pace | None) -> ProgressDocument:
 def _urls(job: Job) -> dict[str, str]:
     url = f"/v1/jobs/{job.id}"
     urls = {"self": url, "dataset": f"/v1/datasets/{job.dataset_id}"}
+    if job.class_features_dataset_id is not None:
+        urls["class_features_dataset"] = f"/v1/datasets/{job.class_features_dataset_id}"
     urls |= {name: f"{url}/{name}" for name in ("events", "metrics", "report", "cancel", "pause", "resume", "retry")}
     if job.model_id is not None:
         model = f"/v1/models/{job.model_id}"

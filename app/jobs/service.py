@@ -9,18 +9,22 @@ from sqlalchemy.orm import Session
 from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import FieldError, conflict, not_found, several
+from app.jobs import datasets as job_datasets
 from app.jobs import queries as repository
+from app.jobs.datasets import modality_of_dataset
 from app.jobs.schemas import JobCreate, JobDocument, Pace, show_job
 from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.dataset_items import check_dataset_items
+from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.problems import Problems
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.result import PartialResult
 from pouf_core.errors import InvalidInput
+from pouf_core.families.features import FEATURES
 from pouf_core.families.registry import describe
 from pouf_core.families.vocabulary import check_vocabulary
 from store.ids import new_id
+from store.job_datasets import all_ready, datasets_of
 from store.queues import enqueue_training
 from store.scope import Scope
 from store.settings import Settings
@@ -47,23 +51,26 @@ OnCreated = Callable[[Session, JobDocument], None]
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocument:
     """Create a queued job; raises 422 with every error of the body, 409 when the dataset cannot be used, or 507."""
-    checked = _check_body(body, caller.state.settings)
+    modality = _known_modality(caller, body.dataset_id)
+    body = _with_base_model(body, modality)
+    checked = _check_body(body, modality, caller.state.settings)
     require_space(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         quotas.require_room_for_job(caller.limits, scope)
         quotas.require_storage(caller.limits, scope)
-        # locked, so that a dataset that becomes ready now is seen either here or by the one who makes it ready
-        dataset = scope.get(Dataset, body.dataset_id, lock=True)
-        problems = checked.problems + _check_dataset(dataset, body.dataset_id, checked)
+        datasets, problems = job_datasets.find(scope, body, checked.base, checked.request)
+        problems = checked.problems + problems
         if problems:
             raise several(FieldError(item.field or "", item.code, item.message) for item in problems)
-        assert dataset is not None and checked.request is not None
-        _require_usable(dataset)
+        assert checked.request is not None
+        for dataset in datasets:
+            _require_usable(dataset)
+        ready = all_ready(datasets)
         job = _new_job(caller, body, checked.request)
-        job.stage = None if dataset.status == "ready" else "waiting_for_dataset"
+        job.stage = None if ready else "waiting_for_dataset"
         start_life(session, job)
-        if dataset.status == "ready":
+        if ready:
             enqueue_training(session, job.id)
         document = show(scope, [job])[0]
         on_created(session, document)
@@ -173,19 +180,35 @@ def _change(caller: Caller, job_id: str, change: Callable[[Session, Job], None])
 
 
 def _queue_again(session: Session, job: Job) -> None:
-    dataset = session.get_one(Dataset, job.dataset_id, with_for_update=True)
-    if dataset.deleted_at is not None:
-        raise conflict("dataset_deleted", "The job's dataset was deleted; create a new job over another one.")
-    _require_usable(dataset)
-    ready = dataset.status == "ready"
+    datasets = datasets_of(session, job, lock=True)
+    for dataset in datasets:
+        if dataset.deleted_at is not None:
+            raise conflict("dataset_deleted", "The job's dataset was deleted; create a new job over another one.")
+        _require_usable(dataset)
+    ready = all_ready(datasets)
     transition(session, job, "queued", None if ready else "waiting_for_dataset")
     if ready:
         enqueue_training(session, job.id)
 
 
-def _check_body(body: JobCreate, settings: Settings) -> CheckedBody:
+def _known_modality(caller: Caller, dataset_id: str) -> RequestedModality:
+    """What the dataset holds, as far as is known now; `auto` where there is none."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        dataset = scope.get(Dataset, dataset_id)
+        return "auto" if dataset is None else modality_of_dataset(scope, dataset)
+
+
+def _with_base_model(body: JobCreate, modality: RequestedModality) -> JobCreate:
+    """The body with `features` as the base model of embeddings, where it names none."""
+    if "base_model" in body.model_fields_set or not (body.class_features_dataset_id or modality == "embedding"):
+        return body
+    return body.model_copy(update={"base_model": FEATURES.name})
+
+
+def _check_body(body: JobCreate, modality: RequestedModality, settings: Settings) -> CheckedBody:
     problems = Problems()
-    base = problems.attempt(lambda: describe(body.base_model))
+    base = problems.attempt(partial(_describe, body, modality))
     request, found = body.examine(base)
     problems.found += found
     if base is not None and not settings.allows_base_model(body.base_model):
@@ -196,18 +219,9 @@ def _check_body(body: JobCreate, settings: Settings) -> CheckedBody:
     return CheckedBody(base, request, problems.found)
 
 
-def _check_dataset(dataset: Dataset | None, dataset_id: str, checked: CheckedBody) -> list[InvalidInput]:
-    if dataset is None:
-        message = f"There is no dataset {dataset_id!r}."
-        return [InvalidInput("dataset_not_found", message, field="/dataset_id")]
-    base = checked.base
-    if base is None:
-        return []
-    problems = Problems()
-    wording = None if checked.request is None else checked.request.wording
-    pairs = dataset.text_pairs if dataset.status == "ready" else None
-    problems.attempt(partial(check_dataset_items, base, wording, dataset.modality, pairs), "/dataset_id")
-    return problems.found
+def _describe(body: JobCreate, modality: RequestedModality) -> BaseModelDescription:
+    base = describe(body.base_model)
+    return base.over_embeddings() if modality == "embedding" else base
 
 
 def _require_usable(dataset: Dataset) -> None:
@@ -227,6 +241,7 @@ def _new_job(caller: Caller, body: JobCreate, request: CheckedRequest) -> Job:
         request=request.as_request(),
         result=PartialResult(),
         dataset_id=body.dataset_id,
+        class_features_dataset_id=body.class_features_dataset_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""Predictions: pictures or texts in, labels out, as JSON or as a form."""
+"""Predictions: pictures, texts or embeddings in, labels out, as JSON or as a form."""
 
 import json
 from typing import TypeVar
@@ -48,7 +48,7 @@ def _inlined(model: type[Closed]) -> dict[str, object]:
     openapi_extra=_request_schema(PredictBody, PredictOptions),
 )
 async def predict_with_model(request: Request, model_id: str, caller: Predictor) -> PredictionListDocument:
-    """Classify pictures or texts with one model, named by id or alias."""
+    """Classify pictures, texts or embeddings with one model, named by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, PredictOptions, caller.state.settings.max_predict_items)
         return await predict(request, caller, model_id, sources, options)
@@ -62,7 +62,7 @@ async def predict_with_model(request: Request, model_id: str, caller: Predictor)
     openapi_extra=_request_schema(NamedPredictBody, NamedPredictOptions),
 )
 async def predict_by_name(request: Request, caller: Predictor) -> PredictionListDocument:
-    """Classify pictures or texts with the model that the body names, by id or alias."""
+    """Classify pictures, texts or embeddings with the model that the body names, by id or alias."""
     if _is_form(request):
         options, sources = await _read_form(request, NamedPredictOptions, caller.state.settings.max_predict_items)
         return await predict(request, caller, options.model, sources, options)

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from app.http.schemas import Closed, Document, ErrorBody
 from app.serving.engine import ItemError, Served
@@ -15,11 +15,18 @@ TopK = Annotated[int, Field(ge=1, le=1000, description="How many classes to list
 
 
 class PredictInput(Closed):
-    """One thing to classify: base64 of a picture's file, or a text."""
+    """One thing to classify: base64 of a picture's file, a text, or an embedding."""
 
     image: Annotated[str | None, Field(description="Base64, with or without a `data:` prefix.")] = None
     text: str | None = None
     text_pair: str | None = None
+    embedding: Annotated[
+        list[Annotated[float, Strict()]] | None,
+        Field(description="A vector as the target data has them; its length does not matter."),
+    ] = None
+    embedding_base64: Annotated[
+        str | None, Field(description="Base64 of such a vector's float32 numbers, little-endian.")
+    ] = None
 
 
 class PredictOptions(Closed):

@@ -13,7 +13,7 @@ from app.models import service as models
 from app.predictions.schemas import PredictInput, PredictionListDocument, PredictOptions, show_predictions
 from app.serving.batcher import BatcherStopped, QueueFull
 from app.serving.engine import ItemError, Servable, Served
-from app.serving.inputs import Source
+from app.serving.inputs import EmbeddingSource, Source
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import ArtifactError, InvalidInput
 
@@ -51,17 +51,22 @@ async def predict(
 
 
 def source_of(item: PredictInput) -> Source:
-    """Return the input's picture or text, or what is wrong with it."""
-    if item.text is not None or item.text_pair is not None:
+    """Return the input's picture, text or embedding, or what is wrong with it."""
+    is_text = item.text is not None or item.text_pair is not None
+    if sum(value is not None for value in (item.image, item.embedding, item.embedding_base64)) + is_text > 1:
+        return InvalidInput("ambiguous_input", "An input is one `image`, `text`, `embedding` or `embedding_base64`.")
+    if is_text:
         return _text_of(item)
+    embedding = item.embedding if item.embedding is not None else item.embedding_base64
+    if embedding is not None:
+        return EmbeddingSource(embedding)
     if not item.image:
-        return InvalidInput("empty_input", "The input has neither an `image` nor a `text`.")
+        message = "The input has no `image`, `text`, `embedding` or `embedding_base64`."
+        return InvalidInput("empty_input", message)
     return item.image
 
 
 def _text_of(item: PredictInput) -> Source:
-    if item.image is not None:
-        return InvalidInput("ambiguous_input", "An input is an `image` or a `text`, not both.")
     if item.text is None:
         return InvalidInput("empty_input", "The input has a `text_pair` and no `text`.")
     return TextItem(item.text, item.text_pair)

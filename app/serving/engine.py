@@ -10,12 +10,14 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 from app.serving.batcher import Batcher, BatcherStopped, Encoder
 from app.serving.inputs import DecoderPool, Item, Source, decode, item_bytes
 from app.serving.model_cache import ModelCache
+from pouf_core.contract.base_model import Modality
 from pouf_core.data.decoder import DecoderLimits
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
@@ -30,6 +32,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: An item of each modality, for the probe.
+PROBES: dict[Modality, Item] = {
+    "image": Image.new("RGB", (32, 32), "grey"),
+    "text": "a text",
+    "embedding": np.ones(1, dtype=np.float32),
+}
 GROUP_BYTES = 256 * 1024**2
 
 
@@ -119,7 +127,7 @@ class Engine:
         from pouf_core.families.interface import SharedEncoder
 
         base = self._pool.get(self.default_base_model)
-        item: Item = "a text" if base.description.modality == "text" else Image.new("RGB", (32, 32), "grey")
+        item = PROBES[base.description.modality]
         encoder = SharedEncoder(f"probe of {self.default_base_model}", base.encode_plain)
         (future,) = self.batcher.submit(encoder, [item])
         row = await asyncio.wrap_future(future)

@@ -1,16 +1,20 @@
-"""From what a request carries to pictures and texts."""
+"""From what a request carries to pictures, texts and embeddings."""
 
 import base64
 import binascii
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from queue import LifoQueue
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
+from pouf_core.contract.base_model import Modality
 from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.texts import Text, TextItem
 from pouf_core.errors import InvalidInput
@@ -18,44 +22,71 @@ from pouf_core.errors import InvalidInput
 if TYPE_CHECKING:
     from pouf_core.predictor import Predictor
 
-# a picture's file, its base64, a text, or what is wrong with the input
-Source = bytes | str | TextItem | InvalidInput
-# what encoders take
-Item = Image | Text
 
+@dataclass(frozen=True)
+class EmbeddingSource:
+    """An embedding as it was sent: its numbers, or the base64 of them as float32, little-endian."""
+
+    values: Sequence[float] | str
+
+
+# a picture's file, its base64, a text, an embedding, or what is wrong with the input
+Source = bytes | str | TextItem | EmbeddingSource | InvalidInput
+# what encoders take
+Item = Image | Text | NDArray[np.float32]
+
+_SHOWN: dict[Modality, str] = {"image": "a picture", "text": "a text", "embedding": "an embedding"}
+_WANTED: dict[Modality, str] = {
+    "image": "this model classifies pictures: send `image`.",
+    "text": "this model classifies texts: send `text` as JSON.",
+    "embedding": "this model classifies embeddings: send `embedding` or `embedding_base64` as JSON.",
+}
 _DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
 _WHITESPACE = re.compile(r"\s+")
 
 
 def decode(source: Source, predictor: "Predictor", decode_picture: Callable[[bytes], Image]) -> Item:
-    """Return the picture or text that the predictor takes.
+    """Return the picture, text or embedding that the predictor takes.
 
     Raises `InvalidInput`: ``wrong_modality``, ``invalid_base64``, or what `decode_picture` and the predictor's `decode`
     raise.
     """
     if isinstance(source, InvalidInput):
         raise source
-    if predictor.modality == "text":
-        if not isinstance(source, TextItem):
-            raise InvalidInput("wrong_modality", "This model classifies texts, not pictures: send `text` as JSON.")
+    kind = _kind_of(source)
+    if kind != predictor.modality:
+        raise InvalidInput("wrong_modality", f"This input is {_SHOWN[kind]}, and {_WANTED[predictor.modality]}")
+    if isinstance(source, TextItem):
         text: Text = predictor.decode(source)
         return text
-    if isinstance(source, TextItem):
-        raise InvalidInput("wrong_modality", "This model classifies pictures, not texts: send `image`.")
-    return decode_picture(_from_base64(source) if isinstance(source, str) else source)
+    if isinstance(source, EmbeddingSource):
+        values = source.values
+        vector: NDArray[np.float32] = predictor.decode(
+            _from_base64(values, "embedding") if isinstance(values, str) else values
+        )
+        return vector
+    return decode_picture(_from_base64(source, "image") if isinstance(source, str) else source)
 
 
-def _from_base64(text: str) -> bytes:
+def _kind_of(source: bytes | str | TextItem | EmbeddingSource) -> Modality:
+    if isinstance(source, EmbeddingSource):
+        return "embedding"
+    return "text" if isinstance(source, TextItem) else "image"
+
+
+def _from_base64(text: str, what: str) -> bytes:
     match = _DATA_URL.match(text)
     encoded = text[match.end() :] if match else text
     try:
         return base64.b64decode(_WHITESPACE.sub("", encoded), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidInput("invalid_base64", "The image is not valid base64.") from error
+        raise InvalidInput("invalid_base64", f"The {what} is not valid base64.") from error
 
 
 def item_bytes(item: Item) -> int:
-    """Return about how many bytes an item takes in memory: a picture's pixels, a text's characters."""
+    """Return about how many bytes an item takes in memory: its pixels, characters or numbers."""
+    if isinstance(item, np.ndarray):
+        return item.nbytes
     return item.width * item.height * 3 if isinstance(item, Image) else len(item)
 
 

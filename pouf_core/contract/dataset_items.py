@@ -7,7 +7,7 @@ from typing import Literal
 
 from pouf_core.contract.base_model import BaseModelDescription, Modality
 from pouf_core.contract.wording import Wording
-from pouf_core.data.file_kinds import LABELS_FILE, TEXT_SUFFIXES
+from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, LABELS_FILE, TEXT_SUFFIXES
 from pouf_core.errors import InvalidInput
 
 #: What a dataset is said to hold. With `auto` ingestion tells from the uploaded files.
@@ -15,13 +15,15 @@ RequestedModality = Literal["image", "text", "embedding", "auto"]
 
 
 def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality:
-    """What a dataset holds: as requested, and with `auto` texts if all its files are files of texts.
+    """What a dataset holds: as requested, and with `auto` what all its files are files of, else pictures.
 
     A table of labels alone names pictures, so that it makes no dataset of texts.
     """
     if requested != "auto":
         return requested
     names = [name.lower() for name in file_names]
+    if names and all(name.endswith(EMBEDDING_SUFFIXES) for name in names):
+        return "embedding"
     are_texts = all(name.endswith(TEXT_SUFFIXES) for name in names) and set(names) - {LABELS_FILE}
     return "text" if are_texts else "image"
 

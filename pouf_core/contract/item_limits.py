@@ -4,3 +4,5 @@
 MAX_PIXELS = 50_000_000
 #: Longest text that is taken, in characters; encoders read the beginning of long ones only.
 MAX_CHARACTERS = 100_000
+#: Longest embedding that is taken, in numbers.
+MAX_EMBEDDING_WIDTH = 16_384

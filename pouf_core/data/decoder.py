@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import signal
 import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Any, Self
 
 from PIL import Image
 
 from pouf_core.data.decoder_process import READY, REQUEST
+from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -28,9 +27,6 @@ START_SECONDS = 60.0
 CLOCK_SECONDS_PER_CPU_SECOND = 2.0
 _LONGEST_HEADER = 64 * 1024
 _ATTEMPTS = 2
-# the process gets these variables alone: no settings, and no secrets that may be in the others
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH")
-_ROOT = Path(__file__).parents[2]  # what `pouf_core` is imported from
 
 
 class DecoderUnavailable(RuntimeError):
@@ -93,13 +89,13 @@ class Decoder:
         command = [sys.executable, "-m", MODULE]
         command += [str(self._limits.memory_bytes), str(self._limits.cpu_seconds)]
         process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment(), start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), start_new_session=True
         )
         self._process = process
         with _Watchdog(process, START_SECONDS):
             ready = _stream(process.stdout).readline(len(READY))
         if ready != READY:
-            raise DecoderUnavailable(f"The decoder did not start; {_describe(self._end())}.")
+            raise DecoderUnavailable(f"The decoder did not start; {describe_end(self._end())}.")
 
     def close(self) -> None:
         """End the process."""
@@ -116,7 +112,7 @@ class Decoder:
                 except _Died:
                     logger.debug("The decoder died of a picture of %d bytes.", len(data))
             status = self._end()
-            logger.warning("The decoder ended at a picture of %d bytes; %s.", len(data), _describe(status))
+            logger.warning("The decoder ended at a picture of %d bytes; %s.", len(data), describe_end(status))
             if watchdog.fired or -status == signal.SIGXCPU:
                 raise InvalidInput(TIMED_OUT, f"Decoding takes more than {self._limits.cpu_seconds:g} seconds.")
             if attempt == _ATTEMPTS:  # one death may be the system's doing, for example when memory ran out
@@ -192,13 +188,3 @@ def _size(header: bytes) -> tuple[int, int]:
 def _stream(stream: IO[bytes] | None) -> IO[bytes]:
     assert stream is not None
     return stream
-
-
-def _environment() -> dict[str, str]:
-    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    path = os.pathsep.join([str(_ROOT), *filter(None, [passed_on.get("PYTHONPATH")])])
-    return passed_on | {"PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
-
-def _describe(status: int) -> str:
-    return f"it was ended by signal {-status}" if status < 0 else f"it exited with status {status}"

@@ -1,4 +1,4 @@
-"""Which files are archives and which hold texts, by content and by name. The API and ingestion ask here alone."""
+"""Which files are archives and which hold texts or embeddings, by content and by name. This alone is asked."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 ArchiveKind = Literal["zip", "tar", "gzip", "other"]
 
 TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
 #: The table of evaluation labels that lies beside pictures.
 LABELS_FILE = "labels.csv"
 #: What can be read, by suffix.

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pouf_core.contract.dataset_items import RequestedModality
+from pouf_core.contract.embedding_data import EmbeddingData
 from store.clock import utcnow
 from store.tables.base import Base, BigInt, Id, Json, Leased
 
@@ -22,7 +23,8 @@ class Dataset(Leased, Base):
     """Target data; status ``uploading → ingesting → ready | failed``.
 
     `extracted_bytes` are those that ingestion stored beside the uploads. `text_column` and `label_column` name columns
-    of tables of texts.
+    of tables of texts. `embedding_width` is how many numbers an embedding has, and `embedding_templates` T where the
+    embeddings were uploaded as [T, K, d].
     """
 
     __tablename__ = "datasets"
@@ -41,6 +43,8 @@ class Dataset(Leased, Base):
     duplicate_count: Mapped[int] = mapped_column(default=0)
     rejected_count: Mapped[int] = mapped_column(default=0)
     labelled_count: Mapped[int] = mapped_column(default=0)
+    embedding_width: Mapped[int | None]
+    embedding_templates: Mapped[int | None]
     fingerprint: Mapped[str | None]
     suggested_class_names: Mapped[list[str] | None]
     extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
@@ -51,6 +55,14 @@ class Dataset(Leased, Base):
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
     ready_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+
+    @property
+    def embeddings(self) -> EmbeddingData | None:
+        """What is known of its embeddings; None where it holds none, or is not ready."""
+        if self.status != "ready" or self.embedding_width is None:
+            return None
+        rows = self.item_count + self.duplicate_count
+        return EmbeddingData(rows, self.rejected_count, self.embedding_width, self.embedding_templates)
 
 
 class Upload(Base):

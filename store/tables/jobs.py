@@ -33,6 +33,7 @@ class Job(Leased, Base):
         Index("ix_jobs_owner_id", "owner", "id"),
         Index("ix_jobs_status_queued_at_id", "status", "queued_at", "id"),
         Index("ix_jobs_dataset_id", "dataset_id"),
+        Index("ix_jobs_class_features_dataset_id", "class_features_dataset_id"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -46,6 +47,7 @@ class Job(Leased, Base):
     request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest))
     result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult), default=PartialResult())
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
+    class_features_dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id"))
     attempt: Mapped[int] = mapped_column(default=0)
     lost_attempts: Mapped[int] = mapped_column(default=0)
     step: Mapped[int] = mapped_column(default=0)

@@ -60,7 +60,6 @@ def test_arguments_that_are_not_given_are_not_sent(client, server):
     assert json.loads(server.requests[0].body) == {
         "dataset_id": "ds_1",
         "class_names": ["a", {"name": "b", "prompt": "bee"}],
-        "base_model": "pouf-lite",
         "seed": 0,
         "metadata": {},
     }

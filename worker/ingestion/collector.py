@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
-from store.tables import Upload
+from pouf_core.data.file_kinds import ArchiveKind
+from store.tables import Dataset, Upload
 from worker.ingestion.archive_members import ArchiveError, Found
 from worker.ingestion.archives import kind_of_upload, read_archive
 from worker.ingestion.item_names import ItemName, parse_name
@@ -18,9 +19,15 @@ from worker.ingestion.item_rows import ItemRows
 
 @dataclass
 class Collector(ItemRows, ABC):
-    """The items of one ingestion."""
+    """The items of one ingestion.
+
+    Attributes:
+        modality: what they are.
+        noun: what a message calls one of them, or a file of them.
+    """
 
     modality: ClassVar[Modality]
+    noun: ClassVar[str]
 
     def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
         """Read every upload.
@@ -36,10 +43,8 @@ class Collector(ItemRows, ABC):
             self._read_upload(upload, check)
             check()
 
-    @property
-    def holds_pairs(self) -> bool:
-        """Whether the items are pairs of texts."""
-        return False
+    def describe(self, dataset: Dataset) -> None:
+        """Set the fields of a dataset that are about items of this modality."""
 
     @abstractmethod
     def labels(self) -> dict[str, set[str]]:
@@ -53,10 +58,14 @@ class Collector(ItemRows, ABC):
     def _read_member(self, member: Found, upload: Upload) -> None:
         """Read a file of an uploaded archive."""
 
+    def _archive_kind(self, path: Path, name: ItemName) -> ArchiveKind | None:
+        """How to read an upload as an archive, None when it is none."""
+        return kind_of_upload(path, name)
+
     def _read_upload(self, upload: Upload, check: Callable[[], None]) -> None:
         name = parse_name(upload.filename)
         path = self.context.storage.local(upload.storage_key)
-        kind = kind_of_upload(path, name)
+        kind = self._archive_kind(path, name)
         if kind is None:
             self._read_loose_file(name, path, upload)
             return

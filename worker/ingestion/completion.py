@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from pouf_core.contract.dataset_items import check_dataset_items
+from pouf_core.contract.embedding_data import check_class_features_modality, check_embeddings
 from pouf_core.data.items import fingerprint_of_hashes
 from pouf_core.errors import InvalidInput
 from pouf_core.families.registry import describe
 from store.clock import utcnow
+from store.job_datasets import all_ready, datasets_of, needs
 from store.queues import enqueue_training
 from store.tables import Dataset, DatasetItem, Job
 from store.transitions import lock_job
@@ -26,13 +30,12 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.duplicate_count = found.duplicates
     dataset.rejected_count = found.rejected
     if not found.accepted:
-        kind = {"image": "picture", "text": "file of texts"}[found.modality]
-        message = f"None of the uploaded files is a usable {kind}; the rejected items say why."
+        message = f"None of the uploaded files is a usable {found.noun}; the rejected items say why."
         fail_dataset(session, dataset, "no_usable_items", message)
         return
     labels = found.labels()
     dataset.modality = found.modality
-    dataset.text_pairs = found.holds_pairs
+    found.describe(dataset)
     dataset.fingerprint = fingerprint_of_hashes(found.accepted)
     dataset.labelled_count = sum(len(names) == 1 for names in labels.values())
     dataset.suggested_class_names = sorted(set().union(*labels.values()))
@@ -47,13 +50,15 @@ def ready_dataset(session: Session, dataset: Dataset) -> None:
     _give_up_lease(dataset)
     for job_id in _waiting_jobs(session, dataset):
         job = lock_job(session, job_id)
+        datasets = datasets_of(session, job)
         try:
-            _check_items(job, dataset)
+            _check_items(job, datasets)
         except InvalidInput as error:
             if job.status == "queued":
                 attempts.fail(session, job, error.code, error.message)
             continue
-        enqueue_training(session, job_id)
+        if all_ready(datasets):
+            enqueue_training(session, job_id)
 
 
 def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) -> None:
@@ -68,10 +73,18 @@ def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) ->
             attempts.fail_for_dataset(session, job, dataset)
 
 
-def _check_items(job: Job, dataset: Dataset) -> None:
+def _check_items(job: Job, datasets: Sequence[Dataset]) -> None:
+    """Check what is known now that one of the datasets has become ready."""
+    dataset, *class_features = datasets
     base = describe(job.request.base_model)
-    wording = job.request.check(base).wording
-    check_dataset_items(base, wording, dataset.modality, dataset.text_pairs)
+    if dataset.modality == "embedding":
+        base = base.over_embeddings()
+    request = job.request.check(base)
+    pairs = dataset.text_pairs if dataset.status == "ready" else None
+    check_dataset_items(base, request.wording, dataset.modality, pairs)
+    check_embeddings(len(request.classes), dataset.embeddings, *(each.embeddings for each in class_features))
+    for given in class_features:
+        check_class_features_modality(given.modality)
 
 
 def _give_up_lease(dataset: Dataset) -> None:
@@ -81,7 +94,7 @@ def _give_up_lease(dataset: Dataset) -> None:
 
 def _waiting_jobs(session: Session, dataset: Dataset) -> list[str]:
     session.flush()
-    query = select(Job.id).where(Job.dataset_id == dataset.id, Job.status == "queued")
+    query = select(Job.id).where(needs(dataset.id), Job.status == "queued")
     return list(session.scalars(query.order_by(Job.queued_at)).all())
 
 

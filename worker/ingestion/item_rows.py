@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import TypedDict
+from typing import ClassVar, TypedDict
 
 from sqlalchemy import delete, insert, update
 
@@ -16,7 +16,6 @@ from worker.ingestion.item_names import ItemName
 from worker.ingestion.upload_limits import UploadLimits
 from worker.process_context import WorkerContext
 
-FLUSH_ROWS = 500
 FLUSH_SECONDS = 2.0
 SPACE_CHECK_BYTES = 8 * 1024**2
 #: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
@@ -49,6 +48,8 @@ class _Row(TypedDict):
 @dataclass
 class ItemRows:
     """What one ingestion has found so far; every write is under its lease."""
+
+    flush_rows: ClassVar[int] = 500
 
     context: WorkerContext
     lease: Lease[Dataset]
@@ -107,6 +108,11 @@ class ItemRows:
         self.rejected += 1
         self._add_row(name, "rejected", sha256=sha256, size=size, code=code, message=message)
 
+    def flush_if_due(self) -> None:
+        """`flush` after many rows, or some time; for long work without rows to call."""
+        if len(self._rows) >= self.flush_rows or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()
+
     def flush(self) -> None:
         """Write the rows found so far and renew the lease; raises `LeaseLost`."""
         self._flushed_at = time.monotonic()
@@ -144,5 +150,4 @@ class ItemRows:
             storage_key=storage_key,
         )
         self._rows.append(row)
-        if len(self._rows) >= FLUSH_ROWS or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
-            self.flush()
+        self.flush_if_due()

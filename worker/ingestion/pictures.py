@@ -24,6 +24,7 @@ class PictureCollector(Collector):
     """The pictures of one ingestion. Each content is hashed once, and decoded once to be checked."""
 
     modality = "image"
+    noun = "picture"
 
     decoder: Decoder = field(kw_only=True)
     _occurrences: list[Occurrence] = field(default_factory=list)

@@ -20,6 +20,7 @@ from store.storage_keys import dataset_key
 from store.tables import Dataset, Upload
 from worker.ingestion.collector import Collector
 from worker.ingestion.completion import fail_dataset, finish_ingestion
+from worker.ingestion.embeddings import EmbeddingCollector
 from worker.ingestion.item_names import parse_name
 from worker.ingestion.item_rows import ROWS_PER_ITEM, TooManyBytes, TooManyItems, TooManyRows
 from worker.ingestion.pictures import PictureCollector
@@ -98,7 +99,10 @@ def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: C
         limits = UploadLimits.of_dataset(session, dataset, settings)
     with Decoder(DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)) as decoder:
         collector: Collector
-        if modality_of(dataset.modality, [parse_name(upload.filename).file_name for upload in uploads]) == "text":
+        modality = modality_of(dataset.modality, [parse_name(upload.filename).file_name for upload in uploads])
+        if modality == "embedding":
+            collector = EmbeddingCollector(context, lease, limits)
+        elif modality == "text":
             collector = TextCollector(
                 context, lease, limits, text_column=dataset.text_column, label_column=dataset.label_column
             )

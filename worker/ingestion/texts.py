@@ -15,7 +15,7 @@ from pouf_core.data.text_files import BadRow, TextRow, read_texts
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
 from store.storage_keys import texts_key
-from store.tables import Upload
+from store.tables import Dataset, Upload
 from worker.ingestion.archive_members import Found
 from worker.ingestion.collector import Collector
 from worker.ingestion.item_names import ItemName, parse_name
@@ -32,6 +32,7 @@ class TextCollector(Collector):
     """
 
     modality = "text"
+    noun = "file of texts"
 
     text_column: str | None = field(kw_only=True)
     label_column: str | None = field(kw_only=True)
@@ -51,9 +52,8 @@ class TextCollector(Collector):
             if self.accepted:
                 self.context.storage.put_file(self._key, path, move=True)
 
-    @property
-    def holds_pairs(self) -> bool:
-        return bool(self._are_pairs)
+    def describe(self, dataset: Dataset) -> None:
+        dataset.text_pairs = bool(self._are_pairs)
 
     def labels(self) -> dict[str, set[str]]:
         return self._labels

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import stat
-import struct
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
 from worker.ingestion.archive_members import (
     ArchiveError,
     Found,
@@ -24,39 +23,22 @@ from worker.ingestion.item_names import ItemName, parse_name
 from worker.ingestion.upload_limits import UploadLimits
 
 READ_BYTES = 1024**2
-#: A zip's directory may take this many bytes an entry that the limits allow; it is read whole, whatever it holds.
-DIRECTORY_BYTES_PER_ENTRY = 256
-#: What `zipfile` raises on damaged directories, and on damaged members.
-DIRECTORY_DAMAGE = (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OverflowError, struct.error)
-MEMBER_DAMAGE = (*DIRECTORY_DAMAGE, zlib.error, RuntimeError)
 
 
 def read_zip(path: Path, limits: UploadLimits) -> Iterator[Member]:
     """The files of a zip one by one; raises `ArchiveError`."""
     unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size))
     try:
-        _check_zip_directory(path, limits)
-        archive = zipfile.ZipFile(path)
+        archive = open_zip(path, limits.archive_entries)
+    except TooManyEntries as error:
+        raise too_many_entries(limits) from error
     except DIRECTORY_DAMAGE as error:
         raise ArchiveError("archive_corrupt", f"The zip archive cannot be read: {error}") from error
     with archive:
-        entries = archive.infolist()
-        if len(entries) > limits.archive_entries:
-            raise too_many_entries(limits)
-        if sum(info.compress_size for info in entries) > path.stat().st_size:
-            raise ArchiveError("archive_corrupt", "The zip archive's members overlap, or claim more than it holds.")
-        for info in entries:
+        for info in archive.infolist():
             name = parse_name(info.filename)
             if not (info.is_dir() or name.ignored):
                 yield _read_zip_entry(archive, info, name, limits, unpacked)
-
-
-def _check_zip_directory(path: Path, limits: UploadLimits) -> None:
-    """Bound what `ZipFile` will read at once; its own record of the end says how much that is."""
-    with path.open("rb") as stream:
-        end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
-    if end and end[zipfile._ECD_SIZE] > limits.archive_entries * DIRECTORY_BYTES_PER_ENTRY:  # type: ignore[attr-defined]
-        raise too_many_entries(limits)
 
 
 def _read_zip_entry(
@@ -69,7 +51,7 @@ def _read_zip_entry(
         return refused
     if info.flag_bits & 1:
         return Refused(name, "encrypted_member", "The file is encrypted.")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if info.compress_type not in COMPRESSIONS:
         return Refused(name, "unsupported_compression", "Zip members must be stored or deflated.")
     try:
         if info.header_offset < 0:

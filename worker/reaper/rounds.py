@@ -20,6 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from store import webhook_messages as webhooks
 from store.clock import utcnow
 from store.database import Database
+from store.job_datasets import are_decided
 from store.leases import changed_one_row, expire, expired, shorten
 from store.outbox import Send, forget_published, publish_pending
 from store.queues import INGEST, NOTIFY, TRAIN, enqueue_delivery, enqueue_ingestion, enqueue_training
@@ -103,8 +104,7 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
     with database.write() as session:
         waiting_jobs = (
             select(Job.id)
-            .join(Dataset, Dataset.id == Job.dataset_id)
-            .where(Job.status == "queued", message_lost_at, lost, Dataset.status.in_(("ready", "failed")))
+            .where(Job.status == "queued", message_lost_at, lost, are_decided())
             .order_by(Job.queued_at)
             .limit(WAKE_LIMIT)
         )

@@ -9,6 +9,7 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store.job_datasets import all_ready, datasets_of
 from store.leases import Lease, claim_job
 from store.queues import enqueue_training
 from store.settings import Settings
@@ -23,17 +24,18 @@ ASKED_FOR = {"cancelling": "cancelled", "pausing": "paused"}
 
 
 def begin_attempt(session: Session, job_id: str, owner: str, now: datetime, seconds: float) -> Lease[Job] | None:
-    """Claim a job whose dataset is ready and set it running; None when there is nothing to run (yet)."""
+    """Claim a job whose datasets are ready and set it running; None when there is nothing to run (yet)."""
     if session.get(Job, job_id) is None:
         return None
     job = lock_job(session, job_id)
     if job.status != "queued":
         return None
-    dataset = session.get_one(Dataset, job.dataset_id)
-    if dataset.status == "failed":
-        fail_for_dataset(session, job, dataset)
+    datasets = datasets_of(session, job)
+    failed = next((dataset for dataset in datasets if dataset.status == "failed"), None)
+    if failed is not None:
+        fail_for_dataset(session, job, failed)
         return None
-    if dataset.status != "ready":
+    if not all_ready(datasets):
         transition(session, job, "queued", stage="waiting_for_dataset")
         return None
     lease = claim_job(session, job_id, owner, now, seconds)
@@ -47,7 +49,7 @@ def begin_attempt(session: Session, job_id: str, owner: str, now: datetime, seco
 def wait_for_space(session: Session, job_id: str) -> None:
     """Show that a queued job is not begun because the disk is full; the reaper wakes a worker up for it again."""
     job = lock_job(session, job_id)
-    if job.status == "queued" and session.get_one(Dataset, job.dataset_id).status == "ready":
+    if job.status == "queued" and all_ready(datasets_of(session, job)):
         transition(session, job, "queued", stage=WAITING_FOR_SPACE)
 
 

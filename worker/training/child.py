@@ -13,6 +13,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress
@@ -31,6 +32,10 @@ from worker.training.messages import (
     StoppedMessage,
     encode,
 )
+
+if TYPE_CHECKING:
+    from pouf_core.adaptation.embeddings import TargetData
+    from pouf_core.data.embeddings import Floats
 
 EXIT_ORPHANED = 70
 INTERNAL_ERROR = ErrorMessage(code="internal_error", message="Training failed unexpectedly; the job's log has details.")
@@ -127,7 +132,6 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
 def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None) -> AdaptationResult:
     """Run the adaptation, within the memory that it may take."""
     import pouf_core
-    from pouf_core.data.items import Item
     from pouf_core.system.memory import keep_freed_memory
     from pouf_core.system.runtime import choose_device
 
@@ -144,12 +148,29 @@ def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size
         micro_batch_size=micro_batch_size,
         checkpoint_dir=spec.checkpoint_dir,
         checkpoint_seconds=spec.checkpoint_seconds,
+        class_features=_class_features(spec),
         evaluation_labels=spec.evaluation_labels,
         on_progress=on_progress,
         should_stop=stop,
     )
-    pictures = [Item(sha256, path) for sha256, path in spec.pictures.items()]
-    return pouf_core.run(spec.request, spec.texts or pictures, options)
+    return pouf_core.run(spec.request, _target_data(spec), options)
+
+
+def _target_data(spec: JobSpec) -> TargetData:
+    from pouf_core.data.embedding_storage import load_embeddings
+    from pouf_core.data.items import Item
+
+    if spec.embeddings is not None:
+        return load_embeddings(spec.embeddings).items
+    return spec.texts or [Item(sha256, path) for sha256, path in spec.pictures.items()]
+
+
+def _class_features(spec: JobSpec) -> Floats | None:
+    from pouf_core.data.embedding_storage import load_embeddings
+
+    if spec.class_features is None:
+        return None
+    return load_embeddings(spec.class_features).as_class_features(len(spec.request.class_names))
 
 
 def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:

@@ -23,7 +23,9 @@ class JobSpec(BaseModel):
 
     Attributes:
         pictures: content hash to file; ingestion has checked them, so that they are not checked again.
-        texts: one file that holds every text; None for pictures.
+        texts: one file that holds every text; None for other items.
+        embeddings: one file that holds every embedding; None for other items.
+        class_features: likewise, the rows of the classes; None where the base model makes class features itself.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -33,6 +35,8 @@ class JobSpec(BaseModel):
     request: AdaptationRequest
     pictures: dict[str, Path] = {}
     texts: Path | None = None
+    embeddings: Path | None = None
+    class_features: Path | None = None
     device: str
     threads: int | None
     deterministic: bool | None = None

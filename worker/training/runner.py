@@ -17,7 +17,7 @@ from store.database import retry_on_database_outage
 from store.disk import is_disk_full, shortage
 from store.leases import Lease, LeaseLost, fenced
 from store.publication import publish_model, remove_unpublished
-from store.tables import Dataset, DatasetItem, Job
+from store.tables import Job
 from store.transitions import FINAL, TransitionNotAllowed
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, redact_paths
@@ -27,6 +27,7 @@ from worker.training.attempts import Ending
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
+from worker.training.target_files import TargetFiles
 
 logger = logging.getLogger(__name__)
 
@@ -127,19 +128,10 @@ class JobRun:
         settings = self._context.settings
         with self._context.database.read() as session:
             job = session.get_one(Job, job_id)
-            modality = session.get_one(Dataset, job.dataset_id).modality
-            items = session.execute(
-                select(DatasetItem.sha256, DatasetItem.storage_key, DatasetItem.label)
-                .where(DatasetItem.dataset_id == job.dataset_id, DatasetItem.status == "accepted")
-                .order_by(DatasetItem.sha256)
-            ).all()
-        storage = self._context.storage
-        keys = {sha256: key for sha256, key, _ in items if sha256 is not None and key is not None}
+            files = TargetFiles.of_job(session, job)
         return JobSpec(
             job_id=job_id,
             fence=fence,
-            pictures={sha256: storage.local(key) for sha256, key in keys.items()} if modality == "image" else {},
-            texts=storage.local(next(iter(keys.values()))) if modality == "text" else None,
             request=job.request,
             device=training_device(settings.device),
             # A resumed attempt keeps the thread count it began with: results depend on it.
@@ -149,7 +141,7 @@ class JobRun:
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
             checkpoint_seconds=settings.checkpoint_interval_seconds,
             artifact_dir=work_dir / "artifact",
-            evaluation_labels={sha256: label for sha256, _, label in items if label is not None},
+            **files.on_this_machine(self._context.storage),
         )
 
     def _finish(self, outcome: AttemptOutcome) -> None:

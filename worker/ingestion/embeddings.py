@@ -1,0 +1,157 @@
+"""Keeps the embeddings that ingestion finds: one file of all of them in the storage, a row each in the database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pouf_core.data.embedding_files import EmbeddingFile, FileLimits, read_embeddings
+from pouf_core.data.embedding_storage import write_embeddings
+from pouf_core.data.embeddings import Floats, refused_row, row_hashes, unit_rows
+from pouf_core.data.file_kinds import ArchiveKind
+from pouf_core.errors import InvalidInput
+from store.storage_keys import embeddings_key
+from store.tables import Dataset, Upload
+from worker.ingestion.archive_members import Found
+from worker.ingestion.collector import Collector
+from worker.ingestion.item_names import ItemName, parse_name
+from worker.ingestion.item_rows import ROWS_PER_ITEM
+
+#: Rows are short and many.
+FLUSH_ROWS = 5000
+NUMBER_BYTES = 4
+
+
+@dataclass
+class EmbeddingCollector(Collector):
+    """The embeddings of one ingestion.
+
+    Attributes:
+        width: numbers of a vector, as the first file has it; None while there is none.
+        templates: T, where they are class features [T, K, d].
+    """
+
+    modality = "embedding"
+    noun = "file of embeddings"
+    flush_rows = FLUSH_ROWS
+
+    width: int | None = None
+    templates: int | None = None
+    _labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    # the content hash of every row, in order; empty where a row was refused
+    _hash_of_row: list[str] = field(default_factory=list)
+    _files: int = 0
+
+    def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
+        """Read every upload, and store the vectors as one file, with the order in which they came."""
+        self._check = check
+        self._key = embeddings_key(self.lease.row_id, self.lease.fence)
+        staging = self.context.settings.staging_dir
+        staging.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix="embeddings-", dir=staging) as folder:
+            self._folder = Path(folder)
+            found = self._folder / "found"
+            with found.open("wb") as self._stored:
+                super().collect(uploads, check)
+            if self.accepted:
+                self._store(found)
+
+    def describe(self, dataset: Dataset) -> None:
+        dataset.embedding_width = self.width
+        dataset.embedding_templates = self.templates
+
+    def labels(self) -> dict[str, set[str]]:
+        return self._labels
+
+    def _archive_kind(self, path: Path, name: ItemName) -> ArchiveKind | None:
+        # to an archive's mark a .npz is a zip
+        return None if name.file_name.lower().endswith(".npz") else super()._archive_kind(path, name)
+
+    def _read_loose_file(self, name: ItemName, path: Path, upload: Upload) -> None:
+        self._read_file(name, path, upload.sha256, upload.size)
+
+    def _read_member(self, member: Found, upload: Upload) -> None:
+        path = self._folder / "member"
+        path.write_bytes(member.data)
+        self._read_file(member.name, path, None, len(member.data))
+
+    def _read_file(self, name: ItemName, path: Path, sha256: str | None, size: int) -> None:
+        with TemporaryDirectory(prefix="unpacked-", dir=self._folder) as scratch:
+            try:
+                file = read_embeddings(path, name.file_name, self._file_limits(path, Path(scratch)))
+                self._check_fits(file)
+            except InvalidInput as error:
+                self.reject(name, error.code, error.message, sha256, size)
+                return
+            self.flush()  # unpacking takes its time
+            self._files += 1
+            self.width, self.templates = file.width, file.templates
+            self._add_rows(name, file)
+
+    def _file_limits(self, path: Path, scratch: Path) -> FileLimits:
+        settings = self.context.settings
+        return FileLimits(
+            rows=ROWS_PER_ITEM * settings.max_items,
+            unpacked_bytes=self.limits.unpacked_bytes(path.stat().st_size),
+            scratch=scratch,
+            memory_bytes=settings.decode_memory_bytes,
+            cpu_seconds=settings.decode_cpu_seconds,
+        )
+
+    def _check_fits(self, file: EmbeddingFile) -> None:
+        """Refuse a file whose vectors cannot stand in one dataset with those of the files before it."""
+        if self._files and (file.templates is not None or self.templates is not None):
+            message = "An array of three dimensions holds class features, and is the only file of its dataset."
+            raise InvalidInput("embedding_shape", message)
+        if self.width not in (None, file.width):
+            message = f"Its vectors have {file.width} numbers each, and those before them in the dataset {self.width}."
+            raise InvalidInput("embedding_width", message)
+
+    def _add_rows(self, name: ItemName, file: EmbeddingFile) -> None:
+        labels, first = file.labels, 0
+        for block in file.blocks():
+            unit = unit_rows(block)
+            fresh = []
+            for offset, sha256 in enumerate(row_hashes(unit.rows)):
+                row = first + offset
+                row_name = self._row_name(name, file.name_of(row))
+                code = unit.refused.get(offset)
+                if code is not None:
+                    self._hash_of_row.append("")
+                    self.reject(row_name, code, refused_row(code, file.name_of(row)).message)
+                    continue
+                self._hash_of_row.append(sha256)
+                label = labels[row] if labels is not None else None
+                if label is not None:
+                    self._labels[sha256].add(label)
+                if self._add_row_of(row_name, sha256):
+                    fresh.append(offset)
+            self._write(unit.rows[fresh])
+            first += len(block)
+            self._check()
+
+    def _row_name(self, name: ItemName, row: str) -> ItemName:
+        return parse_name(f"{name.text}[{row}]")
+
+    def _add_row_of(self, name: ItemName, sha256: str) -> bool:
+        """Note one row; returns whether its vector is new."""
+        size = NUMBER_BYTES * (self.width or 0)
+        if self.note_if_duplicate(name, sha256, size):
+            return False
+        self.require_room_for_item()
+        self.accept(name, sha256, size, self._key)
+        return True
+
+    def _write(self, rows: Floats) -> None:
+        self.extract(rows.nbytes)
+        self._stored.write(rows.astype("<f4", copy=False).tobytes())
+
+    def _store(self, found: Path) -> None:
+        """Store the vectors, which were found in another order, in order of content hash."""
+        assert self.width is not None
+        target = self._folder / "embeddings"
+        write_embeddings(target, found, self._hash_of_row, self.width, self.templates, on_block=self.flush_if_due)
+        self.context.storage.put_file(self._key, target, move=True)

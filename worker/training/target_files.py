@@ -1,0 +1,72 @@
+"""Where the items of a job lie, and the labels of those that have one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from store.storage import Storage
+from store.tables import Dataset, DatasetItem, Job
+
+
+@dataclass(frozen=True)
+class TargetFiles:
+    """What a job's datasets hold.
+
+    Attributes:
+        labels: content hash to evaluation label.
+        pictures: content hash to storage key; ordered.
+        texts, embeddings, class_features: the key of the one file of each, where there is one.
+    """
+
+    labels: Mapping[str, str]
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    texts: str | None = None
+    embeddings: str | None = None
+    class_features: str | None = None
+
+    @classmethod
+    def of_job(cls, session: Session, job: Job) -> TargetFiles:
+        """Look up what the job's datasets hold."""
+        labels = _by_hash(session, job.dataset_id, DatasetItem.label)
+        modality = session.get_one(Dataset, job.dataset_id).modality
+        if modality == "image":
+            return cls(labels, pictures=_by_hash(session, job.dataset_id, DatasetItem.storage_key))
+        items = _only_key(session, job.dataset_id)
+        if modality == "text":
+            return cls(labels, texts=items)
+        classes = job.class_features_dataset_id
+        return cls(labels, embeddings=items, class_features=None if classes is None else _only_key(session, classes))
+
+    def on_this_machine(self, storage: Storage) -> dict[str, Any]:
+        """The fields of `JobSpec` that are about the target data, with files fetched where the storage is remote."""
+        single = {"texts": self.texts, "embeddings": self.embeddings, "class_features": self.class_features}
+        files: dict[str, Path | None] = {
+            name: None if key is None else storage.local(key) for name, key in single.items()
+        }
+        pictures = {sha256: storage.local(key) for sha256, key in self.pictures.items()}
+        return {"pictures": pictures, "evaluation_labels": dict(self.labels), **files}
+
+
+def _by_hash(session: Session, dataset_id: str, column: InstrumentedAttribute[str | None]) -> dict[str, str]:
+    """Content hash to the column's value, where there is one, in order of content hash."""
+    query = select(DatasetItem.sha256, column).where(*_accepted(dataset_id), column.is_not(None))
+    rows = session.execute(query.order_by(DatasetItem.sha256))
+    return {sha256: value for sha256, value in rows if sha256 is not None and value is not None}
+
+
+def _only_key(session: Session, dataset_id: str) -> str:
+    """The key of the one file that holds all items."""
+    query = select(DatasetItem.storage_key).where(*_accepted(dataset_id)).limit(1)
+    key = session.scalars(query).one()
+    assert key is not None
+    return key
+
+
+def _accepted(dataset_id: str) -> tuple[ColumnElement[bool], ...]:
+    return DatasetItem.dataset_id == dataset_id, DatasetItem.status == "accepted"
