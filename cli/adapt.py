@@ -159,7 +159,7 @@ def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | N
     """
     try:
         predictor = pouf_core.load(artifact, device=device)
-        served = variant or predictor.fallback or "adapted"
+        served = variant or predictor.served
         predictions = predictor.predict(items, top_k=top_k, variant=served)
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error

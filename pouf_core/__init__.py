@@ -1,4 +1,4 @@
-"""POUF as a library: adapt a vision-language or language model to unlabelled pictures or texts, and predict with it.
+"""POUF as a library: adapt a model to unlabelled pictures, texts or embeddings, and predict with it.
 
 The public names are loaded when first used. So importing this package, `pouf_core.contract`, `pouf_core.data` or
 `pouf_core.families.registry` does not import torch.
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pouf_core.adaptation.run import adapt, run
     from pouf_core.contract.request import AdaptationRequest
     from pouf_core.contract.result import AdaptationResult
+    from pouf_core.feature_adaptation import adapt_features
     from pouf_core.predictor import Prediction, Predictor, load
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Predictor",
     "RunOptions",
     "adapt",
+    "adapt_features",
     "load",
     "run",
 ]
@@ -32,6 +34,7 @@ _HOMES = {
     "AdaptationRequest": "pouf_core.contract.request",
     "RunOptions": "pouf_core.adaptation.options",
     "adapt": "pouf_core.adaptation.run",
+    "adapt_features": "pouf_core.feature_adaptation",
     "run": "pouf_core.adaptation.run",
     "Prediction": "pouf_core.predictor",
     "Predictor": "pouf_core.predictor",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import BIAS, TRAINED, Artifact, load_artifact
 from pouf_core.contract.wording import language_template
+from pouf_core.data.embeddings import FEATURES_FIELD, as_matrix, unit_rows
 from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.families.interface import BaseModel, SharedEncoder
 from pouf_core.families.loading import BaseModelPool
@@ -20,9 +23,13 @@ from pouf_core.scoring import Classifier
 from pouf_core.system.runtime import choose_device
 
 Input = Any
-"""An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text or pair of texts."""
+"""An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text or pair of texts;
+a vector."""
+Features = npt.NDArray[Any] | Tensor
+"""Features [n, d] of items."""
 VariantName = Literal["adapted", "zero_shot"]
 VARIANTS: tuple[VariantName, ...] = ("adapted", "zero_shot")
+_SCORES_AT_ONCE = 2**24  # 64 MiB of class logits
 
 
 @dataclass(frozen=True)
@@ -101,13 +108,18 @@ class Predictor:
         self._variants = _variants_of(artifact, base)
         self.nbytes = sum(variant.nbytes for variant in self._variants.values())
 
-    def encoder(self, variant: str = "adapted") -> SharedEncoder:
-        """The encoder of a variant.
+    @property
+    def served(self) -> VariantName:
+        """The variant that answers unless another is asked for: the fallback, where there is one."""
+        return self.fallback or "adapted"
+
+    def encoder(self, variant: str | None = None) -> SharedEncoder:
+        """The encoder of a variant; None for the one that is served.
 
         Raises:
             InvalidInput: `unknown_variant`.
         """
-        return self._variants[_known(variant)].encoder
+        return self._variants[self._known(variant)].encoder
 
     def decode(self, source: Input) -> Any:
         """An item in the form that the encoders take.
@@ -121,8 +133,8 @@ class Predictor:
             self._template.texts(item, None)
         return item
 
-    def embed(self, inputs: Sequence[Input], variant: str = "adapted") -> Tensor:
-        """Features [n, d] of pictures (paths, file contents or PIL images) or of texts.
+    def embed(self, inputs: Sequence[Input], variant: str | None = None) -> Tensor:
+        """Features [n, d] of pictures (paths, file contents or PIL images), of texts or of vectors.
 
         Of unit length, unless the base model is a language model: then hidden states at the mask.
 
@@ -138,33 +150,100 @@ class Predictor:
             features[part] = encoder.encode([items[index] for index in part])
         return features
 
-    def predict(self, inputs: Sequence[Input], top_k: int = 1, variant: str = "adapted") -> list[Prediction]:
+    def predict(self, inputs: Sequence[Input], top_k: int = 1, variant: str | None = None) -> list[Prediction]:
         """The class of every item, in order.
 
         Args:
-            inputs: paths, file contents or PIL images of pictures; or texts.
+            inputs: paths, file contents or PIL images of pictures; or texts; or vectors [d].
             top_k: how many classes to list, at least 1; more than K gives K.
-            variant: `adapted` or `zero_shot`; the library serves what is asked for, whatever `fallback` says.
+            variant: `adapted` or `zero_shot`; None for the one that is served, as `/predict` has it.
 
         Raises:
             InvalidInput: an item cannot be decoded, `invalid_top_k` or `unknown_variant`.
         """
         return self.classify(self.embed(inputs, variant), top_k, variant)
 
-    def classify(self, features: Tensor, top_k: int = 1, variant: str = "adapted") -> list[Prediction]:
-        """The class of every feature [n, d]; arguments as for `predict`."""
+    def classify(self, features: Features, top_k: int = 1, variant: str | None = None) -> list[Prediction]:
+        """The class of every feature; arguments as for `predict`.
+
+        Args:
+            features: [n, d] as `embed` gives them, as numpy array or torch tensor; of a model adapted to a caller's own
+                embeddings, vectors of any length and number type.
+            top_k, variant: as for `predict`.
+
+        Raises:
+            InvalidInput: `invalid_top_k`, `unknown_variant`, `wrong_modality`, `embedding_shape`, `embedding_width`, or
+                `embedding_zero` or `embedding_not_finite` with the row in the field.
+        """
         if top_k < 1:
             raise InvalidInput("invalid_top_k", "top_k must be at least 1.", field="/top_k")
-        logits = self._variants[_known(variant)].class_logits(features)
-        scores, indices = logits.softmax(dim=1).topk(min(top_k, len(self.class_names)), dim=1)
-        return [
-            self._prediction(row_scores, row_indices)
-            for row_scores, row_indices in zip(scores.tolist(), indices.tolist(), strict=True)
-        ]
+        found: list[Prediction] = []
+        for probabilities in self._probabilities(features, variant):
+            scores, indices = probabilities.topk(min(top_k, len(self.class_names)), dim=1)
+            found += map(self._prediction, scores.tolist(), indices.tolist())
+        return found
+
+    def label_indices(
+        self, features: Features, *, threshold: float | None = None, variant: str | None = None
+    ) -> npt.NDArray[np.int64]:
+        """The classes of many features as an array, without an object for each.
+
+        Args:
+            features, variant: as for `classify`.
+            threshold: a feature whose largest probability is below gets no class; None gives every one a class.
+
+        Returns:
+            [n] places in `class_names`; -1 for no class.
+
+        Raises:
+            InvalidInput: as `classify`, or `invalid_threshold`.
+        """
+        check_threshold(threshold)
+        parts = []
+        for probabilities in self._probabilities(features, variant):
+            scores, indices = probabilities.max(dim=1)
+            parts.append(indices if threshold is None else indices.masked_fill(scores < threshold, -1))
+        return torch.cat(parts).numpy() if parts else np.empty(0, dtype=np.int64)
+
+    def _probabilities(self, features: Features, variant: str | None) -> Iterator[Tensor]:
+        """Class probabilities [b, K] of some features at a time."""
+        chosen = self._variants[self._known(variant)]
+        matrix = as_matrix(features)
+        prototypes = chosen.classifier.prototypes
+        if matrix.shape[1] != prototypes.shape[1]:
+            message = f"The features have {matrix.shape[1]} numbers each and this model takes {prototypes.shape[1]}."
+            raise InvalidInput("embedding_width", message, field=FEATURES_FIELD)
+        at_once = max(1, _SCORES_AT_ONCE // len(self.class_names))
+        for start in range(0, len(matrix), at_once):
+            part = matrix[start : start + at_once]
+            if self.modality == "embedding":
+                part = unit_rows(part).raise_any(first=start)
+            rows = torch.from_numpy(np.array(part, order="C")).to(prototypes.dtype)
+            yield chosen.class_logits(rows).softmax(dim=1)
+
+    def _known(self, variant: str | None) -> VariantName:
+        if variant is None:
+            return self.served
+        for known in VARIANTS:
+            if variant == known:
+                return known
+        raise InvalidInput(
+            "unknown_variant", f"Unknown variant {variant!r}: use adapted or zero_shot.", field="/variant"
+        )
 
     def _prediction(self, scores: list[float], indices: list[int]) -> Prediction:
         top = [(self.class_names[index], score) for index, score in zip(indices, scores, strict=True)]
         return Prediction(top[0][0], indices[0], scores[0], top)
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Refuse what is no probability.
+
+    Raises:
+        InvalidInput: `invalid_threshold`.
+    """
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise InvalidInput("invalid_threshold", "A threshold is a probability, from 0 to 1.", field="/threshold")
 
 
 def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool | None = None) -> Predictor:
@@ -182,13 +261,6 @@ def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool |
     artifact = load_artifact(Path(path))
     pool = base_models or BaseModelPool(choose_device(device))
     return Predictor(artifact, pool.get(artifact.manifest.base_model.name, artifact.manifest.activation_used))
-
-
-def _known(variant: str) -> VariantName:
-    for known in VARIANTS:
-        if variant == known:
-            return known
-    raise InvalidInput("unknown_variant", f"Unknown variant {variant!r}: use adapted or zero_shot.", field="/variant")
 
 
 def _variants_of(artifact: Artifact, base: BaseModel) -> dict[VariantName, Variant]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr
 
@@ -12,6 +12,10 @@ from pouf_core.contract.document import Document
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
 from pouf_core.contract.progress import Metrics, Stage
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Verdict = Literal["improved", "uncertain", "harmful"]
 Fallback = Literal["zero_shot"]
@@ -74,6 +78,7 @@ class AdaptationResult(PartialResult):
     seconds: float
 
     _path: Path | None = PrivateAttr(None)
+    _predictions: Any = PrivateAttr(None)
 
     @property
     def path(self) -> Path:
@@ -85,6 +90,24 @@ class AdaptationResult(PartialResult):
         if self._path is None:
             raise ValueError("This result was read from a document, which does not say where its artifact lies.")
         return self._path
+
+    @property
+    def predictions(self) -> npt.NDArray[np.int64]:
+        """Of `pouf_core.adapt_features`: what is served for every row [n]: the class's place in its list, -1 for none.
+
+        Raises:
+            ValueError: this result has none: another function gave it, or it was read from a document.
+        """
+        if self._predictions is None:
+            raise ValueError("This result has no predictions: pouf_core.adapt_features gives them.")
+        found: npt.NDArray[np.int64] = self._predictions
+        return found
+
+    def with_predictions(self, predictions: npt.NDArray[np.int64]) -> Self:
+        """The same result with predictions [n], which the document leaves out."""
+        placed = self.model_copy()
+        placed._predictions = predictions
+        return placed
 
     def at(self, path: Path, seconds: float) -> Self:
         """The same result with its artifact at `path`, after so many seconds."""

@@ -189,19 +189,23 @@ class CollectedEmbeddings:
         return [Rejected(f"row {row}", problem.code, problem.message) for row, problem in found]
 
 
-def collect_embeddings(data: Any) -> CollectedEmbeddings:
+def collect_embeddings(data: Any, *, every_row: bool = False) -> CollectedEmbeddings:
     """The items of a caller's vectors.
 
     Args:
         data: [n, d] vectors of any length and number type, as numpy array, torch tensor or sequences of numbers; or
             `EmbeddingItems`, which are taken for checked.
+        every_row: refuse the data for one row that cannot be used, instead of that row alone.
 
     Raises:
-        InvalidInput: `wrong_modality`, `embedding_shape`, or `no_usable_items`.
+        InvalidInput: `wrong_modality`, `embedding_shape`, or `no_usable_items`; with `every_row` also
+            `embedding_zero` or `embedding_not_finite`, naming the row.
     """
     if isinstance(data, EmbeddingItems):
         return CollectedEmbeddings(data, np.arange(len(data)), {})
     unit = unit_rows(as_matrix(data))
+    if every_row:
+        unit.raise_any()
     usable = np.setdiff1d(np.arange(len(unit.rows)), list(unit.refused))
     if not len(usable):
         raise InvalidInput("no_usable_items", "There is no vector in the data that can be used.", field=FEATURES_FIELD)

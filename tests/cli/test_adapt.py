@@ -41,7 +41,7 @@ class TwoVariants:
     """Answers with the name of the variant that was asked for."""
 
     def __init__(self, fallback):
-        self.fallback = fallback
+        self.served = fallback or "adapted"
 
     def predict(self, pictures, top_k, variant):
         return [Prediction(variant, 0, 1.0, [(variant, 1.0)]) for _ in pictures]

@@ -83,10 +83,10 @@ def test_loading_a_model_tuned_artifact_leaves_the_shared_base_as_it_was(
     prompt_tuned: Path, model_tuned: Path, pool: BaseModelPool, picture_paths: list[Path]
 ) -> None:
     light = pouf_core.load(prompt_tuned, base_models=pool)
-    before = light.embed(picture_paths)
+    before = light.embed(picture_paths, "adapted")
     heavy = pouf_core.load(model_tuned, base_models=pool)
-    assert not torch.equal(heavy.embed(picture_paths), before)
-    assert torch.equal(light.embed(picture_paths), before)
+    assert not torch.equal(heavy.embed(picture_paths, "adapted"), before)
+    assert torch.equal(light.embed(picture_paths, "adapted"), before)
 
 
 def test_bad_arguments_are_refused(prompt_tuned: Path, pool: BaseModelPool, picture_paths: list[Path]) -> None:

@@ -66,7 +66,8 @@ def test_each_mode_is_saved_and_predicts_with_what_it_trained(adapt: Adapt, name
         one_by_one = [predictor.predict([text], 2, variant)[0].score for text in TEXTS[:4]]
         together = [prediction.score for prediction in predictor.predict(TEXTS[:4], 2, variant)]
         assert one_by_one == pytest.approx(together, abs=1e-5)
-    assert not torch.allclose(predictor.embed(TEXTS[:4]), predictor.embed(TEXTS[:4], "zero_shot"), atol=1e-4)
+    adapted, before = (predictor.embed(TEXTS[:4], variant) for variant in ("adapted", "zero_shot"))
+    assert not torch.allclose(adapted, before, atol=1e-4)
     assert predictor.encoder("adapted").key != predictor.encoder("zero_shot").key
     assert json.loads((result.path / "pouf.json").read_text())["label_words"] == {
         "negative": ["terrible", "bad"],
@@ -82,7 +83,7 @@ def test_nothing_beyond_a_texts_limit_is_read_in_training_or_prediction(adapt: A
         TextItem(*texts)
         for texts in (("the movie was", "it is bad"), ("the movie was great", "it is bad"), ("the movie was", "it is"))
     )
-    cut_score, whole_score, other_score = (item.score for item in predictor.predict([cut, whole, other]))
+    cut_score, whole_score, other_score = (item.score for item in predictor.predict([cut, whole, other], 1, "adapted"))
     assert cut_score == pytest.approx(whole_score, abs=1e-6)
     assert cut_score != pytest.approx(other_score, abs=1e-4)
     unlimited = adapt({"tune": "norm"}, "roberta", out="unlimited", **pairs)
@@ -165,7 +166,7 @@ def test_baselines_are_predicted_with(base_model: Callable[[str], str], tmp_path
     )
     predictor = pouf_core.load(result.path, device="cpu")
     assert predictor.encoder("adapted").key == predictor.encoder("zero_shot").key
-    same = predictor.predict(TEXTS[:5], 2) == predictor.predict(TEXTS[:5], 2, "zero_shot")
+    same = predictor.predict(TEXTS[:5], 2, "adapted") == predictor.predict(TEXTS[:5], 2, "zero_shot")
     assert same is (kind == "zero-shot")
 
 
