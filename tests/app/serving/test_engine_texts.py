@@ -39,7 +39,7 @@ def ask(settings, rows, storage, artifact):
 
 def test_http_answers_equal_those_of_the_library(ask, artifact):
     answer = ask([{"text": text} for text in TEXTS], top_k=2).json()
-    expected = pouf_core.load(artifact, device="cpu").predict(TEXTS, 2)
+    expected = pouf_core.load(artifact, device="cpu").predict(TEXTS, 2, answer["served_variant"])
     assert [shown["label"] for shown in answer["predictions"]] == [prediction.label for prediction in expected]
     scores = [shown["score"] for shown in answer["predictions"]]
     assert scores == pytest.approx([prediction.score for prediction in expected], abs=1e-5)

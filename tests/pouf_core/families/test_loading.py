@@ -6,6 +6,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,13 +19,13 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     loading = threading.Semaphore(1)
     overlaps: list[str] = []
 
-    def load(description: Any, _device: Any) -> str:
+    def load(description: Any, _device: Any) -> SimpleNamespace:
         if not loading.acquire(blocking=False):
             overlaps.append(description.name)
-            return "overlapped"
+            return SimpleNamespace(description=description)
         time.sleep(0.05)
         loading.release()
-        return f"loaded {description.name}"
+        return SimpleNamespace(description=description)
 
     for name, family in FAMILIES.items():
         monkeypatch.setitem(FAMILIES, name, replace(family, load=load))
@@ -32,5 +33,5 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = BaseModelPool()
     with ThreadPoolExecutor(len(specs)) as threads:
         found = list(threads.map(pool.get, specs))
-    assert found == [f"loaded {spec}" for spec in specs]
+    assert [model.description.name for model in found] == specs
     assert overlaps == []
