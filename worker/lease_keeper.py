@@ -7,24 +7,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Generic
 
 from sqlalchemy.exc import DBAPIError
 
 from store.clock import utcnow
 from store.database import Database
-from store.leases import Lease, LeaseLost, renew
+from store.leases import Lease, LeaseLost, Row, renew
 from store.settings import Settings
-from store.tables import Job
 
 logger = logging.getLogger(__name__)
 
 
-class LeaseKeeper:
+class LeaseKeeper(Generic[Row]):
     """Renews a lease; raises `LeaseLost` once it was revoked, or expired while the database was not reachable."""
 
-    def __init__(self, database: Database, lease: Lease[Job], settings: Settings) -> None:
+    def __init__(self, database: Database, lease: Lease[Row], settings: Settings) -> None:
         self._database = database
-        self._lease = lease
+        self._lease: Lease[Row] = lease
         self._seconds = settings.lease_seconds
         self._every = settings.lease_renew_seconds
         self._renewed_at = time.monotonic()

@@ -147,6 +147,8 @@ def _unpack(
     """Unpack one array of a `.npz` into the scratch directory, once its header is in order."""
     if info.flag_bits & 1 or info.compress_type not in COMPRESSIONS:
         raise InvalidInput(CORRUPT, f"{name} is encrypted, or packed in another way than numpy's.")
+    if info.header_offset < 0:
+        raise InvalidInput(CORRUPT, f"{name} lies before the file's start.")
     unpacked = limits.scratch / ("labels.npy" if are_labels else "features.npy")
     try:
         with archive.open(info) as stream:

@@ -6,6 +6,7 @@ standard output what they are. `pouf_core.data.parquet_files` is the other side.
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Iterator
@@ -168,13 +169,11 @@ def answer(path: Path, scratch: Path, limits: Limits) -> dict[str, Any]:
         return {"code": error.code, "message": error.message}
     except (MemoryError, pa.ArrowMemoryError):
         return too_large
-    except (pa.ArrowException, ValueError, TypeError, KeyError, OverflowError) as error:
-        reason = str(error).partition("\n")[0][:200]
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.EFBIG, errno.ENOSPC):
+            return too_large
+        reason = str(error).partition("\n")[0][:200].replace(str(path), "it")
         return {"code": "embedding_file_corrupt", "message": f"The parquet file cannot be read: {reason}"}
-    except OSError as error:
-        if isinstance(error, FileNotFoundError | PermissionError):
-            raise
-        return too_large
 
 
 def main(arguments: list[str]) -> None:

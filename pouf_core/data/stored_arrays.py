@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,16 @@ CORRUPT = "embedding_file_corrupt"
 #: `npy_header` needs no more of a file; numpy itself takes no longer header.
 HEADER_BYTES = 16 * 1024
 #: What numpy raises on headers that are none.
-_HEADER_DAMAGE = (ValueError, TypeError, SyntaxError, KeyError, OverflowError, RecursionError, MemoryError)
+_HEADER_DAMAGE = (
+    ValueError,
+    TypeError,
+    SyntaxError,
+    KeyError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
 _NUMBERS = "fiu"
 
 

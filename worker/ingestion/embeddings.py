@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,12 +15,14 @@ from pouf_core.data.embedding_storage import write_embeddings
 from pouf_core.data.embeddings import Floats, refused_row, row_hashes, unit_rows
 from pouf_core.data.file_kinds import ArchiveKind
 from pouf_core.errors import InvalidInput
+from store.disk import require_space, scarcest
 from store.storage_keys import embeddings_key
 from store.tables import Dataset, Upload
 from worker.ingestion.archive_members import Found
 from worker.ingestion.collector import Collector
 from worker.ingestion.item_names import ItemName, parse_name
 from worker.ingestion.item_rows import ROWS_PER_ITEM
+from worker.lease_keeper import LeaseKeeper
 
 #: Rows are short and many.
 FLUSH_ROWS = 5000
@@ -81,21 +85,22 @@ class EmbeddingCollector(Collector):
     def _read_file(self, name: ItemName, path: Path, sha256: str | None, size: int) -> None:
         with TemporaryDirectory(prefix="unpacked-", dir=self._folder) as scratch:
             try:
-                file = read_embeddings(path, name.file_name, self._file_limits(path, Path(scratch)))
+                with self._keep_lease():
+                    file = read_embeddings(path, name.file_name, self._file_limits(path, Path(scratch)))
                 self._check_fits(file)
             except InvalidInput as error:
                 self.reject(name, error.code, error.message, sha256, size)
                 return
-            self.flush()  # unpacking takes its time
             self._files += 1
             self.width, self.templates = file.width, file.templates
             self._add_rows(name, file)
 
     def _file_limits(self, path: Path, scratch: Path) -> FileLimits:
         settings = self.context.settings
+        disk = scarcest(settings, self.context.storage)
         return FileLimits(
             rows=ROWS_PER_ITEM * settings.max_items,
-            unpacked_bytes=self.limits.unpacked_bytes(path.stat().st_size),
+            unpacked_bytes=min(self.limits.unpacked_bytes(path.stat().st_size), max(disk.free - disk.floor, 0)),
             scratch=scratch,
             memory_bytes=settings.decode_memory_bytes,
             cpu_seconds=settings.decode_cpu_seconds,
@@ -149,9 +154,16 @@ class EmbeddingCollector(Collector):
         self.extract(rows.nbytes)
         self._stored.write(rows.astype("<f4", copy=False).tobytes())
 
+    def _keep_lease(self) -> AbstractContextManager[None]:
+        """Renew the lease while a large file is unpacked or stored."""
+        settings = self.context.settings
+        return LeaseKeeper(self.context.database, self.lease, settings).in_background(settings.load_timeout)
+
     def _store(self, found: Path) -> None:
         """Store the vectors, which were found in another order, in order of content hash."""
         assert self.width is not None
         target = self._folder / "embeddings"
-        write_embeddings(target, found, self._hash_of_row, self.width, self.templates, on_block=self.flush_if_due)
-        self.context.storage.put_file(self._key, target, move=True)
+        room = partial(require_space, self.context.settings, self.context.storage)
+        with self._keep_lease():
+            write_embeddings(target, found, self._hash_of_row, self.width, self.templates, on_block=room)
+            self.context.storage.put_file(self._key, target, move=True)
