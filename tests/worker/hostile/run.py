@@ -18,6 +18,7 @@ from store.settings import Settings
 from store.tables import Dataset, DatasetItem
 from tests.app.colour_engine import ColourEngine
 from tests.worker.hostile.case import Case, good
+from tests.worker.hostile.embeddings import npy, vectors
 from worker.ingestion.run import run_ingestion
 from worker.process_context import create_context
 
@@ -84,8 +85,7 @@ def ingest(cases: Sequence[Case], modality: str, data_dir: Path, writes: Writes)
     files = [(f"{tag}{case.name}{case.suffix}", case.build(tag)) for tag, case in tagged(cases)]
     for number in range(HARMLESS_COUNT):
         name = HARMLESS.format(number)
-        harmless = (name, good(name)) if modality == "image" else (f"{name}.txt", f"{name} is a text".encode())
-        files.insert(number * len(files) // HARMLESS_COUNT, harmless)
+        files.insert(number * len(files) // HARMLESS_COUNT, _harmless(name, modality))
     with TestClient(create_app(settings, ColourEngine)) as api:
         answer = api.post("/v1/datasets", files=[("files", file) for file in files], data={"modality": modality})
     assert answer.status_code == 202, answer.text
@@ -107,6 +107,12 @@ def ingest(cases: Sequence[Case], modality: str, data_dir: Path, writes: Writes)
     context.database.dispose()
     outcomes = {case.name: _outcome(items, tag) for tag, case in tagged(cases)}
     return Result(dataset, outcomes, _outcome(items, "harmless"), growth, written, data_dir)
+
+
+def _harmless(name: str, modality: str) -> tuple[str, bytes]:
+    if modality == "embedding":
+        return f"{name}.npy", npy(vectors(name, 1))
+    return (name, good(name)) if modality == "image" else (f"{name}.txt", f"{name} is a text".encode())
 
 
 def _outcome(items: Sequence[DatasetItem], tag: str) -> Counter[str]:

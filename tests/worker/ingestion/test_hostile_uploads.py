@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worker.hostile import pictures, pngs, tars, texts, zips
+from tests.worker.hostile import embeddings, pictures, pngs, tars, texts, zips
 from tests.worker.hostile.case import Case
 from tests.worker.hostile.run import HARMLESS_COUNT, MIB, Result, Writes, ingest
 
@@ -21,8 +21,10 @@ pytestmark = [
 
 IMAGE_CASES = [*pngs.CASES, *pictures.CASES, *zips.CASES, *tars.CASES]
 CASES = [("image", case) for case in IMAGE_CASES] + [("text", case) for case in texts.CASES]
+CASES += [("embedding", case) for case in embeddings.CASES]
 STORED = re.compile(
-    r"storage/datasets/ds_\w+/(uploads/[0-9a-f]{64}|blobs/[0-9a-f]{2}/[0-9a-f]{64}|texts-\d+/texts.jsonl)"
+    r"storage/datasets/ds_\w+/(uploads/[0-9a-f]{64}|blobs/[0-9a-f]{2}/[0-9a-f]{64}|texts-\d+/texts.jsonl|"
+    r"embeddings-\d+/embeddings.safetensors)"
 )
 
 
@@ -30,7 +32,7 @@ STORED = re.compile(
 def results(tmp_path_factory: pytest.TempPathFactory, empty_database_file: Path) -> Iterator[dict[str, Result]]:
     writes = Writes()
     found = {}
-    for modality in ("image", "text"):
+    for modality in ("image", "text", "embedding"):
         data_dir = tmp_path_factory.mktemp(modality)
         shutil.copy(empty_database_file, data_dir / "pouf.db")
         found[modality] = ingest([case for kind, case in CASES if kind == modality], modality, data_dir, writes)
@@ -47,7 +49,7 @@ def test_every_hostile_file_ends_as_documented(results: dict[str, Result], modal
     assert results[modality].outcomes[case.name] == case.outcome
 
 
-@pytest.mark.parametrize("modality", ["image", "text"])
+@pytest.mark.parametrize("modality", ["image", "text", "embedding"])
 class TestAllAtOnce:
     def test_the_dataset_becomes_ready_with_the_harmless_files(self, results: dict[str, Result], modality: str) -> None:
         result = results[modality]

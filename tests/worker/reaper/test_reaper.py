@@ -147,6 +147,18 @@ def test_a_job_that_waits_for_its_dataset_is_left_alone(add_ready_dataset: Any, 
     assert reap(after=40) == []
 
 
+@pytest.mark.parametrize(
+    ("target", "class_features", "wakes"),
+    [("ready", "ready", True), ("ready", "uploading", False), ("uploading", "ready", False), ("ready", "failed", True)],
+)
+def test_a_job_over_two_datasets_is_published_again_once_none_keeps_it_waiting(
+    add_ready_dataset: Any, add_job: Any, reap: Any, target: str, class_features: str, wakes: bool
+) -> None:
+    classes_id = add_ready_dataset(0, status=class_features)
+    job_id = add_job(add_ready_dataset(0, status=target), class_features_dataset_id=classes_id)
+    assert reap(after=40) == ([("pouf.train", "train", {"job_id": job_id})] if wakes else [])
+
+
 def test_a_lost_ingestion_is_tried_again_and_fails_in_the_end_with_its_jobs(
     add_ready_dataset: Any, add_job: Any, database: Any, reap: Any, get: Any
 ) -> None:

@@ -1,0 +1,61 @@
+"""From a caller's own vectors to a classifier over HTTP: `pouf up` with its real worker and real broker."""
+
+import numpy as np
+import pytest
+
+import pouf_core
+from client import ApiError
+
+CLASSES = ["fox", "heron", "otter", "wren"]
+WIDTH = 32
+RANDOM = np.random.default_rng(3)
+CLASS_FEATURES = RANDOM.standard_normal((len(CLASSES), WIDTH)).astype(np.float32)
+TRUE = RANDOM.integers(0, len(CLASSES), 300)
+VECTORS = (CLASS_FEATURES[TRUE] + 0.8 * RANDOM.standard_normal((len(TRUE), WIDTH))).astype(np.float32)
+METHOD = {"tune": "prototypes", "max_steps": 3, "selection": "last"}
+
+
+@pytest.fixture(scope="module")
+def job(client, tmp_path_factory):
+    path = tmp_path_factory.mktemp("vectors") / "vectors.npy"
+    np.save(path, np.concatenate([VECTORS, VECTORS[:2], np.zeros((1, WIDTH), np.float32)]))
+    dataset = client.datasets.create(path)
+    classes = client.datasets.create_from_embeddings(np.stack([CLASS_FEATURES, 2 * CLASS_FEATURES + 0.1]))
+    made = client.jobs.create(dataset.id, CLASSES, class_features_dataset_id=classes.id, method=METHOD)
+    return client.jobs.wait(made.id)
+
+
+def test_the_datasets_say_what_was_found(client, job):
+    dataset = client.datasets.get(job.dataset_id)
+    assert (dataset.modality, dataset.embedding_width, dataset.embedding_templates) == ("embedding", WIDTH, None)
+    assert (dataset.item_count, dataset.duplicate_count, dataset.rejected_count) == (300, 2, 1)
+    (rejected,) = client.datasets.items(dataset.id, status="rejected")
+    assert (rejected["name"], rejected["code"]) == ("vectors.npy[302]", "embedding_zero")
+    classes = client.datasets.get(job.raw["class_features_dataset_id"])
+    assert (classes.item_count, classes.embedding_templates) == (8, 2)
+
+
+def test_the_service_answers_as_the_downloaded_model_does(client, job, tmp_path):
+    served = client.predict_embeddings(VECTORS[:250], job.model_id, variant="adapted").items
+    assert np.mean([item.class_index for item in served] == TRUE[:250]) > 0.9
+    here = pouf_core.load(client.models.download(job.model_id, tmp_path / "model"), device="cpu")
+    expected = here.predict(list(VECTORS[:250]), variant="adapted")
+    assert [item.label for item in served] == [prediction.label for prediction in expected]
+    assert [item.score for item in served] == pytest.approx([item.score for item in expected], abs=1e-5)
+
+
+def test_labels_serve_to_evaluate(client, job):
+    dataset = client.datasets.create_from_embeddings(VECTORS, [CLASSES[index] for index in TRUE], wait=True)
+    assert (dataset.labelled_count, dataset.suggested_class_names) == (300, CLASSES)
+    classes_id = job.raw["class_features_dataset_id"]
+    made = client.jobs.create(dataset.id, CLASSES, class_features_dataset_id=classes_id, method=METHOD)
+    assert client.jobs.wait(made.id).evaluation.n == 300
+
+
+def test_a_vector_of_another_width_fails_alone_and_a_text_is_no_vector(client, job):
+    good, bad = client.predict_embeddings([VECTORS[0], VECTORS[0, :5]], job.model_id).items
+    assert good.label in CLASSES
+    assert bad.error["code"] == "embedding_width"
+    with pytest.raises(ApiError) as error:
+        client.predict_texts(["a text"], job.model_id)
+    assert error.value.code == "wrong_modality"
