@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeVar
+from typing import Literal, TypedDict, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from pouf_core.contract.method import (
     DEFAULT_CONTEXT_LENGTH,
     LARGEST_LOGIT_SCALE,
     TRANSPORT_PARAMETERS,
+    FallbackRule,
     MethodSpec,
     Precision,
     PriorSource,
@@ -19,7 +20,7 @@ from pouf_core.contract.method import (
     ResolvedMethod,
 )
 from pouf_core.contract.method_checks import check_batch
-from pouf_core.contract.presets import PRESETS, Preset, label_word_bias
+from pouf_core.contract.presets import PRESETS, Preset, fallback_rule, label_word_bias, wanted_precision
 from pouf_core.contract.tune_modes import TUNE_MODES, ModelKind
 from pouf_core.system.runtime import encoder_precision
 
@@ -39,6 +40,15 @@ _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 G
 PRIOR_POWER = 0.3
 _SMALLEST_MEAN = 1e-3  # of a class's zero-shot probabilities
 _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
+
+
+class _Runtime(TypedDict):
+    """What every resolved method has."""
+
+    threads: int
+    device: str
+    precision: Precision
+    fallback: FallbackRule
 
 
 def resolve(
@@ -97,9 +107,7 @@ def resolve(
         anchor_weight=_or(spec.anchor_weight, 0.0 if spec.context_init == "random" else preset.anchor_weight),
         label_word_bias=label_word_bias(spec, kind),
         micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, kind, device, batch_size), batch_size),
-        threads=threads,
-        device=str(device),
-        precision=_precision(device),
+        **_runtime(spec, device, threads),
     )
 
 
@@ -114,13 +122,22 @@ def resolve_baseline(
         type=spec.type,
         class_prior=prior,
         class_prior_source=source,
-        threads=threads,
-        device=str(device),
-        precision=_precision(device),
+        **_runtime(spec, device, threads),
     )
 
 
-def _precision(device: torch.device) -> Precision:
+def _runtime(spec: MethodSpec, device: torch.device, threads: int) -> _Runtime:
+    return {
+        "threads": threads,
+        "device": str(device),
+        "precision": _precision(spec, device),
+        "fallback": fallback_rule(spec),
+    }
+
+
+def _precision(spec: MethodSpec, device: torch.device) -> Precision:
+    if (wanted := wanted_precision(spec)) is not None:
+        return wanted
     return "bfloat16" if encoder_precision(device) == torch.bfloat16 else "float32"
 
 

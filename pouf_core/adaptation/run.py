@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -30,6 +31,7 @@ from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.label_words import LabelWords
 from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
+from pouf_core.contract.presets import fallback_rule
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
@@ -245,6 +247,8 @@ class _Run:
         thresholds = Thresholds(base.description.kind, outcome.method.tune)
         names = [item.name for item in classes]
         verdict = verdict_on(outcome.method, outcome.selected_step, zero_shot.structure, change, names, thresholds)
+        if fallback_rule(self._inputs.request.method) == "never":
+            verdict = replace(verdict, fallback=None)
         for warning in warnings_of(verdict, classes, zero_shot.classifier.prototypes, thresholds):
             self._inputs.reporter.warn("evaluating", warning)
         return verdict

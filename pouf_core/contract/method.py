@@ -21,6 +21,7 @@ LabelWordBias = Literal["null", "none"]
 PriorName = Literal["auto", "uniform", "none"]
 PriorSource = Literal["uniform", "none", "given", "estimated"]
 Precision = Literal["float32", "bfloat16"]
+FallbackRule = Literal["verdict", "never"]
 ContextSharing = Literal["shared", "per_class"]
 ContextInit = Literal["template", "random"]
 
@@ -34,7 +35,10 @@ TRANSPORT_PARAMETERS: dict[str, TransportName] = {
     "partial_mass": "partial",
 }
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
-BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
+BASELINE_SETTINGS = {
+    "prior-matching": {"type", "class_prior", "precision", "fallback"},
+    "zero-shot": {"type", "precision"},
+}
 """What `MethodSpec` holds for the method types that train nothing, beside what language models classify by."""
 LANGUAGE_SETTINGS = {"label_word_bias"}
 """What `MethodSpec` holds for language models alone."""
@@ -112,6 +116,16 @@ class MethodSpec(BaseModel):
         description="For language models: contextual calibration. `null` subtracts from the class logits the bias of "
         "the label words on inputs without content; `none` keeps it. `auto`: `none` in preset `paper`, else `null`.",
     )
+    precision: Auto | Precision = Field(
+        "auto",
+        description="What the encoders compute in, in training and when the model is served. `auto`: `float32` in "
+        "preset `paper`; else `bfloat16` on a GPU and `float32` on a CPU.",
+    )
+    fallback: Auto | FallbackRule = Field(
+        "auto",
+        description="Whether the zero-shot variant is served in place of the adapted one: where the `verdict` is "
+        "`harmful`, or `never`. `auto`: `never` in preset `paper`, else `verdict`.",
+    )
 
 
 RUNTIME = ("threads", "device", "precision")
@@ -143,6 +157,7 @@ class ResolvedMethod(Document):
         anchor_weight: weight of the L2 penalty towards the zero-shot prototypes; 0 for none.
         label_word_bias: contextual calibration of a language model; None for other base models.
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
+        precision, fallback: see `MethodSpec`.
     """
 
     type: Literal["pouf"]
@@ -183,6 +198,7 @@ class ResolvedMethod(Document):
     threads: int
     device: str
     precision: Precision
+    fallback: FallbackRule = "verdict"
 
 
 class ResolvedBaseline(Document):
@@ -201,6 +217,7 @@ class ResolvedBaseline(Document):
     threads: int
     device: str
     precision: Precision
+    fallback: FallbackRule = "verdict"
 
 
 Resolved = Annotated[ResolvedMethod | ResolvedBaseline, Field(discriminator="type")]

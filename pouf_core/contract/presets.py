@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pouf_core.contract.method import LabelWordBias, MethodSpec, PresetName
+from pouf_core.contract.method import FallbackRule, LabelWordBias, MethodSpec, Precision, PresetName
 from pouf_core.contract.tune_modes import ModelKind, Tune
 
 
@@ -183,3 +183,17 @@ def label_word_bias(spec: MethodSpec, kind: ModelKind) -> LabelWordBias | None:
     """The contextual calibration of a language model's class logits; None for other base models."""
     usual = PRESETS[spec.preset, kind][spec.tune].label_word_bias
     return usual if usual is None or spec.label_word_bias == "auto" else spec.label_word_bias
+
+
+def wanted_precision(spec: MethodSpec) -> Precision | None:
+    """What encoders are to compute in; None for what suits the device."""
+    if spec.precision != "auto":
+        return spec.precision
+    return "float32" if spec.preset == "paper" else None
+
+
+def fallback_rule(spec: MethodSpec) -> FallbackRule:
+    """When the zero-shot variant is served in place of the adapted one."""
+    if spec.fallback != "auto":
+        return spec.fallback
+    return "never" if spec.preset == "paper" else "verdict"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 
@@ -35,6 +36,24 @@ def choose_device(name: str) -> torch.device:
 def encoder_precision(device: torch.device) -> torch.dtype:
     """What encoders compute in: bfloat16 on a GPU, else float32."""
     return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
+class Encoding(Protocol):
+    """A model whose encoders compute in a precision."""
+
+    precision: torch.dtype
+
+
+ModelT = TypeVar("ModelT", bound=Encoding)
+
+
+def with_precision(model: ModelT, name: Literal["float32", "bfloat16"] | None) -> ModelT:
+    """The same model over the same network, computing in a precision by name; None leaves its own."""
+    if name is None or getattr(torch, name) == model.precision:
+        return model
+    other = copy.copy(model)
+    other.precision = getattr(torch, name)
+    return other
 
 
 def autocast_to(precision: torch.dtype, device: torch.device) -> torch.autocast:

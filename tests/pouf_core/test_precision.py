@@ -12,7 +12,7 @@ from torch import Tensor
 import pouf_core
 from pouf_core.adaptation import step as step_module
 from pouf_core.adaptation.step import BatchGradient
-from pouf_core.artifact import WEIGHTS
+from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.system.runtime import deterministic_algorithms
 from tests.pouf_core.conftest import CLASS_NAMES
@@ -122,3 +122,41 @@ def test_deterministic_mode_prepares_cublas_and_forbids_what_is_not_deterministi
     with pytest.raises(ValueError, match="inside"), deterministic_algorithms(True):
         raise ValueError("inside")
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.parametrize(
+    ("method", "computed"),
+    [
+        ({"preset": "paper"}, "float32"),
+        ({"preset": "paper", "precision": "bfloat16"}, "bfloat16"),
+        ({"precision": "float32"}, "float32"),
+        ({}, "bfloat16"),
+    ],
+)
+def test_a_method_says_what_encoders_compute_in_and_paper_says_float32(
+    tiny_clip: ClipLikeModel, picture_paths: list[Path], tmp_path: Path, method: dict[str, str], computed: str
+) -> None:
+    encoded = in_bfloat16(tiny_clip)  # as on a GPU, where nothing else is said
+    settings = {"tune": "model", "max_steps": 1, "batch_size": 8, "selection": "last", **method}
+    result = pouf_core.adapt(
+        picture_paths, CLASS_NAMES, base_model=tiny_clip, method=settings, device="cpu", out=tmp_path / "model"
+    )
+    assert {str(dtype) for dtype in encoded} == {f"torch.{computed}"}
+    assert tiny_clip.precision == torch.bfloat16
+    if method:
+        assert result.method.precision == computed
+        encoded.clear()
+        pouf_core.Predictor(load_artifact(result.path), tiny_clip).predict(picture_paths[:1], variant="zero_shot")
+        assert {str(dtype) for dtype in encoded} == {f"torch.{computed}"}
+
+
+def test_models_that_share_a_network_in_two_precisions_never_share_a_batch(
+    tiny_clip: ClipLikeModel, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    keys = set()
+    for precision in ("float32", "bfloat16"):
+        method = {"precision": precision, "type": "zero-shot"}
+        out = tmp_path / precision
+        result = pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=tiny_clip, method=method, device="cpu", out=out)
+        keys.add(pouf_core.Predictor(load_artifact(result.path), tiny_clip).encoder().key)
+    assert len(keys) == 2

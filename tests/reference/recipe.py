@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from tests.reference.clip import Weights, image_features, text_features
+from tests.reference.clip import Weights, image_features, quick_gelu, text_features
 from tests.reference.objective import loss
 
 MUTUAL_INFORMATION_WEIGHT = 0.3
@@ -21,11 +22,12 @@ SCALE_RATE = 5e-7
 
 @dataclass(frozen=True)
 class Recipe:
-    """What may be left out, to show that leaving it out is seen."""
+    """What may be left out, to show that leaving it out is seen; and the network's activation."""
 
     weight_decay: float = 1e-3
     nesterov: bool = True
     schedule: bool = True
+    quick_gelu: bool = False
 
 
 def tune_prompt(
@@ -60,7 +62,7 @@ def _train(
     start = {name: value.clone() for name, value in trained.items()}
     velocity: Weights = {}
     for step, pixels in enumerate(batches):
-        gradients = _gradients(weights, trained, tokens, pixels, heads)
+        gradients = _gradients(weights, trained, tokens, pixels, heads, recipe)
         factor = (1 + 2e-4 * step) ** -0.75 if recipe.schedule else 1.0
         for name, gradient in gradients.items():
             direction = gradient + recipe.weight_decay * trained[name]
@@ -70,12 +72,20 @@ def _train(
     return {name: value - start[name] for name, value in trained.items()}
 
 
-def _gradients(weights: Weights, trained: Weights, tokens: Tensor, pixels: Tensor, heads: tuple[int, int]) -> Weights:
+def _gradients(
+    weights: Weights,
+    trained: Weights,
+    tokens: Tensor,
+    pixels: Tensor,
+    heads: tuple[int, int],
+    recipe: Recipe,
+) -> Weights:
     leaves = {name: value.clone().requires_grad_() for name, value in trained.items()}
     used = {name: leaves.get(name, value) for name, value in weights.items()}
     image_heads, text_heads = heads
-    pictures = image_features(used, pixels, image_heads)
-    prototypes = text_features(used, tokens, text_heads, leaves.get("context"))
+    activate = quick_gelu if recipe.quick_gelu else F.gelu
+    pictures = image_features(used, pixels, image_heads, activate)
+    prototypes = text_features(used, tokens, text_heads, leaves.get("context"), activate)
     similarity = pictures @ prototypes.T
     logits = used["logit_scale"].exp() * similarity
     _, by_similarity, by_logits = loss(similarity.tolist(), logits.tolist(), MUTUAL_INFORMATION_WEIGHT)

@@ -15,6 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.manifest import Manifest
+from pouf_core.contract.method import Precision
+from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.families.cosine.prompted import PromptedCosineModel
 from pouf_core.families.cosine.prompts import Prompts
@@ -23,7 +25,7 @@ from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
 from pouf_core.families.trained_tensors import network_parameters, weights_hash
 from pouf_core.scoring import CosineClassifier, unit_length
-from pouf_core.system.runtime import autocast_to, encoder_precision
+from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
 
 ItemT = TypeVar("ItemT")
 """A decoded item."""
@@ -179,14 +181,15 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         return PromptedCosineModel(self, request)
 
     def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
-        """The encoders of an artifact; the manifest says nothing that they depend on."""
-        own = SharedEncoder(f"{self.description.name}@{self.weights_key}", self.encode_plain)
+        """The encoders of an artifact, in the precision that was asked for."""
+        base = self.computing_in(wanted_precision(manifest.request.method))
+        own = SharedEncoder(f"{self.description.name}@{base.weights_key}", base.encode_plain)
         weights = network_parameters(trained, f"{self.item_tower}.")
         if not weights:
             return EncoderPair(adapted=own, zero_shot=own)
         network = _with_tower(self.network, self.item_tower, weights)
         nbytes = sum(value.nbytes for value in network.get_submodule(self.item_tower).state_dict().values())
-        adapted = SharedEncoder(f"{own.key}+{weights_hash(weights)}", self.with_network(network).encode_plain, nbytes)
+        adapted = SharedEncoder(f"{own.key}+{weights_hash(weights)}", base.with_network(network).encode_plain, nbytes)
         return EncoderPair(adapted=adapted, zero_shot=own)
 
     def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier:
@@ -198,9 +201,13 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
 
     @property
     def weights_key(self) -> str:
-        """Equal keys mean that equal items and prompts get equal features: the weights' hash, and the activation."""
-        activation = self.description.activation_used
-        return self.sha256 if activation is None else f"{self.sha256}-{activation}"
+        """Equal keys mean that equal items get equal features: the weights' hash, the activation, the precision."""
+        unusual = self.precision if self.precision != encoder_precision(self.device) else None
+        return "-".join(str(part) for part in (self.sha256, self.description.activation_used, unusual) if part)
+
+    def computing_in(self, precision: Precision | None) -> Self:
+        """The same network, computing in a precision; None leaves this model's own."""
+        return with_precision(self, precision)
 
     @cached_property
     def sha256(self) -> str:

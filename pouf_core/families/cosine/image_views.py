@@ -13,6 +13,9 @@ from torchvision.transforms import InterpolationMode
 from pouf_core.data.items import Item
 from pouf_core.system.runtime import derived_seed
 
+REFERENCE_SIDE, REFERENCE_INPUT = 256, 224
+"""Pixels that the public code resizes a picture to before it draws a crop, and those of its towers' input."""
+
 
 class ImageViews:
     """Random views of a picture, reproducible from the seed.
@@ -37,15 +40,9 @@ class ImageViews:
         self._kind = kind
         self._inference = inference
         self._seed = seed
-        crops = {"mild": (0.6, 1.0), "reference": (0.08, 1.0)}
-        steps: list[Callable[..., object]] = []
-        if kind == "reference":
-            steps.append(transforms.Resize((256, 256), interpolation=InterpolationMode.BILINEAR))
-        if kind in crops:
-            steps.append(transforms.RandomResizedCrop(size, scale=crops[kind], interpolation=InterpolationMode.BICUBIC))
-            steps.append(transforms.RandomHorizontalFlip())
-        steps += [transforms.ToTensor(), transforms.Normalize(mean, std)]
-        self._random = transforms.Compose(steps)
+        self._random = transforms.Compose(
+            [*_crops(kind, size), transforms.ToTensor(), transforms.Normalize(list(mean), list(std))]
+        )
 
     def name(self, number: int) -> str:
         """What a view is called: equal names mean equal pixels of equal items."""
@@ -75,3 +72,23 @@ class ImageViews:
             torch.manual_seed(derived_seed(self._seed, "view", item.sha256, number))
             pixels: Tensor = self._random(image)
         return pixels
+
+
+def _crops(kind: str, size: int) -> list[Callable[..., object]]:
+    """What is drawn of a picture before it becomes a tensor; nothing of views that draw nothing.
+
+    `reference` is the public code's: the whole picture to a square, bicubic, and a crop of that, bilinear. The square
+    grows in proportion for towers with more pixels than the public code's, so that no crop is enlarged for it twice.
+    """
+    bicubic, bilinear = InterpolationMode.BICUBIC, InterpolationMode.BILINEAR
+    if kind == "mild":
+        crop = transforms.RandomResizedCrop(size, scale=(0.6, 1.0), interpolation=bicubic)
+        return [crop, transforms.RandomHorizontalFlip()]
+    if kind == "reference":
+        side = max(REFERENCE_SIDE, round(REFERENCE_SIDE / REFERENCE_INPUT * size))
+        return [
+            transforms.Resize((side, side), interpolation=bicubic),
+            transforms.RandomResizedCrop(size, scale=(0.08, 1.0), interpolation=bilinear),
+            transforms.RandomHorizontalFlip(),
+        ]
+    return []

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.families.cosine.learned_context import initial_context, learned_prompts
@@ -38,7 +39,7 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
 
     def __init__(self, base: CosineModel[ItemT, ViewT], request: CheckedRequest) -> None:
         classes, templates, method = request.classes, request.wording.templates, request.method
-        self._base = base
+        self._base = base = base.computing_in(wanted_precision(method))
         self._prompts = build_prompts(classes, templates, base.tokenizer)
         self._learned = learned_prompts(classes, templates, base.tokenizer, method)
         self._context = initial_context(base, self._learned, method, request.seed)

@@ -16,6 +16,8 @@ from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.language_template import Template
 from pouf_core.contract.manifest import Manifest
+from pouf_core.contract.method import Precision
+from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text, TextItem, clean_item
 from pouf_core.errors import InvalidInput
@@ -31,7 +33,7 @@ from pouf_core.families.language.prompted import PromptedLanguageModel
 from pouf_core.families.pretrained import PADDED_POSITIONS
 from pouf_core.families.trained_tensors import CONTEXT, network_parameters, weights_hash
 from pouf_core.scoring import single_or_double
-from pouf_core.system.runtime import autocast_to, encoder_precision
+from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
 
 
 class LanguageModel:
@@ -92,6 +94,16 @@ class LanguageModel:
                 network.get_parameter(name).copy_(value)
         return self._around(network)
 
+    def computing_in(self, precision: Precision | None) -> LanguageModel:
+        """The same network, computing in a precision; None leaves this model's own."""
+        return with_precision(self, precision)
+
+    @property
+    def weights_key(self) -> str:
+        """Equal keys mean that equal tokens get equal features: the weights' hash, and an unusual precision."""
+        unusual = self.precision != encoder_precision(self.device)
+        return f"{self.sha256}-{self.precision}" if unusual else self.sha256
+
     def _around(self, network: Any) -> LanguageModel:
         model = LanguageModel(self.description, self.kind, network, self.tokenizer, self.device)
         model.precision = self.precision
@@ -116,13 +128,14 @@ class LanguageModel:
         assert template is not None  # a request over a language model has one
         words, limits = wording.label_words, wording.text_limits
         tokenizer = self.item_tokenizer(template, words, request.classes, limits, longest=manifest.longest)
-        reader = ItemReader(self, tokenizer)
-        own = SharedEncoder(f"{self.description.name}@{self.sha256}@{reader.settings_key}", reader.encode_plain)
+        base = self.computing_in(wanted_precision(request.method))
+        reader = ItemReader(base, tokenizer)
+        own = SharedEncoder(f"{self.description.name}@{base.weights_key}@{reader.settings_key}", reader.encode_plain)
         weights, context = network_parameters(trained), trained.get(CONTEXT)
         if not weights and context is None:
             return EncoderPair(adapted=own, zero_shot=own)
         placed = None if context is None else context.to(self.device)
-        adapted = ItemReader(self.with_weights(weights), tokenizer, placed)
+        adapted = ItemReader(base.with_weights(weights), tokenizer, placed)
         key = f"{own.key}+{weights_hash(weights | ({} if context is None else {CONTEXT: context}))}"
         nbytes = sum(tensor.nbytes for tensor in weights.values())
         return EncoderPair(adapted=SharedEncoder(key, adapted.encode_plain, nbytes), zero_shot=own)

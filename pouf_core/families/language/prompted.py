@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.contract.method import ResolvedMethod
-from pouf_core.contract.presets import label_word_bias
+from pouf_core.contract.presets import label_word_bias, wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text
 from pouf_core.families.interface import Trunk
@@ -40,7 +40,7 @@ class PromptedLanguageModel:
         wording = request.wording
         template = wording.language_template
         assert template is not None  # a request over a language model has one
-        self._base = base
+        self._base = base = base.computing_in(wanted_precision(request.method))
         self._tokenizer = base.item_tokenizer(template, wording.label_words, request.classes, wording.text_limits)
         self._reader = ItemReader(base, self._tokenizer)
         calibrates = label_word_bias(request.method, base.description.kind) == "null"
@@ -49,7 +49,7 @@ class PromptedLanguageModel:
     @property
     def encoder_key(self) -> str:
         """Made of the pretrained weights, the template and what else decides about an item's tokens."""
-        return f"items@{self._base.sha256}@{self._reader.settings_key}"
+        return f"items@{self._base.weights_key}@{self._reader.settings_key}"
 
     @property
     def context_scale(self) -> float:

@@ -15,6 +15,7 @@ import pouf_core
 from pouf_core.artifact import load_artifact
 from pouf_core.data.texts import TextItem, text_hash
 from pouf_core.errors import AdaptationStopped, ArtifactError, InvalidInput, PoufError
+from pouf_core.families.language.model import LanguageModel
 from pouf_core.families.loading import BaseModelPool
 from tests.pouf_core.families.language.tiny_models import save_causal, save_masked
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
@@ -265,3 +266,11 @@ def test_a_name_that_is_not_on_this_machine_is_not_fetched() -> None:
     with pytest.raises(PoufError) as caught:
         pouf_core.adapt(TEXTS, CLASSES, base_model="hf-mlm:nobody/such-a-model", label_words=LABEL_WORDS)
     assert caught.value.code == "base_model_unavailable"
+
+
+def test_language_models_compute_in_what_the_method_says(masked: Callable[[str], LanguageModel]) -> None:
+    base = masked("bert")
+    assert base.computing_in("bfloat16").precision == torch.bfloat16
+    assert base.computing_in("bfloat16").network is base.network
+    assert base.computing_in(None) is base
+    assert base.computing_in("bfloat16").weights_key != base.weights_key == base.sha256

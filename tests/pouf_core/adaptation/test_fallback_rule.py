@@ -1,0 +1,55 @@
+"""A `harmful` verdict serves zero-shot, unless the method says never, as preset `paper` does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import pouf_core
+from pouf_core.artifact import load_artifact
+from pouf_core.contract.method import MethodSpec
+from pouf_core.contract.method_checks import method_problems
+from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.threshold_overrides import set_limits
+
+METHOD = {"tune": "prompt", "max_steps": 2, "batch_size": 12, "learning_rate": 0.5, "selection": "last"}
+
+
+@pytest.mark.parametrize(
+    ("method", "rule"),
+    [
+        ({"preset": "paper"}, "never"),
+        ({"preset": "paper", "fallback": "verdict"}, "verdict"),
+        ({}, "verdict"),
+        ({"fallback": "never"}, "never"),
+    ],
+)
+def test_the_verdict_is_reported_whatever_is_served(
+    tiny_clip_directory: Path,
+    picture_paths: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    method: dict[str, str],
+    rule: str,
+) -> None:
+    set_limits(monkeypatch, weak_structure=1e9)
+    result = pouf_core.adapt(
+        picture_paths,
+        CLASS_NAMES,
+        base_model=f"open_clip:{tiny_clip_directory}",
+        method={**METHOD, **method},
+        out=tmp_path / "model",
+    )
+    assert result.verdict == "harmful"
+    assert "weak_structure" in [reason.code for reason in result.verdict_reasons]
+    served = "zero_shot" if rule == "verdict" else None
+    assert (result.method.fallback, result.fallback) == (rule, served)
+    manifest = load_artifact(result.path).manifest
+    assert (manifest.verdict, manifest.fallback) == ("harmful", served)
+
+
+def test_a_baseline_that_re_weights_may_be_served_whatever_the_verdict() -> None:
+    assert method_problems(MethodSpec(type="prior-matching", fallback="never"), 3) == []
+    (problem,) = method_problems(MethodSpec(type="zero-shot", fallback="never"), 3)
+    assert (problem.code, problem.field) == ("unused_parameter", "/method/fallback")
