@@ -33,8 +33,7 @@ from pouf_core.families.registry import describe
 from pouf_core.predictor import VARIANTS, Prediction, Predictor
 from pouf_core.system.memory import keep_freed_memory
 
-METHODS = ("prior-matching", "paper", "default")  # a tune mode may follow a preset: `default:head`
-PAPER_VIEWS = 4  # fixed views in place of fresh ones, which 5,000 steps could not be afforded with on a CPU
+METHODS = ("prior-matching", "default")  # a tune mode may follow a preset: `default:head`
 
 
 def main(
@@ -42,7 +41,7 @@ def main(
     style: Annotated[list[str], typer.Option(help="Emoji styles, pooled.")] = ["fluent-emoji", "fxemoji"],  # noqa: B006
     head: Annotated[Path | None, typer.Option(help="A head of pouf-lite in place of the shipped one.")] = None,
     all_emoji: Annotated[bool, typer.Option(help="Show emoji that the head has seen too.")] = False,
-    method: Annotated[list[str], typer.Option(help="Methods to run.")] = list(METHODS),  # noqa: B006
+    method: Annotated[list[str], typer.Option(help="Methods to run; `paper` takes days on a CPU.")] = list(METHODS),  # noqa: B006
     task: Annotated[list[str], typer.Option(help="Tasks to run; all by default.")] = [],  # noqa: B006
     skew: Annotated[list[str], typer.Option(help="Skews to run.")] = list(SKEWS),  # noqa: B006
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from 0.")] = 3,
@@ -57,7 +56,7 @@ def main(
     tasks = [one for one in tasks if not task or one.name in task]
     store = CellStore(cells or Path(tempfile.mkdtemp()) / "cells.jsonl")
     base = load_pouf_lite(describe("pouf-lite"), torch.device("cpu"), head)
-    cache = FeatureCache(fixed_views=PAPER_VIEWS)
+    cache = FeatureCache()
     encoded = EncodedPictures(base)
     for one in tasks:
         for one_skew in skew:

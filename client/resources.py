@@ -34,6 +34,7 @@ class Template(TypedDict):
     prompt_template: str
     label_words: dict[str, str]
     class_names: list[str]
+    text_limits: dict[str, int] | None
     text_pairs: bool
 
 

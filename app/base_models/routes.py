@@ -62,5 +62,6 @@ def _show_template(name: str, task: Task) -> TemplateDocument:
         prompt_template=task.template,
         label_words=dict(task.label_words),
         class_names=list(task.label_words),
+        text_limits=dict(task.text_limits) or None,
         text_pairs=parse_template(task.template).takes_pairs,
     )

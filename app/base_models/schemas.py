@@ -31,4 +31,5 @@ class TemplateDocument(Document):
     prompt_template: str
     label_words: dict[str, str]
     class_names: list[str]
+    text_limits: dict[str, int] | None
     text_pairs: bool

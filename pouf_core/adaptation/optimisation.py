@@ -12,6 +12,7 @@ from pouf_core.families.interface import ParameterGroup
 
 INVERSE_GAMMA = 2e-4
 INVERSE_POWER = 0.75
+ADAM_EPSILON = 1e-8
 
 
 def build_optimizer(method: ResolvedMethod, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
@@ -21,7 +22,17 @@ def build_optimizer(method: ResolvedMethod, groups: Sequence[ParameterGroup]) ->
         return torch.optim.SGD(
             rated, momentum=method.momentum, nesterov=method.momentum > 0, weight_decay=method.weight_decay
         )
-    return torch.optim.AdamW(rated, weight_decay=method.weight_decay)
+    optimizer = torch.optim.AdamW(rated, eps=ADAM_EPSILON, weight_decay=method.weight_decay)
+    if method.uncorrected_epsilon:
+        optimizer.register_step_pre_hook(_leave_epsilon_uncorrected)
+    return optimizer
+
+
+def _leave_epsilon_uncorrected(optimizer: torch.optim.Optimizer, *_: object) -> None:
+    """Divide by √v + ε where torch divides by √(v / (1 - β₂ᵗ)) + ε: its ε becomes ε / √(1 - β₂ᵗ)."""
+    done = next((int(state["step"]) for state in optimizer.state.values()), 0)
+    for group in optimizer.param_groups:
+        group["eps"] = ADAM_EPSILON / math.sqrt(1 - group["betas"][1] ** (done + 1))
 
 
 def build_schedule(method: ResolvedMethod, optimizer: torch.optim.Optimizer) -> torch.optim.lr_scheduler.LambdaLR:

@@ -27,6 +27,9 @@ from pouf_core.system.runtime import encoder_precision
 _GIVEN_OR_PRESET = ("transport_weight", "mutual_information_weight", "max_steps", "logit_scale_learning_rate")
 _OF_THE_PRESET = (
     "drop_last",
+    "short_batches",
+    "untied_rows",
+    "uncorrected_epsilon",
     "optimizer",
     "momentum",
     "weight_decay",

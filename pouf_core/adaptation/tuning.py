@@ -71,7 +71,7 @@ def tune_base_model(
     loop = TrainingLoop(
         learner,
         source,
-        BatchSampler(item_count - held_out, method.batch_size, method.drop_last, inputs.request.seed, first=held_out),
+        _sampler(method, item_count, held_out, inputs.request.seed),
         method,
         checkpoints=checkpoints,
         on_progress=inputs.reporter.send,
@@ -86,6 +86,12 @@ def tune_base_model(
         classifier = learner.classifier()
     found = logits(outcome_count, partial(inputs.reporter.stage, "evaluating"))
     return Outcome(method, classifier, found, selected, tensors=learner.tensors(), metrics=loop.metrics)
+
+
+def _sampler(method: ResolvedMethod, item_count: int, held_out: int, seed: int) -> BatchSampler:
+    """Batches of the items behind the first `held_out`."""
+    count, size = item_count - held_out, method.batch_size
+    return BatchSampler(count, size, method.drop_last, seed, first=held_out, short_batches=method.short_batches)
 
 
 def _selection(

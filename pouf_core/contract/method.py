@@ -35,10 +35,7 @@ TRANSPORT_PARAMETERS: dict[str, TransportName] = {
     "partial_mass": "partial",
 }
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
-BASELINE_SETTINGS = {
-    "prior-matching": {"type", "class_prior", "precision", "fallback"},
-    "zero-shot": {"type", "precision"},
-}
+BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
 """What `MethodSpec` holds for the method types that train nothing, beside what language models classify by."""
 LANGUAGE_SETTINGS = {"label_word_bias"}
 """What `MethodSpec` holds for language models alone."""
@@ -146,6 +143,11 @@ class ResolvedMethod(Document):
             for no limit.
         context, context_init: see `MethodSpec`.
         context_length: vectors in a prompt that starts at random, or None where the template's words decide.
+        drop_last: leave out the items of an epoch that do not fill its last batch.
+        short_batches: otherwise, end an epoch with a smaller batch; False fills it from the next epoch.
+        uncorrected_epsilon: AdamW adds its epsilon to the root of the second moment before that is corrected for its
+            bias, as transformers' optimiser did, instead of afterwards.
+        untied_rows: a language model's head is trained apart from the input embeddings that its rows are tied to.
         gradient_clip: largest norm of the gradient of all trained parameters together; None for no limit.
         schedule: `inverse` multiplies the rate by (1 + 2e-4 t)^-0.75; `cosine` and `linear` fall to zero at the last
             step.
@@ -174,6 +176,7 @@ class ResolvedMethod(Document):
     class_prior_source: PriorSource
     batch_size: int
     drop_last: bool
+    short_batches: bool = False
     max_steps: int
     optimizer: Literal["sgd", "adamw"]
     learning_rate: float
@@ -186,6 +189,7 @@ class ResolvedMethod(Document):
     momentum: float
     weight_decay: float
     gradient_clip: float | None = None
+    uncorrected_epsilon: bool = False
     schedule: Literal["inverse", "cosine", "linear"]
     augmentation: Literal["none", "flip", "mild", "reference", "words"]
     views: int
@@ -194,6 +198,7 @@ class ResolvedMethod(Document):
     last_n: int
     anchor_weight: float = 0.0
     label_word_bias: LabelWordBias | None = None
+    untied_rows: bool = False
     micro_batch_size: int
     threads: int
     device: str

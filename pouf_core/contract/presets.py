@@ -31,6 +31,9 @@ class Preset:
     selection: Literal["label_free", "last"]
     prior: Literal["uniform", "estimated"]
     relative_to_context: bool = False  # the rate is a share of the context vectors' root mean square
+    short_batches: bool = False
+    untied_rows: bool = False
+    uncorrected_epsilon: bool = False
     gradient_clip: float | None = None
     anchor_weight: float = 0.0
     label_word_bias: LabelWordBias | None = None
@@ -137,6 +140,10 @@ _PAPER_LANGUAGE = replace(
     batch_size=2,
     max_steps=1000,
     mutual_information_weight=0.6,
+    drop_last=False,
+    short_batches=True,
+    untied_rows=True,
+    uncorrected_epsilon=True,
     gradient_clip=1.0,
     label_word_bias="none",
 )

@@ -62,10 +62,19 @@ class BaseModelPool:
         asked = spec, activation if describe(spec).activation is not None else None
         with lock:
             if asked not in self._models:
-                model = load_base_model(spec, self.device, activation)
-                self._models[asked] = self._models.setdefault((spec, model.description.activation_used), model)
+                self._models[asked] = self._loaded_with(spec, activation) or self._load(spec, activation)
             return self._models[asked]
+
+    def _load(self, spec: str, activation: ActivationChoice | None) -> BaseModel:
+        """The model, loaded; or one that is there already, where `auto` turns out to be its activation."""
+        others = any(name == spec for name, _ in list(self._models))
+        model = load_base_model(spec, self.device, activation)
+        return (self._loaded_with(spec, model.description.activation_used) if others else None) or model
+
+    def _loaded_with(self, spec: str, activation: ActivationChoice | None) -> BaseModel | None:
+        models = [model for (name, _), model in list(self._models.items()) if name == spec]
+        return next((model for model in models if model.description.activation_used == activation), None)
 
     def loaded(self) -> list[str]:
         """Names of the models in memory."""
-        return sorted({spec for spec, _ in self._models})
+        return sorted({spec for spec, _ in list(self._models)})

@@ -52,3 +52,16 @@ def weights_hash(tensors: Mapping[str, Tensor]) -> str:
         digest.update(f"{name}|{tuple(tensor.shape)}|{tensor.dtype}|".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def untie(network: nn.Module, name: str) -> None:
+    """Give the module at the end of a parameter's path a copy of its own, where it shares one with another module."""
+    path, _, own = name.rpartition(".")
+    module = network.get_submodule(path)
+    setattr(module, own, nn.Parameter(getattr(module, own).detach().clone(), requires_grad=False))
+
+
+def tied_names(network: nn.Module) -> set[str]:
+    """The further names of parameters that several modules share."""
+    every = {name for name, _ in network.named_parameters(remove_duplicate=False)}
+    return every - {name for name, _ in network.named_parameters()}

@@ -155,7 +155,7 @@ def test_models_that_share_a_network_in_two_precisions_never_share_a_batch(
 ) -> None:
     keys = set()
     for precision in ("float32", "bfloat16"):
-        method = {"precision": precision, "type": "zero-shot"}
+        method = {"precision": precision, "max_steps": 0}
         out = tmp_path / precision
         result = pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=tiny_clip, method=method, device="cpu", out=out)
         keys.add(pouf_core.Predictor(load_artifact(result.path), tiny_clip).encoder().key)

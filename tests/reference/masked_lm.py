@@ -17,7 +17,7 @@ Item = tuple[list[int], int]  # token ids, and the place of the mask
 RATE, TOTAL_STEPS, LARGEST_NORM = 1e-5, 1000, 1.0
 MUTUAL_INFORMATION_WEIGHT, PLAN_SCALE = 0.6, 10.0
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
-ROWS = "bert.embeddings.word_embeddings.weight"
+EMBEDDINGS, ROWS = "bert.embeddings.word_embeddings.weight", "cls.predictions.decoder.weight"
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,18 @@ class Recipe:
     clip: bool = True
     decay: bool = True
     bias: bool = True
+    untied: bool = True
+    uncorrected_epsilon: bool = True
 
 
 def tune(saved: Weights, batches: Sequence[Sequence[Item]], words: list[int], heads: int, recipe: Recipe) -> Weights:
-    """Displacements of all weights after one AdamW step a batch (weight decay 0)."""
-    weights = {name: value.double() for name, value in saved.items()}
+    """Displacements of all weights after one AdamW step a batch (weight decay 0).
+
+    The public code's class does not tie the decoder's rows to the input embeddings: they start equal and part.
+    """
+    weights = {name: value.double() for name, value in saved.items() if name != ROWS}
+    if recipe.untied:
+        weights[ROWS] = weights[EMBEDDINGS].clone()
     start = {name: value.clone() for name, value in weights.items()}
     first = {name: torch.zeros_like(value) for name, value in weights.items()}
     second = {name: torch.zeros_like(value) for name, value in weights.items()}
@@ -43,15 +50,16 @@ def tune(saved: Weights, batches: Sequence[Sequence[Item]], words: list[int], he
         for name, gradient in gradients.items():
             first[name] = BETA_1 * first[name] + (1 - BETA_1) * shrink * gradient
             second[name] = BETA_2 * second[name] + (1 - BETA_2) * (shrink * gradient) ** 2
-            mean, square = first[name] / (1 - BETA_1**step), second[name] / (1 - BETA_2**step)
-            weights[name] = weights[name] - rate * mean / (square.sqrt() + EPSILON)
+            mean, correction = first[name] / (1 - BETA_1**step), (1 - BETA_2**step) ** 0.5
+            epsilon = EPSILON if recipe.uncorrected_epsilon else EPSILON * correction
+            weights[name] = weights[name] - rate * correction * mean / (second[name].sqrt() + epsilon)
     return {name: value - start[name] for name, value in weights.items()}
 
 
 def _gradients(weights: Weights, batch: Sequence[Item], words: list[int], heads: int, recipe: Recipe) -> Weights:
     leaves = {name: value.clone().requires_grad_() for name, value in weights.items()}
     features = torch.stack([_feature(leaves, ids, mask, heads) for ids, mask in batch])
-    rows = leaves[ROWS][words]
+    rows = leaves[ROWS if recipe.untied else EMBEDDINGS][words]
     similarity = F.normalize(features, dim=1) @ F.normalize(rows, dim=1).T
     logits = features @ rows.T
     if recipe.bias:
@@ -73,7 +81,7 @@ def _tensor(rows: list[list[float]]) -> Tensor:
 def _feature(weights: Weights, ids: list[int], mask: int, heads: int) -> Tensor:
     """The hidden state at the mask, after the transform, of one item: no padding is needed."""
     embeddings = "bert.embeddings"
-    states = weights[ROWS][ids] + weights[f"{embeddings}.token_type_embeddings.weight"][0]
+    states = weights[EMBEDDINGS][ids] + weights[f"{embeddings}.token_type_embeddings.weight"][0]
     states = states + weights[f"{embeddings}.position_embeddings.weight"][: len(ids)]
     states = _norm(weights, f"{embeddings}.LayerNorm", states)
     layer = 0

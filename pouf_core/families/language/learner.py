@@ -52,6 +52,8 @@ class LanguageLearner:
         self._reader = reader
         self._word_bias = word_bias
         self._rate = method.learning_rate
+        if method.untied_rows and method.tune == "model":
+            base.untie_rows()
         parameters = trained_parameters(base.network, method.tune)
         self._trained = {NETWORK + name: parameter for name, parameter in parameters.items()}
         if TUNE_MODES[method.tune].learner == "context":

@@ -31,7 +31,7 @@ from pouf_core.families.language.item_tokenizer import MOST_TOKENS, ItemTokenize
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.language.prompted import PromptedLanguageModel
 from pouf_core.families.pretrained import PADDED_POSITIONS
-from pouf_core.families.trained_tensors import CONTEXT, network_parameters, weights_hash
+from pouf_core.families.trained_tensors import CONTEXT, network_parameters, tied_names, untie, weights_hash
 from pouf_core.scoring import single_or_double
 from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
 
@@ -85,14 +85,25 @@ class LanguageModel:
         """The same model with other values of some parameters; the rest of the parameters are shared.
 
         Args:
-            weights: values by the parameters' names; empty for a network of its own that shares every parameter.
+            weights: values by the parameters' names, by each of them where one that is tied here was trained apart;
+                empty for a network of its own that shares every parameter.
         """
         shared = [item for name, item in self.network.named_parameters() if name not in weights]
         network = copy.deepcopy(self.network, {id(parameter): parameter for parameter in shared})
+        for name in tied_names(network) & weights.keys():
+            untie(network, name)
         with torch.no_grad():
             for name, value in weights.items():
                 network.get_parameter(name).copy_(value)
         return self._around(network)
+
+    def untie_rows(self) -> None:
+        """Give the head rows of its own in place of the input embeddings, where the network has a place for them."""
+        tied = dict(self.network.named_parameters(remove_duplicate=False))
+        for name in tied_names(self.network):
+            if tied[name] is self.head.rows:
+                untie(self.network, name)
+        self.head = output_head(self.network)
 
     def computing_in(self, precision: Precision | None) -> LanguageModel:
         """The same network, computing in a precision; None leaves this model's own."""

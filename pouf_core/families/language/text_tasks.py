@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
@@ -13,10 +13,11 @@ from pouf_core.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Task:
-    """A template and the label word of each class."""
+    """A template and the label word of each class, and the tokens of its texts that are read at most."""
 
     template: str
     label_words: Mapping[str, str]
+    text_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @cache

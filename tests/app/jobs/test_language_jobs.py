@@ -108,8 +108,11 @@ def test_known_tasks_are_listed_as_a_job_takes_them(api, create):
     assert listed["sst-2"]["label_words"] == {"negative": "terrible", "positive": "great"}
     assert (listed["sst-2"]["text_pairs"], listed["mnli"]["text_pairs"]) == (False, True)
     for template in listed.values():
-        fields = {name: template[name] for name in ("prompt_template", "label_words", "class_names", "text_pairs")}
-        assert create(**fields).status_code == 202
+        names = ("prompt_template", "label_words", "class_names", "text_limits", "text_pairs")
+        created = create(**{name: template[name] for name in names})
+        assert created.status_code == 202
+        assert created.json()["text_limits"] == template["text_limits"]
+    assert (listed["sst-5"]["text_limits"], listed["sst-2"]["text_limits"]) == ({"text": 110}, None)
 
 
 def test_a_base_model_says_whether_it_takes_label_words(settings):

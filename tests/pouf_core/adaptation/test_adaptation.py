@@ -286,6 +286,16 @@ def test_drop_last_leaves_out_the_rest_of_each_epoch() -> None:
     assert epochs == [{0}, {0}, {1}, {1}]
 
 
+def test_short_batches_end_each_epoch_with_what_is_left() -> None:
+    sampler = BatchSampler(10, 4, drop_last=False, seed=0, short_batches=True)
+    batches = [sampler.batch(step) for step in range(6)]
+    assert [len(batch) for batch in batches] == [4, 4, 2, 4, 4, 2]
+    for epoch in (0, 1):
+        drawn = [draw for batch in batches[3 * epoch : 3 * epoch + 3] for draw in batch]
+        assert {of for _, of in drawn} == {epoch}
+        assert sorted(index for index, _ in drawn) == list(range(10))
+
+
 def test_cached_features_go_through_the_views() -> None:
     views = torch.arange(12.0).view(2, 3, 2)
     source = CachedFeatures(views, plain=-views[0])

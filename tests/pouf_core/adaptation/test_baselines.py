@@ -41,6 +41,8 @@ EXAMPLES: dict[str, Any] = {
     "unbalanced_regularization": 0.1,
     "unbalanced_marginal_penalty": 1.0,
     "partial_mass": 0.5,
+    "precision": "float32",
+    "fallback": "never",
 }
 
 

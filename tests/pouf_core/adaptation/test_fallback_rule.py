@@ -8,8 +8,6 @@ import pytest
 
 import pouf_core
 from pouf_core.artifact import load_artifact
-from pouf_core.contract.method import MethodSpec
-from pouf_core.contract.method_checks import method_problems
 from tests.pouf_core.conftest import CLASS_NAMES
 from tests.pouf_core.threshold_overrides import set_limits
 
@@ -47,9 +45,3 @@ def test_the_verdict_is_reported_whatever_is_served(
     assert (result.method.fallback, result.fallback) == (rule, served)
     manifest = load_artifact(result.path).manifest
     assert (manifest.verdict, manifest.fallback) == ("harmful", served)
-
-
-def test_a_baseline_that_re_weights_may_be_served_whatever_the_verdict() -> None:
-    assert method_problems(MethodSpec(type="prior-matching", fallback="never"), 3) == []
-    (problem,) = method_problems(MethodSpec(type="zero-shot", fallback="never"), 3)
-    assert (problem.code, problem.field) == ("unused_parameter", "/method/fallback")

@@ -22,6 +22,12 @@ def test_every_task_has_a_valid_template_and_a_word_for_every_class() -> None:
         assert parse_label_words(found.label_words, classes) == [(word,) for word in found.label_words.values()]
 
 
+def test_limits_of_texts_are_those_of_the_public_code() -> None:
+    limits = {name: dict(found.text_limits) for name, found in tasks().items() if found.text_limits}
+    one_sentence = {name: {"text": 110} for name in ("sst-5", "mr", "cr", "mpqa", "subj", "trec")}
+    assert limits == one_sentence | {"rte": {"text_a": 240}}
+
+
 def test_a_task_is_found_whatever_the_case_and_an_unknown_one_is_refused() -> None:
     assert task("MNLI").label_words == {"contradiction": "No", "entailment": "Yes", "neutral": "Maybe"}
     with pytest.raises(InvalidInput, match="sst-2, sst-5") as refused:
