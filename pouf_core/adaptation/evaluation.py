@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from scipy.stats import binomtest
 from torch import Tensor
 
-from pouf_core.contract.classes import ClassName, match_label
+from pouf_core.contract.classes import ClassName, match_labels
 from pouf_core.contract.result import Evaluation
 from pouf_core.data.items import Item
 
@@ -33,8 +33,8 @@ def evaluate(
         None when no label matches a class.
     """
     labelled = [(index, labels[item.sha256]) for index, item in enumerate(items) if item.sha256 in labels]
-    given = [(index, match_label(label, classes)) for index, label in labelled]
-    matched = [(index, target) for index, target in given if target is not None]
+    targets = match_labels((label for _, label in labelled), classes)
+    matched = [(index, targets[label]) for index, label in labelled if label in targets]
     if not matched:
         return None
     zero_shot = _correct(zero_shot_logits, matched)
@@ -46,7 +46,7 @@ def evaluate(
         zero_shot_interval=interval(zero_shot, count),
         adapted_interval=interval(adapted, count),
         n=count,
-        unmatched=len(given) - count,
+        unmatched=len(labelled) - count,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -86,10 +86,20 @@ def _comparable(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").casefold().split())
 
 
-def match_label(label: str, classes: Sequence[ClassName]) -> int | None:
-    """Index of the class a label means (case, spacing and underscores aside), or None."""
-    wanted = _comparable(label)
-    return next((index for index, item in enumerate(classes) if _comparable(item.name) == wanted), None)
+def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[str, int]:
+    """Index of the class that each label means; labels that mean none are left out.
+
+    A label means the class of its name, case, spacing and underscores aside. Where none of the labels is a class's
+    name, a number means the class at that place, from 0.
+    """
+    places = {_comparable(item.name): index for index, item in enumerate(classes)}
+    known = set(labels)
+    found = {label: places[name] for label in known if (name := _comparable(label)) in places}
+    if found:
+        return found
+    digits = len(str(len(classes)))
+    numbers = {label: int(label) for label in known if label.isascii() and label.isdecimal() and len(label) <= digits}
+    return {label: number for label, number in numbers.items() if number < len(classes)}
 
 
 def parse_templates(value: str | Sequence[str] | None, default: str = DEFAULT_TEMPLATE) -> list[str]:

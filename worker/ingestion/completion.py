@@ -30,8 +30,7 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.duplicate_count = found.duplicates
     dataset.rejected_count = found.rejected
     if not found.accepted:
-        message = f"None of the uploaded files is a usable {found.noun}; the rejected items say why."
-        fail_dataset(session, dataset, "no_usable_items", message)
+        fail_dataset(session, dataset, "no_usable_items", _nothing_usable(session, dataset, found))
         return
     labels = found.labels()
     dataset.modality = found.modality
@@ -41,6 +40,13 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.suggested_class_names = sorted(set().union(*labels.values()))
     _write_labels(session, dataset, labels)
     ready_dataset(session, dataset)
+
+
+def _nothing_usable(session: Session, dataset: Dataset, found: Collector) -> str:
+    query = select(DatasetItem).where(DatasetItem.dataset_id == dataset.id, DatasetItem.status == "rejected")
+    first = session.scalars(query.order_by(DatasetItem.id).limit(1)).one_or_none()
+    example = "" if first is None else f", of {first.name} for one: {first.message} ({first.code})"
+    return f"None of the uploaded files is a usable {found.noun}; the rejected items say why{example}."
 
 
 def ready_dataset(session: Session, dataset: Dataset) -> None:
@@ -100,6 +106,8 @@ def _waiting_jobs(session: Session, dataset: Dataset) -> list[str]:
 
 def _write_labels(session: Session, dataset: Dataset, labels: dict[str, set[str]]) -> None:
     """Label the accepted items; an item with two labels keeps none and says so in its code."""
+    if not labels:
+        return
     query = select(DatasetItem.id, DatasetItem.sha256).where(
         DatasetItem.dataset_id == dataset.id, DatasetItem.status == "accepted"
     )

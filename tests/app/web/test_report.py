@@ -50,6 +50,7 @@ def job() -> dict[str, Any]:
         "stage": None,
         "status_transitions": [{"status": "succeeded", "stage": None, "at": "2026-01-01T00:00:00Z"}],
         "dataset_id": "ds_1",
+        "class_features_dataset_id": None,
         "base_model": "pouf-lite",
         "class_names": ["bird", {"name": "boat", "prompt": "sailing boat"}, "cat"],
         "prompt_template": ["a photo of a {}."],
@@ -97,6 +98,12 @@ def test_a_verdict_has_a_colour_and_a_word(job, verdict):
     assert f'<section class="verdict {verdict}"' in page
     assert f".verdict.{verdict} " in page
     assert verdict.capitalize() in read(page).words
+
+
+def test_class_features_stand_where_there_are_no_prompts(job):
+    shown = text(job, class_features_dataset_id="ds_2", prompt_template=[])
+    assert "Class features ds_2" in shown
+    assert "Prompt template" not in shown
 
 
 def test_a_job_without_a_verdict_says_so(job):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pouf_core.contract.classes import ClassName, fill, match_label, parse_class_names, parse_templates
+from pouf_core.contract.classes import ClassName, fill, match_labels, parse_class_names, parse_templates
 from pouf_core.errors import InvalidInput
 
 
@@ -42,9 +42,13 @@ def test_wording_may_differ_from_the_label_and_underscores_read_as_spaces() -> N
 
 def test_labels_match_class_names_whatever_their_case_and_spacing() -> None:
     classes = [ClassName(name="music box"), ClassName(name="Bird")]
-    assert match_label("Music_Box", classes) == 0
-    assert match_label(" bird", classes) == 1
-    assert match_label("boat", classes) is None
+    assert match_labels(["Music_Box", " bird", "boat", "1"], classes) == {"Music_Box": 0, " bird": 1}
+
+
+def test_numbers_are_places_of_classes_unless_they_are_names() -> None:
+    birds = [ClassName(name="wren"), ClassName(name="heron")]
+    assert match_labels(["1", "0", "2", "-1", "x", "9" * 5000], birds) == {"1": 1, "0": 0}
+    assert match_labels(["1", "0"], [ClassName(name="1"), ClassName(name="7")]) == {"1": 0}
 
 
 @pytest.mark.parametrize(
