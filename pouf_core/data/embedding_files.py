@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ COPY_CHUNK = 1024**2
 _MOST_ARRAYS = 1000
 _NAMED_AT_MOST = 10
 _LONGEST_LABEL_BYTES = 4 * MAX_TEXT_LENGTH
+#: Labels are read whole.
+_MOST_LABEL_BYTES = 256 * 1024**2
 
 Entry = TypeVar("Entry")
 
@@ -230,14 +233,18 @@ def _check_shape(array: StoredArray, limits: FileLimits) -> None:
 
 def _check_labels(array: StoredArray, limits: FileLimits) -> None:
     check_no_objects(array.name, array.dtype)
-    usable = array.dtype.kind in "iuUS" and not array.bfloat16 and array.dtype.itemsize <= _LONGEST_LABEL_BYTES
-    if not usable or len(array.shape) != 1 or array.shape[0] > limits.rows:
+    usable = array.dtype.kind in "iuUS" and not array.bfloat16 and 0 < array.dtype.itemsize <= _LONGEST_LABEL_BYTES
+    if not usable or len(array.shape) != 1 or array.shape[0] > limits.rows or array.nbytes > _MOST_LABEL_BYTES:
         message = f"{array.name} must hold one integer or string for each vector, of at most {MAX_TEXT_LENGTH} letters."
         raise InvalidInput("embedding_labels", message)
 
 
 def _label_names(array: StoredArray) -> list[str | None]:
     """Labels as text; None where one is empty."""
-    values = array.read().tolist()
-    texts = (value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value) for value in values)
-    return [text.strip().replace("\0", "") or None for text in texts]
+    stored = array.read()
+    native = stored.astype(stored.dtype.newbyteorder("="))
+    if native.dtype.kind == "U" and (native.view(np.uint32) > sys.maxunicode).any():  # which Python takes unchecked
+        raise InvalidInput("embedding_labels", f"{array.name} holds characters that there are not.")
+    values = native.tolist()
+    texts = (value if isinstance(value, bytes) else str(value).encode("utf-8", "replace") for value in values)
+    return [text.decode("utf-8", "replace").strip().replace("\0", "") or None for text in texts]

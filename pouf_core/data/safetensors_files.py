@@ -51,7 +51,7 @@ class SafetensorsFile:
                 header = json.loads(stream.read(length))
             with safe_open(path, "np"):  # checks the header, and that the tensors lie within the file
                 pass
-        except (SafetensorError, ValueError, RecursionError, OSError, struct.error) as error:
+        except (SafetensorError, ValueError, RecursionError, struct.error) as error:
             raise InvalidInput(CORRUPT, f"The file is no safetensors file: {error}.") from error
         header.pop("__metadata__", None)
         self.entries: Mapping[str, Any] = header

@@ -38,6 +38,11 @@ class ItemName:
         return self.file_name.lower() == LABELS_FILE
 
 
+def showable(text: str) -> str:
+    """Text with U+FFFD in place of what databases do not store, and of what should not be shown."""
+    return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text.encode("utf-8", "replace").decode())
+
+
 def parse_name(raw: str) -> ItemName:
     """Take a name apart. Absolute names and names that climb out of their archive are unsafe.
 
@@ -47,6 +52,6 @@ def parse_name(raw: str) -> ItemName:
     text = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     slashed = text.replace("\\", "/")
     unsafe = slashed.startswith("/") or _DRIVE.match(slashed) is not None or ".." in slashed.split("/")
-    shown = _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text[-_MAX_LENGTH:])
+    shown = showable(text[-_MAX_LENGTH:])
     parts = tuple(part for part in shown.replace("\\", "/").split("/") if part not in ("", "."))
     return ItemName(shown, parts, unsafe)

@@ -12,7 +12,7 @@ from store.clock import utcnow
 from store.disk import require_space
 from store.leases import Lease, fenced, renew
 from store.tables import Dataset, DatasetItem
-from worker.ingestion.item_names import ItemName
+from worker.ingestion.item_names import ItemName, showable
 from worker.ingestion.upload_limits import UploadLimits
 from worker.process_context import WorkerContext
 
@@ -106,7 +106,7 @@ class ItemRows:
     ) -> None:
         """Note what cannot be used."""
         self.rejected += 1
-        self._add_row(name, "rejected", sha256=sha256, size=size, code=code, message=message)
+        self._add_row(name, "rejected", sha256=sha256, size=size, code=code, message=showable(message))
 
     def flush_if_due(self) -> None:
         """`flush` after many rows, or some time; for long work without rows to call."""

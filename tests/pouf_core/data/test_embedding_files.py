@@ -135,12 +135,31 @@ def test_integer_labels_are_read_as_text(read: Read) -> None:
     assert file.labels == [str(number) for number in range(30)]
 
 
+def test_labels_that_are_no_text_are_shown_as_they_can_be_or_refused(read: Read) -> None:
+    codes = np.array([[0xD800, 65], [0xFFFD, 0]], dtype="<u4")
+    content = npz(features=VECTORS[:2], labels=codes.view("<U2").ravel())
+    assert read(content, ".npz").labels == ["?A", "\ufffd"]
+    codes[0, 0] = 0xFFFFFFF
+    with pytest.raises(InvalidInput) as error:
+        read(npz(features=VECTORS[:2], labels=codes.view("<U2").ravel()), ".npz")
+    assert error.value.code == "embedding_labels"
+
+
 def test_what_is_null_in_a_parquet_file_is_not_a_number(read: Read) -> None:
     rows = vectors_of(read(parquet({"features": [[1.0, 2.0], None, [3.0, None]]}), ".parquet"))
     np.testing.assert_array_equal(rows, [[1, 2], [np.nan, np.nan], [3, np.nan]])
 
 
 UNPICKLED = Path(tempfile.gettempdir()) / "pouf-unpickled"
+
+
+def zipped_labels(text: str) -> bytes:
+    """A `.npz` whose labels have any header."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("features.npy", npy(VECTORS))
+        archive.writestr("labels.npy", header(text))
+    return stream.getvalue()
 
 
 class Explosive:
@@ -191,6 +210,7 @@ REFUSED = {
     "npz-damaged": (".npz", npz(features=VECTORS).replace(VECTORS[9].tobytes(), bytes(24)), "embedding_file_corrupt"),
     "npz-labels-too-few": (".npz", npz(features=VECTORS, labels=np.arange(29)), "embedding_labels"),
     "npz-labels-floats": (".npz", npz(features=VECTORS, labels=np.zeros(30)), "embedding_labels"),
+    "npz-labels-of-no-letters": (".npz", zipped_labels(described("(30,)", "'<U0'")), "embedding_labels"),
     "npz-labels-long": (".npz", npz(features=VECTORS, labels=np.array(["x" * 600] * 30)), "embedding_labels"),
     "safetensors-cut": (".safetensors", save_tensors({"x": VECTORS})[:-1], "embedding_file_corrupt"),
     "safetensors-endless-header": (".safetensors", struct.pack("<Q", 2**62) + bytes(99), "embedding_file_corrupt"),

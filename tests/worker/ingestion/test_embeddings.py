@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import struct
+import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pouf_core.data.embedding_files import read_embeddings
 from pouf_core.data.embedding_storage import StoredEmbeddings, load_embeddings
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.data.items import fingerprint
+from store.clock import utcnow
 from store.orphans import OrphanCollector
 from store.storage import Storage
 from store.tables import Dataset, Job
@@ -131,6 +136,32 @@ def test_a_file_of_another_modality_is_refused(ingested: Any, make_picture: Any,
     assert (dataset.status, dataset.error_code) == ("failed", "no_usable_items")
     codes = {"image": "undecodable_image", "text": "unknown_text_file", "embedding": "unknown_embedding_file"}
     assert refused(items) == {name: codes[modality]}
+
+
+@pytest.mark.parametrize("odd", ["b", "\ud800b"])
+def test_names_inside_a_file_are_shown_as_databases_can_store_them(ingested: Any, odd: str) -> None:
+    tensor = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
+    header = json.dumps({"\0a": tensor, odd: {**tensor, "data_offsets": [1, 2]}}).encode()
+    _, items = ingested({"a.safetensors": struct.pack("<Q", len(header)) + header + b"ab"})
+    assert items[0].code == ("several_arrays" if odd == "b" else "embedding_file_corrupt")
+    assert not {"\0", "\ud800"} & set(items[0].message)
+
+
+def test_the_lease_is_kept_while_a_file_is_unpacked(
+    make_context: Any, add_dataset: Any, get: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = []
+
+    def slowly(*arguments: Any) -> Any:
+        time.sleep(1.5)
+        left.append(get(Dataset, dataset_id).lease_expires_at - utcnow())
+        return read_embeddings(*arguments)
+
+    monkeypatch.setattr("worker.ingestion.embeddings.read_embeddings", slowly)
+    dataset_id = add_dataset({"a.npy": npy(VECTORS)}, modality="embedding")
+    run_ingestion(make_context(lease_seconds=1.0, lease_renew_seconds=0.2), dataset_id)
+    assert left[0].total_seconds() > 0
+    assert get(Dataset, dataset_id).status == "ready"
 
 
 def test_more_vectors_than_the_operator_allows_fail_the_dataset(
