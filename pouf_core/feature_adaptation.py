@@ -18,8 +18,6 @@ from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.families.features import FEATURES
 from pouf_core.predictor import Features, check_threshold, load
 
-_METHOD = {"tune": "prototypes"}
-
 
 def adapt_features(
     features: Features,
@@ -67,7 +65,7 @@ def adapt_features(
         base_model=FEATURES.name,
         class_names=list(class_names),
         logit_scale=logit_scale,
-        method=_METHOD if method is None else method,
+        method=method,
         seed=seed,
     )
     options = RunOptions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,6 +65,37 @@ class CosineClassifier:
     def tensors(self) -> dict[str, Tensor]:
         """`prototypes` and `logit_scale`."""
         return {"prototypes": self.prototypes, "logit_scale": self.logit_scale}
+
+
+@dataclass(frozen=True)
+class LinearClassifier:
+    """Classes scored by a linear function of the features, beside the prototypes that it began with.
+
+    Attributes:
+        prototypes: [K, d] of unit length, which give the similarities.
+        weights: [K, d] and
+        bias: [K], which give both logits.
+    """
+
+    prototypes: Tensor
+    weights: Tensor
+    bias: Tensor
+
+    def __call__(self, features: Tensor) -> Scores:
+        """Scores of unit-length features [B, d], never in less than float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            similarity = features @ self.prototypes.T
+            logits = features @ self.weights.T + self.bias
+        return Scores(similarity, logits, logits)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """`prototypes`, `weights` and `bias`."""
+        return {"prototypes": self.prototypes, "weights": self.weights, "bias": self.bias}
+
+
+def cosine_or_linear(tensors: Mapping[str, Tensor]) -> CosineClassifier | LinearClassifier:
+    """The classifier that gave these tensors."""
+    return LinearClassifier(**tensors) if "weights" in tensors else CosineClassifier(**tensors)
 
 
 def unit_length(features: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from pouf_core.contract.method import ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.closed_forms import EstimatedGain
+from pouf_core.contract.method import Resolved
 from pouf_core.contract.progress import Metrics
 from pouf_core.scoring import Classifier
 
@@ -23,12 +24,14 @@ class Outcome:
         class_bias: [K] added to the logits, or None.
         tensors: everything that was trained, by name.
         metrics: numbers of every step.
+        estimated_gain: over zero-shot, where it was estimated.
     """
 
-    method: ResolvedMethod | ResolvedBaseline
+    method: Resolved
     classifier: Classifier
     logits: Tensor
     selected_step: int
     class_bias: Tensor | None = None
     tensors: dict[str, Tensor] = field(default_factory=dict)
     metrics: list[Metrics] = field(default_factory=list)
+    estimated_gain: EstimatedGain | None = None

@@ -24,7 +24,7 @@ from pouf_core.contract.presets import PRESETS, Preset, fallback_rule, label_wor
 from pouf_core.contract.tune_modes import TUNE_MODES, ModelKind
 from pouf_core.system.runtime import encoder_precision
 
-_GIVEN_OR_PRESET = ("transport_weight", "mutual_information_weight", "max_steps", "logit_scale_learning_rate")
+_GIVEN_OR_PRESET = ("transport_weight", "mutual_information_weight", "logit_scale_learning_rate")
 _OF_THE_PRESET = (
     "drop_last",
     "short_batches",
@@ -41,11 +41,12 @@ _OF_THE_PRESET = (
 """Fields that a caller cannot set."""
 _CPU_MICRO_BATCH = 32  # where the image encoder is trained: 2 GB instead of 8 GB for `pouf-lite`, a third more time
 PRIOR_POWER = 0.3
-_SMALLEST_MEAN = 1e-3  # of a class's zero-shot probabilities
+_SMALLEST_MEAN = 0.02  # of a class's zero-shot probabilities, in units of an even share
+_MOST_STEPS_OF_AN_EPOCH = 400
 _ITEMS_PER_CLASS = 4  # in the marginal term, from this batch and, where it is smaller, from earlier ones
 
 
-class _Runtime(TypedDict):
+class Runtime(TypedDict):
     """What every resolved method has."""
 
     threads: int
@@ -98,6 +99,7 @@ def resolve(
         class_prior=prior,
         class_prior_source=source,
         batch_size=batch_size,
+        max_steps=_or(spec.max_steps, _steps(spec, preset, item_count, batch_size)),
         learning_rate=learning_rate,
         projection_learning_rate=learning_rate * preset.projection_factor,
         logit_scale_limit=None if spec.preset == "paper" else LARGEST_LOGIT_SCALE,
@@ -110,7 +112,7 @@ def resolve(
         anchor_weight=_or(spec.anchor_weight, 0.0 if spec.context_init == "random" else preset.anchor_weight),
         label_word_bias=label_word_bias(spec, kind),
         micro_batch_size=min(micro_batch_size or _micro_batch_size(spec, kind, device, batch_size), batch_size),
-        **_runtime(spec, device, threads),
+        **runtime_of(spec, device, threads),
     )
 
 
@@ -125,11 +127,12 @@ def resolve_baseline(
         type=spec.type,
         class_prior=prior,
         class_prior_source=source,
-        **_runtime(spec, device, threads),
+        **runtime_of(spec, device, threads),
     )
 
 
-def _runtime(spec: MethodSpec, device: torch.device, threads: int) -> _Runtime:
+def runtime_of(spec: MethodSpec, device: torch.device, threads: int) -> Runtime:
+    """Where a method runs, and when zero-shot is served in its place."""
     return {
         "threads": threads,
         "device": str(device),
@@ -159,6 +162,13 @@ def _transport_parameters(spec: MethodSpec, preset: Preset) -> dict[str, float]:
 def _micro_batch_size(spec: MethodSpec, kind: ModelKind, device: torch.device, batch_size: int) -> int:
     through_items = kind in TUNE_MODES[spec.tune].through_items
     return _CPU_MICRO_BATCH if through_items and device.type == "cpu" else batch_size
+
+
+def _steps(spec: MethodSpec, preset: Preset, item_count: int, batch_size: int) -> int:
+    """The preset's steps; in `default` at least as many as it takes to see every item once, up to a limit."""
+    if spec.preset == "paper":
+        return preset.max_steps
+    return max(preset.max_steps, min(math.ceil(item_count / batch_size), _MOST_STEPS_OF_AN_EPOCH))
 
 
 def _marginal_momentum(batch_size: int, class_count: int) -> float:
@@ -193,5 +203,6 @@ def estimate_prior(probabilities: Tensor) -> Tensor:
     Returns:
         [K] positive shares that sum to 1, in float64.
     """
-    tempered = probabilities.double().mean(dim=0).clamp(min=_SMALLEST_MEAN) ** PRIOR_POWER
+    means = probabilities.mean(dim=0, dtype=torch.float64)
+    tempered = means.clamp(min=_SMALLEST_MEAN / len(means)) ** PRIOR_POWER
     return tempered / tempered.sum()

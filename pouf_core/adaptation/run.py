@@ -14,6 +14,7 @@ import torch
 from pouf_core.adaptation.base_loading import own_base_model
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
+from pouf_core.adaptation.closed_form import fit_closed_form
 from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, collect, given_classes
 from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
@@ -32,9 +33,10 @@ from pouf_core.contract.classes import ClassName
 from pouf_core.contract.label_words import LabelWords
 from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
 from pouf_core.contract.presets import fallback_rule
-from pouf_core.contract.progress import OnProgress, Progress, ShouldStop
+from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
+from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.data.embeddings import EmbeddingItems, is_array
 from pouf_core.data.items import are_pairs, fingerprint
 from pouf_core.families.interface import BaseModel, PromptedModel
@@ -178,6 +180,7 @@ class _Run:
             warnings=reporter.warnings,
             verdict=verdict.verdict,
             verdict_reasons=verdict.reasons,
+            estimated_gain=outcome.estimated_gain,
             fallback=verdict.fallback,
             selected_step=outcome.selected_step,
             activation_used=base.description.activation_used,
@@ -202,12 +205,20 @@ class _Run:
 
     def _outcome(self, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, count: int) -> Outcome:
         """The classifier that the method gives, with the logits of the first `count` items."""
-        spec = self._inputs.request.method
+        spec, item_count = self._inputs.request.method, len(self._inputs.items)
         probabilities = zero_shot.logits.softmax(dim=1).cpu()
         if spec.type != "pouf":
             baseline = resolve_baseline(spec, probabilities, device=self._device, threads=self._threads)
-            self._announce(baseline)
+            self._announce(baseline, "encoding", item_count, item_count)
             return run_baseline(zero_shot, baseline, self._inputs.reporter)
+        fits_closed_forms = TUNE_MODES[spec.tune].learner == "closed_form"
+        if fits_closed_forms:
+            closed_form = fit_closed_form(self._inputs, zero_shot, self._device, self._threads, count)
+            if not self._trains_instead(closed_form):
+                tried = len(closed_form.method.candidates) if closed_form.method.type == "closed-form" else 0
+                self._announce(closed_form.method, "training", tried, tried)
+                return closed_form
+            spec = spec.model_copy(update={"tune": "prototypes"})
         resolved = resolve(
             spec,
             probabilities,
@@ -218,7 +229,10 @@ class _Run:
             micro_batch_size=self._options.micro_batch_size,
         )
         resolved, checkpoints = self._resumed(resolved, base)
-        self._announce(resolved)
+        if fits_closed_forms:
+            self._announce(resolved, "training", 0, resolved.max_steps)
+        else:
+            self._announce(resolved, "encoding", item_count, item_count)
         return tune_base_model(
             self._inputs,
             model,
@@ -228,6 +242,13 @@ class _Run:
             outcome_count=count,
             checkpoints=checkpoints,
         )
+
+    def _trains_instead(self, closed_form: Outcome) -> bool:
+        """Whether tune `auto` goes on to POUF: for the encoders whose checks of training were measured."""
+        request, gain = self._inputs.request, closed_form.estimated_gain
+        if request.method.tune != "auto" or request.base.kind == "embedding" or not request.base.embedded:
+            return False
+        return gain is None or gain.low <= 0
 
     def _resumed(self, resolved: ResolvedMethod, base: BaseModel) -> tuple[ResolvedMethod, CheckpointPolicy]:
         """The method as an interrupted run of this adaptation resolved it, and where its checkpoints are."""
@@ -246,13 +267,21 @@ class _Run:
         change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
         thresholds = Thresholds(base.description.kind, outcome.method.tune)
         names = [item.name for item in classes]
-        verdict = verdict_on(outcome.method, outcome.selected_step, zero_shot.structure, change, names, thresholds)
+        verdict = verdict_on(
+            outcome.method,
+            outcome.selected_step,
+            zero_shot.structure,
+            change,
+            names,
+            thresholds,
+            outcome.estimated_gain,
+        )
         if fallback_rule(self._inputs.request.method) == "never":
             verdict = replace(verdict, fallback=None)
         for warning in warnings_of(verdict, classes, zero_shot.classifier.prototypes, thresholds):
             self._inputs.reporter.warn("evaluating", warning)
         return verdict
 
-    def _announce(self, method: Resolved) -> None:
-        count = len(self._inputs.items)
-        self._inputs.reporter.send(Progress(stage="encoding", step=count, total_steps=count, method=method))
+    def _announce(self, method: Resolved, stage: Stage, done: int, total: int) -> None:
+        """Tell the resolved method, without leaving the stage that it became known in."""
+        self._inputs.reporter.send(Progress(stage=stage, step=done, total_steps=total, method=method))

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pouf_core.contract.closed_forms import CandidateEstimate, ClosedFormSettings, ClosedFormTune
 from pouf_core.contract.document import Document
 from pouf_core.contract.tune_modes import TUNE_MODES, Tune
 from pouf_core.errors import InvalidInput, InvalidRequest
@@ -37,6 +38,8 @@ TRANSPORT_PARAMETERS: dict[str, TransportName] = {
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
 BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
 """What `MethodSpec` holds for the method types that train nothing, beside what language models classify by."""
+CLOSED_FORM_SETTINGS = {"type", "tune", "preset", "precision", "fallback"}
+"""What `MethodSpec` holds for tune modes that train nothing."""
 LANGUAGE_SETTINGS = {"label_word_bias"}
 """What `MethodSpec` holds for language models alone."""
 DEFAULT_CONTEXT_LENGTH = 4  # as in "a photo of a"
@@ -54,7 +57,7 @@ class MethodSpec(BaseModel):
         "`zero-shot`: the base model as it is.",
     )
     tune: Tune = Field(
-        "prompt",
+        "auto",
         description="What is trained. " + " ".join(f"`{mode.name}`: {mode.trains}." for mode in TUNE_MODES.values()),
     )
     preset: PresetName = Field(
@@ -225,7 +228,31 @@ class ResolvedBaseline(Document):
     fallback: FallbackRule = "verdict"
 
 
-Resolved = Annotated[ResolvedMethod | ResolvedBaseline, Field(discriminator="type")]
+class ResolvedClosedForm(Document):
+    """What a closed form used, stored with the job and the artifact.
+
+    Attributes:
+        tune: the chosen closed form's mode; `none` where zero-shot was kept.
+        settings: the chosen one; None where zero-shot was kept.
+        candidates: all that were tried, best first.
+        item_count: items that they were fitted to, a random sample of the data where it has more.
+    """
+
+    type: Literal["closed-form"] = "closed-form"
+    tune: ClosedFormTune | Literal["none"]
+    settings: ClosedFormSettings | None
+    candidates: list[CandidateEstimate]
+    item_count: int
+    class_prior: None = None
+    class_prior_source: Literal["none"] = "none"
+    max_steps: Literal[0] = 0
+    threads: int
+    device: str
+    precision: Precision
+    fallback: FallbackRule = "verdict"
+
+
+Resolved = Annotated[ResolvedMethod | ResolvedBaseline | ResolvedClosedForm, Field(discriminator="type")]
 """The numbers that an adaptation used, whatever its method type."""
 
 

@@ -5,14 +5,22 @@ from __future__ import annotations
 import math
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.method import BASELINE_SETTINGS, LANGUAGE_SETTINGS, TRANSPORT_PARAMETERS, MethodSpec
-from pouf_core.contract.tune_modes import MODE_SETTINGS, TUNE_MODES, modes_using
+from pouf_core.contract.method import (
+    BASELINE_SETTINGS,
+    CLOSED_FORM_SETTINGS,
+    LANGUAGE_SETTINGS,
+    TRANSPORT_PARAMETERS,
+    MethodSpec,
+)
+from pouf_core.contract.tune_modes import MODE_SETTINGS, TUNE_MODES, ModelKind, modes_using
 from pouf_core.errors import InvalidInput
 
 PRIOR_TOLERANCE = 1e-4
 SMALLEST_SHARE = 1e-12
 _CONTEXT_SETTINGS = ("context", "context_init", "context_length")
 _NEEDS_PRIOR = ("sinkhorn", "emd", "partial")
+_EARLIER_DEFAULTS = {"tune": "prompt"}
+"""What requests that were stored before another default hold for a setting that nobody gave."""
 
 
 def method_problems(spec: MethodSpec, class_count: int | None) -> list[InvalidInput]:
@@ -26,7 +34,7 @@ def method_problems(spec: MethodSpec, class_count: int | None) -> list[InvalidIn
     """
     problems = [
         *(_baseline_problems(spec) if spec.type in BASELINE_SETTINGS else []),
-        *_mode_problems(spec),
+        *(_closed_form_problems(spec) if TUNE_MODES[spec.tune].learner == "closed_form" else _mode_problems(spec)),
         *_context_problems(spec),
         *(_prior_problems(spec.class_prior, class_count) if isinstance(spec.class_prior, list) else []),
         *_transport_problems(spec),
@@ -98,11 +106,44 @@ def _baseline_problems(spec: MethodSpec) -> list[InvalidInput]:
             f"Method type `{spec.type}` trains nothing and does not use {name}: leave it out, or set type to `pouf`.",
         )
         for name, field in MethodSpec.model_fields.items()
-        if name not in used and getattr(spec, name) not in (field.default, "auto")
+        if name not in used and getattr(spec, name) not in (field.default, "auto", _EARLIER_DEFAULTS.get(name))
     ]
     if spec.type == "prior-matching" and spec.class_prior == "none":
         message = "Prior matching needs a class prior: `auto`, `uniform` or one number above 0 for each class."
         problems.append(InvalidInput("class_prior_needed", message, field="/method/class_prior"))
+    return problems
+
+
+def settled_tune(spec: MethodSpec, kind: ModelKind) -> MethodSpec:
+    """The method with tune `auto` settled where it means training: in preset `paper`, for language models, and where a
+    setting of training is given."""
+    if spec.type in BASELINE_SETTINGS or spec.tune != "auto":
+        return spec
+    if spec.preset != "paper" and kind != "language" and not _given_training_settings(spec):
+        return spec
+    return spec.model_copy(update={"tune": "prototypes" if kind == "embedding" else "prompt"})
+
+
+def _given_training_settings(spec: MethodSpec) -> list[str]:
+    fields = MethodSpec.model_fields.items()
+    return [
+        name
+        for name, field in fields
+        if name not in CLOSED_FORM_SETTINGS and getattr(spec, name) not in (field.default, "auto")
+    ]
+
+
+def _closed_form_problems(spec: MethodSpec) -> list[InvalidInput]:
+    """Settings of training; with `auto` they mean that something is trained."""
+    if spec.type in BASELINE_SETTINGS or spec.tune == "auto":
+        return []
+    problems = [
+        _unused(name, f"Tune `{spec.tune}` trains nothing and does not use {name}: leave it out, or tune `prompt`.")
+        for name in _given_training_settings(spec)
+    ]
+    if spec.preset == "paper":
+        message = f"Preset `paper` has no tune `{spec.tune}`: leave one of them out."
+        problems.append(InvalidInput("invalid_method", message, field="/method/preset"))
     return problems
 
 

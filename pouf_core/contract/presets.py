@@ -188,7 +188,7 @@ PRESETS: dict[tuple[PresetName, ModelKind], dict[Tune, Preset]] = {
 
 def label_word_bias(spec: MethodSpec, kind: ModelKind) -> LabelWordBias | None:
     """The contextual calibration of a language model's class logits; None for other base models."""
-    usual = PRESETS[spec.preset, kind][spec.tune].label_word_bias
+    usual = next(iter(PRESETS[spec.preset, kind].values())).label_word_bias  # the same in every mode
     return usual if usual is None or spec.label_word_bias == "auto" else spec.label_word_bias
 
 

@@ -13,7 +13,7 @@ from pouf_core.contract.activation import Activation, ActivationChoice, check_ac
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
-from pouf_core.contract.method_checks import base_problems, method_problems
+from pouf_core.contract.method_checks import base_problems, method_problems, settled_tune
 from pouf_core.contract.problems import Problems
 from pouf_core.contract.wording import Wording, label_words_for, language_template, templates_for, text_limits_for
 from pouf_core.errors import InvalidInput, InvalidRequest
@@ -129,20 +129,21 @@ class AdaptationRequest(BaseModel):
         """As `check`, with the problems returned; without a base model what can be told without it."""
         problems = Problems()
         classes = problems.attempt(lambda: parse_class_names(self.class_names))
-        problems.found += method_problems(self.method, None if classes is None else len(classes))
+        method = settled_tune(self.method, "image" if base is None else base.kind)
+        problems.found += method_problems(method, None if classes is None else len(classes))
         if base is None:
             return None, problems.found
         templates = problems.attempt(lambda: templates_for(base, self.prompt_template))
         template = language_template(base, templates) if templates else None
         limits = problems.attempt(lambda: text_limits_for(base, self.text_limits, template))
-        problems.found += base_problems(self.method, base)
+        problems.found += base_problems(method, base)
         problems.attempt(lambda: check_activation(self.activation, base))
         words = problems.attempt(lambda: label_words_for(base, self.label_words, classes))
         scale = problems.attempt(lambda: _logit_scale(base, self.logit_scale))
         if classes is None or templates is None or problems.found:
             return None, problems.found
         wording = Wording(templates, template, words or [], limits or {})
-        parts = (self.base_model, base, classes, wording, self.method, self.seed, self.activation, scale)
+        parts = (self.base_model, base, classes, wording, method, self.seed, self.activation, scale)
         return CheckedRequest(*parts), []
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, JsonValue, PrivateAttr
 
 from pouf_core.contract.activation import Activation
+from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.document import Document
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
@@ -45,6 +46,8 @@ class PartialResult(Document):
         evaluation: None without labels.
         verdict: `improved`, `uncertain` or `harmful`.
         verdict_reasons: what the verdict rests on.
+        estimated_gain: over zero-shot in percentage points of accuracy, told without labels; None where it was not
+            estimated.
         fallback: `zero_shot` where the base model is to be served in place of the adapted one.
         selected_step: the step whose weights were kept; 0 is the base model as it is.
         warnings: what a person should look at, whatever the verdict.
@@ -56,6 +59,7 @@ class PartialResult(Document):
     evaluation: Evaluation | None = None
     verdict: Verdict | None = None
     verdict_reasons: list[Finding] = []
+    estimated_gain: EstimatedGain | None = None
     fallback: Fallback | None = None
     selected_step: int | None = None
     warnings: list[Finding] = []

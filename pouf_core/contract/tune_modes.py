@@ -13,11 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Tune = Literal["prompt", "prototypes", "head", "last_n", "norm", "model"]
+Tune = Literal["auto", "calibrate", "gaussian", "propagate", "prompt", "prototypes", "head", "last_n", "norm", "model"]
 ModelKind = Literal["image", "text", "language", "embedding"]
 """Models of pictures, sentence encoders, language models that are asked for label words, and a caller's own vectors."""
-LearnerKind = Literal["context", "prototypes", "network"]
-"""What holds the trained tensors: context vectors, text prototypes, or the network's own parameters."""
+LearnerKind = Literal["context", "prototypes", "network", "closed_form"]
+"""What holds the trained tensors: context vectors, text prototypes, or the network's own parameters; or a closed form,
+which has none."""
 
 _CONTEXT = ("context", "context_init", "context_length")
 _SCALE = "logit_scale_learning_rate"
@@ -49,6 +50,23 @@ class TuneMode:
 
 
 _ROWS = (
+    TuneMode(
+        "auto",
+        "what the evidence speaks for among the closed forms, or nothing; in preset `paper`, with a setting of "
+        "training, and for language models, `prompt`",
+        (*_FROZEN, "language"),
+        "closed_form",
+        frozenset(),
+    ),
+    TuneMode("calibrate", "nothing: what all items have in common is taken off", _FROZEN, "closed_form", frozenset()),
+    TuneMode("gaussian", "a linear classifier, by Gaussian classes", _FROZEN, "closed_form", frozenset()),
+    TuneMode(
+        "propagate",
+        "a linear classifier, by Gaussian classes and a graph of neighbours",
+        _FROZEN,
+        "closed_form",
+        frozenset(),
+    ),
     TuneMode(
         "prompt",
         "context vectors in place of the template's words",

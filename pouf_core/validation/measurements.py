@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pouf_core.contract.method import ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.method import Resolved
 from pouf_core.validation.thresholds import constant
 
 NEIGHBOURS = 5
@@ -49,8 +49,8 @@ def measure_structure(zero_shot_views: Tensor, features: Tensor, item_count: int
         features: [n, d] unit-length zero-shot features of the items as they are.
         item_count: items in all, where these are a sample of them.
     """
-    plain, other = zero_shot_views.double()
-    chance = plain.mean(dim=0).square().sum()
+    plain, other = zero_shot_views
+    chance = plain.mean(dim=0, dtype=torch.float64).square().sum()
     room = (1 - chance).clamp(min=1e-6)
     views = ((plain * other).sum(dim=1).mean() - chance) / room
     neighbours = torch.zeros(())
@@ -140,7 +140,7 @@ def measure_change(zero_shot_views: Tensor, adapted: Tensor, given_prior: Sequen
     )
 
 
-def given_prior(method: ResolvedMethod | ResolvedBaseline) -> list[float] | None:
+def given_prior(method: Resolved) -> list[float] | None:
     """The class shares that the caller knows, or None."""
     return method.class_prior if method.class_prior_source == "given" else None
 

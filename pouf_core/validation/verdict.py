@@ -9,8 +9,9 @@ from pydantic import JsonValue
 from torch import Tensor
 
 from pouf_core.contract.classes import ClassName
+from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.findings import Finding, finding
-from pouf_core.contract.method import PriorSource, ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.method import PriorSource, Resolved
 from pouf_core.contract.result import Fallback, Verdict
 from pouf_core.validation.criteria import (
     failed_change_checks,
@@ -39,12 +40,13 @@ class ReasonedVerdict:
 
 
 def verdict_on(
-    method: ResolvedMethod | ResolvedBaseline,
+    method: Resolved,
     selected_step: int,
     structure: Structure,
     change: Change,
     class_names: Sequence[str],
     thresholds: Thresholds,
+    gain: EstimatedGain | None = None,
 ) -> ReasonedVerdict:
     """The verdict on a method's result.
 
@@ -55,7 +57,10 @@ def verdict_on(
         change: of the predictions for them.
         class_names: K names.
         thresholds: those for the base model's kind and the method's mode.
+        gain: over zero-shot, where it was estimated.
     """
+    if method.type == "closed-form":
+        return verdict_on_closed_form(structure, change, gain)
     if method.type != "pouf":
         source = method.class_prior_source
         return verdict_on_baseline(structure, change, class_names, thresholds, prior_source=source)
@@ -126,6 +131,27 @@ def verdict_on_baseline(
         return ReasonedVerdict("harmful", reasons, "zero_shot", structure, change)
     message = f"A method without training; it changes {change.flip_rate:.0%} of the base model's predictions."
     return ReasonedVerdict("uncertain", [finding("not_trained", message)], None, structure, change)
+
+
+def verdict_on_closed_form(structure: Structure, change: Change, gain: EstimatedGain | None) -> ReasonedVerdict:
+    """The verdict on a closed form: by the interval of its estimated gain alone.
+
+    `improved` where all of it lies above zero, and only then is the closed form served; `harmful` where all of it lies
+    below; else `uncertain`.
+    """
+    if gain is None:
+        reason = finding("too_few_items", "One item has nothing to be compared with; at least 2 are needed.")
+        return ReasonedVerdict("uncertain", [reason], "zero_shot", structure, change)
+    if change.changed_count == 0:
+        reason = finding("nothing_changed", "The adapted model gives every item the base model's class.")
+        return ReasonedVerdict("uncertain", [reason], None, structure, change)
+    interval = f"{gain.points:+.1f} points of accuracy (90 % interval {gain.low:+.1f} to {gain.high:+.1f})"
+    if gain.low > 0:
+        reason = finding("estimated_gain", f"Without labels the gain over zero-shot is estimated at {interval}.")
+        return ReasonedVerdict("improved", [reason], None, structure, change)
+    message = f"No closed form is sure to gain; for the best of them {interval} are estimated. Zero-shot is served."
+    verdict: Verdict = "harmful" if gain.high < 0 else "uncertain"
+    return ReasonedVerdict(verdict, [finding("gain_not_sure", message)], "zero_shot", structure, change)
 
 
 def warnings_of(

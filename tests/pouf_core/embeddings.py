@@ -37,3 +37,19 @@ def clusters(count: int = 400, classes: int = 8, width: int = 32, *, seed: int =
     features = (means[labels] + 0.5 * noise) * lengths
     class_features = means + displaced * random.normal(size=means.shape) / np.sqrt(width)
     return Clusters(features.astype(np.float32), class_features.astype(np.float32), labels)
+
+
+def two_cones(count: int = 600, classes: int = 10, width: int = 64, *, seed: int = 0, gap: float = 0.5) -> Clusters:
+    """Features and class features as a CLIP's: in two cones, with noise that differs between directions.
+
+    A class's features lie about a mean of their own, and its class feature is only roughly parallel to that mean.
+    `gap` is the length of what all features, and all class features, have in common; a class's own part is about 1.
+    """
+    random = np.random.default_rng(seed)
+    spread = np.exp(random.normal(scale=0.5, size=width)) / np.sqrt(width)
+    cones = gap * random.normal(size=(2, width)) / np.sqrt(width)
+    means = random.normal(size=(classes, width)) / np.sqrt(width)
+    labels = random.integers(classes, size=count)
+    features = cones[0] + means[labels] + spread * random.normal(size=(count, width))
+    class_features = cones[1] + means + 1.3 * random.normal(size=means.shape) / np.sqrt(width)
+    return Clusters(features.astype(np.float32), class_features.astype(np.float32), labels)

@@ -117,10 +117,11 @@ def test_only_a_threshold_leaves_rows_without_a_class(data: Clusters, adapted: p
     assert adapted.predictions.min() == 0
     predictor = pouf_core.load(adapted.path)
     scores = np.array([each.score for each in predictor.classify(data.features[:400])])
-    again = pouf_core.adapt_features(data.features[:400], data.class_features, logit_scale=20.0, threshold=0.6)
+    limit = float(np.median(scores))
+    again = pouf_core.adapt_features(data.features[:400], data.class_features, logit_scale=20.0, threshold=limit)
     assert 0 < (again.predictions == -1).sum() < 400
-    assert np.array_equal(again.predictions, np.where(scores < 0.6, -1, adapted.predictions))
-    assert np.array_equal(predictor.label_indices(data.features[:400], threshold=0.6), again.predictions)
+    assert np.array_equal(again.predictions, np.where(scores < limit, -1, adapted.predictions))
+    assert np.array_equal(predictor.label_indices(data.features[:400], threshold=limit), again.predictions)
 
 
 def test_the_names_and_the_place_are_the_callers(data: Clusters, tmp_path: Path) -> None:

@@ -35,9 +35,9 @@ def manifest() -> dict[str, Any]:
 @pytest.fixture
 def card(manifest: dict[str, Any], tmp_path: Path) -> Any:
     def render(**changes: Any) -> str:
-        return (
-            save_artifact(tmp_path / "model", Artifact(Manifest.model_validate(manifest | changes), {}, [])) / CARD
-        ).read_text()
+        directory = tmp_path / f"model-{len(list(tmp_path.iterdir()))}"
+        artifact = Artifact(Manifest.model_validate(manifest | changes), {}, [])
+        return (save_artifact(directory, artifact) / CARD).read_text()
 
     return render
 
@@ -75,6 +75,39 @@ def test_a_baseline_does_not_claim_to_be_trained(card: Any, kind: str, said: str
     assert f"| Method | `{kind}` |\n" in text
     assert "Tuned" not in text
     assert "adapted to" not in text
+
+
+GAUSSIAN = {"tune": "gaussian", "logit_scale": 15.8765, "temper": 0.02, "presence": True}
+GAIN = {"points": 4.26, "low": 1.04, "high": 7.5}
+
+
+def closed_form(**changes: Any) -> dict[str, Any]:
+    candidates = [{"settings": GAUSSIAN, "changed": 0.1, "estimated_gain": GAIN}] * 3
+    runtime = {"threads": 1, "device": "cpu", "precision": "float32"}
+    method = {"type": "closed-form", "tune": "gaussian", "settings": GAUSSIAN, "candidates": candidates}
+    return method | {"item_count": 24} | runtime | changes
+
+
+def test_a_closed_form_is_described_by_its_settings_and_its_estimated_gain(card: Any) -> None:
+    text = card(method=closed_form(), selected_step=0, estimated_gain=GAIN)
+    assert "found in closed form from 24 unlabelled items" in text
+    assert "| Method | `closed-form` |\n" in text
+    settings = "tune `gaussian`, logit_scale 15.88, temper 0.02, presence yes, the surest of 3 tried"
+    assert f"| Closed form | {settings} |\n" in text
+    assert "gain over zero-shot: +4.3 points, 90 % interval\n+1.0 to +7.5." in text
+    for claim in ("POUF (", "| Tuned |", "step 0", "zero-shot weights"):
+        assert claim not in text
+    assert "found in closed form from 12 of 24 unlabelled items" in card(
+        method=closed_form(item_count=12), selected_step=0, estimated_gain=GAIN
+    )
+
+
+def test_where_no_closed_form_was_fitted_the_card_says_so(card: Any) -> None:
+    nothing = closed_form(tune="none", settings=None, candidates=[])
+    text = card(method=nothing, selected_step=0, verdict="uncertain", fallback="zero_shot")
+    assert "no closed form could be fitted" in text
+    assert "gain over zero-shot" not in text
+    assert "| Closed form |" not in text
 
 
 def test_a_manifest_from_before_verdicts_is_rendered_and_loaded(manifest: dict[str, Any], tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ SOFT = {
 
 
 def resolved(classes: int = 3, items: int = 24, **settings: object) -> ResolvedMethod:
-    spec = MethodSpec.model_validate({"class_prior": "uniform", **settings})
+    spec = MethodSpec.model_validate({"tune": "prompt", "class_prior": "uniform", **settings})
     probabilities = torch.full((items, classes), 1 / classes)
     cpu = torch.device("cpu")
     return resolve(spec, probabilities, kind="image", context_scale=0.05, device=cpu, threads=1, micro_batch_size=None)

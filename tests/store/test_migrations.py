@@ -100,6 +100,7 @@ def test_jobs_and_models_of_the_first_tables_get_no_verdict_and_keep_the_rest(ur
             assert (document["verdict"], document["verdict_reasons"], document["fallback"]) == (None, [], None)
             assert document["selected_step"] is None
             assert (document["metadata"], document["class_names"]) == ({"team": "birds"}, ["bird", "boat"])
+        assert job.request.method.tune == model.request.method.tune == "prompt"  # the default of then
         assert (job.step, model.storage_key) == (40, "models/mdl_1")
         assert [warning.model_dump() for warning in job.result.warnings] == JOB["warnings"]
         dataset = session.get_one(Dataset, "ds_1")
@@ -131,8 +132,10 @@ def test_requests_and_results_in_columns_become_documents(url):
 def assert_same(document: dict, row: dict, fields: tuple[str, ...]) -> None:
     """Compare what is shown of a request and a result with the columns that held their parts."""
     shared = ("base_model", "class_names", "prompt_template", "label_words", "verdict", "verdict_reasons")
-    for name in (*shared, "fallback", "selected_step", "method", *fields):
+    for name in (*shared, "fallback", "selected_step", *fields):
         assert without_nulls(document[name]) == without_nulls(row[name]), name
+    old, shown = without_nulls(row["method"]), document["method"]  # which says more: settings that came later
+    assert {name: shown.get(name) for name in old} == old
 
 
 def without_nulls(value):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from pouf_core.contract.method import ResolvedBaseline, ResolvedMethod
+from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
 from store.clock import utcnow
 from store.database import retry_on_database_outage
 from store.disk import is_disk_full, shortage
@@ -66,7 +66,7 @@ def training_device(device: str) -> str:
 def earlier_threads(job: Job) -> int | None:
     """The CPU threads that an earlier attempt used; None when there was none."""
     method = job.result.method
-    if isinstance(method, ResolvedMethod | ResolvedBaseline):
+    if isinstance(method, ResolvedMethod | ResolvedBaseline | ResolvedClosedForm):
         return method.threads
     threads = (method or {}).get("threads")  # as an older version wrote it
     return threads if isinstance(threads, int) else None

@@ -24,7 +24,7 @@ from pouf_core.families.cosine.text_encoding import TextEncoding
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
 from pouf_core.families.trained_tensors import network_parameters, weights_hash
-from pouf_core.scoring import CosineClassifier, unit_length
+from pouf_core.scoring import CosineClassifier, LinearClassifier, cosine_or_linear, unit_length
 from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
 
 ItemT = TypeVar("ItemT")
@@ -192,9 +192,9 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         adapted = SharedEncoder(f"{own.key}+{weights_hash(weights)}", base.with_network(network).encode_plain, nbytes)
         return EncoderPair(adapted=adapted, zero_shot=own)
 
-    def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier:
+    def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier | LinearClassifier:
         """The classifier that gave these tensors."""
-        return CosineClassifier(**tensors)
+        return cosine_or_linear(tensors)
 
     def _precision(self) -> torch.autocast:
         return autocast_to(self.precision, self.device)

@@ -22,7 +22,7 @@ from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.prototype_learner import PrototypeLearner
 from pouf_core.families.interface import EncoderPair, SharedEncoder
 from pouf_core.families.trained_tensors import weights_hash
-from pouf_core.scoring import CosineClassifier
+from pouf_core.scoring import CosineClassifier, LinearClassifier, cosine_or_linear
 
 
 class FeaturesModel:
@@ -102,9 +102,9 @@ class FeaturesModel:
         own = SharedEncoder(f"{self.description.name}@{self.width}", self.encode_plain)
         return EncoderPair(adapted=own, zero_shot=own)
 
-    def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier:
+    def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier | LinearClassifier:
         """The classifier that gave these tensors."""
-        return CosineClassifier(**tensors)
+        return cosine_or_linear(tensors)
 
 
 class PromptedFeatures:

@@ -67,9 +67,14 @@ def _request(job: sa.RowMapping) -> dict[str, Any]:
     return {
         **{column: job[column] for column in REQUEST},
         "text_limits": body.get("text_limits"),
-        "method": body.get("method") or {},
+        "method": _method(body.get("method") or {}),
         "seed": job["seed"],
     }
+
+
+def _method(method: dict[str, Any]) -> dict[str, Any]:
+    """The method with the tune mode written out that was the default then."""
+    return {"tune": "prompt", **method} if method.get("type", "pouf") == "pouf" else method
 
 
 def _result(row: sa.RowMapping) -> dict[str, Any]:

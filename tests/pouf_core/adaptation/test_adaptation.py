@@ -267,6 +267,7 @@ def test_a_template_without_words_leaves_nothing_to_tune(
             CLASS_NAMES,
             base_model=base_spec(tiny_clip_directory),
             prompt_template="{}",
+            method={"tune": "prompt"},
             out=tmp_path / "model",
         )
     assert caught.value.code == "nothing_to_tune"

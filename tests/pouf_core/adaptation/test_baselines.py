@@ -17,33 +17,10 @@ from pouf_core.contract.method import LANGUAGE_SETTINGS, MethodSpec
 from pouf_core.contract.progress import Progress
 from pouf_core.errors import InvalidInput
 from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.method_settings import EXAMPLES
 from tests.pouf_core.threshold_overrides import set_limits
 
 GIVEN = [0.6, 0.3, 0.1]
-EXAMPLES: dict[str, Any] = {
-    "tune": "head",
-    "preset": "paper",
-    "transport": "emd",
-    "transport_weight": 1.0,
-    "mutual_information_weight": 0.3,
-    "class_prior": "uniform",
-    "batch_size": 8,
-    "learning_rate": 0.1,
-    "max_steps": 3,
-    "selection": "last",
-    "last_n": 1,
-    "anchor_weight": 1.0,
-    "context": "per_class",
-    "context_init": "random",
-    "context_length": 4,
-    "logit_scale_learning_rate": 0.0,
-    "sinkhorn_regularization": 0.1,
-    "unbalanced_regularization": 0.1,
-    "unbalanced_marginal_penalty": 1.0,
-    "partial_mass": 0.5,
-    "precision": "float32",
-    "fallback": "never",
-}
 
 
 @pytest.fixture
@@ -146,7 +123,9 @@ def test_a_prior_that_overturns_the_base_model_is_served_where_the_caller_gave_i
     assert "marginal_shifted" not in [warning["code"] for warning in result.warnings]
 
 
-@pytest.mark.parametrize("settings", [{"learning_rate": "auto"}, {"tune": "prompt", "preset": "default"}])
+@pytest.mark.parametrize(
+    "settings", [{"learning_rate": "auto"}, {"tune": "auto", "preset": "default"}, {"tune": "prompt"}]
+)
 def test_settings_at_their_defaults_are_no_contradiction(adapt: Any, settings: dict[str, Any]) -> None:
     assert adapt(type="zero-shot", **settings).method["type"] == "zero-shot"
 

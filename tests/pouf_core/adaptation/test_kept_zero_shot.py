@@ -70,6 +70,7 @@ def test_data_without_structure_are_not_trained_on(
         picture_paths,
         CLASS_NAMES,
         base_model=f"open_clip:{tiny_clip_directory}",
+        method={"tune": "prompt"},
         out=tmp_path / "model",
         on_progress=lambda progress: stages.append(progress.stage),
     )

@@ -12,7 +12,7 @@ from pouf_core.errors import InvalidInput
 
 
 def resolved(items: int = 24, **settings: object) -> ResolvedMethod:
-    spec = MethodSpec.model_validate({"class_prior": "uniform", **settings})
+    spec = MethodSpec.model_validate({"tune": "prompt", "class_prior": "uniform", **settings})
     cpu = torch.device("cpu")
     return resolve(
         spec,

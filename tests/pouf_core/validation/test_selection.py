@@ -181,7 +181,7 @@ def test_the_last_step_is_kept_unless_it_fails_a_check(
     assert result.selected_step == 4
 
 
-@pytest.mark.parametrize("settings", [{"preset": "paper"}, {"selection": "last"}])
+@pytest.mark.parametrize("settings", [{"preset": "paper", "fallback": "verdict"}, {"selection": "last"}])
 def test_without_selection_even_a_harmful_last_step_is_kept_and_reported(
     tiny_clip_directory: Path,
     picture_paths: list[Path],

@@ -89,6 +89,71 @@ def test_uploaded_embeddings_become_an_adapted_model_that_answers(
     assert np.mean([each["class_index"] for each in answer["predictions"][1:]] == TRUE) > 0.9
 
 
+def test_without_a_method_a_closed_form_is_fitted_and_its_gain_estimated(
+    api: TestClient, upload: Callable[..., str], context: WorkerContext
+) -> None:
+    body = {
+        "dataset_id": upload(FEATURES),
+        "class_features_dataset_id": upload(CLASS_FEATURES),
+        "class_names": CLASSES,
+    }
+    job = api.post("/v1/jobs", json=body).json()
+    assert (job["method"]["type"], job["method"]["tune"], job["estimated_gain"]) == ("pouf", "auto", None)
+    run_job(context, job["id"])
+    job = api.get(f"/v1/jobs/{job['id']}").json()
+    assert (job["status"], job["error"]) == ("succeeded", None)
+    assert (job["method"]["type"], job["selected_step"]) == ("closed-form", 0)
+    gain = job["estimated_gain"]
+    assert gain["low"] <= gain["points"] <= gain["high"]
+    assert gain == job["method"]["candidates"][0]["estimated_gain"]
+    assert (job["verdict"] == "improved") == (gain["low"] > 0)
+    assert api.get(f"/v1/models/{job['model_id']}").json()["estimated_gain"] == gain
+
+    stages = [entry["stage"] for entry in job["status_transitions"]]
+    assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
+    assert job["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
+    report = api.get(f"/v1/jobs/{job['id']}/report").text
+    assert "percentage points of accuracy are estimated" in report
+    assert "<svg" not in report
+
+
+def test_a_job_killed_while_closed_forms_are_fitted_ends_with_the_same_weights(
+    api: TestClient,
+    upload: Callable[..., str],
+    context: WorkerContext,
+    running: Callable[..., Any],
+    child_of: Callable[..., Any],
+    wait_for: Callable[..., Any],
+) -> None:
+    true = RANDOM.integers(0, len(CLASSES), 6000)
+    many = CLASS_FEATURES[true] + 1.5 * RANDOM.standard_normal((len(true), WIDTH))
+    body = {
+        "dataset_id": upload(many.astype(np.float32)),
+        "class_features_dataset_id": upload(CLASS_FEATURES),
+        "class_names": CLASSES,
+    }
+    undisturbed, killed = (api.post("/v1/jobs", json=body).json()["id"] for _ in range(2))
+    run_job(context, undisturbed)
+
+    def now(job_id: str) -> dict[str, Any]:
+        return dict(api.get(f"/v1/jobs/{job_id}").json())
+
+    attempt = running(run_job, context, killed)
+    progress = wait_for(lambda: (job := now(killed))["stage"] == "training" and job["progress"])
+    child_of().kill()
+    attempt.result(timeout=30)
+    assert now(killed)["status"] == "queued"
+    assert progress["step"] < progress["total_steps"] == len(now(undisturbed)["method"]["candidates"])
+    run_job(context, killed)
+    assert (now(killed)["status"], now(killed)["attempt"]) == ("succeeded", 2)
+    weights = {
+        context.storage.local(f"models/{now(job_id)['model_id']}/adapter.safetensors").read_bytes()
+        for job_id in (undisturbed, killed)
+    }
+    assert len(weights) == 1
+    assert now(killed)["estimated_gain"] == now(undisturbed)["estimated_gain"]
+
+
 def test_labels_change_no_weight(
     upload: Callable[..., str], adapt: Callable[..., dict[str, Any]], context: WorkerContext
 ) -> None:

@@ -26,6 +26,12 @@ from worker.training.messages import JobSpec, Message
 from worker.training.process import ChildProcess
 from worker.training.runner import earlier_threads, run_job
 
+CLOSED_FORM = {"type": "closed-form", "tune": "none", "settings": None, "candidates": [], "item_count": 1} | {
+    "threads": 2,
+    "device": "cpu",
+    "precision": "float32",
+}
+
 
 @pytest.fixture
 def events(database: Any) -> Callable[[str], list[JobEvent]]:
@@ -296,12 +302,26 @@ def test_a_baseline_runs_to_its_model_without_training(
     assert "<svg" not in render_report(shown, [])
 
 
+def test_a_job_without_a_method_goes_on_to_training_where_no_closed_form_is_sure_to_gain(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(), {})
+    assert show_job(get(Job, job_id), None).method["tune"] == "auto"
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.result.method.type, job.result.method.tune) == ("succeeded", "pouf", "prototypes")
+    stages = [entry["stage"] for entry in job.status_transitions]
+    assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
+    assert job.step == job.total_steps == job.result.method.max_steps
+
+
 @pytest.mark.parametrize(
     ("method", "threads"),
     [
         (None, None),
         ({"type": "zero-shot", "class_prior": None, "class_prior_source": "none", "device": "cpu"}, None),
         ({"type": "pouf", "threads": 3, "of_an_older_version": 1}, 3),
+        (CLOSED_FORM, 2),
     ],
 )
 def test_a_resumed_job_keeps_its_threads_whatever_version_resolved_its_method(method, threads) -> None:

@@ -139,7 +139,7 @@ def test_contexts_per_class_start_alike_and_learn_apart(model: ClipLikeModel) ->
     classes = parse_class_names(NAMES)
     templates = ["a photo of a {}.", "the {} drawn"]
     shared = build_prompts(classes, templates, model.tokenizer)
-    apart = learned_prompts(classes, templates, model.tokenizer, MethodSpec(context="per_class"))
+    apart = learned_prompts(classes, templates, model.tokenizer, MethodSpec(tune="prompt", context="per_class"))
     assert len(apart.context_tokens) == len(classes) * len(shared.context_tokens)
     with torch.no_grad():
         separate, common = (model.prototypes(item, model.initial_context(item)) for item in (apart, shared))
@@ -170,7 +170,9 @@ def test_random_contexts_have_the_asked_length_the_models_scale_and_follow_the_s
     model: ClipLikeModel, context: str
 ) -> None:
     classes = parse_class_names(NAMES)
-    spec = MethodSpec.model_validate({"context": context, "context_init": "random", "context_length": 16})
+    spec = MethodSpec.model_validate(
+        {"tune": "prompt", "context": context, "context_init": "random", "context_length": 16}
+    )
     prompts = learned_prompts(classes, ["a photo of a {}."], model.tokenizer, spec)
     copies = len(classes) if context == "per_class" else 1
     assert ((prompts.placement >= 0).sum(dim=1) == 16).all()
@@ -185,7 +187,7 @@ def test_random_contexts_have_the_asked_length_the_models_scale_and_follow_the_s
 
 
 def test_more_random_vectors_than_fit_are_refused_at_their_own_field(tiny_clip: ClipLikeModel) -> None:
-    spec = MethodSpec(context_init="random", context_length=64)
+    spec = MethodSpec(tune="prompt", context_init="random", context_length=64)
     with pytest.raises(InvalidInput) as caught:
         learned_prompts(parse_class_names(["cat", "very " * 12 + "long"]), ["a {}."], tiny_clip.tokenizer, spec)
     assert (caught.value.code, caught.value.field) == ("context_too_long", "/method/context_length")

@@ -1,0 +1,88 @@
+"""Closed forms: fit each that is asked for, and keep the one that the evidence speaks for most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pouf_core.adaptation.inputs import RunInputs
+from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.resolving import runtime_of
+from pouf_core.adaptation.zero_shot import ZeroShot
+from pouf_core.closed_forms.candidates import ClosedForms
+from pouf_core.closed_forms.confidence import with_confidence
+from pouf_core.closed_forms.target import target_of
+from pouf_core.contract.closed_forms import CLOSED_FORM_TUNES, CandidateEstimate, ClosedFormTune
+from pouf_core.contract.method import ResolvedClosedForm
+from pouf_core.contract.tune_modes import Tune
+from pouf_core.scoring import Classifier, LinearClassifier
+from pouf_core.validation.evidence import Witness
+from pouf_core.validation.gain import estimate_gain, gain_row
+
+MOST_FITTED_ITEMS = 20_000  # a random sample: items are in order of content hash
+
+
+@dataclass(frozen=True)
+class _Tried:
+    estimate: CandidateEstimate
+    classifier: LinearClassifier
+
+
+def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device, threads: int, count: int) -> Outcome:
+    """Fit the closed forms of the request's tune mode, and keep the one whose gain is surest.
+
+    Args:
+        inputs: the data and the request.
+        zero_shot: the base model's own classifier.
+        device: where the request runs.
+        threads: CPU threads in use.
+        count: how many items, the first ones, the outcome's logits are wanted for.
+    """
+    tried = _try(inputs, zero_shot)
+    best = tried[0] if tried else None
+    method = ResolvedClosedForm(
+        tune=best.estimate.settings.tune if best else "none",
+        settings=best.estimate.settings if best else None,
+        candidates=[one.estimate for one in tried],
+        item_count=min(len(inputs.items), MOST_FITTED_ITEMS),
+        **runtime_of(inputs.request.method, device, threads),
+    )
+    classifier: Classifier = best.classifier if best else zero_shot.classifier
+    logits = classifier(zero_shot.features[:count]).class_logits
+    gain = best.estimate.estimated_gain if best else None
+    return Outcome(method, classifier, logits, 0, estimated_gain=gain)
+
+
+def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
+    """Every closed form asked for, the surest gain first; none where there is nothing to compare an item with."""
+    features = zero_shot.features[:MOST_FITTED_ITEMS]
+    if len(features) < 2:
+        return []
+    target = target_of(features, zero_shot.classifier.prototypes)
+    forms, witness, row = ClosedForms(target), Witness(target), gain_row(inputs.request.base)
+    settings = list(forms.settings(_tunes(inputs.request.method.tune)))
+    expected = target.logits.softmax(dim=1).max(dim=1).values.mean().item()
+    tried = []
+    for done, one in enumerate(settings):
+        inputs.reporter.stage("training", done, len(settings))
+        classifier = forms.fit(one)
+        evidence = witness.evidence(_classes(classifier, features))
+        estimate = CandidateEstimate(
+            settings=one, changed=evidence.changed, estimated_gain=estimate_gain(evidence, row)
+        )
+        tried.append(_Tried(estimate, classifier))
+    inputs.reporter.stage("training", len(settings), len(settings))
+    tried.sort(key=lambda one: one.estimate.estimated_gain.low, reverse=True)
+    best = tried[0]
+    accuracy = expected + best.estimate.estimated_gain.points / 100
+    return [replace(best, classifier=with_confidence(best.classifier, features, accuracy)), *tried[1:]]
+
+
+def _classes(classifier: Classifier, features: Tensor) -> Tensor:
+    return classifier(features).class_logits.argmax(dim=1)
+
+
+def _tunes(tune: Tune) -> frozenset[ClosedFormTune]:
+    return frozenset(name for name in CLOSED_FORM_TUNES if tune in (name, "auto"))

@@ -1,0 +1,38 @@
+"""How sure a fitted classifier may be, told without labels."""
+
+from __future__ import annotations
+
+import math
+
+from scipy.optimize import brentq
+from torch import Tensor
+
+from pouf_core.scoring import LinearClassifier
+
+_MOST_CONFIDENT = 0.999
+_LOGARITHMS = (-8.0, 8.0)
+
+
+def with_confidence(classifier: LinearClassifier, features: Tensor, accuracy: float) -> LinearClassifier:
+    """The same classes with logits scaled so that the mean largest probability is the expected accuracy.
+
+    Fitted likelihoods are surer than they are right. A classifier whose mean confidence is its accuracy is calibrated
+    on average (Guo et al., 2017, arXiv 1706.04599); where the accuracy can only be estimated, so is its confidence.
+
+    Args:
+        classifier: K classes.
+        features: [n, d] that the mean is taken over.
+        accuracy: expected share of right classes; it is kept between just above chance and 0.999.
+    """
+    logits = classifier(features).class_logits
+    chance = 1 / logits.shape[1]
+    wanted = min(max(accuracy, chance + 0.01 * (1 - chance)), _MOST_CONFIDENT)
+
+    def excess(logarithm: float) -> float:
+        return (math.exp(logarithm) * logits).softmax(dim=1).max(dim=1).values.mean().item() - wanted
+
+    low, high = _LOGARITHMS
+    if excess(low) >= 0 or excess(high) <= 0:  # all logits of an item are equal, or nearly
+        return classifier
+    factor = math.exp(brentq(excess, low, high, xtol=0.01))
+    return LinearClassifier(classifier.prototypes, factor * classifier.weights, factor * classifier.bias)

@@ -1,0 +1,153 @@
+"""A mixture of Gaussian classes, anchored at what the text says, fitted by expectation maximisation.
+
+The text posterior of an item times a tempered Gaussian likelihood: p(k | x) is proportional to
+p_text(k | x) · exp(b_k) · N(x; mu_k, sigma)^tau, with one diagonal variance for all classes. The logarithm is linear in
+x, so that a fitted mixture is one linear classifier. Following TransCLIP (Zanella et al., 2024, arXiv 2406.01837), text
+predictions enter every step of the expectation; following StatA (Zanella et al., 2025, arXiv 2501.03729), means are
+held by an anchor that classes with few items do not leave. Ours: the likelihood is tempered, since features are far
+from independent in hundreds of dimensions; and an item does not take part in the means that classify it, or it would
+confirm its own class.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from pouf_core.closed_forms.target import Target
+
+ANCHOR_ITEMS = 20.0
+_MOST_STEPS = 12
+_SETTLED = 2e-3
+"""Mean total variation between an item's posteriors before and after the last step."""
+_KEPT_TEXT = 50_000_000  # numbers of the text posterior that are kept rather than computed in every step
+_ROWS_AT_ONCE = 2048
+_LEAST_VARIANCE = 1e-8
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """How a mixture is fitted.
+
+    Attributes:
+        scale: of the text logits.
+        temper: tau, the power of the Gaussian likelihood, above 0.
+        text_weight: the power of the text posterior.
+        graph_weight: weight of the neighbours' mean posterior as a logit; 0 without a neighbour graph.
+    """
+
+    scale: float
+    temper: float
+    text_weight: float = 1.0
+    graph_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """A fitted mixture.
+
+    Attributes:
+        weights: [K, d] and
+        bias: [K], of the linear class logits, text and class bias included.
+        shares: [K] posterior mass of each class, summing to 1.
+    """
+
+    weights: Tensor
+    bias: Tensor
+    shares: Tensor
+
+
+def fit_mixture(target: Target, settings: MixtureSettings, class_bias: Tensor | None = None) -> Mixture:
+    """Fit the classes' means and the variance, from the text posterior until posteriors settle, 12 steps at most.
+
+    Args:
+        target: the data and the classes.
+        settings: how.
+        class_bias: [K] added to every item's logits; None for none.
+    """
+    prototypes = target.prototypes
+    bias = torch.zeros(len(prototypes)).to(prototypes) if class_bias is None else class_bias
+    fit = _Fit(target, settings, bias)
+    for _ in range(_MOST_STEPS):
+        if fit.step() < _SETTLED:
+            break
+    return fit.mixture()
+
+
+class _Fit:
+    """Posteriors and means while they are fitted."""
+
+    def __init__(self, target: Target, settings: MixtureSettings, bias: Tensor) -> None:
+        self._target, self._settings, self._bias = target, settings, bias
+        self._mean = target.features.mean(dim=0)
+        self._centred = target.features - self._mean
+        self._second_moment = self._centred.square().mean(dim=0)
+        self._kept_text: Tensor | None = None
+        if len(self._centred) * len(bias) <= _KEPT_TEXT:
+            self._kept_text = self._text_of(slice(None))
+        self._posterior = torch.cat([(self._text(rows) + bias).softmax(dim=1) for rows in self._pieces()])
+        mass = self._posterior.sum(dim=0)
+        self._anchors = (self._posterior.T @ self._centred) / mass.clamp(min=1e-9)[:, None]
+        self._maximise()
+
+    def _pieces(self) -> list[slice]:
+        count = len(self._centred)
+        return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, count, _ROWS_AT_ONCE)]
+
+    def _text(self, rows: slice) -> Tensor:
+        return self._text_of(rows) if self._kept_text is None else self._kept_text[rows]
+
+    def _text_of(self, rows: slice) -> Tensor:
+        """Logarithms [r, K] of the text posterior, weighted."""
+        logits = self._settings.scale * (self._target.features[rows] @ self._target.prototypes.T)
+        return self._settings.text_weight * logits.log_softmax(dim=1)
+
+    def _maximise(self) -> None:
+        """Means and variance from the posteriors."""
+        posterior, centred = self._posterior, self._centred
+        self._mass = posterior.sum(dim=0)
+        sums = posterior.T @ centred
+        self._means = (sums + ANCHOR_ITEMS * self._anchors) / (self._mass + ANCHOR_ITEMS)[:, None]
+        within = self._mass[:, None] * self._means.square() - 2 * self._means * sums
+        variance = self._second_moment + within.sum(dim=0) / len(centred)
+        self._precision = 1 / variance.clamp(min=_LEAST_VARIANCE)
+        self._weights = self._means * self._precision  # [K, d]
+        self._norms = (self._means * self._weights).sum(dim=1)
+
+    def step(self) -> float:
+        """Posteriors from means that leave the item out, then the means; how far posteriors moved, 0 to 1."""
+        posterior, moved = torch.empty_like(self._posterior), 0.0
+        for rows in self._pieces():
+            logits = self._text(rows) + self._bias + self._settings.temper * self._likelihood(rows)
+            if self._settings.graph_weight:
+                logits += self._settings.graph_weight * self._target.neighbours.mean(self._posterior, rows)
+            posterior[rows] = logits.softmax(dim=1)
+            moved += (posterior[rows] - self._posterior[rows]).abs().sum().item() / 2
+        self._posterior = posterior
+        self._maximise()
+        return moved / len(posterior)
+
+    def _likelihood(self, rows: slice) -> Tensor:
+        """Gaussian log-likelihood [r, K] up to a term of the item, by means without the item.
+
+        With c = q / (m + anchor) of item x in class k, the mean without it is (mu - c x) / (1 - c), and its products
+        with x and with itself follow from those of mu.
+        """
+        own = self._centred[rows]
+        share = self._posterior[rows] / (self._mass + ANCHOR_ITEMS)
+        rest = 1 / (1 - share)
+        product = own @ self._weights.T
+        length = (own.square() @ self._precision)[:, None]
+        without = (product - share * length) * rest
+        norms = (self._norms - 2 * share * product + share.square() * length) * rest.square()
+        return without - norms / 2
+
+    def mixture(self) -> Mixture:
+        """The linear classifier; the text's own normaliser is the same for all classes and drops out."""
+        settings = self._settings
+        weights = settings.temper * self._weights
+        bias = self._bias - settings.temper * self._norms / 2 - weights @ self._mean
+        text = settings.text_weight * settings.scale * self._target.prototypes
+        return Mixture(text + weights, bias, self._mass / self._mass.sum())

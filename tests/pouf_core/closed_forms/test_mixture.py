@@ -1,0 +1,69 @@
+"""The mixture, against its definition item by item."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pouf_core.closed_forms.mixture import ANCHOR_ITEMS, MixtureSettings, _Fit, fit_mixture
+from pouf_core.closed_forms.presence import presence_bias, support_bias
+from pouf_core.closed_forms.target import Target, target_of
+from pouf_core.scoring import unit_length
+from tests.pouf_core.embeddings import two_cones
+
+SETTINGS = MixtureSettings(scale=20.0, temper=0.05)
+
+
+def some_target(count: int = 60, classes: int = 4) -> Target:
+    data = two_cones(count, classes, 16, seed=2)
+    return target_of(*(unit_length(torch.from_numpy(part)) for part in (data.features, data.class_features)))
+
+
+def test_an_item_is_judged_by_means_without_it() -> None:
+    target = some_target()
+    fit = _Fit(target, SETTINGS, torch.zeros(4))
+    found = fit._likelihood(slice(0, 5))
+    centred, posterior = fit._centred.double(), fit._posterior.double()
+    for item in range(5):
+        others = torch.arange(60) != item
+        mass = posterior[others].sum(dim=0) + ANCHOR_ITEMS
+        sums = posterior[others].T @ centred[others] + ANCHOR_ITEMS * fit._anchors.double()
+        means = sums / mass[:, None]
+        precision = fit._precision.double()
+        expected = (means * precision) @ centred[item] - (means.square() * precision).sum(dim=1) / 2
+        torch.testing.assert_close(found[item].double(), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_fitted_mixture_is_the_linear_classifier_of_its_last_means() -> None:
+    target = some_target()
+    mixture = fit_mixture(target, SETTINGS)
+    fit = _Fit(target, SETTINGS, torch.zeros(4))
+    while fit.step() >= 2e-3:
+        pass
+    logits = target.features @ mixture.weights.T + mixture.bias
+    likelihood = fit._centred @ fit._weights.T - fit._norms / 2
+    expected = SETTINGS.scale * target.features @ target.prototypes.T + SETTINGS.temper * likelihood
+    torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_kept_and_recomputed_text_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+
+    target = some_target()
+    kept = fit_mixture(target, SETTINGS)
+    monkeypatch.setattr("pouf_core.closed_forms.mixture._KEPT_TEXT", 0)
+    recomputed = fit_mixture(target, SETTINGS)
+    torch.testing.assert_close(kept.weights, recomputed.weights)
+
+
+def test_a_class_without_items_attracts_nothing_and_those_with_items_are_left_alone() -> None:
+    data = two_cones(600, 10, 64, seed=3)
+    present = data.labels < 6
+    features = unit_length(torch.from_numpy(data.features[present]))
+    bias = presence_bias(target_of(features, unit_length(torch.from_numpy(data.class_features))))
+    assert bias[6:].max() < -3
+    assert bias[:6].min() > -0.5
+
+
+def test_even_shares_get_no_bias_and_a_twentieth_of_the_typical_share_gets_much() -> None:
+    assert support_bias(torch.full((5,), 0.2)).abs().max() < 0.01
+    assert support_bias(torch.tensor([0.33, 0.33, 0.33, 0.01]))[3] == -12
