@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import pouf_core
 from cli import CommandError
+from cli.wording import gain_in_words
 from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.errors import InvalidInput, PoufError, problems_of
@@ -128,16 +129,23 @@ def parse_text_limits(values: Sequence[str]) -> dict[str, int]:
 
 
 def print_result(result: pouf_core.AdaptationResult) -> None:
-    """Print the warnings, the verdict with its reasons, what answers by default, and where the model is."""
+    """Print the warnings, the verdict with its reasons, the estimated gain, what answers by default, and the place."""
     for warning in result.warnings:
         _print(f"[yellow]{escape(warning.message)}[/] ({warning.code})")
     _print(f"Verdict: [{VERDICT_COLOURS[result.verdict]}]{result.verdict}[/]")
     for reason in result.verdict_reasons:
         _print(f"  {escape(reason.message)} ({reason.code})")
+    if (gain := result.estimated_gain) is not None:
+        _print(f"Estimated gain over zero-shot: {gain_in_words(gain.points, gain.low, gain.high)}")
     if result.fallback:
         _print("Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.")
-    kept = "step 0 kept, the zero-shot weights" if not result.selected_step else f"step {result.selected_step}"
-    _print(f"Done in {result.seconds:.1f} s, {kept}: {escape(str(result.path))}")
+    _print(f"Done in {result.seconds:.1f} s, {_what_was_kept(result)}: {escape(str(result.path))}")
+
+
+def _what_was_kept(result: pouf_core.AdaptationResult) -> str:
+    if result.method.type == "closed-form":
+        return "zero-shot kept" if result.method.tune == "none" else f"closed form {result.method.tune}"
+    return f"step {result.selected_step}" if result.selected_step else "step 0 kept, the zero-shot weights"
 
 
 def _print(line: str) -> None:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from cli.wording import gain_in_words
 from client import Dataset, Job, Predictions
 
 KEY_HEADER = '"Authorization: Bearer $POUF_API_KEY"'
@@ -44,6 +45,9 @@ def print_results(console: Console, jobs: dict[str, Job], title: str = "Accuracy
     for tune, job in jobs.items():
         for reason in job.verdict_reasons:
             console.print(f"Verdict ({tune} tuning, {job.verdict}): {escape(reason.message)}", soft_wrap=True)
+        if (gain := job.estimated_gain) is not None:
+            said = gain_in_words(gain.points, gain.low, gain.high)
+            console.print(f"Estimated gain over zero-shot ({tune} tuning): {said}", soft_wrap=True, highlight=False)
         if job.fallback:
             console.print(f"The {tune}-tuned model is served by its zero-shot variant by default", soft_wrap=True)
         for warning in job.warnings:

@@ -46,7 +46,12 @@ TextColumn = Annotated[
     str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
 ]
 Method = Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")]
-Tune = Annotated[str | None, typer.Option(help="prompt, prototypes, head, last_n, norm or model. Default: prompt.")]
+Tune = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, calibrate, gaussian, propagate, prompt, prototypes, head, last_n, norm or model. Default: auto."
+    ),
+]
 Preset = Annotated[str | None, typer.Option(help="default or paper. Default: default.")]
 MaxSteps = Annotated[int | None, typer.Option(help="Training steps at most.", min=1)]
 Seed = Annotated[int, typer.Option(help="The same seed and data give the same model.")]

@@ -10,7 +10,8 @@
 
 from client.client import Client
 from client.errors import ApiError, ClientError, JobFailed, Unreachable
-from client.resources import BaseModel, Dataset, Evaluation, Event, Job, Model, Note, Prediction, Predictions
+from client.resources import BaseModel, Dataset, Event, Job, Model, Prediction, Predictions
+from client.results import EstimatedGain, Evaluation, Note
 
 __all__ = [
     "ApiError",
@@ -18,6 +19,7 @@ __all__ = [
     "Client",
     "ClientError",
     "Dataset",
+    "EstimatedGain",
     "Evaluation",
     "Event",
     "Job",

@@ -11,7 +11,8 @@ from client.datasets import Datasets
 from client.embeddings import encode_vector
 from client.jobs import Jobs
 from client.models import Aliases, Models
-from client.resources import BaseModel, Document, Predictions, Template
+from client.resources import BaseModel, Predictions, Template
+from client.results import Document
 
 Picture = str | Path | bytes
 

@@ -9,7 +9,7 @@ from typing import BinaryIO
 import httpx
 
 from client.errors import ApiError, Unreachable
-from client.resources import Document
+from client.results import Document
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0

@@ -4,7 +4,7 @@ from typing import TypedDict
 
 import httpx
 
-from client.resources import Document
+from client.results import Document
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 LONGEST_RETRY_AFTER = 60.0

@@ -9,7 +9,8 @@ from httpx_sse import EventSource
 
 from client.connection import Connection
 from client.errors import ApiError, JobFailed, Unreachable
-from client.resources import Document, Event, Job
+from client.resources import Event, Job
+from client.results import Document
 
 RECONNECT_SECONDS = 1.0
 RECONNECT_TRIES = 60

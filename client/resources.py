@@ -1,10 +1,10 @@
 """The service's answers as typed values; `raw` holds everything that was sent, known here or not."""
 
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TypedDict
 
-#: A JSON object as the service sent it, or takes it.
-Document = dict[str, Any]
+from client.results import Document, EstimatedGain, Evaluation, Note
+
 FINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
 
@@ -82,49 +82,13 @@ class Dataset:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Accuracy on the items that had evaluation labels: fractions, with 95 % intervals."""
-
-    n: int
-    zero_shot_accuracy: float
-    adapted_accuracy: float
-    zero_shot_interval: tuple[float, float]
-    adapted_interval: tuple[float, float]
-    unmatched: int
-
-    @classmethod
-    def of(cls, raw: Document) -> "Evaluation":
-        low, high = raw["zero_shot_interval"]
-        adapted_low, adapted_high = raw["adapted_interval"]
-        return cls(
-            n=raw["n"],
-            zero_shot_accuracy=raw["zero_shot_accuracy"],
-            adapted_accuracy=raw["adapted_accuracy"],
-            zero_shot_interval=(low, high),
-            adapted_interval=(adapted_low, adapted_high),
-            unmatched=raw.get("unmatched", 0),
-        )
-
-
-@dataclass(frozen=True)
-class Note:
-    """A finding: `code` for programs, `message` for people."""
-
-    code: str
-    message: str
-
-    @classmethod
-    def each(cls, raw: list[Document] | None) -> "list[Note]":
-        return [cls(finding["code"], finding["message"]) for finding in raw or []]
-
-
-@dataclass(frozen=True)
 class Job:
     """An adaptation job. `step` of `total_steps` and `fraction` say how far it is.
 
     Attributes:
         verdict: `improved`, `uncertain` or `harmful`, decided without labels; None where there is none.
         verdict_reasons: the findings behind the verdict.
+        estimated_gain: over zero-shot; None where it was not estimated.
         fallback: `zero_shot` where predictions come from the base model unless the adapted variant is asked for.
         selected_step: the step whose weights were kept, 0 being those that zero-shot has; None until it is known.
     """
@@ -142,6 +106,7 @@ class Job:
     evaluation: Evaluation | None
     verdict: str | None
     verdict_reasons: list[Note]
+    estimated_gain: EstimatedGain | None
     fallback: str | None
     selected_step: int | None
     error: CodedMessage | None
@@ -151,7 +116,7 @@ class Job:
     @classmethod
     def of(cls, raw: Document) -> "Job":
         progress = raw.get("progress") or {}
-        evaluation = raw.get("evaluation")
+        evaluation, gain = raw.get("evaluation"), raw.get("estimated_gain")
         return cls(
             id=raw["id"],
             name=raw.get("name"),
@@ -166,6 +131,7 @@ class Job:
             evaluation=Evaluation.of(evaluation) if evaluation else None,
             verdict=raw.get("verdict"),
             verdict_reasons=Note.each(raw.get("verdict_reasons")),
+            estimated_gain=EstimatedGain.of(gain) if gain else None,
             fallback=raw.get("fallback"),
             selected_step=raw.get("selected_step"),
             error=raw.get("error"),
@@ -203,12 +169,14 @@ class Model:
     size_bytes: int | None
     verdict: str | None
     verdict_reasons: list[Note]
+    estimated_gain: EstimatedGain | None
     fallback: str | None
     selected_step: int | None
     raw: Document
 
     @classmethod
     def of(cls, raw: Document) -> "Model":
+        gain = raw.get("estimated_gain")
         names = [name["name"] if isinstance(name, dict) else name for name in raw.get("class_names") or []]
         return cls(
             id=raw["id"],
@@ -219,6 +187,7 @@ class Model:
             size_bytes=raw.get("size_bytes"),
             verdict=raw.get("verdict"),
             verdict_reasons=Note.each(raw.get("verdict_reasons")),
+            estimated_gain=EstimatedGain.of(gain) if gain else None,
             fallback=raw.get("fallback"),
             selected_step=raw.get("selected_step"),
             raw=raw,

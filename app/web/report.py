@@ -43,16 +43,31 @@ class ClassPrior:
     rows: list[tuple[str, float]]
 
 
+@dataclass(frozen=True)
+class TriedForm:
+    """A closed form that was tried, with its numbers and what is estimated of it in words."""
+
+    tune: str
+    settings: str
+    changed: float
+    gain: str
+    interval: str
+
+
 def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
     """Return the page for the job's document and its per-step numbers."""
     names = sorted({name for row in metrics for name, value in row.items() if _is_number(value)} - _NOT_PLOTTED)
     charts = [chart for name in names if (chart := _chart(name, metrics, job["selected_step"])) is not None]
+    prior = _prior(job)
     template = _ENVIRONMENT.get_template("report.html.jinja")
     return template.render(
         job=job,
         steps=metrics[-1]["step"] if metrics else 0,
         charts=charts,
-        prior=_prior(job),
+        prior=prior,
+        gain=_gain_in_words(job["estimated_gain"]),
+        tried=_tried_forms(job),
+        method=_method_rows(job["method"], with_prior=prior is None),
         max_open_rows=MAX_OPEN_ROWS,
         width=WIDTH,
         height=HEIGHT,
@@ -87,6 +102,50 @@ def _prior(job: dict[str, Any]) -> ClassPrior | None:
     names = [item["name"] if isinstance(item, dict) else item for item in job["class_names"]]
     source = job["method"].get("class_prior_source", "given")
     return ClassPrior(_PRIOR_SOURCES.get(source, source), list(zip(names, shares, strict=True)))
+
+
+def _gain_in_words(gain: dict[str, float] | None) -> str | None:
+    """Return the estimated gain and its interval in a sentence; None where it was not estimated."""
+    if gain is None:
+        return None
+    points, low, high = (_signed(gain[name]) for name in ("points", "low", "high"))
+    return (
+        f"Over zero-shot {points} percentage points of accuracy are estimated, without labels: "
+        f"with a probability of 90 % the true gain lies between {low} and {high}."
+    )
+
+
+def _tried_forms(job: dict[str, Any]) -> list[TriedForm]:
+    """Return the closed forms that were tried, best first."""
+    return [
+        TriedForm(
+            candidate["settings"]["tune"],
+            _settings_in_words(candidate["settings"]),
+            candidate["changed"],
+            _signed(candidate["estimated_gain"]["points"]),
+            f"{_signed(candidate['estimated_gain']['low'])} to {_signed(candidate['estimated_gain']['high'])}",
+        )
+        for candidate in job["method"].get("candidates") or []
+    ]
+
+
+def _settings_in_words(settings: dict[str, Any]) -> str:
+    used = {name: value for name, value in settings.items() if name != "tune" and value is not None}
+    shown = {name: f"{value:.4g}" if _is_number(value) else str(value) for name, value in used.items()}
+    return ", ".join(f"{name} {value}".replace("_", " ") for name, value in shown.items())
+
+
+def _method_rows(method: dict[str, Any], *, with_prior: bool) -> dict[str, Any]:
+    """Return what the table of the method shows: not what the page shows elsewhere, and no nested document."""
+    elsewhere = {"candidates"} if with_prior else {"candidates", "class_prior"}
+    rows = {name: value for name, value in method.items() if name not in elsewhere}
+    if isinstance(rows.get("settings"), dict):
+        rows["settings"] = _settings_in_words(rows["settings"])
+    return rows
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.1f}".replace("-", "−")
 
 
 def _is_number(value: Any) -> bool:

@@ -5,8 +5,9 @@ import pytest
 import pouf_core
 from cli import CommandError
 from cli.adapt import Adaptation, adapt_data, parse_label_words, parse_text_limits, predict_items, print_result
+from pouf_core.contract.closed_forms import ClosedFormSettings, EstimatedGain
 from pouf_core.contract.findings import Finding
-from pouf_core.contract.method import ResolvedBaseline
+from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.predictor import Prediction
 
@@ -35,6 +36,27 @@ def test_a_result_is_printed_with_its_verdict_the_reasons_and_the_variant_that_a
     kept = AdaptationResult(method=baseline, verdict="improved", selected_step=4, seconds=0.0)
     print_result(kept.at(Path("/models/mine"), seconds=1.25))
     assert capsys.readouterr().out.splitlines() == ["Verdict: improved", "Done in 1.2 s, step 4: /models/mine"]
+
+
+def closed_form(tune: str, settings: ClosedFormSettings | None) -> ResolvedClosedForm:
+    return ResolvedClosedForm(
+        tune=tune, settings=settings, candidates=[], item_count=8, threads=1, device="cpu", precision="float32"
+    )
+
+
+def test_a_closed_form_is_printed_with_its_estimated_gain_and_without_steps(capsys):
+    gaussian = closed_form("gaussian", ClosedFormSettings(tune="gaussian", logit_scale=20.0, temper=0.02))
+    gain = EstimatedGain(points=4.26, low=1.0, high=7.5)
+    result = AdaptationResult(method=gaussian, verdict="improved", estimated_gain=gain, selected_step=0, seconds=0.0)
+    print_result(result.at(Path("/models/mine"), seconds=1.25))
+    assert capsys.readouterr().out.splitlines() == [
+        "Verdict: improved",
+        "Estimated gain over zero-shot: +4.3 points of accuracy, 90 % interval +1.0 to +7.5",
+        "Done in 1.2 s, closed form gaussian: /models/mine",
+    ]
+    nothing = AdaptationResult(method=closed_form("none", None), verdict="uncertain", selected_step=0, seconds=0.0)
+    print_result(nothing.at(Path("/models/mine"), seconds=1.25))
+    assert capsys.readouterr().out.splitlines() == ["Verdict: uncertain", "Done in 1.2 s, zero-shot kept: /models/mine"]
 
 
 class TwoVariants:
@@ -89,7 +111,7 @@ def test_text_limits_are_read_text_by_text():
     [
         ("one", "pouf-lite", "prompt", "too_few_classes"),
         ("a,b", "none", "prompt", "unknown_base_model"),
-        ("a,b", "pouf-lite", "everything", "tune: Input should be 'prompt'"),
+        ("a,b", "pouf-lite", "everything", "tune: Input should be 'auto'"),
     ],
 )
 def test_a_refused_adaptation_is_reported_with_its_code(folder, tmp_path, class_names, base_model, tune, reason):

@@ -49,6 +49,13 @@ def test_the_table_has_every_jobs_verdict_and_the_reasons_follow(console):
     assert shown.count("by default") == 1
 
 
+def test_an_estimated_gain_follows_the_table_in_words(console):
+    gain = {"points": -0.5, "low": -2.0, "high": 1.04}
+    print_results(console, {"auto": job(verdict="uncertain", estimated_gain=gain), "model": job(verdict="improved")})
+    said = [line for line in console.file.getvalue().splitlines() if "gain" in line]
+    assert said == ["Estimated gain over zero-shot (auto tuning): -0.5 points of accuracy, 90 % interval -2.0 to +1.0"]
+
+
 def test_predictions_say_which_variant_answered(console):
     print_predictions(console, [], Predictions("mdl_1", "adapted", "zero_shot", [], {}), {})
     assert "/predict (zero_shot)" in console.file.getvalue()

@@ -1,5 +1,6 @@
 """From a caller's own vectors to a classifier over HTTP: `pouf up` with its real worker and real broker."""
 
+import httpx
 import numpy as np
 import pytest
 
@@ -50,6 +51,21 @@ def test_labels_serve_to_evaluate(client, job):
     classes_id = job.raw["class_features_dataset_id"]
     made = client.jobs.create(dataset.id, CLASSES, class_features_dataset_id=classes_id, method=METHOD)
     assert client.jobs.wait(made.id).evaluation.n == 300
+
+
+def test_a_job_without_a_method_is_adapted_in_closed_form_and_says_what_it_gains(service, client, job):
+    classes_id = job.raw["class_features_dataset_id"]
+    made = client.jobs.create(job.dataset_id, CLASSES, class_features_dataset_id=classes_id)
+    done = client.jobs.wait(made.id)
+    assert (done.status, done.fraction, done.raw["method"]["type"]) == ("succeeded", 1.0, "closed-form")
+    gain = done.raw["estimated_gain"]
+    assert gain["low"] <= gain["points"] <= gain["high"]
+    assert (done.verdict == "improved") == (gain["low"] > 0)
+    report = httpx.get(f"{service.url}{done.raw['urls']['report']}").raise_for_status().text
+    assert "percentage points of accuracy are estimated" in report
+    assert list(client.jobs.metrics(done.id)) == []
+    served = client.predict_embeddings(VECTORS[:250], done.model_id).items
+    assert np.mean([item.class_index for item in served] == TRUE[:250]) > 0.9
 
 
 def test_a_vector_of_another_width_fails_alone_and_a_text_is_no_vector(client, job):

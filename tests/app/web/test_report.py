@@ -57,6 +57,7 @@ def job() -> dict[str, Any]:
         "method": {"type": "pouf", "tune": "prompt", "max_steps": 8},
         "seed": 0,
         "evaluation": None,
+        "estimated_gain": None,
         "verdict": None,
         "verdict_reasons": [],
         "fallback": None,
@@ -165,6 +166,55 @@ def test_a_baseline_has_no_curves_and_says_that_nothing_was_trained(job):
     assert "Optimiser steps 0" in shown
     assert "Nothing was trained: both variants are the base model." in shown
     assert "Served by default" not in shown
+
+
+CANDIDATES = [
+    {
+        "settings": {"tune": "gaussian", "logit_scale": 70.0, "calibrated": None, "temper": 0.02, "presence": True},
+        "changed": 0.125,
+        "estimated_gain": {"points": 4.2, "low": 1.0, "high": 7.4},
+    },
+    {
+        "settings": {"tune": "calibrate", "logit_scale": 100.0, "calibrated": "mean_logit", "share": 0.5},
+        "changed": 0.05,
+        "estimated_gain": {"points": -0.5, "low": -3.0, "high": 2.0},
+    },
+]
+CLOSED_FORM = {
+    "method": {"type": "closed-form", "tune": "gaussian", "settings": CANDIDATES[0]["settings"]}
+    | {"candidates": CANDIDATES, "item_count": 300, "class_prior": None, "class_prior_source": "none", "max_steps": 0},
+    "selected_step": 0,
+    "verdict": "improved",
+    "estimated_gain": CANDIDATES[0]["estimated_gain"],
+}
+
+
+def test_the_estimated_gain_is_told_in_words_with_its_interval(job):
+    shown = text(job, **CLOSED_FORM)
+    assert "Over zero-shot +4.2 percentage points of accuracy are estimated, without labels" in shown
+    assert "between +1.0 and +7.4" in shown
+    assert "All of the interval of the estimated gain lies above zero." in shown
+    assert "Served by default: the adapted variant" in shown
+    assert "Estimated gain" not in text(job)
+
+
+def test_a_closed_form_has_neither_steps_nor_curves_and_names_what_was_tried(job):
+    page = render_report(job | CLOSED_FORM, [])
+    shown = " ".join(read(page).words)
+    assert "<svg" not in page
+    assert "none: a closed form is fitted without steps" in shown
+    assert "Optimiser steps" not in shown
+    assert "Step kept" not in shown
+    assert "gaussian logit scale 70, temper 0.02, presence True 12.5 % +4.2 +1.0 to +7.4" in shown
+    assert "calibrate logit scale 100, calibrated mean logit, share 0.5 5.0 % −0.5 −3.0 to +2.0" in shown
+    assert "'tune'" not in shown
+
+
+def test_where_no_closed_form_was_fitted_both_variants_are_said_to_be_the_same(job):
+    method = CLOSED_FORM["method"] | {"tune": "none", "settings": None, "candidates": []}
+    shown = text(job, method=method, verdict="uncertain", selected_step=0, fallback="zero_shot")
+    assert "Served: zero-shot. The base model was kept: both variants are the same." in shown
+    assert "Closed forms tried" not in shown
 
 
 def test_where_the_base_model_was_kept_both_variants_are_said_to_be_the_same(job):
