@@ -110,7 +110,7 @@ def measure(name: str, batch: int, classes: int, device: torch.device) -> float:
 def resolved(transport: str, classes: int) -> ResolvedMethod:
     """The default preset with this transport and a uniform prior."""
     return resolve(
-        MethodSpec.model_validate({"transport": transport, "class_prior": "uniform"}),
+        MethodSpec.model_validate({"tune": "prompt", "transport": transport, "class_prior": "uniform"}),
         torch.full((2, classes), 1 / classes),
         kind="image",
         context_scale=1.0,

@@ -91,16 +91,22 @@ def _emoji_task(name: str, classes: dict[str, list[str]], pictures: list[tuple[I
 
 
 def skewed(task: Task, skew: str, seed: int) -> Task:
-    """Some of a task's pictures, so that its classes have the given sizes; which class gets which size is random.
+    """Some of a task's pictures, so that its classes have the given sizes, see `skewed_rows`."""
+    return task.only(skewed_rows(task.labels, len(task.class_names), skew, seed))
 
-    `balanced` has as many of each class as the class at the lower quartile has; `1:10` and `1:50` fall geometrically
-    from the largest class to the smallest, as far as there are pictures; `a third absent` leaves out a third of the
-    classes and keeps the rest as they are.
+
+def skewed_rows(labels: np.ndarray, class_count: int, skew: str, seed: int) -> np.ndarray:
+    """Rows of items whose classes have the given sizes; which class gets which size is random.
+
+    `as they are` has all; `balanced` has as many of each class as the class at the lower quartile has; `1:10` and
+    `1:50` fall geometrically from the largest class to the smallest, as far as there are items, and exactly where there
+    are two classes; `a third absent` leaves out a third of the classes and keeps the rest as they are.
     """
+    if skew == "as they are":
+        return np.arange(len(labels))
     random = np.random.default_rng((zlib.crc32(skew.encode()), seed))
-    class_count = len(task.class_names)
     order = random.permutation(class_count)
-    members = [random.permutation(np.flatnonzero(task.labels == k)) for k in range(class_count)]
+    members = [random.permutation(np.flatnonzero(labels == k)) for k in range(class_count)]
     sizes = np.array([len(rows) for rows in members])
     if skew == "balanced":
         sizes = np.minimum(sizes, max(3, int(np.quantile(sizes[sizes > 0], 0.25))))
@@ -110,7 +116,7 @@ def skewed(task: Task, skew: str, seed: int) -> Task:
         ratio = float(skew.split(":")[1])
         shares = np.empty(class_count)
         shares[order] = ratio ** (-np.arange(class_count) / (class_count - 1))
-        largest = max(float(np.median(sizes / shares)), 10.0)
+        typical = np.min if class_count == 2 else np.median
+        largest = max(float(typical(sizes / shares)), 10.0)
         sizes = np.minimum(sizes, np.maximum(1, np.round(largest * shares)).astype(int))
-    chosen = np.concatenate([rows[:size] for rows, size in zip(members, sizes, strict=True)])
-    return task.only(np.sort(chosen))
+    return np.sort(np.concatenate([rows[:size] for rows, size in zip(members, sizes, strict=True)]))
