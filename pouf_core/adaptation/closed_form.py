@@ -63,7 +63,6 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     target = target_of(features, zero_shot.classifier.prototypes)
     forms, witness, row = ClosedForms(target), Witness(target), gain_row(inputs.request.base)
     settings = list(forms.settings(_tunes(inputs.request.method.tune)))
-    expected = target.logits.softmax(dim=1).max(dim=1).values.mean().item()
     tried = []
     for done, one in enumerate(settings):
         inputs.reporter.stage("training", done, len(settings))
@@ -76,7 +75,7 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     inputs.reporter.stage("training", len(settings), len(settings))
     tried.sort(key=lambda one: one.estimate.estimated_gain.low, reverse=True)
     best = tried[0]
-    accuracy = expected + best.estimate.estimated_gain.points / 100
+    accuracy = witness.certainty + best.estimate.estimated_gain.points / 100
     return [replace(best, classifier=with_confidence(best.classifier, features, accuracy)), *tried[1:]]
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pouf_core.closed_forms.gaussian_classes import GaussianClasses, row_pieces
 from pouf_core.closed_forms.target import Target
 
 ANCHOR_ITEMS = 20.0
@@ -23,8 +24,6 @@ _MOST_STEPS = 12
 _SETTLED = 2e-3
 """Mean total variation between an item's posteriors before and after the last step."""
 _KEPT_TEXT = 50_000_000  # numbers of the text posterior that are kept rather than computed in every step
-_ROWS_AT_ONCE = 2048
-_LEAST_VARIANCE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -77,24 +76,21 @@ def fit_mixture(target: Target, settings: MixtureSettings, class_bias: Tensor | 
 
 
 class _Fit:
-    """Posteriors and means while they are fitted."""
+    """Posteriors and classes while they are fitted."""
 
     def __init__(self, target: Target, settings: MixtureSettings, bias: Tensor) -> None:
         self._target, self._settings, self._bias = target, settings, bias
         self._mean = target.features.mean(dim=0)
-        self._centred = target.features - self._mean
-        self._second_moment = self._centred.square().mean(dim=0)
+        centred = target.features - self._mean
+        self._pieces = row_pieces(len(centred))
         self._kept_text: Tensor | None = None
-        if len(self._centred) * len(bias) <= _KEPT_TEXT:
+        if len(centred) * len(bias) <= _KEPT_TEXT:
             self._kept_text = self._text_of(slice(None))
-        self._posterior = torch.cat([(self._text(rows) + bias).softmax(dim=1) for rows in self._pieces()])
+        self._posterior = torch.cat([(self._text(rows) + bias).softmax(dim=1) for rows in self._pieces])
         mass = self._posterior.sum(dim=0)
-        self._anchors = (self._posterior.T @ self._centred) / mass.clamp(min=1e-9)[:, None]
-        self._maximise()
-
-    def _pieces(self) -> list[slice]:
-        count = len(self._centred)
-        return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, count, _ROWS_AT_ONCE)]
+        anchors = (self._posterior.T @ centred) / mass.clamp(min=1e-9)[:, None]
+        self._classes = GaussianClasses(centred, anchors, ANCHOR_ITEMS)
+        self._classes.fit(self._posterior)
 
     def _text(self, rows: slice) -> Tensor:
         return self._text_of(rows) if self._kept_text is None else self._kept_text[rows]
@@ -104,50 +100,23 @@ class _Fit:
         logits = self._settings.scale * (self._target.features[rows] @ self._target.prototypes.T)
         return self._settings.text_weight * logits.log_softmax(dim=1)
 
-    def _maximise(self) -> None:
-        """Means and variance from the posteriors."""
-        posterior, centred = self._posterior, self._centred
-        self._mass = posterior.sum(dim=0)
-        sums = posterior.T @ centred
-        self._means = (sums + ANCHOR_ITEMS * self._anchors) / (self._mass + ANCHOR_ITEMS)[:, None]
-        within = self._mass[:, None] * self._means.square() - 2 * self._means * sums
-        variance = self._second_moment + within.sum(dim=0) / len(centred)
-        self._precision = 1 / variance.clamp(min=_LEAST_VARIANCE)
-        self._weights = self._means * self._precision  # [K, d]
-        self._norms = (self._means * self._weights).sum(dim=1)
-
     def step(self) -> float:
         """Posteriors from means that leave the item out, then the means; how far posteriors moved, 0 to 1."""
         posterior, moved = torch.empty_like(self._posterior), 0.0
-        for rows in self._pieces():
-            logits = self._text(rows) + self._bias + self._settings.temper * self._likelihood(rows)
+        for rows in self._pieces:
+            logits = self._text(rows) + self._bias + self._settings.temper * self._classes.likelihood(rows)
             if self._settings.graph_weight:
                 logits += self._settings.graph_weight * self._target.neighbours.mean(self._posterior, rows)
             posterior[rows] = logits.softmax(dim=1)
             moved += (posterior[rows] - self._posterior[rows]).abs().sum().item() / 2
         self._posterior = posterior
-        self._maximise()
+        self._classes.fit(posterior)
         return moved / len(posterior)
-
-    def _likelihood(self, rows: slice) -> Tensor:
-        """Gaussian log-likelihood [r, K] up to a term of the item, by means without the item.
-
-        With c = q / (m + anchor) of item x in class k, the mean without it is (mu - c x) / (1 - c), and its products
-        with x and with itself follow from those of mu.
-        """
-        own = self._centred[rows]
-        share = self._posterior[rows] / (self._mass + ANCHOR_ITEMS)
-        rest = 1 / (1 - share)
-        product = own @ self._weights.T
-        length = (own.square() @ self._precision)[:, None]
-        without = (product - share * length) * rest
-        norms = (self._norms - 2 * share * product + share.square() * length) * rest.square()
-        return without - norms / 2
 
     def mixture(self) -> Mixture:
         """The linear classifier; the text's own normaliser is the same for all classes and drops out."""
-        settings = self._settings
-        weights = settings.temper * self._weights
-        bias = self._bias - settings.temper * self._norms / 2 - weights @ self._mean
+        settings, classes = self._settings, self._classes
+        weights = settings.temper * classes.weights
+        bias = self._bias - settings.temper * classes.norms / 2 - weights @ self._mean
         text = settings.text_weight * settings.scale * self._target.prototypes
-        return Mixture(text + weights, bias, self._mass / self._mass.sum())
+        return Mixture(text + weights, bias, classes.mass / classes.mass.sum())

@@ -43,15 +43,24 @@ def nearest_neighbours(features: Tensor, count: int = NEIGHBOURS) -> Neighbours:
         features: [n, d], n at least 2.
         count: neighbours of an item; with fewer items, all the others.
     """
-    centred = normalize(features - features.mean(dim=0), dim=1)
+    cosines, indices = nearest(normalize(features - features.mean(dim=0), dim=1), count)
+    weights = cosines.clamp(min=0)
+    return Neighbours(indices, weights / weights.sum(dim=1, keepdim=True).clamp(min=1e-6))
+
+
+def nearest(features: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Cosines and indices [n, k] of each item's nearest neighbours, nearest first, the item itself left out.
+
+    Args:
+        features: [n, d] of unit length, n at least 2.
+        count: k; with fewer items, all the others.
+    """
     count = min(count, len(features) - 1)
     cosines, indices = [], []
-    for start in range(0, len(centred), _ROWS_AT_ONCE):
-        near = centred[start : start + _ROWS_AT_ONCE] @ centred.T
-        rows = torch.arange(len(near), device=near.device)
-        near[rows, rows + start] = -torch.inf
+    for part in torch.arange(len(features), device=features.device).split(_ROWS_AT_ONCE):
+        near = features[part] @ features.T
+        near[torch.arange(len(part), device=near.device), part] = -torch.inf
         found = near.topk(count, dim=1)
-        cosines.append(found.values.clamp(min=0))
+        cosines.append(found.values)
         indices.append(found.indices)
-    weights = torch.cat(cosines)
-    return Neighbours(torch.cat(indices), weights / weights.sum(dim=1, keepdim=True).clamp(min=1e-6))
+    return torch.cat(cosines), torch.cat(indices)

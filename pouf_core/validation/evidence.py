@@ -14,13 +14,12 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
+from pouf_core.closed_forms.gaussian_classes import GaussianClasses
 from pouf_core.closed_forms.target import Target
 
 WITNESSES = 5
 """Neighbours that are asked."""
 _PRIOR_ITEMS = 1.0
-_LEAST_VARIANCE = 1e-8
-_ROWS_AT_ONCE = 2048
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,11 @@ class Witness:
         self._classes = self._text.argmax(dim=1)
         self._gaussian = _gaussian_posterior(target.features, self._text)
 
+    @property
+    def certainty(self) -> float:
+        """Mean largest zero-shot probability, which is about the accuracy of zero-shot."""
+        return self._text.max(dim=1).values.mean().item()
+
     def evidence(self, classes: Tensor) -> Evidence:
         """The evidence for giving the n items these classes [n]."""
         rows = torch.nonzero(classes != self._classes).flatten()
@@ -91,21 +95,9 @@ def _gaussian_posterior(features: Tensor, text: Tensor) -> Tensor:
         features: [n, d] of unit length.
         text: [n, K] zero-shot probabilities, by which classes and variance are weighted.
     """
-    centred = features - features.mean(dim=0)
-    mass = text.sum(dim=0) + 1e-6
-    means = (text.T @ centred) / (mass + _PRIOR_ITEMS)[:, None]
-    sums = means * (mass + _PRIOR_ITEMS)[:, None]
-    within = (mass[:, None] * means.square() - 2 * means * sums).sum(dim=0) / len(centred)
-    precision = 1 / (centred.square().mean(dim=0) + within).clamp(min=_LEAST_VARIANCE)
-    norms = (means.square() * precision).sum(dim=1)
-    likelihood = torch.empty_like(text)
-    for start in range(0, len(centred), _ROWS_AT_ONCE):
-        rows = slice(start, start + _ROWS_AT_ONCE)
-        share = text[rows] / (mass + _PRIOR_ITEMS)
-        product = centred[rows] @ (means * precision).T
-        length = (centred[rows].square() @ precision)[:, None]
-        own = (norms - 2 * share * product + share.square() * length) / (1 - share).square()
-        likelihood[rows] = (product - share * length) / (1 - share) - own / 2
+    classes = GaussianClasses(features - features.mean(dim=0), 0.0, _PRIOR_ITEMS)
+    classes.fit(text)
+    likelihood = classes.likelihoods()
     prior = text.mean(dim=0).clamp(min=1e-12).log()
 
     def loss(logarithm: float) -> float:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from pouf_core.closed_forms.neighbours import nearest
 from pouf_core.contract.method import Resolved
 from pouf_core.validation.thresholds import constant
 
@@ -77,14 +78,8 @@ def neighbour_mean(features: Tensor, values: Tensor, count: int = NEIGHBOURS) ->
     Returns:
         [n, K].
     """
-    count = min(count, len(features) - 1)
-    means = []
-    for start in range(0, len(features), _ROWS_AT_ONCE):
-        cosines = features[start : start + _ROWS_AT_ONCE] @ features.T
-        rows = torch.arange(len(cosines), device=cosines.device)
-        cosines[rows, rows + start] = -torch.inf
-        means.append(values[cosines.topk(count, dim=1).indices].mean(dim=1))
-    return torch.cat(means)
+    _, indices = nearest(features, count)
+    return torch.cat([values[rows].mean(dim=1) for rows in indices.split(_ROWS_AT_ONCE)])
 
 
 @dataclass(frozen=True)

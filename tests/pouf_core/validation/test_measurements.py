@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, one_hot
 
+from pouf_core.closed_forms import neighbours
 from pouf_core.validation import measurements
 from pouf_core.validation.criteria import failed_data_checks
 from pouf_core.validation.measurements import (
@@ -197,6 +198,7 @@ def test_with_few_items_all_the_others_are_asked() -> None:
 def test_chunks_leave_no_trace(monkeypatch: pytest.MonkeyPatch, rows_at_once: int) -> None:
     features, values = unit_vectors(20), torch.rand(20, 3, generator=torch.Generator().manual_seed(2))
     monkeypatch.setattr(measurements, "_ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(neighbours, "_ROWS_AT_ONCE", rows_at_once)
     assert torch.allclose(neighbour_mean(features, values), by_loop(features, values, 5), atol=1e-6)
 
 
