@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import get_args
 
 from fastapi import Request
 from pydantic import ValidationError
@@ -15,12 +16,13 @@ from app.http.errors import ApiError, from_validation_errors, invalid
 from app.http.multipart import receive_form
 from app.http.received_files import StagedFile, Staging, blocks, staging
 from app.state import require_space
+from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.data.file_kinds import ARCHIVE_SUFFIXES, HEAD_BYTES, archive_kind
 
 FILES: dict[str, object] = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
 FIELDS: dict[str, object] = {
     "name": {"type": "string"},
-    "modality": {"enum": ["image", "text", "embedding", "auto"], "default": "auto"},
+    "modality": {"enum": list(get_args(RequestedModality)), "default": "auto"},
     "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
     "label_column": {"type": "string", "description": "Tables of texts: the one with labels, for evaluation alone."},
     "finalize": {"type": "boolean", "default": True},

@@ -8,7 +8,12 @@ from sqlalchemy import select
 from app.jobs.schemas import JobCreate
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.dataset_items import RequestedModality, check_dataset_items, modality_of
-from pouf_core.contract.embedding_data import CLASS_FEATURES_FIELD, check_class_features_modality, check_embeddings
+from pouf_core.contract.embedding_data import (
+    CLASS_FEATURES_FIELD,
+    check_class_features_modality,
+    check_embeddings,
+    class_features_not_used,
+)
 from pouf_core.contract.problems import Problems
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.errors import InvalidInput
@@ -72,8 +77,7 @@ def _check_class_features_are_wanted(base: BaseModelDescription | None, body: Jo
     if base is None or base.takes_class_features == given:
         return
     if given:
-        message = f"{base.name} makes its own class features; leave these out, or use base model `features`."
-        raise InvalidInput("class_features_not_used", message, field=CLASS_FEATURES_FIELD)
+        raise class_features_not_used(base.name, CLASS_FEATURES_FIELD)
     message = (
         f"{base.name} needs class features: a dataset of one vector for each class, made by the text tower of the "
         "model that made the embeddings. Give it, or name that model as base_model."

@@ -11,11 +11,11 @@ import torch
 
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.contract.base_model import Modality
+from pouf_core.contract.embedding_data import check_same_width, class_features_not_used
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.data.class_features import FIELD, check_widths, class_feature_vectors, class_features_missing
+from pouf_core.data.class_features import FIELD, class_feature_vectors, class_features_missing
 from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings
 from pouf_core.data.items import Data, Item, Rejected, collect_items
-from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
 from pouf_core.families.features import FEATURES
 from pouf_core.families.interface import BaseModel
@@ -49,13 +49,12 @@ def given_classes(class_features: Any, request: CheckedRequest, items: Sequence[
     base = request.base
     if not base.takes_class_features:
         if class_features is not None:
-            message = f"{base.name} makes its own class features; leave these out, or use base model `{FEATURES.name}`."
-            raise InvalidInput("class_features_not_used", message, field=FIELD)
+            raise class_features_not_used(base.name, FIELD)
         return None
     if class_features is None:
         raise class_features_missing(base.name)
     vectors = class_feature_vectors(class_features, len(request.classes))
-    check_widths(cast(EmbeddingItems, items).width, vectors.shape[1])
+    check_same_width(cast(EmbeddingItems, items).width, vectors.shape[1], FIELD)
     assert request.logit_scale is not None  # the check of a request gives it
     return class_features_classifier(vectors, request.logit_scale)
 
@@ -75,7 +74,7 @@ def base_over_embeddings(
         InvalidInput: `class_features_width`, or the base model cannot take a class name or a template.
     """
     classes = given or _by_text_tower(base, inputs.request)
-    check_widths(cast(EmbeddingItems, inputs.items).width, classes.prototypes.shape[1], "/base_model")
+    check_same_width(cast(EmbeddingItems, inputs.items).width, classes.prototypes.shape[1], "/base_model")
     return FeaturesModel(describe(FEATURES.name), device, classes)
 
 

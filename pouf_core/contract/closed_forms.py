@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pouf_core.contract.document import Document
 
 ClosedFormTune = Literal["calibrate", "gaussian", "propagate"]
-CLOSED_FORM_TUNES: tuple[ClosedFormTune, ...] = ("calibrate", "gaussian", "propagate")
+CLOSED_FORM_TUNES: tuple[ClosedFormTune, ...] = get_args(ClosedFormTune)
 
 
 class EstimatedGain(Document):

@@ -45,7 +45,7 @@ def check_embeddings(class_count: int, data: EmbeddingData | None, class_feature
     if class_features is not None:
         problems.attempt(partial(_check_class_features, class_features, class_count))
         if data is not None:
-            problems.attempt(partial(_check_same_width, data, class_features))
+            problems.attempt(partial(check_same_width, data.width, class_features.width, CLASS_FEATURES_FIELD))
     problems.raise_any()
 
 
@@ -85,11 +85,21 @@ def _check_class_features(data: EmbeddingData, class_count: int) -> None:
         raise InvalidInput("class_features_count", message, field=CLASS_FEATURES_FIELD)
 
 
-def _check_same_width(data: EmbeddingData, class_features: EmbeddingData) -> None:
-    """Refuse class features of another width than the target data's."""
-    if data.width != class_features.width:
+def check_same_width(width: int, class_width: int, field: str) -> None:
+    """Refuse vectors and class features of different width.
+
+    Raises:
+        InvalidInput: `class_features_width`.
+    """
+    if width != class_width:
         message = (
-            f"The embeddings have {data.width} numbers each and the class features {class_features.width}: both must "
-            "come from one model."
+            f"The embeddings have {width} numbers each and the class features {class_width}: both must come from one "
+            "model."
         )
-        raise InvalidInput("class_features_width", message, field=CLASS_FEATURES_FIELD)
+        raise InvalidInput("class_features_width", message, field=field)
+
+
+def class_features_not_used(name: str, field: str) -> InvalidInput:
+    """The refusal of class features for a base model that makes its own."""
+    message = f"{name} makes its own class features; leave these out, or use base model `features`."
+    return InvalidInput("class_features_not_used", message, field=field)

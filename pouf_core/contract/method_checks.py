@@ -50,7 +50,7 @@ def method_problems(spec: MethodSpec, class_count: int | None) -> list[InvalidIn
 def base_problems(spec: MethodSpec, base: BaseModelDescription) -> list[InvalidInput]:
     """Settings that a base model does not have: `unsupported_tune`, or `unused_parameter`."""
     problems = _tune_problems(spec, base)
-    given = {name for name, field in MethodSpec.model_fields.items() if getattr(spec, name) != field.default}
+    given = _given(spec)
     return problems + [
         _unused(name, f"{base.name} does not use {name}: {reason}. Leave it out.")
         for name, reason in base.unused_settings.items()
@@ -94,6 +94,16 @@ def batch_problem(spec: MethodSpec, batch_size: int, field: str) -> InvalidInput
     )
 
 
+def _given(spec: MethodSpec) -> list[str]:
+    """The settings that are not at their defaults."""
+    return [name for name, field in MethodSpec.model_fields.items() if getattr(spec, name) != field.default]
+
+
+def _given_beyond(spec: MethodSpec, used: set[str]) -> list[str]:
+    """The settings that ask for something beside those that are used."""
+    return [name for name in _given(spec) if name not in used and getattr(spec, name) != "auto"]
+
+
 def _unused(name: str, message: str) -> InvalidInput:
     return InvalidInput("unused_parameter", message, field=f"/method/{name}")
 
@@ -105,8 +115,8 @@ def _baseline_problems(spec: MethodSpec) -> list[InvalidInput]:
             name,
             f"Method type `{spec.type}` trains nothing and does not use {name}: leave it out, or set type to `pouf`.",
         )
-        for name, field in MethodSpec.model_fields.items()
-        if name not in used and getattr(spec, name) not in (field.default, "auto", _EARLIER_DEFAULTS.get(name))
+        for name in _given_beyond(spec, used)
+        if getattr(spec, name) != _EARLIER_DEFAULTS.get(name)
     ]
     if spec.type == "prior-matching" and spec.class_prior == "none":
         message = "Prior matching needs a class prior: `auto`, `uniform` or one number above 0 for each class."
@@ -119,18 +129,9 @@ def settled_tune(spec: MethodSpec, kind: ModelKind) -> MethodSpec:
     setting of training is given."""
     if spec.type in BASELINE_SETTINGS or spec.tune != "auto":
         return spec
-    if spec.preset != "paper" and kind != "language" and not _given_training_settings(spec):
+    if spec.preset != "paper" and kind != "language" and not _given_beyond(spec, CLOSED_FORM_SETTINGS):
         return spec
     return spec.model_copy(update={"tune": "prototypes" if kind == "embedding" else "prompt"})
-
-
-def _given_training_settings(spec: MethodSpec) -> list[str]:
-    fields = MethodSpec.model_fields.items()
-    return [
-        name
-        for name, field in fields
-        if name not in CLOSED_FORM_SETTINGS and getattr(spec, name) not in (field.default, "auto")
-    ]
 
 
 def _closed_form_problems(spec: MethodSpec) -> list[InvalidInput]:
@@ -139,7 +140,7 @@ def _closed_form_problems(spec: MethodSpec) -> list[InvalidInput]:
         return []
     problems = [
         _unused(name, f"Tune `{spec.tune}` trains nothing and does not use {name}: leave it out, or tune `prompt`.")
-        for name in _given_training_settings(spec)
+        for name in _given_beyond(spec, CLOSED_FORM_SETTINGS)
     ]
     if spec.preset == "paper":
         message = f"Preset `paper` has no tune `{spec.tune}`: leave one of them out."
@@ -157,8 +158,7 @@ def _selection_problems(spec: MethodSpec) -> list[InvalidInput]:
 def _mode_problems(spec: MethodSpec) -> list[InvalidInput]:
     """Settings of other tune modes than the one that is asked for."""
     unused = MODE_SETTINGS - TUNE_MODES[spec.tune].settings
-    given = [name for name, field in MethodSpec.model_fields.items() if getattr(spec, name) != field.default]
-    return [_of_other_modes(spec, name) for name in given if name in unused]
+    return [_of_other_modes(spec, name) for name in _given(spec) if name in unused]
 
 
 def _of_other_modes(spec: MethodSpec, name: str) -> InvalidInput:

@@ -49,17 +49,3 @@ def class_feature_vectors(values: Any, class_count: int | None = None, field: st
         return flat.rows
     mean = unit_rows(flat.rows.reshape(array.shape).mean(axis=0, dtype=np.float64))
     return mean.raise_any(field)
-
-
-def check_widths(width: int, class_width: int, field: str = FIELD) -> None:
-    """Refuse vectors and class features of different width.
-
-    Raises:
-        InvalidInput: `class_features_width`.
-    """
-    if width != class_width:
-        message = (
-            f"The embeddings have {width} numbers each and the class features {class_width}: both must come from one "
-            "model."
-        )
-        raise InvalidInput("class_features_width", message, field=field)
