@@ -147,7 +147,7 @@ class Predictor:
         order = sorted(range(len(items)), key=lambda index: self._base.size(items[index]))
         for start in range(0, len(order), ENCODE_BATCH):
             part = order[start : start + ENCODE_BATCH]
-            features[part] = encoder.encode([items[index] for index in part])
+            features[part] = encoder.encode([encoder.prepare(items[index]) for index in part])
         return features
 
     def predict(self, inputs: Sequence[Input], top_k: int = 1, variant: str | None = None) -> list[Prediction]:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, Strict
 
 from app.http.schemas import Closed, Document, ErrorBody
-from app.serving.engine import ItemError, Served
+from app.serving.engine import Served
+from app.serving.outcomes import ItemError
 
 if TYPE_CHECKING:
     from pouf_core.predictor import Prediction

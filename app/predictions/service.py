@@ -12,8 +12,9 @@ from app.http.errors import ApiError, FieldError, invalid, several
 from app.models import service as models
 from app.predictions.schemas import PredictInput, PredictionListDocument, PredictOptions, show_predictions
 from app.serving.batcher import BatcherStopped, QueueFull
-from app.serving.engine import ItemError, Servable, Served
+from app.serving.engine import Servable, Served
 from app.serving.inputs import EmbeddingSource, Source
+from app.serving.outcomes import ItemError
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import ArtifactError, InvalidInput
 

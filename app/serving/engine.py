@@ -3,8 +3,7 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -14,13 +13,14 @@ import numpy as np
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
-from app.serving.batcher import Batcher, BatcherStopped, Encoder
-from app.serving.inputs import DecoderPool, Item, Source, decode, item_bytes
+from app.serving.batcher import Batcher
+from app.serving.inputs import DecoderPool, Item, Prepared, Source, item_bytes
 from app.serving.model_cache import ModelCache
+from app.serving.outcomes import ItemError
+from app.serving.pipeline import Pipeline
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.decoder import DecoderLimits
 from pouf_core.data.texts import TextItem
-from pouf_core.errors import InvalidInput
 from store.settings import Settings
 from store.storage import Storage
 
@@ -38,15 +38,6 @@ PROBES: dict[Modality, Item] = {
     "text": "a text",
     "embedding": np.ones(1, dtype=np.float32),
 }
-GROUP_BYTES = 256 * 1024**2
-
-
-@dataclass(frozen=True)
-class ItemError:
-    """Why one input got no prediction."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +67,7 @@ class Engine:
         self._storage = storage
         self._pool: BaseModelPool | None = None
         self._pool_lock = threading.Lock()
-        self.batcher: Batcher[Item, Tensor] = Batcher(
+        self.batcher: Batcher[Prepared, Tensor] = Batcher(
             settings.predict_batch_size,
             settings.predict_max_delay_ms / 1000,
             settings.predict_queue_items,
@@ -86,6 +77,7 @@ class Engine:
         self.cache: ModelCache[Predictor] = ModelCache(self._load, settings.model_cache_bytes)
         limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
         self._decoders = DecoderPool(settings.predict_decoders, limits, settings.max_pixels)
+        self._pipeline = Pipeline(self.batcher, self._decoders, settings.predict_decoders, settings.predict_batch_size)
         self._warm_up_error: str | None = None
 
     def start(self) -> None:
@@ -97,6 +89,7 @@ class Engine:
         """Fail what waits and free the models."""
         self.batcher.stop()
         self.cache.close()
+        self._pipeline.close()
         self._decoders.close()
 
     def loaded_base_models(self) -> list[str]:
@@ -111,12 +104,10 @@ class Engine:
         """
         served_variant = variant or ("zero_shot" if model.fallback else "adapted")
         order = sorted(range(len(sources)), key=lambda index: _length(sources[index]))
-        outcomes: list[Prediction | ItemError] = []
         async with self.cache.lease(model.storage_key) as predictor:
             encoder = predictor.encoder(served_variant)
-            async for group in self._groups([sources[index] for index in order], predictor):
-                features = await self._encode(encoder, group)
-                outcomes += await run_in_threadpool(_classify, predictor, features, top_k, served_variant)
+            rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder)
+            outcomes = await run_in_threadpool(_classify, predictor, rows, top_k, served_variant)
         in_input_order = [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=itemgetter(0))]
         return Served(model.id, variant or "adapted", served_variant, in_input_order)
 
@@ -140,46 +131,6 @@ class Engine:
         exact = [spec for spec in self._settings.base_models if not spec.endswith("*")]
         return exact[0] if exact else "pouf-lite"
 
-    async def _groups(
-        self, sources: Sequence[Source], predictor: "Predictor"
-    ) -> AsyncIterator["list[Item | ItemError]"]:
-        """Yield decoded inputs in groups bounded in number and bytes, so that no request fills the memory."""
-        start = 0
-        while start < len(sources):
-            group = await run_in_threadpool(self._decode_group, sources[start:], predictor)
-            start += len(group)
-            yield group
-
-    def _decode_group(self, sources: Sequence[Source], predictor: "Predictor") -> "list[Item | ItemError]":
-        group: list[Item | ItemError] = []
-        nbytes = 0
-        for source in sources[: self._settings.predict_batch_size]:
-            try:
-                item = decode(source, predictor, self._decoders.decode)
-            except InvalidInput as error:
-                group.append(ItemError(error.code, error.message))
-                continue
-            group.append(item)
-            nbytes += item_bytes(item)
-            if nbytes >= GROUP_BYTES:
-                break
-        return group
-
-    async def _encode(
-        self, encoder: "Encoder[Item, Tensor]", group: "list[Item | ItemError]"
-    ) -> "list[Tensor | ItemError]":
-        """Replace the group's inputs by their features, or by an error."""
-        items = [item for item in group if not isinstance(item, ItemError)]
-        futures: list[Future[Tensor]] = self.batcher.submit(encoder, items) if items else []
-        try:
-            results = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
-        except asyncio.CancelledError:
-            for future in futures:
-                future.cancel()
-            raise
-        rows = iter(results)
-        return [item if isinstance(item, ItemError) else _row_or_error(next(rows)) for item in group]
-
     def _load(self, storage_key: str) -> "Predictor":
         from pouf_core.predictor import load
 
@@ -188,11 +139,15 @@ class Engine:
 
     def _base_models(self) -> "BaseModelPool":
         from pouf_core.families.loading import BaseModelPool
+        from pouf_core.system.memory import keep_freed_memory
         from pouf_core.system.runtime import choose_device
 
         with self._pool_lock:
             if self._pool is None:
-                self._pool = BaseModelPool(choose_device(self._settings.device))
+                device = choose_device(self._settings.device)
+                if device.type == "cpu":
+                    keep_freed_memory()
+                self._pool = BaseModelPool(device)
             return self._pool
 
     def _warm_up(self) -> None:
@@ -207,16 +162,6 @@ class Engine:
 def _length(source: Source) -> int:
     """How long a text is, so that texts of about the same length share batches; pictures keep their order."""
     return len(source) if isinstance(source, TextItem) else 0
-
-
-def _row_or_error(result: "Tensor | BaseException") -> "Tensor | ItemError":
-    if isinstance(result, BatcherStopped):
-        raise result
-    if isinstance(result, InvalidInput):
-        return ItemError(result.code, result.message)
-    if isinstance(result, BaseException):
-        return ItemError("encoding_failed", f"The input could not be encoded: {result}")
-    return result
 
 
 def _classify(

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import LifoQueue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from pouf_core.data.texts import Text, TextItem
 from pouf_core.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pouf_core.predictor import Predictor
 
 
@@ -32,8 +34,10 @@ class EmbeddingSource:
 
 # a picture's file, its base64, a text, an embedding, or what is wrong with the input
 Source = bytes | str | TextItem | EmbeddingSource | InvalidInput
-# what encoders take
+# an input, decoded
 Item = Image | Text | NDArray[np.float32]
+# what encoders take
+Prepared = Union[Item, "Tensor"]
 
 _SHOWN: dict[Modality, str] = {"image": "a picture", "text": "a text", "embedding": "an embedding"}
 _WANTED: dict[Modality, str] = {
@@ -83,11 +87,11 @@ def _from_base64(text: str, what: str) -> bytes:
         raise InvalidInput("invalid_base64", f"The {what} is not valid base64.") from error
 
 
-def item_bytes(item: Item) -> int:
+def item_bytes(item: Prepared) -> int:
     """Return about how many bytes an item takes in memory: its pixels, characters or numbers."""
-    if isinstance(item, np.ndarray):
-        return item.nbytes
-    return item.width * item.height * 3 if isinstance(item, Image) else len(item)
+    if isinstance(item, Image):
+        return item.width * item.height * 3
+    return len(item) if isinstance(item, str | TextItem) else item.nbytes
 
 
 class DecoderPool:

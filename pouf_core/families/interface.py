@@ -180,13 +180,15 @@ class SharedEncoder:
 
     Attributes:
         key: equal keys mean equal weights, and that equal items are read alike, so that they may travel in one batch.
-        encode: decoded items to float32 features [n, d] on the CPU.
+        encode: prepared items to float32 features [n, d] on the CPU.
         nbytes: bytes of the weights that it does not share with the base model.
+        prepare: a decoded item as `encode` takes it; may run in another thread, while other items are encoded.
     """
 
     key: str
     encode: Callable[[Sequence[Any]], Tensor]
     nbytes: int = 0
+    prepare: Callable[[Any], Any] = lambda item: item
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,14 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
 
     def encode_plain(self, items: Sequence[ItemT]) -> Tensor:
         """Unit-length float32 features [n, d] of decoded items as they are, on the CPU and without gradients."""
+        return self._encode_prepared([self.plain_view(item) for item in items])
+
+    def _encode_prepared(self, views: Sequence[ViewT]) -> Tensor:
         with torch.inference_mode():
-            return self.encode_items([self.plain_view(item) for item in items]).float().cpu()
+            return self.encode_items(views).float().cpu()
+
+    def _shared_encoder(self, key: str, nbytes: int = 0) -> SharedEncoder:
+        return SharedEncoder(key, self._encode_prepared, nbytes, self.plain_view)
 
     @abstractmethod
     def with_network(self, network: nn.Module) -> Self:
@@ -183,13 +189,13 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
     def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
         """The encoders of an artifact, in the precision that was asked for."""
         base = self.computing_in(wanted_precision(manifest.request.method))
-        own = SharedEncoder(f"{self.description.name}@{base.weights_key}", base.encode_plain)
+        own = base._shared_encoder(f"{self.description.name}@{base.weights_key}")
         weights = network_parameters(trained, f"{self.item_tower}.")
         if not weights:
             return EncoderPair(adapted=own, zero_shot=own)
         network = _with_tower(self.network, self.item_tower, weights)
         nbytes = sum(value.nbytes for value in network.get_submodule(self.item_tower).state_dict().values())
-        adapted = SharedEncoder(f"{own.key}+{weights_hash(weights)}", base.with_network(network).encode_plain, nbytes)
+        adapted = base.with_network(network)._shared_encoder(f"{own.key}+{weights_hash(weights)}", nbytes)
         return EncoderPair(adapted=adapted, zero_shot=own)
 
     def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier | LinearClassifier:

@@ -1,0 +1,100 @@
+"""From a request's sources to feature rows: pictures are decoded and preprocessed while others are encoded."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from app.serving.batcher import Batcher, BatcherStopped
+from app.serving.inputs import DecoderPool, Prepared, Source, decode
+from app.serving.outcomes import ItemError
+from pouf_core.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from pouf_core.families.interface import SharedEncoder
+    from pouf_core.predictor import Predictor
+
+#: Few, so that the encoder can begin with the first while the next are decoded.
+PICTURES_AT_ONCE = 4
+#: How many batches of one request are decoded, or wait for the encoder, at a time.
+BATCHES_AHEAD = 2
+
+
+class Pipeline:
+    """Decodes in threads of its own, so that nothing else waits behind a picture, and encodes through the batcher.
+
+    Args:
+        batcher: encodes.
+        decoders: decode pictures.
+        threads: how many sources are decoded at a time.
+        batch_size: of the batcher.
+    """
+
+    def __init__(
+        self, batcher: "Batcher[Prepared, Tensor]", decoders: DecoderPool, threads: int, batch_size: int
+    ) -> None:
+        self._batcher = batcher
+        self._decoders = decoders
+        self._batch_size = batch_size
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decoding")
+
+    def close(self) -> None:
+        """Decode nothing more."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def rows(
+        self, sources: Sequence[Source], predictor: "Predictor", encoder: "SharedEncoder"
+    ) -> "list[Tensor | ItemError]":
+        """Return each source's feature row, or why it has none; raises `QueueFull` or `BatcherStopped`."""
+        at_once = PICTURES_AT_ONCE if predictor.modality == "image" else self._batch_size
+        ahead = asyncio.Semaphore(max(1, BATCHES_AHEAD * self._batch_size // at_once))
+
+        async def part(few: Sequence[Source]) -> "list[Tensor | ItemError]":
+            async with ahead:
+                loop = asyncio.get_running_loop()
+                items = await loop.run_in_executor(self._threads, self._prepare, few, predictor, encoder)
+                return await self._encode(encoder, items)
+
+        starts = range(0, len(sources), at_once)
+        tasks = [asyncio.ensure_future(part(sources[start : start + at_once])) for start in starts]
+        try:
+            return [row for rows in await asyncio.gather(*tasks) for row in rows]
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    def _prepare(
+        self, sources: Sequence[Source], predictor: "Predictor", encoder: "SharedEncoder"
+    ) -> list[Prepared | ItemError]:
+        prepared: list[Prepared | ItemError] = []
+        for source in sources:
+            try:
+                prepared.append(encoder.prepare(decode(source, predictor, self._decoders.decode)))
+            except InvalidInput as error:
+                prepared.append(ItemError(error.code, error.message))
+        return prepared
+
+    async def _encode(self, encoder: "SharedEncoder", items: list[Prepared | ItemError]) -> "list[Tensor | ItemError]":
+        """Replace the items by their features, or by an error."""
+        good = [item for item in items if not isinstance(item, ItemError)]
+        futures: list[Future[Tensor]] = self._batcher.submit(encoder, good) if good else []
+        try:
+            results = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+        except asyncio.CancelledError:
+            for future in futures:
+                future.cancel()
+            raise
+        rows = iter(results)
+        return [item if isinstance(item, ItemError) else _row_or_error(next(rows)) for item in items]
+
+
+def _row_or_error(result: "Tensor | BaseException") -> "Tensor | ItemError":
+    if isinstance(result, BatcherStopped):
+        raise result
+    if isinstance(result, InvalidInput):
+        return ItemError(result.code, result.message)
+    if isinstance(result, BaseException):
+        return ItemError("encoding_failed", f"The input could not be encoded: {result}")
+    return result
