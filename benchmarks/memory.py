@@ -71,7 +71,8 @@ def measure(batch: int, micro_batch: int, device: str) -> dict[str, Any]:
     spec = MethodSpec.model_validate({"tune": "model", "class_prior": "uniform", "batch_size": batch})
     method = resolve(
         spec,
-        torch.full((len(items), len(classes)), 1 / len(classes)),
+        torch.full((len(classes),), 1 / len(classes)),
+        item_count=len(items),
         kind="image",
         context_scale=1.0,
         device=where,

@@ -111,7 +111,8 @@ def resolved(transport: str, classes: int) -> ResolvedMethod:
     """The default preset with this transport and a uniform prior."""
     return resolve(
         MethodSpec.model_validate({"tune": "prompt", "transport": transport, "class_prior": "uniform"}),
-        torch.full((2, classes), 1 / classes),
+        torch.full((classes,), 1 / classes),
+        item_count=2,
         kind="image",
         context_scale=1.0,
         device=torch.device("cpu"),

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
+
+_NUMBERS_AT_ONCE = 2**21  # 8 MiB of float32
+
+
+def row_pieces(rows: int, columns: int) -> list[slice]:
+    """Slices that together are all rows of a matrix, of some 2 million numbers each.
+
+    What has n rows and K columns is worked on piece by piece, since all of it may not fit in memory.
+    """
+    at_once = max(1, _NUMBERS_AT_ONCE // max(1, columns))
+    return [slice(start, min(start + at_once, rows)) for start in range(0, rows, at_once)]
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,25 @@ class LinearClassifier:
     def tensors(self) -> dict[str, Tensor]:
         """`prototypes`, `weights` and `bias`."""
         return {"prototypes": self.prototypes, "weights": self.weights, "bias": self.bias}
+
+
+def logit_pieces(classifier: Classifier, features: Tensor, class_bias: Tensor | None = None) -> Iterator[Tensor]:
+    """Class logits [b, K] of features [n, d], some rows at a time and without gradients.
+
+    Args:
+        classifier: K classes.
+        features: [n, d].
+        class_bias: [K] added to the logits, or None.
+    """
+    for rows in row_pieces(len(features), len(classifier.prototypes)):
+        with torch.no_grad():
+            logits = classifier(features[rows]).class_logits
+        yield logits if class_bias is None else logits + class_bias.to(logits)
+
+
+def class_indices(classifier: Classifier, features: Tensor) -> Tensor:
+    """The most probable class [n] of each of the features [n, d]."""
+    return torch.cat([logits.argmax(dim=1) for logits in logit_pieces(classifier, features)])
 
 
 def cosine_or_linear(tensors: Mapping[str, Tensor]) -> CosineClassifier | LinearClassifier:

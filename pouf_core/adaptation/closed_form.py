@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from pouf_core.adaptation.inputs import RunInputs
-from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.outcome import Outcome, Predicted
 from pouf_core.adaptation.resolving import runtime_of
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.closed_forms.candidates import ClosedForms
@@ -17,7 +16,7 @@ from pouf_core.closed_forms.target import target_of
 from pouf_core.contract.closed_forms import CLOSED_FORM_TUNES, CandidateEstimate, ClosedFormTune
 from pouf_core.contract.method import ResolvedClosedForm
 from pouf_core.contract.tune_modes import Tune
-from pouf_core.scoring import Classifier, LinearClassifier
+from pouf_core.scoring import Classifier, LinearClassifier, class_indices, logit_pieces
 from pouf_core.validation.evidence import Witness
 from pouf_core.validation.gain import estimate_gain, gain_row
 
@@ -38,7 +37,7 @@ def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device
         zero_shot: the base model's own classifier.
         device: where the request runs.
         threads: CPU threads in use.
-        count: how many items, the first ones, the outcome's logits are wanted for.
+        count: how many items, the first ones, are to be predicted.
     """
     tried = _try(inputs, zero_shot)
     best = tried[0] if tried else None
@@ -50,9 +49,9 @@ def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device
         **runtime_of(inputs.request.method, device, threads),
     )
     classifier: Classifier = best.classifier if best else zero_shot.classifier
-    logits = classifier(zero_shot.features[:count]).class_logits
+    predicted = Predicted.of(logit_pieces(classifier, zero_shot.features[:count]), zero_shot.judged_count)
     gain = best.estimate.estimated_gain if best else None
-    return Outcome(method, classifier, logits, 0, estimated_gain=gain)
+    return Outcome(method, classifier, predicted, 0, estimated_gain=gain)
 
 
 def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
@@ -67,7 +66,7 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     for done, one in enumerate(settings):
         inputs.reporter.stage("training", done, len(settings))
         classifier = forms.fit(one)
-        evidence = witness.evidence(_classes(classifier, features))
+        evidence = witness.evidence(class_indices(classifier, features))
         estimate = CandidateEstimate(
             settings=one, changed=evidence.changed, estimated_gain=estimate_gain(evidence, row)
         )
@@ -77,10 +76,6 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     best = tried[0]
     accuracy = witness.certainty + best.estimate.estimated_gain.points / 100
     return [replace(best, classifier=with_confidence(best.classifier, features, accuracy)), *tried[1:]]
-
-
-def _classes(classifier: Classifier, features: Tensor) -> Tensor:
-    return classifier(features).class_logits.argmax(dim=1)
 
 
 def _tunes(tune: Tune) -> frozenset[ClosedFormTune]:

@@ -18,8 +18,8 @@ def evaluate(
     items: Sequence[Item],
     labels: Mapping[str, str],
     classes: Sequence[ClassName],
-    zero_shot_logits: Tensor,
-    adapted_logits: Tensor,
+    zero_shot_classes: Tensor,
+    adapted_classes: Tensor,
 ) -> Evaluation | None:
     """Compare predictions with labels.
 
@@ -27,7 +27,7 @@ def evaluate(
         items: n items.
         labels: content hash to label.
         classes: K classes.
-        zero_shot_logits, adapted_logits: [n, K].
+        zero_shot_classes, adapted_classes: [n] predicted, as places among the classes.
 
     Returns:
         None when no label matches a class.
@@ -37,8 +37,8 @@ def evaluate(
     matched = [(index, targets[label]) for index, label in labelled if label in targets]
     if not matched:
         return None
-    zero_shot = _correct(zero_shot_logits, matched)
-    adapted = _correct(adapted_logits, matched)
+    zero_shot = _correct(zero_shot_classes, matched)
+    adapted = _correct(adapted_classes, matched)
     count = len(matched)
     return Evaluation(
         zero_shot_accuracy=zero_shot / count,
@@ -50,8 +50,8 @@ def evaluate(
     )
 
 
-def _correct(logits: Tensor, matched: Sequence[tuple[int, int]]) -> int:
-    predicted = logits.argmax(dim=1).tolist()
+def _correct(classes: Tensor, matched: Sequence[tuple[int, int]]) -> int:
+    predicted = classes.tolist()
     return sum(predicted[index] == target for index, target in matched)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor
 
 from pouf_core.contract.closed_forms import EstimatedGain
@@ -13,13 +15,37 @@ from pouf_core.scoring import Classifier
 
 
 @dataclass(frozen=True)
+class Predicted:
+    """What a classifier says of the target data.
+
+    Attributes:
+        logits: [m, K] of the first m items, which the verdict looks at.
+        classes: [c] the most probable class of the first c items, m or more.
+    """
+
+    logits: Tensor
+    classes: Tensor
+
+    @classmethod
+    def of(cls, pieces: Iterable[Tensor], judged: int) -> Predicted:
+        """From class logits [b, K] of some items at a time, of which those of the first `judged` are kept."""
+        kept, classes, room = [], [], judged
+        for logits in pieces:
+            if room:
+                kept.append(logits[:room])
+                room -= len(kept[-1])
+            classes.append(logits.argmax(dim=1))
+        return cls(torch.cat(kept), torch.cat(classes))
+
+
+@dataclass(frozen=True)
 class Outcome:
     """A finished classifier.
 
     Attributes:
         method: the numbers it came by.
         classifier: K classes.
-        logits: [m, K] of the first m items, enough for judging and evaluating it.
+        predicted: what it says of the items.
         selected_step: the step whose weights were kept; 0 is the base model as it is.
         class_bias: [K] added to the logits, or None.
         tensors: everything that was trained, by name.
@@ -29,7 +55,7 @@ class Outcome:
 
     method: Resolved
     classifier: Classifier
-    logits: Tensor
+    predicted: Predicted
     selected_step: int
     class_bias: Tensor | None = None
     tensors: dict[str, Tensor] = field(default_factory=dict)

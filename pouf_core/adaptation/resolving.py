@@ -57,8 +57,9 @@ class Runtime(TypedDict):
 
 def resolve(
     spec: MethodSpec,
-    probabilities: Tensor,
+    marginal: Tensor,
     *,
+    item_count: int,
     kind: ModelKind,
     context_scale: float,
     device: torch.device,
@@ -69,7 +70,8 @@ def resolve(
 
     Args:
         spec: what the caller asked for.
-        probabilities: [n, K] zero-shot class probabilities of the target data.
+        marginal: [K] mean of the zero-shot class probabilities of the target data.
+        item_count: n.
         kind: of the base model, which chooses the table of presets.
         context_scale: root mean square of the untrained context vectors, which differs between models.
         device: where training runs.
@@ -79,7 +81,7 @@ def resolve(
     Raises:
         InvalidInput: the settings contradict each other.
     """
-    item_count, class_count = probabilities.shape
+    class_count = len(marginal)
     preset = PRESETS[spec.preset, kind][spec.tune]
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
@@ -87,7 +89,7 @@ def resolve(
     check_batch(spec, min(batch_size, item_count), "/dataset_id")
     scale = context_scale if preset.relative_to_context else 1.0
     learning_rate = _or(spec.learning_rate, preset.learning_rate * scale)
-    prior, source = _class_prior(spec, preset.prior, probabilities)
+    prior, source = _class_prior(spec, preset.prior, marginal)
     return ResolvedMethod(
         type="pouf",
         tune=spec.tune,
@@ -116,13 +118,11 @@ def resolve(
     )
 
 
-def resolve_baseline(
-    spec: MethodSpec, probabilities: Tensor, *, device: torch.device, threads: int
-) -> ResolvedBaseline:
+def resolve_baseline(spec: MethodSpec, marginal: Tensor, *, device: torch.device, threads: int) -> ResolvedBaseline:
     """The numbers that a method without training uses; arguments as for `resolve`."""
     if spec.type == "pouf":
         raise ValueError("Method type pouf is resolved by `resolve`.")
-    prior, source = (None, "none") if spec.type == "zero-shot" else _class_prior(spec, "estimated", probabilities)
+    prior, source = (None, "none") if spec.type == "zero-shot" else _class_prior(spec, "estimated", marginal)
     return ResolvedBaseline(
         type=spec.type,
         class_prior=prior,
@@ -177,9 +177,9 @@ def _marginal_momentum(batch_size: int, class_count: int) -> float:
 
 
 def _class_prior(
-    spec: MethodSpec, auto: Literal["uniform", "estimated"], probabilities: Tensor
+    spec: MethodSpec, auto: Literal["uniform", "estimated"], marginal: Tensor
 ) -> tuple[list[float] | None, PriorSource]:
-    class_count = probabilities.shape[1]
+    class_count = len(marginal)
     if isinstance(spec.class_prior, list):
         total = math.fsum(spec.class_prior)
         return [share / total for share in spec.class_prior], "given"
@@ -187,10 +187,10 @@ def _class_prior(
         return None, "none"
     if spec.class_prior == "uniform" or auto == "uniform":
         return [1 / class_count] * class_count, "uniform"
-    return estimate_prior(probabilities).tolist(), "estimated"
+    return estimate_prior(marginal).tolist(), "estimated"
 
 
-def estimate_prior(probabilities: Tensor) -> Tensor:
+def estimate_prior(marginal: Tensor) -> Tensor:
     """Class shares from zero-shot probabilities: their mean, raised to the power 0.3 and normalised.
 
     The mean of zero-shot probabilities mixes the true shares with the model's own bias towards some classes.
@@ -198,11 +198,10 @@ def estimate_prior(probabilities: Tensor) -> Tensor:
     uniform shares (power 0) are wrong for skewed data. The power lies between the two.
 
     Args:
-        probabilities: [n, K] zero-shot class probabilities.
+        marginal: [K] mean of the zero-shot class probabilities.
 
     Returns:
         [K] positive shares that sum to 1, in float64.
     """
-    means = probabilities.mean(dim=0, dtype=torch.float64)
-    tempered = means.clamp(min=_SMALLEST_MEAN / len(means)) ** PRIOR_POWER
+    tempered = marginal.double().clamp(min=_SMALLEST_MEAN / len(marginal)) ** PRIOR_POWER
     return tempered / tempered.sum()

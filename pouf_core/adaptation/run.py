@@ -170,7 +170,9 @@ class _Run:
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
         outcome = self._outcome(base, model, zero_shot, outcome_count)
         verdict = self._verdict(base, zero_shot, outcome)
-        evaluation = evaluate(inputs.items, labels, inputs.request.classes, zero_shot.logits, outcome.logits)
+        evaluation = evaluate(
+            inputs.items, labels, inputs.request.classes, zero_shot.classes, outcome.predicted.classes
+        )
         reporter.stage("evaluating", outcome_count, outcome_count)
         reporter.stage("exporting", 0, 1)
         found = AdaptationResult(
@@ -204,13 +206,13 @@ class _Run:
         return base, model
 
     def _outcome(self, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, count: int) -> Outcome:
-        """The classifier that the method gives, with the logits of the first `count` items."""
+        """The classifier that the method gives, and what it says of the first `count` items."""
         spec, item_count = self._inputs.request.method, len(self._inputs.items)
-        probabilities = zero_shot.logits.softmax(dim=1).cpu()
+        marginal = zero_shot.marginal.cpu()
         if spec.type != "pouf":
-            baseline = resolve_baseline(spec, probabilities, device=self._device, threads=self._threads)
+            baseline = resolve_baseline(spec, marginal, device=self._device, threads=self._threads)
             self._announce(baseline, "encoding", item_count, item_count)
-            return run_baseline(zero_shot, baseline, self._inputs.reporter)
+            return run_baseline(zero_shot, baseline, self._inputs.reporter, count)
         fits_closed_forms = TUNE_MODES[spec.tune].learner == "closed_form"
         if fits_closed_forms:
             closed_form = fit_closed_form(self._inputs, zero_shot, self._device, self._threads, count)
@@ -221,7 +223,8 @@ class _Run:
             spec = spec.model_copy(update={"tune": "prototypes"})
         resolved = resolve(
             spec,
-            probabilities,
+            marginal,
+            item_count=item_count,
             kind=base.description.kind,
             context_scale=model.context_scale,
             device=self._device,
@@ -263,7 +266,7 @@ class _Run:
     def _verdict(self, base: BaseModel, zero_shot: ZeroShot, outcome: Outcome) -> ReasonedVerdict:
         """The verdict on the classifier; what a person should look at besides becomes warnings."""
         classes = self._inputs.request.classes
-        adapted = outcome.logits[: zero_shot.judged_count].softmax(dim=1)
+        adapted = outcome.predicted.logits.softmax(dim=1)
         change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
         thresholds = Thresholds(base.description.kind, outcome.method.tune)
         names = [item.name for item in classes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from pouf_core.adaptation.encoding import feature_source
 from pouf_core.adaptation.features import ENCODE_BATCH, FeatureSource, OnEncoded
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
-from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.outcome import Outcome, Predicted
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.method import ResolvedMethod
@@ -24,8 +24,8 @@ from pouf_core.validation.measurements import given_prior
 from pouf_core.validation.selection import StepSelection, held_out_count
 from pouf_core.validation.thresholds import Thresholds
 
-Logits = Callable[[int, OnEncoded], Tensor]
-"""Class logits [m, K] of the first m items; the second argument is told about every encoded batch."""
+LogitPieces = Callable[[int, OnEncoded], Iterator[Tensor]]
+"""Class logits [b, K] of the first m items, batch by batch; the second argument is told about every encoded one."""
 
 
 def tune_base_model(
@@ -49,7 +49,7 @@ def tune_base_model(
         zero_shot: the base model's own classifier.
         method: the resolved method.
         thresholds: what data and steps are checked by.
-        outcome_count: how many items, the first ones, the outcome's logits are wanted for.
+        outcome_count: how many items, the first ones, are to be predicted.
         checkpoints: where to write them.
 
     Raises:
@@ -58,7 +58,7 @@ def tune_base_model(
     learner = model.learner(method)
     label_free = method.selection == "label_free"
     if label_free and failed_data_checks(zero_shot.structure, thresholds):
-        return _kept_zero_shot(zero_shot, method, outcome_count, [])
+        return _kept_zero_shot(zero_shot, method, [])
     source = feature_source(model, learner, inputs, method)
     item_count = len(inputs.items)
     held_out = held_out_count(item_count) if label_free else 0
@@ -81,11 +81,12 @@ def tune_base_model(
     loop.run()
     selected = selection.settle() if selection is not None else method.max_steps
     if selected == 0:
-        return _kept_zero_shot(zero_shot, method, outcome_count, loop.metrics)
+        return _kept_zero_shot(zero_shot, method, loop.metrics)
     with torch.no_grad():
         classifier = learner.classifier()
-    found = logits(outcome_count, partial(inputs.reporter.stage, "evaluating"))
-    return Outcome(method, classifier, found, selected, tensors=learner.tensors(), metrics=loop.metrics)
+    pieces = logits(outcome_count, partial(inputs.reporter.stage, "evaluating"))
+    predicted = Predicted.of(pieces, zero_shot.judged_count)
+    return Outcome(method, classifier, predicted, selected, tensors=learner.tensors(), metrics=loop.metrics)
 
 
 def _sampler(method: ResolvedMethod, item_count: int, held_out: int, seed: int) -> BatchSampler:
@@ -97,7 +98,7 @@ def _sampler(method: ResolvedMethod, item_count: int, held_out: int, seed: int) 
 def _selection(
     inputs: RunInputs,
     learner: Trainable,
-    logits: Logits,
+    logits: LogitPieces,
     zero_shot: ZeroShot,
     method: ResolvedMethod,
     chosen_by: int,
@@ -106,7 +107,7 @@ def _selection(
     """The choice of the step by the first `chosen_by` items."""
     return StepSelection(
         learner,
-        lambda on_micro_batch: logits(chosen_by, lambda *_: on_micro_batch()).softmax(dim=1),
+        lambda on_micro_batch: torch.cat(list(logits(chosen_by, lambda *_: on_micro_batch()))).softmax(dim=1),
         zero_shot.views[:, :chosen_by],
         [item.name for item in inputs.request.classes],
         method.max_steps,
@@ -115,18 +116,20 @@ def _selection(
     )
 
 
-def _kept_zero_shot(zero_shot: ZeroShot, method: ResolvedMethod, outcome_count: int, metrics: list[Metrics]) -> Outcome:
-    logits = zero_shot.logits[:outcome_count]
-    return Outcome(method, zero_shot.classifier, logits, 0, metrics=metrics)
+def _kept_zero_shot(zero_shot: ZeroShot, method: ResolvedMethod, metrics: list[Metrics]) -> Outcome:
+    predicted = Predicted(zero_shot.logits, zero_shot.classes)
+    return Outcome(method, zero_shot.classifier, predicted, 0, metrics=metrics)
 
 
-def plain_logits(learner: Trainable, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded) -> Tensor:
-    """Class logits [count, K] of the first items as they are, under the present weights."""
-    rows = []
+def plain_logits(
+    learner: Trainable, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded
+) -> Iterator[Tensor]:
+    """Class logits [b, K] of the first items as they are, batch by batch, under the present weights."""
     with torch.no_grad():
         classifier = learner.classifier()
-        for start in range(0, count, at_once):
-            indices = range(start, min(start + at_once, count))
-            rows.append(classifier(source.plain(indices)).class_logits)
-            on_encoded(indices.stop, count)
-    return torch.cat(rows)
+    for start in range(0, count, at_once):
+        indices = range(start, min(start + at_once, count))
+        with torch.no_grad():
+            logits = classifier(source.plain(indices)).class_logits
+        on_encoded(indices.stop, count)
+        yield logits

@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from pouf_core.adaptation.encoding import encode_frozen
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.families.interface import PromptedModel
-from pouf_core.scoring import Classifier
+from pouf_core.scoring import Classifier, logit_pieces
 from pouf_core.validation.measurements import Structure, measure_structure
 
 MOST_JUDGED_ITEMS = 5000  # by the verdict; a random sample: items are in order of content hash
@@ -26,20 +26,24 @@ class ZeroShot:
     Attributes:
         classifier: K classes.
         features: [n, d] of the target data.
-        logits: [n, K].
-        views: [2, m, K] probabilities of the first m items, as they are and in another view.
+        classes: [n] the most probable class of every item.
+        marginal: [K] mean of the probabilities of all items, in float64.
+        logits: [m, K] of the first m items, which the verdict looks at.
+        views: [2, m, K] probabilities of these, as they are and in another view.
         structure: what these predictions say about the data.
     """
 
     classifier: Classifier
     features: Tensor
+    classes: Tensor
+    marginal: Tensor
     logits: Tensor
     views: Tensor
     structure: Structure
 
     @property
     def judged_count(self) -> int:
-        """m, the items that the verdict looks at."""
+        """m."""
         return self.views.shape[1]
 
 
@@ -58,9 +62,20 @@ def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroSh
     )
     features = encode(inputs.items, views=[0])[0]
     other = encode(judged, views=[1])[0]
-    with torch.no_grad():
-        logits, other_logits = (classifier(seen).class_logits for seen in (features, other))
-    views = torch.stack([logits[: len(judged)], other_logits]).softmax(dim=2)
+    logits, other_logits = (
+        torch.cat(list(logit_pieces(classifier, seen))) for seen in (features[: len(judged)], other)
+    )
+    views = torch.stack([logits, other_logits]).softmax(dim=2)
     near = normalize(features[: len(judged)], dim=1)
     structure = measure_structure(views, near, len(inputs.items))
-    return ZeroShot(classifier, features, logits, views, structure)
+    classes, marginal = _over_all(classifier, features)
+    return ZeroShot(classifier, features, classes, marginal, logits, views, structure)
+
+
+def _over_all(classifier: Classifier, features: Tensor) -> tuple[Tensor, Tensor]:
+    """The classes [n] of all items, and the mean [K] of their probabilities, which are never held together."""
+    classes, total = [], torch.zeros(len(classifier.prototypes), dtype=torch.float64, device=features.device)
+    for logits in logit_pieces(classifier, features):
+        classes.append(logits.argmax(dim=1))
+        total += logits.softmax(dim=1).sum(dim=0, dtype=torch.float64)
+    return torch.cat(classes), total / len(features)

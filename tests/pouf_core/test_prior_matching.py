@@ -105,5 +105,5 @@ def test_a_solver_that_was_stopped_early_says_how_far_it_is_without_a_python_war
 
 def test_large_data_are_matched_by_their_first_items(monkeypatch: pytest.MonkeyPatch) -> None:
     logits, prior = leaning_logits(50, 3, 2.0), skewed(3)
-    monkeypatch.setattr(prior_matching, "_MOST_ITEMS", 20)
+    monkeypatch.setattr(prior_matching, "MOST_ITEMS", 20)
     assert torch.equal(matching_bias(logits, prior)[0], matching_bias(logits[:20], prior)[0])

@@ -37,9 +37,16 @@ SOFT = {
 
 def resolved(classes: int = 3, items: int = 24, **settings: object) -> ResolvedMethod:
     spec = MethodSpec.model_validate({"tune": "prompt", "class_prior": "uniform", **settings})
-    probabilities = torch.full((items, classes), 1 / classes)
-    cpu = torch.device("cpu")
-    return resolve(spec, probabilities, kind="image", context_scale=0.05, device=cpu, threads=1, micro_batch_size=None)
+    return resolve(
+        spec,
+        torch.full((classes,), 1 / classes),
+        item_count=items,
+        kind="image",
+        context_scale=0.05,
+        device=torch.device("cpu"),
+        threads=1,
+        micro_batch_size=None,
+    )
 
 
 def chosen(name: str, **parameters: object) -> Transport:

@@ -23,9 +23,16 @@ from tests.pouf_core.conftest import CLASS_NAMES
 
 def resolved(tune: str, **settings: object) -> ResolvedMethod:
     spec = MethodSpec.model_validate({"tune": tune, "class_prior": "uniform", **settings})
-    uniform = torch.full((24, 3), 1 / 3)
-    cpu = torch.device("cpu")
-    return resolve(spec, uniform, kind="image", context_scale=0.05, device=cpu, threads=1, micro_batch_size=None)
+    return resolve(
+        spec,
+        torch.full((3,), 1 / 3),
+        item_count=24,
+        kind="image",
+        context_scale=0.05,
+        device=torch.device("cpu"),
+        threads=1,
+        micro_batch_size=None,
+    )
 
 
 def learner_and_source(

@@ -42,10 +42,10 @@ class DoubleViews(ImageViews):
 
 def resolved(tune: str, **settings: object) -> ResolvedMethod:
     spec = MethodSpec.model_validate({"tune": tune, "class_prior": "uniform", **settings})
-    probabilities = torch.full((ITEMS, len(CLASS_NAMES)), 1 / len(CLASS_NAMES))
     return resolve(
         spec,
-        probabilities,
+        torch.full((len(CLASS_NAMES),), 1 / len(CLASS_NAMES)),
+        item_count=ITEMS,
         kind="image",
         context_scale=0.05,
         device=torch.device("cpu"),

@@ -56,7 +56,8 @@ def product(base: ClipLikeModel, pixels: Tensor, tune: str, micro_batch_size: in
     spec = MethodSpec.model_validate({"preset": "paper", "tune": tune, "max_steps": STEPS, "batch_size": BATCH})
     method = resolve(
         spec,
-        torch.full((ITEMS, len(CLASS_NAMES)), 1 / len(CLASS_NAMES)),
+        torch.full((len(CLASS_NAMES),), 1 / len(CLASS_NAMES)),
+        item_count=ITEMS,
         kind="image",
         context_scale=1.0,
         device=torch.device("cpu"),

@@ -16,7 +16,8 @@ def resolved(items: int = 24, **settings: object) -> ResolvedMethod:
     cpu = torch.device("cpu")
     return resolve(
         spec,
-        torch.full((items, 3), 1 / 3),
+        torch.full((3,), 1 / 3),
+        item_count=items,
         kind="image",
         context_scale=0.05,
         device=cpu,
