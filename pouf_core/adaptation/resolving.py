@@ -81,7 +81,6 @@ def resolve(
     Raises:
         InvalidInput: the settings contradict each other.
     """
-    class_count = len(marginal)
     preset = PRESETS[spec.preset, kind][spec.tune]
     batch_size = _or(spec.batch_size, preset.batch_size)
     if spec.preset != "paper":
@@ -108,7 +107,7 @@ def resolve(
         context=spec.context,
         context_init=spec.context_init,
         context_length=_or(spec.context_length, DEFAULT_CONTEXT_LENGTH) if spec.context_init == "random" else None,
-        marginal_momentum=_marginal_momentum(batch_size, class_count) if preset.running_marginal else 0.0,
+        marginal_momentum=_marginal_momentum(batch_size, len(marginal)) if preset.running_marginal else 0.0,
         selection=preset.selection if spec.selection == "auto" else spec.selection,
         last_n=_or(spec.last_n, 1),
         anchor_weight=_or(spec.anchor_weight, 0.0 if spec.context_init == "random" else preset.anchor_weight),
