@@ -16,7 +16,7 @@ def mean_logit_calibration(target: Target, share: float) -> LinearClassifier:
     size.
     """
     weights = target.scale * target.prototypes
-    return LinearClassifier(target.prototypes, weights, -share * (target.features @ weights.T).mean(dim=0))
+    return LinearClassifier(target.prototypes, weights, -share * weights @ target.features.mean(dim=0))
 
 
 def mean_feature_calibration(target: Target, share: float) -> LinearClassifier:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
+import torch
 from scipy.optimize import brentq
 from torch import Tensor
 
-from pouf_core.scoring import LinearClassifier
+from pouf_core.scoring import LinearClassifier, logit_pieces, row_pieces
 
 _MOST_CONFIDENT = 0.999
 _LOGARITHMS = (-8.0, 8.0)
@@ -24,12 +25,15 @@ def with_confidence(classifier: LinearClassifier, features: Tensor, accuracy: fl
         features: [n, d] that the mean is taken over.
         accuracy: expected share of right classes; it is kept between just above chance and 0.999.
     """
-    logits = classifier(features).class_logits
+    logits = torch.cat(list(logit_pieces(classifier, features)))
+    pieces = row_pieces(*logits.shape)
     chance = 1 / logits.shape[1]
     wanted = min(max(accuracy, chance + 0.01 * (1 - chance)), _MOST_CONFIDENT)
 
     def excess(logarithm: float) -> float:
-        return (math.exp(logarithm) * logits).softmax(dim=1).max(dim=1).values.mean().item() - wanted
+        factor = math.exp(logarithm)
+        largest = ((factor * logits[rows]).softmax(dim=1).amax(dim=1).sum().item() for rows in pieces)
+        return sum(largest) / len(logits) - wanted
 
     low, high = _LOGARITHMS
     if excess(low) >= 0 or excess(high) <= 0:  # all logits of an item are equal, or nearly

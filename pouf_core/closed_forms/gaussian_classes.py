@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
 _LEAST_VARIANCE = 1e-8
-_ROWS_AT_ONCE = 2048
-
-
-def row_pieces(count: int) -> list[slice]:
-    """Slices of so many rows that together are all of them; a tensor [n, K] is worked on piece by piece."""
-    return [slice(start, start + _ROWS_AT_ONCE) for start in range(0, count, _ROWS_AT_ONCE)]
 
 
 class GaussianClasses:
@@ -38,33 +34,35 @@ class GaussianClasses:
         self._centred, self._anchors, self._anchor_items = centred, anchors, anchor_items
         self._second_moment = centred.square().mean(dim=0)
 
-    def fit(self, posterior: Tensor) -> None:
-        """Means and variance from the items' posteriors [n, K], which are kept as they are."""
-        self._posterior = posterior
-        self.mass = posterior.sum(dim=0)
-        sums = posterior.T @ self._centred
-        means = (sums + self._anchor_items * self._anchors) / (self.mass + self._anchor_items)[:, None]
-        within = self.mass[:, None] * means.square() - 2 * means * sums
+    def fit(self, posteriors: Iterable[tuple[slice, Tensor]]) -> None:
+        """Means and variance from the posteriors [r, K] of some rows at a time, together all n.
+
+        The classes as they were answer `likelihood` until the last of them was given.
+        """
+        mass, sums = torch.zeros(()), torch.zeros(())
+        for rows, posterior in posteriors:
+            mass = mass + posterior.sum(dim=0)
+            sums = sums + posterior.T @ self._centred[rows]
+        means = (sums + self._anchor_items * self._anchors) / (mass + self._anchor_items)[:, None]
+        within = mass[:, None] * means.square() - 2 * means * sums
         variance = self._second_moment + within.sum(dim=0) / len(self._centred)
+        self.mass = mass
         self.precision = 1 / variance.clamp(min=_LEAST_VARIANCE)
         self.weights = means * self.precision
         self.norms = (means * self.weights).sum(dim=1)
 
-    def likelihood(self, rows: slice) -> Tensor:
+    def likelihood(self, rows: slice | Tensor, posterior: Tensor) -> Tensor:
         """Gaussian log-likelihood [r, K] up to a term of the item, by means without the item.
 
-        With c = q / (m + anchor) of item x in class k, the mean without it is (mu - c x) / (1 - c), and its products
-        with x and with itself follow from those of mu.
+        With c = q / (m + anchor) of item x in class k, the mean without it is (mu - c x) / (1 - c), so that x lies
+        1 / (1 - c) times as far from it as from mu.
+
+        Args:
+            rows: the items.
+            posterior: [r, K] of these, as they were given to `fit`.
         """
         own = self._centred[rows]
-        share = self._posterior[rows] / (self.mass + self._anchor_items)
-        rest = 1 / (1 - share)
-        product = own @ self.weights.T
-        length = (own.square() @ self.precision)[:, None]
-        without = (product - share * length) * rest
-        norms = (self.norms - 2 * share * product + share.square() * length) * rest.square()
-        return without - norms / 2
-
-    def likelihoods(self) -> Tensor:
-        """`likelihood` [n, K] of all items."""
-        return torch.cat([self.likelihood(rows) for rows in row_pieces(len(self._centred))])
+        lengths = own.square() @ self.precision
+        nearness = torch.addmm(-self.norms / 2, own, self.weights.T).sub_(lengths[:, None] / 2)
+        others = (posterior / -(self.mass + self._anchor_items)).add_(1)
+        return nearness.div_(others.square_())

@@ -11,19 +11,19 @@ confirm its own class.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pouf_core.closed_forms.gaussian_classes import GaussianClasses, row_pieces
+from pouf_core.closed_forms.gaussian_classes import GaussianClasses
 from pouf_core.closed_forms.target import Target
 
 ANCHOR_ITEMS = 20.0
 _MOST_STEPS = 12
 _SETTLED = 2e-3
 """Mean total variation between an item's posteriors before and after the last step."""
-_KEPT_TEXT = 50_000_000  # numbers of the text posterior that are kept rather than computed in every step
 
 
 @dataclass(frozen=True)
@@ -82,36 +82,39 @@ class _Fit:
         self._target, self._settings, self._bias = target, settings, bias
         self._mean = target.features.mean(dim=0)
         centred = target.features - self._mean
-        self._pieces = row_pieces(len(centred))
-        self._kept_text: Tensor | None = None
-        if len(centred) * len(bias) <= _KEPT_TEXT:
-            self._kept_text = self._text_of(slice(None))
-        self._posterior = torch.cat([(self._text(rows) + bias).softmax(dim=1) for rows in self._pieces])
+        self._posterior = torch.empty(len(centred), len(bias), dtype=centred.dtype, device=centred.device)
+        for rows in target.pieces:
+            self._posterior[rows] = self._text(rows).softmax(dim=1)
         mass = self._posterior.sum(dim=0)
         anchors = (self._posterior.T @ centred) / mass.clamp(min=1e-9)[:, None]
         self._classes = GaussianClasses(centred, anchors, ANCHOR_ITEMS)
-        self._classes.fit(self._posterior)
+        self._classes.fit((rows, self._posterior[rows]) for rows in target.pieces)
+        self._moved = 1.0
 
     def _text(self, rows: slice) -> Tensor:
-        return self._text_of(rows) if self._kept_text is None else self._kept_text[rows]
-
-    def _text_of(self, rows: slice) -> Tensor:
-        """Logarithms [r, K] of the text posterior, weighted."""
-        logits = self._settings.scale * (self._target.features[rows] @ self._target.prototypes.T)
-        return self._settings.text_weight * logits.log_softmax(dim=1)
+        """Logits [r, K] of the text and the class bias."""
+        settings = self._settings
+        return torch.add(self._bias, self._target.cosines(rows), alpha=settings.text_weight * settings.scale)
 
     def step(self) -> float:
         """Posteriors from means that leave the item out, then the means; how far posteriors moved, 0 to 1."""
-        posterior, moved = torch.empty_like(self._posterior), 0.0
-        for rows in self._pieces:
-            logits = self._text(rows) + self._bias + self._settings.temper * self._classes.likelihood(rows)
+        self._classes.fit(self._new_posteriors())
+        return self._moved
+
+    def _new_posteriors(self) -> Iterator[tuple[slice, Tensor]]:
+        # Without a graph no item's posterior depends on another's, and one matrix [n, K] is enough.
+        before = self._posterior
+        self._posterior = torch.empty_like(before) if self._settings.graph_weight else before
+        moved = 0.0
+        for rows in self._target.pieces:
+            logits = self._text(rows).add_(self._classes.likelihood(rows, before[rows]), alpha=self._settings.temper)
             if self._settings.graph_weight:
-                logits += self._settings.graph_weight * self._target.neighbours.mean(self._posterior, rows)
-            posterior[rows] = logits.softmax(dim=1)
-            moved += (posterior[rows] - self._posterior[rows]).abs().sum().item() / 2
-        self._posterior = posterior
-        self._classes.fit(posterior)
-        return moved / len(posterior)
+                logits.add_(self._target.neighbours.mean(before, rows), alpha=self._settings.graph_weight)
+            posterior = logits.softmax(dim=1)
+            moved += (posterior - before[rows]).abs_().sum().item() / 2
+            self._posterior[rows] = posterior
+            yield rows, posterior
+        self._moved = moved / len(before)
 
     def mixture(self) -> Mixture:
         """The linear classifier; the text's own normaliser is the same for all classes and drops out."""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from pouf_core.closed_forms.neighbours import Neighbours, nearest_neighbours
+from pouf_core.scoring import row_pieces
 
 _SCALES = (1.0, 1000.0)
+_KEPT_COSINES = 50_000_000  # numbers that are kept rather than computed whenever they are needed
 _VOTERS = 3  # neighbours whose classes an item's scores are compared with
 
 
@@ -36,9 +39,22 @@ class Target:
         return Target(features, self.prototypes, nearest_neighbours(features), self.scale)
 
     @property
-    def logits(self) -> Tensor:
-        """[n, K] zero-shot logits at the data's own scale."""
-        return self.scale * (self.features @ self.prototypes.T)
+    def pieces(self) -> list[slice]:
+        """All rows, in pieces of which a few tensors [r, K] fit in memory."""
+        return row_pieces(len(self.features), len(self.prototypes))
+
+    def cosines(self, rows: slice | Tensor) -> Tensor:
+        """[r, K] of some items and the prototypes."""
+        return self.features[rows] @ self.prototypes.T if self._cosines is None else self._cosines[rows]
+
+    def probabilities(self, rows: slice | Tensor) -> Tensor:
+        """[r, K] zero-shot probabilities of some items at the data's own scale."""
+        return (self.scale * self.cosines(rows)).softmax(dim=1)
+
+    @cached_property
+    def _cosines(self) -> Tensor | None:
+        few = len(self.features) * len(self.prototypes) <= _KEPT_COSINES
+        return self.features @ self.prototypes.T if few else None
 
 
 def target_of(features: Tensor, prototypes: Tensor) -> Target:
@@ -66,7 +82,9 @@ def neighbour_scale(cosines: Tensor, neighbours: Neighbours) -> float:
 
     def loss(logarithm: float) -> float:
         scale = math.exp(logarithm)
-        return (scale * cosines).logsumexp(dim=1).mean().item() - scale * of_votes
+        pieces = row_pieces(*cosines.shape)
+        total = sum((scale * cosines[rows]).logsumexp(dim=1).sum().item() for rows in pieces)
+        return total / len(cosines) - scale * of_votes
 
     bounds = (math.log(_SCALES[0]), math.log(_SCALES[1]))
     return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.02}).x)

@@ -8,6 +8,7 @@ two witnesses that a change did not ask.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from pouf_core.closed_forms.gaussian_classes import GaussianClasses
 from pouf_core.closed_forms.target import Target
+from pouf_core.scoring import row_pieces
 
 WITNESSES = 5
 """Neighbours that are asked."""
@@ -54,14 +56,15 @@ class Witness:
 
     def __init__(self, target: Target) -> None:
         self._near = target.neighbours.indices[:, :WITNESSES]
-        self._text = target.logits.softmax(dim=1)
-        self._classes = self._text.argmax(dim=1)
-        self._gaussian = _gaussian_posterior(target.features, self._text)
+        text = [target.probabilities(rows).max(dim=1) for rows in target.pieces]
+        self._classes = torch.cat([found.indices for found in text])
+        self._certainty = torch.cat([found.values for found in text]).mean().item()
+        self._target, self._gaussian = target, _GaussianWitness(target)
 
     @property
     def certainty(self) -> float:
         """Mean largest zero-shot probability, which is about the accuracy of zero-shot."""
-        return self._text.max(dim=1).values.mean().item()
+        return self._certainty
 
     def evidence(self, classes: Tensor) -> Evidence:
         """The evidence for giving the n items these classes [n]."""
@@ -70,17 +73,19 @@ class Witness:
             return Evidence(len(classes), 0.0, 0.0, 0.0, 0.0, 0.0)
         old, new = self._classes[rows, None], classes[rows, None]
 
-        def lead(values: Tensor) -> float:
-            """Mean of the new classes' values [n, K] less the old ones'."""
-            chosen = values[rows]
-            return (chosen.gather(1, new) - chosen.gather(1, old)).double().mean().item()
+        def lead(values: Callable[[Tensor], Tensor]) -> float:
+            """Mean of the new classes' values less the old ones', of the values [r, K] of some rows."""
+            total = 0.0
+            for part in row_pieces(len(rows), len(self._target.prototypes)):
+                chosen = values(rows[part])
+                total += (chosen.gather(1, new[part]) - chosen.gather(1, old[part])).double().sum().item()
+            return total / len(rows)
 
         votes = classes[self._near[rows]]
         neighbours = ((votes == new).double().mean() - (votes == old).double().mean()).item()
         lost = math.log(_class_count(self._classes) / _class_count(classes))
-        return Evidence(
-            len(classes), len(rows) / len(classes), neighbours, lead(self._gaussian), -lead(self._text), lost
-        )
+        gaussian, text = lead(self._gaussian.probabilities), -lead(self._target.probabilities)
+        return Evidence(len(classes), len(rows) / len(classes), neighbours, gaussian, text, lost)
 
 
 def _class_count(classes: Tensor) -> float:
@@ -88,21 +93,38 @@ def _class_count(classes: Tensor) -> float:
     return 1 / (classes.bincount().double() / len(classes)).square().sum().item()
 
 
-def _gaussian_posterior(features: Tensor, text: Tensor) -> Tensor:
-    """Class probabilities [n, K] by Gaussian classes whose means leave the item out, calibrated against the text's.
+class _GaussianWitness:
+    """Gaussian classes weighted by the text's probabilities and calibrated against them.
 
     Args:
-        features: [n, d] of unit length.
-        text: [n, K] zero-shot probabilities, by which classes and variance are weighted.
+        target: the data and the classes.
     """
-    classes = GaussianClasses(features - features.mean(dim=0), 0.0, _PRIOR_ITEMS)
-    classes.fit(text)
-    likelihood = classes.likelihoods()
-    prior = text.mean(dim=0).clamp(min=1e-12).log()
 
-    def loss(logarithm: float) -> float:
-        return -(text * (math.exp(logarithm) * likelihood + prior).log_softmax(dim=1)).sum(dim=1).mean().item()
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._fitted = GaussianClasses(target.features - target.features.mean(dim=0), 0.0, _PRIOR_ITEMS)
+        self._fitted.fit((rows, target.probabilities(rows)) for rows in target.pieces)
+        self._prior = (self._fitted.mass / len(target.features)).clamp(min=1e-12).log()
+        self._temper = self._calibrated()
 
-    bounds = (math.log(1e-3), 0.0)
-    temper = math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.05}).x)
-    return (temper * likelihood + prior).softmax(dim=1)
+    def probabilities(self, rows: Tensor) -> Tensor:
+        """[r, K] by classes whose means leave the item out."""
+        likelihood = self._fitted.likelihood(rows, self._target.probabilities(rows))
+        return (self._temper * likelihood + self._prior).softmax(dim=1)
+
+    def _calibrated(self) -> float:
+        """The power of the likelihood with the least cross-entropy of the text's probabilities."""
+        target = self._target
+        likelihoods = torch.empty(len(target.features), len(target.prototypes)).to(target.features)
+        for rows in target.pieces:
+            likelihoods[rows] = self._fitted.likelihood(rows, target.probabilities(rows))
+
+        def loss(logarithm: float) -> float:
+            total = 0.0
+            for rows in target.pieces:
+                logits = math.exp(logarithm) * likelihoods[rows] + self._prior
+                total -= (target.probabilities(rows) * logits.log_softmax(dim=1)).sum().item()
+            return total / len(likelihoods)
+
+        bounds = (math.log(1e-3), 0.0)
+        return math.exp(minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 0.05}).x)

@@ -32,12 +32,11 @@ def test_the_fitted_mixture_is_the_linear_classifier_of_its_last_means() -> None
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-3)
 
 
-def test_kept_and_recomputed_text_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-
-    target = some_target()
-    kept = fit_mixture(target, SETTINGS)
-    monkeypatch.setattr("pouf_core.closed_forms.mixture._KEPT_TEXT", 0)
-    recomputed = fit_mixture(target, SETTINGS)
+def test_text_that_is_kept_and_pieces_of_it_that_are_recomputed_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = fit_mixture(some_target(), SETTINGS)
+    monkeypatch.setattr("pouf_core.closed_forms.target._KEPT_COSINES", 0)
+    monkeypatch.setattr("pouf_core.scoring._NUMBERS_AT_ONCE", 40)
+    recomputed = fit_mixture(some_target(), SETTINGS)
     torch.testing.assert_close(kept.weights, recomputed.weights)
 
 

@@ -21,7 +21,7 @@ def test_the_scale_goes_with_the_spread_of_the_cosines() -> None:
 def test_probabilities_at_the_data_s_scale_are_about_as_sure_as_they_are_right() -> None:
     data = two_cones(seed=1, gap=0.5)
     features, prototypes = (unit_length(torch.from_numpy(part)) for part in (data.features, data.class_features))
-    probabilities = target_of(features, prototypes).logits.softmax(dim=1)
+    probabilities = target_of(features, prototypes).probabilities(slice(None))
     right = data.accuracy(probabilities.argmax(dim=1).numpy())
     assert probabilities.max(dim=1).values.mean().item() == pytest.approx(right, abs=0.15)
 
