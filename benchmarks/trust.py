@@ -30,8 +30,9 @@ from pouf_core.data.images import decode_image
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.pouf_lite_network import load_pouf_lite
 from pouf_core.families.registry import describe
-from pouf_core.predictor import VARIANTS, Prediction, Predictor
+from pouf_core.predictor import Prediction, Predictor
 from pouf_core.system.memory import keep_freed_memory
+from pouf_core.variants import VARIANTS
 
 METHODS = ("prior-matching", "default")  # a tune mode may follow a preset: `default:head`
 

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import pouf_core
 from cli import CommandError
-from cli.wording import gain_in_words
+from cli.wording import gain_in_words, proposal_in_words
+from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
 from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.errors import InvalidInput, PoufError, problems_of
@@ -33,6 +34,7 @@ class Adaptation:
         label_words: `class=word,word` for each class; empty where there are none.
         text_limits: `text_a=64` for each text; empty where there are none.
         method: the `method` object of a job, without what is left to the method.
+        threshold, wished_accuracy: as those of a job.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         deterministic: None: on a CPU alone.
     """
@@ -48,6 +50,8 @@ class Adaptation:
     text_column: str | None = None
     method: Mapping[str, str | int] = field(default_factory=dict)
     seed: int = 0
+    threshold: Threshold | None = None
+    wished_accuracy: float = WISHED_ACCURACY
     device: str = "auto"
     threads: int | None = None
     deterministic: bool | None = None
@@ -90,6 +94,8 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
         text_column=wanted.text_column,
         method=wanted.method,
         seed=wanted.seed,
+        threshold=wanted.threshold,
+        wished_accuracy=wanted.wished_accuracy,
         out=wanted.out,
         on_progress=show,
         device=wanted.device,
@@ -128,8 +134,28 @@ def parse_text_limits(values: Sequence[str]) -> dict[str, int]:
     return limits
 
 
+def parse_threshold(value: str | None) -> Threshold | None:
+    """A probability, or `auto`.
+
+    Raises:
+        CommandError: it is neither.
+    """
+    if value is None:
+        return None
+    if value == "auto":
+        return "auto"
+    try:
+        number = float(value)
+        check_threshold(number)
+    except ValueError as error:
+        raise CommandError(f"--threshold {value}: give auto, or a probability from 0 to 1.") from error
+    except InvalidInput as error:
+        raise CommandError(f"--threshold {value}: {error} ({error.code})") from error
+    return number
+
+
 def print_result(result: pouf_core.AdaptationResult) -> None:
-    """Print the warnings, the verdict with its reasons, the estimated gain, what answers by default, and the place."""
+    """Print warnings, verdict, estimated gain, proposed threshold, what answers by default, and the place."""
     for warning in result.warnings:
         _print(f"[yellow]{escape(warning.message)}[/] ({warning.code})")
     _print(f"Verdict: [{VERDICT_COLOURS[result.verdict]}]{result.verdict}[/]")
@@ -137,6 +163,9 @@ def print_result(result: pouf_core.AdaptationResult) -> None:
         _print(f"  {escape(reason.message)} ({reason.code})")
     if (gain := result.estimated_gain) is not None:
         _print(f"Estimated gain over zero-shot: {gain_in_words(gain.points, gain.low, gain.high)}")
+    if (abstention := result.abstention) is not None:
+        proposed = abstention[result.fallback or "adapted"].proposed
+        _print(f"Proposed threshold: {proposal_in_words(proposed, abstention.wished_accuracy)}")
     if result.fallback:
         _print("Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.")
     _print(f"Done in {result.seconds:.1f} s, {_what_was_kept(result)}: {escape(str(result.path))}")
@@ -152,7 +181,9 @@ def _print(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
 
 
-def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | None, device: str) -> None:
+def predict_items(
+    artifact: Path, items: list[str], top_k: int, variant: str | None, device: str, threshold: Threshold | None = None
+) -> None:
     """Print each item's classes with their probabilities.
 
     Args:
@@ -161,6 +192,7 @@ def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | N
         top_k: how many classes to show for each.
         variant: `adapted` or `zero_shot`; None is `adapted`, unless the model fell back to zero-shot, which is said.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threshold: items whose largest probability is below are said to be none of the classes; None is the model's own.
 
     Raises:
         CommandError: the artifact or an item cannot be read.
@@ -168,7 +200,7 @@ def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | N
     try:
         predictor = pouf_core.load(artifact, device=device)
         served = variant or predictor.served
-        predictions = predictor.predict(items, top_k=top_k, variant=served)
+        predictions = predictor.predict(items, top_k=top_k, variant=served, threshold=threshold)
     except PoufError as error:
         raise CommandError(f"{error} ({error.code})") from error
     except FileNotFoundError as error:
@@ -181,7 +213,7 @@ def predict_items(artifact: Path, items: list[str], top_k: int, variant: str | N
         )
     for item, prediction in zip(items, predictions, strict=True):
         shown = ", ".join(f"{label} {score:.3f}" for label, score in prediction.top_k)
-        _print(escape(f"{item}: {shown}"))
+        _print(escape(f"{item}: {shown if prediction.label is not None else f'none of these ({shown})'}"))
 
 
 def progress_bar(target: Console) -> Progress:

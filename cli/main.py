@@ -78,12 +78,15 @@ def adapt(
     preset: options.Preset = None,
     max_steps: options.MaxSteps = None,
     seed: options.Seed = 0,
+    threshold: options.Threshold = None,
+    wished_accuracy: options.WishedAccuracy = None,
     device: options.Device = "auto",
     threads: options.Threads = None,
     deterministic: options.Deterministic = None,
 ) -> None:
     """Adapt a base model to unlabelled pictures or texts, here, without the service."""
-    from cli.adapt import Adaptation, adapt_data
+    from cli.adapt import Adaptation, adapt_data, parse_threshold
+    from pouf_core.contract.abstention import WISHED_ACCURACY
 
     # what is not said is left out: baselines refuse settings that they do not have
     settings = {"tune": tune, "preset": preset, "max_steps": max_steps}
@@ -99,6 +102,8 @@ def adapt(
         text_column=text_column,
         method={"type": method, **{name: value for name, value in settings.items() if value is not None}},
         seed=seed,
+        threshold=parse_threshold(threshold),
+        wished_accuracy=WISHED_ACCURACY if wished_accuracy is None else wished_accuracy,
         device=device,
         threads=threads,
         deterministic=deterministic,
@@ -115,12 +120,13 @@ def predict(
         str | None,
         typer.Option(help="adapted or zero_shot. Default: adapted, unless the model fell back to zero-shot."),
     ] = None,
+    threshold: options.Threshold = None,
     device: options.Device = "auto",
 ) -> None:
     """Classify pictures or texts with an adapted model, here, without the service."""
-    from cli.adapt import predict_items
+    from cli.adapt import parse_threshold, predict_items
 
-    predict_items(artifact, items, top_k, variant, device)
+    predict_items(artifact, items, top_k, variant, device, parse_threshold(threshold))
 
 
 @app.command()

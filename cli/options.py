@@ -55,6 +55,16 @@ Tune = Annotated[
 Preset = Annotated[str | None, typer.Option(help="default or paper. Default: default.")]
 MaxSteps = Annotated[int | None, typer.Option(help="Training steps at most.", min=1)]
 Seed = Annotated[int, typer.Option(help="The same seed and data give the same model.")]
+Threshold = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, or a probability from 0 to 1: items whose largest class probability is below get no class. "
+        "Default: every item gets one, or what the model was adapted with."
+    ),
+]
+WishedAccuracy = Annotated[
+    float | None, typer.Option(help="Share of right answers that the proposed threshold is to reach. Default: 0.95.")
+]
 Threads = Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)]
 Deterministic = Annotated[
     bool | None, typer.Option(help="Deterministic algorithms only. Default: on a CPU, not on a GPU.")

@@ -47,7 +47,13 @@ class Client:
         return [BaseModel.of(raw) for raw in self._connection.request("GET", "/v1/base-models")["data"]]
 
     def predict(
-        self, pictures: Sequence[Picture], model: str, *, top_k: int = 1, variant: str | None = None
+        self,
+        pictures: Sequence[Picture],
+        model: str,
+        *,
+        top_k: int = 1,
+        variant: str | None = None,
+        threshold: float | str | None = None,
     ) -> Predictions:
         """Classify pictures.
 
@@ -56,29 +62,46 @@ class Client:
             model: a model's id or an alias.
             top_k: how many classes to return for each picture.
             variant: `adapted` or `zero_shot`; None: `adapted`, unless the model fell back to zero-shot.
+            threshold: a picture whose largest class probability is below gets no label; `auto`: the threshold that the
+                model's job proposed. None: the one that the job was created with, if any.
 
         Raises:
             ApiError: the model is unknown, or no picture could be read; a single bad one has its `error` set instead.
         """
         inputs = [{"image": base64.b64encode(_content(picture)).decode()} for picture in pictures]
-        return self._predict(inputs, model, top_k, variant)
+        return self._predict(inputs, model, top_k, variant, threshold)
 
     def predict_texts(
-        self, texts: Sequence[str | tuple[str, str]], model: str, *, top_k: int = 1, variant: str | None = None
+        self,
+        texts: Sequence[str | tuple[str, str]],
+        model: str,
+        *,
+        top_k: int = 1,
+        variant: str | None = None,
+        threshold: float | str | None = None,
     ) -> Predictions:
         """Classify texts, or pairs of texts; other arguments and errors as for `predict`."""
-        return self._predict([_text_input(text) for text in texts], model, top_k, variant)
+        return self._predict([_text_input(text) for text in texts], model, top_k, variant, threshold)
 
     def predict_embeddings(
-        self, vectors: Iterable[Iterable[float]], model: str, *, top_k: int = 1, variant: str | None = None
+        self,
+        vectors: Iterable[Iterable[float]],
+        model: str,
+        *,
+        top_k: int = 1,
+        variant: str | None = None,
+        threshold: float | str | None = None,
     ) -> Predictions:
         """Classify embeddings, such as the rows of a numpy array; other arguments and errors as for `predict`."""
-        return self._predict([{"embedding_base64": encode_vector(row)} for row in vectors], model, top_k, variant)
+        inputs = [{"embedding_base64": encode_vector(row)} for row in vectors]
+        return self._predict(inputs, model, top_k, variant, threshold)
 
-    def _predict(self, inputs: list[dict[str, str]], model: str, top_k: int, variant: str | None) -> Predictions:
+    def _predict(
+        self, inputs: list[dict[str, str]], model: str, top_k: int, variant: str | None, threshold: float | str | None
+    ) -> Predictions:
         body: Document = {"model": model, "inputs": inputs, "top_k": top_k}
-        if variant is not None:
-            body["variant"] = variant
+        optional = {"variant": variant, "threshold": threshold}
+        body |= {field: value for field, value in optional.items() if value is not None}
         return Predictions.of(self._connection.request("POST", "/predict", json=body))
 
     def close(self) -> None:

@@ -36,6 +36,8 @@ class Jobs:
         logit_scale: float | None = None,
         method: Mapping[str, object] | None = None,
         seed: int = 0,
+        threshold: float | str | None = None,
+        wished_accuracy: float | None = None,
         name: str | None = None,
         alias: str | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -46,27 +48,22 @@ class Jobs:
             dataset_id: what to adapt to.
             class_names: names, or `{"name": …, "prompt": …}` where the wording differs from the label.
             base_model: what to adapt; None: `pouf-lite`, and `features` for embeddings.
-            class_features_dataset_id: for embeddings, a dataset with the vectors of the classes, in the order of
-                `class_names`: one for each, or T × K for T templates.
-            activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`, whichever they were
-                trained with. None: what is known of the model.
+            class_features_dataset_id: for embeddings, a dataset of the classes' vectors: K, or T × K for T templates.
+            activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`.
             prompt_template: with `{}` where the class name goes; a list is averaged. For a language model with
                 `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`. None: the base model's own.
             label_words: for a language model, class name to the word, or words, that stand for it at the mask.
-            text_limits: for a language model, tokens of a text that are read at most, by `text`, `text_a`, `text_b`.
+            text_limits: for a language model, tokens read at most, by `text`, `text_a`, `text_b`.
             logit_scale: for embeddings, what cosines are multiplied by; None: 100, or the base model's own.
-            method: the `method` object of the HTTP contract; what is left out is chosen by the service. Its `type` is
-                `pouf` or one of two baselines that train nothing: `prior-matching`, which re-weights zero-shot scores
-                to a class prior, and `zero-shot`, the base model as it is.
+            method: the `method` object of the HTTP contract; what is left out is chosen by the service.
             seed: the same seed and data give the same model.
-            name: shown in lists.
-            alias: moved to the new model when the job succeeds.
-            metadata: at most 16 pairs, kept as they are.
+            threshold: below this probability an input gets no class; `auto`: the one proposed for `wished_accuracy`.
+            name, alias, metadata: shown in lists; moved to the new model when the job succeeds; at most 16 pairs.
 
         Raises:
             ApiError: the service refused.
         """
-        body: Document = {"dataset_id": dataset_id, "class_names": list(class_names)}
+        body: Document = {"dataset_id": dataset_id, "class_names": list(class_names), "seed": seed}
         optional = {
             "base_model": base_model,
             "class_features_dataset_id": class_features_dataset_id,
@@ -78,9 +75,11 @@ class Jobs:
             "text_limits": text_limits,
             "logit_scale": logit_scale,
             "method": method,
+            "threshold": threshold,
+            "wished_accuracy": wished_accuracy,
         }
         body |= {field: value for field, value in optional.items() if value is not None}
-        body |= {"seed": seed, "metadata": dict(metadata or {})}
+        body["metadata"] = dict(metadata or {})
         return Job.of(self._connection.request("POST", "/v1/jobs", json=body))
 
     def get(self, job_id: str) -> Job:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
-from client.results import Document, EstimatedGain, Evaluation, Note
+from client.results import Abstention, Document, EstimatedGain, Evaluation, Note
 
 FINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
@@ -89,6 +89,7 @@ class Job:
         verdict: `improved`, `uncertain` or `harmful`, decided without labels; None where there is none.
         verdict_reasons: the findings behind the verdict.
         estimated_gain: over zero-shot; None where it was not estimated.
+        abstention: accuracy against share answered, and the proposed threshold; None where it was not estimated.
         fallback: `zero_shot` where predictions come from the base model unless the adapted variant is asked for.
         selected_step: the step whose weights were kept, 0 being those that zero-shot has; None until it is known.
     """
@@ -107,6 +108,7 @@ class Job:
     verdict: str | None
     verdict_reasons: list[Note]
     estimated_gain: EstimatedGain | None
+    abstention: Abstention | None
     fallback: str | None
     selected_step: int | None
     error: CodedMessage | None
@@ -116,7 +118,7 @@ class Job:
     @classmethod
     def of(cls, raw: Document) -> "Job":
         progress = raw.get("progress") or {}
-        evaluation, gain = raw.get("evaluation"), raw.get("estimated_gain")
+        evaluation, gain, abstention = (raw.get(name) for name in ("evaluation", "estimated_gain", "abstention"))
         return cls(
             id=raw["id"],
             name=raw.get("name"),
@@ -132,6 +134,7 @@ class Job:
             verdict=raw.get("verdict"),
             verdict_reasons=Note.each(raw.get("verdict_reasons")),
             estimated_gain=EstimatedGain.of(gain) if gain else None,
+            abstention=Abstention.of(abstention) if abstention else None,
             fallback=raw.get("fallback"),
             selected_step=raw.get("selected_step"),
             error=raw.get("error"),
@@ -170,13 +173,14 @@ class Model:
     verdict: str | None
     verdict_reasons: list[Note]
     estimated_gain: EstimatedGain | None
+    abstention: Abstention | None
     fallback: str | None
     selected_step: int | None
     raw: Document
 
     @classmethod
     def of(cls, raw: Document) -> "Model":
-        gain = raw.get("estimated_gain")
+        gain, abstention = raw.get("estimated_gain"), raw.get("abstention")
         names = [name["name"] if isinstance(name, dict) else name for name in raw.get("class_names") or []]
         return cls(
             id=raw["id"],
@@ -188,6 +192,7 @@ class Model:
             verdict=raw.get("verdict"),
             verdict_reasons=Note.each(raw.get("verdict_reasons")),
             estimated_gain=EstimatedGain.of(gain) if gain else None,
+            abstention=Abstention.of(abstention) if abstention else None,
             fallback=raw.get("fallback"),
             selected_step=raw.get("selected_step"),
             raw=raw,
@@ -210,12 +215,17 @@ class BaseModel:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One input's answer. `error` is set, and `label` None, where that input could not be read."""
+    """One input's answer. `error` is set, and `label` None, where that input could not be read.
+
+    `label` is None, too, where `score`, the largest class probability, is below the threshold. `none_score` is the
+    score for "none of these", from 0 to 1.
+    """
 
     index: int
     label: str | None
     class_index: int | None
     score: float | None
+    none_score: float | None
     top_k: list[tuple[str, float]]
     error: CodedMessage | None
 
@@ -226,6 +236,7 @@ class Prediction:
             label=raw.get("label"),
             class_index=raw.get("class_index"),
             score=raw.get("score"),
+            none_score=raw.get("none_score"),
             top_k=[(entry["label"], entry["score"]) for entry in raw.get("top_k") or []],
             error=raw.get("error"),
         )
@@ -235,12 +246,14 @@ class Prediction:
 class Predictions:
     """The answers of one request, in input order.
 
-    `served_variant` differs from `requested_variant` when the model fell back to zero-shot.
+    `served_variant` differs from `requested_variant` when the model fell back to zero-shot. Inputs below `threshold`
+    got no label.
     """
 
     model_id: str
     requested_variant: str
     served_variant: str
+    threshold: float
     items: list[Prediction]
     raw: Document
 
@@ -250,6 +263,7 @@ class Predictions:
             model_id=raw["model_id"],
             requested_variant=raw["requested_variant"],
             served_variant=raw["served_variant"],
+            threshold=raw.get("threshold") or 0.0,
             items=[Prediction.of(item) for item in raw["predictions"]],
             raw=raw,
         )

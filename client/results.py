@@ -46,6 +46,45 @@ class EstimatedGain:
 
 
 @dataclass(frozen=True)
+class AnswerPoint:
+    """What a threshold gives: share of the items that get a class, and of those the estimated share of right ones."""
+
+    threshold: float
+    answered: float
+    accuracy: float
+
+    @classmethod
+    def of(cls, raw: Document) -> "AnswerPoint":
+        return cls(raw["threshold"], raw["answered"], raw["accuracy"])
+
+
+@dataclass(frozen=True)
+class AnswerCurve:
+    """Estimated accuracy against share answered, and the point where the wished accuracy is reached, if any."""
+
+    points: list[AnswerPoint]
+    proposed: AnswerPoint | None
+
+    @classmethod
+    def of(cls, raw: Document) -> "AnswerCurve":
+        proposed = raw["proposed"]
+        return cls([AnswerPoint.of(point) for point in raw["points"]], AnswerPoint.of(proposed) if proposed else None)
+
+
+@dataclass(frozen=True)
+class Abstention:
+    """The curve of each variant."""
+
+    wished_accuracy: float
+    adapted: AnswerCurve
+    zero_shot: AnswerCurve
+
+    @classmethod
+    def of(cls, raw: Document) -> "Abstention":
+        return cls(raw["wished_accuracy"], AnswerCurve.of(raw["adapted"]), AnswerCurve.of(raw["zero_shot"]))
+
+
+@dataclass(frozen=True)
 class Note:
     """A finding: `code` for programs, `message` for people."""
 

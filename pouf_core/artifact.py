@@ -40,8 +40,8 @@ class Artifact:
     Attributes:
         manifest: what `pouf.json` says.
         tensors: `prototypes.adapted` and `prototypes.zero_shot` [K, d], `logit_scale.adapted` and
-            `logit_scale.zero_shot` (logarithms), `class_bias.adapted` [K] where there is one, `trained.<name>` of
-            everything that was trained.
+            `logit_scale.zero_shot` (logarithms), `class_bias.adapted` [K] where there is one,
+            `trained.<name>` of everything that was trained.
         metrics: numbers of every step.
     """
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pouf_core.adaptation.options import RunOptions
 from pouf_core.adaptation.run import run
+from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.progress import OnProgress
@@ -16,7 +17,7 @@ from pouf_core.contract.result import AdaptationResult
 from pouf_core.data.class_features import class_feature_vectors
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.families.features import FEATURES
-from pouf_core.predictor import Features, check_threshold, load
+from pouf_core.predictor import Features, load
 
 
 def adapt_features(
@@ -28,7 +29,8 @@ def adapt_features(
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
     out: str | Path | None = None,
-    threshold: float | None = None,
+    threshold: Threshold | None = None,
+    wished_accuracy: float = WISHED_ACCURACY,
     device: str = "auto",
     threads: int | None = None,
     on_progress: OnProgress | None = None,
@@ -44,7 +46,8 @@ def adapt_features(
         method: what to train and how, see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
         out: directory for the artifact, which `pouf_core.load` reads; a new temporary one by default.
-        threshold: rows whose largest class probability is below, from 0 to 1, get no class; None gives every row one.
+        threshold, wished_accuracy: rows whose largest class probability is below the threshold get no class, here and
+            from the loaded model; see `AdaptationRequest`. None gives every row one.
         device, threads, on_progress: see `RunOptions`.
 
     Returns:
@@ -61,13 +64,9 @@ def adapt_features(
     found = collect_embeddings(features, every_row=True)
     if class_names is None:
         class_names = [f"class {index}" for index in range(len(class_feature_vectors(class_features)))]
-    request = AdaptationRequest.of(
-        base_model=FEATURES.name,
-        class_names=list(class_names),
-        logit_scale=logit_scale,
-        method=method,
-        seed=seed,
-    )
+    settings: dict[str, Any] = {"logit_scale": logit_scale, "method": method, "seed": seed}
+    settings |= {"threshold": threshold, "wished_accuracy": wished_accuracy}
+    request = AdaptationRequest.of(base_model=FEATURES.name, class_names=list(class_names), **settings)
     options = RunOptions(
         out=None if out is None else Path(out),
         device=device,
@@ -76,5 +75,5 @@ def adapt_features(
         on_progress=on_progress or (lambda _: None),
     )
     result = run(request, found.items, options)
-    served = load(result.path, device=device).label_indices(found.items.features, threshold=threshold)
+    served = load(result.path, device=device).label_indices(found.items.features)
     return result.with_predictions(served[found.item_of_row])

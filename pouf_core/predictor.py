@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,22 +14,21 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.features import ENCODE_BATCH
-from pouf_core.artifact import BIAS, TRAINED, Artifact, load_artifact
+from pouf_core.artifact import Artifact, load_artifact
+from pouf_core.contract.abstention import Threshold, VariantName, check_threshold
 from pouf_core.contract.wording import language_template
 from pouf_core.data.embeddings import FEATURES_FIELD, as_matrix, unit_rows
 from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.families.interface import BaseModel, SharedEncoder
 from pouf_core.families.loading import BaseModelPool
-from pouf_core.scoring import Classifier
 from pouf_core.system.runtime import choose_device
+from pouf_core.variants import VARIANTS, Answers, Variant, variants_of
 
 Input = Any
 """An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text or pair of texts;
 a vector."""
 Features = npt.NDArray[Any] | Tensor
 """Features [n, d] of items."""
-VariantName = Literal["adapted", "zero_shot"]
-VARIANTS: tuple[VariantName, ...] = ("adapted", "zero_shot")
 _SCORES_AT_ONCE = 2**24  # 64 MiB of class logits
 
 
@@ -37,41 +37,19 @@ class Prediction:
     """The class of one item.
 
     Attributes:
-        label: the class name.
-        class_index: its place in `Predictor.class_names`.
-        score: softmax probability in [0, 1].
+        label: the class name; None where the probability is below the threshold.
+        class_index: its place in `Predictor.class_names`; None without a label.
+        score: largest softmax probability, in [0, 1].
         top_k: the k most probable classes with their probabilities, best first.
+        none_score: score for "none of these" in [0, 1]: the share of the items adapted to that are more similar to
+            their class; None of a model adapted by a version without it.
     """
 
     label: str | None
     class_index: int | None
     score: float
     top_k: list[tuple[str, float]]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One classifier of an artifact, with the encoder of its items: adapted, or the base model's own.
-
-    Attributes:
-        encoder: gives the features.
-        classifier: K classes, on the CPU.
-        class_bias: [K] added to the class logits, or None.
-    """
-
-    encoder: SharedEncoder
-    classifier: Classifier
-    class_bias: Tensor | None
-
-    def class_logits(self, features: Tensor) -> Tensor:
-        """Class logits [n, K] of features [n, d]."""
-        logits = self.classifier(features).class_logits
-        return logits if self.class_bias is None else logits + self.class_bias
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that it takes beside the base model."""
-        return self.encoder.nbytes + sum(tensor.nbytes for tensor in self.classifier.tensors().values())
+    none_score: float | None = None
 
 
 class Predictor:
@@ -105,7 +83,7 @@ class Predictor:
             )
         self._base = base
         self._template = language_template(base.description, self.manifest.templates)
-        self._variants = _variants_of(artifact, base)
+        self._variants = variants_of(artifact, base)
         self.nbytes = sum(variant.nbytes for variant in self._variants.values())
 
     @property
@@ -119,7 +97,15 @@ class Predictor:
         Raises:
             InvalidInput: `unknown_variant`.
         """
-        return self._variants[self._known(variant)].encoder
+        return self.variant(variant).encoder
+
+    def variant(self, name: str | None = None) -> Variant:
+        """One classifier with its encoder; None for the one that is served.
+
+        Raises:
+            InvalidInput: `unknown_variant`.
+        """
+        return self._variants[self._known(name)]
 
     def decode(self, source: Input) -> Any:
         """An item in the form that the encoders take.
@@ -150,64 +136,102 @@ class Predictor:
             features[part] = encoder.encode([encoder.prepare(items[index]) for index in part])
         return features
 
-    def predict(self, inputs: Sequence[Input], top_k: int = 1, variant: str | None = None) -> list[Prediction]:
+    def predict(
+        self,
+        inputs: Sequence[Input],
+        top_k: int = 1,
+        variant: str | None = None,
+        threshold: Threshold | None = None,
+    ) -> list[Prediction]:
         """The class of every item, in order.
 
         Args:
             inputs: paths, file contents or PIL images of pictures; or texts; or vectors [d].
             top_k: how many classes to list, at least 1; more than K gives K.
             variant: `adapted` or `zero_shot`; None for the one that is served, as `/predict` has it.
+            threshold: see `threshold_of`.
 
         Raises:
-            InvalidInput: an item cannot be decoded, `invalid_top_k` or `unknown_variant`.
+            InvalidInput: an item cannot be decoded, `invalid_top_k`, `unknown_variant`; or as `threshold_of`.
         """
-        return self.classify(self.embed(inputs, variant), top_k, variant)
+        limit = self.threshold_of(threshold, variant)
+        return self.classify(self.embed(inputs, variant), top_k, variant, limit)
 
-    def classify(self, features: Features, top_k: int = 1, variant: str | None = None) -> list[Prediction]:
+    def classify(
+        self, features: Features, top_k: int = 1, variant: str | None = None, threshold: Threshold | None = None
+    ) -> list[Prediction]:
         """The class of every feature; arguments as for `predict`.
 
         Args:
             features: [n, d] as `embed` gives them, as numpy array or torch tensor; of a model adapted to a caller's own
                 embeddings, vectors of any length and number type.
-            top_k, variant: as for `predict`.
+            top_k, variant, threshold: as for `predict`.
 
         Raises:
             InvalidInput: `invalid_top_k`, `unknown_variant`, `wrong_modality`, `embedding_shape`, `embedding_width`, or
-                `embedding_zero` or `embedding_not_finite` with the row in the field.
+                `embedding_zero` or `embedding_not_finite` with the row in the field; or as `threshold_of`.
         """
+        limit = self.threshold_of(threshold, variant)
         if top_k < 1:
             raise InvalidInput("invalid_top_k", "top_k must be at least 1.", field="/top_k")
         found: list[Prediction] = []
-        for probabilities in self._probabilities(features, variant):
-            scores, indices = probabilities.topk(min(top_k, len(self.class_names)), dim=1)
-            found += map(self._prediction, scores.tolist(), indices.tolist())
+        for answers in self._answers(features, variant):
+            scores, indices = answers.probabilities.topk(min(top_k, len(self.class_names)), dim=1)
+            none = repeat(None) if answers.none_scores is None else answers.none_scores.tolist()
+            found += map(self._prediction, scores.tolist(), indices.tolist(), none, (scores[:, 0] < limit).tolist())
         return found
 
     def label_indices(
-        self, features: Features, *, threshold: float | None = None, variant: str | None = None
+        self, features: Features, *, threshold: Threshold | None = None, variant: str | None = None
     ) -> npt.NDArray[np.int64]:
         """The classes of many features as an array, without an object for each.
 
         Args:
-            features, variant: as for `classify`.
-            threshold: a feature whose largest probability is below gets no class; None gives every one a class.
+            features, variant, threshold: as for `classify`.
 
         Returns:
             [n] places in `class_names`; -1 for no class.
 
         Raises:
-            InvalidInput: as `classify`, or `invalid_threshold`.
+            InvalidInput: as `classify`.
         """
-        check_threshold(threshold)
+        limit = self.threshold_of(threshold, variant)
         parts = []
-        for probabilities in self._probabilities(features, variant):
-            scores, indices = probabilities.max(dim=1)
-            parts.append(indices if threshold is None else indices.masked_fill(scores < threshold, -1))
+        for answers in self._answers(features, variant):
+            scores, indices = answers.probabilities.max(dim=1)
+            parts.append(indices.masked_fill(scores < limit, -1))
         return torch.cat(parts).numpy() if parts else np.empty(0, dtype=np.int64)
 
-    def _probabilities(self, features: Features, variant: str | None) -> Iterator[Tensor]:
-        """Class probabilities [b, K] of some features at a time."""
-        chosen = self._variants[self._known(variant)]
+    def threshold_of(self, threshold: Threshold | None = None, variant: str | None = None) -> float:
+        """The probability below which an item gets no class; 0 where every item gets one.
+
+        Args:
+            threshold: from 0 to 1; `auto` for the one that the adaptation proposed; None for the model's own, which was
+                asked for with the adaptation, and is 0 unless it was.
+            variant: as for `predict`.
+
+        Raises:
+            InvalidInput: `invalid_threshold`, `unknown_variant`, or `threshold_not_proposed` where `auto` is asked for
+                here and none was proposed.
+        """
+        check_threshold(threshold)
+        name = self._known(variant)
+        own = self.manifest.request.threshold
+        wanted = own if threshold is None else threshold
+        if wanted != "auto":
+            return wanted or 0.0
+        curves = self.manifest.abstention
+        proposed = None if curves is None else curves[name].proposed
+        if proposed is not None:
+            return float(proposed.threshold)
+        if threshold is None:
+            return 0.0
+        message = "No threshold was proposed for this model and variant; give a probability from 0 to 1."
+        raise InvalidInput("threshold_not_proposed", message, field="/threshold")
+
+    def _answers(self, features: Features, variant: str | None) -> Iterator[Answers]:
+        """What is said of some features at a time."""
+        chosen = self.variant(variant)
         matrix = as_matrix(features)
         prototypes = chosen.classifier.prototypes
         if matrix.shape[1] != prototypes.shape[1]:
@@ -219,7 +243,7 @@ class Predictor:
             if self.modality == "embedding":
                 part = unit_rows(part).raise_any(first=start)
             rows = torch.from_numpy(np.array(part, order="C")).to(prototypes.dtype)
-            yield chosen.class_logits(rows).softmax(dim=1)
+            yield chosen.answers(rows)
 
     def _known(self, variant: str | None) -> VariantName:
         if variant is None:
@@ -231,19 +255,13 @@ class Predictor:
             "unknown_variant", f"Unknown variant {variant!r}: use adapted or zero_shot.", field="/variant"
         )
 
-    def _prediction(self, scores: list[float], indices: list[int]) -> Prediction:
+    def _prediction(
+        self, scores: list[float], indices: list[int], none_score: float | None, abstains: bool
+    ) -> Prediction:
         top = [(self.class_names[index], score) for index, score in zip(indices, scores, strict=True)]
-        return Prediction(top[0][0], indices[0], scores[0], top)
-
-
-def check_threshold(threshold: float | None) -> None:
-    """Refuse what is no probability.
-
-    Raises:
-        InvalidInput: `invalid_threshold`.
-    """
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise InvalidInput("invalid_threshold", "A threshold is a probability, from 0 to 1.", field="/threshold")
+        if abstains:
+            return Prediction(None, None, scores[0], top, none_score)
+        return Prediction(top[0][0], indices[0], scores[0], top, none_score)
 
 
 def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool | None = None) -> Predictor:
@@ -261,23 +279,3 @@ def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool |
     artifact = load_artifact(Path(path))
     pool = base_models or BaseModelPool(choose_device(device))
     return Predictor(artifact, pool.get(artifact.manifest.base_model.name, artifact.manifest.activation_used))
-
-
-def _variants_of(artifact: Artifact, base: BaseModel) -> dict[VariantName, Variant]:
-    """Both variants over the base model, which is shared and never changed."""
-    trained = {name.removeprefix(TRAINED): item for name, item in artifact.tensors.items() if name.startswith(TRAINED)}
-    encoders = base.encoders(trained, artifact.manifest)
-    return {
-        "adapted": _variant(artifact, base, "adapted", encoders.adapted),
-        "zero_shot": _variant(artifact, base, "zero_shot", encoders.zero_shot),
-    }
-
-
-def _variant(artifact: Artifact, base: BaseModel, name: VariantName, encoder: SharedEncoder) -> Variant:
-    ending = f".{name}"
-    tensors = {
-        key.removesuffix(ending): tensor
-        for key, tensor in artifact.tensors.items()
-        if key.endswith(ending) and not key.startswith((TRAINED, BIAS))
-    }
-    return Variant(encoder, base.classifier(tensors), artifact.tensors.get(BIAS + name))

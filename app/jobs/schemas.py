@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.query_parameters import ListQuery, NumbersQuery
 from app.http.schemas import ALIAS_NAME, METADATA, NAME, RESULT_CONFIG, Closed, Document, ErrorBody, show_result
+from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.tables import Job, JobEvent, JobMetric
@@ -84,6 +85,8 @@ class JobFields(Document):
     text_limits: dict[str, int] | None
     logit_scale: float | None
     seed: int
+    threshold: Threshold | None
+    wished_accuracy: float
     alias: str | None
     latest_metrics: dict[str, Any] | None
     estimate: dict[str, float] | None

@@ -7,10 +7,11 @@ from pydantic import Field
 
 from app.http.query_parameters import ListQuery
 from app.http.schemas import RESULT_CONFIG, Closed, Document, show_result
+from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
 
-REQUEST_FIELDS = {"base_model", "class_names", "prompt_template", "label_words"}
+REQUEST_FIELDS = {"base_model", "class_names", "prompt_template", "label_words", "threshold"}
 
 
 class ModelListQuery(ListQuery):
@@ -36,6 +37,7 @@ class ModelFields(Document):
     class_names: list[Any]
     prompt_template: list[str]
     label_words: dict[str, list[str]] | None
+    threshold: Threshold | None
     size_bytes: int
     fingerprint: str
     aliases: list[str]

@@ -7,6 +7,7 @@ from pydantic import Field, Strict
 from app.http.schemas import Closed, Document, ErrorBody
 from app.serving.engine import Served
 from app.serving.outcomes import ItemError
+from pouf_core.contract.abstention import Threshold
 
 if TYPE_CHECKING:
     from pouf_core.predictor import Prediction
@@ -35,6 +36,13 @@ class PredictOptions(Closed):
 
     top_k: TopK = 1
     variant: Variant | None = None
+    threshold: Annotated[
+        Threshold | None,
+        Field(
+            description="An input whose largest class probability is below gets no class: its `label` is null. `auto`: "
+            "the threshold that the model's job proposed. Null: the one that the job was created with, if any."
+        ),
+    ] = None
 
 
 class PredictBody(PredictOptions):
@@ -66,9 +74,16 @@ class PredictionDocument(Document):
     """The answer for one input: a prediction, or an error."""
 
     index: int
-    label: str | None = None
+    label: Annotated[str | None, Field(description="Null where the score is below the threshold.")] = None
     class_index: int | None = None
-    score: float | None = None
+    score: Annotated[float | None, Field(description="The largest class probability.")] = None
+    none_score: Annotated[
+        float | None,
+        Field(
+            description='Score for "none of these": the share of the items adapted to that are more like their class. '
+            "Null of models made before there was one."
+        ),
+    ] = None
     top_k: list[Ranked] | None = None
     error: ErrorBody | None = None
 
@@ -81,6 +96,7 @@ class PredictionListDocument(Document):
     variant: str
     requested_variant: str
     served_variant: str
+    threshold: Annotated[float, Field(description="Inputs below it got no label; 0: all got one.")]
     predictions: list[PredictionDocument]
 
 
@@ -92,6 +108,7 @@ def show_predictions(served: Served) -> PredictionListDocument:
         variant=served.served_variant,
         requested_variant=served.requested_variant,
         served_variant=served.served_variant,
+        threshold=served.threshold,
         predictions=[_show_outcome(index, outcome) for index, outcome in enumerate(served.outcomes)],
     )
 
@@ -105,5 +122,6 @@ def _show_outcome(index: int, outcome: "Prediction | ItemError") -> PredictionDo
         label=outcome.label,
         class_index=outcome.class_index,
         score=outcome.score,
+        none_score=outcome.none_score,
         top_k=[Ranked(label=label, score=score) for label, score in outcome.top_k],
     )

@@ -18,6 +18,7 @@ from app.serving.inputs import DecoderPool, Item, Prepared, Source, item_bytes
 from app.serving.model_cache import ModelCache
 from app.serving.outcomes import ItemError
 from app.serving.pipeline import Pipeline
+from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.decoder import DecoderLimits
 from pouf_core.data.texts import TextItem
@@ -47,6 +48,7 @@ class Served:
     model_id: str
     requested_variant: str
     served_variant: str
+    threshold: float
     outcomes: "list[Prediction | ItemError]"
 
 
@@ -96,20 +98,29 @@ class Engine:
         """Return the names of the base models in memory."""
         return self._pool.loaded() if self._pool is not None else []
 
-    async def predict(self, model: Servable, sources: Sequence[Source], top_k: int, variant: str | None) -> Served:
+    async def predict(
+        self,
+        model: Servable,
+        sources: Sequence[Source],
+        top_k: int,
+        variant: str | None,
+        threshold: Threshold | None = None,
+    ) -> Served:
         """Classify every source; one that fails gets an `ItemError` of its own.
 
-        Without a `variant`, a model that fell back is served by its zero-shot baseline. Raises `QueueFull`,
-        `BatcherStopped`, or what loading the model raises.
+        Without a `variant`, a model that fell back is served by its zero-shot baseline. `threshold` is as for
+        `Predictor.threshold_of`. Raises `QueueFull`, `BatcherStopped`, `InvalidInput` ``threshold_not_proposed``, or
+        what loading the model raises.
         """
         served_variant = variant or ("zero_shot" if model.fallback else "adapted")
         order = sorted(range(len(sources)), key=lambda index: _length(sources[index]))
         async with self.cache.lease(model.storage_key) as predictor:
+            limit = predictor.threshold_of(threshold, served_variant)
             encoder = predictor.encoder(served_variant)
             rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder)
-            outcomes = await run_in_threadpool(_classify, predictor, rows, top_k, served_variant)
+            outcomes = await run_in_threadpool(_classify, predictor, rows, top_k, served_variant, limit)
         in_input_order = [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=itemgetter(0))]
-        return Served(model.id, variant or "adapted", served_variant, in_input_order)
+        return Served(model.id, variant or "adapted", served_variant, limit, in_input_order)
 
     async def probe(self) -> None:
         """Encode an item with the default base model, in the same way as predictions; raises what goes wrong."""
@@ -165,10 +176,10 @@ def _length(source: Source) -> int:
 
 
 def _classify(
-    predictor: "Predictor", features: "list[Tensor | ItemError]", top_k: int, variant: str
+    predictor: "Predictor", features: "list[Tensor | ItemError]", top_k: int, variant: str, threshold: float
 ) -> "list[Prediction | ItemError]":
     import torch
 
     rows = [row for row in features if not isinstance(row, ItemError)]
-    found = iter(predictor.classify(torch.stack(rows), top_k, variant) if rows else [])
+    found = iter(predictor.classify(torch.stack(rows), top_k, variant, threshold) if rows else [])
     return [item if isinstance(item, ItemError) else next(found) for item in features]

@@ -8,6 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.web.answers import answer_chart
+
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
 )
@@ -67,6 +69,7 @@ def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str
         prior=prior,
         gain=_gain_in_words(job["estimated_gain"]),
         tried=_tried_forms(job),
+        answers=answer_chart(job) if job["model_id"] else None,
         method=_method_rows(job["method"], with_prior=prior is None),
         max_open_rows=MAX_OPEN_ROWS,
         width=WIDTH,

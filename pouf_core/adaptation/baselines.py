@@ -25,4 +25,6 @@ def run_baseline(zero_shot: ZeroShot, method: ResolvedBaseline, reporter: Report
             reporter.warn("evaluating", finding("prior_matching_not_converged", message))
         bias = exact.float()
     pieces = logit_pieces(classifier, zero_shot.features[:count], bias)
-    return Outcome(method, classifier, Predicted.of(pieces, zero_shot.judged_count), 0, class_bias=bias)
+    predicted = Predicted.of(pieces, zero_shot.judged_count)
+    similarity = zero_shot.similarity(classifier, bias)
+    return Outcome(method, classifier, predicted, 0, class_bias=bias, similarity=similarity)

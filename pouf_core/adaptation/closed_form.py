@@ -51,7 +51,8 @@ def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device
     classifier: Classifier = best.classifier if best else zero_shot.classifier
     predicted = Predicted.of(logit_pieces(classifier, zero_shot.features[:count]), zero_shot.judged_count)
     gain = best.estimate.estimated_gain if best else None
-    return Outcome(method, classifier, predicted, 0, estimated_gain=gain)
+    similarity = zero_shot.similarity(classifier)
+    return Outcome(method, classifier, predicted, 0, estimated_gain=gain, similarity=similarity)
 
 
 def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:

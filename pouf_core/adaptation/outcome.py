@@ -51,6 +51,8 @@ class Outcome:
         tensors: everything that was trained, by name.
         metrics: numbers of every step.
         estimated_gain: over zero-shot, where it was estimated.
+        similarity: [at least judged_count] of the first items with their classes, see `pouf_core.none_of_these`; None
+            where it is unknown.
     """
 
     method: Resolved
@@ -61,3 +63,4 @@ class Outcome:
     tensors: dict[str, Tensor] = field(default_factory=dict)
     metrics: list[Metrics] = field(default_factory=list)
     estimated_gain: EstimatedGain | None = None
+    similarity: Tensor | None = None

@@ -11,6 +11,7 @@ from typing import Any, Unpack
 
 import torch
 
+from pouf_core.adaptation.abstention import estimate_abstention
 from pouf_core.adaptation.base_loading import own_base_model
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
@@ -28,6 +29,7 @@ from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import ZeroShot, zero_shot_classifier
 from pouf_core.artifact import save_artifact
+from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.label_words import LabelWords
@@ -83,6 +85,8 @@ def adapt(
     label_words: LabelWords | None = None,
     text_limits: Mapping[str, int] | None = None,
     logit_scale: float | None = None,
+    threshold: Threshold | None = None,
+    wished_accuracy: float = WISHED_ACCURACY,
     method: MethodSpec | Mapping[str, Any] | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -97,12 +101,8 @@ def adapt(
         data: as for `run`.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.families` knows, or a loaded model, which stays as it is.
-        activation, logit_scale: see `AdaptationRequest`.
-        prompt_template: one template with `{}`, or several for an ensemble; for a language model one with `{text}`,
-            or `{text_a}` and `{text_b}`, and `{mask}`. None for the base model's own.
-        label_words: for a language model, class name to the word, or words, that stand for the class at the mask; a
-            class without an entry is its own label word.
-        text_limits: for a language model, tokens of a text that are read at most, by `text`, `text_a`, `text_b`.
+        activation, prompt_template, label_words, text_limits, logit_scale: see `AdaptationRequest`.
+        threshold, wished_accuracy: see `AdaptationRequest`.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
         out, on_progress, should_stop, evaluation_labels: see `RunOptions`.
@@ -121,6 +121,8 @@ def adapt(
         label_words=None if label_words is None else {name: _plain(words) for name, words in label_words.items()},
         text_limits=None if text_limits is None else dict(text_limits),
         logit_scale=logit_scale,
+        threshold=threshold,
+        wished_accuracy=wished_accuracy,
         method=method,
         seed=seed,
     )
@@ -170,6 +172,7 @@ class _Run:
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
         outcome = self._outcome(base, model, zero_shot, outcome_count)
         verdict = self._verdict(base, zero_shot, outcome)
+        abstention = estimate_abstention(inputs, zero_shot, outcome, verdict.fallback or "adapted")
         evaluation = evaluate(
             inputs.items, labels, inputs.request.classes, zero_shot.classes, outcome.predicted.classes
         )
@@ -183,6 +186,7 @@ class _Run:
             verdict=verdict.verdict,
             verdict_reasons=verdict.reasons,
             estimated_gain=outcome.estimated_gain,
+            abstention=abstention,
             fallback=verdict.fallback,
             selected_step=outcome.selected_step,
             activation_used=base.description.activation_used,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -19,13 +19,15 @@ from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.progress import Metrics
 from pouf_core.families.interface import PromptedModel, Trainable
+from pouf_core.none_of_these import expected_similarity
+from pouf_core.scoring import Scores
 from pouf_core.validation.criteria import failed_data_checks
 from pouf_core.validation.measurements import given_prior
 from pouf_core.validation.selection import StepSelection, held_out_count
 from pouf_core.validation.thresholds import Thresholds
 
-LogitPieces = Callable[[int, OnEncoded], Iterator[Tensor]]
-"""Class logits [b, K] of the first m items, batch by batch; the second argument is told about every encoded one."""
+ScorePieces = Callable[[int, OnEncoded], Iterator[Scores]]
+"""Scores of the first m items, batch by batch; the second argument is told about every encoded one."""
 
 
 def tune_base_model(
@@ -62,12 +64,11 @@ def tune_base_model(
     source = feature_source(model, learner, inputs, method)
     item_count = len(inputs.items)
     held_out = held_out_count(item_count) if label_free else 0
-    logits = partial(plain_logits, learner, source, min(ENCODE_BATCH, method.micro_batch_size))
+    scores = partial(plain_scores, learner, source, min(ENCODE_BATCH, method.micro_batch_size))
     selection = None
     if label_free:
-        selection = _selection(
-            inputs, learner, logits, zero_shot, method, held_out or zero_shot.judged_count, thresholds
-        )
+        chosen_by = held_out or zero_shot.judged_count
+        selection = _selection(inputs, learner, scores, zero_shot, method, chosen_by, thresholds)
     loop = TrainingLoop(
         learner,
         source,
@@ -84,9 +85,11 @@ def tune_base_model(
         return _kept_zero_shot(zero_shot, method, loop.metrics)
     with torch.no_grad():
         classifier = learner.classifier()
-    pieces = logits(outcome_count, partial(inputs.reporter.stage, "evaluating"))
-    predicted = Predicted.of(pieces, zero_shot.judged_count)
-    return Outcome(method, classifier, predicted, selected, tensors=learner.tensors(), metrics=loop.metrics)
+    similarities: list[Tensor] = []
+    pieces = _logits(scores(outcome_count, partial(inputs.reporter.stage, "evaluating")), similarities)
+    predicted, trained = Predicted.of(pieces, zero_shot.judged_count), learner.tensors()
+    similarity, metrics = torch.cat(similarities), loop.metrics
+    return Outcome(method, classifier, predicted, selected, tensors=trained, metrics=metrics, similarity=similarity)
 
 
 def _sampler(method: ResolvedMethod, item_count: int, held_out: int, seed: int) -> BatchSampler:
@@ -98,7 +101,7 @@ def _sampler(method: ResolvedMethod, item_count: int, held_out: int, seed: int) 
 def _selection(
     inputs: RunInputs,
     learner: Trainable,
-    logits: LogitPieces,
+    scores: ScorePieces,
     zero_shot: ZeroShot,
     method: ResolvedMethod,
     chosen_by: int,
@@ -107,7 +110,7 @@ def _selection(
     """The choice of the step by the first `chosen_by` items."""
     return StepSelection(
         learner,
-        lambda on_micro_batch: torch.cat(list(logits(chosen_by, lambda *_: on_micro_batch()))).softmax(dim=1),
+        lambda on_micro_batch: torch.cat(list(_logits(scores(chosen_by, lambda *_: on_micro_batch())))).softmax(dim=1),
         zero_shot.views[:, :chosen_by],
         [item.name for item in inputs.request.classes],
         method.max_steps,
@@ -117,19 +120,27 @@ def _selection(
 
 
 def _kept_zero_shot(zero_shot: ZeroShot, method: ResolvedMethod, metrics: list[Metrics]) -> Outcome:
-    predicted = Predicted(zero_shot.logits, zero_shot.classes)
-    return Outcome(method, zero_shot.classifier, predicted, 0, metrics=metrics)
+    classifier, predicted = zero_shot.classifier, Predicted(zero_shot.logits, zero_shot.classes)
+    return Outcome(method, classifier, predicted, 0, metrics=metrics, similarity=zero_shot.similarity(classifier))
 
 
-def plain_logits(
+def _logits(pieces: Iterable[Scores], similarities: list[Tensor] | None = None) -> Iterator[Tensor]:
+    """The class logits of scores, whose similarities are added to a list."""
+    for scores in pieces:
+        if similarities is not None:
+            similarities.append(expected_similarity(scores))
+        yield scores.class_logits
+
+
+def plain_scores(
     learner: Trainable, source: FeatureSource, at_once: int, count: int, on_encoded: OnEncoded
-) -> Iterator[Tensor]:
-    """Class logits [b, K] of the first items as they are, batch by batch, under the present weights."""
+) -> Iterator[Scores]:
+    """Scores [b, K] of the first items as they are, batch by batch, under the present weights."""
     with torch.no_grad():
         classifier = learner.classifier()
     for start in range(0, count, at_once):
         indices = range(start, min(start + at_once, count))
         with torch.no_grad():
-            logits = classifier(source.plain(indices)).class_logits
+            scores = classifier(source.plain(indices))
         on_encoded(indices.stop, count)
-        yield logits
+        yield scores

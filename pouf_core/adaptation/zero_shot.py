@@ -13,7 +13,8 @@ from torch.nn.functional import normalize
 from pouf_core.adaptation.encoding import encode_frozen
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.families.interface import PromptedModel
-from pouf_core.scoring import Classifier, logit_pieces
+from pouf_core.none_of_these import expected_similarity
+from pouf_core.scoring import Classifier, logit_pieces, row_pieces
 from pouf_core.validation.measurements import Structure, measure_structure
 
 MOST_JUDGED_ITEMS = 5000  # by the verdict; a random sample: items are in order of content hash
@@ -45,6 +46,12 @@ class ZeroShot:
     def judged_count(self) -> int:
         """m."""
         return self.views.shape[1]
+
+    def similarity(self, classifier: Classifier, class_bias: Tensor | None = None) -> Tensor:
+        """`expected_similarity` [m] of these by a classifier over the same features."""
+        pieces = row_pieces(self.judged_count, len(classifier.prototypes))
+        with torch.no_grad():
+            return torch.cat([expected_similarity(classifier(self.features[rows]), class_bias) for rows in pieces])
 
 
 def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroShot:

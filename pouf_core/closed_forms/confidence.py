@@ -23,9 +23,17 @@ def with_confidence(classifier: LinearClassifier, features: Tensor, accuracy: fl
     Args:
         classifier: K classes.
         features: [n, d] that the mean is taken over.
-        accuracy: expected share of right classes; it is kept between just above chance and 0.999.
+        accuracy: expected share of right classes.
     """
-    logits = torch.cat(list(logit_pieces(classifier, features)))
+    factor = confidence_factor(torch.cat(list(logit_pieces(classifier, features))), accuracy)
+    return LinearClassifier(classifier.prototypes, factor * classifier.weights, factor * classifier.bias)
+
+
+def confidence_factor(logits: Tensor, accuracy: float) -> float:
+    """What class logits [n, K] are multiplied by for a mean largest probability of the expected accuracy.
+
+    The accuracy is kept between just above chance and 0.999. 1 where all logits of an item are equal, or nearly.
+    """
     pieces = row_pieces(*logits.shape)
     chance = 1 / logits.shape[1]
     wanted = min(max(accuracy, chance + 0.01 * (1 - chance)), _MOST_CONFIDENT)
@@ -36,7 +44,6 @@ def with_confidence(classifier: LinearClassifier, features: Tensor, accuracy: fl
         return sum(largest) / len(logits) - wanted
 
     low, high = _LOGARITHMS
-    if excess(low) >= 0 or excess(high) <= 0:  # all logits of an item are equal, or nearly
-        return classifier
-    factor = math.exp(brentq(excess, low, high, xtol=0.01))
-    return LinearClassifier(classifier.prototypes, factor * classifier.weights, factor * classifier.bias)
+    if excess(low) >= 0 or excess(high) <= 0:
+        return 1.0
+    return math.exp(brentq(excess, low, high, xtol=0.01))

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import JsonValue, model_validator
 
+from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.document import Document
@@ -35,6 +36,7 @@ class Manifest(PartialResult):
     Attributes:
         request: what was asked for, with everything written out that the base model decides.
         longest: tokens of an item that a language model reads at most; None for another base model.
+        similarity_levels: by variant, quantiles of how similar items are to their class; see `pouf_core.none_of_these`.
         judged_by: the measurements that the verdict rests on, by name.
         versions: of the packages that results depend on.
     """
@@ -46,6 +48,7 @@ class Manifest(PartialResult):
     request: AdaptationRequest
     longest: int | None = None
     dataset: DatasetSummary
+    similarity_levels: dict[VariantName, list[float]] = {}
     judged_by: dict[str, JsonValue] = {}
     versions: dict[str, str] = {}
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import Activation, ActivationChoice, check_activation
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
@@ -92,6 +93,22 @@ class AdaptationRequest(BaseModel):
     ] = None
     method: MethodSpec = MethodSpec()
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
+    threshold: Annotated[
+        Threshold | None,
+        Field(
+            description="An item whose largest class probability is below gets no class, unless a prediction asks "
+            "otherwise. `auto`: the threshold that the result proposes. Null: every item gets a class."
+        ),
+    ] = None
+    wished_accuracy: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            allow_inf_nan=False,
+            description="Share of right answers that the proposed threshold is to reach, as estimated without labels.",
+        ),
+    ] = WISHED_ACCURACY
 
     @classmethod
     def of(cls, **values: Any) -> Self:
@@ -143,7 +160,8 @@ class AdaptationRequest(BaseModel):
         if classes is None or templates is None or problems.found:
             return None, problems.found
         wording = Wording(templates, template, words or [], limits or {})
-        parts = (self.base_model, base, classes, wording, method, self.seed, self.activation, scale)
+        abstention = (self.threshold, self.wished_accuracy)
+        parts = (self.base_model, base, classes, wording, method, self.seed, self.activation, scale, *abstention)
         return CheckedRequest(*parts), []
 
 
@@ -168,6 +186,7 @@ class CheckedRequest:
         seed: from 0 to 2^32 - 1.
         activation: what was asked for; see `AdaptationRequest`.
         logit_scale: what the cosines of embeddings are multiplied by; None for the base model's own.
+        threshold, wished_accuracy: see `AdaptationRequest`.
     """
 
     base_model: str
@@ -178,6 +197,8 @@ class CheckedRequest:
     seed: int
     activation: ActivationChoice = "auto"
     logit_scale: float | None = None
+    threshold: Threshold | None = None
+    wished_accuracy: float = WISHED_ACCURACY
 
     def as_request(self) -> AdaptationRequest:
         """The request with everything written out that the base model decides."""
@@ -192,6 +213,8 @@ class CheckedRequest:
             logit_scale=self.logit_scale,
             method=self.method,
             seed=self.seed,
+            threshold=self.threshold,
+            wished_accuracy=self.wished_accuracy,
         )
 
     def identity(

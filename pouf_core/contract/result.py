@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, JsonValue, PrivateAttr
 
+from pouf_core.contract.abstention import Abstention
 from pouf_core.contract.activation import Activation
 from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.document import Document
@@ -48,6 +49,8 @@ class PartialResult(Document):
         verdict_reasons: what the verdict rests on.
         estimated_gain: over zero-shot in percentage points of accuracy, told without labels; None where it was not
             estimated.
+        abstention: accuracy against share answered, told without labels, and the threshold that it proposes; None where
+            it was not estimated.
         fallback: `zero_shot` where the base model is to be served in place of the adapted one.
         selected_step: the step whose weights were kept; 0 is the base model as it is.
         warnings: what a person should look at, whatever the verdict.
@@ -60,6 +63,7 @@ class PartialResult(Document):
     verdict: Verdict | None = None
     verdict_reasons: list[Finding] = []
     estimated_gain: EstimatedGain | None = None
+    abstention: Abstention | None = None
     fallback: Fallback | None = None
     selected_step: int | None = None
     warnings: list[Finding] = []

@@ -4,7 +4,15 @@ import pytest
 
 import pouf_core
 from cli import CommandError
-from cli.adapt import Adaptation, adapt_data, parse_label_words, parse_text_limits, predict_items, print_result
+from cli.adapt import (
+    Adaptation,
+    adapt_data,
+    parse_label_words,
+    parse_text_limits,
+    parse_threshold,
+    predict_items,
+    print_result,
+)
 from pouf_core.contract.closed_forms import ClosedFormSettings, EstimatedGain
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm
@@ -65,7 +73,7 @@ class TwoVariants:
     def __init__(self, fallback):
         self.served = fallback or "adapted"
 
-    def predict(self, pictures, top_k, variant):
+    def predict(self, pictures, top_k, variant, threshold):
         return [Prediction(variant, 0, 1.0, [(variant, 1.0)]) for _ in pictures]
 
 
@@ -137,3 +145,41 @@ def test_every_problem_of_a_request_is_reported_at_once(folder, tmp_path):
 def test_a_folder_that_is_no_model_is_reported(folder):
     with pytest.raises(CommandError, match="artifact_not_found"):
         predict_items(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")
+
+
+@pytest.mark.parametrize(("value", "expected"), [(None, None), ("auto", "auto"), ("0.25", 0.25)])
+def test_a_threshold_is_a_probability_or_auto(value, expected):
+    assert parse_threshold(value) == expected
+
+
+@pytest.mark.parametrize("value", ["high", "1.5", "-0.1", "nan"])
+def test_another_threshold_is_refused(value):
+    with pytest.raises(CommandError, match="from 0 to 1"):
+        parse_threshold(value)
+
+
+def test_the_proposed_threshold_is_printed_with_what_it_gives(capsys):
+    point = {"threshold": 0.725, "answered": 0.62, "accuracy": 0.951}
+    curves = {"adapted": {"points": [point], "proposed": point}, "zero_shot": {"points": [point], "proposed": None}}
+    result = AdaptationResult(
+        method=closed_form("none", None),
+        verdict="improved",
+        abstention={"wished_accuracy": 0.95, **curves},
+        selected_step=0,
+        seconds=0.0,
+    )
+    print_result(result.at(Path("/models/mine"), seconds=1.25))
+    said = "Proposed threshold: 0.725; 62.0% of the items would get a class, an estimated 95.1% of them right"
+    assert said in capsys.readouterr().out
+    print_result(result.model_copy(update={"fallback": "zero_shot"}).at(Path("/models/mine"), seconds=1.25))
+    assert "none; no threshold is estimated to reach an accuracy of 95.0%" in capsys.readouterr().out
+
+
+def test_an_item_below_the_threshold_is_said_to_be_none_of_the_classes(monkeypatch, capsys):
+    class Unsure(TwoVariants):
+        def predict(self, pictures, top_k, variant, threshold):
+            return [Prediction(None, None, threshold / 2, [("boat", threshold / 2)]) for _ in pictures]
+
+    monkeypatch.setattr(pouf_core, "load", lambda path, device: Unsure(None))
+    predict_items(Path("anywhere"), ["a.png"], 1, None, "cpu", 0.5)
+    assert capsys.readouterr().out == "a.png: none of these (boat 0.250)\n"

@@ -75,3 +75,30 @@ def test_a_vector_of_another_width_fails_alone_and_a_text_is_no_vector(client, j
     with pytest.raises(ApiError) as error:
         client.predict_texts(["a text"], job.model_id)
     assert error.value.code == "wrong_modality"
+
+
+def test_inputs_below_the_threshold_get_no_class(service, client, job):
+    classes_id = job.raw["class_features_dataset_id"]
+    options = {"class_features_dataset_id": classes_id, "threshold": "auto", "wished_accuracy": 0.99}
+    done = client.jobs.wait(client.jobs.create(job.dataset_id, CLASSES, **options).id)
+    assert (done.raw["threshold"], done.raw["wished_accuracy"]) == ("auto", 0.99)
+    model = client.models.get(done.model_id)
+    assert model.raw["threshold"] == "auto"
+    assert model.abstention == done.abstention
+    curve = done.abstention.zero_shot if done.fallback else done.abstention.adapted
+    assert curve.points[-1].answered == 1.0
+    assert curve.proposed.accuracy >= 0.99
+    found = client.predict_embeddings(VECTORS[:250], done.model_id)
+    assert found.threshold == curve.proposed.threshold
+    assert [item.label is None for item in found.items] == [item.score < found.threshold for item in found.items]
+    assert np.mean([item.label is not None for item in found.items]) == pytest.approx(curve.proposed.answered, abs=0.1)
+    everything = client.predict_embeddings(VECTORS[:250], done.model_id, threshold=0)
+    assert [item.top_k for item in everything.items] == [item.top_k for item in found.items]
+    assert None not in [item.label for item in everything.items]
+    strangers = client.predict_embeddings(RANDOM.standard_normal((250, WIDTH)), done.model_id, threshold=0.999999)
+    assert {item.label for item in strangers.items} == {None}
+    own, strange = ([item.none_score for item in some.items] for some in (everything, strangers))
+    assert np.median(strange) > 0.9 > np.median(own)
+    report = httpx.get(f"{service.url}{done.raw['urls']['report']}").raise_for_status().text
+    assert "None of these" in report
+    assert "share of the items that get a class" in report

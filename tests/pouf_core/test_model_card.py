@@ -117,3 +117,33 @@ def test_a_manifest_from_before_verdicts_is_rendered_and_loaded(manifest: dict[s
     text = (directory / CARD).read_text()
     assert "Verdict" not in text
     assert 'variant="adapted"' in text
+
+
+@pytest.mark.parametrize(
+    ("fallback", "threshold", "said"),
+    [
+        (None, None, "Proposed threshold for an accuracy of 95 %: 0.7. The share answered would be\n50.0 %.\n"),
+        (None, "auto", "Items below the proposed threshold get no class"),
+        (None, 0.6, "Items below 0.6 get no class"),
+        ("zero_shot", None, "No threshold is estimated to reach an accuracy of 95 %."),
+    ],
+)
+def test_the_curve_of_the_served_variant_is_told(
+    card: Any, fallback: str | None, threshold: float | str | None, said: str
+) -> None:
+    points = [
+        {"threshold": 0.7, "answered": 0.5, "accuracy": 0.95},
+        {"threshold": 0.0, "answered": 1.0, "accuracy": 0.81},
+    ]
+    abstention = {
+        "wished_accuracy": 0.95,
+        "adapted": {"points": points, "proposed": points[0]},
+        "zero_shot": {"points": points, "proposed": None},
+    }
+    text = card(
+        abstention=abstention,
+        fallback=fallback,
+        request={"class_names": ["bird", "boat"], "prompt_template": [], "threshold": threshold},
+    )
+    assert "| 0 | 100.0 % | 81.0 % |\n" in text
+    assert said in text

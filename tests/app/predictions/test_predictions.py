@@ -54,6 +54,34 @@ def test_forms_give_the_same_answers(api, ask, picture, model_id):
     assert form.json() == ask([encoded(content) for content in pictures], top_k=3, variant="zero_shot").json()
 
 
+def test_below_the_threshold_an_answer_has_no_label_and_keeps_its_scores(api, ask, model_id, picture):
+    pictures = [picture("blue"), picture((140, 130, 120))]
+    document = ask([encoded(content) for content in pictures], top_k=2, threshold=0.9).json()
+    assert document["threshold"] == 0.9
+    sure, unsure = document["predictions"]
+    assert (sure["label"], sure["class_index"], sure["none_score"]) == ("blue", 2, 0.5)
+    assert (unsure["label"], unsure["class_index"], unsure["none_score"]) == (None, None, 0.9)
+    assert unsure["score"] == unsure["top_k"][0]["score"] < 0.9
+    files = [("image", (f"{i}.png", content)) for i, content in enumerate(pictures)]
+    form = api.post(f"/v1/models/{model_id}/predict", data={"top_k": "2", "threshold": "0.9"}, files=files)
+    assert form.json() == document
+    document = ask([encoded(content) for content in pictures]).json()
+    assert document["threshold"] == 0
+    assert [prediction["label"] for prediction in document["predictions"]] == ["blue", "red"]
+
+
+def test_a_threshold_that_was_not_proposed_is_refused(api, ask, model_id, picture, refused):
+    refused(ask([encoded(picture())], threshold="auto"), 422, "threshold_not_proposed", "/threshold")
+    files = {"image": ("a.png", picture())}
+    form = api.post(f"/v1/models/{model_id}/predict", data={"threshold": "auto"}, files=files)
+    refused(form, 422, "threshold_not_proposed", "/threshold")
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.5, "high", [0.5]])
+def test_a_threshold_is_a_probability(ask, picture, refused, threshold):
+    refused(ask([encoded(picture())], threshold=threshold), 422, "invalid_value", "/threshold")
+
+
 def test_the_model_may_be_named_in_the_body_by_id_or_alias(api, model_id, picture):
     api.put("/v1/aliases/best", json={"model_id": model_id})
     for name in (model_id, "best"):

@@ -158,6 +158,42 @@ def test_warnings_and_accuracies_with_intervals_are_shown(job):
     assert "There are only 8 items. small_dataset" in shown
 
 
+POINTS = [
+    {"threshold": 0.9, "answered": 0.25, "accuracy": 0.98},
+    {"threshold": 0.7, "answered": 0.5, "accuracy": 0.95},
+    {"threshold": 0.0, "answered": 1.0, "accuracy": 0.81},
+]
+
+
+def curve(proposed: dict[str, float] | None) -> dict[str, Any]:
+    return {"points": POINTS, "proposed": proposed}
+
+
+def test_accuracy_against_share_answered_is_drawn_with_both_axes_named(job):
+    abstention = {"wished_accuracy": 0.95, "adapted": curve(POINTS[1]), "zero_shot": curve(None)}
+    page = render_report(job | {"abstention": abstention}, [])
+    shown = " ".join(read(page).words)
+    assert "81.0 % of them are estimated to be right" in shown
+    assert "Proposed threshold: 0.7. The share answered would be 50.0 %, of which an estimated 95.0 %" in shown
+    assert "share of the items that get a class" in shown
+    assert "estimated accuracy" in shown
+    assert '<circle cx="340.0"' in page
+    assert '<polyline points="200.0,32.0 340.0,62.0 620.0,202.0"/>' in page
+
+
+def test_the_curve_is_of_the_variant_that_is_served(job):
+    abstention = {"wished_accuracy": 0.95, "adapted": curve(POINTS[1]), "zero_shot": curve(None)}
+    shown = text(job, fallback="zero_shot", verdict="uncertain", abstention=abstention)
+    assert "No threshold is proposed: none is estimated to reach the wished accuracy of 95.0 %" in shown
+    abstention["zero_shot"] = curve(POINTS[2] | {"accuracy": 0.96})
+    shown = text(job, fallback="zero_shot", verdict="uncertain", abstention=abstention)
+    assert "No threshold is needed for the wished accuracy of 95.0 %" in shown
+
+
+def test_without_a_curve_nothing_is_said_of_it(job):
+    assert "None of these" not in text(job, abstention=None)
+
+
 def test_a_baseline_has_no_curves_and_says_that_nothing_was_trained(job):
     method = {"type": "zero-shot", "tune": "none", "max_steps": 0, "class_prior": None, "class_prior_source": "none"}
     page = render_report(job | {"method": method, "selected_step": 0}, [])

@@ -114,7 +114,7 @@ def test_without_a_method_a_closed_form_is_fitted_and_its_gain_estimated(
     assert job["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
     report = api.get(f"/v1/jobs/{job['id']}/report").text
     assert "percentage points of accuracy are estimated" in report
-    assert "<svg" not in report
+    assert " by step" not in report
 
 
 def test_a_job_of_the_default_kind_that_is_killed_ends_with_the_same_weights(

@@ -147,7 +147,7 @@ def test_rows_that_paper_trains_apart_from_the_embeddings_are_served_apart(
     predictor, reader = pouf_core.Predictor(artifact, model), ItemReader(served, encoder_of(model))
     features = predictor.embed(TEXTS)
     assert torch.allclose(features, reader.encode_plain(TEXTS), atol=1e-6)
-    logits = predictor._variants["adapted"].class_logits(features)
+    logits = predictor._variants["adapted"].classifier(features).class_logits
     assert torch.allclose(reader.classifier(None)(features).class_logits, logits, atol=1e-5)
 
 
