@@ -16,8 +16,10 @@ from torch import Tensor
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import Artifact, load_artifact
 from pouf_core.contract.abstention import Threshold, VariantName, check_threshold
+from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.wording import language_template
 from pouf_core.data.embeddings import FEATURES_FIELD, as_matrix, unit_rows
+from pouf_core.engines.interface import offer_of
 from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.families.interface import BaseModel, SharedEncoder
 from pouf_core.families.loading import BaseModelPool
@@ -264,18 +266,26 @@ class Predictor:
         return Prediction(top[0][0], indices[0], scores[0], top, none_score)
 
 
-def load(path: str | Path, *, device: str = "auto", base_models: BaseModelPool | None = None) -> Predictor:
+def load(
+    path: str | Path,
+    *,
+    device: str = "auto",
+    base_models: BaseModelPool | None = None,
+    engine: EngineChoice = "auto",
+) -> Predictor:
     """Load an adapted model.
 
     Args:
         path: an artifact directory.
         device: where to predict, when no pool is given.
         base_models: a pool whose base models are shared between predictors.
+        engine: what encodes on a CPU, when no pool is given: `torch`, `openvino`, or `auto` for OpenVINO from the
+            512th item on.
 
     Raises:
         ArtifactError: `artifact_not_found`, `artifact_corrupt`, `artifact_format_unknown`, `base_model_mismatch`.
         PoufError: the base model cannot be loaded.
     """
     artifact = load_artifact(Path(path))
-    pool = base_models or BaseModelPool(choose_device(device))
+    pool = base_models or BaseModelPool(choose_device(device), offer_of(engine))
     return Predictor(artifact, pool.get(artifact.manifest.base_model.name, artifact.manifest.activation_used))

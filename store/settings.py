@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.item_limits import MAX_PIXELS
 
 MIB = 1024**2
@@ -40,6 +41,11 @@ class Settings(BaseSettings):
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="`auto` (CUDA when present), `cpu`, `cuda` or `cuda:N`.",
+    )
+    engine: EngineChoice = Field(
+        "auto",
+        description="What runs frozen encoders on a CPU: `torch`, `openvino`, or `auto` for OpenVINO wherever "
+        "converting a base model pays. Converted models are kept in `engines` in the data directory.",
     )
     threads: int | None = Field(None, ge=1, description="CPU threads a training job uses; unset: all cores.")
     deterministic: bool | None = Field(
@@ -205,6 +211,11 @@ class Settings(BaseSettings):
             self.database_url = f"sqlite:///{self.data_dir / 'pouf.db'}"
         if not self.storage_url:
             self.storage_url = f"file://{self.data_dir / 'storage'}"
+
+    @property
+    def engine_dir(self) -> Path:
+        """Where base models converted for an engine are kept."""
+        return self.data_dir / "engines"
 
     @property
     def staging_dir(self) -> Path:

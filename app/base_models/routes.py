@@ -7,6 +7,7 @@ from app.caller import Reader
 from app.http.query_parameters import complete_list
 from app.http.schemas import ErrorBody, ListDocument
 from app.state import State
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.language_template import parse_template
 from pouf_core.errors import InvalidInput
 from pouf_core.families.language.text_tasks import Task, tasks
@@ -19,13 +20,14 @@ router = APIRouter(prefix="/v1", tags=["base models"])
 def list_base_models(caller: Reader) -> ListDocument[BaseModelDocument]:
     """List the base models that jobs may name; a `pattern` stands for every name that it matches."""
     state = caller.state
+    engines = state.engine.engines()
     loaded = state.engine.loaded_base_models()
     listed = state.settings.base_models
     names = [*listed, *(name for name in loaded if name not in listed)]
-    return complete_list([_show_base_model(state, name, name in loaded) for name in names])
+    return complete_list([_show_base_model(state, name, name in loaded, engines.get(name)) for name in names])
 
 
-def _show_base_model(state: State, name: str, loaded: bool) -> BaseModelDocument:
+def _show_base_model(state: State, name: str, loaded: bool, engine: EngineUsed | None) -> BaseModelDocument:
     if name.endswith("*"):
         return BaseModelDocument(object="base_model", name=name, pattern=True, loaded=False)
     try:
@@ -45,6 +47,7 @@ def _show_base_model(state: State, name: str, loaded: bool) -> BaseModelDocument
         takes_label_words=description.takes_label_words,
         default_prompt_template=description.default_prompt_template,
         description=description.description,
+        engine=engine,
         default=name == state.engine.default_base_model,
     )
 

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from app.http.schemas import Document, ErrorBody
+from pouf_core.contract.engine import EngineUsed
 
 
 class BaseModelDocument(Document):
@@ -19,6 +20,7 @@ class BaseModelDocument(Document):
     takes_label_words: bool | None = None
     default_prompt_template: str | list[str] | None = None
     description: str | None = None
+    engine: EngineUsed | None = None
     default: bool | None = None
     error: ErrorBody | None = None
 

@@ -20,6 +20,7 @@ from app.serving.outcomes import ItemError
 from app.serving.pipeline import Pipeline
 from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.base_model import Modality
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.data.decoder import DecoderLimits
 from pouf_core.data.texts import TextItem
 from store.settings import Settings
@@ -98,6 +99,10 @@ class Engine:
         """Return the names of the base models in memory."""
         return self._pool.loaded() if self._pool is not None else []
 
+    def engines(self) -> "dict[str, EngineUsed | None]":
+        """Return what runs each base model in memory, by its name."""
+        return self._pool.engines() if self._pool is not None else {}
+
     async def predict(
         self,
         model: Servable,
@@ -149,6 +154,7 @@ class Engine:
         return load(path, base_models=self._base_models())
 
     def _base_models(self) -> "BaseModelPool":
+        from pouf_core.engines.interface import EngineOffer
         from pouf_core.families.loading import BaseModelPool
         from pouf_core.system.memory import keep_freed_memory
         from pouf_core.system.runtime import choose_device
@@ -158,13 +164,15 @@ class Engine:
                 device = choose_device(self._settings.device)
                 if device.type == "cpu":
                     keep_freed_memory()
-                self._pool = BaseModelPool(device)
+                offer = EngineOffer(self._settings.engine_dir, in_background=True)
+                self._pool = BaseModelPool(device, None if self._settings.engine == "torch" else offer)
             return self._pool
 
     def _warm_up(self) -> None:
         try:
             self._decoders.start()
-            self._base_models().get(self.default_base_model)
+            base = self._base_models().get(self.default_base_model)
+            base.encode_plain([PROBES[base.description.modality]])
         except Exception:
             logger.exception("base model %s could not be loaded", self.default_base_model)
             self._warm_up_error = f"base model {self.default_base_model} could not be loaded; the log says why"

@@ -76,6 +76,11 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
     return path
 
 
+def has_checkpoints(directory: Path) -> bool:
+    """Whether any adaptation has left checkpoints here."""
+    return any(directory.glob(_PATTERN))
+
+
 def read_newest_checkpoint(directory: Path, identity: str) -> Checkpoint | None:
     """The newest readable checkpoint of this adaptation, or None.
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from pouf_core.adaptation.features import FeatureCache
+from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.progress import OnProgress, ShouldStop
 from pouf_core.families.interface import BaseModel
 
@@ -33,6 +34,9 @@ class RunOptions:
         evaluation_labels: content hash to label; only ever used to report `evaluation`.
         on_progress: told about every micro-batch.
         should_stop: asked at step boundaries; returning a reason stops the run.
+        engine: what encodes while nothing is trained, on a CPU: `torch`, `openvino`, or `auto` for OpenVINO where there
+            is so much to encode that converting the base model pays. Preset `paper` always takes PyTorch.
+        engine_dir: where converted models are kept; None for `~/.cache/pouf/engines`.
         loaded_base: the base model, which stays as it is; None to load the one that the request names.
         feature_cache: features that earlier runs over the same items have left, and room for this run's.
     """
@@ -49,6 +53,8 @@ class RunOptions:
     evaluation_labels: Mapping[str, str] = field(default_factory=dict)
     on_progress: OnProgress = lambda _: None
     should_stop: ShouldStop = lambda: None
+    engine: EngineChoice = "auto"
+    engine_dir: Path | None = None
     loaded_base: BaseModel | None = None
     feature_cache: FeatureCache | None = None
 
@@ -65,3 +71,5 @@ class OptionKeywords(TypedDict, total=False):
     class_features: Any
     text_column: str | None
     feature_cache: FeatureCache | None
+    engine: EngineChoice
+    engine_dir: Path | None

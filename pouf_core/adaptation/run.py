@@ -17,6 +17,7 @@ from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.closed_form import fit_closed_form
 from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, collect, given_classes
+from pouf_core.adaptation.engine import offered_engine
 from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
@@ -167,6 +168,7 @@ class _Run:
             reporter.warn("loading_base", rejected_warning(self._rejected))
         base, model = self._load()
         zero_shot = zero_shot_classifier(model, inputs)
+        engine = model.engine_used  # before training, which may take the network back
         labels = self._options.evaluation_labels
         # Everything where accuracy is wanted, else what judging takes.
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
@@ -190,6 +192,7 @@ class _Run:
             fallback=verdict.fallback,
             selected_step=outcome.selected_step,
             activation_used=base.description.activation_used,
+            engine=engine,
             timings=reporter.timings,
             seconds=time.monotonic() - started,
         )
@@ -203,6 +206,7 @@ class _Run:
         reporter.stage("loading_base", 0, 1)
         request = self._inputs.request
         base = own_base_model(request, self._loaded, self._device, reporter)
+        base.offer_engine(offered_engine(self._options, request, len(self._inputs.items)))
         if request.base.kind == "embedding":
             base = base_over_embeddings(base, self._classes, self._inputs, self._device)
         model = base.prompted(request)

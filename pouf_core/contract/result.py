@@ -11,6 +11,7 @@ from pouf_core.contract.abstention import Abstention
 from pouf_core.contract.activation import Activation
 from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.document import Document
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
 from pouf_core.contract.progress import Metrics, Stage
@@ -55,6 +56,7 @@ class PartialResult(Document):
         selected_step: the step whose weights were kept; 0 is the base model as it is.
         warnings: what a person should look at, whatever the verdict.
         activation_used: the activation that the base model computed with, where it leaves a choice.
+        engine: what encoded the items before training; None where they were features already.
         timings: wall-clock seconds by stage; of an interrupted run, those of its last attempt.
     """
 
@@ -68,6 +70,7 @@ class PartialResult(Document):
     selected_step: int | None = None
     warnings: list[Finding] = []
     activation_used: Activation | None = None
+    engine: EngineUsed | None = None
     timings: dict[Stage, float] = {}
 
 

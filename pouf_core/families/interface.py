@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.items import Item
+from pouf_core.engines.interface import EngineOffer
 from pouf_core.scoring import Classifier
 
 ViewT = TypeVar("ViewT")
@@ -142,6 +144,11 @@ class PromptedModel(ItemEncoder[ViewT], Protocol[ViewT]):
     """A base model with the classes of one request."""
 
     @property
+    def engine_used(self) -> EngineUsed | None:
+        """As of the base model."""
+        ...
+
+    @property
     def view_kind(self) -> str:
         """The kind of views by which the data is judged: view 0 is the item as it is, view 1 another."""
         ...
@@ -210,6 +217,18 @@ class BaseModel(Protocol):
     @property
     def sha256(self) -> str:
         """Hash (hex) of the pretrained weights."""
+        ...
+
+    @property
+    def engine_used(self) -> EngineUsed | None:
+        """What runs the encoder of its items; None where items are features already."""
+        ...
+
+    def offer_engine(self, offer: EngineOffer | None) -> None:
+        """Let an engine run the encoder of its items as long as that is frozen; None: PyTorch alone.
+
+        Copies, and the encoders of artifacts that are made later, are offered it as well.
+        """
         ...
 
     def copy(self) -> Self:

@@ -8,6 +8,8 @@ from dataclasses import replace
 import torch
 
 from pouf_core.contract.activation import ActivationChoice, check_activation
+from pouf_core.contract.engine import EngineUsed
+from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.interface import BaseModel
 from pouf_core.families.registry import describe, family_of
 
@@ -43,10 +45,12 @@ class BaseModelPool:
 
     Args:
         device: where the pool's models live.
+        engine: what they are offered; None for PyTorch alone.
     """
 
-    def __init__(self, device: torch.device | str = "cpu") -> None:
+    def __init__(self, device: torch.device | str = "cpu", engine: EngineOffer | None = None) -> None:
         self.device = torch.device(device)
+        self._engine = engine
         self._models: dict[tuple[str, ActivationChoice | None], BaseModel] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
@@ -69,11 +73,16 @@ class BaseModelPool:
         """The model, loaded; or one that is there already, where `auto` turns out to be its activation."""
         others = any(name == spec for name, _ in list(self._models))
         model = load_base_model(spec, self.device, activation)
+        model.offer_engine(self._engine)
         return (self._loaded_with(spec, model.description.activation_used) if others else None) or model
 
     def _loaded_with(self, spec: str, activation: ActivationChoice | None) -> BaseModel | None:
         models = [model for (name, _), model in list(self._models.items()) if name == spec]
         return next((model for model in models if model.description.activation_used == activation), None)
+
+    def engines(self) -> dict[str, EngineUsed | None]:
+        """What runs each model in memory, by its name."""
+        return {spec: model.engine_used for (spec, _), model in list(self._models.items())}
 
     def loaded(self) -> list[str]:
         """Names of the models in memory."""

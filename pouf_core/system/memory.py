@@ -14,6 +14,7 @@ _HOST_MESSAGES = (
     "Cannot allocate memory",
     "could not create a primitive",  # oneDNN's only word for a failed allocation
     "could not create a memory",
+    "Failed to allocate",  # OpenVINO
 )
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # parameters of mallopt(3)
 _NEVER_TRIM = 2**31 - 1

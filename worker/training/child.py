@@ -145,6 +145,8 @@ def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size
         device=spec.device,
         threads=spec.threads,
         deterministic=spec.deterministic,
+        engine=spec.engine,
+        engine_dir=spec.engine_dir,
         micro_batch_size=micro_batch_size,
         checkpoint_dir=spec.checkpoint_dir,
         checkpoint_seconds=spec.checkpoint_seconds,

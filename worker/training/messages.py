@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.progress import Progress
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
@@ -40,6 +41,8 @@ class JobSpec(BaseModel):
     device: str
     threads: int | None
     deterministic: bool | None = None
+    engine: EngineChoice = "auto"
+    engine_dir: Path | None = None
     memory_bytes: int | None = None
     checkpoint_dir: Path
     checkpoint_seconds: float

@@ -136,6 +136,8 @@ class JobRun:
             device=training_device(settings.device),
             # A resumed attempt keeps the thread count it began with: results depend on it.
             threads=earlier_threads(job) or settings.threads,
+            engine=settings.engine,
+            engine_dir=settings.engine_dir,
             deterministic=settings.deterministic,
             memory_bytes=settings.job_memory_bytes,
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),

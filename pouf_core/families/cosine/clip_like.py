@@ -13,13 +13,38 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.data.images import decode_image
+from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.image_views import ImageViews
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.trained_parameters import projection_names
 from pouf_core.families.cosine.transformers_towers import TransformersImageTower
+from pouf_core.families.trained_tensors import weights_hash
 from pouf_core.scoring import single_or_double, unit_length
+
+
+class _ImageEncoder(nn.Module):
+    """Gives `encode_image` the name `forward`."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        features: Tensor = self.network.encode_image(pixels)  # type: ignore[operator]
+        return features
+
+
+class _PooledImage(nn.Module):
+    """Gives `pooled` the name `forward`."""
+
+    def __init__(self, tower: TransformersImageTower) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.tower.pooled(pixels)
 
 
 class ClipLikeModel(CosineModel[Image.Image, Tensor]):
@@ -34,6 +59,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
     """
 
     item_tower = "visual"
+    projection = "visual.head."
 
     def __init__(
         self,
@@ -67,27 +93,39 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         configuration: dict[str, Any] = self.network.visual.preprocess_cfg  # type: ignore[union-attr, assignment]
         return configuration
 
+    def _frozen_network(self) -> FrozenNetwork:
+        visual: Any = self.network.visual
+        has_trunk = isinstance(visual, TimmModel | TransformersImageTower)
+        image = [name for name in projection_names(self.network) if name.startswith("visual.")]
+        self._has_separate_projection = has_trunk and all(name.startswith(self.projection) for name in image)
+        part: nn.Module = _ImageEncoder(self.network)
+        weighted = visual
+        if self._has_separate_projection:
+            part = weighted = visual.trunk if isinstance(visual, TimmModel) else _PooledImage(visual)
+        size = self._preprocessing["size"]
+        height, width = (size, size) if isinstance(size, int) else size
+        return FrozenNetwork(
+            part,
+            lambda: torch.linspace(-1, 1, 6 * height * width).view(2, 3, height, width).contiguous(),
+            (-1, 3, height, width),
+            lambda: f"{weights_hash(weighted.state_dict())} {self.description.activation_used}",
+            f"the image tower of {self.description.name}",
+        )
+
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Unit-length float32 features [B, d] of preprocessed pictures [B, 3, H, W]."""
-        with self._precision():
-            features = self.network.encode_image(pixels.to(self.device))  # type: ignore[operator]
-        return unit_length(features)
+        features = self.frozen(pixels.to(self.device), self.precision)
+        return self.project(single_or_double(features)) if self.has_separate_projection else unit_length(features)
 
     @property
     def has_separate_projection(self) -> bool:  # type: ignore[override]
         """Whether the image tower is a trunk followed by a projection head, so that each can run alone."""
-        image = [name for name in projection_names(self.network) if name.startswith("visual.")]
-        has_trunk = isinstance(self.network.visual, TimmModel | TransformersImageTower)
-        return has_trunk and all(name.startswith("visual.head.") for name in image)
+        return self._has_separate_projection
 
     def encode_trunk(self, views: Sequence[Tensor] | Tensor) -> Tensor:
         """Image features [B, c] of pixels [B, 3, H, W] before the projection head."""
         pixels = views if isinstance(views, Tensor) else torch.stack(list(views))
-        visual: Any = self.network.visual
-        run = visual.pooled if isinstance(visual, TransformersImageTower) else visual.trunk
-        with self._precision():
-            features: Tensor = run(pixels.to(self.device))
-        return single_or_double(features)
+        return single_or_double(self.frozen(pixels.to(self.device), self.precision))
 
     def project(self, trunk_features: Tensor) -> Tensor:
         """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""
@@ -120,8 +158,5 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         """Pixels [3, H, W] of a picture."""
         return self.transform(item)
 
-    def with_network(self, network: nn.Module) -> Self:
-        """The same model around another network of the same architecture."""
-        model = type(self)(self.description, network, self.transform, self.tokenizer, self.device)
-        model.precision = self.precision
-        return model
+    def _around(self, network: nn.Module) -> Self:
+        return type(self)(self.description, network, self.transform, self.tokenizer, self.device)

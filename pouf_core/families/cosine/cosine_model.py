@@ -14,10 +14,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.method import Precision
 from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
+from pouf_core.engines.frozen import FrozenNetwork
+from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.cosine.prompted import PromptedCosineModel
 from pouf_core.families.cosine.prompts import Prompts
 from pouf_core.families.cosine.text_encoding import TextEncoding
@@ -48,14 +51,17 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
 
     Attributes:
         item_tower: name of the network's module that encodes items.
+        projection: what the names of a separate projection's parameters begin with.
         view_kind: the kind of views (see `views`) by which the data is judged.
         has_separate_projection: whether that tower is a trunk followed by a projection head, so that each can run
             alone by `encode_trunk` and `project`.
         precision: what the encoders compute in: bfloat16 (by autocast) on a GPU, else float32. Features, prototypes
             and all that follows are float32 in either case, or float64 where the network is.
+        frozen: the item tower, or its trunk where the projection is separate, which an engine may run.
     """
 
     item_tower: str
+    projection: str
     view_kind = "flip"
     has_separate_projection = False
 
@@ -68,6 +74,20 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         self.device = device
         self.text = TextEncoding(network, tokenizer.pad_token_id)
         self.precision = encoder_precision(device)
+        self.frozen = self._frozen_network()
+
+    @abstractmethod
+    def _frozen_network(self) -> FrozenNetwork:
+        """What an engine may run."""
+
+    def offer_engine(self, offer: EngineOffer | None) -> None:
+        """Let an engine run the item tower while it is frozen; None: PyTorch alone."""
+        self.frozen.offer(offer)
+
+    @property
+    def engine_used(self) -> EngineUsed:
+        """What runs the item tower."""
+        return self.frozen.used(self.precision)
 
     @property
     def logit_scale(self) -> nn.Parameter:
@@ -113,9 +133,16 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
     def _shared_encoder(self, key: str, nbytes: int = 0) -> SharedEncoder:
         return SharedEncoder(key, self._encode_prepared, nbytes, self.plain_view)
 
-    @abstractmethod
     def with_network(self, network: nn.Module) -> Self:
         """The same model around another network of the same architecture."""
+        model = self._around(network)
+        model.precision = self.precision
+        model.offer_engine(self.frozen.accepted_offer)
+        return model
+
+    @abstractmethod
+    def _around(self, network: nn.Module) -> Self:
+        """A model as this one around another network."""
 
     def encode_trunk(self, views: Sequence[ViewT]) -> Tensor:
         """Item features [B, c] before the projection head; only where `has_separate_projection`."""
@@ -195,7 +222,12 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
             return EncoderPair(adapted=own, zero_shot=own)
         network = _with_tower(self.network, self.item_tower, weights)
         nbytes = sum(value.nbytes for value in network.get_submodule(self.item_tower).state_dict().values())
-        adapted = base.with_network(network)._shared_encoder(f"{own.key}+{weights_hash(weights)}", nbytes)
+        model = base.with_network(network)
+        if base.has_separate_projection and all(name.startswith(self.projection) for name in weights):
+            model.frozen = base.frozen  # one engine for all that differ in the projection alone
+        elif base.frozen.accepted_offer is not None:
+            nbytes *= 2  # an engine keeps weights of its own
+        adapted = model._shared_encoder(f"{own.key}+{weights_hash(weights)}", nbytes)
         return EncoderPair(adapted=adapted, zero_shot=own)
 
     def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier | LinearClassifier:

@@ -18,6 +18,7 @@ from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.class_features import class_features_missing
 from pouf_core.data.embeddings import Floats, embedding_of
 from pouf_core.data.items import Item
+from pouf_core.engines.interface import EngineOffer
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.prototype_learner import PrototypeLearner
 from pouf_core.families.interface import EncoderPair, SharedEncoder
@@ -62,6 +63,14 @@ class FeaturesModel:
     def sha256(self) -> str:
         """Hash of class features and scale, which stand where another base model has its weights."""
         return weights_hash({} if self._classes is None else self._classes.tensors())
+
+    @property
+    def engine_used(self) -> None:
+        """Nothing is encoded."""
+        return
+
+    def offer_engine(self, offer: EngineOffer | None) -> None:
+        """Nothing is encoded."""
 
     def copy(self) -> FeaturesModel:
         """The model itself: nothing changes it."""
@@ -116,6 +125,7 @@ class PromptedFeatures:
     """
 
     encoder_key = "features"
+    engine_used = None
     view_kind = "none"
     trunk = None
     context_scale = 0.0

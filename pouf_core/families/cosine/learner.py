@@ -59,6 +59,7 @@ class Learner:
                 )
             for parameter in self._network_parameters.values():
                 parameter.requires_grad_(True)
+            base.frozen.release_if_trained()
         self._frozen_prototypes: Tensor | None = None
         if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
             with torch.no_grad():

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
@@ -47,7 +48,16 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
     @property
     def encoder_key(self) -> str:
         """Made of the pretrained weights: the prompts do not change how items are encoded."""
-        return f"items@{self._base.weights_key}"
+        return f"items@{self._base.weights_key}{self._engine}"
+
+    @property
+    def engine_used(self) -> EngineUsed:
+        """What runs the item tower."""
+        return self._base.engine_used
+
+    @property
+    def _engine(self) -> str:
+        return "" if self._base.frozen.accepted_offer is None else "-engine"
 
     @property
     def view_kind(self) -> str:
@@ -60,7 +70,7 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
         base = self._base
         if not base.has_separate_projection:
             return None
-        return Trunk(f"trunk@{base.weights_key}", base.encode_trunk, base.project)
+        return Trunk(f"trunk@{base.weights_key}{self._engine}", base.encode_trunk, base.project)
 
     @property
     def context_scale(self) -> float:

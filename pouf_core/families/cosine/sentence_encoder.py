@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.data.texts import Text, TextItem, clean_text, text_item
+from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.tokenizer import TextTokenizer
@@ -59,6 +60,17 @@ class SentenceTower(HFTextEncoder):  # type: ignore[misc]
         mask = (tokens != self.config.pad_token_id).long()
         features: Tensor = self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
         return features
+
+
+class _PooledText(nn.Module):
+    """Gives `pooled` the name `forward`."""
+
+    def __init__(self, tower: SentenceTower) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.tower.pooled(tokens)
 
 
 class SentenceNetwork(nn.Module):
@@ -116,6 +128,7 @@ class SentenceModel(CosineModel[str, Text]):
     """
 
     item_tower = "text"
+    projection = "text.proj."
     view_kind = "words"
     has_separate_projection = True
 
@@ -135,15 +148,21 @@ class SentenceModel(CosineModel[str, Text]):
 
     def encode_items(self, views: Sequence[Text]) -> Tensor:
         """Unit-length float32 features [B, d] of B texts."""
-        with self._precision():
-            features = self.network.encode_text(self._tokens(views))  # type: ignore[operator]
-        return unit_length(features)
+        return self.project(self.encode_trunk(views))
 
     def encode_trunk(self, views: Sequence[Text]) -> Tensor:
         """Features [B, d] of B texts before the projection."""
-        with self._precision():
-            features: Tensor = self.network.text.pooled(self._tokens(views))  # type: ignore[operator, union-attr]
-        return single_or_double(features)
+        return single_or_double(self.frozen(self._tokens(views), self.precision))
+
+    def _frozen_network(self) -> FrozenNetwork:
+        tower: Any = self.network.text
+        return FrozenNetwork(
+            _PooledText(tower),
+            lambda: self._tokens(["a text", "some other text"]),
+            (-1, -1),
+            lambda: f"{weights_hash(tower.transformer.state_dict())} {tower.config.to_json_string()}",
+            f"the sentence encoder {self.description.name}",
+        )
 
     def _tokens(self, views: Sequence[Text]) -> Tensor:
         return self._tokenizer.together([text_item(view).text for view in views]).to(self.device)
@@ -185,9 +204,6 @@ class SentenceModel(CosineModel[str, Text]):
         """Its length in characters."""
         return len(item)
 
-    def with_network(self, network: nn.Module) -> Self:
-        """The same model around another network of the same architecture."""
+    def _around(self, network: nn.Module) -> Self:
         assert isinstance(network, SentenceNetwork)
-        model = type(self)(self.description, network, self._tokenizer, self.device)
-        model.precision = self.precision
-        return model
+        return type(self)(self.description, network, self._tokenizer, self.device)

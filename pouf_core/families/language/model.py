@@ -14,12 +14,15 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.language_template import Template
 from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.method import Precision
 from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text, TextItem, clean_item
+from pouf_core.engines.checked import torch_used
+from pouf_core.engines.interface import EngineOffer
 from pouf_core.errors import InvalidInput
 from pouf_core.families.context_vectors import NO_CONTEXT, context_in_place
 from pouf_core.families.family import Tokenizer
@@ -108,6 +111,14 @@ class LanguageModel:
     def computing_in(self, precision: Precision | None) -> LanguageModel:
         """The same network, computing in a precision; None leaves this model's own."""
         return with_precision(self, precision)
+
+    @property
+    def engine_used(self) -> EngineUsed:
+        """PyTorch, which can put context vectors between tokens."""
+        return torch_used(self.precision)
+
+    def offer_engine(self, offer: EngineOffer | None) -> None:
+        """PyTorch runs language models, whatever is offered."""
 
     @property
     def weights_key(self) -> str:

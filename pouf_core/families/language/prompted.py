@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.presets import label_word_bias, wanted_precision
 from pouf_core.contract.request import CheckedRequest
@@ -50,6 +51,11 @@ class PromptedLanguageModel:
     def encoder_key(self) -> str:
         """Made of the pretrained weights, the template and what else decides about an item's tokens."""
         return f"items@{self._base.weights_key}@{self._reader.settings_key}"
+
+    @property
+    def engine_used(self) -> EngineUsed:
+        """As of the base model."""
+        return self._base.engine_used
 
     @property
     def context_scale(self) -> float:

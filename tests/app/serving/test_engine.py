@@ -1,6 +1,7 @@
 """Serving a really adapted model through the real engine."""
 
 import io
+import time
 
 import pytest
 import torch
@@ -57,3 +58,32 @@ def test_a_damaged_artifact_is_not_served(settings, rows, storage, artifact, ref
     with TestClient(create_app(settings), raise_server_exceptions=False) as api:
         response = api.post(f"/v1/models/{model_id}/predict", files={"image": ("a.png", buffer.getvalue())})
         refused(response, 500, "artifact_corrupt")
+
+
+def test_base_models_are_converted_while_pytorch_serves(settings, rows, storage, artifact, pictures):
+    model_id = rows.model()
+    storage.put_directory(f"models/{model_id}", artifact)
+    buffer = io.BytesIO()
+    pictures[0].save(buffer, "PNG")
+    files = {"image": ("a.png", buffer.getvalue())}
+
+    def engine(api):
+        listed = {item["name"]: item for item in api.get("/v1/base-models").json()["data"]}
+        return listed["pouf-lite"]["engine"]
+
+    def predict(api):
+        return api.post(f"/v1/models/{model_id}/predict", data={"variant": "adapted"}, files=files).json()
+
+    with TestClient(create_app(settings)) as api:
+        expected = predict(api)["predictions"][0]
+        assert engine(api)["name"] == "torch"
+    with TestClient(create_app(settings.model_copy(update={"engine": "auto"}))) as api:
+        deadline = time.monotonic() + 120
+        while (answer := predict(api))["predictions"] and (engine(api) or {}).get("name") != "openvino":
+            assert time.monotonic() < deadline
+        answer = predict(api)
+        assert engine(api)["precision"] == "float32"
+        assert engine(api)["agreement"] >= 0.99999
+    assert answer["predictions"][0]["label"] == expected["label"]
+    assert answer["predictions"][0]["score"] == pytest.approx(expected["score"], abs=1e-4)
+    assert list(settings.engine_dir.glob("*/model.xml"))

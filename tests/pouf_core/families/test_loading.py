@@ -22,10 +22,10 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     def load(description: Any, _device: Any) -> SimpleNamespace:
         if not loading.acquire(blocking=False):
             overlaps.append(description.name)
-            return SimpleNamespace(description=description)
+            return SimpleNamespace(description=description, offer_engine=lambda _: None)
         time.sleep(0.05)
         loading.release()
-        return SimpleNamespace(description=description)
+        return SimpleNamespace(description=description, offer_engine=lambda _: None)
 
     for name, family in FAMILIES.items():
         monkeypatch.setitem(FAMILIES, name, replace(family, load=load))
