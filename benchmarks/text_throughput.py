@@ -11,9 +11,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -23,6 +20,8 @@ from typing import Annotated, Any
 import torch
 import typer
 from clipart import environment
+from ingesting import ingest
+from measuring import in_a_process
 from rich.console import Console
 from transformers import AutoModel, AutoTokenizer
 
@@ -30,13 +29,6 @@ import pouf_core
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.families.pretrained import minilm_directory
 from pouf_core.system.memory import keep_freed_memory
-from store.database import Database, upgrade
-from store.ids import new_id
-from store.settings import Settings
-from store.storage import Storage
-from store.tables import Dataset, Upload
-from worker.ingestion.run import run_ingestion
-from worker.process_context import WorkerContext
 
 WORDS = "the a box lamp chair works broke after one week of daily use and I would never buy it".split()  # noqa: SIM905
 CLASSES = ["a terrible product", "a great product"]
@@ -53,7 +45,7 @@ def main(
     if alone:
         print(json.dumps(measure_ingestion(lines)))
         return
-    ingestion = [measure_apart(count) for count in (lines // 10, lines)]
+    ingestion = [in_a_process(__file__, "--lines", str(count), "--alone") for count in (lines // 10, lines)]
     prediction = measure_prediction(texts)
     console = Console()
     for row in ingestion:
@@ -70,54 +62,14 @@ def short_texts(count: int) -> list[str]:
     return [" ".join(draw.choices(WORDS, k=draw.randint(5, 20))) + f" {number}" for number in range(count)]
 
 
-def measure_apart(lines: int) -> dict[str, Any]:
-    """`measure_ingestion` in a fresh process."""
-    options = ["--lines", str(lines), "--alone"]
-    done = subprocess.run([sys.executable, __file__, *options], check=True, stdout=subprocess.PIPE, text=True)
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return figures
-
-
 def measure_ingestion(lines: int) -> dict[str, Any]:
-    """Seconds and peak memory (MiB; before it, too) of ingesting one file of so many lines."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(data_dir=Path(folder))
-        upgrade(settings.database_url)
-        database, storage = Database(settings.database_url), Storage(settings.storage_url)
-        dataset_id = add_dataset(database, storage, lines)
-        context = WorkerContext(settings, database, storage, lambda *_: None, "worker-1")
-        before = peak_mib()
-        started, processor = time.monotonic(), time.process_time()
-        run_ingestion(context, dataset_id)
-        seconds, processor_seconds = time.monotonic() - started, time.process_time() - processor
-        with database.read() as session:
-            assert session.get_one(Dataset, dataset_id).item_count == lines
-    return {
-        "lines": lines,
-        "seconds": seconds,
-        "processor_seconds": processor_seconds,
-        "peak_mib_before": before,
-        "peak_mib": peak_mib(),
-    }
+    """Seconds and peak memory of ingesting one file of so many lines."""
 
+    def write(file: Path) -> None:
+        with file.open("w") as opened:
+            opened.writelines(f"{text}\n" for text in short_texts(lines))
 
-def add_dataset(database: Database, storage: Storage, lines: int) -> str:
-    """A dataset with one uploaded file."""
-    dataset_id = new_id("ds")
-    key = f"datasets/{dataset_id}/uploads/a"
-    storage.put_stream(key, (f"{text}\n".encode() for text in short_texts(lines)))
-    size = storage.local(key).stat().st_size
-    with database.write() as session:
-        session.add(Dataset(id=dataset_id, owner="local", modality="text", status="ingesting"))
-        session.flush()
-        upload = {"filename": "a.txt", "storage_key": key, "size": size, "sha256": "0" * 64}
-        session.add(Upload(id=new_id("up"), dataset_id=dataset_id, position=1, **upload))
-    return dataset_id
-
-
-def peak_mib() -> float:
-    """Largest resident memory of this process so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"lines": lines, **ingest("text", "a.txt", lines, write)}
 
 
 def measure_prediction(count: int) -> dict[str, Any]:

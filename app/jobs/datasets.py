@@ -12,6 +12,7 @@ from pouf_core.contract.embedding_data import (
     CLASS_FEATURES_FIELD,
     check_class_features_modality,
     check_embeddings,
+    class_features_missing,
     class_features_not_used,
 )
 from pouf_core.contract.problems import Problems
@@ -76,10 +77,5 @@ def _check_class_features_are_wanted(base: BaseModelDescription | None, body: Jo
     given = body.class_features_dataset_id is not None
     if base is None or base.takes_class_features == given:
         return
-    if given:
-        raise class_features_not_used(base.name, CLASS_FEATURES_FIELD)
-    message = (
-        f"{base.name} needs class features: a dataset of one vector for each class, made by the text tower of the "
-        "model that made the embeddings. Give it, or name that model as base_model."
-    )
-    raise InvalidInput("class_features_missing", message, field=CLASS_FEATURES_FIELD)
+    refused = class_features_not_used if given else class_features_missing
+    raise refused(base.name, CLASS_FEATURES_FIELD)

@@ -15,6 +15,7 @@ from pouf_core.closed_forms.confidence import with_confidence
 from pouf_core.closed_forms.target import target_of
 from pouf_core.contract.closed_forms import CLOSED_FORM_TUNES, CandidateEstimate, ClosedFormTune
 from pouf_core.contract.method import ResolvedClosedForm
+from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.tune_modes import Tune
 from pouf_core.scoring import Classifier, LinearClassifier, class_indices, logit_pieces
 from pouf_core.validation.evidence import Witness
@@ -55,6 +56,11 @@ def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device
     return Outcome(method, classifier, predicted, 0, estimated_gain=gain, similarity=similarity)
 
 
+def may_train_instead(request: CheckedRequest) -> bool:
+    """Whether tune `auto` may go on to POUF: for the encoders whose checks of training were measured."""
+    return request.method.tune == "auto" and request.base.kind != "embedding" and request.base.embedded
+
+
 def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     """Every closed form asked for, the surest gain first; none where there is nothing to compare an item with."""
     features = zero_shot.features[:MOST_FITTED_ITEMS]
@@ -64,15 +70,16 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     forms, witness, row = ClosedForms(target), Witness(target), gain_row(inputs.request.base)
     settings = list(forms.settings(_tunes(inputs.request.method.tune)))
     tried = []
+    follows = may_train_instead(inputs.request)
     for done, one in enumerate(settings):
-        inputs.reporter.stage("training", done, len(settings))
+        # Steps of training are counted from 0, and no stage may go back: as long as some may follow, none is done.
+        inputs.reporter.stage("training", 0 if follows else done, len(settings))
         classifier = forms.fit(one)
         evidence = witness.evidence(class_indices(classifier, features))
         estimate = CandidateEstimate(
             settings=one, changed=evidence.changed, estimated_gain=estimate_gain(evidence, row)
         )
         tried.append(_Tried(estimate, classifier))
-    inputs.reporter.stage("training", len(settings), len(settings))
     tried.sort(key=lambda one: one.estimate.estimated_gain.low, reverse=True)
     best = tried[0]
     accuracy = witness.certainty + best.estimate.estimated_gain.points / 100

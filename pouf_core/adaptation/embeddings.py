@@ -11,9 +11,9 @@ import torch
 
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.contract.base_model import Modality
-from pouf_core.contract.embedding_data import check_same_width, class_features_not_used
+from pouf_core.contract.embedding_data import check_same_width, class_features_missing, class_features_not_used
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.data.class_features import FIELD, class_feature_vectors, class_features_missing
+from pouf_core.data.class_features import FIELD, class_feature_vectors
 from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings
 from pouf_core.data.items import Data, Item, Rejected, collect_items
 from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
@@ -52,7 +52,7 @@ def given_classes(class_features: Any, request: CheckedRequest, items: Sequence[
             raise class_features_not_used(base.name, FIELD)
         return None
     if class_features is None:
-        raise class_features_missing(base.name)
+        raise class_features_missing(base.name, FIELD)
     vectors = class_feature_vectors(class_features, len(request.classes))
     check_same_width(cast(EmbeddingItems, items).width, vectors.shape[1], FIELD)
     assert request.logit_scale is not None  # the check of a request gives it

@@ -15,7 +15,7 @@ from pouf_core.adaptation.abstention import estimate_abstention
 from pouf_core.adaptation.base_loading import own_base_model
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
-from pouf_core.adaptation.closed_form import fit_closed_form
+from pouf_core.adaptation.closed_form import fit_closed_form, may_train_instead
 from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, collect, given_classes
 from pouf_core.adaptation.engine import offered_engine
 from pouf_core.adaptation.evaluation import evaluate
@@ -255,11 +255,9 @@ class _Run:
         )
 
     def _trains_instead(self, closed_form: Outcome) -> bool:
-        """Whether tune `auto` goes on to POUF: for the encoders whose checks of training were measured."""
-        request, gain = self._inputs.request, closed_form.estimated_gain
-        if request.method.tune != "auto" or request.base.kind == "embedding" or not request.base.embedded:
-            return False
-        return gain is None or gain.low <= 0
+        """Whether tune `auto` goes on to POUF: where it may, and no closed form is sure to gain."""
+        gain = closed_form.estimated_gain
+        return may_train_instead(self._inputs.request) and (gain is None or gain.low <= 0)
 
     def _resumed(self, resolved: ResolvedMethod, base: BaseModel) -> tuple[ResolvedMethod, CheckpointPolicy]:
         """The method as an interrupted run of this adaptation resolved it, and where its checkpoints are."""

@@ -103,3 +103,12 @@ def class_features_not_used(name: str, field: str) -> InvalidInput:
     """The refusal of class features for a base model that makes its own."""
     message = f"{name} makes its own class features; leave these out, or use base model `features`."
     return InvalidInput("class_features_not_used", message, field=field)
+
+
+def class_features_missing(name: str, field: str) -> InvalidInput:
+    """The refusal of embeddings without class features, for a base model that makes none."""
+    message = (
+        f"{name} needs class features: a vector for each class, made by the text tower of the model that made the "
+        "embeddings. Give them, or name that model as base_model."
+    )
+    return InvalidInput("class_features_missing", message, field=field)

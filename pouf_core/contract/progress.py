@@ -19,7 +19,8 @@ class Progress(Document):
 
     Attributes:
         stage: the part of the adaptation that is running.
-        step: units done in this stage: while training the closed forms tried, then optimiser steps; items otherwise.
+        step: units done in this stage: while training optimiser steps, or the closed forms tried where none will follow
+            (0 as long as some may); items otherwise.
         total_steps: units this stage has in all.
         metrics: losses of a completed optimiser step, else None.
         method: the resolved method, sent once as soon as it is known, else None.

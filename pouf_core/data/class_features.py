@@ -12,15 +12,6 @@ from pouf_core.errors import InvalidInput
 FIELD = "/class_features"
 
 
-def class_features_missing(name: str) -> InvalidInput:
-    """The refusal of embeddings without class features, for a base model that makes none."""
-    message = (
-        f"{name} needs class features: a vector for each class, made by the text tower of the model that made the "
-        "embeddings. Give them, or name that model as base_model."
-    )
-    return InvalidInput("class_features_missing", message, field=FIELD)
-
-
 def class_feature_vectors(values: Any, class_count: int | None = None, field: str = FIELD) -> Floats:
     """One unit-length vector [K, d] for each class.
 

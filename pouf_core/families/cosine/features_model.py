@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.embedding_data import class_features_missing
 from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.data.class_features import class_features_missing
+from pouf_core.data.class_features import FIELD
 from pouf_core.data.embeddings import Floats, embedding_of
 from pouf_core.data.items import Item
 from pouf_core.engines.interface import EngineOffer
@@ -99,11 +100,11 @@ class FeaturesModel:
             InvalidInput: `class_features_missing`, `class_features_count`.
         """
         if self._classes is None:
-            raise class_features_missing(self.description.name)
+            raise class_features_missing(self.description.name, FIELD)
         found, wanted = len(self._classes.prototypes), len(request.classes)
         if found != wanted:
             message = f"There are {found} class features for {wanted} classes."
-            raise InvalidInput("class_features_count", message, field="/class_features")
+            raise InvalidInput("class_features_count", message, field=FIELD)
         return PromptedFeatures(self._classes, self.device)
 
     def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:

@@ -163,7 +163,12 @@ def test_pictures_of_a_model_that_is_not_embedded_are_adapted_in_closed_form_and
 def test_an_embedded_model_goes_on_to_train_prototypes_where_no_closed_form_is_sure_to_gain(
     pouf_lite: ClipLikeModel, picture_paths: list[Path], tmp_path: Path
 ) -> None:
-    result = pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=pouf_lite, out=tmp_path / "auto")
+    seen: list[Any] = []
+    told: dict[str, Any] = {"on_progress": seen.append, "out": tmp_path / "auto"}
+    result = pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=pouf_lite, **told)
+    done = [one.step / one.total_steps for one in seen if one.stage == "training" and one.warning is None]
+    assert done == sorted(done)
+    assert done[-1] == 1
     assert (result.method.type, result.method.tune, result.estimated_gain) == ("pouf", "prototypes", None)
     asked: dict[str, Any] = {"base_model": pouf_lite, "method": {"tune": "calibrate"}, "out": tmp_path / "asked"}
     closed = pouf_core.adapt(picture_paths, CLASS_NAMES, **asked)
