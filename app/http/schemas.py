@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pouf_core.contract.method import BASELINE_SETTINGS
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
+from store.unreadable import warnings_about
 
 NAME = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ALIAS_NAME = Annotated[
@@ -92,6 +93,7 @@ RESULT_CONFIG = ConfigDict(extra="forbid", json_schema_serialization_defaults_re
 def show_result(request: AdaptationRequest, result: PartialResult) -> dict[str, Any]:
     """Return the fields of what is known of a result; the method is the requested one until it is resolved."""
     fields = result.model_dump()
+    fields["warnings"] += [warning.model_dump() for warning in warnings_about(request, result)]
     if result.method is None:  # without the settings that a baseline does not have
         fields["method"] = request.method.model_dump(include=BASELINE_SETTINGS.get(request.method.type))
     return fields

@@ -73,7 +73,7 @@ def show_model(model: AdaptedModel, aliases: list[str]) -> ModelDocument:
         name=model.name,
         metadata=model.meta,
         job_id=model.job_id,
-        tune=result["method"]["tune"],
+        tune=result["method"].get("tune", model.request.method.tune),
         **model.request.model_dump(include=REQUEST_FIELDS),
         **result,
         size_bytes=model.size_bytes,

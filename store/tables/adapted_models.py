@@ -9,6 +9,7 @@ from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.clock import utcnow
 from store.tables.base import Base, BigInt, DocumentJson, Id, Json
+from store.unreadable import UnreadableRequest, UnreadableResult
 
 
 class AdaptedModel(Base):
@@ -21,8 +22,8 @@ class AdaptedModel(Base):
     owner: Mapped[str]
     name: Mapped[str | None]
     job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"), unique=True)
-    request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest))
-    result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult))
+    request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest, UnreadableRequest))
+    result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult, UnreadableResult))
     storage_key: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)
     fingerprint: Mapped[str]

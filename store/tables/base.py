@@ -3,10 +3,12 @@
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
 from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, MetaData, String, Text, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from store.unreadable import what_can_be_read
 
 DocumentT = TypeVar("DocumentT", bound=BaseModel)
 
@@ -31,20 +33,29 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class DocumentJson(TypeDecorator[DocumentT], Generic[DocumentT]):
-    """A document of the contract, validated whenever it is read and stored as JSON."""
+    """A document of the contract, validated whenever it is read and stored as JSON.
+
+    One that cannot be validated becomes the `unreadable` document of what can be read of it.
+    """
 
     impl = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
     cache_ok = True
 
-    def __init__(self, model: type[DocumentT]) -> None:
+    def __init__(self, model: type[DocumentT], unreadable: type[DocumentT]) -> None:
         super().__init__()
         self.model = model
+        self.unreadable = unreadable
 
     def process_bind_param(self, value: DocumentT | None, dialect: Dialect) -> dict[str, JsonValue] | None:
         return None if value is None else value.model_dump(mode="json")
 
     def process_result_value(self, value: dict[str, JsonValue] | None, dialect: Dialect) -> DocumentT | None:
-        return None if value is None else self.model.model_validate(value)
+        if value is None:
+            return None
+        try:
+            return self.model.model_validate(value)
+        except ValidationError:
+            return what_can_be_read(value, self.unreadable)
 
 
 Json = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -12,6 +12,7 @@ from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.clock import utcnow
 from store.tables.base import Base, DocumentJson, Id, Json, Leased
+from store.unreadable import UnreadableRequest, UnreadableResult
 
 
 class StatusChange(TypedDict):
@@ -44,8 +45,10 @@ class Job(Leased, Base):
     status: Mapped[str]
     stage: Mapped[str | None]
     status_transitions: Mapped[list[StatusChange]] = mapped_column(Json, default=list)
-    request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest))
-    result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult), default=PartialResult())
+    request: Mapped[AdaptationRequest] = mapped_column(DocumentJson(AdaptationRequest, UnreadableRequest))
+    result: Mapped[PartialResult] = mapped_column(
+        DocumentJson(PartialResult, UnreadableResult), default=PartialResult()
+    )
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
     class_features_dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id"))
     attempt: Mapped[int] = mapped_column(default=0)

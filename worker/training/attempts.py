@@ -9,12 +9,14 @@ from typing import cast
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from store import unreadable
 from store.job_datasets import all_ready, datasets_of
 from store.leases import Lease, claim_job
 from store.queues import enqueue_training
 from store.settings import Settings
 from store.tables import Dataset, Job, JobEvent
 from store.transitions import append_event, lock_job, transition
+from store.unreadable import Unreadable
 
 CHECKPOINT_EVENT = "job.checkpoint"
 WAITING_FOR_SPACE = "waiting_for_space"
@@ -29,6 +31,9 @@ def begin_attempt(session: Session, job_id: str, owner: str, now: datetime, seco
         return None
     job = lock_job(session, job_id)
     if job.status != "queued":
+        return None
+    if isinstance(job.request, Unreadable):
+        fail(session, job, unreadable.CODE, unreadable.MESSAGE)
         return None
     datasets = datasets_of(session, job)
     failed = next((dataset for dataset in datasets if dataset.status == "failed"), None)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from store.clock import utcnow
 from store.leases import claim_dataset, claim_job
@@ -14,6 +15,7 @@ from store.tables import Dataset, IdempotencyKey, Job
 from store.transitions import lock_job, transition
 from worker.reaper.rounds import broker_queue_depth, run_once
 from worker.training.attempts import note_checkpoint
+from worker.training.runner import run_job
 
 
 @pytest.fixture
@@ -80,6 +82,25 @@ def test_only_new_durable_progress_resets_the_count(add_ready_dataset: Any, add_
         counts.append(get(Job, job_id).lost_attempts)
     assert counts == [1, 2, 1, 2, 3]
     assert get(Job, job_id).status == "failed"
+
+
+def test_a_job_that_cannot_be_read_stops_no_round_and_fails_when_its_turn_comes(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any, lose: Any, get: Any, context: Any
+) -> None:
+    bad, good = add_job(add_ready_dataset(0)), add_job(add_ready_dataset(1))
+    unreadable = {"of_the_future": True}
+    with database.write() as session:
+        session.execute(text("UPDATE jobs SET request = :it WHERE id = :id"), {"it": json.dumps(unreadable), "id": bad})
+        for job_id in (bad, good):
+            claim_job(session, job_id, "one", utcnow(), -1)
+            transition(session, lock_job(session, job_id), "running", "training")
+    wanted = [("pouf.train", "train", {"job_id": job_id}) for job_id in (bad, good)]
+    assert sorted(reap(), key=str) == sorted(wanted, key=str)
+    run_job(context, bad)
+    assert (get(Job, bad).status, get(Job, bad).error_code) == ("failed", "stored_document_unreadable")
+    with database.read() as session:
+        stored = session.execute(text("SELECT request FROM jobs WHERE id = :id"), {"id": bad}).scalar_one()
+    assert json.loads(stored) == unreadable
 
 
 @pytest.mark.parametrize(("asked", "final"), [("cancelling", "cancelled"), ("pausing", "paused")])
