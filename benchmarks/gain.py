@@ -73,19 +73,19 @@ def main(
     if json_file:
         setting = {"seeds": seeds, "code": code_fingerprint(), "threads": torch.get_num_threads(), "caution": CAUTION}
         figures = {**environment(), **setting, **summary}
-        json_file.write_text(json.dumps(_rounded(figures), indent=1) + "\n")
+        json_file.write_text(json.dumps(rounded(figures), indent=1) + "\n")
 
 
 def _with_variants(tasks: list[FeatureTask]) -> list[FeatureTask]:
     return list(chain.from_iterable((task, *variants(task)) for task in tasks))
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Numbers to three places; JSON has none that is not finite."""
     if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: rounded(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
+        return [rounded(one) for one in value]
     if isinstance(value, float):
         return round(value, 3) if math.isfinite(value) else None
     return value

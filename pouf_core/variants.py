@@ -38,12 +38,14 @@ class Variant:
         classifier: K classes, on the CPU.
         class_bias: [K] added to the class logits, or None.
         levels: see `pouf_core.none_of_these.similarity_levels`; None of an artifact that has none.
+        confidence: what logits are multiplied by before the softmax, above 0.
     """
 
     encoder: SharedEncoder
     classifier: Classifier
     class_bias: Tensor | None
     levels: Sequence[float] | None
+    confidence: float = 1.0
 
     def answers(self, features: Tensor) -> Answers:
         """What it says of features [n, d]."""
@@ -52,7 +54,7 @@ class Variant:
         found = None
         if self.levels is not None:
             found = none_scores(expected_similarity(scores, self.class_bias), self.levels)
-        return Answers(logits.softmax(dim=1), found)
+        return Answers((self.confidence * logits).softmax(dim=1), found)
 
     @property
     def nbytes(self) -> int:
@@ -78,4 +80,5 @@ def _variant(artifact: Artifact, base: BaseModel, name: VariantName, encoder: Sh
         if key.endswith(ending) and not key.startswith((TRAINED, BIAS))
     }
     levels = artifact.manifest.similarity_levels.get(name)
-    return Variant(encoder, base.classifier(tensors), artifact.tensors.get(BIAS + name), levels)
+    confidence = artifact.manifest.confidence.get(name, 1.0)
+    return Variant(encoder, base.classifier(tensors), artifact.tensors.get(BIAS + name), levels, confidence)

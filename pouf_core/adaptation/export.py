@@ -46,6 +46,7 @@ def build_artifact(
         request=inputs.request.as_request(),
         longest=model.longest,
         dataset=DatasetSummary(fingerprint=fingerprint(inputs.items), item_count=len(inputs.items)),
+        confidence={} if outcome.confidence == 1 else {"adapted": outcome.confidence},
         similarity_levels=_similarity_levels(zero_shot, outcome),
         judged_by=verdict.figures(),
         versions=recorded_versions(),

@@ -53,6 +53,7 @@ class Outcome:
         estimated_gain: over zero-shot, where it was estimated.
         similarity: [at least judged_count] of the first items with their classes, see `pouf_core.none_of_these`; None
             where it is unknown.
+        confidence: what the logits are multiplied by before the softmax; see `closed_forms.confidence`.
     """
 
     method: Resolved
@@ -64,3 +65,4 @@ class Outcome:
     metrics: list[Metrics] = field(default_factory=list)
     estimated_gain: EstimatedGain | None = None
     similarity: Tensor | None = None
+    confidence: float = 1.0

@@ -174,7 +174,8 @@ class _Run:
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
         outcome = self._outcome(base, model, zero_shot, outcome_count)
         verdict = self._verdict(base, zero_shot, outcome)
-        abstention = estimate_abstention(inputs, zero_shot, outcome, verdict.fallback or "adapted")
+        served = verdict.fallback or "adapted"
+        outcome, abstention = estimate_abstention(inputs, zero_shot, outcome, served)
         evaluation = evaluate(
             inputs.items, labels, inputs.request.classes, zero_shot.classes, outcome.predicted.classes
         )

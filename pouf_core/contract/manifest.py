@@ -36,6 +36,7 @@ class Manifest(PartialResult):
     Attributes:
         request: what was asked for, with everything written out that the base model decides.
         longest: tokens of an item that a language model reads at most; None for another base model.
+        confidence: by variant, what class logits are multiplied by before the softmax; 1 where it has none.
         similarity_levels: by variant, quantiles of how similar items are to their class; see `pouf_core.none_of_these`.
         judged_by: the measurements that the verdict rests on, by name.
         versions: of the packages that results depend on.
@@ -48,6 +49,7 @@ class Manifest(PartialResult):
     request: AdaptationRequest
     longest: int | None = None
     dataset: DatasetSummary
+    confidence: dict[VariantName, float] = {}
     similarity_levels: dict[VariantName, list[float]] = {}
     judged_by: dict[str, JsonValue] = {}
     versions: dict[str, str] = {}

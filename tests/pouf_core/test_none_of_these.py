@@ -98,6 +98,27 @@ def test_every_variant_has_a_proposal_of_its_own(data: Clusters, adapted: pouf_c
         assert (found >= 0).mean() == pytest.approx(point.answered, abs=0.002)
 
 
+@pytest.mark.parametrize(("preset", "calibrated"), [("default", True), ("paper", False)])
+def test_what_was_trained_is_as_sure_as_it_is_expected_to_be_right(
+    data: Clusters, preset: str, calibrated: bool
+) -> None:
+    result = pouf_core.adapt_features(
+        data.features,
+        data.class_features,
+        logit_scale=100.0,
+        method={"tune": "prototypes", "preset": preset, "max_steps": 8, "selection": "last"},
+    )
+    assert result.abstention is not None
+    assert result.selected_step == 8
+    predictor = pouf_core.load(result.path)
+    sure = np.mean([one.score for one in predictor.classify(data.features, variant="adapted")])
+    expected = result.abstention.adapted.points[-1].accuracy
+    assert (sure == pytest.approx(expected, abs=0.01)) == calibrated
+    assert ("adapted" in predictor.manifest.confidence) == calibrated
+    as_trained = predictor.variant("adapted").classifier(predictor.embed(list(data.features))).class_logits
+    assert predictor.label_indices(data.features, variant="adapted").tolist() == as_trained.argmax(dim=1).tolist()
+
+
 def test_where_no_threshold_reaches_the_accuracy_none_is_proposed(data: Clusters) -> None:
     result = pouf_core.adapt_features(
         data.features, data.class_features, logit_scale=20.0, threshold="auto", wished_accuracy=1.0
