@@ -63,7 +63,7 @@ def test_every_make_target_that_the_readme_names_exists():
 
 
 def test_every_error_code_that_the_contract_names_exists():
-    modules = [path for part in ("app", "worker", "pouf_core") for path in (ROOT / part).rglob("*.py")]
+    modules = [path for part in ("app", "worker", "store", "pouf_core") for path in (ROOT / part).rglob("*.py")]
     source = "".join(path.read_text(encoding="utf-8") for path in modules)
     tables = re.findall(r"^\| code \|.*\n((?:\|.*\n)+)", (ROOT / "docs" / "http.md").read_text(), re.MULTILINE)
     named = [row.split("|")[1] for table in tables for row in table.splitlines()]
