@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from pouf_core.adaptation.batch_calibration import calibrate_label_words
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.outcome import Outcome, Predicted
 from pouf_core.adaptation.resolving import runtime_of
@@ -40,6 +41,8 @@ def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device
         threads: CPU threads in use.
         count: how many items, the first ones, are to be predicted.
     """
+    if inputs.request.base.kind == "language":
+        return calibrate_label_words(inputs, zero_shot, device, threads, count)
     tried = _try(inputs, zero_shot)
     best = tried[0] if tried else None
     method = ResolvedClosedForm(

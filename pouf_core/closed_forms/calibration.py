@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from pouf_core.closed_forms.target import Target
@@ -17,6 +20,22 @@ def mean_logit_calibration(target: Target, share: float) -> LinearClassifier:
     """
     weights = target.scale * target.prototypes
     return LinearClassifier(target.prototypes, weights, -share * weights @ target.features.mean(dim=0))
+
+
+def mean_logit_bias(logits: Iterable[Tensor], share: float) -> Tensor:
+    """As `mean_logit_calibration`, the bias [K] alone, for a classifier that is kept as it is.
+
+    Args:
+        logits: [b, K] class logits of some items at a time, at least one.
+        share: how much of the mean is taken off, from 0 to 1.
+
+    Returns:
+        Float32, on the CPU, with mean 0.
+    """
+    sums = [(len(piece), piece.sum(dim=0, dtype=torch.float64).cpu()) for piece in logits]
+    total = torch.stack([of_piece for _, of_piece in sums]).sum(dim=0)
+    mean = total / sum(count for count, _ in sums)
+    return (-share * (mean - mean.mean())).float()
 
 
 def mean_feature_calibration(target: Target, share: float) -> LinearClassifier:

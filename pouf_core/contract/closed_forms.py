@@ -28,7 +28,8 @@ class ClosedFormSettings(Document):
 
     Attributes:
         tune: its tune mode.
-        logit_scale: between cosines and logits of the text, as the data gives it.
+        logit_scale: between cosines and logits of the text, as the data gives it; 1 for language models, whose logits
+            are no cosines.
         calibrated: what is taken off, the `mean_logit` or the `mean_feature`.
         share: how much of that, from 0 to 1.
         temper: power of the Gaussian likelihood.

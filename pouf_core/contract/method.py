@@ -38,7 +38,7 @@ TRANSPORT_PARAMETERS: dict[str, TransportName] = {
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
 BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
 """What `MethodSpec` holds for the method types that train nothing, beside what language models classify by."""
-CLOSED_FORM_SETTINGS = {"type", "tune", "preset", "precision", "fallback"}
+CLOSED_FORM_SETTINGS = {"type", "tune", "preset", "precision", "fallback", "label_word_bias"}
 """What `MethodSpec` holds for tune modes that train nothing."""
 LANGUAGE_SETTINGS = {"label_word_bias"}
 """What `MethodSpec` holds for language models alone."""

@@ -58,7 +58,13 @@ _ROWS = (
         "closed_form",
         frozenset(),
     ),
-    TuneMode("calibrate", "nothing: what all items have in common is taken off", _FROZEN, "closed_form", frozenset()),
+    TuneMode(
+        "calibrate",
+        "nothing: what all items have in common is taken off",
+        (*_FROZEN, "language"),
+        "closed_form",
+        frozenset(),
+    ),
     TuneMode("gaussian", "a linear classifier, by Gaussian classes", _FROZEN, "closed_form", frozenset()),
     TuneMode(
         "propagate",

@@ -139,6 +139,13 @@ def verdict_on_closed_form(structure: Structure, change: Change, gain: Estimated
     `improved` where all of it lies above zero, and only then is the closed form served; `harmful` where all of it lies
     below; else `uncertain`.
     """
+    if gain is None and structure.item_count > 1:
+        message = (
+            f"It changes {change.flip_rate:.0%} of the predictions by one shift of the classes' scores, which is right "
+            "where classes are about equal in size, and no evidence without labels tells whether they are. Zero-shot "
+            'is served; "fallback": "never" serves the shifted scores.'
+        )
+        return ReasonedVerdict("uncertain", [finding("gain_not_estimated", message)], "zero_shot", structure, change)
     if gain is None:
         reason = finding("too_few_items", "One item has nothing to be compared with; at least 2 are needed.")
         return ReasonedVerdict("uncertain", [reason], "zero_shot", structure, change)

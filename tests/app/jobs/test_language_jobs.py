@@ -125,5 +125,5 @@ def test_a_base_model_says_whether_it_takes_label_words(settings):
     assert (roberta["family"], roberta["modality"], roberta["tune_modes"]) == (
         "hf-mlm",
         "text",
-        ["auto", "prompt", "norm", "model"],
+        ["auto", "calibrate", "prompt", "norm", "model"],
     )
