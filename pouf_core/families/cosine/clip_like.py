@@ -17,6 +17,7 @@ from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.image_views import ImageViews
+from pouf_core.families.cosine.preprocessing import in_numpy
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.trained_parameters import projection_names
 from pouf_core.families.cosine.transformers_towers import TransformersImageTower
@@ -70,7 +71,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         device: torch.device,
     ) -> None:
         super().__init__(description, network, tokenizer, device)
-        self.transform = transform
+        self.transform = in_numpy(transform)
 
     @property
     def image_size(self) -> int:
