@@ -274,3 +274,18 @@ def test_language_models_compute_in_what_the_method_says(masked: Callable[[str],
     assert base.computing_in("bfloat16").network is base.network
     assert base.computing_in(None) is base
     assert base.computing_in("bfloat16").weights_key != base.weights_key == base.sha256
+
+
+def test_a_threshold_is_taken_and_none_is_proposed(adapt: Adapt) -> None:
+    result = adapt({"tune": "prompt"}, threshold="auto")
+    assert result.abstention is None
+    assert "threshold_not_proposed" in [warning.code for warning in result.warnings]
+    predictor = pouf_core.load(result.path)
+    everything = predictor.predict(TEXTS)
+    assert None not in [found.label for found in everything]
+    assert all(0 <= found.none_score <= 1 for found in everything if found.none_score is not None)
+    assert None not in [found.none_score for found in everything]
+    limit = sorted(found.score for found in everything)[len(TEXTS) // 2]
+    cut = predictor.predict(TEXTS, threshold=limit)
+    assert [found.label is None for found in cut] == [found.score < limit for found in cut]
+    assert 0 < sum(found.label is None for found in cut) < len(TEXTS)
