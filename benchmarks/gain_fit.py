@@ -1,13 +1,14 @@
-"""The fit of a row of `GAIN_ROWS` to measured candidates, and estimates for tasks that were left out of it.
+"""The fit of `GAIN_ROWS` to measured candidates, and estimates for families that were left out of it.
 
-Coefficients come by weighted ridge regression of gains on 100 · changed · [1, evidence]; the ends of the 90 % interval
-by quantile regression, of what is left over in families that were left out. Every family has the same weight.
+Coefficients come by weighted ridge regression of gains on 100 · changed · [1, terms]: what all rows have in common, and
+how each row differs, which is held more tightly. The ends of the 90 % interval come by quantile regression, of what is
+left over in families that were left out. Every family has the same weight.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,15 +17,17 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from sklearn.linear_model import Ridge
 
+from pouf_core.contract.closed_forms import ClosedFormSettings
 from pouf_core.validation.evidence import Evidence
-from pouf_core.validation.gain import GainRow, estimate_gain
+from pouf_core.validation.gain import TERMS, GainRow, estimate_gain, terms_of
 
-TERMS = tuple(one.name for one in fields(Evidence) if one.name in {field.name for field in fields(GainRow)})
-"""Names of the evidence that a row has coefficients for."""
 ENDS = {"below": 0.05, "above": 0.95}
 LEAST_FAMILIES = 3
-_PENALTY = 0.01  # of the mean weighted square of the columns
-_CONSTANT_SCALE = 10.0  # so that the constant is held a hundred times more loosely
+_OF_THE_DATA = ("log_classes",)
+"""Terms that all candidates of a dataset share, so that only many families can tell what they are worth."""
+_FAMILIES_FOR_THOSE = 6
+_PENALTY = 0.02  # of the mean weighted square of the columns
+_ROW_SCALE = 0.5  # so that what a row has for itself is held four times as tightly
 _LEAST_SPREAD = 4.0  # points; the square of an error grows about as this and the percent changed
 _MOST = ((0.0, 8.0), (0.0, 0.8))  # of the multiples of sampling error and of the percent changed
 _STARTS = ((1.0, 0.05), (2.0, 0.15), (3.0, 0.4))
@@ -35,33 +38,36 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidate methods in cells.
+    """Candidate methods in cells, all of one row.
 
     Attributes:
         evidence: of each of m candidates.
+        settings: [m] of the closed forms.
         gains: [m] true gains in points.
         families: [m] of which family.
     """
 
     evidence: list[Evidence]
+    settings: list[ClosedFormSettings]
     gains: Floats
     families: NDArray[Any]
 
     def only(self, chosen: NDArray[np.bool_]) -> Candidates:
         """Some of them."""
-        evidence = [one for one, take in zip(self.evidence, chosen, strict=True) if take]
-        return Candidates(evidence, self.gains[chosen], self.families[chosen])
+        places = np.flatnonzero(chosen)
+        evidence, settings = [self.evidence[one] for one in places], [self.settings[one] for one in places]
+        return Candidates(evidence, settings, self.gains[chosen], self.families[chosen])
 
     def estimated(self, row: GainRow) -> Floats:
         """[m, 3] estimates by a row: points and the ends of the interval."""
-        found = [estimate_gain(one, row) for one in self.evidence]
+        found = [estimate_gain(one, row, form) for one, form in zip(self.evidence, self.settings, strict=True)]
         return np.array([(one.points, one.low, one.high) for one in found]).reshape(-1, 3)
 
     @cached_property
     def weights(self) -> Floats:
-        """[m] weights by which every family counts as much, of mean 1."""
-        names, places, counts = np.unique(self.families, return_inverse=True, return_counts=True)
-        return len(places) / (len(names) * counts[places])
+        """[m] weights that sum to 1 for every family."""
+        _, places, counts = np.unique(self.families, return_inverse=True, return_counts=True)
+        return 1 / counts[places]
 
     @cached_property
     def percent(self) -> Floats:
@@ -69,36 +75,36 @@ class Candidates:
         return np.array([100 * one.changed for one in self.evidence])
 
     @cached_property
-    def columns(self) -> Floats:
-        """[m, 1 + terms] what the coefficients are multiplied with, as in `estimate_gain`."""
-        rates = [[1.0, *(getattr(one, term) for term in TERMS)] for one in self.evidence]
-        return self.percent[:, None] * np.array(rates)
+    def terms(self) -> Floats:
+        """[m, T] terms of the estimate."""
+        found = [terms_of(one, form) for one, form in zip(self.evidence, self.settings, strict=True)]
+        terms = np.array(found).reshape(-1, len(TERMS))
+        if len(np.unique(self.families)) < _FAMILIES_FOR_THOSE:
+            terms[:, [TERMS.index(name) for name in _OF_THE_DATA]] = 0
+        return terms
 
 
-def fit_row(data: Candidates) -> GainRow:
-    """A row fitted to all the candidates, its interval to what is left over where a family is left out.
+Groups = Mapping[str, Candidates]
+"""The candidates of each row."""
+
+
+def fit_rows(groups: Groups) -> dict[str, GainRow]:
+    """Rows fitted to all the candidates.
 
     Args:
-        data: at least two families.
+        groups: at least two families in each row.
     """
-    left_over = np.empty(len(data.gains))
-    for family in np.unique(data.families):
-        out = data.families == family
-        row = _coefficients(data.only(~out))
-        left_over[out] = data.gains[out] - data.only(out).estimated(row)[:, 0]
-    ends = {name: _end(data, left_over, quantile) for name, quantile in ENDS.items()}
-    return _coefficients(data, **ends)
+    return {name: _fitted(groups, name) for name in groups}
 
 
-def left_out_estimates(data: Candidates) -> Floats | None:
-    """[m, 3] estimates by rows that were fitted without the candidate's family, or None with too few families."""
-    families = np.unique(data.families)
-    if len(families) < LEAST_FAMILIES:
-        return None
-    estimates = np.empty((len(data.gains), 3))
-    for family in families:
-        out = data.families == family
-        estimates[out] = data.only(out).estimated(fit_row(data.only(~out)))
+def left_out_estimates(groups: Groups) -> dict[str, Floats]:
+    """[m, 3] estimates by rows that were fitted without the candidate's family, of rows with enough families."""
+    groups = {name: data for name, data in groups.items() if len(np.unique(data.families)) >= LEAST_FAMILIES}
+    estimates = {name: np.empty((len(data.gains), 3)) for name, data in groups.items()}
+    for name, data in groups.items():
+        for family in np.unique(data.families):
+            out = data.families == family
+            estimates[name][out] = data.only(out).estimated(_fitted(_without(groups, name, family), name))
     return estimates
 
 
@@ -107,23 +113,53 @@ def choosing_half(families: Iterable[str]) -> set[str]:
     return set(sorted(set(families))[::2])
 
 
-def _coefficients(
-    data: Candidates, below: tuple[float, float] = _NO_ENDS, above: tuple[float, float] = _NO_ENDS
-) -> GainRow:
-    """Weighted ridge over standardised evidence."""
-    percent = data.percent
-    rates = data.columns[:, 1:] / np.where(percent, percent, 1)[:, None]
-    mean, spread = rates.mean(axis=0), rates.std(axis=0) + 1e-9
-    standard = percent[:, None] * (rates - mean) / spread
-    columns = np.column_stack([_CONSTANT_SCALE * percent, standard])
-    weights = data.weights / (_LEAST_SPREAD + percent)
-    squares = (weights[:, None] * standard**2).sum(axis=0).mean()
-    ridge = Ridge(alpha=_PENALTY * squares, fit_intercept=False).fit(columns, data.gains, sample_weight=weights)
-    slopes = ridge.coef_[1:] / spread
-    constant = _CONSTANT_SCALE * ridge.coef_[0] - float(slopes @ mean)
-    named = dict(zip(TERMS, map(float, slopes), strict=True))
+def _fitted(groups: Groups, name: str) -> GainRow:
+    """One of the rows, its interval fitted to what is left over where one of its families is left out."""
+    data, left_over = groups[name], np.empty(len(groups[name].gains))
+    for family in np.unique(data.families):
+        out = data.families == family
+        row = _coefficients(_without(groups, name, family))[name]
+        left_over[out] = data.gains[out] - data.only(out).estimated(row)[:, 0]
+    ends = {end: _end(data, left_over, quantile) for end, quantile in ENDS.items()}
+    return replace(_coefficients(groups)[name], **ends)
+
+
+def _without(groups: Groups, name: str, family: str) -> Groups:
+    return {**groups, name: groups[name].only(groups[name].families != family)}
+
+
+def _coefficients(groups: Groups) -> dict[str, GainRow]:
+    """Ridge over standardised terms: columns for all rows together, then for each row alone. The ends are left at 0."""
+    together = np.concatenate([data.terms for data in groups.values()])
+    mean, spread = together.mean(axis=0), together.std(axis=0) + 1e-9
+    parts = [_columns(data, mean, spread) for data in groups.values()]
+    blocks = [
+        np.column_stack([part, *(_ROW_SCALE * part if place == own else 0 * part for place in range(len(parts)))])
+        for own, part in enumerate(parts)
+    ]
+    columns, gains = np.concatenate(blocks), np.concatenate([data.gains for data in groups.values()])
+    weights = np.concatenate([data.weights / (_LEAST_SPREAD + data.percent) for data in groups.values()])
+    penalty = _PENALTY * (weights[:, None] * columns**2).sum(axis=0).mean()
+    found = Ridge(alpha=penalty, fit_intercept=False).fit(columns, gains, sample_weight=weights).coef_
+    shared, *own_parts = found.reshape(1 + len(groups), -1)
+    return {
+        name: _row(data, shared + _ROW_SCALE * own, mean, spread)
+        for (name, data), own in zip(groups.items(), own_parts, strict=True)
+    }
+
+
+def _columns(data: Candidates, mean: Floats, spread: Floats) -> Floats:
+    """[m, 1 + T] what the standardised coefficients are multiplied with."""
+    return data.percent[:, None] * np.column_stack([np.ones(len(data.gains)), (data.terms - mean) / spread])
+
+
+def _row(data: Candidates, standardised: Floats, mean: Floats, spread: Floats) -> GainRow:
+    slopes = standardised[1:] / spread
+    constant = float(standardised[0] - slopes @ mean)
+    if len(np.unique(data.families)) < _FAMILIES_FOR_THOSE:
+        slopes = np.where([name in _OF_THE_DATA for name in TERMS], 0, slopes)
     most_lost = max(one.classes_lost for one in data.evidence)
-    return GainRow(constant=float(constant), **named, below=below, above=above, most_classes_lost=most_lost)
+    return GainRow(constant, tuple(map(float, slopes)), below=_NO_ENDS, above=_NO_ENDS, most_classes_lost=most_lost)
 
 
 def _end(data: Candidates, left_over: Floats, quantile: float) -> tuple[float, float]:
@@ -143,5 +179,5 @@ def _end(data: Candidates, left_over: Floats, quantile: float) -> tuple[float, f
 
 def _squared_distance(data: Candidates, end: tuple[float, float]) -> Floats:
     """[m] squares of the interval's reach; its parts add up as in `estimate_gain`, which is asked with an empty row."""
-    row = GainRow(constant=0.0, **dict.fromkeys(TERMS, 0.0), below=end, above=end, most_classes_lost=np.inf)
+    row = GainRow(0.0, (0.0,) * len(TERMS), below=end, above=end, most_classes_lost=np.inf)
     return np.square(data.estimated(row)[:, 2])

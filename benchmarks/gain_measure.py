@@ -48,7 +48,7 @@ def measure(task: FeatureTask) -> dict[str, Any]:
         classes = forms.fit(settings)(task.features).class_logits.argmax(dim=1)
         candidates.append(
             {
-                "tune": settings.tune,
+                "settings": settings.model_dump(exclude_none=True),
                 "gain": _accuracy(classes, task.labels) - zero_shot,
                 "evidence": asdict(witness.evidence(classes)),
             }

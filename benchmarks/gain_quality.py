@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from scipy.stats import bootstrap
 from sklearn.metrics import roc_auc_score
 
+from pouf_core.contract.closed_forms import ClosedFormSettings
 from pouf_core.validation.evidence import Evidence
+from pouf_core.validation.gain import TOLERATED_LOSS
 
 _NOTABLE = 1.0  # points
 _RESAMPLES = 300
@@ -42,21 +44,26 @@ class Measured:
         rows = [(place, cell, one) for place, cell in enumerate(cells) for one in cell["candidates"]]
         data = Candidates(
             evidence=[Evidence(**one["evidence"]) for _, _, one in rows],
+            settings=[ClosedFormSettings.model_validate(one["settings"]) for _, _, one in rows],
             gains=np.array([one["gain"] for _, _, one in rows]),
             families=np.array([cell["family"] for _, cell, _ in rows]),
         )
         return cls(
-            cells, data, np.array([place for place, _, _ in rows]), np.array([one["tune"] for _, _, one in rows])
+            cells,
+            data,
+            np.array([place for place, _, _ in rows]),
+            np.array([one["settings"]["tune"] for _, _, one in rows]),
         )
 
     def gains(self, estimates: Floats, tunes: Iterable[str], *, always: bool = False) -> Floats:
-        """Gain [cells] of the candidate with the highest lower end; 0 where that is not above 0, unless `always`."""
+        """Gain [cells] of the best candidate by the estimates; 0 where it is not served, unless `always`."""
         allowed = np.isin(self.tunes, list(tunes))
+        served, order = _served(estimates[:, 0], estimates[:, 1]), _order(estimates[:, 0], estimates[:, 1])
         found = np.zeros(len(self.cells))
         for place in range(len(self.cells)):
-            own = np.flatnonzero((self.cell == place) & allowed)
-            best = own[estimates[own, 1].argmax()]
-            if always or estimates[best, 1] > 0:
+            own = (self.cell == place) & allowed
+            best = next(one for one in order if own[one])
+            if always or served[best]:
                 found[place] = self.data.gains[best]
         return found
 
@@ -65,6 +72,17 @@ class Measured:
         found = np.zeros(len(self.cells))
         np.maximum.at(found, self.cell, self.data.gains)
         return found
+
+
+def _served(points: Floats, low: Floats) -> NDArray[np.bool_]:
+    """As `is_served`."""
+    return low > -np.minimum(points, TOLERATED_LOSS)
+
+
+def _order(points: Floats, low: Floats) -> NDArray[np.int64]:
+    """Places by `preference`, the best first."""
+    served = _served(points, low)
+    return np.lexsort((np.where(served, points, low), served))[::-1]
 
 
 def qualities(
@@ -144,12 +162,16 @@ def _width(rows: NDArray[Any]) -> float:
 
 def _forgone(rows: NDArray[Any]) -> float:
     """Points by which the best candidate in hindsight, or zero-shot, is ahead of what is served, mean over cells."""
-    order = np.lexsort((rows["low"], rows["cell"]))
-    cells, last = np.unique(rows["cell"][order][::-1], return_index=True)
-    surest = rows[order][::-1][last]
+    ordered = rows[_order(rows["points"], rows["low"])]
+    cells, first = np.unique(ordered["cell"], return_index=True)
+    chosen = ordered[first]
     best = np.zeros(len(cells))
     np.maximum.at(best, np.searchsorted(cells, rows["cell"]), rows["gain"])
-    return _mean(best - np.where(surest["low"] > 0, surest["gain"], 0))
+    return _mean(best - np.where(_served(chosen["points"], chosen["low"]), chosen["gain"], 0))
+
+
+def _share_served(rows: NDArray[Any]) -> float:
+    return _mean(_served(rows["points"], rows["low"]))
 
 
 QUALITIES: dict[str, Callable[[NDArray[Any]], float]] = {
@@ -157,7 +179,7 @@ QUALITIES: dict[str, Callable[[NDArray[Any]], float]] = {
     "auroc": _auroc,
     "coverage": _coverage,
     "median_width": _width,
-    "losers_served": lambda rows: _mean(rows[rows["gain"] <= -_NOTABLE]["low"] > 0),
-    "gainers_served": lambda rows: _mean(rows[rows["gain"] >= _NOTABLE]["low"] > 0),
+    "losers_served": lambda rows: _share_served(rows[rows["gain"] <= -_NOTABLE]),
+    "gainers_served": lambda rows: _share_served(rows[rows["gain"] >= _NOTABLE]),
     "forgone": _forgone,
 }

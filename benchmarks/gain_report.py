@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 import numpy as np
-from gain_fit import LEAST_FAMILIES, Candidates, Floats, choosing_half, fit_row, left_out_estimates
+from gain_fit import LEAST_FAMILIES, Floats, Groups, choosing_half, fit_rows, left_out_estimates
 from gain_measure import SKEWS, Cell
 from gain_quality import QUALITIES, Measured, qualities
 from rich.console import Console
@@ -28,8 +28,9 @@ def summarise(cells: list[Cell]) -> dict[str, Any]:
     families = {name: sorted({cell["family"] for cell in group.cells}) for name, group in groups.items()}
     choosing = {name: choosing_half(names) for name, names in families.items()}
     committed = {name: group.data.estimated(GAIN_ROWS[name]) for name, group in groups.items()}
-    left_out = _without_none({name: left_out_estimates(group.data) for name, group in groups.items()})
-    halves = _without_none({name: _by_choosing_half(group.data, choosing[name]) for name, group in groups.items()})
+    data = {name: group.data for name, group in groups.items()}
+    left_out = left_out_estimates(data)
+    halves = _by_choosing_half(data, choosing)
     reporting = {name: set(families[name]) - choosing[name] for name in groups}
     return {
         "counts": {name: _counts(group) for name, group in groups.items()},
@@ -43,19 +44,18 @@ def summarise(cells: list[Cell]) -> dict[str, Any]:
             "family left out, every family": qualities(groups, left_out),
             "fitted to choosing families, reporting families": qualities(groups, halves, reporting),
         },
-        "rows": {name: _rows(group.data, name) for name, group in groups.items()},
+        "rows": _rows(data),
     }
 
 
-def _without_none(estimates: dict[str, Floats | None]) -> dict[str, Floats]:
-    return {name: found for name, found in estimates.items() if found is not None}
-
-
-def _by_choosing_half(data: Candidates, choosing: set[str]) -> Floats | None:
-    """Estimates of all by a row fitted to the families for choosing."""
-    if len(choosing) < LEAST_FAMILIES - 1:
-        return None
-    return data.estimated(fit_row(data.only(np.isin(data.families, list(choosing)))))
+def _by_choosing_half(data: Groups, choosing: dict[str, set[str]]) -> dict[str, Floats]:
+    """Estimates of all by rows fitted to the families for choosing."""
+    chosen = {
+        name: one.only(np.isin(one.families, list(choosing[name])))
+        for name, one in data.items()
+        if len(choosing[name]) >= LEAST_FAMILIES - 1
+    }
+    return {name: data[name].estimated(row) for name, row in fit_rows(chosen).items()} if chosen else {}
 
 
 def _counts(group: Measured) -> dict[str, Any]:
@@ -74,19 +74,19 @@ def _counts(group: Measured) -> dict[str, Any]:
     }
 
 
-def _rows(data: Candidates, name: str) -> dict[str, Any]:
-    """The committed row and the one fitted to all of the families, and how far their estimates lie apart."""
-    committed = GAIN_ROWS[name]
-    if len(np.unique(data.families)) < LEAST_FAMILIES:
-        return {"committed": vars(committed), "refitted": None}
-    refitted = fit_row(data)
-    apart = np.abs(data.estimated(committed) - data.estimated(refitted))
-    return {
-        "committed": vars(committed),
-        "refitted": vars(refitted),
-        "median_points_apart": float(np.median(apart[:, 0])),
-        "median_low_apart": float(np.median(apart[:, 1])),
-    }
+def _rows(data: Groups) -> dict[str, Any]:
+    """The committed rows and those fitted to all of the families, and how far their estimates lie apart."""
+    enough = {name: one for name, one in data.items() if len(np.unique(one.families)) >= LEAST_FAMILIES}
+    refitted = fit_rows(enough) if enough else {}
+    found: dict[str, Any] = {name: {"committed": vars(GAIN_ROWS[name]), "refitted": None} for name in data}
+    for name, row in refitted.items():
+        apart = np.abs(data[name].estimated(GAIN_ROWS[name]) - data[name].estimated(row))
+        found[name] |= {
+            "refitted": vars(row),
+            "median_points_apart": float(np.median(apart[:, 0])),
+            "median_low_apart": float(np.median(apart[:, 1])),
+        }
+    return found
 
 
 def _gains(group: Measured, committed: Floats, left_out: Floats | None) -> dict[str, Any]:
@@ -169,5 +169,6 @@ def print_rows(summary: dict[str, Any]) -> None:
             console.print(f"# {name}: fewer than {LEAST_FAMILIES} families")
             continue
         row = GainRow(**found)
-        numbers = [f"{key}={value:.3f}" for key, value in vars(row).items() if isinstance(value, float)]
-        console.print(f'"{name}": GainRow({", ".join(numbers)}, below={row.below}, above={row.above}),', markup=False)
+        slopes = ", ".join(f"{one:.3f}" for one in row.slopes)
+        ends = f"{row.below}, {row.above}, most_classes_lost={row.most_classes_lost:.2f}"
+        console.print(f'"{name}": GainRow({row.constant:.3f}, ({slopes}), {ends}),', markup=False)

@@ -9,7 +9,7 @@ from pouf_core.adaptation.outcome import Outcome, Predicted
 from pouf_core.adaptation.resolving import runtime_of
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.closed_forms.calibration import mean_logit_bias
-from pouf_core.closed_forms.candidates import CALIBRATED_SHARE
+from pouf_core.closed_forms.candidates import SHARE
 from pouf_core.contract.closed_forms import ClosedFormSettings
 from pouf_core.contract.method import ResolvedClosedForm
 from pouf_core.scoring import logit_pieces
@@ -27,11 +27,10 @@ def calibrate_label_words(
     Args:
         inputs, zero_shot, device, threads, count: as for `fit_closed_form`.
     """
-    share = CALIBRATED_SHARE["mean_logit"]
-    bias = mean_logit_bias(logit_pieces(zero_shot.classifier, zero_shot.features), share)
+    bias = mean_logit_bias(logit_pieces(zero_shot.classifier, zero_shot.features), SHARE)
     method = ResolvedClosedForm(
         tune="calibrate",
-        settings=ClosedFormSettings(tune="calibrate", logit_scale=1.0, calibrated="mean_logit", share=share),
+        settings=ClosedFormSettings(tune="calibrate", logit_scale=1.0, calibrated="mean_logit", share=SHARE),
         candidates=[],
         item_count=len(inputs.items),
         **runtime_of(inputs.request.method, device, threads),

@@ -20,7 +20,7 @@ from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.tune_modes import Tune
 from pouf_core.scoring import Classifier, LinearClassifier, class_indices, logit_pieces
 from pouf_core.validation.evidence import Witness
-from pouf_core.validation.gain import estimate_gain, gain_row
+from pouf_core.validation.gain import estimate_gain, gain_row, preference
 
 MOST_FITTED_ITEMS = 20_000  # a random sample: items are in order of content hash
 
@@ -32,7 +32,7 @@ class _Tried:
 
 
 def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device, threads: int, count: int) -> Outcome:
-    """Fit the closed forms of the request's tune mode, and keep the one whose gain is surest.
+    """Fit the closed forms of the request's tune mode, and keep the best by the estimated gains.
 
     Args:
         inputs: the data and the request.
@@ -65,7 +65,7 @@ def may_train_instead(request: CheckedRequest) -> bool:
 
 
 def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
-    """Every closed form asked for, the surest gain first; none where there is nothing to compare an item with."""
+    """Every closed form asked for, the best by its estimated gain first; none for a single item."""
     features = zero_shot.features[:MOST_FITTED_ITEMS]
     if len(features) < 2:
         return []
@@ -80,10 +80,10 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
         classifier = forms.fit(one)
         evidence = witness.evidence(class_indices(classifier, features))
         estimate = CandidateEstimate(
-            settings=one, changed=evidence.changed, estimated_gain=estimate_gain(evidence, row)
+            settings=one, changed=evidence.changed, estimated_gain=estimate_gain(evidence, row, one)
         )
         tried.append(_Tried(estimate, classifier))
-    tried.sort(key=lambda one: one.estimate.estimated_gain.low, reverse=True)
+    tried.sort(key=lambda one: preference(one.estimate.estimated_gain), reverse=True)
     best = tried[0]
     accuracy = witness.certainty + best.estimate.estimated_gain.points / 100
     return [replace(best, classifier=with_confidence(best.classifier, features, accuracy)), *tried[1:]]

@@ -45,6 +45,7 @@ from pouf_core.data.items import are_pairs, fingerprint
 from pouf_core.families.interface import BaseModel, PromptedModel
 from pouf_core.families.registry import describe
 from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
+from pouf_core.validation.gain import is_served
 from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import Thresholds
 from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
@@ -256,9 +257,9 @@ class _Run:
         )
 
     def _trains_instead(self, closed_form: Outcome) -> bool:
-        """Whether tune `auto` goes on to POUF: where it may, and no closed form is sure to gain."""
+        """Whether tune `auto` goes on to POUF: where it may, and no closed form is likely to gain."""
         gain = closed_form.estimated_gain
-        return may_train_instead(self._inputs.request) and (gain is None or gain.low <= 0)
+        return may_train_instead(self._inputs.request) and (gain is None or not is_served(gain))
 
     def _resumed(self, resolved: ResolvedMethod, base: BaseModel) -> tuple[ResolvedMethod, CheckpointPolicy]:
         """The method as an interrupted run of this adaptation resolved it, and where its checkpoints are."""

@@ -1,4 +1,4 @@
-"""Calibration: what all items have in common is taken off, in part."""
+"""Calibration: what all items have in common, beyond what their classes explain, is taken off in part."""
 
 from __future__ import annotations
 
@@ -6,24 +6,43 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from pouf_core.closed_forms.target import Target
-from pouf_core.scoring import LinearClassifier
 
 
-def mean_logit_calibration(target: Target, share: float) -> LinearClassifier:
-    """Take a share of its mean logit off every class.
+def residual_bias(target: Target, share: float) -> Tensor:
+    """Class logits [K] of what items have in common beyond their classes, a share of it taken off; they sum to 0.
 
-    Batch calibration (Zhou et al., 2024, arXiv 2309.17249), which takes off all of it and so expects classes of equal
-    size.
+    Features and prototypes lie in two cones (Liang et al., 2022, arXiv 2203.02053), so that all items are nearer to
+    some prototypes than to others. Batch calibration (Zhou et al., 2024, arXiv 2309.17249) takes the mean logit off,
+    which also takes off what the data has more of. Here the mean feature is split first: with v_i the prototypes of
+    item i weighted by its probabilities, x_i is regressed on v_i, one slope c from 0 to 1 for all, and what is taken
+    off is the intercept, mean x - c · mean v.
+
+    Args:
+        target: the data and the classes.
+        share: from 0 to 1.
     """
-    weights = target.scale * target.prototypes
-    return LinearClassifier(target.prototypes, weights, -share * weights @ target.features.mean(dim=0))
+    features, prototypes = target.features, target.prototypes
+    mean, explained = features.mean(dim=0), torch.zeros_like(features[0])
+    together, squares = 0.0, 0.0
+    for rows in target.pieces:
+        expected = target.probabilities(rows) @ prototypes
+        explained += expected.sum(dim=0) / len(features)
+        together += (features[rows] * expected).double().sum().item() / len(features)
+        squares += expected.double().square().sum().item() / len(features)
+    covariance = together - (mean @ explained).item()
+    variance = squares - explained.double().square().sum().item()
+    slope = min(max(covariance / variance, 0.0), 1.0) if variance > 1e-9 else 0.0
+    bias = -share * target.scale * (prototypes @ (mean - slope * explained))
+    return bias - bias.mean()
 
 
 def mean_logit_bias(logits: Iterable[Tensor], share: float) -> Tensor:
-    """As `mean_logit_calibration`, the bias [K] alone, for a classifier that is kept as it is.
+    """Class logits [K] that take a share of their mean logit off every class.
+
+    Batch calibration (Zhou et al., 2024, arXiv 2309.17249), which takes off all of it and so expects classes of equal
+    size.
 
     Args:
         logits: [b, K] class logits of some items at a time, at least one.
@@ -36,23 +55,3 @@ def mean_logit_bias(logits: Iterable[Tensor], share: float) -> Tensor:
     total = torch.stack([of_piece for _, of_piece in sums]).sum(dim=0)
     mean = total / sum(count for count, _ in sums)
     return (-share * (mean - mean.mean())).float()
-
-
-def mean_feature_calibration(target: Target, share: float) -> LinearClassifier:
-    """Take a share of their means off features and prototypes before the cosine.
-
-    Features and prototypes lie in two cones (Liang et al., 2022, arXiv 2203.02053); their means say nothing about
-    classes. The length of a centred feature is taken as the same for all items, which keeps the classifier linear and
-    changes no item's class.
-    """
-    offset = share * target.features.mean(dim=0)
-    length = (target.features - offset).norm(dim=1).mean().clamp(min=1e-6)
-    centred = normalize(target.prototypes - share * target.prototypes.mean(dim=0), dim=1)
-    weights = target.scale / length * centred
-    return LinearClassifier(target.prototypes, weights, -weights @ offset)
-
-
-def no_change(target: Target) -> LinearClassifier:
-    """Zero-shot at the data's own scale."""
-    bias = torch.zeros(len(target.prototypes)).to(target.prototypes)
-    return LinearClassifier(target.prototypes, target.scale * target.prototypes, bias)

@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+import torch
 from torch import Tensor
 
-from pouf_core.closed_forms.calibration import mean_feature_calibration, mean_logit_calibration
+from pouf_core.closed_forms.calibration import residual_bias
 from pouf_core.closed_forms.mixture import MixtureSettings, fit_mixture
 from pouf_core.closed_forms.presence import presence_bias
 from pouf_core.closed_forms.target import Target
 from pouf_core.contract.closed_forms import ClosedFormSettings, ClosedFormTune
 from pouf_core.scoring import LinearClassifier
 
-CALIBRATED_SHARE = {"mean_logit": 0.5, "mean_feature": 0.7}
-SCALE_FACTORS = (0.7, 1.4)
-TEMPERS = (0.02, 0.08)
+SHARE = 0.5
+"""How much of what items have in common is taken off."""
+TRUSTING = 2.0
+"""Of the data's own scale: a likelihood that weighs much goes with a text that does, or it drowns fine distinctions."""
 PROPAGATED = 3.0
 """Weight of the neighbours' mean posterior."""
-PROPAGATED_TEMPERS = (0.01, 0.04)
 
 
 class ClosedForms:
@@ -34,31 +35,56 @@ class ClosedForms:
 
     def settings(self, tunes: frozenset[ClosedFormTune]) -> Iterator[ClosedFormSettings]:
         """The closed forms of some tune modes, the cheapest first."""
-        scale = self._target.scale
         if "calibrate" in tunes:
-            for what, share in CALIBRATED_SHARE.items():
-                yield ClosedFormSettings.model_validate(
-                    {"tune": "calibrate", "logit_scale": scale, "calibrated": what, "share": share}
-                )
+            for factor in (1.0, TRUSTING):
+                yield self._form("calibrate", factor, residual=True)
         if "gaussian" in tunes:
-            for factor in SCALE_FACTORS:
-                for temper in TEMPERS:
-                    yield ClosedFormSettings(tune="gaussian", logit_scale=factor * scale, temper=temper, presence=True)
+            for temper in (0.02, 0.08):
+                for residual in (False, True):
+                    yield self._form("gaussian", TRUSTING, temper=temper, residual=residual, presence=True)
+            yield self._form("gaussian", TRUSTING, temper=0.02, residual=True)
         if "propagate" in tunes:
-            for temper in PROPAGATED_TEMPERS:
-                yield ClosedFormSettings(
-                    tune="propagate", logit_scale=scale, temper=temper, graph_weight=PROPAGATED, presence=True
-                )
+            for residual in (False, True):
+                yield self._form("propagate", TRUSTING, temper=0.08, residual=residual, presence=True)
+            for presence in (False, True):
+                yield self._form("propagate", 1.0, temper=0.01, residual=True, presence=presence)
+
+    def _form(
+        self,
+        tune: ClosedFormTune,
+        scale_factor: float,
+        *,
+        temper: float | None = None,
+        residual: bool = False,
+        presence: bool = False,
+    ) -> ClosedFormSettings:
+        return ClosedFormSettings(
+            tune=tune,
+            logit_scale=scale_factor * self._target.scale,
+            calibrated="residual" if residual else None,
+            share=SHARE if residual else None,
+            temper=temper,
+            graph_weight=PROPAGATED if tune == "propagate" else None,
+            presence=None if tune == "calibrate" else presence,
+        )
 
     def fit(self, settings: ClosedFormSettings) -> LinearClassifier:
         """One of them."""
-        target = self._target
-        if settings.tune == "calibrate":
-            calibrate = mean_logit_calibration if settings.calibrated == "mean_logit" else mean_feature_calibration
-            return calibrate(target, settings.share or 0.0)
-        how = MixtureSettings(settings.logit_scale, settings.temper or 0.0, graph_weight=settings.graph_weight or 0.0)
-        mixture = fit_mixture(target, how, self._presence if settings.presence else None)
-        return LinearClassifier(target.prototypes, mixture.weights, mixture.bias)
+        prototypes = self._target.prototypes
+        bias = torch.zeros(len(prototypes)).to(prototypes)
+        if settings.calibrated is not None:
+            bias = bias + self._residual
+        if settings.presence:
+            bias = bias + self._presence
+        if settings.temper is None:
+            return LinearClassifier(prototypes, settings.logit_scale * prototypes, bias)
+        how = MixtureSettings(settings.logit_scale, settings.temper, graph_weight=settings.graph_weight or 0.0)
+        mixture = fit_mixture(self._target, how, bias)
+        return LinearClassifier(prototypes, mixture.weights, mixture.bias)
+
+    @cached_property
+    def _residual(self) -> Tensor:
+        return residual_bias(self._target, SHARE)
 
     @cached_property
     def _presence(self) -> Tensor:

@@ -30,7 +30,8 @@ class ClosedFormSettings(Document):
         tune: its tune mode.
         logit_scale: between cosines and logits of the text, as the data gives it; 1 for language models, whose logits
             are no cosines.
-        calibrated: what is taken off, the `mean_logit` or the `mean_feature`.
+        calibrated: what is taken off: the `residual` mean, which classes do not explain; for language models the
+            `mean_logit`. Models of earlier versions also have `mean_feature`.
         share: how much of that, from 0 to 1.
         temper: power of the Gaussian likelihood.
         graph_weight: weight of the neighbours' mean posterior.
@@ -39,7 +40,7 @@ class ClosedFormSettings(Document):
 
     tune: ClosedFormTune
     logit_scale: float
-    calibrated: Literal["mean_logit", "mean_feature"] | None = None
+    calibrated: Literal["residual", "mean_logit", "mean_feature"] | None = None
     share: float | None = None
     temper: float | None = None
     graph_weight: float | None = None

@@ -26,23 +26,29 @@ _PRIOR_ITEMS = 1.0
 
 @dataclass(frozen=True)
 class Evidence:
-    """The figures that the estimated gain rests on; three are means over the changed items, 0 without any.
+    """The figures that the estimated gain rests on; five are means over the changed items, 0 without any.
 
     Attributes:
         items: n.
+        classes: K.
         changed: share of the items whose class changes.
         neighbours: share of an item's neighbours that have its new class after the change, less the share that have
             its old one.
+        neighbours_before: the same by the neighbours' zero-shot classes, which the change had no part in.
         gaussian: probability of the new class less that of the old one by Gaussian classes fitted to the other items.
+        gaussian_classes: share of the items to which those give the new class, less the share with the old one.
         text: zero-shot probability of the old class less that of the new one.
         classes_lost: logarithm of how many times fewer classes there are after the change, counting classes as evenly
             filled (1 over the sum of their squared shares); negative where there are more.
     """
 
     items: int
+    classes: int
     changed: float
     neighbours: float
+    neighbours_before: float
     gaussian: float
+    gaussian_classes: float
     text: float
     classes_lost: float
 
@@ -68,24 +74,36 @@ class Witness:
 
     def evidence(self, classes: Tensor) -> Evidence:
         """The evidence for giving the n items these classes [n]."""
+        count = len(self._target.prototypes)
         rows = torch.nonzero(classes != self._classes).flatten()
         if not len(rows):
-            return Evidence(len(classes), 0.0, 0.0, 0.0, 0.0, 0.0)
+            return Evidence(len(classes), count, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         old, new = self._classes[rows, None], classes[rows, None]
 
         def lead(values: Callable[[Tensor], Tensor]) -> float:
             """Mean of the new classes' values less the old ones', of the values [r, K] of some rows."""
             total = 0.0
-            for part in row_pieces(len(rows), len(self._target.prototypes)):
+            for part in row_pieces(len(rows), count):
                 chosen = values(rows[part])
                 total += (chosen.gather(1, new[part]) - chosen.gather(1, old[part])).double().sum().item()
             return total / len(rows)
 
-        votes = classes[self._near[rows]]
-        neighbours = ((votes == new).double().mean() - (votes == old).double().mean()).item()
-        lost = math.log(_class_count(self._classes) / _class_count(classes))
-        gaussian, text = lead(self._gaussian.probabilities), -lead(self._target.probabilities)
-        return Evidence(len(classes), len(rows) / len(classes), neighbours, gaussian, text, lost)
+        def vote(given: Tensor) -> float:
+            """Share of the classes [r, m] given by others that are the new ones less the share of the old ones."""
+            return ((given == new).double().mean() - (given == old).double().mean()).item()
+
+        near = self._near[rows]
+        return Evidence(
+            items=len(classes),
+            classes=count,
+            changed=len(rows) / len(classes),
+            neighbours=vote(classes[near]),
+            neighbours_before=vote(self._classes[near]),
+            gaussian=lead(self._gaussian.probabilities),
+            gaussian_classes=vote(self._gaussian.classes[rows, None]),
+            text=-lead(self._target.probabilities),
+            classes_lost=math.log(_class_count(self._classes) / _class_count(classes)),
+        )
 
 
 def _class_count(classes: Tensor) -> float:
@@ -98,6 +116,9 @@ class _GaussianWitness:
 
     Args:
         target: the data and the classes.
+
+    Attributes:
+        classes: [n] the most probable ones.
     """
 
     def __init__(self, target: Target) -> None:
@@ -106,6 +127,8 @@ class _GaussianWitness:
         self._fitted.fit((rows, target.probabilities(rows)) for rows in target.pieces)
         self._prior = (self._fitted.mass / len(target.features)).clamp(min=1e-12).log()
         self._temper = self._calibrated()
+        rows = torch.arange(len(target.features), device=target.features.device)
+        self.classes = torch.cat([self.probabilities(rows[part]).argmax(dim=1) for part in target.pieces])
 
     def probabilities(self, rows: Tensor) -> Tensor:
         """[r, K] by classes whose means leave the item out."""

@@ -2,12 +2,12 @@
 
 A changed item gains 1 where the new class is right, loses 1 where the old one was, and else nothing, so that
 
-    gain = 100 · changed · (c0 + c1 · neighbours + c2 · gaussian + c3 · text)
+    gain = 100 · changed · (constant + sum over terms of slope · term)
 
-in points, with coefficients fitted to labelled tasks by `benchmarks/gain.py`, which also reports how the estimate does
-on tasks left out of the fit. Encoders differ in what neighbours are worth: to some, items that look alike lie close
-together whatever their class. So there is a row for encoders trained on pairs of pictures and texts at scale, one for
-sentence encoders, and one for `pouf-lite`.
+in points, with a constant and slopes fitted to labelled tasks by `benchmarks/gain.py`, which also reports how the
+estimate does on tasks left out of the fit. Encoders differ in what neighbours are worth: to some, items that look alike
+lie close together whatever their class. So there is a row for encoders trained on pairs of pictures and texts at scale,
+one for sentence encoders, and one for `pouf-lite`, each held near what all of them have in common.
 """
 
 from __future__ import annotations
@@ -16,9 +16,22 @@ import math
 from dataclasses import dataclass
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.closed_forms import EstimatedGain
+from pouf_core.contract.closed_forms import ClosedFormSettings, EstimatedGain
 from pouf_core.validation.evidence import Evidence
 
+TOLERATED_LOSS = 1.0
+"""Points: what is served loses more with a probability of 5 % at most, by the estimate."""
+TERMS = (
+    "neighbours",
+    "neighbours_before",
+    "gaussian",
+    "gaussian_classes",
+    "text",
+    "classes_lost",
+    "calibrates",
+    "presence",
+    "log_classes",
+)
 _LEAST_ERROR = 0.3  # points
 
 
@@ -27,7 +40,8 @@ class GainRow:
     """What was fitted for one sort of encoder.
 
     Attributes:
-        constant, neighbours, gaussian, text: c0 to c3 of the formula above.
+        constant: of the formula above.
+        slopes: of the terms, in the order of `TERMS`.
         below, above: how far the ends of the 90 % interval lie from the estimate: multiples of the sampling error
             100 · sqrt(changed / n), and of the percent changed.
         most_classes_lost: the largest `Evidence.classes_lost` that was measured. Beyond it nothing is known: where
@@ -35,18 +49,34 @@ class GainRow:
     """
 
     constant: float
-    neighbours: float
-    gaussian: float
-    text: float
+    slopes: tuple[float, ...]
     below: tuple[float, float]
     above: tuple[float, float]
     most_classes_lost: float
 
 
 GAIN_ROWS: dict[str, GainRow] = {
-    "pairs": GainRow(-0.088, 0.696, 1.186, -0.560, (2.26, 0.088), (1.10, 0.582), most_classes_lost=0.23),
-    "text": GainRow(-0.497, 1.333, 0.579, -1.498, (0.0, 0.586), (8.0, 0.33), most_classes_lost=0.34),
-    "pouf-lite": GainRow(-0.059, -0.177, 0.444, -0.130, (1.51, 0.2), (1.42, 0.343), most_classes_lost=0.77),
+    "pairs": GainRow(
+        constant=-0.034,
+        slopes=(0.536, -0.224, 1.094, 0.113, -0.221, -0.379, 0.007, -0.057, 0.0),
+        below=(2.05, 0.0),
+        above=(1.35, 0.543),
+        most_classes_lost=0.23,
+    ),
+    "text": GainRow(
+        constant=-0.195,
+        slopes=(0.382, 0.482, 0.477, -0.066, -0.322, 2.406, 0.086, -0.014, 0.0),
+        below=(1.59, 0.267),
+        above=(3.1, 0.207),
+        most_classes_lost=0.34,
+    ),
+    "pouf-lite": GainRow(
+        constant=-0.263,
+        slopes=(-0.104, 0.156, 0.745, -0.134, 0.013, 0.016, 0.162, -0.077, 0.117),
+        below=(1.54, 0.262),
+        above=(1.37, 0.315),
+        most_classes_lost=0.76,
+    ),
 }
 
 
@@ -55,18 +85,40 @@ def gain_row(base: BaseModelDescription) -> GainRow:
     return GAIN_ROWS.get(base.family) or GAIN_ROWS["text" if base.kind == "text" else "pairs"]
 
 
-def estimate_gain(evidence: Evidence, row: GainRow) -> EstimatedGain:
-    """Gain over zero-shot with its 90 % interval; nothing changed is no gain."""
+def terms_of(evidence: Evidence, settings: ClosedFormSettings | None) -> tuple[float, ...]:
+    """The terms of the formula, in the order of `TERMS`.
+
+    Args:
+        evidence: for the change.
+        settings: of the closed form that makes it; None for what was trained.
+    """
+    return (
+        evidence.neighbours,
+        evidence.neighbours_before,
+        evidence.gaussian,
+        evidence.gaussian_classes,
+        evidence.text,
+        evidence.classes_lost,
+        float(settings is not None and settings.tune == "calibrate"),
+        float(settings is not None and bool(settings.presence)),
+        math.log(evidence.classes),
+    )
+
+
+def estimate_gain(evidence: Evidence, row: GainRow, settings: ClosedFormSettings | None = None) -> EstimatedGain:
+    """Gain over zero-shot with its 90 % interval; nothing changed is no gain.
+
+    Args:
+        evidence: for the change.
+        row: for the encoder.
+        settings: of the closed form that makes the change; None for what was trained.
+    """
     if not evidence.changed:
         return EstimatedGain(points=0.0, low=0.0, high=0.0)
     percent = 100 * evidence.changed
     sampling = 100 * math.sqrt(evidence.changed / evidence.items)
-    points = percent * (
-        row.constant
-        + row.neighbours * evidence.neighbours
-        + row.gaussian * evidence.gaussian
-        + row.text * evidence.text
-    )
+    terms = terms_of(evidence, settings)
+    points = percent * (row.constant + sum(slope * term for slope, term in zip(row.slopes, terms, strict=True)))
 
     def distance(end: tuple[float, float]) -> float:
         return math.hypot(_LEAST_ERROR, end[0] * sampling, end[1] * percent)
@@ -75,3 +127,16 @@ def estimate_gain(evidence: Evidence, row: GainRow) -> EstimatedGain:
     if evidence.classes_lost > row.most_classes_lost:
         low = -percent
     return EstimatedGain(points=points, low=low, high=high)
+
+
+def is_served(gain: EstimatedGain) -> bool:
+    """Whether a closed form is worth serving: a larger gain is expected than the loss that is possible, and losing more
+    than `TOLERATED_LOSS` is unlikely."""
+    return gain.low > -min(gain.points, TOLERATED_LOSS)
+
+
+def preference(gain: EstimatedGain) -> tuple[bool, float]:
+    """By which the best of several closed forms is chosen: the largest gain among those worth serving, else the
+    surest."""
+    served = is_served(gain)
+    return served, gain.points if served else gain.low

@@ -19,6 +19,7 @@ from pouf_core.validation.criteria import (
     insufficient_data,
     warnings_about,
 )
+from pouf_core.validation.gain import is_served
 from pouf_core.validation.measurements import Change, Structure
 from pouf_core.validation.near_duplicates import near_duplicates
 from pouf_core.validation.thresholds import Thresholds
@@ -136,8 +137,8 @@ def verdict_on_baseline(
 def verdict_on_closed_form(structure: Structure, change: Change, gain: EstimatedGain | None) -> ReasonedVerdict:
     """The verdict on a closed form: by the interval of its estimated gain alone.
 
-    `improved` where all of it lies above zero, and only then is the closed form served; `harmful` where all of it lies
-    below; else `uncertain`.
+    `improved` where all of it lies above zero; `harmful` where all of it lies below; else `uncertain`. The closed form
+    is served where a gain is expected and more than a small loss is unlikely, see `is_served`.
     """
     if gain is None and structure.item_count > 1:
         message = (
@@ -153,10 +154,13 @@ def verdict_on_closed_form(structure: Structure, change: Change, gain: Estimated
         reason = finding("nothing_changed", "The adapted model gives every item the base model's class.")
         return ReasonedVerdict("uncertain", [reason], None, structure, change)
     interval = f"{gain.points:+.1f} points of accuracy (90 % interval {gain.low:+.1f} to {gain.high:+.1f})"
-    if gain.low > 0:
-        reason = finding("estimated_gain", f"Without labels the gain over zero-shot is estimated at {interval}.")
-        return ReasonedVerdict("improved", [reason], None, structure, change)
-    message = f"No closed form is sure to gain; for the best of them {interval} are estimated. Zero-shot is served."
+    if is_served(gain):
+        if gain.low > 0:
+            reason = finding("estimated_gain", f"Without labels the gain over zero-shot is estimated at {interval}.")
+            return ReasonedVerdict("improved", [reason], None, structure, change)
+        message = f"A gain is likely, not sure: {interval} are estimated without labels, so it is served."
+        return ReasonedVerdict("uncertain", [finding("gain_likely", message)], None, structure, change)
+    message = f"No closed form is likely to gain; for the best of them {interval} are estimated. Zero-shot is served."
     verdict: Verdict = "harmful" if gain.high < 0 else "uncertain"
     return ReasonedVerdict(verdict, [finding("gain_not_sure", message)], "zero_shot", structure, change)
 

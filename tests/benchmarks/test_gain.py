@@ -1,19 +1,22 @@
 """What the benchmark of gains makes of candidates and files whose figures can be worked out by hand."""
 
 from collections.abc import Iterator
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from gain_fit import Candidates, choosing_half, fit_row, left_out_estimates
+from gain_fit import Candidates, choosing_half, fit_rows, left_out_estimates
 from gain_measure import GainCells, cells_of
 from gain_quality import Measured, qualities
 from gain_report import summarise
 from gain_tasks import feature_tasks, variants
 from trust_tasks import skewed_rows
 
+from pouf_core.contract.closed_forms import ClosedFormSettings
 from pouf_core.validation.evidence import Evidence
+from pouf_core.validation.gain import TERMS
 
 CONSTANT, NEIGHBOURS, GAUSSIAN, TEXT = -0.1, 0.8, 0.5, -0.4
 
@@ -35,11 +38,18 @@ def _candidates(families: int, noise: float = 0.0, flipped: int | None = None) -
         for _ in range(80):
             changed, neighbours, gaussian, text = random.uniform((0.02, -0.5, -0.5, 0), (0.4, 0.5, 0.5, 0.5))
             rate = CONSTANT + NEIGHBOURS * neighbours + GAUSSIAN * gaussian + TEXT * text
-            evidence.append(Evidence(1000, changed, neighbours, gaussian, text, 0.0))
+            evidence.append(_evidence(changed, neighbours=neighbours, gaussian=gaussian, text=text))
             sign = -1 if family == flipped else 1
             gains.append(100 * changed * sign * (rate + noise * random.normal()))
             names.append(f"family {family}")
-    return Candidates(evidence, np.array(gains), np.array(names))
+    forms = [ClosedFormSettings(tune="gaussian", logit_scale=50.0)] * len(evidence)
+    return Candidates(evidence, forms, np.array(gains), np.array(names))
+
+
+def _evidence(changed: float, **figures: float) -> Evidence:
+    """Of 1000 items and 10 classes; figures that are not given are 0."""
+    none = {one.name: 0.0 for one in fields(Evidence)}
+    return Evidence(**(none | {"items": 1000, "classes": 10, "changed": changed} | figures))
 
 
 def _file(path: Path, labels: np.ndarray, wordings: int | None = None) -> Path:
@@ -54,27 +64,35 @@ def _file(path: Path, labels: np.ndarray, wordings: int | None = None) -> Path:
 
 
 def test_a_fit_finds_the_coefficients_that_made_the_gains() -> None:
-    row = fit_row(_candidates(4))
-    found = (row.constant, row.neighbours, row.gaussian, row.text)
-    assert found == pytest.approx((CONSTANT, NEIGHBOURS, GAUSSIAN, TEXT), abs=0.03)
+    row = fit_rows({"pairs": _candidates(4)})["pairs"]
+    found = dict(zip(TERMS, row.slopes, strict=True))
+    terms = (row.constant, found["neighbours"], found["gaussian"], found["text"])
+    assert terms == pytest.approx((CONSTANT, NEIGHBOURS, GAUSSIAN, TEXT), abs=0.05)
+    assert found["log_classes"] == 0
+
+
+def test_a_row_of_few_families_leans_on_the_others() -> None:
+    few, many = _candidates(3, flipped=0), _candidates(8)
+    alone = fit_rows({"text": few})["text"].slopes[TERMS.index("neighbours")]
+    beside = fit_rows({"text": few, "pairs": many})["text"].slopes[TERMS.index("neighbours")]
+    assert alone < beside < NEIGHBOURS
 
 
 def test_the_interval_of_a_fit_holds_nine_in_ten_of_noisy_gains() -> None:
     data = _candidates(5, noise=0.3)
-    low, high = data.estimated(fit_row(data))[:, 1:].T
+    low, high = data.estimated(fit_rows({"pairs": data})["pairs"])[:, 1:].T
     assert 0.86 <= np.mean((low <= data.gains) & (data.gains <= high)) <= 0.95
 
 
 def test_a_family_that_is_left_out_does_not_enter_its_own_estimates() -> None:
     data = _candidates(4, flipped=3)
-    estimates = left_out_estimates(data)
-    assert estimates is not None
+    estimates = left_out_estimates({"pairs": data})["pairs"]
     own = data.families == "family 3"
     assert np.corrcoef(estimates[own, 0], data.gains[own])[0, 1] < -0.9
 
 
 def test_two_families_are_too_few_to_leave_one_out() -> None:
-    assert left_out_estimates(_candidates(2)) is None
+    assert left_out_estimates({"pairs": _candidates(2)}) == {}
 
 
 def test_half_of_the_families_are_for_choosing_whatever_their_order() -> None:
@@ -83,26 +101,19 @@ def test_half_of_the_families_are_for_choosing_whatever_their_order() -> None:
 
 def test_figures_of_the_estimate_count_candidates_and_cells() -> None:
     def candidate(gain: float, changed: float = 0.1) -> dict[str, object]:
-        evidence = {
-            "items": 100,
-            "changed": changed,
-            "neighbours": 0.0,
-            "gaussian": 0.0,
-            "text": 0.0,
-            "classes_lost": 0.0,
-        }
-        return {"tune": "gaussian", "gain": gain, "evidence": evidence}
+        evidence = asdict(_evidence(changed))
+        return {"settings": {"tune": "gaussian", "logit_scale": 50.0}, "gain": gain, "evidence": evidence}
 
     cells = [
         {"family": "one", "row": "pairs", "candidates": [candidate(5.0), candidate(-2.0)]},
         {"family": "two", "row": "pairs", "candidates": [candidate(-3.0), candidate(1.0)]},
     ]
-    estimates = np.array([(4.0, 1.0, 6.0), (-2.0, -4.0, 0.0), (2.0, 0.5, 3.0), (0.0, -1.0, 2.0)])
+    estimates = np.array([(4.0, -0.5, 5.5), (-2.0, -4.0, 0.0), (2.0, 0.5, 3.0), (0.0, -1.0, 2.0)])
     found = qualities({"pairs": Measured.of(cells)}, {"pairs": estimates})["pairs"]
     assert found["truly_losing"] == 0.5
     assert found["auroc"] == 0.75  # 4 and 0 against -2 and 2: three of four pairs in order
     assert found["coverage"] == 0.75
-    assert found["median_width"] == 3.5  # 5, 4, 2.5 and 3 wide
+    assert found["median_width"] == 3.5  # 6, 4, 2.5 and 3 wide
     assert found["losers_served"] == 0.5
     assert found["forgone"] == (0 + 4) / 2
 

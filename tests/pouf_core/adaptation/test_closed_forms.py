@@ -17,6 +17,7 @@ from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.contract.closed_forms import CLOSED_FORM_TUNES
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.validation.gain import is_served, preference
 from tests.pouf_core.conftest import CLASS_NAMES
 from tests.pouf_core.embeddings import Clusters, clusters, two_cones
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
@@ -53,8 +54,8 @@ def check(result: pouf_core.AdaptationResult) -> None:
         assert gain.low <= gain.points <= gain.high
     tensors = load_artifact(result.path).tensors
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
-    lows = [one.estimated_gain.low for one in result.method.candidates]
-    assert lows == sorted(lows, reverse=True)
+    preferences = [preference(one.estimated_gain) for one in result.method.candidates]
+    assert preferences == sorted(preferences, reverse=True)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
@@ -76,7 +77,7 @@ def test_where_no_gain_is_sure_zero_shot_is_served() -> None:
     random = np.random.default_rng(0)
     result = pouf_core.adapt_features(random.normal(size=(300, 32)), random.normal(size=(5, 32)))
     assert result.estimated_gain is not None
-    assert result.estimated_gain.low <= 0
+    assert not is_served(result.estimated_gain)
     assert result.verdict in ("uncertain", "harmful")
     assert result.fallback == "zero_shot"
     predictor = pouf_core.load(result.path)

@@ -8,12 +8,14 @@ import pytest
 import torch
 
 from pouf_core.contract.classes import parse_class_names
+from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation.measurements import Change, Structure
 from pouf_core.validation.thresholds import KINDS, Mode, Thresholds
 from pouf_core.validation.verdict import (
     ReasonedVerdict,
     verdict_on_baseline,
+    verdict_on_closed_form,
     verdict_on_kept_zero_shot,
     verdict_on_trained,
     warnings_of,
@@ -205,3 +207,19 @@ def test_every_warning_is_given_at_once() -> None:
     change = Change(90, 0.9, 0.5, 2.0, 0.9, [0])
     expected = ["too_few_items", "vanished_classes", "high_flip_rate", "marginal_shifted", "overconfidence"]
     assert warned(change, replace(SURE, item_count=3)) == expected
+
+
+@pytest.mark.parametrize(
+    ("points", "low", "high", "expected"),
+    [
+        (5.0, 1.0, 9.0, ("improved", None, ["estimated_gain"])),
+        (5.0, -0.5, 9.0, ("uncertain", None, ["gain_likely"])),
+        (5.0, -3.0, 9.0, ("uncertain", "zero_shot", ["gain_not_sure"])),
+        (-5.0, -9.0, -1.0, ("harmful", "zero_shot", ["gain_not_sure"])),
+    ],
+)
+def test_a_closed_form_is_improved_where_the_interval_is_above_zero_and_served_where_a_loss_is_small(
+    points: float, low: float, high: float, expected: tuple[str, str | None, list[str]]
+) -> None:
+    verdict = verdict_on_closed_form(CLEAR, QUIET, EstimatedGain(points=points, low=low, high=high))
+    assert (verdict.verdict, verdict.fallback, codes(verdict)) == expected
