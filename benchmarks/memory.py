@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from clipart import environment, load_clipart
+from clipart import CLIPART, environment, load_pictures
 from rich.console import Console
 from rich.table import Table
 
@@ -64,7 +64,7 @@ def measure_apart(batch: int, micro_batch: int, device: str) -> dict[str, Any]:
 def measure(batch: int, micro_batch: int, device: str) -> dict[str, Any]:
     """Peak memory in MiB of a few steps, and how much of it the steps added to the loaded model."""
     where = torch.device(device)
-    paths, truth = load_clipart()
+    paths, truth = load_pictures(CLIPART)
     items, _ = collect_items(paths)
     base = load_base_model("pouf-lite", where)
     classes = parse_class_names(sorted(set(truth)))

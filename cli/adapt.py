@@ -15,6 +15,7 @@ from cli.wording import gain_in_words, proposal_in_words
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
 from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.progress import Progress as Step
+from pouf_core.contract.request import Quality
 from pouf_core.errors import InvalidInput, PoufError, problems_of
 from pouf_core.system.memory import keep_freed_memory
 
@@ -33,6 +34,7 @@ class Adaptation:
         activation: `auto`, `gelu` or `quick_gelu`.
         label_words: `class=word,word` for each class; empty where there are none.
         text_limits: `text_a=64` for each text; empty where there are none.
+        quality: `fast` or `best`.
         method: the `method` object of a job, without what is left to the method.
         threshold, wished_accuracy: as those of a job.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -48,6 +50,7 @@ class Adaptation:
     label_words: Sequence[str] = ()
     text_limits: Sequence[str] = ()
     text_column: str | None = None
+    quality: Quality = "fast"
     method: Mapping[str, str | int] = field(default_factory=dict)
     seed: int = 0
     threshold: Threshold | None = None
@@ -92,6 +95,7 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
         label_words=parse_label_words(wanted.label_words) or None,
         text_limits=parse_text_limits(wanted.text_limits) or None,
         text_column=wanted.text_column,
+        quality=wanted.quality,
         method=wanted.method,
         seed=wanted.seed,
         threshold=wanted.threshold,

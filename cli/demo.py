@@ -19,7 +19,7 @@ from cli.temporary_service import temporary_service
 from client import Client, ClientError, Dataset, Job
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "clipart"
-TUNE_MODES = ("prompt", "model")
+QUALITIES = ("fast", "best")
 SHOWN_PICTURES = 3
 
 console = Console()
@@ -62,14 +62,14 @@ def run(url: str | None, data_dir: Path, folder: Path | None) -> None:
     try:
         with running_service(url, data_dir) as base_url, Client(base_url) as client:
             dataset = _dataset(client, example)
-            jobs = {tune: _adapt(client, dataset, example, tune) for tune in TUNE_MODES}
+            jobs = {quality: _adapt(client, dataset, example, quality) for quality in QUALITIES}
             print_results(console, jobs)
             _predict(client, example, jobs)
-            models = {tune: _download(client, job, data_dir, tune) for tune, job in jobs.items()}
+            models = {quality: _download(client, job, data_dir, quality) for quality, job in jobs.items()}
     except ClientError as error:
         raise CommandError(f"The demo failed: {error}") from error
-    for tune, path in models.items():
-        console.print(f"The {tune}-tuned model is in {path}", soft_wrap=True, highlight=False)
+    for quality, path in models.items():
+        console.print(f"The model of quality {quality} is in {path}", soft_wrap=True, highlight=False)
     console.print("\nThe same by hand:" if url else f"\nThe same by hand, after `pouf up --data-dir {data_dir}`:")
     for line in curl_lines(url or "http://127.0.0.1:8000", example.class_names, dataset, jobs, example.pictures[0]):
         console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
@@ -122,12 +122,12 @@ def _dataset(client: Client, example: Example) -> Dataset:
     return dataset
 
 
-def _adapt(client: Client, dataset: Dataset, example: Example, tune: str) -> Job:
+def _adapt(client: Client, dataset: Dataset, example: Example, quality: str) -> Job:
     """One finished job."""
     job = client.jobs.create(
-        dataset.id, example.class_names, method={"tune": tune}, name=f"demo, {tune} tuning", alias=f"demo-{tune}"
+        dataset.id, example.class_names, quality=quality, name=f"demo, {quality}", alias=f"demo-{quality}"
     )
-    return watch(client, job, f"{tune} tuning")
+    return watch(client, job, quality)
 
 
 def watch(client: Client, job: Job, description: str) -> Job:
@@ -147,11 +147,11 @@ def watch(client: Client, job: Job, description: str) -> Job:
 def _predict(client: Client, example: Example, jobs: dict[str, Job]) -> None:
     step = len(example.pictures) // SHOWN_PICTURES
     pictures = example.pictures[::step][:SHOWN_PICTURES]
-    model_id = jobs["model"].model_id
+    model_id = jobs["best"].model_id
     assert model_id is not None
     print_predictions(console, pictures, client.predict(pictures, model_id, top_k=3), example.labels)
 
 
-def _download(client: Client, job: Job, data_dir: Path, tune: str) -> Path:
+def _download(client: Client, job: Job, data_dir: Path, quality: str) -> Path:
     assert job.model_id is not None
-    return client.models.download(job.model_id, data_dir / "models" / f"{tune}-tuned")
+    return client.models.download(job.model_id, data_dir / "models" / quality)

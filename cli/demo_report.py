@@ -29,9 +29,15 @@ def job_bar(console: Console) -> Progress:
 
 
 def print_results(console: Console, jobs: dict[str, Job], title: str = "Accuracy on the labelled pictures") -> None:
-    """Zero-shot and each job's accuracy with its 95 % interval, its verdict with reasons, and how long it ran."""
+    """Zero-shot and each job's accuracy with its 95 % interval, its verdict with reasons, and how long it ran.
+
+    Args:
+        console: where to print.
+        jobs: finished, by what they are called.
+        title: of the table.
+    """
     table = Table("model", "accuracy", "95 % interval", "verdict", "seconds", title=title)
-    for tune, job in jobs.items():
+    for name, job in jobs.items():
         evaluation = job.evaluation
         if evaluation is None:
             continue
@@ -40,18 +46,18 @@ def print_results(console: Console, jobs: dict[str, Job], title: str = "Accuracy
                 "zero-shot", *_accuracy(evaluation.zero_shot_accuracy, evaluation.zero_shot_interval), "–", "–"
             )
         cells = _accuracy(evaluation.adapted_accuracy, evaluation.adapted_interval)
-        table.add_row(f"{tune}-tuned", *cells, job.verdict or "–", f"{seconds(job):.0f}")
+        table.add_row(name, *cells, job.verdict or "–", f"{seconds(job):.0f}")
     console.print(table)
-    for tune, job in jobs.items():
+    for name, job in jobs.items():
         for reason in job.verdict_reasons:
-            console.print(f"Verdict ({tune} tuning, {job.verdict}): {escape(reason.message)}", soft_wrap=True)
+            console.print(f"Verdict ({name}, {job.verdict}): {escape(reason.message)}", soft_wrap=True)
         if (gain := job.estimated_gain) is not None:
             said = gain_in_words(gain.points, gain.low, gain.high)
-            console.print(f"Estimated gain over zero-shot ({tune} tuning): {said}", soft_wrap=True, highlight=False)
+            console.print(f"Estimated gain over zero-shot ({name}): {said}", soft_wrap=True, highlight=False)
         if job.fallback:
-            console.print(f"The {tune}-tuned model is served by its zero-shot variant by default", soft_wrap=True)
+            console.print(f"The model of {name} is served by its zero-shot variant by default", soft_wrap=True)
         for warning in job.warnings:
-            console.print(f"Note ({tune} tuning): {escape(warning['message'])}", soft_wrap=True)
+            console.print(f"Note ({name}): {escape(warning['message'])}", soft_wrap=True)
 
 
 def _accuracy(value: float, interval: tuple[float, float]) -> tuple[str, str]:
@@ -75,8 +81,8 @@ def print_predictions(console: Console, pictures: list[Path], answer: Prediction
 
 def curl_lines(url: str, class_names: list[str], dataset: Dataset, jobs: dict[str, Job], picture: Path) -> list[str]:
     """Commands that do what the demo did, with its ids."""
-    body = {"dataset_id": dataset.id, "class_names": class_names, "method": {"tune": "prompt"}}
-    job = jobs["prompt"]
+    body = {"dataset_id": dataset.id, "class_names": class_names, "quality": "best"}
+    job = jobs["best"]
     curl = f"curl -H {KEY_HEADER}" if os.environ.get("POUF_API_KEY") else "curl"
     return [
         f"tar czf clipart.tgz -C {picture.parent} . -C {picture.parent.parent.resolve()} labels.csv",

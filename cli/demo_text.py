@@ -100,7 +100,7 @@ def _adapt_masked_lm(client: Client, dataset: Dataset, task: ReviewTask) -> Job:
 def _show(client: Client, task: ReviewTask, job: Job) -> None:
     print_results(
         console,
-        {job.raw["method"]["tune"]: job},
+        {f"{job.raw['method']['tune']}-tuned": job},
         title=f"{job.raw['base_model']}: accuracy on the labelled {task.title}",
     )
     _predict(client, job)

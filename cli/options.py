@@ -45,6 +45,10 @@ TextLimit = Annotated[
 TextColumn = Annotated[
     str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
 ]
+Quality = Annotated[
+    Literal["fast", "best"],
+    typer.Option(help="fast takes seconds; best then trains projections on what that is confident of, for minutes."),
+]
 Method = Annotated[str, typer.Option(help="pouf, or a baseline: prior-matching or zero-shot.")]
 Tune = Annotated[
     str | None,

@@ -34,6 +34,7 @@ class Jobs:
         label_words: Mapping[str, str | Sequence[str]] | None = None,
         text_limits: Mapping[str, int] | None = None,
         logit_scale: float | None = None,
+        quality: str | None = None,
         method: Mapping[str, object] | None = None,
         seed: int = 0,
         threshold: float | str | None = None,
@@ -50,11 +51,10 @@ class Jobs:
             base_model: what to adapt; None: `pouf-lite`, and `features` for embeddings.
             class_features_dataset_id: for embeddings, a dataset of the classes' vectors: K, or T × K for T templates.
             activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`.
-            prompt_template: with `{}` where the class name goes; a list is averaged. For a language model with
-                `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`. None: the base model's own.
+            prompt_template: with `{}` for the class, or several; `{text}` and `{mask}` for a language model.
             label_words: for a language model, class name to the word, or words, that stand for it at the mask.
             text_limits: for a language model, tokens read at most, by `text`, `text_a`, `text_b`.
-            logit_scale: for embeddings, what cosines are multiplied by; None: 100, or the base model's own.
+            logit_scale, quality: what cosines of embeddings are multiplied by; `fast` (None) or `best`.
             method: the `method` object of the HTTP contract; what is left out is chosen by the service.
             seed: the same seed and data give the same model.
             threshold: below this probability an input gets no class; `auto`: the one proposed for `wished_accuracy`.
@@ -74,6 +74,7 @@ class Jobs:
             "label_words": label_words,
             "text_limits": text_limits,
             "logit_scale": logit_scale,
+            "quality": quality,
             "method": method,
             "threshold": threshold,
             "wished_accuracy": wished_accuracy,

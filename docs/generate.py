@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from pouf_core.contract.presets import PRESETS, Preset
+from pouf_core.contract.presets import PRESETS, REFINED, REFINEMENTS, Preset
 from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation.thresholds import KINDS, TABLE, Limit, Row
 from store.settings import settings_table
@@ -42,6 +42,10 @@ def presets_tables() -> str:
             settings = [setting for setting in settings if _values(modes, setting) != _values(pictures, setting)]
             title += ", as for pictures except"
         parts.append(f"{title}:\n{_presets_table(modes, settings)}")
+    for family, preset in REFINEMENTS.items():
+        usual = PRESETS["default", family][REFINED]
+        own = {name: str(value) for name, value in vars(preset).items() if value != getattr(usual, name)}
+        parts.append(f"Quality `best`, {BASE_MODELS[family]}, as `{REFINED}` in `default` except: {_listed(own)}.\n")
     return "\n".join(parts)
 
 

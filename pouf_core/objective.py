@@ -46,6 +46,7 @@ class Objective:
         conditional_entropy: H(Y|X), in nats.
         marginal_entropy: H(Y) of the marginal that entered the loss, in nats.
         marginal: [K] the batch's mean class probabilities, detached.
+        cross_entropy: to pseudo-labels, in nats; None without them.
     """
 
     loss: Tensor
@@ -53,15 +54,18 @@ class Objective:
     conditional_entropy: Tensor
     marginal_entropy: Tensor
     marginal: Tensor
+    cross_entropy: Tensor | None = None
 
     def metrics(self) -> dict[str, float]:
         """The parts as plain numbers."""
+        labelled = {} if self.cross_entropy is None else {"cross_entropy": self.cross_entropy.item()}
         return {
             "loss": self.loss.item(),
             "transport": self.transport.value.item(),
             **{name: part.item() for name, part in self.transport.parts.items()},
             "conditional_entropy": self.conditional_entropy.item(),
             "marginal_entropy": self.marginal_entropy.item(),
+            **labelled,
         }
 
 

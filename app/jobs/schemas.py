@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.http.query_parameters import ListQuery, NumbersQuery
 from app.http.schemas import ALIAS_NAME, METADATA, NAME, RESULT_CONFIG, Closed, Document, ErrorBody, show_result
 from pouf_core.contract.abstention import Threshold
-from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.request import AdaptationRequest, Quality
 from pouf_core.contract.result import PartialResult
 from store.tables import Job, JobEvent, JobMetric
 
@@ -84,6 +84,7 @@ class JobFields(Document):
     label_words: dict[str, list[str]] | None
     text_limits: dict[str, int] | None
     logit_scale: float | None
+    quality: Quality
     seed: int
     threshold: Threshold | None
     wished_accuracy: float

@@ -35,7 +35,8 @@ class Checkpoint:
         micro_batch_size, prompts_at_once: as last reduced by a lack of memory.
         metrics: numbers of every step so far.
         warnings: what training has warned of so far.
-        candidate: step and tensors of the best candidate so far, or None; see `StepSelection`.
+        candidate: step and tensors of the best candidate so far, or None; see `StepSelection` and `WeightAverage`.
+        pseudo_labels: [n, K] or None; see `PseudoLabels`.
     """
 
     identity: str
@@ -50,6 +51,7 @@ class Checkpoint:
     metrics: list[Metrics]
     warnings: list[dict[str, str]]
     candidate: dict[str, Any] | None = None
+    pseudo_labels: Tensor | None = None
 
 
 def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:

@@ -73,7 +73,7 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     forms, witness, row = ClosedForms(target), Witness(target), gain_row(inputs.request.base)
     settings = list(forms.settings(_tunes(inputs.request.method.tune)))
     tried = []
-    follows = may_train_instead(inputs.request)
+    follows = may_train_instead(inputs.request) or inputs.request.quality == "best"
     for done, one in enumerate(settings):
         # Steps of training are counted from 0, and no stage may go back: as long as some may follow, none is done.
         inputs.reporter.stage("training", 0 if follows else done, len(settings))

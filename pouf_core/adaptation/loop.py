@@ -13,6 +13,7 @@ from torch import Tensor
 from pouf_core.adaptation.checkpoint import Checkpoint, write_checkpoint
 from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.optimisation import build_optimizer, build_schedule, clip_gradients
+from pouf_core.adaptation.pseudo_labels import PseudoLabels
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.step import BatchGradient
 from pouf_core.contract.findings import Finding, finding
@@ -23,7 +24,7 @@ from pouf_core.families.interface import Trainable
 from pouf_core.objective import Objective, updated_marginal
 from pouf_core.system.memory import is_out_of_memory, release_memory
 from pouf_core.transport import CONVERGED
-from pouf_core.validation.selection import Candidate, StepSelection
+from pouf_core.validation.selection import Candidate, WeightKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,7 @@ class TrainingLoop:
         on_progress: told about every micro-batch and step.
         should_stop: asked before every step; a reason stops the loop.
         selection: told about every step, or None to keep the last one.
+        pseudo_labels: what the method trains towards besides, or None.
     """
 
     def __init__(
@@ -69,7 +71,8 @@ class TrainingLoop:
         checkpoints: CheckpointPolicy,
         on_progress: OnProgress,
         should_stop: ShouldStop,
-        selection: StepSelection | None = None,
+        selection: WeightKeeper | None = None,
+        pseudo_labels: PseudoLabels | None = None,
     ) -> None:
         self._learner = learner
         self._sampler = sampler
@@ -78,7 +81,8 @@ class TrainingLoop:
         self._on_progress = on_progress
         self._should_stop = should_stop
         self._selection = selection
-        self._gradient = BatchGradient(learner, source, method, on_micro_batch=self._report_micro_batch)
+        self._pseudo_labels = pseudo_labels
+        self._gradient = BatchGradient(learner, source, method, self._report_micro_batch, pseudo_labels)
         self._optimizer = build_optimizer(method, learner.parameter_groups())
         self._schedule = build_schedule(method, self._optimizer)
         self._running_marginal: Tensor | None = None
@@ -127,6 +131,8 @@ class TrainingLoop:
         self._report(metrics=metrics)
         if self._selection is not None:
             self._selection.consider(self._step, self._report_micro_batch)
+        if self._pseudo_labels is not None:
+            self._pseudo_labels.after_step(self._step)
 
     def _warn_of_open_transport(self, error: float) -> None:
         code = "transport_not_converged"
@@ -220,6 +226,7 @@ class TrainingLoop:
             metrics=self.metrics,
             warnings=[warning.model_dump() for warning in self._warnings],
             candidate=self._candidate(),
+            pseudo_labels=None if self._pseudo_labels is None else self._pseudo_labels.labels,
         )
 
     def _candidate(self) -> dict[str, Any] | None:
@@ -244,4 +251,6 @@ class TrainingLoop:
             self._warn(**warning)
         if self._selection is not None and checkpoint.candidate is not None:
             self._selection.best = Candidate(**checkpoint.candidate)
+        if self._pseudo_labels is not None and checkpoint.pseudo_labels is not None:
+            self._pseudo_labels.labels = checkpoint.pseudo_labels.to(self._pseudo_labels.labels)
         self._report()

@@ -34,6 +34,8 @@ _OF_THE_PRESET = (
     "momentum",
     "weight_decay",
     "gradient_clip",
+    "pseudo_label_weight",
+    "average_weights",
     "schedule",
     "augmentation",
     "views",
@@ -65,6 +67,7 @@ def resolve(
     device: torch.device,
     threads: int,
     micro_batch_size: int | None,
+    preset: Preset | None = None,
 ) -> ResolvedMethod:
     """Replace every `auto` by a number; explicit values win.
 
@@ -77,14 +80,13 @@ def resolve(
         device: where training runs.
         threads: CPU threads in use, stored because results depend on them bitwise.
         micro_batch_size: items encoded at once, or None for the default of the mode and the device.
+        preset: in place of the table's own.
 
     Raises:
         InvalidInput: the settings contradict each other.
     """
-    preset = PRESETS[spec.preset, kind][spec.tune]
-    batch_size = _or(spec.batch_size, preset.batch_size)
-    if spec.preset != "paper":
-        batch_size = min(batch_size, item_count)
+    preset = preset or PRESETS[spec.preset, kind][spec.tune]
+    batch_size = _batch_size(spec, preset, item_count)
     check_batch(spec, min(batch_size, item_count), "/dataset_id")
     scale = context_scale if preset.relative_to_context else 1.0
     learning_rate = _or(spec.learning_rate, preset.learning_rate * scale)
@@ -156,6 +158,11 @@ def _or(value: _Number | Literal["auto"], preset: _Number) -> _Number:
 def _transport_parameters(spec: MethodSpec, preset: Preset) -> dict[str, float]:
     used = [name for name, transport in TRANSPORT_PARAMETERS.items() if transport == spec.transport]
     return {name: _or(getattr(spec, name), getattr(preset, name)) for name in used}
+
+
+def _batch_size(spec: MethodSpec, preset: Preset, item_count: int) -> int:
+    batch_size = _or(spec.batch_size, preset.batch_size)
+    return batch_size if spec.preset == "paper" else min(batch_size, item_count)
 
 
 def _micro_batch_size(spec: MethodSpec, kind: ModelKind, device: torch.device, batch_size: int) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -22,9 +21,11 @@ from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.inputs import RunInputs
+from pouf_core.adaptation.judging import judge
 from pouf_core.adaptation.loop import CheckpointPolicy
 from pouf_core.adaptation.options import OptionKeywords, RunOptions
 from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.refinement import Refinement
 from pouf_core.adaptation.reporting import Reporter, rejected_warning
 from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
@@ -35,9 +36,9 @@ from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.label_words import LabelWords
 from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
-from pouf_core.contract.presets import fallback_rule
+from pouf_core.contract.presets import REFINED, REFINEMENTS
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
-from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.request import AdaptationRequest, Quality
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.data.embeddings import EmbeddingItems, is_array
@@ -46,9 +47,7 @@ from pouf_core.families.interface import BaseModel, PromptedModel
 from pouf_core.families.registry import describe
 from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
 from pouf_core.validation.gain import is_served
-from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import Thresholds
-from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
 
 
 def run(request: AdaptationRequest, data: TargetData, options: RunOptions | None = None) -> AdaptationResult:
@@ -87,6 +86,7 @@ def adapt(
     label_words: LabelWords | None = None,
     text_limits: Mapping[str, int] | None = None,
     logit_scale: float | None = None,
+    quality: Quality = "fast",
     threshold: Threshold | None = None,
     wished_accuracy: float = WISHED_ACCURACY,
     method: MethodSpec | Mapping[str, Any] | None = None,
@@ -103,12 +103,10 @@ def adapt(
         data: as for `run`.
         class_names: at least two names, or `{"name", "prompt"}`.
         base_model: a name that `pouf_core.families` knows, or a loaded model, which stays as it is.
-        activation, prompt_template, label_words, text_limits, logit_scale: see `AdaptationRequest`.
-        threshold, wished_accuracy: see `AdaptationRequest`.
         method: what to train and how; see `MethodSpec`.
         seed: the same seed on the same machine with the same threads gives the same weights.
         out, on_progress, should_stop, evaluation_labels: see `RunOptions`.
-        options: the other fields of `RunOptions`, see `OptionKeywords`.
+        options: the other fields of `RunOptions`, see `OptionKeywords`. All else is of `AdaptationRequest`.
 
     Raises:
         InvalidInput, AdaptationStopped, OutOfMemory, PoufError: as `run`.
@@ -123,6 +121,7 @@ def adapt(
         label_words=None if label_words is None else {name: _plain(words) for name, words in label_words.items()},
         text_limits=None if text_limits is None else dict(text_limits),
         logit_scale=logit_scale,
+        quality=quality,
         threshold=threshold,
         wished_accuracy=wished_accuracy,
         method=method,
@@ -174,7 +173,7 @@ class _Run:
         # Everything where accuracy is wanted, else what judging takes.
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
         outcome = self._outcome(base, model, zero_shot, outcome_count)
-        verdict = self._verdict(base, zero_shot, outcome)
+        verdict = judge(inputs, zero_shot, outcome)
         served = verdict.fallback or "adapted"
         outcome, abstention = estimate_abstention(inputs, zero_shot, outcome, served)
         evaluation = evaluate(
@@ -218,30 +217,24 @@ class _Run:
     def _outcome(self, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, count: int) -> Outcome:
         """The classifier that the method gives, and what it says of the first `count` items."""
         spec, item_count = self._inputs.request.method, len(self._inputs.items)
-        marginal = zero_shot.marginal.cpu()
         if spec.type != "pouf":
-            baseline = resolve_baseline(spec, marginal, device=self._device, threads=self._threads)
+            baseline = resolve_baseline(spec, zero_shot.marginal.cpu(), device=self._device, threads=self._threads)
             self._announce(baseline, "encoding", item_count, item_count)
             return run_baseline(zero_shot, baseline, self._inputs.reporter, count)
         fits_closed_forms = TUNE_MODES[spec.tune].learner == "closed_form"
         if fits_closed_forms:
             closed_form = fit_closed_form(self._inputs, zero_shot, self._device, self._threads, count)
+            refined = self._refined(base, model, zero_shot, closed_form, count)
+            if refined is not None:
+                return refined
             if not self._trains_instead(closed_form):
                 tried = len(closed_form.method.candidates) if closed_form.method.type == "closed-form" else 0
+                if self._inputs.request.quality == "best":  # whose steps may have been counted already
+                    tried = max(tried, REFINEMENTS[base.description.kind].max_steps)
                 self._announce(closed_form.method, "training", tried, tried)
                 return closed_form
             spec = spec.model_copy(update={"tune": "prototypes"})
-        resolved = resolve(
-            spec,
-            marginal,
-            item_count=item_count,
-            kind=base.description.kind,
-            context_scale=model.context_scale,
-            device=self._device,
-            threads=self._threads,
-            micro_batch_size=self._options.micro_batch_size,
-        )
-        resolved, checkpoints = self._resumed(resolved, base)
+        resolved, checkpoints = self._settled(spec, base, model, zero_shot)
         if fits_closed_forms:
             self._announce(resolved, "training", 0, resolved.max_steps)
         else:
@@ -256,42 +249,51 @@ class _Run:
             checkpoints=checkpoints,
         )
 
+    def _refined(
+        self, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, closed_form: Outcome, count: int
+    ) -> Outcome | None:
+        """What quality `best` makes of a closed form; None where it was not asked for, or is not to be trusted."""
+        inputs, kind = self._inputs, base.description.kind
+        if inputs.request.quality != "best":
+            return None
+        refinement = Refinement(inputs, model, zero_shot, closed_form, Thresholds(kind, REFINED))
+        if refinement.refused():
+            return None
+        spec = inputs.request.method.model_copy(update={"tune": REFINED})
+        resolved, checkpoints = self._settled(spec, base, model, zero_shot, refines=True)
+        self._announce(resolved, "training", 0, resolved.max_steps)
+        return refinement.run(resolved, checkpoints, count)
+
     def _trains_instead(self, closed_form: Outcome) -> bool:
         """Whether tune `auto` goes on to POUF: where it may, and no closed form is likely to gain."""
         gain = closed_form.estimated_gain
         return may_train_instead(self._inputs.request) and (gain is None or not is_served(gain))
 
-    def _resumed(self, resolved: ResolvedMethod, base: BaseModel) -> tuple[ResolvedMethod, CheckpointPolicy]:
-        """The method as an interrupted run of this adaptation resolved it, and where its checkpoints are."""
-        directory, seconds = self._options.checkpoint_dir, self._options.checkpoint_seconds
+    def _settled(
+        self, spec: MethodSpec, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, refines: bool = False
+    ) -> tuple[ResolvedMethod, CheckpointPolicy]:
+        """The method in numbers, as an interrupted run resolved it where there was one, and where its checkpoints are:
+        those of quality `best` lie apart, since training for `fast` may follow."""
+        directory, seconds, kind = self._options.checkpoint_dir, self._options.checkpoint_seconds, base.description.kind
+        if refines and directory is not None:
+            directory = directory / "best"
+        resolved = resolve(
+            spec,
+            zero_shot.marginal.cpu(),
+            item_count=len(self._inputs.items),
+            kind=kind,
+            context_scale=model.context_scale,
+            device=self._device,
+            threads=self._threads,
+            micro_batch_size=self._options.micro_batch_size,
+            preset=REFINEMENTS[kind] if refines else None,
+        )
         activation, data = base.description.activation_used, fingerprint(self._inputs.items)
         identity = self._inputs.request.identity(data, base.sha256, resolved, activation)
         newest = read_newest_checkpoint(directory, identity) if directory else None
         if newest is not None:
             resolved = ResolvedMethod(**newest.method | {"micro_batch_size": resolved.micro_batch_size})
         return resolved, CheckpointPolicy(directory, seconds, identity, newest)
-
-    def _verdict(self, base: BaseModel, zero_shot: ZeroShot, outcome: Outcome) -> ReasonedVerdict:
-        """The verdict on the classifier; what a person should look at besides becomes warnings."""
-        classes = self._inputs.request.classes
-        adapted = outcome.predicted.logits.softmax(dim=1)
-        change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
-        thresholds = Thresholds(base.description.kind, outcome.method.tune)
-        names = [item.name for item in classes]
-        verdict = verdict_on(
-            outcome.method,
-            outcome.selected_step,
-            zero_shot.structure,
-            change,
-            names,
-            thresholds,
-            outcome.estimated_gain,
-        )
-        if fallback_rule(self._inputs.request.method) == "never":
-            verdict = replace(verdict, fallback=None)
-        for warning in warnings_of(verdict, classes, zero_shot.classifier.prototypes, thresholds):
-            self._inputs.reporter.warn("evaluating", warning)
-        return verdict
 
     def _announce(self, method: Resolved, stage: Stage, done: int, total: int) -> None:
         """Tell the resolved method, without leaving the stage that it became known in."""

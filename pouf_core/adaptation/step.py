@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.features import Draw, FeatureSource
+from pouf_core.adaptation.pseudo_labels import PseudoLabels
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.families.interface import Trainable
 from pouf_core.objective import Objective, pouf_objective
@@ -29,15 +30,22 @@ class BatchGradient:
         source: where item features come from.
         method: the resolved method.
         on_micro_batch: called after every encoded micro-batch.
+        pseudo_labels: of the items, where the method gives them a weight.
     """
 
     def __init__(
-        self, learner: Trainable, source: FeatureSource, method: ResolvedMethod, on_micro_batch: OnMicroBatch
+        self,
+        learner: Trainable,
+        source: FeatureSource,
+        method: ResolvedMethod,
+        on_micro_batch: OnMicroBatch,
+        pseudo_labels: PseudoLabels | None = None,
     ) -> None:
         self._learner = learner
         self._source = source
         self._method = method
         self._on_micro_batch = on_micro_batch
+        self._pseudo_labels = pseudo_labels
         self._prior = _weighting_prior(method)
         self._transport = build_transport(method)
 
@@ -50,13 +58,13 @@ class BatchGradient:
             micro_batch_size: items encoded at once.
         """
         if not self._learner.trains_item_encoder or micro_batch_size >= len(draws):
-            objective = self._objective(self._source.features(draws), running_marginal)
+            objective = self._objective(self._source.features(draws), running_marginal, draws)
             objective.loss.backward()
             self._on_micro_batch()
             return objective
         parts = [draws[start : start + micro_batch_size] for start in range(0, len(draws), micro_batch_size)]
         features = self._encode_without_gradients(parts)
-        objective = self._objective(features, running_marginal)
+        objective = self._objective(features, running_marginal, draws)
         objective.loss.backward()
         assert features.grad is not None
         for part, gradient in zip(parts, features.grad.split(micro_batch_size), strict=True):
@@ -72,7 +80,7 @@ class BatchGradient:
                 self._on_micro_batch()
         return torch.cat(rows).requires_grad_(True)
 
-    def _objective(self, features: Tensor, running_marginal: Tensor | None) -> Objective:
+    def _objective(self, features: Tensor, running_marginal: Tensor | None, draws: Sequence[Draw]) -> Objective:
         classifier = self._learner.classifier()
         scores = classifier(features)
         prior = None if self._prior is None else self._prior.to(scores.similarity)
@@ -88,6 +96,10 @@ class BatchGradient:
             running_marginal=running_marginal,
             marginal_momentum=self._method.marginal_momentum,
         )
+        if self._pseudo_labels is not None:
+            cross_entropy = self._pseudo_labels.cross_entropy(scores.class_logits, [index for index, _ in draws])
+            loss = objective.loss + self._method.pseudo_label_weight * cross_entropy
+            objective = replace(objective, loss=loss, cross_entropy=cross_entropy)
         penalty = self._learner.penalty(classifier)
         return objective if penalty is None else replace(objective, loss=objective.loss + penalty)
 

@@ -86,7 +86,7 @@ def tune_base_model(
     with torch.no_grad():
         classifier = learner.classifier()
     similarities: list[Tensor] = []
-    pieces = _logits(scores(outcome_count, partial(inputs.reporter.stage, "evaluating")), similarities)
+    pieces = logits_of(scores(outcome_count, partial(inputs.reporter.stage, "evaluating")), similarities)
     predicted, trained = Predicted.of(pieces, zero_shot.judged_count), learner.tensors()
     similarity, metrics = torch.cat(similarities), loop.metrics
     return Outcome(method, classifier, predicted, selected, tensors=trained, metrics=metrics, similarity=similarity)
@@ -110,7 +110,9 @@ def _selection(
     """The choice of the step by the first `chosen_by` items."""
     return StepSelection(
         learner,
-        lambda on_micro_batch: torch.cat(list(_logits(scores(chosen_by, lambda *_: on_micro_batch())))).softmax(dim=1),
+        lambda on_micro_batch: torch.cat(list(logits_of(scores(chosen_by, lambda *_: on_micro_batch())))).softmax(
+            dim=1
+        ),
         zero_shot.views[:, :chosen_by],
         [item.name for item in inputs.request.classes],
         method.max_steps,
@@ -124,7 +126,7 @@ def _kept_zero_shot(zero_shot: ZeroShot, method: ResolvedMethod, metrics: list[M
     return Outcome(method, classifier, predicted, 0, metrics=metrics, similarity=zero_shot.similarity(classifier))
 
 
-def _logits(pieces: Iterable[Scores], similarities: list[Tensor] | None = None) -> Iterator[Tensor]:
+def logits_of(pieces: Iterable[Scores], similarities: list[Tensor] | None = None) -> Iterator[Tensor]:
     """The class logits of scores, whose similarities are added to a list."""
     for scores in pieces:
         if similarities is not None:

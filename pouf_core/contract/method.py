@@ -161,6 +161,9 @@ class ResolvedMethod(Document):
         selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
         anchor_weight: weight of the L2 penalty towards the zero-shot prototypes; 0 for none.
         label_word_bias: contextual calibration of a language model; None for other base models.
+        pseudo_label_weight: weight of the cross-entropy to pseudo-labels, of quality `best`; 0 for none.
+        average_weights: whether the weights of the second half of the steps are averaged.
+        interpolation: how far the kept weights lie from zero-shot (0) to the trained ones (1).
         micro_batch_size: items encoded at once; halved when memory runs out, without changing the gradient.
         precision, fallback: see `MethodSpec`.
     """
@@ -202,6 +205,9 @@ class ResolvedMethod(Document):
     anchor_weight: float = 0.0
     label_word_bias: LabelWordBias | None = None
     untied_rows: bool = False
+    pseudo_label_weight: float = 0.0
+    average_weights: bool = False
+    interpolation: float = 1.0
     micro_batch_size: int
     threads: int
     device: str

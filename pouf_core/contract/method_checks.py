@@ -58,6 +58,22 @@ def base_problems(spec: MethodSpec, base: BaseModelDescription) -> list[InvalidI
     ]
 
 
+def quality_problems(spec: MethodSpec, base: BaseModelDescription) -> list[InvalidInput]:
+    """Why quality `best` has nothing to train: `quality_not_available`.
+
+    Args:
+        spec: what the caller asked for, tune settled.
+        base: the base model.
+    """
+    if base.kind not in TUNE_MODES["head"].kinds:
+        reason = f"it trains projections of a base model of pictures or sentences, and {base.name} has none to train"
+    elif spec.type in BASELINE_SETTINGS or spec.preset == "paper" or spec.tune != "auto":
+        reason = "it goes with tune `auto` and no setting of training, and the method says what is trained"
+    else:
+        return []
+    return [InvalidInput("quality_not_available", f"Quality `best`: {reason}. Leave it out.", field="/quality")]
+
+
 def _tune_problems(spec: MethodSpec, base: BaseModelDescription) -> list[InvalidInput]:
     if spec.type in BASELINE_SETTINGS or spec.tune in base.tune_modes:
         return []

@@ -36,6 +36,8 @@ class Preset:
     uncorrected_epsilon: bool = False
     gradient_clip: float | None = None
     anchor_weight: float = 0.0
+    pseudo_label_weight: float = 0.0
+    average_weights: bool = False
     label_word_bias: LabelWordBias | None = None
     sinkhorn_regularization: float = 0.05
     unbalanced_regularization: float = 0.05
@@ -184,6 +186,28 @@ PRESETS: dict[tuple[PresetName, ModelKind], dict[Tune, Preset]] = {
     ("default", "embedding"): _DEFAULT_EMBEDDING,
 }
 """By name of the preset and kind of base model, a row for each tune mode of that kind."""
+
+
+REFINED: Tune = "head"
+"""What quality `best` trains."""
+
+
+def _refinement(preset: Preset) -> Preset:
+    return replace(
+        preset,
+        max_steps=80,
+        transport_weight=0.0,
+        pseudo_label_weight=1.0,
+        average_weights=True,
+        selection="last",
+    )
+
+
+REFINEMENTS: dict[ModelKind, Preset] = {
+    "image": _refinement(_DEFAULT["head"]),
+    "text": _refinement(_DEFAULT_TEXT["head"]),
+}
+"""The same by kind of base model: head tuning, towards pseudo-labels in place of the prototypes."""
 
 
 def label_word_bias(spec: MethodSpec, kind: ModelKind) -> LabelWordBias | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
@@ -14,13 +14,15 @@ from pouf_core.contract.activation import Activation, ActivationChoice, check_ac
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
-from pouf_core.contract.method_checks import base_problems, method_problems, settled_tune
+from pouf_core.contract.method_checks import base_problems, method_problems, quality_problems, settled_tune
 from pouf_core.contract.problems import Problems
 from pouf_core.contract.wording import Wording, label_words_for, language_template, templates_for, text_limits_for
 from pouf_core.errors import InvalidInput, InvalidRequest
 
 LARGEST_SEED = 2**32 - 1
 DEFAULT_LOGIT_SCALE = 100.0  # as CLIP was trained
+
+Quality = Literal["fast", "best"]
 
 # checked by `parse_class_names`, which has a code for everything that can be wrong
 ClassNames = Annotated[
@@ -91,6 +93,14 @@ class AdaptationRequest(BaseModel):
             "class features, its own.",
         ),
     ] = None
+    quality: Annotated[
+        Quality,
+        Field(
+            description="`fast`: what tune `auto` finds in seconds. `best`: the projections are then trained on its "
+            "confident classes, which takes minutes; for base models of pictures and sentence encoders, with tune "
+            "`auto` and no other setting of training."
+        ),
+    ] = "fast"
     method: MethodSpec = MethodSpec()
     seed: Annotated[int, Field(ge=0, le=LARGEST_SEED)] = 0
     threshold: Annotated[
@@ -154,14 +164,16 @@ class AdaptationRequest(BaseModel):
         template = language_template(base, templates) if templates else None
         limits = problems.attempt(lambda: text_limits_for(base, self.text_limits, template))
         problems.found += base_problems(method, base)
+        if self.quality == "best":
+            problems.found += quality_problems(method, base)
         problems.attempt(lambda: check_activation(self.activation, base))
         words = problems.attempt(lambda: label_words_for(base, self.label_words, classes))
         scale = problems.attempt(lambda: _logit_scale(base, self.logit_scale))
         if classes is None or templates is None or problems.found:
             return None, problems.found
         wording = Wording(templates, template, words or [], limits or {})
-        abstention = (self.threshold, self.wished_accuracy)
-        parts = (self.base_model, base, classes, wording, method, self.seed, self.activation, scale, *abstention)
+        said = (self.threshold, self.wished_accuracy, self.quality)
+        parts = (self.base_model, base, classes, wording, method, self.seed, self.activation, scale, *said)
         return CheckedRequest(*parts), []
 
 
@@ -187,6 +199,7 @@ class CheckedRequest:
         activation: what was asked for; see `AdaptationRequest`.
         logit_scale: what the cosines of embeddings are multiplied by; None for the base model's own.
         threshold, wished_accuracy: see `AdaptationRequest`.
+        quality: `fast` or `best`.
     """
 
     base_model: str
@@ -199,6 +212,7 @@ class CheckedRequest:
     logit_scale: float | None = None
     threshold: Threshold | None = None
     wished_accuracy: float = WISHED_ACCURACY
+    quality: Quality = "fast"
 
     def as_request(self) -> AdaptationRequest:
         """The request with everything written out that the base model decides."""
@@ -211,6 +225,7 @@ class CheckedRequest:
             label_words={item.name: list(own) for item, own in words} or None,
             text_limits=self.wording.text_limits or None,
             logit_scale=self.logit_scale,
+            quality=self.quality,
             method=self.method,
             seed=self.seed,
             threshold=self.threshold,
@@ -246,6 +261,8 @@ class CheckedRequest:
         }
         if activation is not None:
             parts["activation"] = activation
+        if self.quality != "fast":
+            parts["quality"] = self.quality
         if self.wording.label_words:
             parts["label_words"] = self.wording.label_words
         if self.wording.text_limits:

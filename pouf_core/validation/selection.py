@@ -45,6 +45,20 @@ class Weights(Protocol):
         ...
 
 
+class WeightKeeper(Protocol):
+    """Keeps weights as training goes on.
+
+    Attributes:
+        best: what it keeps, which is part of a checkpoint; None for the weights that training began with.
+    """
+
+    best: Candidate | None
+
+    def consider(self, step: int, on_micro_batch: Callable[[], None]) -> None:
+        """Look at the weights after this step; the second argument is called after every micro-batch."""
+        ...
+
+
 class StepSelection:
     """Keeps the latest candidate that fails no check, measured on held-out items.
 

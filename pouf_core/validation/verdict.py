@@ -60,7 +60,7 @@ def verdict_on(
         thresholds: those for the base model's kind and the method's mode.
         gain: over zero-shot, where it was estimated.
     """
-    if method.type == "closed-form":
+    if method.type == "closed-form" or gain is not None:
         return verdict_on_closed_form(structure, change, gain)
     if method.type != "pouf":
         source = method.class_prior_source

@@ -35,29 +35,29 @@ def cells(line: str) -> list[str]:
 
 def test_the_table_has_every_jobs_verdict_and_the_reasons_follow(console):
     harmful = job(verdict="harmful", verdict_reasons=[REASON], fallback="zero_shot")
-    print_results(console, {"prompt": job(verdict="improved"), "model": harmful, "head": job()})
+    print_results(console, {"fast": job(verdict="improved"), "best": harmful, "other": job()})
     shown = console.file.getvalue()
     rows = {row[0]: row[3:] for row in map(cells, shown.splitlines()) if len(row) == 5}
     assert rows == {
         "zero-shot": ["–", "–"],
-        "prompt-tuned": ["improved", "7"],
-        "model-tuned": ["harmful", "7"],
-        "head-tuned": ["–", "7"],
+        "fast": ["improved", "7"],
+        "best": ["harmful", "7"],
+        "other": ["–", "7"],
     }
-    assert "Verdict (model tuning, harmful): 2 classes [of 3] are gone." in shown
-    assert "The model-tuned model is served by its zero-shot variant by default" in shown
+    assert "Verdict (best, harmful): 2 classes [of 3] are gone." in shown
+    assert "The model of best is served by its zero-shot variant by default" in shown
     assert shown.count("by default") == 1
 
 
 def test_an_estimated_gain_follows_the_table_in_words(console):
     gain = {"points": -0.5, "low": -2.0, "high": 1.04}
-    print_results(console, {"auto": job(verdict="uncertain", estimated_gain=gain), "model": job(verdict="improved")})
+    print_results(console, {"fast": job(verdict="uncertain", estimated_gain=gain), "best": job(verdict="improved")})
     said = [line for line in console.file.getvalue().splitlines() if "gain" in line]
-    assert said == ["Estimated gain over zero-shot (auto tuning): -0.5 points of accuracy, 90 % interval -2.0 to +1.0"]
+    assert said == ["Estimated gain over zero-shot (fast): -0.5 points of accuracy, 90 % interval -2.0 to +1.0"]
 
 
 def test_predictions_say_which_variant_answered(console):
-    print_predictions(console, [], Predictions("mdl_1", "adapted", "zero_shot", [], {}), {})
+    print_predictions(console, [], Predictions("mdl_1", "adapted", "zero_shot", 0.0, [], {}), {})
     assert "/predict (zero_shot)" in console.file.getvalue()
 
 
@@ -65,7 +65,7 @@ def test_curl_lines_carry_the_key_where_one_is_needed_and_never_print_it(monkeyp
     dataset = Dataset.of({"id": "ds_1", "status": "ready"})
 
     def lines() -> list[str]:
-        return curl_lines("http://x", ["a", "b"], dataset, {"prompt": job()}, Path("a/images/1.jpg"))
+        return curl_lines("http://x", ["a", "b"], dataset, {"best": job()}, Path("a/images/1.jpg"))
 
     monkeypatch.delenv("POUF_API_KEY", raising=False)
     assert not any("Authorization" in line for line in lines())

@@ -17,9 +17,9 @@ def test_the_demo_runs_and_a_second_run_uses_what_is_there(tmp_path):
     first = demo(tmp_path)
     assert first.returncode == 0, first.stdout + first.stderr
     assert "Uploaded 519 pictures" in first.stdout
-    for row in ("zero-shot", "prompt-tuned", "model-tuned"):
+    for row in ("zero-shot", "fast", "best"):
         assert row in first.stdout
-    assert (tmp_path / "models" / "prompt-tuned" / "adapter.safetensors").is_file()
+    assert (tmp_path / "models" / "best" / "adapter.safetensors").is_file()
     second = demo(tmp_path)
     assert second.returncode == 0, second.stdout + second.stderr
     assert "Using the 519 pictures uploaded before" in second.stdout

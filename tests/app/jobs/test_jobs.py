@@ -164,6 +164,14 @@ def test_the_refusal_of_a_method_says_what_is_allowed(api, rows, method, allowed
     assert allowed in create(api, rows.dataset(), method=method).json()["errors"][0]["message"]
 
 
+def test_the_quality_is_fast_unless_best_is_asked_for_and_best_has_to_be_possible(api, rows, refused):
+    assert create(api, rows.dataset()).json()["quality"] == "fast"
+    assert create(api, rows.dataset(), quality="best").json()["quality"] == "best"
+    refused(
+        create(api, rows.dataset(), quality="best", method={"tune": "head"}), 422, "quality_not_available", "/quality"
+    )
+
+
 def test_a_transport_and_its_parameters_are_kept_with_the_job(api, rows):
     method = {"transport": "unbalanced", "unbalanced_marginal_penalty": 0.5, "class_prior": "none"}
     job = create(api, rows.dataset(), method=method).json()

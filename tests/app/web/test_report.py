@@ -55,6 +55,7 @@ def job() -> dict[str, Any]:
         "class_names": ["bird", {"name": "boat", "prompt": "sailing boat"}, "cat"],
         "prompt_template": ["a photo of a {}."],
         "method": {"type": "pouf", "tune": "prompt", "max_steps": 8},
+        "quality": "best",
         "seed": 0,
         "evaluation": None,
         "estimated_gain": None,

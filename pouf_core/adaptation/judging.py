@@ -1,0 +1,35 @@
+"""The verdict on what a method left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pouf_core.adaptation.inputs import RunInputs
+from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.zero_shot import ZeroShot
+from pouf_core.contract.presets import fallback_rule
+from pouf_core.validation.measurements import given_prior, measure_change
+from pouf_core.validation.thresholds import Thresholds
+from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
+
+
+def judge(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome) -> ReasonedVerdict:
+    """The verdict on the classifier; what a person should look at besides becomes warnings."""
+    request = inputs.request
+    adapted = outcome.predicted.logits.softmax(dim=1)
+    change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
+    thresholds = Thresholds(request.base.kind, outcome.method.tune)
+    verdict = verdict_on(
+        outcome.method,
+        outcome.selected_step,
+        zero_shot.structure,
+        change,
+        [item.name for item in request.classes],
+        thresholds,
+        outcome.estimated_gain,
+    )
+    if fallback_rule(request.method) == "never":
+        verdict = replace(verdict, fallback=None)
+    for warning in warnings_of(verdict, request.classes, zero_shot.classifier.prototypes, thresholds):
+        inputs.reporter.warn("evaluating", warning)
+    return verdict
