@@ -120,7 +120,7 @@ def litserve_server(artifact: Path, directory: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     path = os.pathsep.join(part for part in (str(directory), os.environ.get("PYTHONPATH")) if part)
-    command = [sys.executable, str(HERE / "serving_litserve.py"), str(artifact), str(port)]
+    command = [sys.executable, str(HERE / "servers" / "litserve_server.py"), str(artifact), str(port)]
     variables = {**os.environ, "PYTHONPATH": path}
     with subprocess.Popen(command, env=variables, start_new_session=True) as process:
         try:

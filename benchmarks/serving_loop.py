@@ -98,5 +98,5 @@ def in_parallel(predictor: Predictor) -> Callable[[Iterable[list[bytes]]], Itera
     return run
 
 
-if __name__ == "__main__":
+if __name__ == "__main__" and sys.argv[1:]:  # `make bench` runs every file without arguments
     main(str(Path(sys.argv[1])), sys.argv[2])
