@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, Protocol
 
 import torch
@@ -157,12 +158,28 @@ def encode_views(
             name = views_of.name(view)
             missing = sorted(cache.missing(encoder, name, items), key=views_of.size)
             done += len(items) - len(missing)
-            for start in range(0, len(missing), ENCODE_BATCH):
-                part = missing[start : start + ENCODE_BATCH]
-                cache.add(encoder, name, part, _within_memory(encode, [views_of.view(item, view) for item in part]))
+            for part, seen in _views_ahead(missing, views_of, view):
+                cache.add(encoder, name, part, _within_memory(encode, seen))
                 done += len(part)
                 on_encoded(done, total)
     return torch.stack([cache.get(encoder, views_of.name(view), items) for view in views])
+
+
+def _views_ahead(
+    items: Sequence[Item], views_of: Views[ViewT], number: int
+) -> Iterator[tuple[Sequence[Item], list[ViewT]]]:
+    """Some items at a time with their views; the next are decoded in a thread meanwhile."""
+    parts = [items[start : start + ENCODE_BATCH] for start in range(0, len(items), ENCODE_BATCH)]
+
+    def views(part: Sequence[Item]) -> list[ViewT]:
+        return [views_of.view(item, number) for item in part]
+
+    with ThreadPoolExecutor(1, thread_name_prefix="views") as pool:  # one, since views draw from the global generator
+        waiting = [pool.submit(views, part) for part in parts[:1]]
+        for index, part in enumerate(parts):
+            seen = waiting.pop().result()
+            waiting += [pool.submit(views, following) for following in parts[index + 1 : index + 2]]
+            yield part, seen
 
 
 def _given_features(
