@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from clipart import environment, load_clipart
+from clipart import CLIPART, environment, load_pictures
 from rich.console import Console
 from rich.table import Table
 from serving_loop import KINDS, batches
@@ -69,7 +69,7 @@ def take_turns(contenders: dict[str, Contender], seconds: float) -> dict[str, di
 
 def prepare(stack: ExitStack, folder: Path, litserve: Path | None) -> Iterator[tuple[str, Contender]]:
     """Everything that is measured, warmed up, by name; it runs until the stack is closed."""
-    paths, truth = load_clipart()
+    paths, truth = load_pictures(CLIPART)
     artifact = pouf_core.adapt(paths[:64], sorted(set(truth)), method={"type": "zero-shot"}, out=folder / "model").path
     for kind in KINDS:
         yield f"loop: {kind}", stack.enter_context(loop(artifact, kind))

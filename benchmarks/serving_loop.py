@@ -14,7 +14,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
-from clipart import load_clipart
+from clipart import CLIPART, load_pictures
 
 import pouf_core
 from pouf_core.adaptation.features import ENCODE_BATCH
@@ -35,7 +35,7 @@ def main(model: str, kind: str) -> None:
     if kind != "torch, freed memory given back":
         keep_freed_memory()
     predictor = pouf_core.load(model, device="cpu", engine="torch" if kind.startswith("torch") else "openvino")
-    requests = cycle(batches([path.read_bytes() for path in load_clipart()[0]]))
+    requests = cycle(batches([path.read_bytes() for path in load_pictures(CLIPART)[0]]))
     run = in_parallel(predictor) if "parallel" in kind else one_after_another(predictor)
     for _ in run(islice(requests, 3)):
         pass

@@ -42,10 +42,11 @@ class _PooledImage(nn.Module):
 
     def __init__(self, tower: TransformersImageTower) -> None:
         super().__init__()
-        self.tower = tower
+        self.trunk = tower.trunk  # without the head, which may be trained
 
     def forward(self, pixels: Tensor) -> Tensor:
-        return self.tower.pooled(pixels)
+        features: Tensor = self.trunk(pixel_values=pixels).pooler_output
+        return features
 
 
 class ClipLikeModel(CosineModel[Image.Image, Tensor]):

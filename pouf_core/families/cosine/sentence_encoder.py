@@ -39,6 +39,28 @@ class ResidualProjection(nn.Module):
         return changed
 
 
+class PooledText(nn.Module):
+    """An encoder of texts and its pooling.
+
+    Args:
+        transformer: gives `last_hidden_state` [B, L, width].
+        pooler: one of open_clip's poolers.
+        pad_token_id: of tokens that nothing attends to.
+    """
+
+    def __init__(self, transformer: nn.Module, pooler: nn.Module, pad_token_id: int) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.pooler = pooler
+        self._pad_token_id = pad_token_id
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Features [B, d] of token ids [B, L]."""
+        mask = (tokens != self._pad_token_id).long()
+        features: Tensor = self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
+        return features
+
+
 class SentenceTower(HFTextEncoder):  # type: ignore[misc]
     """A Hugging Face encoder and its pooling under the name that open_clip's text towers have here.
 
@@ -55,22 +77,9 @@ class SentenceTower(HFTextEncoder):  # type: ignore[misc]
         self.proj = ResidualProjection(transformer.config.hidden_size)
         self.output_tokens = False
 
-    def pooled(self, tokens: Tensor) -> Tensor:
-        """Features [B, d] of token ids [B, L] before the projection."""
-        mask = (tokens != self.config.pad_token_id).long()
-        features: Tensor = self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
-        return features
-
-
-class _PooledText(nn.Module):
-    """Gives `pooled` the name `forward`."""
-
-    def __init__(self, tower: SentenceTower) -> None:
-        super().__init__()
-        self.tower = tower
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return self.tower.pooled(tokens)
+    def without_projection(self) -> PooledText:
+        """What comes before the projection, with the same parameters."""
+        return PooledText(self.transformer, self.pooler, self.config.pad_token_id)
 
 
 class SentenceNetwork(nn.Module):
@@ -157,7 +166,7 @@ class SentenceModel(CosineModel[str, Text]):
     def _frozen_network(self) -> FrozenNetwork:
         tower: Any = self.network.text
         return FrozenNetwork(
-            _PooledText(tower),
+            tower.without_projection(),
             lambda: self._tokens(["a text", "some other text"]),
             (-1, -1),
             lambda: f"{weights_hash(tower.transformer.state_dict())} {tower.config.to_json_string()}",
