@@ -61,7 +61,7 @@ def fit_closed_form(inputs: RunInputs, zero_shot: ZeroShot, device: torch.device
 
 def may_train_instead(request: CheckedRequest) -> bool:
     """Whether tune `auto` may go on to POUF: for the encoders whose checks of training were measured."""
-    return request.method.tune == "auto" and request.base.kind != "embedding" and request.base.embedded
+    return request.method.tune == "auto" and request.base.checks_of_training_hold
 
 
 def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:

@@ -7,10 +7,30 @@ from dataclasses import replace
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.zero_shot import ZeroShot
+from pouf_core.closed_forms.target import target_of
 from pouf_core.contract.presets import fallback_rule
+from pouf_core.validation.evidence import Witness
+from pouf_core.validation.gain import estimate_gain, gain_row
 from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import Thresholds
 from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
+
+
+def with_estimated_gain(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome) -> Outcome:
+    """What was trained with its gain over zero-shot estimated, for base models that are judged by it.
+
+    Args:
+        inputs: the data and the request.
+        zero_shot: the base model's own classifier.
+        outcome: of any method.
+    """
+    base, count, method = inputs.request.base, zero_shot.judged_count, outcome.method
+    trained = method.type == "pouf" and outcome.selected_step > 0 and outcome.estimated_gain is None
+    if not base.judged_by_gain or not trained or count < 2:
+        return outcome
+    witness = Witness(target_of(zero_shot.features[:count], zero_shot.classifier.prototypes))
+    evidence = witness.evidence(outcome.predicted.logits.argmax(dim=1))
+    return replace(outcome, estimated_gain=estimate_gain(evidence, gain_row(base)))
 
 
 def judge(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome) -> ReasonedVerdict:

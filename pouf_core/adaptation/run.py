@@ -21,7 +21,7 @@ from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.inputs import RunInputs
-from pouf_core.adaptation.judging import judge
+from pouf_core.adaptation.judging import judge, with_estimated_gain
 from pouf_core.adaptation.loop import CheckpointPolicy
 from pouf_core.adaptation.options import OptionKeywords, RunOptions
 from pouf_core.adaptation.outcome import Outcome
@@ -172,7 +172,7 @@ class _Run:
         labels = self._options.evaluation_labels
         # Everything where accuracy is wanted, else what judging takes.
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
-        outcome = self._outcome(base, model, zero_shot, outcome_count)
+        outcome = with_estimated_gain(inputs, zero_shot, self._outcome(base, model, zero_shot, outcome_count))
         verdict = judge(inputs, zero_shot, outcome)
         served = verdict.fallback or "adapted"
         outcome, abstention = estimate_abstention(inputs, zero_shot, outcome, served)

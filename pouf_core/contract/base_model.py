@@ -59,6 +59,16 @@ class BaseModelDescription:
         """The activation that a loaded model computes with; None where it leaves no choice."""
         return None if self.activation == "auto" else self.activation
 
+    @property
+    def checks_of_training_hold(self) -> bool:
+        """Whether the limits that training is checked by were measured on it; they do not carry to other scales."""
+        return self.embedded and self.kind != "embedding"
+
+    @property
+    def judged_by_gain(self) -> bool:
+        """Whether the estimated gain decides on what was trained: for encoders of pairs of pictures and texts."""
+        return self.kind in ("image", "embedding") and not self.checks_of_training_hold
+
     def over_embeddings(self) -> BaseModelDescription:
         """What it is where the items are embeddings: its text tower makes the class features, and trains no more.
 

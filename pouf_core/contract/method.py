@@ -91,7 +91,8 @@ class MethodSpec(BaseModel):
     selection: Selection = Field(
         "auto",
         description="`label_free` chooses among steps, the base model as it is among them; `last` keeps the last step. "
-        "`auto`: `last` in preset `paper`, else `label_free`.",
+        "`auto`: `last` in preset `paper`, and for encoders of pictures other than `pouf-lite` and embeddings, whose "
+        "verdict goes by the estimated gain; else `label_free`.",
     )
     last_n: Annotated[int, Field(ge=1, le=100)] | Auto = Field("auto", description="Blocks that `last_n` trains.")
     anchor_weight: NonNegative | Auto = Field(

@@ -150,6 +150,14 @@ def settled_tune(spec: MethodSpec, kind: ModelKind) -> MethodSpec:
     return spec.model_copy(update={"tune": "prototypes" if kind == "embedding" else "prompt"})
 
 
+def settled_selection(spec: MethodSpec, base: BaseModelDescription) -> MethodSpec:
+    """The method with selection `auto` settled as `last` where no step can be chosen by the checks of training."""
+    trains = spec.type not in BASELINE_SETTINGS and TUNE_MODES[spec.tune].learner != "closed_form"
+    if not (trains and base.judged_by_gain and spec.selection == "auto"):
+        return spec
+    return spec.model_copy(update={"selection": "last"})
+
+
 def _closed_form_problems(spec: MethodSpec) -> list[InvalidInput]:
     """Settings of training; with `auto` they mean that something is trained."""
     if spec.type in BASELINE_SETTINGS or spec.tune == "auto":

@@ -14,7 +14,13 @@ from pouf_core.contract.activation import Activation, ActivationChoice, check_ac
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
-from pouf_core.contract.method_checks import base_problems, method_problems, quality_problems, settled_tune
+from pouf_core.contract.method_checks import (
+    base_problems,
+    method_problems,
+    quality_problems,
+    settled_selection,
+    settled_tune,
+)
 from pouf_core.contract.problems import Problems
 from pouf_core.contract.wording import Wording, label_words_for, language_template, templates_for, text_limits_for
 from pouf_core.errors import InvalidInput, InvalidRequest
@@ -172,6 +178,7 @@ class AdaptationRequest(BaseModel):
         if classes is None or templates is None or problems.found:
             return None, problems.found
         wording = Wording(templates, template, words or [], limits or {})
+        method = settled_selection(method, base)
         said = (self.threshold, self.wished_accuracy, self.quality)
         parts = (self.base_model, base, classes, wording, method, self.seed, self.activation, scale, *said)
         return CheckedRequest(*parts), []

@@ -61,7 +61,7 @@ def verdict_on(
         gain: over zero-shot, where it was estimated.
     """
     if method.type == "closed-form" or gain is not None:
-        return verdict_on_closed_form(structure, change, gain)
+        return verdict_on_estimate(structure, change, gain)
     if method.type != "pouf":
         source = method.class_prior_source
         return verdict_on_baseline(structure, change, class_names, thresholds, prior_source=source)
@@ -134,11 +134,12 @@ def verdict_on_baseline(
     return ReasonedVerdict("uncertain", [finding("not_trained", message)], None, structure, change)
 
 
-def verdict_on_closed_form(structure: Structure, change: Change, gain: EstimatedGain | None) -> ReasonedVerdict:
-    """The verdict on a closed form: by the interval of its estimated gain alone.
+def verdict_on_estimate(structure: Structure, change: Change, gain: EstimatedGain | None) -> ReasonedVerdict:
+    """The verdict on a closed form, or on what was trained of an encoder that the checks were not measured on: by the
+    interval of its estimated gain alone.
 
-    `improved` where all of it lies above zero; `harmful` where all of it lies below; else `uncertain`. The closed form
-    is served where a gain is expected and more than a small loss is unlikely, see `is_served`.
+    `improved` where all of it lies above zero; `harmful` where all of it lies below; else `uncertain`. It is served
+    where a gain is expected and more than a small loss is unlikely, see `is_served`.
     """
     if gain is None and structure.item_count > 1:
         message = (
@@ -160,7 +161,7 @@ def verdict_on_closed_form(structure: Structure, change: Change, gain: Estimated
             return ReasonedVerdict("improved", [reason], None, structure, change)
         message = f"A gain is likely, not sure: {interval} are estimated without labels, so it is served."
         return ReasonedVerdict("uncertain", [finding("gain_likely", message)], None, structure, change)
-    message = f"No closed form is likely to gain; for the best of them {interval} are estimated. Zero-shot is served."
+    message = f"A gain is not likely enough: at best {interval} are estimated without labels."
     verdict: Verdict = "harmful" if gain.high < 0 else "uncertain"
     return ReasonedVerdict(verdict, [finding("gain_not_sure", message)], "zero_shot", structure, change)
 

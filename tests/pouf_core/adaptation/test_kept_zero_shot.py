@@ -36,7 +36,7 @@ def weak_structure(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def adapt(directory: Path, paths: list[Path], out: Path, **method: object) -> pouf_core.AdaptationResult:
-    settings = {"max_steps": 4, "batch_size": 12, "learning_rate": 0.05, **method}
+    settings = {"max_steps": 4, "batch_size": 12, "learning_rate": 0.05, "selection": "label_free", **method}
     return pouf_core.adapt(paths, CLASS_NAMES, base_model=f"open_clip:{directory}", method=settings, out=out)
 
 
@@ -70,7 +70,7 @@ def test_data_without_structure_are_not_trained_on(
         picture_paths,
         CLASS_NAMES,
         base_model=f"open_clip:{tiny_clip_directory}",
-        method={"tune": "prompt"},
+        method={"tune": "prompt", "selection": "label_free"},
         out=tmp_path / "model",
         on_progress=lambda progress: stages.append(progress.stage),
     )

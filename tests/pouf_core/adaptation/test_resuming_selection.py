@@ -70,7 +70,7 @@ def test_the_candidate_found_before_a_stop_is_kept(
             picture_paths,
             CLASS_NAMES,
             base_model=f"open_clip:{tiny_clip_directory}",
-            method={"tune": tune, "max_steps": STEPS, "batch_size": 10},
+            method={"tune": tune, "max_steps": STEPS, "batch_size": 10, "selection": "label_free"},
             seed=5,
             threads=1,
             out=tmp_path / name,
@@ -107,7 +107,7 @@ def test_keeping_an_earlier_step_keeps_its_weights(
             picture_paths,
             CLASS_NAMES,
             base_model=f"open_clip:{tiny_clip_directory}",
-            method={"max_steps": STEPS},
+            method={"max_steps": STEPS, "selection": "label_free"},
             out=tmp_path / name,
         )
         return (result.path / WEIGHTS).read_bytes()

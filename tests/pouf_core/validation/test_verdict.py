@@ -15,7 +15,7 @@ from pouf_core.validation.thresholds import KINDS, Mode, Thresholds
 from pouf_core.validation.verdict import (
     ReasonedVerdict,
     verdict_on_baseline,
-    verdict_on_closed_form,
+    verdict_on_estimate,
     verdict_on_kept_zero_shot,
     verdict_on_trained,
     warnings_of,
@@ -221,5 +221,5 @@ def test_every_warning_is_given_at_once() -> None:
 def test_a_closed_form_is_improved_where_the_interval_is_above_zero_and_served_where_a_loss_is_small(
     points: float, low: float, high: float, expected: tuple[str, str | None, list[str]]
 ) -> None:
-    verdict = verdict_on_closed_form(CLEAR, QUIET, EstimatedGain(points=points, low=low, high=high))
+    verdict = verdict_on_estimate(CLEAR, QUIET, EstimatedGain(points=points, low=low, high=high))
     assert (verdict.verdict, verdict.fallback, codes(verdict)) == expected
