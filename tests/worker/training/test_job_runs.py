@@ -299,7 +299,7 @@ def test_a_baseline_runs_to_its_model_without_training(
         assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
     shown = show_job(job, None).model_dump(mode="json")
     assert shown["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
-    assert "<svg" not in render_report(shown, [])
+    assert "by step" not in render_report(shown, [])  # no chart of training
 
 
 def test_a_job_without_a_method_goes_on_to_training_where_no_closed_form_is_sure_to_gain(
