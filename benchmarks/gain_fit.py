@@ -26,6 +26,8 @@ LEAST_FAMILIES = 3
 _OF_THE_DATA = ("log_classes",)
 """Terms that all candidates of a dataset share, so that only many families can tell what they are worth."""
 _FAMILIES_FOR_THOSE = 6
+_ENOUGH_FAMILIES = 4
+"""Fewer tell little of how far off a new one may be, and the interval is widened."""
 _PENALTY = 0.02  # of the mean weighted square of the columns
 _ROW_SCALE = 0.5  # so that what a row has for itself is held four times as tightly
 _LEAST_SPREAD = 4.0  # points; the square of an error grows about as this and the percent changed
@@ -120,7 +122,9 @@ def _fitted(groups: Groups, name: str) -> GainRow:
         out = data.families == family
         row = _coefficients(_without(groups, name, family))[name]
         left_over[out] = data.gains[out] - data.only(out).estimated(row)[:, 0]
-    ends = {end: _end(data, left_over, quantile) for end, quantile in ENDS.items()}
+    families = len(np.unique(data.families))
+    wider = 1 + 1 / families if families < _ENOUGH_FAMILIES else 1.0
+    ends = {end: _end(data, left_over, quantile, wider) for end, quantile in ENDS.items()}
     return replace(_coefficients(groups)[name], **ends)
 
 
@@ -162,8 +166,8 @@ def _row(data: Candidates, standardised: Floats, mean: Floats, spread: Floats) -
     return GainRow(constant, tuple(map(float, slopes)), below=_NO_ENDS, above=_NO_ENDS, most_classes_lost=most_lost)
 
 
-def _end(data: Candidates, left_over: Floats, quantile: float) -> tuple[float, float]:
-    """The two multiples of an end of the interval, by the pinball loss (Koenker & Bassett, 1978)."""
+def _end(data: Candidates, left_over: Floats, quantile: float, wider: float) -> tuple[float, float]:
+    """The two multiples of an end of the interval, by the pinball loss (Koenker & Bassett, 1978), times `wider`."""
     nothing, sampling, changed = (_squared_distance(data, end) for end in (_NO_ENDS, (1.0, 0.0), (0.0, 1.0)))
     side = 1 if quantile > 0.5 else -1
 
@@ -174,7 +178,7 @@ def _end(data: Candidates, left_over: Floats, quantile: float) -> tuple[float, f
 
     found = [minimize(loss, start, method="Nelder-Mead", bounds=_MOST, options={"xatol": 0.01}) for start in _STARTS]
     best = min(found, key=lambda one: float(one.fun))
-    return round(float(best.x[0]), 2), round(float(best.x[1]), 3)
+    return round(wider * float(best.x[0]), 2), round(wider * float(best.x[1]), 3)
 
 
 def _squared_distance(data: Candidates, end: tuple[float, float]) -> Floats:

@@ -59,8 +59,8 @@ GAIN_ROWS: dict[str, GainRow] = {
     "pairs": GainRow(
         constant=-0.034,
         slopes=(0.536, -0.224, 1.094, 0.113, -0.221, -0.379, 0.007, -0.057, 0.0),
-        below=(2.05, 0.0),
-        above=(1.35, 0.543),
+        below=(2.73, 0.0),
+        above=(1.8, 0.724),
         most_classes_lost=0.23,
     ),
     "text": GainRow(
