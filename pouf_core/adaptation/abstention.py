@@ -10,11 +10,9 @@ from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.closed_forms.confidence import confidence_factor
-from pouf_core.closed_forms.target import target_of
 from pouf_core.contract.abstention import Abstention, AnswerCurve, VariantName
 from pouf_core.contract.findings import finding
 from pouf_core.validation.abstention import answer_curve
-from pouf_core.validation.evidence import Witness
 from pouf_core.validation.gain import estimate_gain, gain_row
 
 
@@ -62,8 +60,7 @@ def _expected_accuracies(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcom
     base, count = inputs.request.base, zero_shot.judged_count
     if base.kind == "language" or count < 2:
         return None
-    witness = Witness(target_of(zero_shot.features[:count], zero_shot.classifier.prototypes))
-    gain = outcome.estimated_gain
+    witness, gain = zero_shot.witness, outcome.estimated_gain
     if gain is None:
         gain = estimate_gain(witness.evidence(outcome.predicted.logits.argmax(dim=1)), gain_row(base))
     return _Accuracies(witness.certainty, witness.certainty + gain.points / 100)

@@ -10,10 +10,8 @@ from torch import Tensor
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.weight_average import towards
 from pouf_core.adaptation.zero_shot import ZeroShot
-from pouf_core.closed_forms.target import target_of
 from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.validation.criteria import failed_change_checks
-from pouf_core.validation.evidence import Witness
 from pouf_core.validation.gain import estimate_gain, gain_row, is_served, preference
 from pouf_core.validation.measurements import measure_change
 from pouf_core.validation.selection import Weights
@@ -72,8 +70,7 @@ class Interpolation:
 
     def by_gain(self, least: float) -> Trusted | None:
         """The share with the best estimated gain, where that is to be served and lies above `least` points."""
-        witness = Witness(target_of(self._zero_shot.features[: self._zero_shot.judged_count], self._prototypes))
-        row = gain_row(self._inputs.request.base)
+        witness, row = self._zero_shot.witness, gain_row(self._inputs.request.base)
         gains = {share: estimate_gain(witness.evidence(self._at(share).argmax(dim=1)), row) for share in SHARES}
         best = max(gains, key=lambda share: preference(gains[share]))
         return Trusted(best, gains[best]) if is_served(gains[best]) and gains[best].points > least else None
@@ -85,7 +82,3 @@ class Interpolation:
     def _at(self, share: float) -> Tensor:
         self.settle(share)
         return self._logits()
-
-    @property
-    def _prototypes(self) -> Tensor:
-        return self._zero_shot.classifier.prototypes

@@ -7,9 +7,7 @@ from dataclasses import replace
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.zero_shot import ZeroShot
-from pouf_core.closed_forms.target import target_of
 from pouf_core.contract.presets import fallback_rule
-from pouf_core.validation.evidence import Witness
 from pouf_core.validation.gain import estimate_gain, gain_row
 from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import Thresholds
@@ -28,8 +26,7 @@ def with_estimated_gain(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome
     trained = method.type == "pouf" and outcome.selected_step > 0 and outcome.estimated_gain is None
     if not base.judged_by_gain or not trained or count < 2:
         return outcome
-    witness = Witness(target_of(zero_shot.features[:count], zero_shot.classifier.prototypes))
-    evidence = witness.evidence(outcome.predicted.logits.argmax(dim=1))
+    evidence = zero_shot.witness.evidence(outcome.predicted.logits.argmax(dim=1))
     return replace(outcome, estimated_gain=estimate_gain(evidence, gain_row(base)))
 
 

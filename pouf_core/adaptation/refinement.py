@@ -117,7 +117,7 @@ class Refinement:
 
     @property
     def _is_checked(self) -> bool:
-        return self.inputs.request.base.embedded
+        return self.inputs.request.base.checks_of_training_hold
 
     @property
     def _count(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -12,9 +12,11 @@ from torch.nn.functional import normalize
 
 from pouf_core.adaptation.encoding import encode_frozen
 from pouf_core.adaptation.inputs import RunInputs
+from pouf_core.closed_forms.target import target_of
 from pouf_core.families.interface import PromptedModel
 from pouf_core.none_of_these import expected_similarity
 from pouf_core.scoring import Classifier, logit_pieces, row_pieces
+from pouf_core.validation.evidence import Witness
 from pouf_core.validation.measurements import Structure, measure_structure
 
 MOST_JUDGED_ITEMS = 5000  # by the verdict; a random sample: items are in order of content hash
@@ -46,6 +48,11 @@ class ZeroShot:
     def judged_count(self) -> int:
         """m."""
         return self.views.shape[1]
+
+    @cached_property
+    def witness(self) -> Witness:
+        """What these m items, at least 2, say about any change of their classes."""
+        return Witness(target_of(self.features[: self.judged_count], self.classifier.prototypes))
 
     def similarity(self, classifier: Classifier, class_bias: Tensor | None = None) -> Tensor:
         """`expected_similarity` [m] of these by a classifier over the same features."""
