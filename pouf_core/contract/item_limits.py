@@ -2,6 +2,8 @@
 
 #: Largest picture that is decoded, in pixels (width times height).
 MAX_PIXELS = 50_000_000
+#: Longest side of a picture over its shortest: encoders resize the shortest to theirs, and the longest grows with it.
+MAX_ASPECT_RATIO = 50
 #: Longest text that is taken, in characters; encoders read the beginning of long ones only.
 MAX_CHARACTERS = 100_000
 #: Longest embedding that is taken, in numbers.

@@ -13,7 +13,7 @@ from typing import IO, Any, Self
 
 from PIL import Image
 
-from pouf_core.data.decoder_process import READY, REQUEST
+from pouf_core.data.decoder_process import READY, REQUEST, Wanted
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.errors import InvalidInput
 
@@ -69,7 +69,12 @@ class Decoder:
 
     def check(self, data: bytes, max_pixels: int) -> None:
         """Raise `InvalidInput` unless the picture can be decoded; the codes are those of `decode`."""
-        self._ask(data, max_pixels, wants_pixels=False)
+        self._ask(data, max_pixels, Wanted.CHECK)
+
+    def size(self, data: bytes, max_pixels: int) -> tuple[int, int]:
+        """Width and height that the picture's header says; raises what `decode` raises before it decodes pixels."""
+        size, _ = self._ask(data, max_pixels, Wanted.SIZE)
+        return size
 
     def decode(self, data: bytes, max_pixels: int) -> Image.Image:
         """The picture as `decode_image` gives it.
@@ -79,7 +84,7 @@ class Decoder:
                 `decoding_crashed`.
             DecoderUnavailable: the process cannot be started.
         """
-        size, pixels = self._ask(data, max_pixels, wants_pixels=True)
+        size, pixels = self._ask(data, max_pixels, Wanted.PIXELS)
         return Image.frombytes("RGB", size, pixels)
 
     def start(self) -> None:
@@ -102,13 +107,13 @@ class Decoder:
         if self._process is not None:
             self._end()
 
-    def _ask(self, data: bytes, max_pixels: int, *, wants_pixels: bool) -> tuple[tuple[int, int], bytes]:
+    def _ask(self, data: bytes, max_pixels: int, wanted: Wanted) -> tuple[tuple[int, int], bytes]:
         for attempt in range(1, _ATTEMPTS + 1):
             self.start()
             assert self._process is not None
             with _Watchdog(self._process, self._limits.clock_seconds) as watchdog:
                 try:
-                    return _exchange(self._process, data, max_pixels, wants_pixels)
+                    return _exchange(self._process, data, max_pixels, wanted)
                 except _Died:
                     logger.debug("The decoder died of a picture of %d bytes.", len(data))
             status = self._end()
@@ -155,11 +160,11 @@ class _Watchdog:
 
 
 def _exchange(
-    process: subprocess.Popen[bytes], data: bytes, max_pixels: int, wants_pixels: bool
+    process: subprocess.Popen[bytes], data: bytes, max_pixels: int, wanted: Wanted
 ) -> tuple[tuple[int, int], bytes]:
     stdin, stdout = _stream(process.stdin), _stream(process.stdout)
     try:
-        stdin.write(REQUEST.pack(len(data), max_pixels, wants_pixels))
+        stdin.write(REQUEST.pack(len(data), max_pixels, wanted))
         stdin.write(data)
         stdin.flush()
     except BrokenPipeError as error:
@@ -167,7 +172,7 @@ def _exchange(
     width, height = _size(stdout.readline(_LONGEST_HEADER))
     if not 0 < width * height <= max_pixels:
         raise _Died
-    expected = 3 * width * height if wants_pixels else 0
+    expected = 3 * width * height if wanted is Wanted.PIXELS else 0
     pixels = stdout.read(expected)
     if len(pixels) < expected:
         raise _Died

@@ -10,18 +10,27 @@ from __future__ import annotations
 import json
 import struct
 import sys
+from enum import IntEnum
 from typing import IO
 
 from PIL import Image
 
-from pouf_core.data.images import decode_image
+from pouf_core.data.images import decode_image, image_size
 from pouf_core.data.limited_process import limit_cpu, limit_resources
 from pouf_core.errors import InvalidInput
 
-#: Bytes of the picture's file, largest picture in pixels, whether its pixels are wanted.
-REQUEST = struct.Struct(">QQ?")
+#: Bytes of the picture's file, largest picture in pixels, what is wanted of it.
+REQUEST = struct.Struct(">QQB")
 READY = b"ready\n"
 OUT_OF_MEMORY = "decoding_out_of_memory"
+
+
+class Wanted(IntEnum):
+    """What is wanted of a picture: its pixels, whether they can be decoded, or the size that its header says."""
+
+    PIXELS = 0
+    CHECK = 1
+    SIZE = 2
 
 
 def main(memory_bytes: int, cpu_seconds: float) -> None:
@@ -32,22 +41,27 @@ def main(memory_bytes: int, cpu_seconds: float) -> None:
     answers.write(READY)
     answers.flush()
     while header := requests.read(REQUEST.size):
-        size, max_pixels, wants_pixels = REQUEST.unpack(header)
+        size, max_pixels, wanted = REQUEST.unpack(header)
         limit_cpu(cpu_seconds)
-        _answer(requests, answers, size, max_pixels, wants_pixels)
+        _answer(answers, requests.read(size), max_pixels, Wanted(wanted))
         answers.flush()
 
 
-def _answer(requests: IO[bytes], answers: IO[bytes], size: int, max_pixels: int, wants_pixels: bool) -> None:
+def _answer(answers: IO[bytes], data: bytes, max_pixels: int, wanted: Wanted) -> None:
+    pixels = b""
     try:
-        image = decode_image(requests.read(size), max_pixels=max_pixels)
-        pixels = image.tobytes() if wants_pixels else b""
+        if wanted is Wanted.SIZE:
+            width, height = image_size(data, max_pixels=max_pixels)
+        else:
+            image = decode_image(data, max_pixels=max_pixels)
+            width, height = image.size
+            pixels = image.tobytes() if wanted is Wanted.PIXELS else b""
     except InvalidInput as error:
         _write_header(answers, code=error.code, message=error.message)
     except MemoryError:
         _write_header(answers, code=OUT_OF_MEMORY, message="Decoding the picture takes more memory than is allowed.")
     else:
-        _write_header(answers, width=image.width, height=image.height)
+        _write_header(answers, width=width, height=height)
         answers.write(pixels)
 
 

@@ -6,12 +6,14 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from pouf_core.contract.item_limits import MAX_PIXELS
+from pouf_core.contract.item_limits import MAX_ASPECT_RATIO, MAX_PIXELS
 from pouf_core.errors import InvalidInput
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
@@ -48,8 +50,23 @@ def decode_image(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image
         max_pixels: largest width x height that is decoded.
 
     Raises:
-        InvalidInput: `empty_file`, `undecodable_image` or `image_too_large`.
+        InvalidInput: `empty_file`, `undecodable_image`, `image_too_large` or `extreme_aspect_ratio`.
     """
+    with _opened(source, max_pixels) as image:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_rgb(image)
+
+
+def image_size(data: bytes, *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """Width and height of a picture, from its header; raises what `decode_image` raises before it decodes pixels."""
+    with _opened(data, max_pixels) as image:
+        return image.size
+
+
+@contextmanager
+def _opened(source: bytes | Path, max_pixels: int) -> Iterator[Image.Image]:
+    """A picture whose header was read and whose size may be decoded; what Pillow raises becomes `InvalidInput`."""
     data = source if isinstance(source, bytes) else source.read_bytes()
     if not data:
         raise InvalidInput("empty_file", "The file is empty.")
@@ -57,10 +74,8 @@ def decode_image(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd metadata, and of sizes, which our own limit is for
             with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                _check_size(image, max_pixels)
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return _to_rgb(image)
+                check_geometry(image.size, max_pixels)
+                yield image
     except UnidentifiedImageError as error:
         formats = ", ".join(FORMATS)
         raise InvalidInput("undecodable_image", f"Not a picture in a known format ({formats}).") from error
@@ -70,9 +85,16 @@ def decode_image(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image
         raise InvalidInput("undecodable_image", f"The picture is damaged: {error}") from error
 
 
-def _check_size(image: Image.Image, max_pixels: int) -> None:
-    if image.width * image.height > max_pixels:
-        raise _too_large(max_pixels, image.size)
+def check_geometry(size: tuple[int, int], max_pixels: int = MAX_PIXELS) -> None:
+    """Raise `InvalidInput` ``image_too_large`` or ``extreme_aspect_ratio`` for a picture of that width and height."""
+    if size[0] * size[1] > max_pixels:
+        raise _too_large(max_pixels, size)
+    if max(size) > MAX_ASPECT_RATIO * min(size):
+        message = (
+            f"The picture has {size[0]} x {size[1]} pixels; one side may be {MAX_ASPECT_RATIO} times the other at "
+            "most. Crop it, or cut it into several."
+        )
+        raise InvalidInput("extreme_aspect_ratio", message)
 
 
 def _too_large(max_pixels: int, size: tuple[int, int] | None = None) -> InvalidInput:

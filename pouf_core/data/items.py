@@ -14,7 +14,7 @@ from PIL import Image
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
-from pouf_core.data.images import decode_image
+from pouf_core.data.images import check_geometry, decode_image
 from pouf_core.data.text_files import BadRow, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
 from pouf_core.errors import InvalidInput
@@ -172,6 +172,7 @@ def _add_picture(source: Source, items: dict[str, Item]) -> None:
     if isinstance(source, Item):
         item = source
     elif isinstance(source, Image.Image):
+        check_geometry(source.size)
         image = source.convert("RGB")
         item = Item(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest(), image)
     else:

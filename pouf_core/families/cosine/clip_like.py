@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.data.images import decode_image
+from pouf_core.data.images import check_geometry, decode_image
 from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.cosine_model import CosineModel
@@ -153,6 +153,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
             message = f"{self.description.name} takes pictures, and this is a {type(source).__name__}."
             raise InvalidInput("wrong_modality", message)
         if isinstance(source, Image.Image):
+            check_geometry(source.size)
             return source.convert("RGB")
         return decode_image(source if isinstance(source, bytes) else Path(source))
 

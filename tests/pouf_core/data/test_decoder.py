@@ -57,6 +57,13 @@ def test_pictures_come_out_as_they_do_without_the_process(real: Decoder) -> None
         real.check(data, MAX_PIXELS)
 
 
+def test_the_size_is_told_without_decoding(real: Decoder) -> None:
+    assert real.size(encoded()[:100], MAX_PIXELS) == (40, 30)
+    with pytest.raises(InvalidInput, match="pixels"):
+        real.size(encoded(), 40 * 30 - 1)
+    assert real.decode(encoded(), MAX_PIXELS).size == (40, 30)
+
+
 def test_one_process_decodes_one_picture_after_another_whatever_they_are(real: Decoder) -> None:
     real.start()
     pid = real.pid

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pouf_core.data.images import decode_image
+from pouf_core.data.images import decode_image, image_size
 from pouf_core.errors import InvalidInput
 
 
@@ -106,6 +106,25 @@ def test_enormous_pictures_are_refused_before_they_are_decoded() -> None:
 
     header[29:33] = zlib.crc32(bytes(header[12:29])).to_bytes(4, "big")
     assert refusal(bytes(header)) == "image_too_large"
+
+
+@pytest.mark.parametrize("size", [(1, 51), (5001, 100)])
+def test_pictures_much_longer_than_wide_are_refused_before_they_are_decoded(size: tuple[int, int]) -> None:
+    data = encoded(Image.new("1", size))
+    assert refusal(data[:60]) == refusal(data) == "extreme_aspect_ratio"
+
+
+def test_pictures_fifty_times_longer_than_wide_are_taken() -> None:
+    assert decode_image(encoded(Image.new("1", (1, 50)))).size == (1, 50)
+
+
+def test_the_size_is_read_from_the_header_alone() -> None:
+    whole = encoded(Image.new("RGB", (400, 300)))
+    assert image_size(whole[:60]) == (400, 300)
+    with pytest.raises(InvalidInput, match="damaged|known format"):
+        image_size(whole[:10])
+    with pytest.raises(InvalidInput, match="pixels"):
+        image_size(whole, max_pixels=400 * 300 - 1)
 
 
 def test_paths_and_bytes_decode_alike(tmp_path: Path) -> None:

@@ -73,3 +73,8 @@ def test_items_that_are_given_are_not_read_again() -> None:
     assert collect_items(pictures) == ([pictures[1], pictures[0]], [])
     texts = [Item("bb", "one"), Item("aa", TextItem("two", "three"))]
     assert collect_items(texts, "text") == ([texts[1], texts[0]], [])
+
+
+def test_a_picture_much_longer_than_wide_is_refused_from_memory_too() -> None:
+    _, rejected = collect_items([Image.new("RGB", (51, 1)), draw_shape("circle", 1)])
+    assert [item.code for item in rejected] == ["extreme_aspect_ratio"]

@@ -29,6 +29,7 @@ def test_keeps_good_pictures_and_says_why_the_others_are_refused(
         "b/empty.png": b"",
         "b/broken.png": make_picture(4)[:60],
         "b/giant.png": giant_png(),
+        "b/line.png": giant_png(65_000, 1),
         "b/text.jpg": b"not a picture",
         "b/inner.zip": zipped({"x.png": make_picture(5)}),
         "b/inner-in-disguise.png": zipped({"x.png": make_picture(5)}),
@@ -53,6 +54,7 @@ def test_keeps_good_pictures_and_says_why_the_others_are_refused(
         "b/empty.png": "empty_file",
         "b/broken.png": "undecodable_image",
         "b/giant.png": "image_too_large",
+        "b/line.png": "extreme_aspect_ratio",
         "b/text.jpg": "undecodable_image",
         "b/inner.zip": "nested_archive",
         "b/inner-in-disguise.png": "nested_archive",
@@ -61,7 +63,7 @@ def test_keeps_good_pictures_and_says_why_the_others_are_refused(
         "C:\\windows.png": "unsafe_member_name",
         "a\\..\\..\\climb.png": "unsafe_member_name",
     }
-    assert dataset.rejected_count == 10
+    assert dataset.rejected_count == 11
     assert all(item.message for item in items if item.status == "rejected")
     assert not any("MACOSX" in item.name or "hidden" in item.name or "humbs" in item.name for item in items)
     for item in items_of(dataset_id, "accepted"):
