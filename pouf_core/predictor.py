@@ -61,6 +61,9 @@ class Predictor:
         artifact: the loaded artifact.
         base: the base model it was adapted from; shared, never changed.
 
+    Attributes:
+        base_model: that one.
+
     Raises:
         ArtifactError: `base_model_mismatch` when the base model's weights are not those that were adapted.
     """
@@ -70,6 +73,7 @@ class Predictor:
         self.class_names = [item.name for item in self.manifest.classes]
         self.modality = self.manifest.modality
         self.fallback = self.manifest.fallback
+        self.base_model = base
         base = base.of_artifact(artifact.tensors)
         if self.manifest.base_model.sha256 != base.sha256:
             raise ArtifactError(

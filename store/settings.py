@@ -161,6 +161,12 @@ class Settings(BaseSettings):
     )
     predict_timeout: float = Field(60, gt=0, description="Seconds after which a predict request is answered 504.")
     model_cache_bytes: int = Field(2 * GIB, ge=1, description="Memory budget for adapted models kept loaded, in bytes.")
+    base_model_cache_bytes: int = Field(
+        4 * GIB,
+        ge=1,
+        description="Memory budget for base models kept loaded by the API, in bytes; the first of `POUF_BASE_MODELS` "
+        "stays loaded, and so does one in use.",
+    )
 
     webhook_allowed_networks: Annotated[list[str], NoDecode] = Field(
         [],

@@ -20,8 +20,8 @@ router = APIRouter(prefix="/v1", tags=["base models"])
 def list_base_models(caller: Reader) -> ListDocument[BaseModelDocument]:
     """List the base models that jobs may name; a `pattern` stands for every name that it matches."""
     state = caller.state
-    engines = state.engine.engines()
-    loaded = state.engine.loaded_base_models()
+    engines = state.engine.base_models.engines()
+    loaded = state.engine.base_models.loaded()
     listed = state.settings.base_models
     names = [*listed, *(name for name in loaded if name not in listed)]
     return complete_list([_show_base_model(state, name, name in loaded, engines.get(name)) for name in names])
@@ -48,7 +48,7 @@ def _show_base_model(state: State, name: str, loaded: bool, engine: EngineUsed |
         default_prompt_template=description.default_prompt_template,
         description=description.description,
         engine=engine,
-        default=name == state.engine.default_base_model,
+        default=name == state.engine.base_models.default,
     )
 
 

@@ -42,6 +42,8 @@ class ServiceMetrics(Collector):
         yield from _counter("pouf_batcher_restarts", "Times that the batcher had to start again.", batcher.restarts)
         cache = state.engine.cache.usage()
         yield _by_kind("pouf_model_cache", "Loaded models, their bytes, and those in use.", cache)
+        bases = state.engine.base_models.usage()
+        yield _by_kind("pouf_base_model_cache", "Loaded base models, and the bytes of their weights.", bases)
 
 
 def _by_kind(name: str, documentation: str, values: Mapping[str, float]) -> Metric:

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
+from app.serving.base_models import BaseModels
 from app.serving.batcher import Batcher
 from app.serving.inputs import DecoderPool, Item, Prepared, Source, item_bytes
 from app.serving.model_cache import ModelCache
@@ -20,7 +21,6 @@ from app.serving.outcomes import ItemError
 from app.serving.pipeline import Pipeline
 from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.base_model import Modality
-from pouf_core.contract.engine import EngineUsed
 from pouf_core.data.decoder import DecoderLimits
 from pouf_core.data.texts import TextItem
 from store.settings import Settings
@@ -29,7 +29,6 @@ from store.storage import Storage
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pouf_core.families.loading import BaseModelPool
     from pouf_core.predictor import Prediction, Predictor
 
 logger = logging.getLogger(__name__)
@@ -66,10 +65,7 @@ class Engine:
     """Predictions for every published model, over shared base models."""
 
     def __init__(self, settings: Settings, storage: Storage) -> None:
-        self._settings = settings
         self._storage = storage
-        self._pool: BaseModelPool | None = None
-        self._pool_lock = threading.Lock()
         self.batcher: Batcher[Prepared, Tensor] = Batcher(
             settings.predict_batch_size,
             settings.predict_max_delay_ms / 1000,
@@ -78,6 +74,7 @@ class Engine:
             item_bytes,
         )
         self.cache: ModelCache[Predictor] = ModelCache(self._load, settings.model_cache_bytes)
+        self.base_models = BaseModels(settings, self.cache.discard_unused)
         limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
         self._decoders = DecoderPool(settings.predict_decoders, limits, settings.max_pixels)
         self._pipeline = Pipeline(self.batcher, self._decoders, settings.predict_decoders, settings.predict_batch_size)
@@ -94,14 +91,6 @@ class Engine:
         self.cache.close()
         self._pipeline.close()
         self._decoders.close()
-
-    def loaded_base_models(self) -> list[str]:
-        """Return the names of the base models in memory."""
-        return self._pool.loaded() if self._pool is not None else []
-
-    def engines(self) -> "dict[str, EngineUsed | None]":
-        """Return what runs each base model in memory, by its name."""
-        return self._pool.engines() if self._pool is not None else {}
 
     async def predict(
         self,
@@ -122,60 +111,47 @@ class Engine:
         async with self.cache.lease(model.storage_key) as predictor:
             limit = predictor.threshold_of(threshold, served_variant)
             encoder = predictor.encoder(served_variant)
+            self.base_models.touch(predictor)
             rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder)
             outcomes = await run_in_threadpool(_classify, predictor, rows, top_k, served_variant, limit)
+        if self.base_models.shrinking_waits:
+            await run_in_threadpool(self.base_models.shrink)
         in_input_order = [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=itemgetter(0))]
         return Served(model.id, variant or "adapted", served_variant, limit, in_input_order)
 
     async def probe(self) -> None:
         """Encode an item with the default base model, in the same way as predictions; raises what goes wrong."""
-        if self._pool is None or self.default_base_model not in self._pool.loaded():
-            raise RuntimeError(self._warm_up_error or f"base model {self.default_base_model} is still loading")
+        name = self.base_models.default
+        if name not in self.base_models.loaded():
+            raise RuntimeError(self._warm_up_error or f"base model {name} is still loading")
         from pouf_core.families.interface import SharedEncoder
 
-        base = self._pool.get(self.default_base_model)
+        base = self.base_models.pool.get(name)
         item = PROBES[base.description.modality]
-        encoder = SharedEncoder(f"probe of {self.default_base_model}", base.encode_plain)
+        encoder = SharedEncoder(f"probe of {name}", base.encode_plain)
         (future,) = self.batcher.submit(encoder, [item])
         row = await asyncio.wrap_future(future)
         if not bool(row.isfinite().all()):
             raise RuntimeError("the base model's features are not finite")
 
-    @property
-    def default_base_model(self) -> str:
-        """The first base model that the operator names in full."""
-        exact = [spec for spec in self._settings.base_models if not spec.endswith("*")]
-        return exact[0] if exact else "pouf-lite"
-
     def _load(self, storage_key: str) -> "Predictor":
         from pouf_core.predictor import load
 
         path: Path = self._storage.local_directory(storage_key)
-        return load(path, base_models=self._base_models())
-
-    def _base_models(self) -> "BaseModelPool":
-        from pouf_core.engines.interface import EngineOffer
-        from pouf_core.families.loading import BaseModelPool
-        from pouf_core.system.memory import keep_freed_memory
-        from pouf_core.system.runtime import choose_device
-
-        with self._pool_lock:
-            if self._pool is None:
-                device = choose_device(self._settings.device)
-                if device.type == "cpu":
-                    keep_freed_memory()
-                offer = EngineOffer(self._settings.engine_dir, in_background=True)
-                self._pool = BaseModelPool(device, None if self._settings.engine == "torch" else offer)
-            return self._pool
+        try:
+            return load(path, base_models=self.base_models.pool)
+        finally:
+            self.base_models.shrink()
 
     def _warm_up(self) -> None:
+        name = self.base_models.default
         try:
             self._decoders.start()
-            base = self._base_models().get(self.default_base_model)
+            base = self.base_models.pool.get(name)
             base.encode_plain([PROBES[base.description.modality]])
         except Exception:
-            logger.exception("base model %s could not be loaded", self.default_base_model)
-            self._warm_up_error = f"base model {self.default_base_model} could not be loaded; the log says why"
+            logger.exception("base model %s could not be loaded", name)
+            self._warm_up_error = f"base model {name} could not be loaded; the log says why"
 
 
 def _length(source: Source) -> int:

@@ -29,7 +29,6 @@ class _Entry(Generic[Loaded]):
     future: "Future[Loaded]" = field(default_factory=Future)
     pins: int = 0
     nbytes: int = 0
-    discarded: bool = False
 
 
 class ModelCache(Generic[Loaded]):
@@ -42,6 +41,7 @@ class ModelCache(Generic[Loaded]):
         self._load = load
         self._budget = budget
         self._entries: OrderedDict[str, _Entry[Loaded]] = OrderedDict()
+        self._used = 0  # bytes; summing over thousands of models would take each request its time
         self._lock = threading.Lock()
         self._loaders = ThreadPoolExecutor(LOADING_THREADS, thread_name_prefix="model-loader")
 
@@ -58,17 +58,26 @@ class ModelCache(Generic[Loaded]):
     def discard(self, key: str) -> None:
         """Forget a model; those who use it may finish."""
         with self._lock:
-            entry = self._entries.pop(key, None)
-            if entry is not None:
-                entry.discarded = True
+            self._remove(key)
+
+    def discard_unused(self, matches: Callable[[Loaded], bool]) -> bool:
+        """Forget the loaded models that match, all of them, or none and answer False where one of them is in use."""
+        with self._lock:
+            loaded = {key: entry for key, entry in self._entries.items() if entry.future.done()}
+            found = [key for key, entry in loaded.items() if matches(entry.future.result())]
+            if any(loaded[key].pins for key in found):
+                return False
+            for key in found:
+                self._remove(key)
+            return True
 
     def usage(self) -> dict[str, int]:
         """Return the number of models kept, the bytes they hold and how many are in use."""
         with self._lock:
-            entries = list(self._entries.values())
+            entries, used = list(self._entries.values()), self._used
         return {
             "models": len(entries),
-            "bytes": sum(entry.nbytes for entry in entries),
+            "bytes": used,
             "pinned": sum(entry.pins > 0 for entry in entries),
         }
 
@@ -77,6 +86,7 @@ class ModelCache(Generic[Loaded]):
         self._loaders.shutdown(wait=True, cancel_futures=True)
         with self._lock:
             self._entries.clear()
+            self._used = 0
 
     def _pin(self, key: str) -> _Entry[Loaded]:
         with self._lock:
@@ -102,19 +112,26 @@ class ModelCache(Generic[Loaded]):
             logger.exception("model %s could not be loaded", key)
             with self._lock:
                 if self._entries.get(key) is entry:
-                    del self._entries[key]
+                    self._remove(key)
             entry.future.set_exception(error)
             return
         with self._lock:
-            entry.nbytes = loaded.nbytes
             entry.future.set_result(loaded)
+            if self._entries.get(key) is entry:
+                entry.nbytes = loaded.nbytes
+                self._used += entry.nbytes
             self._evict()
 
     def _evict(self) -> None:
-        used = sum(entry.nbytes for entry in self._entries.values())
+        if self._used <= self._budget:
+            return
         for key, entry in list(self._entries.items()):
-            if used <= self._budget:
-                return
             if entry.pins == 0 and entry.future.done():
-                del self._entries[key]
-                used -= entry.nbytes
+                self._remove(key)
+            if self._used <= self._budget:
+                return
+
+    def _remove(self, key: str) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is not None:
+            self._used -= entry.nbytes

@@ -75,6 +75,11 @@ class FrozenNetwork:
         if any(parameter.requires_grad for parameter in self._network.parameters()):
             self.offer(None)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights that engines hold beside the network's own."""
+        return len(self._engines) * bytes_of(self._network)
+
     def used(self, precision: torch.dtype) -> EngineUsed:
         """What runs it in this precision."""
         engine = self._engines.get(precision)
@@ -158,6 +163,11 @@ class FrozenNetwork:
         cosine = least_cosine(engine(other), self._in_torch(other, precision))
         if not cosine >= LEAST_COSINE[precision]:
             raise RuntimeError(f"the features of an input of another size have cosine {cosine:.6f} with PyTorch's")
+
+
+def bytes_of(network: nn.Module) -> int:
+    """Bytes of a network's parameters and buffers."""
+    return sum(tensor.nbytes for tensors in (network.parameters(), network.buffers()) for tensor in tensors)
 
 
 def user_directory() -> Path:

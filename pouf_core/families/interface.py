@@ -220,6 +220,11 @@ class BaseModel(Protocol):
         ...
 
     @property
+    def nbytes(self) -> int:
+        """Bytes of its weights in memory, with those that an engine holds beside them."""
+        ...
+
+    @property
     def engine_used(self) -> EngineUsed | None:
         """What runs the encoder of its items; None where items are features already."""
         ...

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 import torch
 
@@ -12,7 +15,9 @@ from pouf_core.contract.engine import EngineUsed
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.interface import BaseModel
 from pouf_core.families.registry import describe, family_of
+from pouf_core.system.memory import give_back_memory
 
+_Asked = tuple[str, ActivationChoice | None]
 _loading = threading.Lock()
 """Held while a model is loaded: transformers changes global state meanwhile, and a second load would go wrong by it."""
 
@@ -51,7 +56,8 @@ class BaseModelPool:
     def __init__(self, device: torch.device | str = "cpu", engine: EngineOffer | None = None) -> None:
         self.device = torch.device(device)
         self._engine = engine
-        self._models: dict[tuple[str, ActivationChoice | None], BaseModel] = {}
+        self._models: OrderedDict[_Asked, BaseModel] = OrderedDict()  # the least recently used first
+        self._alive: WeakValueDictionary[_Asked, BaseModel] = WeakValueDictionary()  # those unloaded but in use, too
         self._locks: dict[str, threading.Lock] = {}
         self._guard = threading.Lock()
 
@@ -65,19 +71,62 @@ class BaseModelPool:
             lock = self._locks.setdefault(spec, threading.Lock())
         asked = spec, activation if describe(spec).activation is not None else None
         with lock:
-            if asked not in self._models:
-                self._models[asked] = self._loaded_with(spec, activation) or self._load(spec, activation)
-            return self._models[asked]
+            model = self._alive.get(asked) or self._loaded_with(spec, activation) or self._load(spec, activation)
+            with self._guard:
+                self._alive[asked] = model
+        self.touch(model)
+        return model
+
+    def touch(self, model: BaseModel) -> None:
+        """Note that one of the pool's models is used; it is kept again if it was unloaded meanwhile."""
+        with self._guard:
+            for asked in [asked for asked, other in self._alive.items() if other is model]:
+                self._models[asked] = model
+                self._models.move_to_end(asked)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the models in memory."""
+        with self._guard:
+            return sum(model.nbytes for model in self._unique())
+
+    def shrink(self, budget: int, may_go: Callable[[BaseModel], bool]) -> None:
+        """Unload the least recently used models until the rest fits; the one used last stays.
+
+        Args:
+            budget: bytes.
+            may_go: makes sure that nothing keeps a model that is to be unloaded, or answers False.
+        """
+        if self._unload_beyond(budget, may_go):
+            give_back_memory()
+
+    def _unload_beyond(self, budget: int, may_go: Callable[[BaseModel], bool]) -> bool:
+        """Whether any model was unloaded."""
+        with self._guard:
+            candidates = self._unique()[:-1]
+        unloaded = False
+        for model in candidates:
+            if self.nbytes <= budget:
+                break
+            if may_go(model):
+                with self._guard:
+                    for asked in [asked for asked, other in self._models.items() if other is model]:
+                        del self._models[asked]
+                unloaded = True
+        return unloaded
+
+    def _unique(self) -> list[BaseModel]:
+        return list({id(model): model for model in self._models.values()}.values())
 
     def _load(self, spec: str, activation: ActivationChoice | None) -> BaseModel:
         """The model, loaded; or one that is there already, where `auto` turns out to be its activation."""
-        others = any(name == spec for name, _ in list(self._models))
+        others = any(name == spec for name, _ in list(self._alive))
         model = load_base_model(spec, self.device, activation)
         model.offer_engine(self._engine)
         return (self._loaded_with(spec, model.description.activation_used) if others else None) or model
 
     def _loaded_with(self, spec: str, activation: ActivationChoice | None) -> BaseModel | None:
-        models = [model for (name, _), model in list(self._models.items()) if name == spec]
+        models = [model for (name, _), model in list(self._alive.items()) if name == spec]
         return next((model for model in models if model.description.activation_used == activation), None)
 
     def engines(self) -> dict[str, EngineUsed | None]:

@@ -33,6 +33,13 @@ def keep_freed_memory() -> None:
         libc.mallopt(_M_TRIM_THRESHOLD, _NEVER_TRIM)
 
 
+def give_back_memory() -> None:
+    """Give freed memory to the kernel once, whatever `keep_freed_memory` said; after something large was dropped."""
+    gc.collect()
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that device or host memory ran out."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):

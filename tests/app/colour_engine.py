@@ -21,6 +21,7 @@ class ColourPredictor:
         self.class_names = COLOURS
         self.modality = "image"
         self.nbytes = 100
+        self.base_model = None
         self._key = key
 
     def encoder(self, variant: str) -> SharedEncoder:

@@ -19,7 +19,7 @@ from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.method import Precision
 from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.engines.frozen import FrozenNetwork
+from pouf_core.engines.frozen import FrozenNetwork, bytes_of
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.cosine.prompted import PromptedCosineModel
 from pouf_core.families.cosine.prompts import Prompts
@@ -83,6 +83,11 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
     def offer_engine(self, offer: EngineOffer | None) -> None:
         """Let an engine run the item tower while it is frozen; None: PyTorch alone."""
         self.frozen.offer(offer)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights, with those that an engine holds beside them."""
+        return bytes_of(self.network) + self.frozen.nbytes
 
     @property
     def engine_used(self) -> EngineUsed:

@@ -66,6 +66,11 @@ class FeaturesModel:
         return weights_hash({} if self._classes is None else self._classes.tensors())
 
     @property
+    def nbytes(self) -> int:
+        """There are no weights."""
+        return 0
+
+    @property
     def engine_used(self) -> None:
         """Nothing is encoded."""
         return

@@ -22,6 +22,7 @@ from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text, TextItem, clean_item
 from pouf_core.engines.checked import torch_used
+from pouf_core.engines.frozen import bytes_of
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.errors import InvalidInput
 from pouf_core.families.context_vectors import NO_CONTEXT, context_in_place
@@ -111,6 +112,11 @@ class LanguageModel:
     def computing_in(self, precision: Precision | None) -> LanguageModel:
         """The same network, computing in a precision; None leaves this model's own."""
         return with_precision(self, precision)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights."""
+        return bytes_of(self.network)
 
     @property
     def engine_used(self) -> EngineUsed:

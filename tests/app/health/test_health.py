@@ -57,7 +57,7 @@ class TestWithEverythingThere:
         def broken(pixels):
             raise RuntimeError("device lost")
 
-        monkeypatch.setattr(engine._pool.get("pouf-lite"), "encode_images", broken)
+        monkeypatch.setattr(engine.base_models.pool.get("pouf-lite"), "encode_images", broken)
         response = ready_api.get("/health/ready")
         assert response.status_code == 503
         assert "device lost" in response.json()["checks"]["serving"]["reason"]

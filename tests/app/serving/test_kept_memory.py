@@ -12,7 +12,7 @@ from store.settings import Settings
 from store.storage import Storage
 
 settings = Settings(device="cpu")
-Engine(settings, Storage(settings.storage_url, settings.cache_dir))._base_models()
+Engine(settings, Storage(settings.storage_url, settings.cache_dir)).base_models.pool
 memory = psutil.Process().memory_info
 tensor = torch.ones(2**25)
 full = memory().rss

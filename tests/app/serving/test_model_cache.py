@@ -138,6 +138,35 @@ def test_a_discarded_model_is_loaded_anew_while_its_users_finish(make, loader):
     assert cache.usage() == {"models": 1, "bytes": 10, "pinned": 0}
 
 
+def test_models_are_discarded_together_or_not_at_all(make, loader):
+    cache = make(100)
+
+    async def ask():
+        async with cache.lease("a1"):
+            await use(cache, "a2")
+            await use(cache, "b1")
+            assert not cache.discard_unused(lambda model: model.name.startswith("a"))
+            assert cache.usage()["models"] == 3
+        assert cache.discard_unused(lambda model: model.name.startswith("a"))
+        assert cache.usage() == {"models": 1, "bytes": 10, "pinned": 0}
+
+    asyncio.run(ask())
+
+
+def test_a_model_discarded_while_it_is_loaded_takes_no_part_of_the_budget(make, loader):
+    cache = make(100)
+    loader.seconds = 0.2
+
+    async def ask():
+        asking = asyncio.create_task(use(cache, "a"))
+        await asyncio.sleep(0.05)
+        cache.discard("a")
+        await asking
+
+    asyncio.run(ask())
+    assert cache.usage() == {"models": 0, "bytes": 0, "pinned": 0}
+
+
 def test_event_loops_in_several_threads_share_one_cache(make, loader):
     cache = make(30)
     names = [chr(ord("a") + i % 5) for i in range(200)]

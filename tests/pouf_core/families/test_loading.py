@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,17 +15,43 @@ from pouf_core.families.loading import BaseModelPool
 from pouf_core.families.registry import FAMILIES
 
 
+class Loaded:
+    """As much of a base model as the pool asks for."""
+
+    nbytes = 10
+
+    def __init__(self, description: Any) -> None:
+        self.description = description
+
+    def offer_engine(self, offer: Any) -> None:
+        """Take none."""
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the models that were loaded, in order."""
+    names: list[str] = []
+
+    def load(description: Any, _device: Any) -> Loaded:
+        names.append(description.name)
+        return Loaded(description)
+
+    for name, family in FAMILIES.items():
+        monkeypatch.setitem(FAMILIES, name, replace(family, load=load))
+    return names
+
+
 def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     loading = threading.Semaphore(1)
     overlaps: list[str] = []
 
-    def load(description: Any, _device: Any) -> SimpleNamespace:
+    def load(description: Any, _device: Any) -> Loaded:
         if not loading.acquire(blocking=False):
             overlaps.append(description.name)
-            return SimpleNamespace(description=description, offer_engine=lambda _: None)
+            return Loaded(description)
         time.sleep(0.05)
         loading.release()
-        return SimpleNamespace(description=description, offer_engine=lambda _: None)
+        return Loaded(description)
 
     for name, family in FAMILIES.items():
         monkeypatch.setitem(FAMILIES, name, replace(family, load=load))
@@ -35,3 +61,34 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         found = list(threads.map(pool.get, specs))
     assert [model.description.name for model in found] == specs
     assert overlaps == []
+
+
+def test_the_least_recently_used_models_are_unloaded_beyond_the_budget(loaded: list[str]) -> None:
+    pool = BaseModelPool()
+    for spec in ("hf-mlm:/a", "hf-mlm:/b", "hf-mlm:/c", "hf-mlm:/a"):
+        pool.get(spec)
+    pool.shrink(20, lambda _: True)
+    assert pool.loaded() == ["hf-mlm:/a", "hf-mlm:/c"]
+    assert pool.nbytes == 20
+    gc.collect()
+    pool.get("hf-mlm:/b")
+    assert loaded == ["hf-mlm:/a", "hf-mlm:/b", "hf-mlm:/c", "hf-mlm:/b"]
+
+
+def test_models_that_may_not_go_stay_and_so_does_the_one_used_last(loaded: list[str]) -> None:
+    pool = BaseModelPool()
+    for spec in ("hf-mlm:/a", "hf-mlm:/b", "hf-mlm:/c"):
+        pool.get(spec)
+    pool.shrink(1, lambda model: model.description.name != "hf-mlm:/a")
+    assert pool.loaded() == ["hf-mlm:/a", "hf-mlm:/c"]
+
+
+def test_an_unloaded_model_that_is_still_in_use_is_not_loaded_twice(loaded: list[str]) -> None:
+    pool = BaseModelPool()
+    used = pool.get("hf-mlm:/a")
+    pool.get("hf-mlm:/b")
+    pool.shrink(10, lambda _: True)
+    assert pool.loaded() == ["hf-mlm:/b"]
+    assert pool.get("hf-mlm:/a") is used
+    assert pool.loaded() == ["hf-mlm:/a", "hf-mlm:/b"]
+    assert loaded == ["hf-mlm:/a", "hf-mlm:/b"]
