@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         32, ge=1, description="Largest batch of pictures that an encoder takes (dynamic batching)."
     )
     predict_max_delay_ms: float = Field(
-        5, ge=0, description="Maximum queue delay: milliseconds that a picture waits for a batch to fill."
+        5, ge=0, description="Maximum queue delay: milliseconds that a picture waits for others that are being decoded."
     )
     predict_decoders: int = Field(2, ge=1, description="Processes that decode the pictures of predict requests.")
     predict_queue_items: int = Field(512, ge=1, description="Most pictures waiting for an encoder; more get 503.")

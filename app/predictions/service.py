@@ -32,7 +32,9 @@ async def predict(
     if len(sources) > settings.max_predict_items:
         raise invalid("too_many_inputs", f"Send at most {settings.max_predict_items} inputs a request.", "/inputs")
     servable = Servable(model.id, model.storage_key, model.result.fallback)
-    work = caller.state.engine.predict(servable, sources, options.top_k, options.variant, options.threshold)
+    work = caller.state.engine.predict(
+        servable, sources, options.top_k, options.variant, options.threshold, caller.owner
+    )
     try:
         async with asyncio.timeout(settings.predict_timeout):
             served = await while_connected(request, work)

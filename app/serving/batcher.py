@@ -3,15 +3,21 @@
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+from app.serving.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.1
+#: How many times what is still free of the queue one caller may take, so that it never fills it for the others
+#: (dynamic thresholds; Choudhury and Hahne, 1998).
+TIMES_FREE = 4
 
 ItemT = TypeVar("ItemT")
 RowT = TypeVar("RowT")
@@ -53,7 +59,7 @@ class Batcher(Generic[ItemT, RowT]):
 
     Args:
         batch_size: the most items in a batch.
-        max_delay: maximum queue delay in seconds: how long an item waits for others to fill its batch.
+        max_delay: maximum queue delay in seconds: how long an item waits for others that are about to come.
         max_items: the most items that wait; more are refused with `QueueFull`.
         max_bytes: about the most bytes of them.
         size: how many bytes an item takes in memory.
@@ -67,8 +73,9 @@ class Batcher(Generic[ItemT, RowT]):
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._size = size
-        self._waiting: deque[_Waiting[ItemT, RowT]] = deque()
+        self._waiting: Turns[_Waiting[ItemT, RowT]] = Turns()
         self._waiting_bytes = 0
+        self._coming: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._current: list[_Waiting[ItemT, RowT]] = []
         self._stopping = False
@@ -98,10 +105,25 @@ class Batcher(Generic[ItemT, RowT]):
             thread.join()
         self._fail_all()
 
-    def submit(self, encoder: Encoder[ItemT, RowT], items: Sequence[ItemT]) -> "list[Future[RowT]]":
+    @contextmanager
+    def expecting(self, encoder: Encoder[ItemT, RowT], count: int) -> Iterator[None]:
+        """Say that so many items are about to come, for which others wait up to the maximum delay."""
+        with self._changed:
+            self._coming[encoder.key] += count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._coming[encoder.key] -= count
+                if not self._coming[encoder.key]:
+                    del self._coming[encoder.key]
+                    self._changed.notify_all()
+
+    def submit(self, encoder: Encoder[ItemT, RowT], items: Sequence[ItemT], caller: str = "") -> "list[Future[RowT]]":
         """Queue `items`, all or none; every future ends with its item's row or an error of its own.
 
-        Cancelling a future takes its item out. Raises `QueueFull`, or `BatcherStopped`.
+        Callers take turns within a batch. Cancelling a future takes its item out. Raises `QueueFull`, or
+        `BatcherStopped`.
         """
         sizes = [self._size(item) for item in items]
         due = time.monotonic() + self._max_delay
@@ -109,26 +131,28 @@ class Batcher(Generic[ItemT, RowT]):
             if self._stopping:
                 raise BatcherStopped("the batcher is stopping")
             self._drop_cancelled()
-            self._admit(len(items), sum(sizes))
+            self._admit(caller, len(items), sum(sizes))
             added = [
                 _Waiting[ItemT, RowT](encoder, item, size, due, Future())
                 for item, size in zip(items, sizes, strict=True)
             ]
-            self._waiting.extend(added)
+            for waiting in added:
+                self._waiting.put(caller, waiting)
             self._waiting_bytes += sum(sizes)
             self._ensure_thread()
             self._changed.notify_all()
         return [waiting.future for waiting in added]
 
-    def _admit(self, count: int, nbytes: int) -> None:
-        too_many = len(self._waiting) + count > self._max_items
+    def _admit(self, caller: str, count: int, nbytes: int) -> None:
+        free = self._max_items - len(self._waiting)
+        beyond_share = self._waiting.of(caller) + count > TIMES_FREE * free
         too_big = bool(self._waiting) and self._waiting_bytes + nbytes > self._max_bytes
-        if too_many or too_big:
+        if count > free or beyond_share or too_big:
             raise QueueFull(f"{len(self._waiting)} items are waiting")
 
     def _drop_cancelled(self) -> None:
         if any(item.future.cancelled() for item in self._waiting):
-            self._waiting = deque(item for item in self._waiting if not item.future.cancelled())
+            self._waiting.keep(lambda item: not item.future.cancelled())
             self._waiting_bytes = sum(item.nbytes for item in self._waiting)
 
     def _ensure_thread(self) -> None:
@@ -160,10 +184,10 @@ class Batcher(Generic[ItemT, RowT]):
                 if not self._waiting:
                     self._changed.wait()
                     continue
-                first = self._waiting[0]
-                left = first.due - time.monotonic()
-                if left <= 0 or self._count(first.encoder.key) >= self._batch_size:
-                    return self._take(first.encoder.key)
+                first = self._waiting.first()
+                key, left = first.encoder.key, first.due - time.monotonic()
+                if left <= 0 or key not in self._coming or self._count(key) >= self._batch_size:
+                    return self._take(key)
                 self._changed.wait(left)
         return None
 
@@ -171,13 +195,8 @@ class Batcher(Generic[ItemT, RowT]):
         return sum(item.encoder.key == key for item in self._waiting)
 
     def _take(self, key: str) -> list[_Waiting[ItemT, RowT]]:
-        taken: list[_Waiting[ItemT, RowT]] = []
-        left: deque[_Waiting[ItemT, RowT]] = deque()
-        for item in self._waiting:
-            fits = item.encoder.key == key and len(taken) < self._batch_size
-            (taken if fits else left).append(item)
-        self._waiting = left
-        self._waiting_bytes = sum(item.nbytes for item in left)
+        taken = self._waiting.take(self._batch_size, lambda item: item.encoder.key == key)
+        self._waiting_bytes -= sum(item.nbytes for item in taken)
         return taken
 
     def _encode(self, batch: list[_Waiting[ItemT, RowT]]) -> None:
@@ -213,7 +232,7 @@ class Batcher(Generic[ItemT, RowT]):
 
     def _fail_all(self) -> None:
         with self._changed:
-            waiting, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
+            waiting, self._waiting, self._waiting_bytes = self._waiting, Turns(), 0
         for item in waiting:
             if item.future.set_running_or_notify_cancel():
                 item.future.set_exception(BatcherStopped("the batcher stopped"))

@@ -99,12 +99,13 @@ class Engine:
         top_k: int,
         variant: str | None,
         threshold: Threshold | None = None,
+        caller: str = "",
     ) -> Served:
         """Classify every source; one that fails gets an `ItemError` of its own.
 
         Without a `variant`, a model that fell back is served by its zero-shot baseline. `threshold` is as for
-        `Predictor.threshold_of`. Raises `QueueFull`, `BatcherStopped`, `InvalidInput` ``threshold_not_proposed``, or
-        what loading the model raises.
+        `Predictor.threshold_of`. Callers take turns. Raises `QueueFull`, `BatcherStopped`, `InvalidInput`
+        ``threshold_not_proposed``, or what loading the model raises.
         """
         served_variant = variant or ("zero_shot" if model.fallback else "adapted")
         order = sorted(range(len(sources)), key=lambda index: _length(sources[index]))
@@ -112,7 +113,7 @@ class Engine:
             limit = predictor.threshold_of(threshold, served_variant)
             encoder = predictor.encoder(served_variant)
             self.base_models.touch(predictor)
-            rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder)
+            rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder, caller)
             outcomes = await run_in_threadpool(_classify, predictor, rows, top_k, served_variant, limit)
         if self.base_models.shrinking_waits:
             await run_in_threadpool(self.base_models.shrink)

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.serving.batcher import Batcher, BatcherStopped
 from app.serving.inputs import DecoderPool, Prepared, Source, decode
 from app.serving.outcomes import ItemError
+from app.serving.turns import TurnThreads
 from pouf_core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ BATCHES_AHEAD = 2
 class Pipeline:
     """Decodes in threads of its own, so that nothing else waits behind a picture, and encodes through the batcher.
 
+    Callers take turns in both.
+
     Args:
         batcher: encodes.
         decoders: decode pictures.
@@ -38,14 +42,14 @@ class Pipeline:
         self._batcher = batcher
         self._decoders = decoders
         self._batch_size = batch_size
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decoding")
+        self._threads = TurnThreads(threads, "decoding")
 
     def close(self) -> None:
         """Decode nothing more."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
 
     async def rows(
-        self, sources: Sequence[Source], predictor: "Predictor", encoder: "SharedEncoder"
+        self, sources: Sequence[Source], predictor: "Predictor", encoder: "SharedEncoder", caller: str = ""
     ) -> "list[Tensor | ItemError]":
         """Return each source's feature row, or why it has none; raises `QueueFull` or `BatcherStopped`."""
         at_once = PICTURES_AT_ONCE if predictor.modality == "image" else self._batch_size
@@ -53,9 +57,11 @@ class Pipeline:
 
         async def part(few: Sequence[Source]) -> "list[Tensor | ItemError]":
             async with ahead:
-                loop = asyncio.get_running_loop()
-                items = await loop.run_in_executor(self._threads, self._prepare, few, predictor, encoder)
-                return await self._encode(encoder, items)
+                with self._batcher.expecting(encoder, len(few)):
+                    prepare = partial(self._prepare, few, predictor, encoder)
+                    items = await asyncio.wrap_future(self._threads.submit(caller, prepare))
+                    futures = self._submit(encoder, items, caller)
+                return await _rows(items, futures)
 
         starts = range(0, len(sources), at_once)
         tasks = [asyncio.ensure_future(part(sources[start : start + at_once])) for start in starts]
@@ -76,18 +82,23 @@ class Pipeline:
                 prepared.append(ItemError(error.code, error.message))
         return prepared
 
-    async def _encode(self, encoder: "SharedEncoder", items: list[Prepared | ItemError]) -> "list[Tensor | ItemError]":
-        """Replace the items by their features, or by an error."""
+    def _submit(
+        self, encoder: "SharedEncoder", items: list[Prepared | ItemError], caller: str
+    ) -> "list[Future[Tensor]]":
         good = [item for item in items if not isinstance(item, ItemError)]
-        futures: list[Future[Tensor]] = self._batcher.submit(encoder, good) if good else []
-        try:
-            results = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
-        except asyncio.CancelledError:
-            for future in futures:
-                future.cancel()
-            raise
-        rows = iter(results)
-        return [item if isinstance(item, ItemError) else _row_or_error(next(rows)) for item in items]
+        return self._batcher.submit(encoder, good, caller) if good else []
+
+
+async def _rows(items: list[Prepared | ItemError], futures: "list[Future[Tensor]]") -> "list[Tensor | ItemError]":
+    """Replace the items by their features, or by an error."""
+    try:
+        results = await asyncio.gather(*map(asyncio.wrap_future, futures), return_exceptions=True)
+    except asyncio.CancelledError:
+        for future in futures:
+            future.cancel()
+        raise
+    rows = iter(results)
+    return [item if isinstance(item, ItemError) else _row_or_error(next(rows)) for item in items]
 
 
 def _row_or_error(result: "Tensor | BaseException") -> "Tensor | ItemError":

@@ -60,8 +60,9 @@ def occupy(batcher, gate):
 
 
 def test_requests_over_one_encoder_share_a_batch(make):
-    batcher, encoder = make(max_delay=0.2), Doubler()
-    futures = [batcher.submit(Doubler(encoder.key), [1]), batcher.submit(encoder, [2, 3])]
+    batcher, encoder = make(max_delay=5), Doubler()
+    with batcher.expecting(encoder, 3):
+        futures = [batcher.submit(Doubler(encoder.key), [1]), batcher.submit(encoder, [2, 3])]
     assert [results(f) for f in futures] == [[2], [4, 6]]
     assert (batcher.batches, batcher.items) == (1, 3)
 
@@ -69,14 +70,60 @@ def test_requests_over_one_encoder_share_a_batch(make):
 def test_a_full_batch_does_not_wait_for_the_queue_delay(make):
     batcher = make(batch_size=4, max_delay=5)
     started = time.monotonic()
-    assert results(batcher.submit(Doubler(), [1, 2, 3, 4])) == [2, 4, 6, 8]
+    with batcher.expecting(Doubler(), 5):
+        assert results(batcher.submit(Doubler(), [1, 2, 3, 4])) == [2, 4, 6, 8]
     assert time.monotonic() - started < 2
 
 
-def test_a_single_item_is_encoded_after_the_maximum_queue_delay(make):
+def test_an_item_waits_for_others_that_are_about_to_come_until_the_maximum_queue_delay(make):
+    batcher = make(max_delay=0.2)
     started = time.monotonic()
-    assert results(make(max_delay=0.2).submit(Doubler(), [1])) == [2]
+    with batcher.expecting(Doubler(), 2):
+        assert results(batcher.submit(Doubler(), [1])) == [2]
     assert 0.19 < time.monotonic() - started < 3
+
+
+def test_an_item_does_not_wait_when_no_other_of_its_encoder_is_about_to_come(make):
+    batcher = make(max_delay=5)
+    started = time.monotonic()
+    with batcher.expecting(Doubler("another"), 2):
+        assert results(batcher.submit(Doubler(), [1])) == [2]
+    with pytest.raises(RuntimeError), batcher.expecting(Doubler(), 1):
+        raise RuntimeError("it could not be decoded")
+    assert results(batcher.submit(Doubler(), [1])) == [2]
+    assert time.monotonic() - started < 2
+
+
+def test_callers_take_turns_within_batches(make, gate):
+    batcher, encoder = make(batch_size=4), Doubler()
+    occupy(batcher, gate)
+    flood = batcher.submit(encoder, list(range(10, 20)), "flooding")
+    (single,) = batcher.submit(encoder, [1], "another")
+    gate.set()
+    assert results([*flood, single]) == [2 * item for item in [*range(10, 20), 1]]
+    assert encoder.seen == [[10, 1, 11, 12], [13, 14, 15, 16], [17, 18, 19]]
+
+
+def test_callers_over_other_encoders_get_every_other_batch(make, gate):
+    batcher, one, two = make(batch_size=2), Doubler("one"), Doubler("two")
+    one.seen = two.seen = order = []
+    occupy(batcher, gate)
+    futures = batcher.submit(one, [11, 12, 13, 14, 15, 16], "flooding") + batcher.submit(two, [21, 22], "another")
+    gate.set()
+    results(futures)
+    assert order == [[11, 12], [21, 22], [13, 14], [15, 16]]
+
+
+def test_one_caller_does_not_fill_the_queue_for_the_others(make, gate):
+    batcher, encoder = make(max_items=100), Doubler()
+    occupy(batcher, gate)
+    with pytest.raises(QueueFull):
+        for _ in range(100):
+            batcher.submit(encoder, [1, 2], "flooding")
+    assert 75 <= batcher.depth <= 90
+    futures = batcher.submit(encoder, [3, 4], "another")
+    gate.set()
+    assert results(futures) == [6, 8]
 
 
 def test_batches_never_mix_encoders_nor_exceed_their_size(make, gate):
@@ -172,7 +219,9 @@ def test_many_threads_get_their_own_answers(make):
     def ask(base):
         for i in range(50):
             numbers = [base + i, base + i + 1]
-            if results(batcher.submit(encoders[i % 2], numbers)) != [2 * n for n in numbers]:
+            with batcher.expecting(encoders[i % 2], 2):
+                futures = batcher.submit(encoders[i % 2], numbers)
+            if results(futures) != [2 * n for n in numbers]:
                 wrong.append(numbers)
 
     threads = [threading.Thread(target=ask, args=(1000 * n,)) for n in range(8)]

@@ -117,6 +117,33 @@ def test_other_requests_do_not_wait_for_a_thread_behind_pictures(pipeline):
     assert asyncio.run(run()) < WAIT / 2
 
 
+def test_a_caller_that_floods_does_not_make_another_wait_for_all_of_its_pictures(pipeline):
+    encoded = []
+
+    def encode(items):
+        encoded.extend(round(float(item[0]) * 255) for item in items)
+        time.sleep(0.01)
+        return torch.stack(items)
+
+    async def run():
+        encoder = SharedEncoder("colour", encode, prepare=colour_of)
+        flood = [
+            asyncio.ensure_future(pipeline.rows([picture(1)] * 4 * BATCH, ColourPredictor("m"), encoder, "flooding"))
+            for _ in range(10)
+        ]
+        while len(encoded) < BATCH:
+            await asyncio.sleep(0.005)
+        before = len(encoded)
+        await pipeline.rows([picture(200)], ColourPredictor("m"), encoder, "another")
+        after = len(encoded)
+        await asyncio.gather(*flood)
+        return after - before
+
+    # what two threads were decoding, and two batches: the one under way and its own
+    assert asyncio.run(run()) <= 2 * 4 + 3 * BATCH
+    assert len(encoded) == 40 * BATCH + 1
+
+
 def test_a_caller_that_leaves_takes_its_pictures_out_of_the_queue(pipeline):
     free = threading.Event()
     prepared = []

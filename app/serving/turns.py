@@ -1,0 +1,116 @@
+"""Callers take turns: one that asks for much does not make the others wait."""
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+EntryT = TypeVar("EntryT")
+ResultT = TypeVar("ResultT")
+
+
+class Turns(Generic[EntryT]):
+    """Entries of callers: one of each caller in turn, and a caller's own in order of arrival. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._of: OrderedDict[str, deque[EntryT]] = OrderedDict()  # the caller whose turn it is first
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[EntryT]:
+        for entries in self._of.values():
+            yield from entries
+
+    def of(self, caller: str) -> int:
+        """How many entries a caller has."""
+        return len(self._of.get(caller, ()))
+
+    def put(self, caller: str, entry: EntryT) -> None:
+        """Add an entry behind the caller's others."""
+        self._of.setdefault(caller, deque()).append(entry)
+        self._count += 1
+
+    def first(self) -> EntryT:
+        """The entry whose turn it is; there must be one."""
+        return next(iter(self))
+
+    def take(self, most: int, fits: Callable[[EntryT], bool] = lambda _: True) -> list[EntryT]:
+        """Remove and return up to `most` entries that fit, a caller's after one of every other caller."""
+        fitting = {caller: deque(filter(fits, entries)) for caller, entries in self._of.items()}
+        turn = deque(caller for caller, entries in fitting.items() if entries)
+        taken: dict[int, EntryT] = {}
+        while turn and len(taken) < most:
+            caller = turn.popleft()
+            entry = fitting[caller].popleft()
+            taken[id(entry)] = entry
+            self._of.move_to_end(caller)
+            if fitting[caller]:
+                turn.append(caller)
+        self.keep(lambda entry: id(entry) not in taken)
+        return list(taken.values())
+
+    def keep(self, wanted: Callable[[EntryT], bool]) -> None:
+        """Remove the entries that are not wanted."""
+        for caller, entries in list(self._of.items()):
+            left = deque(filter(wanted, entries))
+            self._count -= len(entries) - len(left)
+            if left:
+                self._of[caller] = left
+            else:
+                del self._of[caller]
+
+
+class TurnThreads:
+    """Threads that work for callers in turn.
+
+    Args:
+        count: how many there are.
+        name: what their names begin with.
+    """
+
+    def __init__(self, count: int, name: str) -> None:
+        self._waiting: Turns[tuple[Future[Any], Callable[[], Any]]] = Turns()
+        self._changed = threading.Condition()
+        self._closed = False
+        for number in range(count):
+            threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True).start()
+
+    def submit(self, caller: str, work: Callable[[], ResultT]) -> "Future[ResultT]":
+        """Do the work when it is the caller's turn; cancelling the future takes work out that was not begun."""
+        future: Future[ResultT] = Future()
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the threads have ended")
+            self._waiting.put(caller, (future, work))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        with self._changed:
+            self._closed = True
+            waiting, self._waiting = self._waiting, Turns()
+            self._changed.notify_all()
+        for future, _ in waiting:
+            future.cancel()
+
+    def _run(self) -> None:
+        while self._work_once():
+            pass
+
+    def _work_once(self) -> bool:
+        """A call of its own, so that no result is kept until the next."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or len(self._waiting))
+            if self._closed:
+                return False
+            ((future, work),) = self._waiting.take(1)
+        if future.set_running_or_notify_cancel():
+            try:
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+                future.set_exception(error)
+        return True

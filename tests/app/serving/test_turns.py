@@ -1,0 +1,80 @@
+import threading
+import time
+from concurrent.futures import CancelledError
+
+import pytest
+
+from app.serving.turns import Turns, TurnThreads
+
+
+@pytest.fixture
+def turns():
+    turns = Turns()
+    for entry in ("a1", "a2", "a3", "b1", "c1", "b2"):
+        turns.put(entry[0], entry)
+    return turns
+
+
+def test_each_caller_has_one_entry_taken_before_any_has_a_second(turns):
+    assert turns.take(10) == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    assert len(turns) == 0
+
+
+def test_the_turn_goes_on_where_it_ended(turns):
+    assert turns.take(1) == ["a1"]
+    assert turns.first() == "b1"
+    assert turns.take(3) == ["b1", "c1", "a2"]
+    assert turns.take(3) == ["b2", "a3"]
+
+
+def test_entries_that_do_not_fit_keep_their_places(turns):
+    assert turns.take(2, lambda entry: entry.endswith("2")) == ["a2", "b2"]
+    assert sorted(turns) == ["a1", "a3", "b1", "c1"]
+    assert [turns.of(caller) for caller in "abcd"] == [2, 1, 1, 0]
+
+
+def test_unwanted_entries_are_removed(turns):
+    turns.keep(lambda entry: entry[0] != "a")
+    assert list(turns) == ["b1", "b2", "c1"]
+    assert len(turns) == 3
+
+
+@pytest.fixture
+def threads():
+    threads = TurnThreads(1, "test")
+    yield threads
+    threads.close()
+
+
+def test_work_of_callers_is_done_in_turn(threads):
+    go_on, done = threading.Event(), []
+    first = threads.submit("a", lambda: go_on.wait(10))
+    while not first.running():
+        time.sleep(0.001)
+    futures = [threads.submit(entry[0], lambda entry=entry: done.append(entry)) for entry in ("a1", "a2", "a3", "b1")]
+    futures[1].cancel()
+    go_on.set()
+    for future in (futures[0], *futures[2:]):
+        future.result(10)
+    assert done in (["a1", "b1", "a3"], ["b1", "a1", "a3"])
+
+
+def test_what_goes_wrong_is_the_callers_and_the_thread_works_on(threads):
+    with pytest.raises(ZeroDivisionError):
+        threads.submit("a", lambda: 1 // 0).result(10)
+    assert threads.submit("a", lambda: 1).result(10) == 1
+
+
+def test_closing_cancels_what_was_not_begun(threads):
+    go_on = threading.Event()
+    begun = threads.submit("a", lambda: go_on.wait(10))
+    while not begun.running():
+        time.sleep(0.001)
+    waiting = threads.submit("a", lambda: 1)
+    threads.close()
+    go_on.set()
+    assert begun.result(10)
+    with pytest.raises(CancelledError):
+        waiting.result(10)
+    with pytest.raises(RuntimeError):
+        threads.submit("a", lambda: 1)
