@@ -1,9 +1,8 @@
 """Sessions over SQLite or PostgreSQL."""
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,11 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
-
-logger = logging.getLogger(__name__)
 
 SQLITE_BUSY_MS = 20_000
 BEGIN_ATTEMPTS = 3
-RETRY_SECONDS = 2.0
 # Alembic keeps its context in module globals.
 _MIGRATION_LOCK = threading.Lock()
 
@@ -75,20 +71,6 @@ def _committed(session: Session) -> Iterator[None]:
         session.rollback()
         raise
     session.commit()
-
-
-def retry_on_database_outage(write: Callable[[], object], seconds: float) -> None:
-    """Call `write` until the database takes it; raises `DBAPIError` once `seconds` have passed."""
-    give_up_at = time.monotonic() + seconds
-    while True:
-        try:
-            write()
-            return
-        except DBAPIError:
-            if time.monotonic() >= give_up_at:
-                raise
-            logger.warning("The database is not reachable; trying again.", exc_info=True)
-            time.sleep(RETRY_SECONDS)
 
 
 def parse_url(url: str) -> URL:

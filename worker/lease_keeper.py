@@ -1,4 +1,4 @@
-"""Keeping a lease alive as long as its holder makes progress."""
+"""Keeping a lease alive by a heartbeat of its own, for as long as its holder makes progress."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Generic
+from typing import Generic, Self
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from store.clock import utcnow
 from store.database import Database
@@ -18,52 +19,80 @@ from store.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+#: Seconds between two looks at whether the lease was taken away, as it is when its row is deleted.
+LOOK_SECONDS = 1.0
+JOIN_SECONDS = 5.0
+
 
 class LeaseKeeper(Generic[Row]):
-    """Renews a lease; raises `LeaseLost` once it was revoked, or expired while the database was not reachable."""
+    """Renews a lease in a thread of its own while its holder works inside the `with` block.
+
+    The holder calls `check` wherever it gets on. Without that for `progress_timeout` seconds it counts as stuck, and
+    its lease is left to expire. An unreachable database ends nothing: nobody can take the lease over meanwhile, and
+    whoever could has a higher fence by then.
+    """
 
     def __init__(self, database: Database, lease: Lease[Row], settings: Settings) -> None:
         self._database = database
         self._lease: Lease[Row] = lease
         self._seconds = settings.lease_seconds
         self._every = settings.lease_renew_seconds
-        self._renewed_at = time.monotonic()
+        self._limit = settings.progress_timeout
+        self._renewed_at = self._progress_at = time.monotonic()
+        self._lost = False
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lease-keeper", daemon=True)
 
-    def renew_if_due(self) -> None:
-        asked_at = time.monotonic()
-        if asked_at - self._renewed_at < self._every:
-            return
-        try:
-            with self._database.write() as session:
-                renew(session, self._lease, utcnow(), self._seconds)
-        except DBAPIError:
-            self.tolerate_outage()
-        else:
-            self._renewed_at = asked_at
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
 
-    def tolerate_outage(self) -> None:
-        """For exception handlers: an unreachable database is tolerated until the lease may have expired."""
-        if time.monotonic() - self._renewed_at >= self._seconds:
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join(JOIN_SECONDS)  # a late renewal finds a released lease, and does nothing
+
+    def check(self) -> None:
+        """Note progress; raises `LeaseLost` once the lease is known to be somebody else's, or nobody's."""
+        self._progress_at = time.monotonic()
+        if self._lost:
             raise LeaseLost(self._lease.row_id)
-        logger.warning("The database is not reachable; the job goes on while its lease lasts.", exc_info=True)
 
     @contextmanager
-    def in_background(self, limit: float) -> Iterator[None]:
-        """Renew while the block copies files, which reports no progress, for at most `limit` seconds."""
-        done = threading.Event()
-        thread = threading.Thread(target=self._renew_until, args=(done, limit), name="lease-keeper", daemon=True)
-        thread.start()
+    def long_step(self, seconds: float) -> Iterator[None]:
+        """Let the block, which does one thing that reports no progress, take so many seconds."""
+        usual, self._limit = self._limit, max(seconds, self._limit)
         try:
             yield
         finally:
-            done.set()
-            thread.join()
+            self._progress_at = time.monotonic()
+            self._limit = usual
 
-    def _renew_until(self, done: threading.Event, limit: float) -> None:
-        give_up_at = time.monotonic() + limit
-        while time.monotonic() < give_up_at and not done.wait(self._every / 2):
+    def _run(self) -> None:
+        while not self._done.wait(min(LOOK_SECONDS, self._every / 2)):
+            if time.monotonic() - self._progress_at >= self._limit:
+                logger.error("%s got on with nothing for %g s; its lease ends.", self._lease.row_id, self._limit)
+                return
             try:
-                self.renew_if_due()
+                self._renew_or_look()
             except LeaseLost:
-                logger.warning("The lease of %s was lost while files were copied.", self._lease.row_id)
-                return  # the next write under the fence says so to the holder
+                self._lost = True
+                return
+            except SQLAlchemyError as error:
+                logger.warning("The lease of %s could not be renewed: %s", self._lease.row_id, error)
+
+    def _renew_or_look(self) -> None:
+        asked_at = time.monotonic()
+        if asked_at - self._renewed_at >= self._every:
+            with self._database.write() as session:
+                renew(session, self._lease, utcnow(), self._seconds)
+            self._renewed_at = asked_at
+            return
+        table = self._lease.table
+        with self._database.read() as session:
+            held = select(table.id).where(
+                table.id == self._lease.row_id,
+                table.fence == self._lease.fence,
+                table.lease_owner == self._lease.owner,
+            )
+            if session.scalars(held).one_or_none() is None:
+                raise LeaseLost(self._lease.row_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -28,6 +29,7 @@ from pouf_core.errors import InvalidInput
 
 _LONGEST_LINE = 8 * MAX_CHARACTERS
 _LARGEST_DOCUMENT = 32 * 1024**2
+_OTHER_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)  # that of UTF-32 LE begins as the first
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def read_texts(
 
     Raises:
         InvalidInput: `unknown_text_file`, `text_column_not_found`, `label_column_not_found`, `text_column_ambiguous`,
-            `malformed_table`, `malformed_json`, `item_too_large` (of a whole `.json`).
+            `malformed_table`, `malformed_json`, `undecodable_text` (by its mark), `item_too_large` (a whole `.json`).
     """
     if isinstance(source, Path):
         with source.open("rb") as stream:
@@ -89,6 +91,7 @@ def read_texts(
     suffix = Path(name).suffix.lower()
     if suffix not in TEXT_SUFFIXES:
         raise InvalidInput("unknown_text_file", f"{name} is none of {', '.join(TEXT_SUFFIXES)}.")
+    _refuse_other_encodings(source)
     # Undecodable bytes become surrogates, so that only the text that holds them is refused.
     characters = io.TextIOWrapper(source, encoding="utf-8-sig", errors="surrogateescape", newline="")
     try:
@@ -106,6 +109,18 @@ def read_texts(
                     yield _json_line(position, line, text_column, label_column)
     finally:
         characters.detach()
+
+
+def _refuse_other_encodings(source: IO[bytes]) -> None:
+    if not source.seekable():
+        return
+    start = source.tell()
+    head = source.read(4)
+    source.seek(start)
+    if head.startswith(_OTHER_MARKS):
+        raise InvalidInput(
+            "undecodable_text", 'The file is in UTF-16 or UTF-32 ("Unicode" in some programs). Save it as UTF-8.'
+        )
 
 
 def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:

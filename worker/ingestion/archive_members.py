@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker.ingestion.item_names import ItemName
@@ -38,13 +39,18 @@ Member = Found | Refused
 
 
 class UnpackedBytes:
-    """Counts the bytes that really came out of an archive, whatever its headers claim."""
+    """Counts the bytes that really came out of an archive, whatever its headers claim.
 
-    def __init__(self, limit: int) -> None:
+    `check` is called at every block, and raises to end the reading.
+    """
+
+    def __init__(self, limit: int, check: Callable[[], None]) -> None:
         self._left = limit
+        self._check = check
 
     def count(self, size: int) -> None:
         """Note bytes as unpacked; raises `ArchiveError` above the limit."""
+        self._check()
         self._left -= size
         if self._left < 0:
             message = "The archive unpacks to far more bytes than it holds; it looks like a decompression bomb."

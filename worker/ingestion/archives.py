@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pouf_core.data.file_kinds import HEAD_BYTES, ArchiveKind, archive_kind, archive_kind_by_name
+from store.outages import never
 from worker.ingestion.archive_members import ArchiveError, Member, Refused
 from worker.ingestion.item_names import ItemName
 from worker.ingestion.tar_archives import read_tar
@@ -26,15 +27,23 @@ def kind_of_upload(path: Path, name: ItemName) -> ArchiveKind | None:
     return None if claimed == "other" else claimed
 
 
-def read_archive(path: Path, kind: ArchiveKind, limits: UploadLimits) -> Iterator[Member]:
+def read_archive(
+    path: Path, kind: ArchiveKind, limits: UploadLimits, check: Callable[[], None] = never
+) -> Iterator[Member]:
     """The files of an archive one by one; hidden ones and directories are passed over.
+
+    Args:
+        path: the archive.
+        kind: as `kind_of_upload` says.
+        limits: of entries and bytes.
+        check: called at every block that is unpacked, of members that are passed over too; raises to end.
 
     Raises:
         ArchiveError: the archive is damaged or goes beyond a limit; what came before is good.
     """
     if kind == "other":
         raise ArchiveError("unsupported_archive", "Archives are .zip, .tar or .tar.gz.")
-    members = read_zip(path, limits) if kind == "zip" else read_tar(path, limits, packed=kind == "gzip")
+    members = read_zip(path, limits, check) if kind == "zip" else read_tar(path, limits, check, packed=kind == "gzip")
     for member in members:
         yield _without_nested_archives(member)
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import ArchiveKind
+from store.disk import is_disk_full
+from store.leases import LeaseLost
+from store.outages import is_outage
 from store.tables import Dataset, Upload
 from worker.ingestion.archive_members import ArchiveError, Found
 from worker.ingestion.archives import kind_of_upload, read_archive
 from worker.ingestion.item_names import ItemName, parse_name
-from worker.ingestion.item_rows import ItemRows
+from worker.ingestion.item_rows import EndOfIngestion, ItemRows
+
+logger = logging.getLogger(__name__)
+
+UNREADABLE = "unreadable_file"
 
 
 @dataclass
@@ -29,19 +38,18 @@ class Collector(ItemRows, ABC):
     modality: ClassVar[Modality]
     noun: ClassVar[str]
 
-    def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
-        """Read every upload.
+    def collect(self, uploads: Sequence[Upload]) -> None:
+        """Read every upload, in order.
 
-        Args:
-            uploads: in order.
-            check: called after every upload and every member of an archive; raises to end the ingestion.
+        Whatever error one file causes, it alone is rejected.
 
         Raises:
             TooManyItems, TooManyRows, TooManyBytes: more than the limits allow.
+            OSError, DBAPIError: the disk is full, or an outage.
         """
         for upload in uploads:
-            self._read_upload(upload, check)
-            check()
+            self._guarded(parse_name(upload.filename), upload.size, partial(self._read_upload, upload))
+            self.check()
 
     def describe(self, dataset: Dataset) -> None:
         """Set the fields of a dataset that are about items of this modality."""
@@ -62,7 +70,7 @@ class Collector(ItemRows, ABC):
         """How to read an upload as an archive, None when it is none."""
         return kind_of_upload(path, name)
 
-    def _read_upload(self, upload: Upload, check: Callable[[], None]) -> None:
+    def _read_upload(self, upload: Upload) -> None:
         name = parse_name(upload.filename)
         path = self.context.storage.local(upload.storage_key)
         kind = self._archive_kind(path, name)
@@ -70,11 +78,24 @@ class Collector(ItemRows, ABC):
             self._read_loose_file(name, path, upload)
             return
         try:
-            for member in read_archive(path, kind, self.limits):
+            for member in read_archive(path, kind, self.limits, self.check):
                 if isinstance(member, Found):
-                    self._read_member(member, upload)
+                    self._guarded(member.name, len(member.data), partial(self._read_member, member, upload))
                 else:
                     self.reject(member.name, member.code, member.message)
-                check()
+                self.check()
         except ArchiveError as error:
             self.reject(name, error.code, error.message, upload.sha256, upload.size)
+
+    def _guarded(self, name: ItemName, size: int, read: Callable[[], None]) -> None:
+        """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""
+        try:
+            read()
+        except (EndOfIngestion, LeaseLost):
+            raise
+        except Exception as error:
+            if is_disk_full(error) or is_outage(error):
+                raise
+            logger.exception("%s of dataset %s could not be read.", name.text, self.lease.row_id)
+            message = f"The file cannot be read ({type(error).__name__}). Save it again, in one of the usual formats."
+            self.reject(name, UNREADABLE, message, size=size)

@@ -22,7 +22,6 @@ from worker.ingestion.archive_members import Found
 from worker.ingestion.collector import Collector
 from worker.ingestion.item_names import ItemName, parse_name
 from worker.ingestion.item_rows import ROWS_PER_ITEM
-from worker.lease_keeper import LeaseKeeper
 
 #: Rows are short and many.
 FLUSH_ROWS = 5000
@@ -34,6 +33,7 @@ class EmbeddingCollector(Collector):
     """The embeddings of one ingestion.
 
     Attributes:
+        long_step: around what takes long and reports nothing.
         width: numbers of a vector, as the first file has it; None while there is none.
         templates: T, where they are class features [T, K, d].
     """
@@ -42,6 +42,7 @@ class EmbeddingCollector(Collector):
     noun = "file of embeddings"
     flush_rows = FLUSH_ROWS
 
+    long_step: Callable[[], AbstractContextManager[None]] = field(kw_only=True)
     width: int | None = None
     templates: int | None = None
     _labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -49,9 +50,8 @@ class EmbeddingCollector(Collector):
     _hash_of_row: list[str] = field(default_factory=list)
     _files: int = 0
 
-    def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
+    def collect(self, uploads: Sequence[Upload]) -> None:
         """Read every upload, and store the vectors as one file, with the order in which they came."""
-        self._check = check
         self._key = embeddings_key(self.lease.row_id, self.lease.fence)
         staging = self.context.settings.staging_dir
         staging.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ class EmbeddingCollector(Collector):
             self._folder = Path(folder)
             found = self._folder / "found"
             with found.open("wb") as self._stored:
-                super().collect(uploads, check)
+                super().collect(uploads)
             if self.accepted:
                 self._store(found)
 
@@ -85,7 +85,7 @@ class EmbeddingCollector(Collector):
     def _read_file(self, name: ItemName, path: Path, sha256: str | None, size: int) -> None:
         with TemporaryDirectory(prefix="unpacked-", dir=self._folder) as scratch:
             try:
-                with self._keep_lease():
+                with self.long_step():
                     file = read_embeddings(path, name.file_name, self._file_limits(path, Path(scratch)))
                 self._check_fits(file)
             except InvalidInput as error:
@@ -136,7 +136,7 @@ class EmbeddingCollector(Collector):
                     fresh.append(offset)
             self._write(unit.rows[fresh])
             first += len(block)
-            self._check()
+            self.check()
 
     def _row_name(self, name: ItemName, row: str) -> ItemName:
         return parse_name(f"{name.text}[{row}]")
@@ -154,16 +154,11 @@ class EmbeddingCollector(Collector):
         self.extract(rows.nbytes)
         self._stored.write(rows.astype("<f4", copy=False).tobytes())
 
-    def _keep_lease(self) -> AbstractContextManager[None]:
-        """Renew the lease while a large file is unpacked or stored."""
-        settings = self.context.settings
-        return LeaseKeeper(self.context.database, self.lease, settings).in_background(settings.load_timeout)
-
     def _store(self, found: Path) -> None:
         """Store the vectors, which were found in another order, in order of content hash."""
         assert self.width is not None
         target = self._folder / "embeddings"
         room = partial(require_space, self.context.settings, self.context.storage)
-        with self._keep_lease():
+        with self.long_step():
             write_embeddings(target, found, self._hash_of_row, self.width, self.templates, on_block=room)
             self.context.storage.put_file(self._key, target, move=True)

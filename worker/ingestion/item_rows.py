@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, TypedDict
 
@@ -22,15 +23,19 @@ SPACE_CHECK_BYTES = 8 * 1024**2
 ROWS_PER_ITEM = 4
 
 
-class TooManyItems(Exception):
+class EndOfIngestion(Exception):
+    """Ends the whole ingestion, not the item that is being read."""
+
+
+class TooManyItems(EndOfIngestion):
     """The dataset holds more items than its limits allow."""
 
 
-class TooManyRows(Exception):
+class TooManyRows(EndOfIngestion):
     """The uploads hold far more entries, usable or not, than a dataset may have items."""
 
 
-class TooManyBytes(Exception):
+class TooManyBytes(EndOfIngestion):
     """The dataset's owner may not store what the dataset unpacks to."""
 
 
@@ -47,13 +52,18 @@ class _Row(TypedDict):
 
 @dataclass
 class ItemRows:
-    """What one ingestion has found so far; every write is under its lease."""
+    """What one ingestion has found so far; every write is under its lease.
+
+    Attributes:
+        check: called wherever the ingestion gets on; raises to end it.
+    """
 
     flush_rows: ClassVar[int] = 500
 
     context: WorkerContext
     lease: Lease[Dataset]
     limits: UploadLimits
+    check: Callable[[], None]
     accepted: set[str] = field(default_factory=set)
     duplicates: int = 0
     rejected: int = 0
@@ -136,12 +146,13 @@ class ItemRows:
         message: str | None = None,
         storage_key: str | None = None,
     ) -> None:
+        self.check()
         self._count += 1
         if self._count > ROWS_PER_ITEM * self.context.settings.max_items:
             raise TooManyRows
         row = _Row(
             dataset_id=self.lease.row_id,
-            name=name.text,
+            name=showable(name.text),
             status=status,
             sha256=sha256,
             size=size,

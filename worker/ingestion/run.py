@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from sqlalchemy import select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
 from pouf_core.contract.dataset_items import modality_of
 from pouf_core.data.decoder import Decoder, DecoderLimits
 from store.clock import utcnow
-from store.database import retry_on_database_outage
 from store.disk import is_disk_full, shortage
 from store.leases import Lease, LeaseLost, claim_dataset, fenced, release
+from store.outages import is_outage, patiently
 from store.queues import enqueue_ingestion
 from store.storage_keys import dataset_key
 from store.tables import Dataset, Upload
@@ -22,17 +22,24 @@ from worker.ingestion.collector import Collector
 from worker.ingestion.completion import fail_dataset, finish_ingestion
 from worker.ingestion.embeddings import EmbeddingCollector
 from worker.ingestion.item_names import parse_name
-from worker.ingestion.item_rows import ROWS_PER_ITEM, TooManyBytes, TooManyItems, TooManyRows
+from worker.ingestion.item_rows import ROWS_PER_ITEM, EndOfIngestion, TooManyBytes, TooManyItems, TooManyRows
 from worker.ingestion.pictures import PictureCollector
 from worker.ingestion.texts import TextCollector
 from worker.ingestion.upload_limits import UploadLimits
+from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext
 from worker.shutdown import shutdown_requested
 
 logger = logging.getLogger(__name__)
 
+INGESTION_FAILED = (
+    "ingestion_failed",
+    "The uploads could not be ingested, because of what they hold. Leave files out, to find the one that it is, and "
+    "tell the operator, whose log has details.",
+)
 
-class ShuttingDown(Exception):
+
+class ShuttingDown(EndOfIngestion):
     """The worker ends; the dataset is left to another one."""
 
 
@@ -61,63 +68,87 @@ def run_ingestion(
         logger.info("Dataset %s is not to be ingested now.", dataset_id)
         return
     try:
-        _attempt(context, lease, shutdown_requested)
+        with LeaseKeeper(context.database, lease, context.settings) as keeper:
+            _attempt(context, keeper, lease, shutdown_requested)
     except LeaseLost:
         logger.warning("Dataset %s was deleted or taken over by another worker; this ingestion ends.", dataset_id)
         _remove_if_deleted(context, dataset_id)
     context.publish()
 
 
-def _attempt(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: Callable[[], bool]) -> None:
+def _attempt(
+    context: WorkerContext, keeper: LeaseKeeper[Dataset], lease: Lease[Dataset], shutdown_requested: Callable[[], bool]
+) -> None:
+    def check() -> None:
+        keeper.check()
+        if shutdown_requested():
+            raise ShuttingDown
+
+    end: Callable[[Session], object]
     try:
-        _ingest(context, lease, shutdown_requested)
+        _ingest(context, keeper, lease, check)
+        return
     except ShuttingDown:
-        with context.database.write() as session:
-            release(session, lease)
-            enqueue_ingestion(session, lease.row_id)
+        end = partial(_give_back, lease)
     except DatasetUnusable as error:
-        with context.database.write() as session:
-            fail_dataset(session, fenced(session, lease), error.code, error.message)
-    except (OSError, DBAPIError) as error:
-        if not is_disk_full(error):
-            raise
-        logger.exception("Dataset %s has no room here; the reaper wakes a worker up later.", lease.row_id)
-        retry_on_database_outage(partial(_release, context, lease), context.settings.lease_seconds)
+        end = partial(_fail, lease, error.code, error.message)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        if is_disk_full(error) or is_outage(error):
+            logger.exception("Dataset %s cannot be ingested now; the reaper wakes a worker up later.", lease.row_id)
+            end = partial(release, lease=lease)
+        else:
+            logger.exception("Dataset %s cannot be ingested.", lease.row_id)
+            end = partial(_fail, lease, *INGESTION_FAILED)
+    patiently(partial(_write, context, end), keeper.check)
 
 
-def _release(context: WorkerContext, lease: Lease[Dataset]) -> None:
+def _write(context: WorkerContext, change: Callable[[Session], object]) -> None:
     with context.database.write() as session:
-        release(session, lease)
+        change(session)
 
 
-def _ingest(context: WorkerContext, lease: Lease[Dataset], shutdown_requested: Callable[[], bool]) -> None:
+def _give_back(lease: Lease[Dataset], session: Session) -> None:
+    release(session, lease)
+    enqueue_ingestion(session, lease.row_id)
+
+
+def _fail(lease: Lease[Dataset], code: str, message: str, session: Session) -> None:
+    fail_dataset(session, fenced(session, lease), code, message)
+
+
+def _ingest(
+    context: WorkerContext, keeper: LeaseKeeper[Dataset], lease: Lease[Dataset], check: Callable[[], None]
+) -> None:
     settings = context.settings
     with context.database.read() as session:
         dataset = session.get_one(Dataset, lease.row_id)
         query = select(Upload).where(Upload.dataset_id == lease.row_id)
         uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
         limits = UploadLimits.of_dataset(session, dataset, settings)
+    long_step = partial(keeper.long_step, settings.load_timeout)
     with Decoder(DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)) as decoder:
         collector: Collector
         modality = modality_of(dataset.modality, [parse_name(upload.filename).file_name for upload in uploads])
         if modality == "embedding":
-            collector = EmbeddingCollector(context, lease, limits)
+            collector = EmbeddingCollector(context, lease, limits, check, long_step=long_step)
         elif modality == "text":
             collector = TextCollector(
-                context, lease, limits, text_column=dataset.text_column, label_column=dataset.label_column
+                context, lease, limits, check, text_column=dataset.text_column, label_column=dataset.label_column
             )
         else:
-            collector = PictureCollector(context, lease, limits, decoder=decoder)
-        _collect(collector, uploads, partial(_stop_if, shutdown_requested))
-    with context.database.write() as session:
+            collector = PictureCollector(context, lease, limits, check, decoder=decoder)
+        _collect(collector, uploads)
+    with long_step(), context.database.write() as session:
         finish_ingestion(session, fenced(session, lease), collector)
 
 
-def _collect(collector: Collector, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
+def _collect(collector: Collector, uploads: Sequence[Upload]) -> None:
     settings = collector.context.settings
     collector.begin()
     try:
-        collector.collect(uploads, check)
+        collector.collect(uploads)
     except TooManyItems as error:
         raise _too_many_items(collector.limits.items, settings.max_items) from error
     except TooManyRows as error:
@@ -136,11 +167,6 @@ def _too_many_items(limit: int, operator_limit: int) -> DatasetUnusable:
     return DatasetUnusable(
         "items_limit", f"The owner of this dataset may have {limit:,} more items, and it holds more."
     )
-
-
-def _stop_if(shutdown_requested: Callable[[], bool]) -> None:
-    if shutdown_requested():
-        raise ShuttingDown
 
 
 def _remove_if_deleted(context: WorkerContext, dataset_id: str) -> None:

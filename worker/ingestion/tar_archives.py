@@ -6,7 +6,7 @@ import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -72,9 +72,9 @@ class _Counted(io.RawIOBase):
         return data
 
 
-def read_tar(path: Path, limits: UploadLimits, *, packed: bool) -> Iterator[Member]:
+def read_tar(path: Path, limits: UploadLimits, check: Callable[[], None], *, packed: bool) -> Iterator[Member]:
     """The files of a tar, gzipped when `packed`, one by one; raises `ArchiveError`."""
-    unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size))
+    unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     with path.open("rb") as file:
         stream: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,7 +40,7 @@ class TextCollector(Collector):
     # as the first text decides; None while there is none
     _are_pairs: bool | None = None
 
-    def collect(self, uploads: Sequence[Upload], check: Callable[[], None]) -> None:
+    def collect(self, uploads: Sequence[Upload]) -> None:
         """Read every upload, and store the texts as one file of JSON lines."""
         self._key = texts_key(self.lease.row_id, self.lease.fence)
         staging = self.context.settings.staging_dir
@@ -48,7 +48,7 @@ class TextCollector(Collector):
         with TemporaryDirectory(prefix="texts-", dir=staging) as folder:
             path = Path(folder) / "texts"
             with path.open("w", encoding="utf-8") as self._stored:
-                super().collect(uploads, check)
+                super().collect(uploads)
             if self.accepted:
                 self.context.storage.put_file(self._key, path, move=True)
 

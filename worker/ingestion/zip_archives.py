@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -25,9 +25,9 @@ from worker.ingestion.upload_limits import UploadLimits
 READ_BYTES = 1024**2
 
 
-def read_zip(path: Path, limits: UploadLimits) -> Iterator[Member]:
+def read_zip(path: Path, limits: UploadLimits, check: Callable[[], None]) -> Iterator[Member]:
     """The files of a zip one by one; raises `ArchiveError`."""
-    unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size))
+    unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     try:
         archive = open_zip(path, limits.archive_entries)
     except TooManyEntries as error:

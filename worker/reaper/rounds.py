@@ -84,7 +84,7 @@ def _expire_datasets(database: Database, now: datetime, settings: Settings) -> N
             logger.warning("Ingestion of dataset %s was lost.", dataset_id)
             # Every claim that was not given back has raised the fence, so it counts the lost ones.
             if dataset.fence >= settings.max_lost_attempts:
-                message = f"Ingestion was lost {dataset.fence} times: its worker died each time."
+                message = f"Ingestion was lost {dataset.fence} times: its worker stopped renewing the lease each time."
                 fail_dataset(session, dataset, "worker_lost", message)
             else:
                 enqueue_ingestion(session, dataset_id)

@@ -13,9 +13,9 @@ from sqlalchemy import select
 
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
 from store.clock import utcnow
-from store.database import retry_on_database_outage
 from store.disk import is_disk_full, shortage
 from store.leases import Lease, LeaseLost, fenced
+from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
 from store.tables import Job
 from store.transitions import FINAL, TransitionNotAllowed
@@ -85,12 +85,14 @@ class JobRun:
         self._lease = lease
         self._shutdown_requested = shutdown_requested
         self._data_dir = context.settings.data_dir
+        self._keeper = LeaseKeeper(context.database, lease, context.settings)
 
     def run(self) -> None:
         """Prepare, train, and record the outcome; raises `LeaseLost`."""
         work_dir = checkpoints.work_dir(self._data_dir, self._lease.row_id, self._lease.fence)
         try:
-            self._finish(self._attempt(work_dir))
+            with self._keeper:
+                self._finish(self._attempt(work_dir))
         finally:
             shutil.rmtree(work_dir, ignore_errors=True)
         self._remove_what_a_final_job_leaves()
@@ -108,12 +110,14 @@ class JobRun:
 
     def _train(self, work_dir: Path) -> AttemptOutcome:
         job_id, context = self._lease.row_id, self._context
-        with self._keep_lease():
+        with self._copying():
             remove_unpublished(context.database, context.storage, job_id)
             specification = self._specification(work_dir)
         child = ChildProcess.start(specification, work_dir, checkpoints.log_file(self._data_dir, job_id))
         try:
-            watch = Supervision(context.database, context.settings, self._lease, child, self._shutdown_requested)
+            watch = Supervision(
+                context.database, context.settings, self._lease, self._keeper, child, self._shutdown_requested
+            )
             outcome = watch.run()
         finally:
             child.close()
@@ -166,16 +170,16 @@ class JobRun:
     def _publish(self, message: ResultMessage) -> None:
         database, storage = self._context.database, self._context.storage
         try:
-            with self._keep_lease():
+            with self._copying():
                 self._persist(lambda: publish_model(database, storage, self._lease, message.artifact, message.result))
         except TransitionNotAllowed:  # cancelled while the last step ran
             self._end(attempts.stop)
         except OSError as error:
             self._finish(self._unable(error))
 
-    def _keep_lease(self) -> AbstractContextManager[None]:
-        context = self._context
-        return LeaseKeeper(context.database, self._lease, context.settings).in_background(context.settings.load_timeout)
+    def _copying(self) -> AbstractContextManager[None]:
+        """Around what copies files, which reports no progress."""
+        return self._keeper.long_step(self._context.settings.load_timeout)
 
     def _end(self, ending: Ending) -> None:
         def end() -> None:
@@ -185,7 +189,7 @@ class JobRun:
         self._persist(end)
 
     def _persist(self, write: Callable[[], object]) -> None:
-        retry_on_database_outage(write, self._context.settings.lease_seconds)
+        patiently(write, self._keeper.check)
 
     def _remove_what_a_final_job_leaves(self) -> None:
         job_id, fence = self._lease.row_id, self._lease.fence

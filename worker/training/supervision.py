@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from store.database import Database
 from store.leases import Lease, LeaseLost
+from store.outages import is_outage
 from store.settings import Settings
 from store.tables import Job
 from worker.lease_keeper import LeaseKeeper
@@ -43,8 +44,8 @@ AttemptOutcome = ResultMessage | ErrorMessage | StoppedMessage | PostponedMessag
 class Supervision:
     """One attempt from the start of its child to its outcome.
 
-    The lease is renewed while the child makes progress: it finished a micro-batch within `progress_timeout`, or is
-    loading its base model within `load_timeout`. A child past that is killed.
+    A child that makes no progress is killed: it has to finish a micro-batch within `progress_timeout`, and to load its
+    base model within `load_timeout`. The lease is renewed meanwhile, by `keeper`.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Supervision:
         database: Database,
         settings: Settings,
         lease: Lease[Job],
+        keeper: LeaseKeeper[Job],
         child: ChildProcess,
         shutdown_requested: Callable[[], bool],
     ) -> None:
@@ -61,7 +63,7 @@ class Supervision:
         self._child = child
         self._shutdown_requested = shutdown_requested
         self.journal = Journal(database, lease)
-        self._keeper = LeaseKeeper(database, lease, settings)
+        self._keeper = keeper
         self._progress_at = time.monotonic()
         self._loading = True
         self._flushed_at = self._polled_at = float("-inf")
@@ -76,12 +78,12 @@ class Supervision:
                 outcome = self._without_outcome()
             if outcome is not None:
                 return outcome
+            self._keeper.check()
             self._flush_if_due()
             self._stop_if_asked()
             stalled = self._stalled()
             if stalled is not None:
                 return stalled
-            self._keeper.renew_if_due()
 
     def _read(self) -> AttemptOutcome | None:
         for message in self._child.read(TICK_SECONDS):
@@ -108,8 +110,8 @@ class Supervision:
         self._flushed_at = now
         try:
             self.journal.flush()
-        except DBAPIError:
-            self._keeper.tolerate_outage()
+        except DBAPIError as error:
+            self._tolerate(error)
 
     def _stop_if_asked(self) -> None:
         if self._stop_reason is not None:
@@ -132,12 +134,17 @@ class Supervision:
             with self._database.read() as session:
                 query = select(Job.status).where(Job.id == self._lease.row_id, Job.fence == self._lease.fence)
                 status = session.scalars(query).one_or_none()
-        except DBAPIError:
-            self._keeper.tolerate_outage()
+        except DBAPIError as error:
+            self._tolerate(error)
             return None
         if status is None:
             raise LeaseLost(self._lease.row_id)
         return STOP_REASONS.get(status)
+
+    def _tolerate(self, error: DBAPIError) -> None:
+        if not is_outage(error):
+            raise error
+        logger.warning("The database is not reachable; job %s goes on: %s", self._lease.row_id, error)
 
     def _stalled(self) -> Lost | None:
         limit = self._settings.load_timeout if self._loading else self._settings.progress_timeout
