@@ -10,12 +10,14 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from app import openapi
+from app.auth.admission import Admission
 from app.auth.authentication import Authentication, Authenticator
 from app.base_models import routes as base_models
 from app.datasets import routes as datasets
 from app.health import routes as health
 from app.health.metrics import ServiceMetrics
 from app.http.answers import Answers
+from app.http.budgets import Budgets
 from app.http.errors import install_handlers
 from app.http.metrics import HttpMetrics
 from app.http.protocol import ConnectionLimits, connection_limits
@@ -62,6 +64,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
         generate_unique_id_function=openapi.operation_id,
     )
     # the one added last comes first
+    app.add_middleware(Admission, budgets=Budgets.of(settings), is_streamed=_is_streamed)
     app.add_middleware(Authentication)
     app.add_middleware(
         RequestContext, limit_of=_body_limits(settings), metrics=metrics, stall_seconds=settings.stall_seconds
@@ -108,6 +111,10 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     remove_abandoned_staging(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.registry.register(ServiceMetrics(state))
     return state
+
+
+def _is_streamed(path: str) -> bool:
+    return _UPLOADS.fullmatch(path) is not None
 
 
 def _body_limits(settings: Settings) -> Callable[[str], int]:

@@ -124,6 +124,18 @@ class Settings(BaseSettings):
         200.0, gt=1, description="Largest ratio of unpacked to packed bytes of an archive, against decompression bombs."
     )
     max_json_bytes: int = Field(8 * MIB, ge=1024, description="Largest JSON request body other than predict, in bytes.")
+    request_memory_bytes: int = Field(
+        GIB,
+        ge=1024**2,
+        description="Memory that bodies of requests in flight may take together, received and parsed, in bytes; an "
+        "owner may take half. What does not fit is refused with 503, 429 or 413.",
+    )
+    predict_pixels: int = Field(
+        1_000_000_000,
+        ge=1_000_000,
+        description="Pixels of the pictures of predict requests in flight together, by their headers; an owner may "
+        "take half. More is refused with 503, 429 or 413 before it is decoded.",
+    )
     max_predict_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body of predict, in bytes.")
     max_predict_items: int = Field(256, ge=1, description="Most inputs in one predict request.")
 

@@ -7,7 +7,6 @@ import threading
 from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,6 +16,7 @@ from app.auth.key_text import digest, is_well_formed, prefix_of
 from app.auth.pepper import read_pepper
 from app.auth.rate_limit import RateLimiter
 from app.http.errors import ApiError, forbidden, too_many, unauthorized
+from app.http.executors import authenticating
 from store.clock import utcnow
 from store.database import Database
 from store.settings import Settings
@@ -44,7 +44,7 @@ class Authentication:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             authenticator: Authenticator = scope["app"].state.authenticator
             header = Request(scope).headers.get("authorization")
-            scope["identity"] = await run_in_threadpool(authenticator.identify, header, scope.get("server"))
+            scope["identity"] = await authenticating(authenticator.identify, header, scope.get("server"))
         await self.app(scope, receive, send)
 
 

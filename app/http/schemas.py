@@ -54,12 +54,21 @@ class Closed(BaseModel):
 def _has_unstorable_text(value: object) -> bool:
     """Tell whether `value` holds what neither database can store: NUL characters or lone surrogates."""
     if isinstance(value, str):
-        return "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)
+        return "\x00" in value or not _is_encodable(value)
     if isinstance(value, Mapping):
         return any(_has_unstorable_text(part) for pair in value.items() for part in pair)
     if isinstance(value, list | tuple):
         return any(map(_has_unstorable_text, value))
     return False
+
+
+def _is_encodable(value: str) -> bool:
+    """Tell whether there are no lone surrogates in `value`; encoding looks at the characters far faster than we can."""
+    try:
+        value.isascii() or value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 DocumentT = TypeVar("DocumentT")

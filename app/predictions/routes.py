@@ -1,16 +1,16 @@
 """Predictions: pictures, texts or embeddings in, labels out, as JSON or as a form."""
 
-import json
 from typing import TypeVar
 
 from fastapi import APIRouter, Request
-from pydantic import ValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from app.caller import Predictor
-from app.http.errors import ApiError, from_validation_errors, invalid
+from app.http.budgets import Holding, holding_of
+from app.http.errors import ApiError, invalid
+from app.http.executors import validating
+from app.http.json_bodies import is_json, read_json, validate
 from app.http.schemas import Closed
 from app.predictions.schemas import (
     NamedPredictBody,
@@ -19,7 +19,7 @@ from app.predictions.schemas import (
     PredictionListDocument,
     PredictOptions,
 )
-from app.predictions.service import predict, source_of
+from app.predictions.service import predict, source_of, too_many_inputs
 from app.serving.inputs import Source
 
 router = APIRouter(tags=["predictions"])
@@ -52,7 +52,7 @@ async def predict_with_model(request: Request, model_id: str, caller: Predictor)
     if _is_form(request):
         options, sources = await _read_form(request, PredictOptions, caller.state.settings.max_predict_items)
         return await predict(request, caller, model_id, sources, options)
-    body = await _read_json(request, PredictBody)
+    body = await _read_json(request, PredictBody, caller.state.settings.max_predict_items)
     return await predict(request, caller, model_id, [source_of(item) for item in body.inputs], body)
 
 
@@ -66,26 +66,25 @@ async def predict_by_name(request: Request, caller: Predictor) -> PredictionList
     if _is_form(request):
         options, sources = await _read_form(request, NamedPredictOptions, caller.state.settings.max_predict_items)
         return await predict(request, caller, options.model, sources, options)
-    body = await _read_json(request, NamedPredictBody)
+    body = await _read_json(request, NamedPredictBody, caller.state.settings.max_predict_items)
     return await predict(request, caller, body.model, [source_of(item) for item in body.inputs], body)
 
 
 def _is_form(request: Request) -> bool:
-    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    if kind == "multipart/form-data":
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() == "multipart/form-data":
         return True
-    if kind == "application/json" or kind.endswith("+json"):
-        return False
-    raise ApiError(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
+    if not is_json(request):
+        raise ApiError(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
+    return False
 
 
-async def _read_json(request: Request, schema: type[Schema]) -> Schema:
-    content = await request.body()
-    try:
-        values = await run_in_threadpool(json.loads, content)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "malformed_json", "The request body is not valid JSON.") from error
-    return _validate(schema, values)
+async def _read_json(request: Request, schema: type[Schema], max_items: int) -> Schema:
+    def check(values: object) -> None:
+        inputs = values.get("inputs") if isinstance(values, dict) else None
+        if isinstance(inputs, list) and len(inputs) > max_items:
+            raise too_many_inputs(max_items)
+
+    return await read_json(request, schema, check)
 
 
 async def _read_form(request: Request, schema: type[Schema], max_items: int) -> tuple[Schema, list[Source]]:
@@ -93,13 +92,13 @@ async def _read_form(request: Request, schema: type[Schema], max_items: int) -> 
         form = await request.form(max_files=max_items, max_fields=20)
     except HTTPException as error:
         if str(error.detail).startswith("Too many files"):
-            raise invalid("too_many_inputs", f"Send at most {max_items} inputs a request.", "/image") from error
+            raise too_many_inputs(max_items, "/image") from error
         raise ApiError(400, "malformed_multipart", str(error.detail)) from error
-    values, sources = await _split(form)
-    return _validate(schema, values), sources
+    values, sources = await _split(form, holding_of(request))
+    return await validating(validate, schema, values), sources
 
 
-async def _split(form: FormData) -> tuple[dict[str, object], list[Source]]:
+async def _split(form: FormData, holding: Holding) -> tuple[dict[str, object], list[Source]]:
     values: dict[str, object] = {}
     sources: list[Source] = []
     for name, value in form.multi_items():
@@ -108,16 +107,9 @@ async def _split(form: FormData) -> tuple[dict[str, object], list[Source]]:
         if name != "image":
             values[name] = value
         elif isinstance(value, UploadFile):
+            holding.take_memory(value.size or 0)
             sources.append(await value.read())
         else:
             raise invalid("missing_filename", "A picture's part needs a filename.", "/image")
     await form.close()
     return values, sources
-
-
-def _validate(schema: type[Schema], values: object) -> Schema:
-    try:
-        return schema.model_validate(values)
-    except ValidationError as error:
-        located = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        raise from_validation_errors(located, values) from error

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from app.caller import Caller
+from app.http.budgets import holding_of
 from app.http.errors import ApiError, FieldError, invalid, several
 from app.models import service as models
 from app.predictions.schemas import PredictInput, PredictionListDocument, PredictOptions, show_predictions
@@ -30,10 +31,10 @@ async def predict(
     if not sources:
         raise invalid("no_inputs", "Send at least one input.", "/inputs")
     if len(sources) > settings.max_predict_items:
-        raise invalid("too_many_inputs", f"Send at most {settings.max_predict_items} inputs a request.", "/inputs")
+        raise too_many_inputs(settings.max_predict_items)
     servable = Servable(model.id, model.storage_key, model.result.fallback)
     work = caller.state.engine.predict(
-        servable, sources, options.top_k, options.variant, options.threshold, caller.owner
+        servable, sources, options.top_k, options.variant, options.threshold, holding_of(request)
     )
     try:
         async with asyncio.timeout(settings.predict_timeout):
@@ -51,6 +52,11 @@ async def predict(
         raise ApiError(504, "predict_timeout", f"No answer within {settings.predict_timeout:g} seconds.") from error
     _require_one_prediction(served)
     return show_predictions(served)
+
+
+def too_many_inputs(most: int, pointer: str = "/inputs") -> ApiError:
+    """Return the 422 for a request with more than `most` inputs."""
+    return invalid("too_many_inputs", f"Send at most {most} inputs a request.", pointer)
 
 
 def source_of(item: PredictInput) -> Source:

@@ -172,11 +172,19 @@ class Batcher(Generic[ItemT, RowT]):
                 time.sleep(RESTART_SECONDS)
 
     def _loop(self) -> None:
-        while (batch := self._next_batch()) is not None:
-            self._current = [item for item in batch if item.future.set_running_or_notify_cancel()]
-            if self._current:
-                self._encode(self._current)
-            self._current = []
+        while self._encode_next():
+            continue
+
+    def _encode_next(self) -> bool:
+        """A call of its own, so that no batch stays in memory until the next."""
+        batch = self._next_batch()
+        if batch is None:
+            return False
+        self._current = [item for item in batch if item.future.set_running_or_notify_cancel()]
+        if self._current:
+            self._encode(self._current)
+        self._current = []
+        return True
 
     def _next_batch(self) -> list[_Waiting[ItemT, RowT]] | None:
         with self._changed:

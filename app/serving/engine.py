@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
+from app.http.budgets import Holding
 from app.serving.base_models import BaseModels
 from app.serving.batcher import Batcher
 from app.serving.inputs import DecoderPool, Item, Prepared, Source, item_bytes
@@ -99,20 +100,24 @@ class Engine:
         top_k: int,
         variant: str | None,
         threshold: Threshold | None = None,
-        caller: str = "",
+        holding: Holding | None = None,
     ) -> Served:
         """Classify every source; one that fails gets an `ItemError` of its own.
 
         Without a `variant`, a model that fell back is served by its zero-shot baseline. `threshold` is as for
-        `Predictor.threshold_of`. Callers take turns. Raises `QueueFull`, `BatcherStopped`, `InvalidInput`
-        ``threshold_not_proposed``, or what loading the model raises.
+        `Predictor.threshold_of`. Owners of a `holding` take turns, and what their pictures take is granted before one
+        is decoded. Raises `QueueFull`, `BatcherStopped`, `InvalidInput` ``threshold_not_proposed``, what loading the
+        model raises, or as `Budget.take`.
         """
+        caller = holding.owner if holding is not None else ""
         served_variant = variant or ("zero_shot" if model.fallback else "adapted")
         order = sorted(range(len(sources)), key=lambda index: _length(sources[index]))
         async with self.cache.lease(model.storage_key) as predictor:
             limit = predictor.threshold_of(threshold, served_variant)
             encoder = predictor.encoder(served_variant)
             self.base_models.touch(predictor)
+            if holding is not None and predictor.modality == "image":
+                sources = await self._pipeline.admitted(sources, holding)
             rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder, caller)
             outcomes = await run_in_threadpool(_classify, predictor, rows, top_k, served_variant, limit)
         if self.base_models.shrinking_waits:

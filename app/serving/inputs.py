@@ -45,8 +45,8 @@ _WANTED: dict[Modality, str] = {
     "text": "this model classifies texts: send `text` as JSON.",
     "embedding": "this model classifies embeddings: send `embedding` or `embedding_base64` as JSON.",
 }
-_DATA_URL = re.compile(r"data:[\w.+/-]*;base64,", re.ASCII)
-_WHITESPACE = re.compile(r"\s+")
+_DATA_URL = re.compile(r"data:[\w.+/-]{0,200};base64,", re.ASCII)
+_WHITESPACE = b" \t\r\n\v\f"
 
 
 def decode(source: Source, predictor: "Predictor", decode_picture: Callable[[bytes], Image]) -> Item:
@@ -69,7 +69,12 @@ def decode(source: Source, predictor: "Predictor", decode_picture: Callable[[byt
             _from_base64(values, "embedding") if isinstance(values, str) else values
         )
         return vector
-    return decode_picture(_from_base64(source, "image") if isinstance(source, str) else source)
+    return decode_picture(picture_bytes(source))
+
+
+def picture_bytes(source: bytes | str) -> bytes:
+    """Return a picture's file; raises `InvalidInput` ``invalid_base64``."""
+    return _from_base64(source, "image") if isinstance(source, str) else source
 
 
 def _kind_of(source: bytes | str | TextItem | EmbeddingSource) -> Modality:
@@ -82,7 +87,7 @@ def _from_base64(text: str, what: str) -> bytes:
     match = _DATA_URL.match(text)
     encoded = text[match.end() :] if match else text
     try:
-        return base64.b64decode(_WHITESPACE.sub("", encoded), validate=True)
+        return base64.b64decode(encoded.encode("ascii").translate(None, _WHITESPACE), validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidInput("invalid_base64", f"The {what} is not valid base64.") from error
 
@@ -110,6 +115,11 @@ class DecoderPool:
         """Decode a picture, waiting for a free decoder; raises what `Decoder.decode` raises."""
         with self._decoder() as decoder:
             return decoder.decode(data, self._max_pixels)
+
+    def size(self, data: bytes) -> tuple[int, int]:
+        """Return the width and height that a picture's header says; raises what `Decoder.size` raises."""
+        with self._decoder() as decoder:
+            return decoder.size(data, self._max_pixels)
 
     def start(self) -> None:
         """Start one process, so that the first request does not wait for it."""

@@ -6,8 +6,9 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app.http.budgets import Holding
 from app.serving.batcher import Batcher, BatcherStopped
-from app.serving.inputs import DecoderPool, Prepared, Source, decode
+from app.serving.inputs import DecoderPool, Prepared, Source, decode, picture_bytes
 from app.serving.outcomes import ItemError
 from app.serving.turns import TurnThreads
 from pouf_core.errors import InvalidInput
@@ -47,6 +48,36 @@ class Pipeline:
     def close(self) -> None:
         """Decode nothing more."""
         self._threads.close()
+
+    async def admitted(self, sources: Sequence[Source], holding: Holding) -> list[Source]:
+        """Return the sources, pictures as the bytes of their files, once what decoding them takes was granted.
+
+        A picture that its header rules out becomes an `InvalidInput`. Raises as `Budget.take`.
+        """
+        starts = range(0, len(sources), PICTURES_AT_ONCE)
+        parts = [sources[start : start + PICTURES_AT_ONCE] for start in starts]
+        futures = [self._threads.submit(holding.owner, partial(self._measure, part, holding)) for part in parts]
+        measured = await asyncio.gather(*map(asyncio.wrap_future, futures))
+        holding.take_pixels(sum(pixels for _, pixels in measured))
+        return [source for few, _ in measured for source in few]
+
+    def _measure(self, sources: Sequence[Source], holding: Holding) -> tuple[list[Source], int]:
+        found: list[Source] = []
+        pixels = 0
+        for source in sources:
+            if not isinstance(source, bytes | str):
+                found.append(source)
+                continue
+            try:
+                data = picture_bytes(source)
+                holding.take_memory(len(data))
+                width, height = self._decoders.size(data)
+            except InvalidInput as error:
+                found.append(error)
+                continue
+            found.append(data)
+            pixels += width * height
+        return found, pixels
 
     async def rows(
         self, sources: Sequence[Source], predictor: "Predictor", encoder: "SharedEncoder", caller: str = ""
