@@ -37,6 +37,7 @@ from client import Client
 HERE = Path(__file__).parent
 FASTEST = "openvino, decoding in parallel"
 BOUNDARY = "a-boundary"
+FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 CLIENTS = (1, 8, 32)
 Contender = Callable[[float], dict[str, Any]]
 
@@ -80,14 +81,14 @@ def prepare(stack: ExitStack, folder: Path, litserve: Path | None) -> Iterator[t
     single = [form([picture]) for picture in pictures]
     wait_for_engine(service.url, target, many)
     for clients in (1, 2):
-        yield f"/predict, 32 pictures, {clients} clients", asking(service.url, target, many, clients, 32)
+        yield f"/predict, 32 pictures, {clients} clients", asking(service.url, [target], many, clients, 32)
     for clients in CLIENTS:
-        yield f"/predict, 1 picture, {clients} clients", asking(service.url, target, single, clients, 1)
+        yield f"/predict, 1 picture, {clients} clients", asking(service.url, [target], single, clients, 1)
     if litserve is not None:
         url = stack.enter_context(litserve_server(artifact, litserve))
-        asking(url, "/predict", single, 8, 1)(5)  # its worker loads and compiles at the first request
+        asking(url, ["/predict"], single, 8, 1)(5)  # its worker loads and compiles at the first request
         for clients in CLIENTS:
-            yield f"LitServe, 1 picture, {clients} clients", asking(url, "/predict", single, clients, 1)
+            yield f"LitServe, 1 picture, {clients} clients", asking(url, ["/predict"], single, clients, 1)
 
 
 @contextmanager
@@ -152,7 +153,7 @@ def wait_for_engine(url: str, target: str, bodies: Sequence[bytes]) -> None:
     deadline = time.monotonic() + 120
     with Client(url) as client:
         while time.monotonic() < deadline:
-            asking(url, target, bodies, 1, 32)(0.5)
+            asking(url, [target], bodies, 1, 32)(0.5)
             listed = {item.name: item.raw for item in client.base_models()}
             if (listed["pouf-lite"].get("engine") or {}).get("agreement"):
                 return
@@ -165,10 +166,9 @@ def form(pictures: Sequence[bytes]) -> bytes:
     return b"".join(head + picture + b"\r\n" for picture in pictures) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def asking(url: str, target: str, bodies: Sequence[bytes], clients: int, pictures: int) -> Contender:
-    """Clients that ask at once, each again as soon as it is answered."""
+def asking(url: str, targets: Sequence[str], bodies: Sequence[bytes], clients: int, pictures: int) -> Contender:
+    """Clients that ask at once, each again as soon as it is answered, for one target after the other."""
     host = url.removeprefix("http://")
-    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
     def run(seconds: float) -> dict[str, Any]:
         times: list[float] = []
@@ -177,7 +177,7 @@ def asking(url: str, target: str, bodies: Sequence[bytes], clients: int, picture
         def ask(number: int) -> None:
             connection = http.client.HTTPConnection(host, timeout=120)
             while (started := time.perf_counter()) < until:
-                connection.request("POST", target, bodies[number % len(bodies)], headers)
+                connection.request("POST", targets[number % len(targets)], bodies[number % len(bodies)], FORM)
                 answer = connection.getresponse()
                 content = answer.read()
                 if answer.status != 200:
