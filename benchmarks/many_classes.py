@@ -92,7 +92,7 @@ def run_step(kind: str, classes: int, prompts_at_once: int | None) -> dict[str, 
     model = ClipLikeModel(spec, network, lambda image: image, tokenizer, torch.device("cpu"))
     names = parse_class_names([f"number {number} of the things" for number in range(classes)])
     prompts = build_prompts(names, ["a photo of a {}."], tokenizer)
-    at_once = prompts_at_once or model.prompts_within_memory(prompts)
+    at_once = prompts_at_once or model.prompts_within_memory(model.placed(prompts))
     context = torch.nn.Parameter(model.initial_context(prompts))
     optimizer = torch.optim.SGD([context], lr=1e-3, momentum=0.9, nesterov=True)
     features = torch.nn.functional.normalize(torch.randn(BATCH_SIZE, 512), dim=1)

@@ -56,17 +56,21 @@ class Objective:
     marginal: Tensor
     cross_entropy: Tensor | None = None
 
-    def metrics(self) -> dict[str, float]:
-        """The parts as plain numbers."""
-        labelled = {} if self.cross_entropy is None else {"cross_entropy": self.cross_entropy.item()}
+    def parts(self) -> dict[str, Tensor]:
+        """Everything that is reported, by name: scalars."""
+        labelled = {} if self.cross_entropy is None else {"cross_entropy": self.cross_entropy}
         return {
-            "loss": self.loss.item(),
-            "transport": self.transport.value.item(),
-            **{name: part.item() for name, part in self.transport.parts.items()},
-            "conditional_entropy": self.conditional_entropy.item(),
-            "marginal_entropy": self.marginal_entropy.item(),
+            "loss": self.loss,
+            "transport": self.transport.value,
+            **self.transport.parts,
+            "conditional_entropy": self.conditional_entropy,
+            "marginal_entropy": self.marginal_entropy,
             **labelled,
         }
+
+    def metrics(self) -> dict[str, float]:
+        """The parts as plain numbers; waits for the device that computes them."""
+        return {name: part.item() for name, part in self.parts().items()}
 
 
 def transport_cost(similarity: Tensor, plan_logits: Tensor, class_prior: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, Protocol
 
 import torch
 from torch import Tensor
 
+from pouf_core.adaptation.feeding import ViewFeed, WithinMemory, encoded_parts
 from pouf_core.data.embeddings import EmbeddingItems
 from pouf_core.data.items import Item
-from pouf_core.errors import OutOfMemory
 from pouf_core.families.interface import ItemEncoder, Views, ViewT
-from pouf_core.system.memory import is_out_of_memory, release_memory
+from pouf_core.system.runtime import CPU_BATCH, view_workers
 
 Draw = tuple[int, int]
 """Item index and epoch."""
 
-ENCODE_BATCH = 32
+ENCODE_BATCH = CPU_BATCH
+CPU = torch.device("cpu")
+_EXPECTED = 256  # draws of a step whose views are made ahead and kept; a view of a picture takes some 150 to 600 KB
 
 OnEncoded = Callable[[int, int], None]
 """Items done, items in all."""
@@ -26,6 +27,10 @@ OnEncoded = Callable[[int, int], None]
 
 class FeatureSource(Protocol):
     """Features of drawn items."""
+
+    def expect(self, draws: Sequence[Draw], following: Sequence[Draw]) -> None:
+        """Be told what this step and the next one draw, before the features are asked for."""
+        ...
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Features [b, d] of the draws, with gradients where the encoder is trained."""
@@ -48,6 +53,9 @@ class CachedFeatures:
         self._views = views
         self._plain = plain
 
+    def expect(self, draws: Sequence[Draw], following: Sequence[Draw]) -> None:
+        """All is encoded."""
+
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Items go through the views from epoch to epoch, each starting at another one."""
         view_count = len(self._views)
@@ -66,6 +74,9 @@ class ProjectedFeatures:
         self._project = project
         self._trunk = trunk
 
+    def expect(self, draws: Sequence[Draw], following: Sequence[Draw]) -> None:
+        """All is encoded."""
+
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Project the draws' trunk features."""
         return self._project(self._trunk.features(draws))
@@ -83,22 +94,41 @@ class ComputedFeatures(Generic[ViewT]):
         items: the target data.
         views_of: makes the views.
         views: number of fixed views, or 0 for a fresh one in every epoch.
+        device: what the encoder runs on.
     """
 
-    def __init__(self, encoder: ItemEncoder[ViewT], items: Sequence[Item], views_of: Views[ViewT], views: int) -> None:
-        self._encoder = encoder
+    def __init__(
+        self,
+        encoder: ItemEncoder[ViewT],
+        items: Sequence[Item],
+        views_of: Views[ViewT],
+        views: int,
+        device: torch.device = CPU,
+    ) -> None:
         self._items = items
         self._views_of = views_of
         self._views = views
+        self._encode = encoder.encode_items
+        self._encode_plain = WithinMemory(encoder.encode_items)
+        self._feed: ViewFeed[tuple[int, int | None], ViewT] = ViewFeed(self._made, view_workers(device))
+
+    def expect(self, draws: Sequence[Draw], following: Sequence[Draw]) -> None:
+        """Make the views of both, some of them ahead, and keep them until something else is expected."""
+        ahead = [*draws[:_EXPECTED], *following[:_EXPECTED]]
+        self._feed.expect([(index, self._view(index, epoch)) for index, epoch in ahead])
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Encode the draws' views."""
-        views = [self._views_of.view(self._items[index], self._view(index, epoch)) for index, epoch in draws]
-        return self._encoder.encode_items(views)
+        return self._encode(self._feed([(index, self._view(index, epoch)) for index, epoch in draws]))
 
     def plain(self, indices: Sequence[int]) -> Tensor:
         """Encode the items as they are."""
-        return self._encoder.encode_items([self._views_of.plain(self._items[index]) for index in indices])
+        return self._encode_plain(self._feed([(index, None) for index in indices]))
+
+    def _made(self, key: tuple[int, int | None]) -> ViewT:
+        index, view = key
+        item = self._items[index]
+        return self._views_of.plain(item) if view is None else self._views_of.view(item, view)
 
     def _view(self, index: int, epoch: int) -> int:
         return (index + epoch) % self._views if self._views else epoch + 1
@@ -138,6 +168,7 @@ def encode_views(
     on_encoded: OnEncoded,
     cache: FeatureCache,
     encoder: str,
+    device: torch.device = CPU,
 ) -> Tensor:
     """What `encode` makes of the given views of every item, [V, n, d], without gradients.
 
@@ -149,6 +180,7 @@ def encode_views(
         on_encoded: told about every encoded batch.
         cache: asked first, and filled.
         encoder: the name of `encode` in the cache.
+        device: what it runs on.
     """
     if isinstance(items, EmbeddingItems):
         return _given_features(encode, items, len(views), on_encoded)
@@ -158,28 +190,11 @@ def encode_views(
             name = views_of.name(view)
             missing = sorted(cache.missing(encoder, name, items), key=views_of.size)
             done += len(items) - len(missing)
-            for part, seen in _views_ahead(missing, views_of, view):
-                cache.add(encoder, name, part, _within_memory(encode, seen))
+            for part, features in encoded_parts(encode, missing, views_of, view, device):
+                cache.add(encoder, name, part, features)
                 done += len(part)
                 on_encoded(done, total)
     return torch.stack([cache.get(encoder, views_of.name(view), items) for view in views])
-
-
-def _views_ahead(
-    items: Sequence[Item], views_of: Views[ViewT], number: int
-) -> Iterator[tuple[Sequence[Item], list[ViewT]]]:
-    """Some items at a time with their views; the next are decoded in a thread meanwhile."""
-    parts = [items[start : start + ENCODE_BATCH] for start in range(0, len(items), ENCODE_BATCH)]
-
-    def views(part: Sequence[Item]) -> list[ViewT]:
-        return [views_of.view(item, number) for item in part]
-
-    with ThreadPoolExecutor(1, thread_name_prefix="views") as pool:  # one, since views draw from the global generator
-        waiting = [pool.submit(views, part) for part in parts[:1]]
-        for index, part in enumerate(parts):
-            seen = waiting.pop().result()
-            waiting += [pool.submit(views, following) for following in parts[index + 1 : index + 2]]
-            yield part, seen
 
 
 def _given_features(
@@ -189,18 +204,3 @@ def _given_features(
     features = encode(items.features)
     on_encoded(len(items), len(items))
     return features.expand(views, *features.shape)
-
-
-def _within_memory(encode: Callable[[Sequence[ViewT]], Tensor], views: Sequence[ViewT]) -> Tensor:
-    """Encode a batch, in halves when memory runs out."""
-    try:
-        return encode(views)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        if len(views) == 1:
-            message = "Memory ran out over a single item. Use a smaller base model or a device with more memory."
-            raise OutOfMemory("out_of_memory", message) from error
-    release_memory()
-    middle = (len(views) + 1) // 2
-    return torch.cat([_within_memory(encode, half) for half in (views[:middle], views[middle:])])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pouf_core.adaptation.features import FeatureCache
+import torch
+
+from pouf_core.adaptation.features import CPU, FeatureCache
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.items import Item
@@ -20,9 +22,11 @@ class RunInputs:
         items: n items in order of content hash, each content once.
         cache: features of frozen encoders.
         reporter: told about everything.
+        device: what encodes.
     """
 
     request: CheckedRequest
     items: Sequence[Item]
     cache: FeatureCache
     reporter: Reporter
+    device: torch.device = CPU

@@ -16,6 +16,7 @@ from pouf_core.adaptation.optimisation import build_optimizer, build_schedule, c
 from pouf_core.adaptation.pseudo_labels import PseudoLabels
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.step import BatchGradient
+from pouf_core.adaptation.step_numbers import StepNumbers
 from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.progress import Metrics, OnProgress, Progress, ShouldStop
@@ -75,6 +76,7 @@ class TrainingLoop:
         pseudo_labels: PseudoLabels | None = None,
     ) -> None:
         self._learner = learner
+        self._source = source
         self._sampler = sampler
         self._method = method
         self._checkpoints = checkpoints
@@ -88,6 +90,7 @@ class TrainingLoop:
         self._running_marginal: Tensor | None = None
         self._micro_batch_size = method.micro_batch_size
         self._step = 0
+        self._untold: StepNumbers | None = None
         self._warnings: list[Finding] = []
         self.metrics: list[Metrics] = []
 
@@ -124,15 +127,24 @@ class TrainingLoop:
         if self._method.marginal_momentum > 0:
             momentum = self._method.marginal_momentum
             self._running_marginal = updated_marginal(self._running_marginal, objective.marginal, momentum)
+        self._tell_numbers()  # of the step before: a GPU computes this one meanwhile
         self._step += 1
-        self._warn_of_open_transport(objective.transport.error)
-        metrics: Metrics = {"step": float(self._step), **objective.metrics(), "learning_rate": float(rate)}
-        self.metrics.append(metrics)
-        self._report(metrics=metrics)
+        self._untold = StepNumbers(self._step, objective, float(rate))
+        if self._untold.are_here:
+            self._tell_numbers()
         if self._selection is not None:
             self._selection.consider(self._step, self._report_micro_batch)
         if self._pseudo_labels is not None:
             self._pseudo_labels.after_step(self._step)
+
+    def _tell_numbers(self) -> None:
+        """Report the numbers of the step that is not reported yet, if there is one."""
+        if self._untold is None:
+            return
+        self._warn_of_open_transport(self._untold.transport_error)
+        self.metrics.append(self._untold.metrics())
+        self._untold = None
+        self._report(metrics=self.metrics[-1])
 
     def _warn_of_open_transport(self, error: float) -> None:
         code = "transport_not_converged"
@@ -146,7 +158,10 @@ class TrainingLoop:
 
     def _gradient_within_memory(self) -> Objective:
         """Gradient of the step's batch, with smaller micro-batches when memory runs out."""
+        last = self._step + 1 == self._method.max_steps
+        following = [] if last else self._sampler.batch(self._step + 1)
         draws = self._sampler.batch(self._step)
+        self._source.expect(draws, following)
         while True:
             self._optimizer.zero_grad(set_to_none=True)
             try:
@@ -203,6 +218,7 @@ class TrainingLoop:
         )
 
     def _write_checkpoint(self) -> None:
+        self._tell_numbers()
         if self._checkpoints.directory is None:
             return
         try:

@@ -16,16 +16,31 @@ ADAM_EPSILON = 1e-8
 
 
 def build_optimizer(method: ResolvedMethod, groups: Sequence[ParameterGroup]) -> torch.optim.Optimizer:
-    """SGD with Nesterov momentum, or AdamW, over parameter groups with learning rates of their own."""
+    """SGD with Nesterov momentum, or AdamW, over parameter groups with learning rates of their own; fused on a GPU."""
     rated = [{"params": group.parameters, "lr": group.learning_rate} for group in groups]
+    fused = _is_fused(method, groups)
     if method.optimizer == "sgd":
         return torch.optim.SGD(
-            rated, momentum=method.momentum, nesterov=method.momentum > 0, weight_decay=method.weight_decay
+            rated,
+            momentum=method.momentum,
+            nesterov=method.momentum > 0,
+            weight_decay=method.weight_decay,
+            fused=fused,
         )
-    optimizer = torch.optim.AdamW(rated, eps=ADAM_EPSILON, weight_decay=method.weight_decay)
+    optimizer = torch.optim.AdamW(rated, eps=ADAM_EPSILON, weight_decay=method.weight_decay, fused=fused)
     if method.uncorrected_epsilon:
         optimizer.register_step_pre_hook(_leave_epsilon_uncorrected)
     return optimizer
+
+
+def _is_fused(method: ResolvedMethod, groups: Sequence[ParameterGroup]) -> bool | None:
+    """Whether one kernel updates all parameters; None leaves it to torch.
+
+    A fused optimiser counts its steps on the device, where `_leave_epsilon_uncorrected` would have to wait for them.
+    """
+    parameters = [parameter for group in groups for parameter in group.parameters]
+    on_gpu = all(parameter.device.type == "cuda" and parameter.is_floating_point() for parameter in parameters)
+    return True if on_gpu and not method.uncorrected_epsilon else None
 
 
 def _leave_epsilon_uncorrected(optimizer: torch.optim.Optimizer, *_: object) -> None:

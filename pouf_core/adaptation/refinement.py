@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.encoding import encode_frozen, feature_source
-from pouf_core.adaptation.features import ENCODE_BATCH, FeatureSource
+from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.interpolation import Interpolation
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
@@ -28,6 +28,7 @@ from pouf_core.contract.findings import finding
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.families.interface import PromptedModel, Trainable
 from pouf_core.scoring import Scores, logit_pieces
+from pouf_core.system.runtime import encode_batch
 from pouf_core.validation.criteria import failed_data_checks
 from pouf_core.validation.gain import is_served
 from pouf_core.validation.thresholds import Thresholds
@@ -135,7 +136,8 @@ class Refinement:
         """The closed form's probabilities and then the trained classifier's, smoothed over the items' neighbours."""
         features, trunk = self.zero_shot.features[: self._count], self._trunk_features()
         rows = range(self._count)
-        batches = [rows[start : start + ENCODE_BATCH] for start in rows[::ENCODE_BATCH]]
+        at_once = encode_batch(learner.device)
+        batches = [rows[start : start + at_once] for start in rows[::at_once]]
 
         @torch.no_grad()
         def relabel() -> Tensor:
@@ -154,7 +156,7 @@ class Refinement:
         if trunk is None:
             return []
         plain = self.model.views("none", inputs.request.seed)
-        found = encode_frozen(trunk.encode, trunk.key, inputs.items, plain, [0], inputs.cache, inputs.reporter)
+        found = encode_frozen(trunk.encode, trunk.key, inputs.items, plain, [0], inputs)
         return [found[0][: self._count]]
 
     def _scores(
@@ -162,7 +164,7 @@ class Refinement:
     ) -> Iterator[Scores]:
         """Scores [b, K] of the first items under the present weights, batch by batch."""
         report, steps = self.inputs.reporter.stage, method.max_steps
-        at_once = min(ENCODE_BATCH, method.micro_batch_size)
+        at_once = min(encode_batch(learner.device), method.micro_batch_size)
         return plain_scores(learner, source, at_once, count, lambda *_: report("training", steps, steps))
 
     def _not_reached(self, reason: str) -> Literal[True]:

@@ -158,7 +158,7 @@ class _Run:
         if description.modality == "text":
             checked.wording.check_texts(description, are_pairs(items))
         reporter = Reporter(options.on_progress, options.should_stop)
-        self._inputs = RunInputs(checked, items, options.feature_cache or FeatureCache(), reporter)
+        self._inputs = RunInputs(checked, items, options.feature_cache or FeatureCache(), reporter, device)
         self._threads = use_threads(options.threads)
 
     def result(self, started: float) -> AdaptationResult:

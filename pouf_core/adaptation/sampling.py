@@ -37,14 +37,15 @@ class BatchSampler:
         self._batches_an_epoch = -(-item_count // self.batch_size) if short_batches and not drop_last else None
         self._seed = seed
         self._first = first
+        self._orders: dict[int, list[int]] = {}
 
     def batch(self, step: int) -> list[tuple[int, int]]:
         """The batch of a step (from 0): pairs of item index and epoch, the latter numbering fresh views."""
         positions = self._positions(step)
         epochs = {position // self._epoch_length for position in positions}
-        orders = {epoch: self._order(epoch) for epoch in epochs}
+        self._orders = {epoch: self._orders.get(epoch) or self._order(epoch) for epoch in epochs}
         return [
-            (self._first + orders[epoch][place], epoch)
+            (self._first + self._orders[epoch][place], epoch)
             for epoch, place in (divmod(position, self._epoch_length) for position in positions)
         ]
 

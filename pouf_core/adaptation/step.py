@@ -83,7 +83,8 @@ class BatchGradient:
     def _objective(self, features: Tensor, running_marginal: Tensor | None, draws: Sequence[Draw]) -> Objective:
         classifier = self._learner.classifier()
         scores = classifier(features)
-        prior = None if self._prior is None else self._prior.to(scores.similarity)
+        if self._prior is not None:
+            self._prior = self._prior.to(scores.similarity)
         objective = pouf_objective(
             scores.similarity,
             scores.plan_logits,
@@ -91,7 +92,7 @@ class BatchGradient:
             transport=self._transport,
             transport_weight=self._method.transport_weight,
             mutual_information_weight=self._method.mutual_information_weight,
-            class_prior=prior,
+            class_prior=self._prior,
             use_marginal=self._method.class_prior_source != "none",
             running_marginal=running_marginal,
             marginal_momentum=self._method.marginal_momentum,

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.encoding import feature_source
-from pouf_core.adaptation.features import ENCODE_BATCH, FeatureSource, OnEncoded
+from pouf_core.adaptation.features import FeatureSource, OnEncoded
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.outcome import Outcome, Predicted
@@ -21,6 +21,7 @@ from pouf_core.contract.progress import Metrics
 from pouf_core.families.interface import PromptedModel, Trainable
 from pouf_core.none_of_these import expected_similarity
 from pouf_core.scoring import Scores
+from pouf_core.system.runtime import encode_batch
 from pouf_core.validation.criteria import failed_data_checks
 from pouf_core.validation.measurements import given_prior
 from pouf_core.validation.selection import StepSelection, held_out_count
@@ -64,7 +65,7 @@ def tune_base_model(
     source = feature_source(model, learner, inputs, method)
     item_count = len(inputs.items)
     held_out = held_out_count(item_count) if label_free else 0
-    scores = partial(plain_scores, learner, source, min(ENCODE_BATCH, method.micro_batch_size))
+    scores = partial(plain_scores, learner, source, min(encode_batch(learner.device), method.micro_batch_size))
     selection = None
     if label_free:
         chosen_by = held_out or zero_shot.judged_count

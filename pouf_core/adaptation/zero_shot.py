@@ -71,8 +71,7 @@ def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroSh
         model.encode_items,
         model.encoder_key,
         views_of=views_of,
-        cache=inputs.cache,
-        reporter=inputs.reporter,
+        inputs=inputs,
     )
     features = encode(inputs.items, views=[0])[0]
     other = encode(judged, views=[1])[0]

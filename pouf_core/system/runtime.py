@@ -13,6 +13,9 @@ import torch
 
 from pouf_core.errors import InvalidInput
 
+CPU_BATCH, _GPU_BATCH = 32, 256
+_THREADS_A_WORKER = 4  # on a CPU: decoding a picture takes a fraction of encoding it
+_MOST_WORKERS = 16  # beyond them, threads of one Python process wait for each other
 _CUBLAS_WORKSPACE = ("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be deterministic
 
 
@@ -34,8 +37,22 @@ def choose_device(name: str) -> torch.device:
 
 
 def encoder_precision(device: torch.device) -> torch.dtype:
-    """What encoders compute in: bfloat16 on a GPU, else float32."""
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
+    """What encoders compute in: bfloat16 on a GPU that has it (one that emulates it is slower for it), else float32."""
+    has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if has_it else torch.float32
+
+
+def encode_batch(device: torch.device) -> int:
+    """Items that a frozen encoder is given at once to begin with; running out of memory makes them fewer."""
+    return _GPU_BATCH if device.type == "cuda" else CPU_BATCH
+
+
+def view_workers(device: torch.device) -> int:
+    """Threads that make views of items beside an encoder: most cores where a GPU encodes, a few where they do."""
+    if device.type == "cpu":
+        return max(1, torch.get_num_threads() // _THREADS_A_WORKER)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(_MOST_WORKERS, max(1, cores - 1))
 
 
 class Encoding(Protocol):

@@ -274,6 +274,9 @@ class _FixedFeatures:
     def __init__(self, features: Tensor) -> None:
         self._features = features
 
+    def expect(self, draws: list[tuple[int, int]], following: list[tuple[int, int]]) -> None:
+        pass
+
     def features(self, draws: list[tuple[int, int]]) -> Tensor:
         return self._features[[index for index, _ in draws]]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,16 +14,19 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.data.images import check_geometry, decode_image
+from pouf_core.data.kept_pixels import KeptPixels
 from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.image_views import ImageViews
-from pouf_core.families.cosine.preprocessing import in_numpy
+from pouf_core.families.cosine.preprocessing import in_numpy, normalized
 from pouf_core.families.cosine.tokenizer import TextTokenizer
-from pouf_core.families.cosine.trained_parameters import projection_names
+from pouf_core.families.cosine.trained_parameters import is_convolutional, projection_names
 from pouf_core.families.cosine.transformers_towers import TransformersImageTower
 from pouf_core.families.trained_tensors import weights_hash
 from pouf_core.scoring import single_or_double, unit_length
+from pouf_core.system.memory import releases, room_for_pictures
+from pouf_core.system.transfer import stacked_on
 
 
 class _ImageEncoder(nn.Module):
@@ -73,6 +77,13 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
     ) -> None:
         super().__init__(description, network, tokenizer, device)
         self.transform = in_numpy(transform)
+        self._kept = KeptPixels(room_for_pictures)
+        releases(self._kept)
+        self._memory_format = torch.contiguous_format
+        visual: Any = network.visual
+        if device.type != "cpu" and is_convolutional(visual):
+            self._memory_format = torch.channels_last
+            visual.to(memory_format=torch.channels_last)
 
     @property
     def image_size(self) -> int:
@@ -116,7 +127,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
 
     def encode_images(self, pixels: Tensor) -> Tensor:
         """Unit-length float32 features [B, d] of preprocessed pictures [B, 3, H, W]."""
-        features = self.frozen(pixels.to(self.device), self.precision)
+        features = self.frozen(self._inputs(pixels), self.precision)
         return self.project(single_or_double(features)) if self.has_separate_projection else unit_length(features)
 
     @property
@@ -126,8 +137,8 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
 
     def encode_trunk(self, views: Sequence[Tensor] | Tensor) -> Tensor:
         """Image features [B, c] of pixels [B, 3, H, W] before the projection head."""
-        pixels = views if isinstance(views, Tensor) else torch.stack(list(views))
-        return single_or_double(self.frozen(pixels.to(self.device), self.precision))
+        pixels = views if isinstance(views, Tensor) else self._together(views)
+        return single_or_double(self.frozen(self._inputs(pixels), self.precision))
 
     def project(self, trunk_features: Tensor) -> Tensor:
         """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""
@@ -136,12 +147,40 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         return unit_length(features)
 
     def views(self, kind: str, seed: int) -> ImageViews:
-        """Views of pictures as this model takes them."""
-        return ImageViews(kind, self.transform, self.image_size, self.image_mean, self.image_std, seed)
+        """Views of pictures as this model takes them; 8-bit where another device than the CPU can normalise them."""
+        return ImageViews(
+            kind,
+            self.transform,
+            self.image_size,
+            self.image_mean,
+            self.image_std,
+            seed,
+            kept=self._kept,
+            compact=self.device.type != "cpu",
+        )
 
     def encode_items(self, views: Sequence[Tensor]) -> Tensor:
-        """Unit-length float32 features [B, d] of preprocessed pictures, [3, H, W] each."""
-        return self.encode_images(torch.stack(list(views)))
+        """Unit-length float32 features [B, d] of preprocessed pictures, [3, H, W] each, or of their 8-bit pixels."""
+        return self.encode_images(self._together(views))
+
+    def _together(self, views: Sequence[Tensor]) -> Tensor:
+        """Pixels [B, 3, H, W] on the device."""
+        if views[0].dtype != torch.uint8:
+            return stacked_on(self.device, views)
+        in_rows = [view.permute(1, 2, 0) for view in views]  # as they lie in memory
+        return stacked_on(self.device, in_rows).permute(0, 3, 1, 2)
+
+    def _inputs(self, pixels: Tensor) -> Tensor:
+        """Pixels [B, 3, H, W] as the tower takes them."""
+        pixels = pixels.to(self.device, non_blocking=True)
+        if pixels.dtype == torch.uint8:
+            pixels = normalized(pixels, *self._normalization)
+        return pixels.contiguous(memory_format=self._memory_format)
+
+    @cached_property
+    def _normalization(self) -> tuple[Tensor, Tensor]:
+        mean, std = (torch.tensor(values, dtype=torch.float32) for values in (self.image_mean, self.image_std))
+        return mean.to(self.device), std.to(self.device)
 
     def decode(self, source: Any) -> Image.Image:
         """The RGB picture of a path, a file's content or a PIL image.

@@ -22,12 +22,13 @@ from pouf_core.contract.request import CheckedRequest
 from pouf_core.engines.frozen import FrozenNetwork, bytes_of
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.cosine.prompted import PromptedCosineModel
-from pouf_core.families.cosine.prompts import Prompts
+from pouf_core.families.cosine.prompts import PlacedPrompts, Prompts
 from pouf_core.families.cosine.text_encoding import TextEncoding
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
 from pouf_core.families.trained_tensors import network_parameters, weights_hash
 from pouf_core.scoring import CosineClassifier, LinearClassifier, cosine_or_linear, unit_length
+from pouf_core.system.memory import text_memory
 from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
 
 ItemT = TypeVar("ItemT")
@@ -36,7 +37,6 @@ ViewT = TypeVar("ViewT")
 """An item as the network takes it."""
 
 _PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
-_TEXT_MEMORY = 2**30  # bytes that the text tower may keep for a gradient; beyond it, prompts go through in chunks
 
 
 class CosineModel(ABC, Generic[ItemT, ViewT]):
@@ -157,7 +157,15 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""
         raise NotImplementedError
 
-    def prototypes(self, prompts: Prompts, context: Tensor | None = None, prompts_at_once: int | None = None) -> Tensor:
+    def placed(self, prompts: Prompts) -> PlacedPrompts:
+        """Prompts on the device, cut to the positions they use; for whoever encodes them more than once."""
+        tokens = self.text.cut(prompts.tokens)
+        placement = prompts.placement[:, : tokens.shape[1]]
+        return PlacedPrompts(tokens.to(self.device), placement.to(self.device), prompts.template_count)
+
+    def prototypes(
+        self, prompts: Prompts | PlacedPrompts, context: Tensor | None = None, prompts_at_once: int | None = None
+    ) -> Tensor:
         """Unit-length text prototypes [K, d]; an ensemble of templates is the mean of its unit features.
 
         Prompts beyond `prompts_at_once` go through the text tower in chunks that keep nothing but their features and
@@ -168,10 +176,10 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
             context: [N, width] learned context vectors, or None for the templates' own words.
             prompts_at_once: prompts in a chunk, at least 1; None for `prompts_within_memory`.
         """
-        tokens = self.text.cut(prompts.tokens)
-        placement = prompts.placement[:, : tokens.shape[1]]
+        placed = self.placed(prompts) if isinstance(prompts, Prompts) else prompts
+        tokens, placement = placed.tokens, placed.placement
         recomputes = torch.is_grad_enabled()
-        size = (prompts_at_once or self.prompts_within_memory(prompts)) if recomputes else _PROMPTS_AT_ONCE
+        size = (prompts_at_once or self.prompts_within_memory(placed)) if recomputes else _PROMPTS_AT_ONCE
         pieces = [slice(start, start + size) for start in range(0, len(tokens), size)]
         parts = []
         for piece in pieces:
@@ -183,17 +191,17 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
                 else self._encode_prompts(*inputs)
             )
         features = torch.cat(parts)
-        if prompts.template_count == 1:
+        if placed.template_count == 1:
             return features
-        return F.normalize(features.unflatten(0, (prompts.template_count, -1)).mean(dim=0), dim=-1)
+        return F.normalize(features.unflatten(0, (placed.template_count, -1)).mean(dim=0), dim=-1)
 
-    def prompts_within_memory(self, prompts: Prompts) -> int:
-        """How many of these prompts go through the text tower at once when a gradient is wanted (about 1 GiB)."""
-        return min(len(prompts.tokens), self.text.prompts_within(_TEXT_MEMORY, self.text.cut(prompts.tokens).shape[1]))
+    def prompts_within_memory(self, prompts: PlacedPrompts) -> int:
+        """How many of these prompts go through the text tower at once when a gradient is wanted, see `text_memory`."""
+        return min(len(prompts.tokens), self.text.prompts_within(text_memory(self.device), prompts.tokens.shape[1]))
 
     def _encode_prompts(self, tokens: Tensor, context: Tensor | None, placement: Tensor) -> Tensor:
         with self._precision():
-            features = self.text(tokens.to(self.device), context, placement.to(self.device))
+            features = self.text(tokens, context, placement)
         return unit_length(features)
 
     def initial_context(self, prompts: Prompts) -> Tensor:

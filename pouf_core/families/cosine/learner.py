@@ -43,8 +43,8 @@ class Learner:
     ) -> None:
         self._method = method
         self.base = base
-        self.prompts = prompts
-        self.prompts_at_once = base.prompts_within_memory(prompts)
+        self.prompts = base.placed(prompts)
+        self.prompts_at_once = base.prompts_within_memory(self.prompts)
         self.context: nn.Parameter | None = None
         self._network_parameters: dict[str, nn.Parameter] = {}
         if TUNE_MODES[method.tune].learner == "context":
@@ -63,7 +63,7 @@ class Learner:
         self._frozen_prototypes: Tensor | None = None
         if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
             with torch.no_grad():
-                self._frozen_prototypes = base.prototypes(prompts)
+                self._frozen_prototypes = base.prototypes(self.prompts)
         self._penalty: ZeroShotPenalty | None = None
         if method.anchor_weight:
             with torch.no_grad():

@@ -6,7 +6,7 @@ prepared at once, or while an encoder computes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from PIL import Image
 from torch import Tensor
 from torchvision import transforms
 
+from pouf_core.data.kept_pixels import Pixels
+
 _TO_TENSOR = ("ToTensor", "MaybeToTensor")
 
 
@@ -22,20 +24,29 @@ class NormalizedPixels:
     """`ToTensor` and `Normalize` in one, to the bit.
 
     Args:
-        normalize: torchvision's, with a mean and a standard deviation for each of three channels.
+        mean, std: torchvision's, one for each of three channels.
     """
 
-    def __init__(self, normalize: transforms.Normalize) -> None:
-        self._mean = np.array(normalize.mean, dtype=np.float32)[:, None, None]
-        self._std = np.array(normalize.std, dtype=np.float32)[:, None, None]
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        self._mean = np.array(mean, dtype=np.float32)[:, None, None]
+        self._std = np.array(std, dtype=np.float32)[:, None, None]
+
+    def is_by(self, mean: Sequence[float], std: Sequence[float]) -> bool:
+        """Whether it normalises by these."""
+        other = NormalizedPixels(mean, std)
+        return np.array_equal(self._mean, other._mean) and np.array_equal(self._std, other._std)
 
     def __call__(self, image: Image.Image) -> Tensor:
         """Pixels [3, H, W], float32, of an RGB picture."""
-        pixels = np.asarray(image).transpose(2, 0, 1).astype(np.float32, order="C")
-        pixels /= 255
-        pixels -= self._mean
-        pixels /= self._std
-        return torch.from_numpy(pixels)
+        return self.of_pixels(np.asarray(image))
+
+    def of_pixels(self, pixels: Pixels) -> Tensor:
+        """The same of its 8-bit pixels [H, W, 3]."""
+        values = pixels.transpose(2, 0, 1).astype(np.float32, order="C")
+        values /= 255
+        values -= self._mean
+        values /= self._std
+        return torch.from_numpy(values)
 
 
 def in_numpy(transform: Callable[[Image.Image], Tensor]) -> Callable[[Image.Image], Tensor]:
@@ -45,5 +56,30 @@ def in_numpy(transform: Callable[[Image.Image], Tensor]) -> Callable[[Image.Imag
         return transform
     if len(steps[-1].mean) != 3 or any(type(step).__module__.startswith("torchvision.transforms.v2") for step in steps):
         return transform
-    changed: Callable[[Image.Image], Tensor] = transforms.Compose([*steps[:-2], NormalizedPixels(steps[-1])])
+    changed: Callable[[Image.Image], Tensor] = transforms.Compose(
+        [*steps[:-2], NormalizedPixels(steps[-1].mean, steps[-1].std)]
+    )
     return changed
+
+
+def pixel_steps(
+    transform: Callable[[Image.Image], Tensor], mean: Sequence[float], std: Sequence[float]
+) -> Callable[[Image.Image], Image.Image] | None:
+    """What `in_numpy` gave, but for the arithmetic at its end, where that is by this mean and standard deviation.
+
+    Returns:
+        RGB picture to RGB picture; None where the transform ends in another way.
+    """
+    steps: list[Any] = list(getattr(transform, "transforms", []))
+    if not steps or not isinstance(steps[-1], NormalizedPixels) or not steps[-1].is_by(mean, std):
+        return None
+    picture_steps: Callable[[Image.Image], Image.Image] = transforms.Compose(steps[:-1])
+    return picture_steps
+
+
+def normalized(pixels: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """What `NormalizedPixels` gives, for 8-bit pixels [B, 3, H, W] on the device of mean and standard deviation [3].
+
+    On a CPU it is the same to the bit.
+    """
+    return pixels.float().div_(255).sub_(mean.view(3, 1, 1)).div_(std.view(3, 1, 1))

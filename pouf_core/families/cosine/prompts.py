@@ -43,6 +43,21 @@ class Prompts:
         return len(self.tokens) // self.template_count
 
 
+@dataclass(frozen=True)
+class PlacedPrompts:
+    """Prompts where they are encoded, without the positions that none of them uses.
+
+    Attributes:
+        tokens: [T*K, L'] token ids.
+        placement: [T*K, L'] as in `Prompts`.
+        template_count: T.
+    """
+
+    tokens: Tensor
+    placement: Tensor
+    template_count: int
+
+
 def build_prompts(
     classes: Sequence[ClassName], templates: Sequence[str], tokenizer: TextTokenizer, *, per_class: bool = False
 ) -> Prompts:

@@ -17,6 +17,7 @@ from pouf_core.families.trained_tensors import names_of, normalisation_names
 _NEVER = ("logit_scale", "logit_bias")  # the scale's rate is a setting of its own; a constant bias has no gradient
 ADDED = "text.proj.change."  # put behind sentence encoders, for `head` alone
 _DECODER = "text_decoder."  # CoCa's caption decoder takes no part in classification
+_PATCH_CONVOLUTIONS = 1
 _BLOCK_LISTS = ("blocks", "stages", "layers")  # timm's names for a trunk's sequence of blocks
 
 
@@ -102,6 +103,11 @@ def blocks_of(tower: nn.Module) -> list[nn.Module]:
     if isinstance(tower, ModifiedResNet):
         return [tower.layer1, tower.layer2, tower.layer3, tower.layer4]
     return list(tower.transformer.resblocks)  # type: ignore[union-attr, arg-type]
+
+
+def is_convolutional(tower: nn.Module) -> bool:
+    """Whether convolutions do more of a tower's work than to cut a picture into patches."""
+    return sum(isinstance(module, nn.Conv2d) for module in tower.modules()) > _PATCH_CONVOLUTIONS
 
 
 def _largest_sequence(module: Any) -> list[nn.Module]:

@@ -63,6 +63,9 @@ class _TightMemory:
     def __init__(self, source: ComputedFeatures, room: int) -> None:
         self.source, self.room = source, room
 
+    def expect(self, draws: Sequence[Draw], following: Sequence[Draw]) -> None:
+        self.source.expect(draws, following)
+
     def features(self, draws: Sequence[Draw]) -> Tensor:
         if len(draws) > self.room:
             raise torch.OutOfMemoryError("CUDA out of memory.")

@@ -40,6 +40,9 @@ class FixedPixels:
     def __init__(self, base: ClipLikeModel, pixels: Tensor) -> None:
         self._base, self._pixels = base, pixels
 
+    def expect(self, draws: list[Draw], following: list[Draw]) -> None:
+        pass
+
     def features(self, draws: list[Draw]) -> Tensor:
         return self._base.encode_images(self._pixels[[index for index, _ in draws]])
 
