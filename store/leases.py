@@ -1,17 +1,18 @@
 """Leases: who works on a job or a dataset, until when, and under which fence.
 
 Each change is one conditional UPDATE, so that of several workers exactly one wins, on SQLite and PostgreSQL alike.
-The fence grows with every claim; whoever writes must hold the newest.
+The fence grows with every claim; whoever writes must hold the newest. Every `now` is the database's (`database_now`):
+hosts whose clocks differ must agree on when a lease ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import CursorResult, Update, select, update
+from sqlalchemy import CursorResult, Update, func, select, update
 from sqlalchemy.orm import Session
 
 from store.tables import Dataset, Job
@@ -31,6 +32,15 @@ class Lease(Generic[Row]):
     row_id: str
     owner: str
     fence: int
+
+
+def database_now(session: Session) -> datetime:
+    """The database's own time, in UTC; that of SQLite is this host's, the only one that uses it."""
+    if session.get_bind().dialect.name == "sqlite":
+        text = session.scalars(select(func.strftime("%Y-%m-%d %H:%M:%f", "now"))).one()
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    moment: datetime = session.scalars(select(func.clock_timestamp())).one()
+    return moment.astimezone(UTC)
 
 
 def claim_job(session: Session, job_id: str, owner: str, now: datetime, seconds: float) -> Lease[Job] | None:
@@ -90,6 +100,17 @@ def shorten(session: Session, table: type[Row], now: datetime, seconds: float) -
         update(table)
         .where(far)
         .values(lease_expires_at=now + timedelta(seconds=seconds))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def prolong(session: Session, table: type[Row], good_at: datetime, now: datetime, seconds: float) -> None:
+    """Let leases that were good at an earlier time last at least `seconds` from `now`."""
+    until = now + timedelta(seconds=seconds)
+    session.execute(
+        update(table)
+        .where(table.lease_expires_at >= good_at, table.lease_expires_at < until)
+        .values(lease_expires_at=until)
         .execution_options(synchronize_session=False)
     )
 

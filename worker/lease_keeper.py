@@ -12,9 +12,8 @@ from typing import Generic, Self
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from store.clock import utcnow
 from store.database import Database
-from store.leases import Lease, LeaseLost, Row, renew
+from store.leases import Lease, LeaseLost, Row, database_now, renew
 from store.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -84,7 +83,7 @@ class LeaseKeeper(Generic[Row]):
         asked_at = time.monotonic()
         if asked_at - self._renewed_at >= self._every:
             with self._database.write() as session:
-                renew(session, self._lease, utcnow(), self._seconds)
+                renew(session, self._lease, database_now(session), self._seconds)
             self._renewed_at = asked_at
             return
         table = self._lease.table

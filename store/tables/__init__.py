@@ -3,6 +3,7 @@
 from store.tables.adapted_models import AdaptedModel, Alias
 from store.tables.base import Base
 from store.tables.datasets import Dataset, DatasetItem, OwnerLimits, Upload
+from store.tables.heartbeats import Heartbeat
 from store.tables.jobs import Job, JobEvent, JobMetric
 from store.tables.requests import ApiKey, IdempotencyKey, OutboxMessage
 from store.tables.webhooks import Webhook, WebhookDelivery
@@ -14,6 +15,7 @@ __all__ = [
     "Base",
     "Dataset",
     "DatasetItem",
+    "Heartbeat",
     "IdempotencyKey",
     "Job",
     "JobEvent",

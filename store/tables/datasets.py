@@ -28,7 +28,10 @@ class Dataset(Leased, Base):
     """
 
     __tablename__ = "datasets"
-    __table_args__ = (Index("ix_datasets_owner_id", "owner", "id"),)
+    __table_args__ = (
+        Index("ix_datasets_owner_id", "owner", "id"),
+        Index("ix_datasets_lease_expires_at", "lease_expires_at"),
+    )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     owner: Mapped[str]

@@ -9,9 +9,8 @@ from typing import ClassVar, TypedDict
 
 from sqlalchemy import delete, insert, update
 
-from store.clock import utcnow
 from store.disk import require_space
-from store.leases import Lease, fenced, renew
+from store.leases import Lease, database_now, fenced, renew
 from store.tables import Dataset, DatasetItem
 from worker.ingestion.item_names import ItemName, showable
 from worker.ingestion.upload_limits import UploadLimits
@@ -127,7 +126,7 @@ class ItemRows:
         """Write the rows found so far and renew the lease; raises `LeaseLost`."""
         self._flushed_at = time.monotonic()
         with self.context.database.write() as session:
-            renew(session, self.lease, utcnow(), self.context.settings.lease_seconds)
+            renew(session, self.lease, database_now(session), self.context.settings.lease_seconds)
             # now, not at the end: what a failed ingestion leaves behind takes room too
             dataset = update(Dataset).where(Dataset.id == self.lease.row_id)
             session.execute(dataset.values(extracted_bytes=self.extracted_bytes))

@@ -11,9 +11,8 @@ from sqlalchemy.orm import Session
 
 from pouf_core.contract.dataset_items import modality_of
 from pouf_core.data.decoder import Decoder, DecoderLimits
-from store.clock import utcnow
 from store.disk import is_disk_full, shortage
-from store.leases import Lease, LeaseLost, claim_dataset, fenced, release
+from store.leases import Lease, LeaseLost, claim_dataset, database_now, fenced, release
 from store.outages import is_outage, patiently
 from store.queues import enqueue_ingestion
 from store.storage_keys import dataset_key
@@ -63,7 +62,8 @@ def run_ingestion(
         logger.warning("Dataset %s waits: %s.", dataset_id, lack)
         return  # the reaper wakes a worker up later
     with context.database.write() as session:
-        lease = claim_dataset(session, dataset_id, context.worker_id, utcnow(), context.settings.lease_seconds)
+        now = database_now(session)
+        lease = claim_dataset(session, dataset_id, context.worker_id, now, context.settings.lease_seconds)
     if lease is None:
         logger.info("Dataset %s is not to be ingested now.", dataset_id)
         return

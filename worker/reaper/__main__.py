@@ -1,5 +1,5 @@
 """`python -m worker.reaper`."""
 
-from worker.reaper.rounds import main
+from worker.reaper.loop import main
 
 main()

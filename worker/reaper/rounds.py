@@ -1,34 +1,25 @@
-"""The reaper: expired leases are revoked and lost messages sent again. Several reapers may run at once.
-
-`python -m worker.reaper` loops; `run_once` is one round.
-"""
+"""A round of the reaper: expired leases are revoked and lost messages sent again. Several reapers may run at once."""
 
 from __future__ import annotations
 
 import logging
-import signal
-import threading
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import redis
 from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from store import heartbeats
 from store import webhook_messages as webhooks
-from store.clock import utcnow
 from store.database import Database
 from store.job_datasets import are_decided
-from store.leases import changed_one_row, expire, expired, shorten
+from store.leases import changed_one_row, database_now, expire, expired, prolong, shorten
 from store.outbox import Send, forget_published, publish_pending
 from store.queues import INGEST, NOTIFY, TRAIN, enqueue_delivery, enqueue_ingestion, enqueue_training
-from store.settings import Settings, get_settings
+from store.settings import Settings
 from store.tables import Dataset, IdempotencyKey, Job
 from worker.ingestion.completion import fail_dataset
-from worker.reaper.housekeeping import Housekeeper
-from worker.training import attempts, checkpoints
+from worker.training import attempts
 
 logger = logging.getLogger(__name__)
 
@@ -39,13 +30,23 @@ WAKE_LIMIT = 100
 #: A dataset whose queue is not empty may wait so many times longer before its message counts as lost.
 BUSY_QUEUE_FACTOR = 10
 OUTBOX_KEPT = timedelta(days=1)
+#: Rounds of a reaper without a sign of any, after which it counts as having been away.
+SILENT_ROUNDS = 3
 LOST_LEASE = "its worker stopped renewing the lease"
 
 
 def run_once(
     database: Database, send: Send, now: datetime, settings: Settings, queue_depth: QueueDepth = lambda _: 0
 ) -> None:
-    """One round: expired leases, lost messages, the outbox, old rows."""
+    """One round: expired leases, lost messages, the outbox, old rows.
+
+    Args:
+        database: of the service.
+        send: sends a message to the broker.
+        now: the database's time.
+        settings: of the service.
+        queue_depth: asks the broker.
+    """
     with database.write() as session:
         shorten(session, Job, now, settings.lease_seconds)
         shorten(session, Dataset, now, settings.lease_seconds)
@@ -60,6 +61,25 @@ def run_once(
         ttl = timedelta(hours=settings.idempotency_ttl_hours)
         session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - ttl))
         forget_published(session, now - OUTBOX_KEPT)
+        heartbeats.forget(session, now)
+
+
+def begin_round(database: Database, name: str, settings: Settings) -> datetime:
+    """Note that this reaper lives; returns the database's time.
+
+    Where no reaper has looked for a while, most likely because the database was away, no holder could renew either:
+    leases that were good then get their whole time once more.
+    """
+    with database.write() as session:
+        now = database_now(session)
+        looked = heartbeats.last_seen(session, heartbeats.REAPER)
+        silence = max(settings.lease_renew_seconds, SILENT_ROUNDS * settings.reaper_interval)
+        if looked is not None and (now - looked).total_seconds() > silence:
+            logger.warning("No reaper has looked since %s: leases of then are given time to be renewed.", looked)
+            prolong(session, Job, looked, now, settings.lease_seconds)
+            prolong(session, Dataset, looked, now, settings.lease_seconds)
+        heartbeats.beat(session, name, heartbeats.REAPER)
+    return now
 
 
 def _expire_jobs(database: Database, now: datetime, settings: Settings) -> None:
@@ -154,44 +174,3 @@ def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDept
 def _long_ago(moment: InstrumentedAttribute[datetime], now: datetime, seconds: float) -> ColumnElement[bool]:
     """More than `seconds` ago; or as far ahead, which only happens when the clock was set back."""
     return or_(moment < now - timedelta(seconds=seconds), moment > now + timedelta(seconds=seconds))
-
-
-def broker_queue_depth(url: str) -> QueueDepth:
-    """Asks a Redis broker, where a queue is a list of its name."""
-    client = redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
-
-    def depth(queue: str) -> int | None:
-        try:
-            return int(client.llen(queue))
-        except redis.RedisError as error:
-            logger.warning("The broker cannot be asked for its queue %s: %s", queue, error)
-            return None
-
-    return depth
-
-
-def main() -> None:
-    """Loop until SIGTERM or SIGINT."""
-    from worker.celery_app import DEFAULT_BROKER_URL, send
-
-    settings = get_settings()
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    database = Database(settings.database_url)
-    queue_depth = broker_queue_depth(settings.redis_url or DEFAULT_BROKER_URL)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
-    # in a thread of its own: a large storage takes longer to search than leases may wait
-    keeper = Housekeeper(settings, database)
-    threading.Thread(target=keeper.run, args=(stopped,), name="housekeeper", daemon=True).start()
-    logger.info("Reaper running every %s s.", settings.reaper_interval)
-    next_round = 0.0
-    while not stopped.wait(min(settings.outbox_interval, settings.reaper_interval)):
-        try:
-            publish_pending(database, send)
-            if time.monotonic() >= next_round:
-                next_round = time.monotonic() + settings.reaper_interval
-                run_once(database, send, utcnow(), settings, queue_depth)
-                checkpoints.sweep(database, settings.data_dir)
-        except DBAPIError:
-            logger.exception("The database is not reachable; the next round tries again.")

@@ -12,9 +12,8 @@ from pathlib import Path
 from sqlalchemy import select
 
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
-from store.clock import utcnow
 from store.disk import is_disk_full, shortage
-from store.leases import Lease, LeaseLost, fenced
+from store.leases import Lease, LeaseLost, database_now, fenced
 from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
 from store.tables import Job
@@ -44,7 +43,8 @@ def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[]
         checkpoints.sweep(context.database, context.settings.data_dir)
         return
     with context.database.write() as session:
-        lease = attempts.begin_attempt(session, job_id, context.worker_id, utcnow(), context.settings.lease_seconds)
+        now = database_now(session)
+        lease = attempts.begin_attempt(session, job_id, context.worker_id, now, context.settings.lease_seconds)
     if lease is None:
         logger.info("Job %s is not to be run now.", job_id)
         return

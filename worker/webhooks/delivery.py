@@ -14,7 +14,7 @@ import httpcore
 from standardwebhooks import Webhook as Signer
 
 from store import webhook_messages as webhooks
-from store.clock import utcnow
+from store.leases import database_now
 from store.webhook_messages import Claimed
 from store.webhook_targets import Network, TargetRefused, check_url, resolve
 from worker.process_context import WorkerContext
@@ -36,7 +36,7 @@ class NotAccepted(Exception):
 def deliver(context: WorkerContext, delivery_id: str) -> None:
     """Make one attempt; nothing happens when the broker delivers a task twice or the message is not due yet."""
     with context.database.write() as session:
-        claimed = webhooks.claim(session, delivery_id, utcnow())
+        claimed = webhooks.claim(session, delivery_id, database_now(session))
     if claimed is None:
         logger.info("Message %s is not to be sent now.", delivery_id)
         return
@@ -51,7 +51,7 @@ def deliver(context: WorkerContext, delivery_id: str) -> None:
     host = urlsplit(claimed.url).hostname
     logger.info("Message %s to %s, attempt %s: %s", delivery_id, host, claimed.attempt, error or status)
     with context.database.write() as session:
-        webhooks.record(session, claimed, utcnow(), settings.webhook_max_attempts, status, error)
+        webhooks.record(session, claimed, database_now(session), settings.webhook_max_attempts, status, error)
 
 
 def post(message: Claimed, allowed: Sequence[Network], seconds: float) -> int:

@@ -13,7 +13,8 @@ from store.clock import utcnow
 from store.leases import claim_dataset, claim_job
 from store.tables import Dataset, IdempotencyKey, Job
 from store.transitions import lock_job, transition
-from worker.reaper.rounds import broker_queue_depth, run_once
+from worker.reaper.loop import broker_queue_depth
+from worker.reaper.rounds import run_once
 from worker.training.attempts import note_checkpoint
 from worker.training.runner import run_job
 
