@@ -42,6 +42,9 @@ ROUTERS = (datasets, jobs, models, aliases, predictions, base_models, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+#: Of routes whose bodies FastAPI parses on the event loop.
+SMALL_BODY_BYTES = 64 * 1024
+_JOBS = re.compile(r"/v1/jobs/?")
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")
 
@@ -67,7 +70,11 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     app.add_middleware(Admission, budgets=Budgets.of(settings), is_streamed=_is_streamed)
     app.add_middleware(Authentication)
     app.add_middleware(
-        RequestContext, limit_of=_body_limits(settings), metrics=metrics, stall_seconds=settings.stall_seconds
+        RequestContext,
+        limit_of=_body_limits(settings),
+        is_streamed=_is_streamed,
+        metrics=metrics,
+        stall_seconds=settings.stall_seconds,
     )
     app.add_middleware(SecurityHeaders)
     install_handlers(app)
@@ -121,7 +128,9 @@ def _body_limits(settings: Settings) -> Callable[[str], int]:
     def limit_of(path: str) -> int:
         if _UPLOADS.fullmatch(path):
             return settings.max_upload_bytes
-        return settings.max_predict_bytes if _PREDICT.fullmatch(path) else settings.max_json_bytes
+        if _PREDICT.fullmatch(path):
+            return settings.max_predict_bytes
+        return settings.max_json_bytes if _JOBS.fullmatch(path) else min(settings.max_json_bytes, SMALL_BODY_BYTES)
 
     return limit_of
 

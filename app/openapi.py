@@ -56,6 +56,7 @@ def complete(document: Document) -> None:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas |= problem_schema.pop("$defs") | {"Problem": problem_schema}
     for path, method, operation in operations(document):
+        name_body_schema(operation, schemas)
         answers = {status: answer for status, answer in operation["responses"].items() if not status.endswith("XX")}
         for status in problem_statuses(path, method, operation):
             answers.setdefault(str(status), problem(status))
@@ -63,6 +64,17 @@ def complete(document: Document) -> None:
             answer["headers"] = {**REQUEST_ID, **answer.get("headers", {})}
         operation["responses"] = dict(sorted(answers.items()))
     add_links(document)
+
+
+def name_body_schema(operation: Document, schemas: Document) -> None:
+    """Move the schema of a JSON body, where a route wrote it out with what it refers to, to the named ones."""
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if body is None or "$defs" not in body["schema"]:
+        return
+    schema = body["schema"]
+    schemas |= schema.pop("$defs")
+    schemas[schema["title"]] = schema
+    body["schema"] = {"$ref": f"#/components/schemas/{schema['title']}"}
 
 
 def operations(document: Document) -> Iterator[tuple[str, str, Document]]:

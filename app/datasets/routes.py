@@ -19,6 +19,7 @@ from app.datasets.schemas import (
 )
 from app.http.answers import IF_NONE_MATCH, LOCATION, answers, conditional, conditional_json
 from app.http.errors import invalid
+from app.http.executors import validating
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, form_content, idempotent, respond
 from app.http.idempotency_keys import Answer
 from app.http.multipart import FormInterrupted
@@ -41,7 +42,7 @@ async def create_dataset(
             fields, files = await uploads.receive_files(request, caller, stage)
         except FormInterrupted as interrupted:
             raise interrupted.reason from interrupted
-        form = uploads.parse_form(fields)
+        form = await validating(uploads.parse_form, fields)
         service.check_form(form, files)
         try:
             document = await run_in_threadpool(_create, caller, form, files, idempotency_key)

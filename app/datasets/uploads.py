@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 from typing import get_args
 
 from fastapi import Request
-from pydantic import ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from app.caller import Caller
 from app.datasets import service
 from app.datasets.schemas import DatasetForm
-from app.http.errors import ApiError, from_validation_errors, invalid
+from app.http.errors import ApiError, invalid
+from app.http.json_bodies import validate
 from app.http.multipart import receive_form
 from app.http.received_files import StagedFile, Staging, blocks, staging
 from app.state import require_space
@@ -71,13 +71,9 @@ def parse_form(fields: Mapping[str, str]) -> DatasetForm:
     if "metadata" in values:
         try:
             values["metadata"] = json.loads(fields["metadata"])
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise invalid("invalid_value", "metadata must be a JSON object.", "/metadata") from error
-    try:
-        return DatasetForm.model_validate(values)
-    except ValidationError as error:
-        located = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        raise from_validation_errors(located, values) from error
+    return validate(DatasetForm, values)
 
 
 async def receive_archive(request: Request, stage: Staging, filename: str | None) -> StagedFile:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -15,6 +16,8 @@ from typing_extensions import TypedDict
 from pouf_core.contract.method import field_description
 from pouf_core.errors import InvalidInput, PoufError
 
+#: An answer is no longer than what it answers.
+MAX_ERRORS = 100
 PROBLEM_JSON = "application/problem+json"
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
 
@@ -79,11 +82,13 @@ def body_too_large(limit: int) -> ApiError:
 
 
 def several(errors: Iterable[FieldError]) -> ApiError:
-    """Return one 422 for all `errors`; its code is theirs when they agree, else ``invalid_request``."""
+    """Return one 422 for `errors`, which lists the first 100; its code is theirs when they agree, else
+    ``invalid_request``.
+    """
     found = list(dict.fromkeys(errors))
     codes = {error.code for error in found}
     code = codes.pop() if len(codes) == 1 else "invalid_request"
-    return ApiError(422, code, "; ".join(f"{e.pointer}: {e.message}" for e in found[:5]), found)
+    return ApiError(422, code, "; ".join(f"{e.pointer}: {e.message}" for e in found[:5]), found[:MAX_ERRORS])
 
 
 def from_pouf_error(error: PoufError) -> ApiError:
@@ -172,7 +177,7 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 def from_validation_errors(errors: Iterable[Mapping[str, Any]], body: object) -> ApiError:
     """Return the API's form of pydantic's `errors` about `body`."""
-    found = list(errors)
+    found = list(islice(errors, MAX_ERRORS))
     if any(error["type"] == "json_invalid" for error in found):
         return _malformed_json()
     by_pointer: dict[str, list[FieldError]] = {}

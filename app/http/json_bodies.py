@@ -1,14 +1,14 @@
 """JSON bodies, parsed and checked beside the event loop, within the memory that requests may hold."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from app.http.budgets import Holding, holding_of
-from app.http.errors import ApiError, from_validation_errors
+from app.http.errors import ApiError, FieldError, from_validation_errors, several
 from app.http.executors import validating
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
@@ -17,6 +17,9 @@ Check = Callable[[object], None]
 # about what each of them adds to what CPython's parser makes: list slots, strings, lists, objects and their entries
 _BYTES_OF = {b",": 32, b'"': 28, b"[": 88, b"{": 64, b":": 104}
 _WIDEST_CHARACTER = 4
+#: The most classes, each with a prompt and label words, are about half.
+MAX_VALUES = 100_000
+MAX_DEPTH = 20
 
 
 def is_json(request: Request) -> bool:
@@ -46,9 +49,32 @@ def json_body(schema: type[SchemaT]) -> Callable[[Request], Awaitable[SchemaT]]:
     """Return the dependency that is the request's body; the route describes it by `json_body_schema`."""
 
     async def body(request: Request) -> SchemaT:
-        return await read_json(request, schema)
+        if not await request.body():
+            raise several([FieldError("", "missing_field", "Send a JSON object.")])
+        return await read_json(request, schema, refuse_many_values)
 
     return body
+
+
+def refuse_many_values(values: object) -> None:
+    """Refuse more than any honest body has, since each value may be at fault and answered.
+
+    Raises 413 ``too_many_values``, or 422 ``nested_too_deeply``.
+    """
+    level, depth, count = [values], 0, 0
+    while level:
+        members = [member for value in level for member in _members(value)]
+        count += len(members)
+        depth += 1
+        if count > MAX_VALUES:
+            raise ApiError(413, "too_many_values", f"A JSON body holds at most {MAX_VALUES:,} values.")
+        if depth > MAX_DEPTH:
+            raise ApiError(422, "nested_too_deeply", f"Lists and objects are nested at most {MAX_DEPTH} deep.")
+        level = [member for member in members if isinstance(member, dict | list)]
+
+
+def _members(value: object) -> Collection[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def json_body_schema(schema: type[BaseModel]) -> dict[str, object]:

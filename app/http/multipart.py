@@ -53,11 +53,15 @@ async def receive_form(
 
 
 async def _read_urlencoded(request: Request) -> dict[str, str]:
-    content = b"".join([block async for block in blocks(request, MAX_FIELDS * MAX_FIELD_BYTES)])
+    content = b"".join([block async for block in blocks(request, MAX_FIELD_BYTES)])
     if content and not request.headers.get("content-type"):
         raise ApiError(415, "unsupported_media_type", "Send multipart/form-data.")
     fields: dict[str, str] = {}
-    for name, value in parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True):
+    try:
+        pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as error:
+        raise _too_many_fields() from error
+    for name, value in pairs:
         if name in fields:
             raise invalid("duplicate_field", "This field may be given once.", f"/{name}")
         fields[name] = value
@@ -164,7 +168,7 @@ class _Form:
         if self._field_name in self._fields:
             raise invalid("duplicate_field", "This field may be given once.", f"/{self._field_name}")
         if len(self._fields) >= MAX_FIELDS:
-            raise ApiError(413, "too_many_fields", f"One form holds at most {MAX_FIELDS} fields.")
+            raise _too_many_fields()
         self._field = bytearray()
 
     def _part_data(self, data: bytes, start: int, end: int) -> None:
@@ -190,6 +194,10 @@ class _Form:
 
     def _end(self) -> None:
         self._complete = True
+
+
+def _too_many_fields() -> ApiError:
+    return ApiError(413, "too_many_fields", f"One form holds at most {MAX_FIELDS} fields.")
 
 
 def _malformed(reason: str) -> ApiError:

@@ -13,7 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.errors import ApiError, body_too_large, problem_response
 from app.http.metrics import HttpMetrics
-from app.http.slow_clients import with_slow_client_timeout
+from app.http.slow_clients import (
+    MINIMUM_BYTES_PER_SECOND,
+    MINIMUM_BYTES_PER_SECOND_IN_MEMORY,
+    with_slow_client_timeout,
+)
 from store.disk import is_disk_full
 from store.ids import new_id
 
@@ -25,16 +29,27 @@ ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
 class RequestContext:
-    """ASGI middleware; `limit_of(path)` gives the largest body, in bytes, that a path accepts.
+    """ASGI middleware.
 
-    `stall_seconds`: the slow-client timeout of bodies.
+    Args:
+        app: what it surrounds.
+        limit_of: gives the largest body, in bytes, that a path accepts.
+        is_streamed: tells of a path whether its bodies go to disk as they come.
+        metrics: counts requests.
+        stall_seconds: the slow-client timeout of bodies.
     """
 
     def __init__(
-        self, app: ASGIApp, limit_of: Callable[[str], int], metrics: HttpMetrics, stall_seconds: float
+        self,
+        app: ASGIApp,
+        limit_of: Callable[[str], int],
+        is_streamed: Callable[[str], bool],
+        metrics: HttpMetrics,
+        stall_seconds: float,
     ) -> None:
         self.app = app
         self.limit_of = limit_of
+        self.is_streamed = is_streamed
         self.metrics = metrics
         self.stall_seconds = stall_seconds
 
@@ -54,7 +69,9 @@ class RequestContext:
         limit = self.limit_of(scope["path"])
         try:
             _refuse_announced(scope, limit)
-            bounded = _bounded(with_slow_client_timeout(receive, self.stall_seconds), limit)
+            streamed = self.is_streamed(scope["path"])
+            rate = MINIMUM_BYTES_PER_SECOND if streamed else MINIMUM_BYTES_PER_SECOND_IN_MEMORY
+            bounded = _bounded(with_slow_client_timeout(receive, self.stall_seconds, rate), limit)
             await self.app(scope, bounded, answer.send)
         except Exception as failure:
             if not isinstance(failure, ApiError):

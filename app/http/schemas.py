@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from pouf_core.contract.method import BASELINE_SETTINGS
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.unreadable import warnings_about
+
+#: Each unknown field is an error of its own, up to so many.
+MAX_UNKNOWN_FIELDS = 50
 
 NAME = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 ALIAS_NAME = Annotated[
@@ -42,6 +45,13 @@ class Closed(BaseModel):
     """A request part that refuses fields it does not know."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_many_unknown_fields(cls, values: object) -> object:
+        if isinstance(values, dict) and len(values) > len(cls.model_fields) + MAX_UNKNOWN_FIELDS:
+            raise ValueError(f"There are {len(values):,} fields; at most {len(cls.model_fields)} are known.")
+        return values
 
     @field_validator("*")
     @classmethod

@@ -9,14 +9,18 @@ from app.http.errors import ApiError
 
 #: The minimum data rate: a body that comes at least this fast never times out.
 MINIMUM_BYTES_PER_SECOND = 1024
+#: That of bodies that are kept in memory until they are complete.
+MINIMUM_BYTES_PER_SECOND_IN_MEMORY = 16 * 1024
 
 
 class ClientStalled(ApiError):
     """The 408 that also closes the connection."""
 
 
-def with_slow_client_timeout(receive: Receive, seconds: float) -> Receive:
-    """Return `receive` that raises 408 ``client_stalled`` when the body stops, or comes below the minimum data rate.
+def with_slow_client_timeout(
+    receive: Receive, seconds: float, bytes_per_second: int = MINIMUM_BYTES_PER_SECOND
+) -> Receive:
+    """Return `receive` that raises 408 ``client_stalled`` when the body stops, or comes below `bytes_per_second`.
 
     At first `seconds` are left. Waiting for the client uses them up and each byte gives some back, up to `seconds`
     again. Once the body is complete, waiting for the client to leave may take any time.
@@ -35,7 +39,7 @@ def with_slow_client_timeout(receive: Receive, seconds: float) -> Receive:
         except TimeoutError as error:
             raise _stalled(seconds) from error
         left = max(left - (time.monotonic() - started), 0.0)
-        left = min(seconds, left + len(message.get("body", b"")) / MINIMUM_BYTES_PER_SECOND)
+        left = min(seconds, left + len(message.get("body", b"")) / bytes_per_second)
         complete = not message.get("more_body", False)
         return message
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
@@ -11,6 +11,7 @@ from app.caller import Caller, Reader, Writer
 from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional, conditional_json
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
+from app.http.json_bodies import json_body, json_body_schema
 from app.http.prefer import PreferHeader, wait_seconds, wait_until
 from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number, page
 from app.http.schemas import ListDocument
@@ -33,16 +34,25 @@ router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 POLL_SECONDS = "2"
 
 
-@router.post("", status_code=202, responses=answers(JobDocument, 202, LOCATION, RETRY_AFTER))
+@router.post(
+    "",
+    status_code=202,
+    responses=answers(JobDocument, 202, LOCATION, RETRY_AFTER),
+    openapi_extra=json_body_schema(JobCreate),
+)
 async def create_job(
-    body: JobCreate, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
+    body: Annotated[JobCreate, Depends(json_body(JobCreate))],
+    caller: Writer,
+    prefer: PreferHeader = None,
+    idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
     """Create an adaptation job; a dataset that is still being ingested is waited for."""
     try:
         document = await run_in_threadpool(_create, caller, body, idempotency_key)
     except Replayed as replayed:
-        return respond(replayed.answer, replayed=True)
-    return respond(_accepted(await _settled(caller, document, prefer)))
+        return await run_in_threadpool(respond, replayed.answer, replayed=True)
+    document = await _settled(caller, document, prefer)
+    return await run_in_threadpool(lambda: respond(_accepted(document)))
 
 
 def _create(caller: Caller, body: JobCreate, key: str | None) -> JobDocument:
@@ -71,7 +81,7 @@ async def get_job(request: Request, job_id: str, caller: Reader, prefer: PreferH
     document = await run_in_threadpool(service.read, caller, job_id)
     document = await _settled(caller, document, prefer)
     headers = {} if service.is_final(document) else {"Retry-After": POLL_SECONDS}
-    return conditional_json(request, document, headers)
+    return await run_in_threadpool(conditional_json, request, document, headers)
 
 
 @router.post("/{job_id}/cancel")
@@ -119,7 +129,8 @@ async def list_events(
         stream = events.stream(caller, job_id, after)
         return EventSourceResponse(stream, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
     rows = await run_in_threadpool(events.read, caller, job_id, after, query.limit + 1)
-    return conditional_json(request, page(rows, query.limit, show_event, lambda row: row.seq))
+    found = page(rows, query.limit, show_event, lambda row: row.seq)
+    return await run_in_threadpool(conditional_json, request, found)
 
 
 @router.get("/{job_id}/metrics")

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, Strict
+from pydantic import BeforeValidator, Field, Strict
 
 from app.http.schemas import Closed, Document, ErrorBody
 from app.serving.engine import Served
@@ -16,6 +16,14 @@ Variant = Literal["adapted", "zero_shot"]
 TopK = Annotated[int, Field(ge=1, le=1000, description="How many classes to list; fewer when there are fewer.")]
 
 
+def _up_to_the_first_that_is_no_number(value: object) -> object:
+    """Make one error of however many members are at fault."""
+    if not isinstance(value, list) or set(map(type, value)) <= {float, int}:
+        return value
+    first = next(index for index, member in enumerate(value) if type(member) not in (float, int))
+    return value[: first + 1]
+
+
 class PredictInput(Closed):
     """One thing to classify: base64 of a picture's file, a text, or an embedding."""
 
@@ -24,6 +32,7 @@ class PredictInput(Closed):
     text_pair: str | None = None
     embedding: Annotated[
         list[Annotated[float, Strict()]] | None,
+        BeforeValidator(_up_to_the_first_that_is_no_number),
         Field(description="A vector as the target data has them; its length does not matter."),
     ] = None
     embedding_base64: Annotated[

@@ -15,6 +15,8 @@ PLACEHOLDER = "{}"
 DEFAULT_TEMPLATE = "a photo of a {}."
 MAX_CLASSES = 10_000
 MAX_TEXT_LENGTH = 500
+MAX_TEMPLATES = 1000
+MAX_CHARACTERS_OF_TEMPLATES = 100_000
 
 
 class ClassName(BaseModel):
@@ -106,14 +108,20 @@ def parse_templates(value: str | Sequence[str] | None, default: str = DEFAULT_TE
     """Check one prompt template or an ensemble of them; None is the default.
 
     Raises:
-        InvalidInput: `no_template`, `template_without_placeholder`, `template_with_many_placeholders`,
-            `duplicate_template` or `template_too_long`.
+        InvalidInput: `no_template`, `too_many_templates`, `templates_too_long`, `template_without_placeholder`,
+            `template_with_many_placeholders`, `duplicate_template` or `template_too_long`.
     """
     if value is None:
         return [default]
     templates = [value] if isinstance(value, str) else list(value)
     if not templates:
         raise InvalidInput("no_template", "Give at least one prompt template.", field="/prompt_template")
+    if len(templates) > MAX_TEMPLATES:
+        message = f"Give at most {MAX_TEMPLATES:,} prompt templates."
+        raise InvalidInput("too_many_templates", message, field="/prompt_template")
+    if sum(map(len, templates)) > MAX_CHARACTERS_OF_TEMPLATES:
+        message = f"Prompt templates have at most {MAX_CHARACTERS_OF_TEMPLATES:,} characters together."
+        raise InvalidInput("templates_too_long", message, field="/prompt_template")
     problems = Problems()
     for template in templates:
         problems.attempt(partial(_check_template, template))

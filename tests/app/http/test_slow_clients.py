@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from app.http.slow_clients import ClientStalled, with_slow_client_timeout
+from app.http.slow_clients import MINIMUM_BYTES_PER_SECOND_IN_MEMORY, ClientStalled, with_slow_client_timeout
 
 
 def body(data, pause, more=True):
@@ -53,3 +53,14 @@ def test_after_the_body_waiting_for_the_client_to_leave_may_take_any_time():
         await bounded()
 
     asyncio.run(read())
+
+
+def test_bodies_kept_in_memory_have_to_come_faster():
+    receive = with_slow_client_timeout(body(b"x" * 100, 0.01), 0.3, MINIMUM_BYTES_PER_SECOND_IN_MEMORY)
+
+    async def read():
+        while True:
+            await receive()
+
+    with pytest.raises(ClientStalled):
+        asyncio.run(read())

@@ -93,6 +93,17 @@ def test_bodies_that_become_large_when_parsed_are_refused(limited, refused):
     refused(limited("alice", nested), 413, "request_too_demanding")
 
 
+def test_bodies_under_way_are_counted_as_they_come(settings, rows, make_key, refused):
+    key, model = make_key("mallory"), rows.model(owner="mallory")
+    with TestClient(create_app(settings.model_copy(update=SMALL), ColourEngine)) as api:
+        answer = api.post(
+            f"/v1/models/{model}/predict",
+            content=iter([b'{"inputs": [{"image": "', *[b"A" * 2**18] * 8, b'"}]}']),
+            headers={"Authorization": f"Bearer {key}", "content-type": "application/json"},
+        )
+    refused(answer, 413, "request_too_demanding")
+
+
 def test_the_last_batch_does_not_stay_in_memory():
     class Encoder:
         key = "a"

@@ -58,6 +58,8 @@ def test_numbers_are_places_of_classes_unless_they_are_names() -> None:
         ("a photo", "template_without_placeholder"),
         ("{} and {}", "template_with_many_placeholders"),
         (["a {}.", "a {}."], "duplicate_template"),
+        ([f"{number} {{}}." for number in range(1001)], "too_many_templates"),
+        ([f"{number:0400} {{}}." for number in range(250)], "templates_too_long"),
         ("x" * 499 + "{}", "template_too_long"),
     ],
 )
