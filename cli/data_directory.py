@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,9 +68,16 @@ class DataDirectory:
     def log_file(self, name: str) -> Path:
         """The log of one child; a log that has grown large is set aside as `<name>.log.1` first."""
         path = self.logs / f"{name}.log"
-        if path.exists() and path.stat().st_size > LOG_ROTATE_BYTES:
-            path.replace(path.with_name(f"{name}.log.1"))
+        rotate(path)
         return path
+
+
+def rotate(path: Path) -> None:
+    """Copy a log that has grown large to `<name>.log.1`, and empty it: its writer appends, and goes on."""
+    if not path.exists() or path.stat().st_size <= LOG_ROTATE_BYTES:
+        return
+    shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+    os.truncate(path, 0)
 
 
 def tail(path: Path, lines: int = 15) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from cli.data_directory import rotate
 from cli.tether import tethered
 
 MARKER = "POUF_SUPERVISED_BY"
@@ -67,7 +68,11 @@ class Child:
         return self._process is not None and self._process.poll() is None
 
     def restart_when_due(self) -> str | None:
-        """Notice a death and, after a growing pause, start again. Returns a line to tell the user, or None."""
+        """Notice a death and, after a growing pause, start again; keep the log small.
+
+        Returns a line to tell the user, or None.
+        """
+        rotate(self.log)
         if self.running():
             return None
         if self._restart_at is None:

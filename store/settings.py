@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         None,
         description="An API key with every scope that exists from the first start; `pouf keys generate` makes one.",
     )
+    allowed_hosts: Annotated[list[str], NoDecode] = Field(
+        [],
+        description="Names beside localhost that the service may be called by, and whose pages may call it, while "
+        "there are no API keys, separated by commas.",
+    )
     key_pepper_file: Path | None = Field(
         None,
         description="File with the secret that API keys are hashed with; unset: `key-pepper` in the data directory, "
@@ -207,15 +212,20 @@ class Settings(BaseSettings):
             return json.loads(value)
         return _split(value)
 
-    @field_validator("webhook_allowed_networks", mode="before")
+    @field_validator("webhook_allowed_networks", "allowed_hosts", mode="before")
     @classmethod
-    def _split_networks(cls, value: object) -> object:
+    def _split_entries(cls, value: object) -> object:
         return _split(value)
 
     @field_validator("webhook_allowed_networks")
     @classmethod
     def _check_networks(cls, value: list[str]) -> list[str]:
         return [str(ip_network(entry)) for entry in value]
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _lower_hosts(cls, value: list[str]) -> list[str]:
+        return [name.lower() for name in value]
 
     @field_validator("log_level", mode="before")
     @classmethod

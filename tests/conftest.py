@@ -58,7 +58,15 @@ def empty_database_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def settings(tmp_path: Path, empty_database_file: Path) -> Settings:
     """Settings over a private directory with an empty, migrated database; no broker, no engine, a disk full or not."""
     (tmp_path / "pouf.db").write_bytes(empty_database_file.read_bytes())
-    return Settings(data_dir=tmp_path, device="cpu", engine="torch", threads=1, redis_url=None, min_free_bytes=0)
+    return Settings(
+        data_dir=tmp_path,
+        device="cpu",
+        engine="torch",
+        threads=1,
+        redis_url=None,
+        min_free_bytes=0,
+        allowed_hosts=["testserver"],
+    )
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import hmac
 import ipaddress
 import logging
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
 
 from sqlalchemy.exc import OperationalError
@@ -11,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import key_queries as repository
+from app.auth.hosts import check_host_and_origin
 from app.auth.identity import Identity, KeyLimits, KeyScope
 from app.auth.key_text import digest, is_well_formed, prefix_of
 from app.auth.pepper import read_pepper
@@ -43,8 +45,8 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             authenticator: Authenticator = scope["app"].state.authenticator
-            header = Request(scope).headers.get("authorization")
-            scope["identity"] = await authenticating(authenticator.identify, header, scope.get("server"))
+            headers = Request(scope).headers
+            scope["identity"] = await authenticating(authenticator.identify, headers, scope.get("server"))
         await self.app(scope, receive, send)
 
 
@@ -59,20 +61,21 @@ class Authenticator:
         self._lock = threading.Lock()
         self._keys_exist = False
 
-    def identify(self, authorization: str | None, server: tuple[str, int | None] | None) -> Identity:
+    def identify(self, headers: Mapping[str, str], server: tuple[str, int | None] | None) -> Identity:
         """Return who asks, and count the request.
 
         Args:
-            authorization: the header.
+            headers: of the request, by names in lower case.
             server: where the connection came in.
 
         Raises:
             ApiError: 401 ``missing_api_key``, ``invalid_api_key``, ``expired_api_key`` or ``revoked_api_key``;
-                403 ``no_api_keys``; 429 ``rate_limited``.
+                403 ``no_api_keys``; 429 ``rate_limited``; without keys as `check_host_and_origin`.
         """
         if not self._keys_needed():
+            check_host_and_origin(headers.get("host"), headers.get("origin"), self._settings.allowed_hosts)
             return self._local(server)
-        key = self._verified(_bearer(authorization))
+        key = self._verified(_bearer(headers.get("authorization")))
         limits = KeyLimits.of(key, self._settings)
         wait = self._rate_limiter.hit(key.id, limits.requests_per_minute)
         if wait is not None:

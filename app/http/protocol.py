@@ -79,7 +79,7 @@ class SlowClientProtocol(H11Protocol):
 
     def _refuse(self, error: ApiError) -> None:
         request_id = new_id("req")
-        logger.info("connection closed: %s %s", error.code, request_id)
+        logger.debug("connection closed: %s %s", error.code, request_id)
         body = json.dumps(problem_document(error, "", request_id)).encode()
         headers = {
             **error.headers,

@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 # asked for all the time by machines; only their failures are worth a line
 PROBED = frozenset({"/health/live", "/health/ready", "/metrics"})
+LOGGED_CHARACTERS = 500
 ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
 
 
@@ -83,10 +84,12 @@ class RequestContext:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         self.metrics.observe(scope["method"], route, status, seconds)
-        level = logging.DEBUG if scope["path"] in PROBED and status == 200 else logging.INFO
+        probed = scope["path"] in PROBED and status == 200
+        # whoever has no key writes no lines: the metrics count them
+        level = logging.DEBUG if probed or status == 401 else logging.INFO
         # quoted again: a line break in a path must not become one in the log
-        path = quote(scope["path"])
-        logger.log(level, "%s %s %s %.0f ms %s", scope["method"], path, status, 1000 * seconds, scope["request_id"])
+        path, method = quote(scope["path"])[:LOGGED_CHARACTERS], quote(scope["method"])[:LOGGED_CHARACTERS]
+        logger.log(level, "%s %s %s %.0f ms %s", method, path, status, 1000 * seconds, scope["request_id"])
 
 
 class _Answer:

@@ -2,11 +2,13 @@ import os
 import stat
 import subprocess
 import sys
+import time
 
 import pytest
 
 from cli import CommandError, data_directory
 from cli.data_directory import DataDirectory, tail
+from cli.processes import Child, Service
 
 
 @pytest.fixture
@@ -55,8 +57,27 @@ def test_a_large_log_is_set_aside(directory, monkeypatch):
     monkeypatch.setattr(data_directory, "LOG_ROTATE_BYTES", 10)
     directory.log_file("api").write_text("x" * 11)
     path = directory.log_file("api")
-    assert not path.exists()
+    assert path.read_text() == ""
     assert (directory.logs / "api.log.1").read_text() == "x" * 11
+
+
+def test_a_log_is_set_aside_while_its_part_writes_on(directory, monkeypatch):
+    monkeypatch.setattr(data_directory, "LOG_ROTATE_BYTES", 1000)
+    writer = "import time\nfor line in range(400): print('x' * 20, flush=True); time.sleep(0.002)\ntime.sleep(60)"
+    child = Child(Service("api", (sys.executable, "-c", writer)), directory.root, directory.log_file("api"))
+    child.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not (directory.logs / "api.log.1").exists():
+            assert time.monotonic() < deadline
+            assert child.restart_when_due() is None
+            time.sleep(0.01)
+        small = child.log.stat().st_size
+        while child.log.stat().st_size <= small:  # goes on at the start of the emptied file
+            assert time.monotonic() < deadline
+        assert child.log.read_bytes().startswith(b"x")
+    finally:
+        child.kill()
 
 
 def test_the_tail_is_the_last_lines(tmp_path):

@@ -26,6 +26,14 @@ def test_metrics_count_requests_by_route(api, rows):
     assert 'pouf_jobs{kind="queued"} 1.0' in text
 
 
+def test_methods_that_clients_make_up_are_counted_as_one(api):
+    for number in range(20):
+        api.request(f"MADEUP{number}", "/v1/jobs")
+    text = api.get("/metrics").text
+    assert 'method="other"' in text
+    assert "MADEUP" not in text
+
+
 def test_what_is_counted_is_a_counter_and_what_is_measured_a_gauge(api, rows):
     rows.job()
     types, _ = scrape(api)

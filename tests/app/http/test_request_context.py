@@ -63,6 +63,16 @@ def test_a_body_that_stops_coming_times_out(settings, refused):
     refused(answer, 408, "client_stalled")
 
 
+def test_requests_without_a_key_write_no_lines_and_long_paths_short_ones(api, caplog, make_key):
+    key = make_key()
+    with caplog.at_level(logging.INFO):
+        assert api.get("/v1/jobs").status_code == 401
+        assert not [record for record in caplog.records if record.name.startswith("app.")]
+        api.get("/v1/" + "x" * 10_000, headers={"Authorization": f"Bearer {key}"})
+    lines = [record.getMessage() for record in caplog.records if record.name.startswith("app.")]
+    assert [len(line) < 1000 for line in lines] == [True]
+
+
 def test_a_line_break_in_a_path_forges_no_line_in_the_log(api, caplog):
     with caplog.at_level(logging.INFO):
         api.get("/v1/jobs/x%0aINFO%20forged")
