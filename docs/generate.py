@@ -6,7 +6,7 @@ from pathlib import Path
 from pouf_core.contract.presets import PRESETS, REFINED, REFINEMENTS, Preset
 from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation.thresholds import KINDS, TABLE, Limit, Row
-from store.settings import settings_table
+from store.settings_table import settings_table
 
 DOCS = Path(__file__).parent
 FILE = DOCS / "configuration.md"

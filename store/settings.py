@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pouf_core.contract.engine import EngineChoice
-from pouf_core.contract.item_limits import MAX_PIXELS
-
-MIB = 1024**2
-GIB = 1024**3
+from store.limit_settings import GIB, LimitSettings
 
 
-class Settings(BaseSettings):
+class Settings(LimitSettings):
     """Typed settings; the environment variable of a field is ``POUF_`` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="POUF_", extra="ignore", validate_default=True)
@@ -102,48 +99,6 @@ class Settings(BaseSettings):
         description="Bytes that must stay free on the disks of data directory, local storage and SQLite database: with "
         "less, nothing new is taken on; unset: 1 GiB, or a twentieth of a disk smaller than 20 GiB; 0: no such floor.",
     )
-    max_upload_bytes: int = Field(10 * GIB, ge=1, description="Largest request body of an upload, in bytes.")
-    stall_seconds: float = Field(
-        30,
-        gt=0,
-        description="Slow-client timeout: seconds that a client may send nothing, or less than the minimum data rate, "
-        "or leave an answer unread, before its connection is closed.",
-    )
-    max_connections: int = Field(
-        500, ge=1, description="Open connections above which the API closes new ones, after a 503."
-    )
-    max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
-    max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")
-    max_item_bytes: int = Field(64 * MIB, ge=1, description="Largest single picture of a dataset, in bytes.")
-    max_pixels: int = Field(
-        MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Largest picture, in pixels (width times height)."
-    )
-    decode_memory_bytes: int = Field(
-        1536 * MIB, ge=64 * MIB, description="Memory that decoding one picture may take, in bytes (on Linux)."
-    )
-    decode_cpu_seconds: float = Field(
-        20, gt=0, description="CPU seconds that decoding one picture may take; twice as many of wall-clock time."
-    )
-    max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
-    max_archive_ratio: float = Field(
-        200.0, gt=1, description="Largest ratio of unpacked to packed bytes of an archive, against decompression bombs."
-    )
-    max_json_bytes: int = Field(8 * MIB, ge=1024, description="Largest JSON request body other than predict, in bytes.")
-    request_memory_bytes: int = Field(
-        GIB,
-        ge=1024**2,
-        description="Memory that bodies of requests in flight may take together, received and parsed, in bytes; an "
-        "owner may take half. What does not fit is refused with 503, 429 or 413.",
-    )
-    predict_pixels: int = Field(
-        1_000_000_000,
-        ge=1_000_000,
-        description="Pixels of the pictures of predict requests in flight together, by their headers; an owner may "
-        "take half. More is refused with 503, 429 or 413 before it is decoded.",
-    )
-    max_predict_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body of predict, in bytes.")
-    max_predict_items: int = Field(256, ge=1, description="Most inputs in one predict request.")
-
     lease_seconds: float = Field(75, gt=0, description="Seconds after which a job's unrenewed lease expires.")
     lease_renew_seconds: float = Field(10, gt=0, description="Seconds between two renewals of a lease.")
     progress_timeout: float = Field(
@@ -276,14 +231,6 @@ def get_settings() -> Settings:
     return Settings()
 
 
-def settings_table() -> str:
-    """Return the rows of a markdown table: variable, default, meaning."""
-    rows = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        rows.append(f"| `POUF_{name.upper()}` | {_shown_default(field.default)} | {field.description} |")
-    return "\n".join(rows) + "\n"
-
-
 def _split(value: object) -> object:
     return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
 
@@ -293,11 +240,3 @@ def _matches(spec: str, entry: str) -> bool:
         return spec == entry
     start = entry.removesuffix("*")
     return spec.startswith(start) and ".." not in spec.removeprefix(start).split("/")
-
-
-def _shown_default(value: object) -> str:
-    if value in (None, "", []):
-        return "–"
-    if isinstance(value, list):
-        value = ",".join(value)
-    return f"`{value}`"

@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from store.settings import Settings, settings_table
+from store.settings import Settings
+from store.settings_table import settings_table
 
 
 def test_urls_default_to_the_data_directory(tmp_path: Path) -> None:
