@@ -203,7 +203,7 @@ class _Encoder:
 
     def _prototypes(self, class_names: tuple[str, ...]) -> np.ndarray:
         base = _loaded(self._name)
-        templates = [base.description.default_prompt_template]
+        templates = base.description.default_prompt_templates
         with torch.no_grad():
             prompts = build_prompts(parse_class_names(list(class_names)), templates, base.tokenizer)
             return np.asarray(base.prototypes(prompts).float())

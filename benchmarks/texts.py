@@ -81,7 +81,7 @@ def main(
             "base_model": base_model,
             "base_model_sha256": base.sha256,
             "settings": json.loads(settings),
-            "template": template or base.description.default_prompt_template,
+            "template": template or base.description.default_prompt_templates[0],
         }
         json_file.write_text(json.dumps({**environment(), **setting, "rows": rows}, indent=2) + "\n")
 

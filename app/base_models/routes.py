@@ -1,5 +1,7 @@
 """`/v1/base-models`: what can be adapted here; `/v1/templates`: how texts are worded for language models."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter
 
 from app.base_models.schemas import BaseModelDocument, TemplateDocument
@@ -45,11 +47,16 @@ def _show_base_model(state: State, name: str, loaded: bool, engine: EngineUsed |
         embedded=description.embedded,
         tune_modes=list(description.tune_modes),
         takes_label_words=description.takes_label_words,
-        default_prompt_template=description.default_prompt_template,
+        default_prompt_template=_plain(description.default_prompt_templates),
         description=description.description,
         engine=engine,
         default=name == state.engine.base_models.default,
     )
+
+
+def _plain(templates: Sequence[str]) -> str | list[str]:
+    """One template as a string, none as an empty one, an ensemble as a list."""
+    return list(templates) if len(templates) > 1 else "".join(templates)
 
 
 @router.get("/templates")

@@ -25,7 +25,7 @@ class BaseModelDescription:
         kind: whose presets, validation thresholds and tune modes it has.
         embedded: whether its weights come with the installed packages.
         tune_modes: what of it can be trained.
-        default_prompt_template: used where the caller gives none.
+        default_prompt_templates: used where the caller gives none: several are an ensemble.
         description: one line for people.
         takes_label_words: whether classes are label words at the mask of one template that holds the text; if not,
             they are names in a template, or in several.
@@ -44,7 +44,7 @@ class BaseModelDescription:
     kind: ModelKind
     embedded: bool
     tune_modes: tuple[Tune, ...]
-    default_prompt_template: str
+    default_prompt_templates: tuple[str, ...]
     description: str
     takes_label_words: bool = False
     reads_after_mask: bool = True

@@ -13,6 +13,18 @@ from pouf_core.errors import InvalidInput
 
 PLACEHOLDER = "{}"
 DEFAULT_TEMPLATE = "a photo of a {}."
+PICTURE_TEMPLATES = (
+    DEFAULT_TEMPLATE,
+    "itap of a {}.",
+    "a bad photo of the {}.",
+    "a origami {}.",
+    "a photo of the large {}.",
+    "a {} in a video game.",
+    "art of the {}.",
+    "a photo of the small {}.",
+)
+"""CLIP's template, and the seven that its authors found to do as well as their 80 (Radford et al., 2021; notebook
+`Prompt_Engineering_for_ImageNet` of github.com/openai/CLIP)."""
 MAX_CLASSES = 10_000
 MAX_TEXT_LENGTH = 500
 MAX_TEMPLATES = 1000
@@ -104,7 +116,7 @@ def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[st
     return {label: number for label, number in numbers.items() if number < len(classes)}
 
 
-def parse_templates(value: str | Sequence[str] | None, default: str = DEFAULT_TEMPLATE) -> list[str]:
+def parse_templates(value: str | Sequence[str] | None, default: Sequence[str] = (DEFAULT_TEMPLATE,)) -> list[str]:
     """Check one prompt template or an ensemble of them; None is the default.
 
     Raises:
@@ -112,7 +124,7 @@ def parse_templates(value: str | Sequence[str] | None, default: str = DEFAULT_TE
             `template_with_many_placeholders`, `duplicate_template` or `template_too_long`.
     """
     if value is None:
-        return [default]
+        return list(default)
     templates = [value] if isinstance(value, str) else list(value)
     if not templates:
         raise InvalidInput("no_template", "Give at least one prompt template.", field="/prompt_template")

@@ -150,6 +150,13 @@ def settled_tune(spec: MethodSpec, kind: ModelKind) -> MethodSpec:
     return spec.model_copy(update={"tune": "prototypes" if kind == "embedding" else "prompt"})
 
 
+def trains_text_tower(spec: MethodSpec) -> bool:
+    """Whether the method as asked for sends prompts through the text tower at every step."""
+    if spec.type in BASELINE_SETTINGS:
+        return False
+    return TUNE_MODES[spec.tune].learner not in ("closed_form", "prototypes") or spec.preset == "paper"
+
+
 def settled_selection(spec: MethodSpec, base: BaseModelDescription) -> MethodSpec:
     """The method with selection `auto` settled as `last` where no step can be chosen by the checks of training."""
     trains = spec.type not in BASELINE_SETTINGS and TUNE_MODES[spec.tune].learner != "closed_form"

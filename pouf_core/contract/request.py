@@ -71,7 +71,8 @@ class AdaptationRequest(BaseModel):
     prompt_template: Annotated[
         str | list[str] | None,
         Field(
-            description="With `{}` where the class name goes, or several such for an ensemble. For a language model "
+            description="With `{}` where the class name goes, or several such for an ensemble. Null: the base model's "
+            "own, which for pictures is an ensemble where the method trains no text tower. For a language model "
             "with `{text}`, or `{text_a}` and `{text_b}`, and `{mask}`."
         ),
     ] = None
@@ -166,7 +167,7 @@ class AdaptationRequest(BaseModel):
         problems.found += method_problems(method, None if classes is None else len(classes))
         if base is None:
             return None, problems.found
-        templates = problems.attempt(lambda: templates_for(base, self.prompt_template))
+        templates = problems.attempt(lambda: templates_for(base, self.prompt_template, method))
         template = language_template(base, templates) if templates else None
         limits = problems.attempt(lambda: text_limits_for(base, self.text_limits, template))
         problems.found += base_problems(method, base)

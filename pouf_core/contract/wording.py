@@ -15,6 +15,8 @@ from pouf_core.contract.language_template import (
     parse_one_template,
     template_of,
 )
+from pouf_core.contract.method import MethodSpec
+from pouf_core.contract.method_checks import trains_text_tower
 from pouf_core.errors import InvalidInput
 
 
@@ -55,8 +57,11 @@ class Wording:
             )
 
 
-def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None) -> list[str]:
+def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None, method: MethodSpec) -> list[str]:
     """Check the prompt template, or an ensemble where the base model takes one; None is the base model's own.
+
+    Of the base model's own ensemble, a method that trains through the text tower takes the first: each further template
+    would cost every step as much again, and the paper has one.
 
     Raises:
         InvalidInput: as `parse_templates`, or for a language model as `parse_one_template`; `prompt_template_not_used`
@@ -67,9 +72,9 @@ def templates_for(base: BaseModelDescription, value: str | Sequence[str] | None)
             message = f"{base.name} takes class features in place of prompts; leave prompt_template out."
             raise InvalidInput("prompt_template_not_used", message, field="/prompt_template")
         return []
-    default = base.default_prompt_template
+    default = base.default_prompt_templates[:1] if trains_text_tower(method) else base.default_prompt_templates
     if base.takes_label_words:
-        return [parse_one_template(value, default, causal=not base.reads_after_mask)]
+        return [parse_one_template(value, default[0], causal=not base.reads_after_mask)]
     return parse_templates(value, default)
 
 

@@ -58,7 +58,8 @@ class Family:
         usage: how such a name is written, such as `sentence:<path>`.
         modality: what its models classify.
         kind: whose presets, validation thresholds and tune modes they have.
-        default_prompt_template: for callers who give none.
+        default_prompt_templates: for callers who give none; several are an ensemble, of which modes that train the text
+            tower take the first.
         describe: a base model's name to one line about it. None where the name has another form than `usage`; it may
             raise `unknown_base_model` with more to say.
         load: a description and a device to a loaded model of its own, in float32 and evaluation mode. The description's
@@ -76,7 +77,7 @@ class Family:
     usage: str
     modality: Modality
     kind: ModelKind
-    default_prompt_template: str
+    default_prompt_templates: tuple[str, ...]
     describe: Callable[[str], str | None]
     load: Callable[[BaseModelDescription, torch.device], BaseModel]
     embedded: bool = False
@@ -104,7 +105,7 @@ class Family:
             kind=self.kind,
             embedded=self.embedded,
             tune_modes=tune_modes_of(self.kind),
-            default_prompt_template=self.default_prompt_template,
+            default_prompt_templates=self.default_prompt_templates,
             description=text,
             takes_label_words=self.takes_label_words,
             reads_after_mask=self.reads_after_mask,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.classes import DEFAULT_TEMPLATE
+from pouf_core.contract.classes import PICTURE_TEMPLATES
 from pouf_core.families.family import Family, checkpoint_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ HF_ALIGN = Family(
     usage="hf-align:<path>",
     modality="image",
     kind="image",
-    default_prompt_template=DEFAULT_TEMPLATE,
+    default_prompt_templates=PICTURE_TEMPLATES,
     describe=lambda spec: f"Vision-language model of transformers (ALIGN, SigLIP, CLIP): {checkpoint_of(spec)}.",
     load=_load,
 )

@@ -45,7 +45,7 @@ MINILM_MLM = Family(
     embedded=True,
     modality="text",
     kind="language",
-    default_prompt_template=DEFAULT_TEMPLATE,
+    default_prompt_templates=(DEFAULT_TEMPLATE,),
     describe=lambda _: (
         "all-MiniLM-L6-v2 as a masked language model of English, small and weak; takes pairs; runs on a CPU."
     ),
@@ -61,7 +61,7 @@ HF_MLM = Family(
     usage="hf-mlm:<path>",
     modality="text",
     kind="language",
-    default_prompt_template=DEFAULT_TEMPLATE,
+    default_prompt_templates=(DEFAULT_TEMPLATE,),
     describe=lambda spec: f"Masked language model, prompted: {checkpoint_of(spec)}.",
     load=_load,
     takes_label_words=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.classes import DEFAULT_TEMPLATE
+from pouf_core.contract.classes import PICTURE_TEMPLATES
 from pouf_core.families.family import Family, is_path
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ OPEN_CLIP = Family(
     usage="open_clip:<architecture>/<pretrained>",
     modality="image",
     kind="image",
-    default_prompt_template=DEFAULT_TEMPLATE,
+    default_prompt_templates=PICTURE_TEMPLATES,
     describe=_describe,
     load=_load,
     takes_activation=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.classes import DEFAULT_TEMPLATE
+from pouf_core.contract.classes import PICTURE_TEMPLATES
 from pouf_core.families.family import Family
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ POUF_LITE = Family(
     embedded=True,
     modality="image",
     kind="image",
-    default_prompt_template=DEFAULT_TEMPLATE,
+    default_prompt_templates=PICTURE_TEMPLATES,
     describe=lambda _: (
         "EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU."
     ),

@@ -43,7 +43,7 @@ MINILM = Family(
     embedded=True,
     modality="text",
     kind="text",
-    default_prompt_template=DEFAULT_TEMPLATE,
+    default_prompt_templates=(DEFAULT_TEMPLATE,),
     describe=lambda _: (
         "all-MiniLM-L6-v2, a sentence encoder of English; texts beyond 256 tokens are cut; runs on a CPU."
     ),
@@ -55,7 +55,7 @@ SENTENCE = Family(
     usage="sentence:<path>",
     modality="text",
     kind="text",
-    default_prompt_template=DEFAULT_TEMPLATE,
+    default_prompt_templates=(DEFAULT_TEMPLATE,),
     describe=_describe,
     load=_load,
 )

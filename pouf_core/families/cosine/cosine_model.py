@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Generic, Self, TypeVar
 
@@ -190,10 +190,21 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
                 if keeps_only_features
                 else self._encode_prompts(*inputs)
             )
-        features = torch.cat(parts)
-        if placed.template_count == 1:
-            return features
-        return F.normalize(features.unflatten(0, (placed.template_count, -1)).mean(dim=0), dim=-1)
+        return _mean_of_templates(torch.cat(parts), placed.template_count)
+
+    def projected_prototypes(self, prompts: PlacedPrompts) -> Callable[[], Tensor]:
+        """`prototypes` of the templates' own words for when nothing before the text projection changes: prompts go
+        through the text tower once, here, and only through the projection at each call."""
+        with torch.no_grad(), self._precision():
+            pieces = [self.text.before_projection(piece) for piece in prompts.tokens.split(_PROMPTS_AT_ONCE)]
+        before = torch.cat(pieces)
+
+        def prototypes() -> Tensor:
+            with self._precision():
+                features = self.text.project(before)
+            return _mean_of_templates(unit_length(features), prompts.template_count)
+
+        return prototypes
 
     def prompts_within_memory(self, prompts: PlacedPrompts) -> int:
         """How many of these prompts go through the text tower at once when a gradient is wanted, see `text_memory`."""
@@ -264,6 +275,13 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
     def sha256(self) -> str:
         """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
         return weights_hash(self.network.state_dict())
+
+
+def _mean_of_templates(features: Tensor, template_count: int) -> Tensor:
+    """Prototypes [K, d] of the unit features [T*K, d] of T templates."""
+    if template_count == 1:
+        return features
+    return F.normalize(features.unflatten(0, (template_count, -1)).mean(dim=0), dim=-1)
 
 
 def _with_tower(network: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> nn.Module:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -61,9 +62,12 @@ class Learner:
                 parameter.requires_grad_(True)
             base.frozen.release_if_trained()
         self._frozen_prototypes: Tensor | None = None
+        self._projected: Callable[[], Tensor] | None = None
         if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
             with torch.no_grad():
                 self._frozen_prototypes = base.prototypes(self.prompts)
+        elif self._network_parameters and projection_names(base.network).issuperset(self._network_parameters):
+            self._projected = base.projected_prototypes(self.prompts)
         self._penalty: ZeroShotPenalty | None = None
         if method.anchor_weight:
             with torch.no_grad():
@@ -96,6 +100,8 @@ class Learner:
         """Text prototypes [K, d] under the present parameters."""
         if self._frozen_prototypes is not None:
             return self._frozen_prototypes
+        if self._projected is not None:
+            return self._projected()
         return self.base.prototypes(self.prompts, self.context, self.prompts_at_once)
 
     @property
@@ -105,7 +111,7 @@ class Learner:
 
     def halve_prompts(self) -> bool:
         """Send fewer prompts through the text tower at once; False where there is nothing to halve."""
-        if not self.trains_text_encoder or self.prompts_at_once == 1:
+        if not self.trains_text_encoder or self._projected is not None or self.prompts_at_once == 1:
             return False
         self.prompts_at_once //= 2
         return True

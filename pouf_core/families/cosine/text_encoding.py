@@ -6,6 +6,7 @@ Untrained prompts therefore equal the model's own text features by construction,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pouf_core.families.context_vectors import context_in_place
-from pouf_core.families.cosine.trained_parameters import blocks_of, text_tower
+from pouf_core.families.cosine.trained_parameters import blocks_of, text_projection, text_tower
 from pouf_core.families.cosine.transformers_towers import TransformersTextTower
 
 _FLOATS_PER_BLOCK = 18  # kept for the gradient by one transformer block for one position, as multiples of the width
@@ -141,8 +142,30 @@ class TextEncoding:
         with context_in_place(self.input_embedding, context, placement):
             return self._features(tokens)
 
-    def _features(self, tokens: Tensor) -> Tensor:
-        features: Tensor = functional_call(self._encode, self._swapped_buffers(tokens.shape[1]), (tokens,))
+    def before_projection(self, tokens: Tensor) -> Tensor:
+        """What the projection takes, [K, c], of token ids [K, L]; the features themselves where there is none."""
+        projection = text_projection(self.tower)
+        if projection is None:
+            return self._features(tokens)
+        if isinstance(projection, nn.Module):
+            taken: list[Tensor] = []
+            with projection.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[0])):
+                self._features(tokens)
+            return taken[0]
+        identity = torch.eye(len(projection), dtype=projection.dtype, device=projection.device)
+        return self._features(tokens, {self._prefix + "text_projection": identity})
+
+    def project(self, features: Tensor) -> Tensor:
+        """Text features [K, d] of what `before_projection` gave, not normalised."""
+        projection = text_projection(self.tower)
+        if isinstance(projection, nn.Module):
+            projected: Tensor = projection(features)
+            return projected
+        return features if projection is None else features @ projection
+
+    def _features(self, tokens: Tensor, swapped: Mapping[str, Tensor] | None = None) -> Tensor:
+        replaced = {**self._swapped_buffers(tokens.shape[1]), **(swapped or {})}
+        features: Tensor = functional_call(self._encode, replaced, (tokens,))
         return features
 
     def _swapped_buffers(self, length: int) -> dict[str, Tensor]:

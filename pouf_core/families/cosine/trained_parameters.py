@@ -70,11 +70,18 @@ def _image_projection(network: nn.Module) -> list[nn.Parameter]:
     return next((found for found in parameters if found), [])
 
 
-def _text_projection(network: nn.Module) -> list[nn.Parameter]:
-    tower: Any = text_tower(network)
+def text_projection(tower: Any) -> nn.Module | nn.Parameter | None:
+    """What projects a text tower's feature into the shared space: the last thing it does. None where nothing does."""
     if isinstance(tower, TransformersTextTower):
-        return list(tower.projection.parameters())
-    projection = tower.proj if isinstance(tower, HFTextEncoder) else tower.text_projection
+        return tower.projection
+    projection: nn.Module | nn.Parameter | None = (
+        tower.proj if isinstance(tower, HFTextEncoder) else tower.text_projection
+    )
+    return projection
+
+
+def _text_projection(network: nn.Module) -> list[nn.Parameter]:
+    projection = text_projection(text_tower(network))
     if isinstance(projection, nn.Module):
         return list(projection.parameters())
     return [] if projection is None else [projection]

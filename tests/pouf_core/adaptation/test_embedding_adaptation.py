@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import pouf_core
+from pouf_core.contract.classes import PICTURE_TEMPLATES
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.errors import InvalidInput, problems_of
@@ -114,7 +115,7 @@ def test_a_text_tower_makes_the_class_features_and_is_not_needed_afterwards(
     result = pouf_core.adapt(features, CLASS_NAMES, base_model=name, method=TUNE, out=tmp_path / "model")
     predictor = pouf_core.load(result.path)
     assert (predictor.manifest.base_model.name, predictor.manifest.request.base_model) == ("features", name)
-    assert predictor.manifest.templates == ["a photo of a {}."]
+    assert predictor.manifest.templates == list(PICTURE_TEMPLATES)
     base = load_base_model(name)
     prompts = base.prompted(AdaptationRequest(base_model=name, class_names=CLASS_NAMES).check(describe(name)))
     own = prompts.zero_shot()

@@ -35,6 +35,7 @@ class Runs:
             data,  # type: ignore[arg-type]
             CLASS_NAMES,
             base_model=f"open_clip:{self.base}",
+            prompt_template="a photo of a {}.",  # of a random tower, means over templates nearly coincide
             method=method,
             threads=1,
             device="cpu",

@@ -72,5 +72,6 @@ def test_unusable_templates_are_refused(value: object, code: str) -> None:
 
 def test_templates_default_to_one_and_may_be_several() -> None:
     assert parse_templates(None) == ["a photo of a {}."]
+    assert parse_templates(None, ["a {}", "the {}"]) == ["a {}", "the {}"]
     assert parse_templates(["a {}", "the {}"]) == ["a {}", "the {}"]
     assert fill("a photo of a {}.", "bird") == "a photo of a bird."

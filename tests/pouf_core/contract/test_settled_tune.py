@@ -86,3 +86,28 @@ def test_closed_forms_are_for_frozen_features_and_but_for_calibrate_not_for_lang
 
 def test_a_stored_baseline_with_the_earlier_default_is_still_taken() -> None:
     assert method_problems(parse_method({"type": "zero-shot", "tune": "prompt"}), 3) == []
+
+
+ONE = ["a photo of a {}."]
+ONCE = [{}, {"tune": "gaussian"}, {"tune": "prototypes"}, {"type": "zero-shot"}, {"type": "prior-matching"}]
+EVERY_STEP = [{"tune": "prompt"}, {"tune": "head"}, {"tune": "model"}, {"preset": "paper"}, {"max_steps": 7}]
+
+
+def default_templates(base_model: str, method: dict[str, Any]) -> list[str]:
+    request = pouf_core.AdaptationRequest.of(base_model=base_model, class_names=CLASS_NAMES, method=method)
+    return request.check(describe(base_model)).wording.templates
+
+
+@pytest.mark.parametrize("base_model", ["pouf-lite", "open_clip:ViT-B-32/openai", "hf-align:/a/checkpoint"])
+def test_pictures_have_an_ensemble_of_templates_unless_every_step_encodes_prompts(base_model: str) -> None:
+    for method in ONCE:
+        templates = default_templates(base_model, method)
+        assert len(templates) == 8, method
+        assert templates[:1] == ONE
+    for method in EVERY_STEP:
+        assert default_templates(base_model, method) == ONE, method
+
+
+def test_texts_have_one_template_whatever_is_trained() -> None:
+    for method in (*ONCE, *EVERY_STEP):
+        assert default_templates("minilm", method) == ["A text about {}."], method

@@ -91,7 +91,7 @@ def test_a_new_family_is_one_module_and_its_registration(
         usage="toy:<anything>",
         modality="image",
         kind="image",
-        default_prompt_template="a drawing of a {}.",
+        default_prompt_templates=("a drawing of a {}.",),
         describe=lambda spec: f"A small random CLIP: {spec.partition(':')[2]}.",
         load=load,
     )

@@ -119,6 +119,29 @@ def test_one_step_changes_exactly_what_the_mode_trains(
         assert (learner.tensors()["context"] != context).any(dim=1).all()
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+def test_prototypes_of_a_trained_projection_equal_those_of_the_whole_tower(
+    family_model: Callable[[str], ClipLikeModel], name: str
+) -> None:
+    model = family_model(name)
+    prompts = model.placed(build_prompts(parse_class_names(NAMES), TEMPLATES, model.tokenizer))
+    projected = model.projected_prototypes(prompts)
+    parameters = trained_parameters(model.network, "head")
+    on_text = [value for key, value in parameters.items() if not key.startswith("visual.")]
+    direction = torch.randn(projected().shape, generator=torch.Generator().manual_seed(0))
+    gradients = []
+    with torch.no_grad():
+        for value in on_text:
+            value.add_(0.1 * torch.randn_like(value))
+    for prototypes in (projected, lambda: model.prototypes(prompts)):
+        for value in on_text:
+            value.requires_grad_(True)
+        gradients.append(torch.autograd.grad((prototypes() * direction).sum(), on_text) if on_text else ())
+        assert torch.allclose(projected(), model.prototypes(prompts), atol=1e-6)
+    for first, second in zip(*gradients, strict=True):
+        assert torch.allclose(first, second, atol=1e-5)
+
+
 def expected_changes(family: Family, tune: str, names: set[str]) -> set[str]:
     """By the names that the family's description gives, not by the code under test."""
 
