@@ -1,5 +1,6 @@
 """The API application: ``uvicorn app.main:app --http app.http.protocol:SlowClientProtocol``."""
 
+import asyncio
 import logging
 import re
 import time
@@ -16,6 +17,7 @@ from app.base_models import routes as base_models
 from app.datasets import routes as datasets
 from app.health import routes as health
 from app.health.metrics import ServiceMetrics
+from app.health.readiness import Readiness
 from app.http.answers import Answers
 from app.http.budgets import Budgets
 from app.http.errors import install_handlers
@@ -95,9 +97,12 @@ def _lifespan(
         app.state.authenticator = Authenticator(settings, state.database)
         state.publisher.start()
         state.engine.start()
+        app.state.readiness = Readiness(state)
+        watch = asyncio.ensure_future(app.state.readiness.watch())
         try:
             yield connection_limits(settings)
         finally:
+            watch.cancel()
             state.engine.stop()
             state.publisher.stop()
             state.queue.close()

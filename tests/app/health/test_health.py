@@ -1,8 +1,10 @@
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from fastapi.testclient import TestClient
 
+from app.health import readiness
 from app.main import create_app
 from app.serving.engine import Engine
 
@@ -41,33 +43,56 @@ class TestWithEverythingThere:
             time.sleep(0.2)
         return api
 
-    def test_ready_means_that_a_picture_went_through_the_base_model(self, ready_api, application, monkeypatch):
-        engine = application.state.pouf.engine
-        batches = engine.batcher.batches
-        response = ready_api.get("/health/ready")
-        assert (response.status_code, response.json()["status"]) == (200, "ready")
-        assert engine.batcher.batches == batches + 1
-        assert ready_api.get("/v1/base-models").json()["data"][0]["loaded"] is True
+    @pytest.fixture
+    def eventually(self, ready_api):
+        """Asks until the answer has the status, and returns its checks."""
 
-        application.state.pouf.settings.min_free_bytes = 2**60
-        response = ready_api.get("/health/ready")
-        assert (response.status_code, response.json()["status"]) == (200, "ready")
-        assert "must stay free" in response.json()["checks"]["disk"]["reason"]
+        def ask(status):
+            deadline = time.monotonic() + 30
+            while (response := ready_api.get("/health/ready")).status_code != status:
+                assert time.monotonic() < deadline, response.text
+                time.sleep(0.1)
+            return response.json()["checks"]
+
+        return ask
+
+    def test_ready_means_that_a_picture_went_through_the_base_model(
+        self, ready_api, application, monkeypatch, eventually
+    ):
+        engine = application.state.pouf.engine
+        assert engine.batcher.batches >= 1
+        assert ready_api.get("/v1/base-models").json()["data"][0]["loaded"] is True
 
         def broken(pixels):
             raise RuntimeError("device lost")
 
         monkeypatch.setattr(engine.base_models.pool.get("pouf-lite"), "encode_images", broken)
-        response = ready_api.get("/health/ready")
-        assert response.status_code == 503
-        assert "device lost" in response.json()["checks"]["serving"]["reason"]
-
+        assert "device lost" in eventually(503)["serving"]["reason"]
         monkeypatch.undo()
+        assert eventually(200)["serving"]["ok"]
+
+    def test_a_full_disk_and_a_broken_database_are_told(self, ready_api, application, eventually):
+        application.state.pouf.settings.min_free_bytes = 2**60
+        time.sleep(readiness.CACHE_SECONDS)
+        response = ready_api.get("/health/ready")
+        assert (response.status_code, response.json()["status"]) == (200, "ready")
+        assert "must stay free" in response.json()["checks"]["disk"]["reason"]
         application.state.pouf.database.engine.dispose()
         (application.state.pouf.settings.data_dir / "pouf.db").write_bytes(b"no database")
-        response = ready_api.get("/health/ready")
-        assert response.status_code == 503
-        assert response.json()["checks"]["database"]["ok"] is False
+        assert eventually(503)["database"]["ok"] is False
+
+    def test_however_many_ask_no_forward_pass_is_run_for_them(self, ready_api, application, monkeypatch):
+        monkeypatch.setattr(readiness, "PROBE_SECONDS", 1000)
+        time.sleep(6)  # until the watch has begun its long sleep
+        pings = []
+        monkeypatch.setattr(application.state.pouf.queue.__class__, "ping", lambda self: pings.append(1))
+        batches = application.state.pouf.engine.batcher.batches
+        started = time.monotonic()
+        with ThreadPoolExecutor(16) as pool:
+            statuses = set(pool.map(lambda _: ready_api.get("/health/ready").status_code, range(200)))
+        assert statuses == {200}
+        assert application.state.pouf.engine.batcher.batches == batches
+        assert len(pings) <= 2 + (time.monotonic() - started) / readiness.CACHE_SECONDS
 
 
 def test_a_base_model_that_cannot_be_loaded_is_a_reason(settings):
