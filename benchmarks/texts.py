@@ -11,6 +11,7 @@ zero-shot is what would be served: zero-shot itself where the verdict says so. T
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
 from clipart import environment, paired_difference
 from rich.console import Console
@@ -26,12 +28,12 @@ from rich.table import Table
 
 import pouf_core
 from cli.review_texts import LABEL_TEMPLATE, TASKS, ReviewTask, fetch, labelled_texts
-from pouf_core.adaptation.features import FeatureCache
+from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import load_artifact
 from pouf_core.contract.classes import ClassName
-from pouf_core.data.items import Item
 from pouf_core.data.texts import clean_text, text_hash
 from pouf_core.families.loading import load_base_model
+from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.predictor import Predictor
 from pouf_core.system.memory import keep_freed_memory
 
@@ -163,16 +165,22 @@ def run(
         )
         predictor = Predictor(load_artifact(result.path), base)
     truth = np.array(list(texts.values()))
-    items = [Item(text_hash(text), text) for text in texts]
     correct = {}
     for variant in VARIANTS:
         own = predictor.encoder(variant).key == predictor.encoder("zero_shot").key
         if own and not base.description.takes_label_words:  # encoded already
-            predictions = predictor.classify(cache.get(f"items@{base.sha256}", "plain", items), 1, variant)
+            predictions = predictor.classify(zero_shot_features(base, tuple(texts)), 1, variant)
         else:
             predictions = predictor.predict(list(texts), 1, variant)
         correct[variant] = (np.array([answer.class_index for answer in predictions]) == truth).astype(float)
     return result, correct
+
+
+@functools.cache
+def zero_shot_features(base: Any, texts: tuple[str, ...]) -> torch.Tensor:
+    """Features [n, d] of texts by a model that nothing trains."""
+    parts = [texts[start : start + ENCODE_BATCH] for start in range(0, len(texts), ENCODE_BATCH)]
+    return torch.cat([base.encode_plain(part) for part in parts])
 
 
 def print_table(base_model: str, rows: list[dict[str, Any]]) -> None:

@@ -24,12 +24,13 @@ from trust_report import print_report, save_plot, summarise
 from trust_tasks import LEAST_ITEMS, SKEWS, Source, Task, clip_art, emoji_tasks, skewed
 
 import pouf_core
-from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache
+from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import load_artifact
 from pouf_core.data.images import decode_image
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.pouf_lite_network import load_pouf_lite
 from pouf_core.families.registry import describe
+from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.predictor import Prediction, Predictor
 from pouf_core.system.memory import keep_freed_memory
 from pouf_core.variants import VARIANTS

@@ -17,7 +17,10 @@ from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.contract.request import Quality
 from pouf_core.errors import InvalidInput, PoufError, problems_of
+from pouf_core.feature_cache.cache import FeatureCache
+from pouf_core.feature_cache.place import FeaturePlace
 from pouf_core.system.memory import keep_freed_memory
+from pouf_core.system.user_cache import user_cache
 
 console = Console()
 error_console = Console(stderr=True)  # so that predictions can be piped
@@ -39,6 +42,7 @@ class Adaptation:
         threshold, wished_accuracy: as those of a job.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         deterministic: None: on a CPU alone.
+        cache: whether features of the items are kept for later runs.
     """
 
     data: Path
@@ -58,6 +62,7 @@ class Adaptation:
     device: str = "auto"
     threads: int | None = None
     deterministic: bool | None = None
+    cache: bool = True
 
 
 def adapt_data(wanted: Adaptation) -> None:
@@ -105,6 +110,7 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
         device=wanted.device,
         threads=wanted.threads,
         deterministic=wanted.deterministic,
+        feature_cache=FeatureCache(place=FeaturePlace(user_cache() / "features")) if wanted.cache else None,
     )
 
 

@@ -84,6 +84,7 @@ def adapt(
     device: options.Device = "auto",
     threads: options.Threads = None,
     deterministic: options.Deterministic = None,
+    cache: options.Cache = True,
 ) -> None:
     """Adapt a base model to unlabelled pictures or texts, here, without the service."""
     from cli.adapt import Adaptation, adapt_data, parse_threshold
@@ -109,6 +110,7 @@ def adapt(
         device=device,
         threads=threads,
         deterministic=deterministic,
+        cache=cache,
     )
     adapt_data(wanted)
 

@@ -69,6 +69,9 @@ Threshold = Annotated[
 WishedAccuracy = Annotated[
     float | None, typer.Option(help="Share of right answers that the proposed threshold is to reach. Default: 0.95.")
 ]
+Cache = Annotated[
+    bool, typer.Option(help="Keep features of the items in ~/.cache/pouf/features, so that none is encoded twice.")
+]
 Threads = Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)]
 Deterministic = Annotated[
     bool | None, typer.Option(help="Deterministic algorithms only. Default: on a CPU, not on a GPU.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +20,23 @@ def row_pieces(rows: int, columns: int) -> list[slice]:
     """
     at_once = max(1, _NUMBERS_AT_ONCE // max(1, columns))
     return [slice(start, min(start + at_once, rows)) for start in range(0, rows, at_once)]
+
+
+class FeatureMatrix(Protocol):
+    """Features [n, d]; a tensor is one."""
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """n and d."""
+        ...
+
+    def __len__(self) -> int:
+        """n."""
+        ...
+
+    def __getitem__(self, rows: slice | list[int], /) -> Tensor:
+        """Some rows [b, d]."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -104,7 +121,7 @@ class LinearClassifier:
         return {"prototypes": self.prototypes, "weights": self.weights, "bias": self.bias}
 
 
-def logit_pieces(classifier: Classifier, features: Tensor, class_bias: Tensor | None = None) -> Iterator[Tensor]:
+def logit_pieces(classifier: Classifier, features: FeatureMatrix, class_bias: Tensor | None = None) -> Iterator[Tensor]:
     """Class logits [b, K] of features [n, d], some rows at a time and without gradients.
 
     Args:
@@ -112,13 +129,13 @@ def logit_pieces(classifier: Classifier, features: Tensor, class_bias: Tensor | 
         features: [n, d].
         class_bias: [K] added to the logits, or None.
     """
-    for rows in row_pieces(len(features), len(classifier.prototypes)):
+    for rows in row_pieces(len(features), max(classifier.prototypes.shape)):
         with torch.no_grad():
             logits = classifier(features[rows]).class_logits
         yield logits if class_bias is None else logits + class_bias.to(logits)
 
 
-def class_indices(classifier: Classifier, features: Tensor) -> Tensor:
+def class_indices(classifier: Classifier, features: FeatureMatrix) -> Tensor:
     """The most probable class [n] of each of the features [n, d]."""
     return torch.cat([logits.argmax(dim=1) for logits in logit_pieces(classifier, features)])
 

@@ -44,6 +44,12 @@ class Settings(LimitSettings):
         description="What runs frozen encoders on a CPU: `torch`, `openvino`, or `auto` for OpenVINO wherever "
         "converting a base model pays. Converted models are kept in `engines` in the data directory.",
     )
+    feature_cache_bytes: int = Field(
+        10 * GIB,
+        ge=0,
+        description="Most bytes of features that jobs keep on a machine (`features` in the data directory), so that no "
+        "item is encoded twice; the least recently used go first. 0 keeps none.",
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads a training job uses; unset: all cores.")
     deterministic: bool | None = Field(
         None,
@@ -199,6 +205,11 @@ class Settings(LimitSettings):
     def engine_dir(self) -> Path:
         """Where base models converted for an engine are kept."""
         return self.data_dir / "engines"
+
+    @property
+    def feature_dir(self) -> Path:
+        """Where jobs keep features, in a directory an owner."""
+        return self.data_dir / "features"
 
     @property
     def staging_dir(self) -> Path:

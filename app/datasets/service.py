@@ -23,6 +23,7 @@ from app.http.errors import conflict, invalid, not_found
 from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number, page
 from app.http.received_files import StagedFile
 from app.http.schemas import ListDocument
+from store import feature_files
 from store.clock import utcnow
 from store.ids import new_id
 from store.queues import enqueue_ingestion
@@ -133,6 +134,7 @@ def delete(caller: Caller, dataset_id: str) -> None:
         dataset.lease_owner = dataset.lease_expires_at = None
         repository.forget_contents(scope, dataset_id)
     caller.state.storage.delete(dataset_key(dataset_id))
+    feature_files.forget_owner(caller.state.settings.feature_dir, caller.owner)
 
 
 def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pouf_core.adaptation.feeding import ViewFeed, WithinMemory, encoded_parts
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.data.embeddings import EmbeddingItems
 from pouf_core.data.items import Item
 from pouf_core.families.interface import ItemEncoder, Views, ViewT
+from pouf_core.feature_cache.cache import FeatureCache, Indices
+from pouf_core.feature_cache.digests import digests_of
+from pouf_core.feature_cache.volume import Digests
+from pouf_core.scoring import FeatureMatrix
 from pouf_core.system.runtime import CPU_BATCH, view_workers
 
 Draw = tuple[int, int]
@@ -45,11 +52,11 @@ class CachedFeatures:
     """Features encoded once.
 
     Args:
-        views: [V, n, d] of each of V views.
+        views: of each of V views, [n, d].
         plain: [n, d] of the items as they are.
     """
 
-    def __init__(self, views: Tensor, plain: Tensor) -> None:
+    def __init__(self, views: Sequence[FeatureMatrix], plain: FeatureMatrix) -> None:
         self._views = views
         self._plain = plain
 
@@ -58,9 +65,14 @@ class CachedFeatures:
 
     def features(self, draws: Sequence[Draw]) -> Tensor:
         """Items go through the views from epoch to epoch, each starting at another one."""
-        view_count = len(self._views)
-        views = [(index + epoch) % view_count for index, epoch in draws]
-        return self._views[views, [index for index, _ in draws]]
+        of_view: list[list[int]] = [[] for _ in self._views]
+        for place, (index, epoch) in enumerate(draws):
+            of_view[(index + epoch) % len(self._views)].append(place)
+        parts = [
+            self._views[view][[draws[place][0] for place in places]] for view, places in enumerate(of_view) if places
+        ]
+        order = torch.tensor([place for places in of_view for place in places]).argsort()
+        return torch.cat(parts)[order.to(parts[0].device)]
 
     def plain(self, indices: Sequence[int]) -> Tensor:
         """Look them up."""
@@ -109,7 +121,7 @@ class ComputedFeatures(Generic[ViewT]):
         self._views_of = views_of
         self._views = views
         self._encode = encoder.encode_items
-        self._encode_plain = WithinMemory(encoder.encode_items)
+        self._encode_plain = WithinMemory(encoder.encode_items, torch.cat)
         self._feed: ViewFeed[tuple[int, int | None], ViewT] = ViewFeed(self._made, view_workers(device))
 
     def expect(self, draws: Sequence[Draw], following: Sequence[Draw]) -> None:
@@ -134,73 +146,101 @@ class ComputedFeatures(Generic[ViewT]):
         return (index + epoch) % self._views if self._views else epoch + 1
 
 
-class FeatureCache:
-    """Features of frozen encoders, kept in memory; runs over the same items may share one.
+@dataclass(frozen=True)
+class FrozenEncoder(Generic[ViewT]):
+    """What makes features of items, untrained.
 
-    Args:
-        fixed_views: views that stand in for the fresh ones a method draws at every step; 0 keeps them fresh. It makes
-            long recipes affordable where the encoder is frozen.
+    Attributes:
+        names: gives the names of the kinds of features that it makes, which change where another engine takes over.
+        encode: B versions of items to features [B, d] of each kind.
+        device: where the features are.
+        engine: gives what runs it.
     """
 
-    def __init__(self, fixed_views: int = 0) -> None:
-        self.fixed_views = fixed_views
-        self._rows: dict[tuple[str, str, str], Tensor] = {}
-
-    def missing(self, encoder: str, view: str, items: Sequence[Item]) -> list[Item]:
-        """The items without features in this view."""
-        return [item for item in items if (encoder, view, item.sha256) not in self._rows]
-
-    def add(self, encoder: str, view: str, items: Sequence[Item], features: Tensor) -> None:
-        """Keep features [len(items), d]."""
-        for item, row in zip(items, features, strict=True):
-            self._rows[encoder, view, item.sha256] = row
-
-    def get(self, encoder: str, view: str, items: Sequence[Item]) -> Tensor:
-        """Features [len(items), d]; all must have been added."""
-        return torch.stack([self._rows[encoder, view, item.sha256] for item in items])
+    names: Callable[[], Sequence[str]]
+    encode: Callable[[Sequence[ViewT]], Sequence[Tensor]]
+    device: torch.device
+    engine: Callable[[], EngineUsed | None] = lambda: None
 
 
 def encode_views(
-    encode: Callable[[Sequence[ViewT]], Tensor],
+    encoder: FrozenEncoder[ViewT],
     items: Sequence[Item],
     views_of: Views[ViewT],
     views: Sequence[int],
     on_encoded: OnEncoded,
     cache: FeatureCache,
-    encoder: str,
-    device: torch.device = CPU,
-) -> Tensor:
-    """What `encode` makes of the given views of every item, [V, n, d], without gradients.
+) -> list[list[FeatureMatrix]]:
+    """The features [n, d] of the given views of every item, for each kind a list of one a view, without gradients.
 
     Args:
-        encode: B versions of items to features [B, d], frozen.
+        encoder: what makes them.
         items: n items.
         views_of: makes the views.
-        views: V numbers of views, at least one.
+        views: numbers of views, at least one.
         on_encoded: told about every encoded batch.
-        cache: asked first, and filled.
-        encoder: the name of `encode` in the cache.
-        device: what it runs on.
+        cache: asked first, and filled; items whose features it has are not read.
     """
     if isinstance(items, EmbeddingItems):
-        return _given_features(encode, items, len(views), on_encoded)
-    total, done = len(items) * len(views), 0
-    with torch.no_grad():
-        for view in views:
-            name = views_of.name(view)
-            missing = sorted(cache.missing(encoder, name, items), key=views_of.size)
-            done += len(items) - len(missing)
-            for part, features in encoded_parts(encode, missing, views_of, view, device):
-                cache.add(encoder, name, part, features)
-                done += len(part)
-                on_encoded(done, total)
-    return torch.stack([cache.get(encoder, views_of.name(view), items) for view in views])
+        return _given_features(encoder, items, len(views), on_encoded)
+    digests, total = digests_of(items), len(items) * len(views)
+    try:
+        for position, view in enumerate(views):
+            count = _counted(on_encoded, position * len(items), total)
+            with torch.no_grad():
+                while not _encode_missing(encoder, items, digests, views_of, view, count, cache):
+                    pass
+    finally:
+        cache.release()
+    found = {
+        name: [cache.get(name, views_of.name(view), digests, encoder.device) for view in views]
+        for name in encoder.names()
+    }
+    return list(found.values())
+
+
+def _counted(on_encoded: OnEncoded, before: int, total: int) -> Callable[[int], None]:
+    return lambda done: on_encoded(before + done, total)
+
+
+def _encode_missing(
+    encoder: FrozenEncoder[ViewT],
+    items: Sequence[Item],
+    digests: Digests,
+    views_of: Views[ViewT],
+    view: int,
+    on_done: Callable[[int], None],
+    cache: FeatureCache,
+) -> bool:
+    """Encode a view of the items that lack features; False where these got other names on the way."""
+    seen_as = views_of.name(view)
+    lacking = {name: cache.lacking(name, seen_as, digests) for name in encoder.names()}
+    missing = np.flatnonzero(np.any(list(lacking.values()), axis=0))
+    done = len(items) - len(missing)
+    ordered = _by_size(missing, items, views_of)
+    for part, features in encoded_parts(encoder.encode, items, ordered, views_of, view, encoder.device):
+        names = encoder.names()
+        for name, rows in zip(names, features, strict=True):
+            new = lacking[name][part] if name in lacking else cache.lacking(name, seen_as, digests[part])
+            cache.add(name, seen_as, digests[part][new], rows[np.flatnonzero(new).tolist()], encoder.engine())
+        if not lacking.keys() >= set(names):
+            return False
+        done += len(part)
+        on_done(done)
+    return True
+
+
+def _by_size(indices: Indices, items: Sequence[Item], views_of: Views[ViewT]) -> Indices:
+    """Those of like size together."""
+    sizes = np.fromiter((views_of.size(items[index]) for index in indices.tolist()), np.int64, len(indices))
+    return indices[np.argsort(sizes, kind="stable")]
 
 
 def _given_features(
-    encode: Callable[[Any], Tensor], items: EmbeddingItems, views: int, on_encoded: OnEncoded
-) -> Tensor:
+    encoder: FrozenEncoder[ViewT], items: EmbeddingItems, views: int, on_encoded: OnEncoded
+) -> list[list[FeatureMatrix]]:
     """Vectors are features already: the matrix as it is, without a copy for each item or view."""
+    encode: Callable[[Any], Sequence[Tensor]] = encoder.encode
     features = encode(items.features)
     on_encoded(len(items), len(items))
-    return features.expand(views, *features.shape)
+    return [[matrix] * views for matrix in features]

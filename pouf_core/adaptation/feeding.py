@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,6 +18,7 @@ from pouf_core.families.interface import Views, ViewT
 from pouf_core.system.memory import is_out_of_memory, release_memory
 from pouf_core.system.runtime import encode_batch, view_workers
 
+FeaturesT = TypeVar("FeaturesT")
 KeyT = TypeVar("KeyT", bound=Hashable)
 """What names a view."""
 _BATCHES_AHEAD = 2
@@ -62,21 +65,25 @@ class ViewFeed(Generic[KeyT, ViewT]):
         self._pool.shutdown(cancel_futures=True)
 
 
-class WithinMemory(Generic[ViewT]):
+class WithinMemory(Generic[ViewT, FeaturesT]):
     """An encoder that takes as many views at once as memory allows.
 
     When memory runs out, it takes half as many, from then on.
 
     Args:
-        encode: B views to features [B, d], frozen.
+        encode: B views to their features, frozen.
+        join: features of some views and of the next, as those of all of them.
     """
 
-    def __init__(self, encode: Callable[[Sequence[ViewT]], Tensor]) -> None:
+    def __init__(
+        self, encode: Callable[[Sequence[ViewT]], FeaturesT], join: Callable[[list[FeaturesT]], FeaturesT]
+    ) -> None:
         self._encode = encode
+        self._join = join
         self._most: int | None = None
 
-    def __call__(self, views: Sequence[ViewT]) -> Tensor:
-        """Features [len(views), d].
+    def __call__(self, views: Sequence[ViewT]) -> FeaturesT:
+        """Features of all views.
 
         Raises:
             OutOfMemory: memory ran out over a single view.
@@ -85,7 +92,7 @@ class WithinMemory(Generic[ViewT]):
             size = min(self._most or len(views), len(views))
             try:
                 parts = [self._encode(views[start : start + size]) for start in range(0, len(views), size)]
-                return parts[0] if len(parts) == 1 else torch.cat(parts)
+                return parts[0] if len(parts) == 1 else self._join(parts)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
@@ -99,33 +106,35 @@ class WithinMemory(Generic[ViewT]):
 
 
 def encoded_parts(
-    encode: Callable[[Sequence[ViewT]], Tensor],
+    encode: Callable[[Sequence[ViewT]], Sequence[Tensor]],
     items: Sequence[Item],
+    indices: npt.NDArray[np.int64],
     views_of: Views[ViewT],
     number: int,
     device: torch.device = _CPU,
-) -> Iterator[tuple[Sequence[Item], Tensor]]:
-    """Some items at a time with their features [b, d], in order.
+) -> Iterator[tuple[npt.NDArray[np.int64], Sequence[Tensor]]]:
+    """The indices of some items at a time with their features [b, d] of each kind, in order.
 
     The next items' views are made meanwhile. A GPU has the next batch before anyone looks at the features of this one,
     for which they wait.
 
     Args:
-        encode: B views to features [B, d], frozen.
+        encode: B views to features [B, d] of each kind, frozen.
         items: n items.
+        indices: of those that are encoded, in this order.
         views_of: makes the views.
         number: which view.
         device: what the encoder runs on.
     """
     size = encode_batch(device)
-    parts = [range(start, min(start + size, len(items))) for start in range(0, len(items), size)]
-    within_memory = WithinMemory(encode)
-    waiting: list[tuple[Sequence[Item], Tensor]] = []
+    parts = [indices[start : start + size] for start in range(0, len(indices), size)]
+    within_memory = WithinMemory(encode, lambda pieces: [torch.cat(kind) for kind in zip(*pieces, strict=True)])
+    waiting: list[tuple[npt.NDArray[np.int64], Sequence[Tensor]]] = []
     feed: ViewFeed[int, ViewT] = ViewFeed(lambda index: views_of.view(items[index], number), view_workers(device))
     try:
         for order, part in enumerate(parts):
-            feed.expect([index for batch in parts[order : order + _BATCHES_AHEAD] for index in batch])
-            waiting.append((items[part.start : part.stop], within_memory(feed(part))))
+            feed.expect([index for batch in parts[order : order + _BATCHES_AHEAD] for index in batch.tolist()])
+            waiting.append((part, within_memory(feed(part.tolist()))))
             if device.type == "cpu" or len(waiting) > 1:
                 yield waiting.pop(0)
         yield from waiting

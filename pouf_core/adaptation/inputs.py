@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import torch
 
-from pouf_core.adaptation.features import CPU, FeatureCache
+from pouf_core.adaptation.features import CPU
 from pouf_core.adaptation.reporting import Reporter
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.items import Item
+from pouf_core.feature_cache.cache import FeatureCache
 
 
 @dataclass(frozen=True)

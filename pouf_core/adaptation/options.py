@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from pouf_core.adaptation.features import FeatureCache
 from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.progress import OnProgress, ShouldStop
 from pouf_core.families.interface import BaseModel
+from pouf_core.feature_cache.cache import FeatureCache
 
 CHECKPOINT_SECONDS = 15.0
 
@@ -38,7 +38,8 @@ class RunOptions:
             is so much to encode that converting the base model pays. Preset `paper` always takes PyTorch.
         engine_dir: where converted models are kept; None for `~/.cache/pouf/engines`.
         loaded_base: the base model, which stays as it is; None to load the one that the request names.
-        feature_cache: features that earlier runs over the same items have left, and room for this run's.
+        feature_cache: features that earlier runs over the same items have left, and room for this run's; None forgets
+            them after the run. `FeatureCache(place=FeaturePlace(directory))` keeps them on disk.
     """
 
     out: Path | None = None

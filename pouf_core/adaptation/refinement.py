@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.encoding import encode_frozen, feature_source
+from pouf_core.adaptation.encoding import encode_trunk, feature_source
 from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.interpolation import Interpolation
@@ -156,7 +156,7 @@ class Refinement:
         if trunk is None:
             return []
         plain = self.model.views("none", inputs.request.seed)
-        found = encode_frozen(trunk.encode, trunk.key, inputs.items, plain, [0], inputs)
+        found = encode_trunk(self.model, trunk, inputs, plain, [0])
         return [found[0][: self._count]]
 
     def _scores(

@@ -19,7 +19,6 @@ from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, co
 from pouf_core.adaptation.engine import offered_engine
 from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
-from pouf_core.adaptation.features import FeatureCache
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.judging import judge, with_estimated_gain
 from pouf_core.adaptation.loop import CheckpointPolicy
@@ -45,6 +44,7 @@ from pouf_core.data.embeddings import EmbeddingItems, is_array
 from pouf_core.data.items import are_pairs, fingerprint
 from pouf_core.families.interface import BaseModel, PromptedModel
 from pouf_core.families.registry import describe
+from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.system.runtime import choose_device, deterministic_algorithms, use_threads
 from pouf_core.validation.gain import is_served
 from pouf_core.validation.thresholds import Thresholds
@@ -168,7 +168,6 @@ class _Run:
             reporter.warn("loading_base", rejected_warning(self._rejected))
         base, model = self._load()
         zero_shot = zero_shot_classifier(model, inputs)
-        engine = model.engine_used  # before training, which may take the network back
         labels = self._options.evaluation_labels
         # Everything where accuracy is wanted, else what judging takes.
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
@@ -193,7 +192,7 @@ class _Run:
             fallback=verdict.fallback,
             selected_step=outcome.selected_step,
             activation_used=base.description.activation_used,
-            engine=engine,
+            engine=zero_shot.engine,
             timings=reporter.timings,
             seconds=time.monotonic() - started,
         )

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from pouf_core.adaptation.encoding import encode_frozen
+from pouf_core.adaptation.encoding import encode_items
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.closed_forms.target import target_of
+from pouf_core.contract.engine import EngineUsed
 from pouf_core.families.interface import PromptedModel
 from pouf_core.none_of_these import expected_similarity
-from pouf_core.scoring import Classifier, logit_pieces, row_pieces
+from pouf_core.scoring import Classifier, FeatureMatrix, logit_pieces, row_pieces
 from pouf_core.validation.evidence import Witness
 from pouf_core.validation.measurements import Structure, measure_structure
 
@@ -34,15 +35,17 @@ class ZeroShot:
         logits: [m, K] of the first m items, which the verdict looks at.
         views: [2, m, K] probabilities of these, as they are and in another view.
         structure: what these predictions say about the data.
+        engine: what encoded them.
     """
 
     classifier: Classifier
-    features: Tensor
+    features: FeatureMatrix
     classes: Tensor
     marginal: Tensor
     logits: Tensor
     views: Tensor
     structure: Structure
+    engine: EngineUsed | None = None
 
     @property
     def judged_count(self) -> int:
@@ -66,15 +69,9 @@ def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroSh
     classifier = model.zero_shot()
     views_of = model.views(model.view_kind, inputs.request.seed)
     judged = inputs.items[:MOST_JUDGED_ITEMS]
-    encode = partial(
-        encode_frozen,
-        model.encode_items,
-        model.encoder_key,
-        views_of=views_of,
-        inputs=inputs,
-    )
-    features = encode(inputs.items, views=[0])[0]
-    other = encode(judged, views=[1])[0]
+    features = encode_items(model, inputs, views_of, [0])[0]
+    engine = inputs.cache.engine(model.encoder_key, views_of.name(0)) or model.engine_used
+    other = encode_items(model, inputs, views_of, [1], judged)[0]
     logits, other_logits = (
         torch.cat(list(logit_pieces(classifier, seen))) for seen in (features[: len(judged)], other)
     )
@@ -82,12 +79,13 @@ def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroSh
     near = normalize(features[: len(judged)], dim=1)
     structure = measure_structure(views, near, len(inputs.items))
     classes, marginal = _over_all(classifier, features)
-    return ZeroShot(classifier, features, classes, marginal, logits, views, structure)
+    return ZeroShot(classifier, features, classes, marginal, logits, views, structure, engine)
 
 
-def _over_all(classifier: Classifier, features: Tensor) -> tuple[Tensor, Tensor]:
+def _over_all(classifier: Classifier, features: FeatureMatrix) -> tuple[Tensor, Tensor]:
     """The classes [n] of all items, and the mean [K] of their probabilities, which are never held together."""
-    classes, total = [], torch.zeros(len(classifier.prototypes), dtype=torch.float64, device=features.device)
+    prototypes = classifier.prototypes
+    classes, total = [], torch.zeros(len(prototypes), dtype=torch.float64, device=prototypes.device)
     for logits in logit_pieces(classifier, features):
         classes.append(logits.argmax(dim=1))
         total += logits.softmax(dim=1).sum(dim=0, dtype=torch.float64)

@@ -7,10 +7,11 @@ import json
 import logging
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from pouf_core.data.private_directory import make_private
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +34,7 @@ class ConvertedModels:
     def __init__(self, directory: Path, max_bytes: int = MAX_BYTES) -> None:
         self._directory = directory
         self._max_bytes = max_bytes
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _require_own(directory)
+        make_private(directory)
 
     def get(self, key: str) -> Path | None:
         """The folder of a converted model; a damaged one is removed and not given.
@@ -84,14 +84,6 @@ class ConvertedModels:
             if path != kept:
                 shutil.rmtree(path, ignore_errors=True)
                 total -= sizes[path]
-
-
-def _require_own(directory: Path) -> None:
-    found = directory.stat()
-    if found.st_uid != os.getuid():
-        raise PermissionError(f"{directory} belongs to another user.")
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        directory.chmod(0o700)
 
 
 def _is_whole(folder: Path) -> bool:

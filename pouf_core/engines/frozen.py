@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ from pouf_core.engines.cache import ConvertedModels
 from pouf_core.engines.checked import LEAST_COSINE, CheckedEngine, least_cosine, torch_used
 from pouf_core.engines.interface import Engine, EngineOffer
 from pouf_core.system.runtime import autocast_to
+from pouf_core.system.user_cache import user_cache
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +85,13 @@ class FrozenNetwork:
         engine = self._engines.get(precision)
         return torch_used(precision) if engine is None else engine.used
 
+    def expected(self, precision: torch.dtype) -> str:
+        """Name and version of what runs it in this precision, or will as soon as it is asked to."""
+        if self._offer is None or precision in self._tried:
+            used = self.used(precision)
+            return f"{used.name} {used.version}"
+        return openvino_engine.name_and_version()
+
     def __call__(self, inputs: Tensor, precision: torch.dtype) -> Tensor:
         """Features [B, d] of B inputs on the network's device, computed in a precision."""
         engine = None if torch.is_grad_enabled() else self._engine(len(inputs), precision)
@@ -142,7 +149,7 @@ class FrozenNetwork:
             openvino_engine.convert(self._network, examples, self._shape, folder)
 
         try:
-            models = ConvertedModels(offer.directory or user_directory())
+            models = ConvertedModels(offer.directory or user_cache() / "engines")
         except OSError as error:
             logger.warning("Converted models cannot be kept: %s", error)
             with TemporaryDirectory(prefix="pouf-engine-") as folder:
@@ -168,9 +175,3 @@ class FrozenNetwork:
 def bytes_of(network: nn.Module) -> int:
     """Bytes of a network's parameters and buffers."""
     return sum(tensor.nbytes for tensors in (network.parameters(), network.buffers()) for tensor in tensors)
-
-
-def user_directory() -> Path:
-    """Where the library keeps converted models."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "pouf" / "engines"

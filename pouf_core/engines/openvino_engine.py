@@ -7,6 +7,8 @@ import sys
 import threading
 import warnings
 from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,15 @@ def load_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def name_and_version() -> str:
+    """As of a compiled network, without importing OpenVINO."""
+    try:
+        return f"{OpenVinoEngine.name} {version('openvino')}"
+    except PackageNotFoundError:
+        return OpenVinoEngine.name
 
 
 def processor() -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import torch
@@ -62,6 +65,24 @@ class Encoding(Protocol):
 
 
 ModelT = TypeVar("ModelT", bound=Encoding)
+
+
+def computes_on(device: torch.device) -> str:
+    """What the last digits of a network's outputs depend on beside network and precision: equal where these are."""
+    if device.type == "cuda":
+        return f"{torch.__version__} {torch.cuda.get_device_name(device)}"
+    return f"{torch.__version__} {device.type} {_cpu_name()} {torch.get_num_threads()}"
+
+
+@cache
+def _cpu_name() -> str:
+    """The processor's model, where the system tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())
 
 
 def with_precision(model: ModelT, name: Literal["float32", "bfloat16"] | None) -> ModelT:

@@ -46,8 +46,9 @@ def test_threads_that_wait_leave_the_processor_to_others_unless_told_otherwise(m
 def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path, capsys):
     out = tmp_path / "model"
     options = ["--class-names", "computer, smiley face", "--max-steps", 1, "--threads", 1, "--device", "cpu"]
-    ran = pouf("adapt", folder, *options, "--out", out)
+    ran = pouf("adapt", folder, *options, "--out", out, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert ran.returncode == 0, ran.stderr
+    assert list((tmp_path / "cache" / "pouf" / "features").rglob("*.features"))
     assert str(out) in ran.stdout.replace("\n", "")
     predict_items(out, [folder / "00fdfebaa3e3.jpg"], 2, "adapted", "cpu")
     assert capsys.readouterr().out.startswith(f"{folder / '00fdfebaa3e3.jpg'}: smiley face 0.")

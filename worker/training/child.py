@@ -36,6 +36,7 @@ from worker.training.messages import (
 if TYPE_CHECKING:
     from pouf_core.adaptation.embeddings import TargetData
     from pouf_core.data.embeddings import Floats
+    from pouf_core.feature_cache.cache import FeatureCache
 
 EXIT_ORPHANED = 70
 INTERNAL_ERROR = ErrorMessage(code="internal_error", message="Training failed unexpectedly; the job's log has details.")
@@ -151,6 +152,7 @@ def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size
         checkpoint_dir=spec.checkpoint_dir,
         checkpoint_seconds=spec.checkpoint_seconds,
         class_features=_class_features(spec),
+        feature_cache=_feature_cache(spec),
         evaluation_labels=spec.evaluation_labels,
         on_progress=on_progress,
         should_stop=stop,
@@ -165,6 +167,16 @@ def _target_data(spec: JobSpec) -> TargetData:
     if spec.embeddings is not None:
         return load_embeddings(spec.embeddings).items
     return spec.texts or [Item(sha256, path) for sha256, path in spec.pictures.items()]
+
+
+def _feature_cache(spec: JobSpec) -> FeatureCache:
+    from pouf_core.feature_cache.cache import FeatureCache
+    from pouf_core.feature_cache.place import FeaturePlace
+
+    if spec.feature_dir is None:
+        return FeatureCache()
+    place = FeaturePlace(spec.feature_dir, spec.feature_bytes, spec.feature_dir.parent, spec.least_free_bytes)
+    return FeatureCache(place=place)
 
 
 def _class_features(spec: JobSpec) -> Floats | None:

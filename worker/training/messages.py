@@ -27,6 +27,9 @@ class JobSpec(BaseModel):
         texts: one file that holds every text; None for other items.
         embeddings: one file that holds every embedding; None for other items.
         class_features: likewise, the rows of the classes; None where the base model makes class features itself.
+        feature_dir: where features of this owner's items are kept, beside those of others; None keeps none.
+        feature_bytes: what the features of all owners may take.
+        least_free_bytes: of the disk, that features may not take.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -44,6 +47,9 @@ class JobSpec(BaseModel):
     engine: EngineChoice = "auto"
     engine_dir: Path | None = None
     memory_bytes: int | None = None
+    feature_dir: Path | None = None
+    feature_bytes: int = 0
+    least_free_bytes: int = 0
     checkpoint_dir: Path
     checkpoint_seconds: float
     artifact_dir: Path

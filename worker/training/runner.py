@@ -8,11 +8,13 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import select
 
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
-from store.disk import is_disk_full, shortage
+from store import feature_files
+from store.disk import is_disk_full, scarcest, shortage
 from store.leases import Lease, LeaseLost, database_now, fenced
 from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
@@ -36,6 +38,9 @@ def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[]
     if shutdown_requested():
         return  # the reaper wakes another worker up
     lack = shortage(context.settings, context.storage)
+    if lack is not None and feature_files.forget_all(context.settings.feature_dir):
+        logger.warning("All kept features were removed: %s.", lack)
+        lack = shortage(context.settings, context.storage)
     if lack is not None:
         logger.warning("Job %s waits: %s.", job_id, lack)
         with context.database.write() as session:
@@ -144,11 +149,25 @@ class JobRun:
             engine_dir=settings.engine_dir,
             deterministic=settings.deterministic,
             memory_bytes=settings.job_memory_bytes,
+            **self._features(job.owner),
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
             checkpoint_seconds=settings.checkpoint_interval_seconds,
             artifact_dir=work_dir / "artifact",
             **files.on_this_machine(self._context.storage),
         )
+
+    def _features(self, owner: str) -> dict[str, Any]:
+        """The fields of `JobSpec` that are about kept features."""
+        settings = self._context.settings
+        if not settings.feature_cache_bytes:
+            return {}
+        feature_files.forget_deleted(self._context.database, settings.feature_dir)
+        return {
+            "feature_dir": feature_files.owner_directory(settings.feature_dir, owner),
+            "feature_bytes": settings.feature_cache_bytes,
+            # New work waits at the floor: features must not be what it waits for.
+            "least_free_bytes": 2 * scarcest(settings, self._context.storage).floor,
+        }
 
     def _finish(self, outcome: AttemptOutcome) -> None:
         settings = self._context.settings

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+import PIL
 import torch
 from open_clip.timm_model import TimmModel
 from PIL import Image
@@ -105,6 +107,11 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
     def _preprocessing(self) -> dict[str, Any]:
         configuration: dict[str, Any] = self.network.visual.preprocess_cfg  # type: ignore[union-attr, assignment]
         return configuration
+
+    @property
+    def reading_key(self) -> str:
+        """The preprocessing, and Pillow's version."""
+        return f"{json.dumps(self._preprocessing, sort_keys=True, default=str)} Pillow {PIL.__version__}"
 
     def _frozen_network(self) -> FrozenNetwork:
         visual: Any = self.network.visual

@@ -29,7 +29,7 @@ from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
 from pouf_core.families.trained_tensors import network_parameters, weights_hash
 from pouf_core.scoring import CosineClassifier, LinearClassifier, cosine_or_linear, unit_length
 from pouf_core.system.memory import text_memory
-from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
+from pouf_core.system.runtime import autocast_to, computes_on, encoder_precision, with_precision
 
 ItemT = TypeVar("ItemT")
 """A decoded item."""
@@ -266,6 +266,17 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         """Equal keys mean that equal items get equal features: the weights' hash, the activation, the precision."""
         unusual = self.precision if self.precision != encoder_precision(self.device) else None
         return "-".join(str(part) for part in (self.sha256, self.description.activation_used, unusual) if part)
+
+    @property
+    def encoding_key(self) -> str:
+        """Equal keys mean that equal items get equal features to the last digit, here and on other machines."""
+        engine = self.frozen.expected(self.precision)
+        return f"{self.weights_key} {self.precision} {self.reading_key} {engine} {computes_on(self.device)}"
+
+    @property
+    @abstractmethod
+    def reading_key(self) -> str:
+        """Equal keys mean that items are brought to the network alike."""
 
     def computing_in(self, precision: Precision | None) -> Self:
         """The same network, computing in a precision; None leaves this model's own."""

@@ -48,16 +48,12 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
     @property
     def encoder_key(self) -> str:
         """Made of the pretrained weights: the prompts do not change how items are encoded."""
-        return f"items@{self._base.weights_key}{self._engine}"
+        return f"items@{self._base.encoding_key}"
 
     @property
     def engine_used(self) -> EngineUsed:
         """What runs the item tower."""
         return self._base.engine_used
-
-    @property
-    def _engine(self) -> str:
-        return "" if self._base.frozen.accepted_offer is None else "-engine"
 
     @property
     def view_kind(self) -> str:
@@ -70,7 +66,7 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
         base = self._base
         if not base.has_separate_projection:
             return None
-        return Trunk(f"trunk@{base.weights_key}{self._engine}", base.encode_trunk, base.project)
+        return Trunk(f"trunk@{base.encoding_key}", base.encode_trunk, base.project)
 
     @property
     def context_scale(self) -> float:

@@ -18,6 +18,7 @@ from pouf_core.families.cosine.cosine_model import CosineModel
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.trained_parameters import ADDED
 from pouf_core.families.text_views import TextViews
+from pouf_core.families.tokenizer_hash import tokenizer_hash
 from pouf_core.families.trained_tensors import weights_hash
 from pouf_core.scoring import single_or_double, unit_length
 
@@ -114,6 +115,11 @@ class SentenceTokenizer:
         """Token ids [K, L], cut and padded to the context length (the longest by default)."""
         return self._ids(texts, "max_length", context_length or self.longest)
 
+    @cached_property
+    def key(self) -> str:
+        """Equal keys mean that equal texts get equal token ids."""
+        return f"{tokenizer_hash(self.tokenizer)} {self.longest} {self._lower_case}"
+
     def together(self, texts: Sequence[str]) -> Tensor:
         """Token ids [B, L], padded to the longest of these texts."""
         return self._ids(texts, "longest", self.longest)
@@ -162,6 +168,11 @@ class SentenceModel(CosineModel[str, Text]):
     def encode_trunk(self, views: Sequence[Text]) -> Tensor:
         """Features [B, d] of B texts before the projection."""
         return single_or_double(self.frozen(self._tokens(views), self.precision))
+
+    @property
+    def reading_key(self) -> str:
+        """The tokenizer."""
+        return self._tokenizer.key
 
     def _frozen_network(self) -> FrozenNetwork:
         tower: Any = self.network.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,6 +19,8 @@ from pouf_core.families.language.item_reader import ItemReader
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.language.learner import LanguageLearner
 from pouf_core.families.text_views import TextViews
+from pouf_core.families.tokenizer_hash import tokenizer_hash
+from pouf_core.system.runtime import computes_on
 
 if TYPE_CHECKING:
     from pouf_core.families.language.model import LanguageModel
@@ -50,7 +53,13 @@ class PromptedLanguageModel:
     @property
     def encoder_key(self) -> str:
         """Made of the pretrained weights, the template and what else decides about an item's tokens."""
-        return f"items@{self._base.weights_key}@{self._reader.settings_key}"
+        base = self._base
+        read = f"{self._tokenizer_hash} {self._reader.settings_key}"
+        return f"items@{base.weights_key} {base.precision} {read} {computes_on(base.device)}"
+
+    @cached_property
+    def _tokenizer_hash(self) -> str:
+        return tokenizer_hash(self._base.tokenizer)
 
     @property
     def engine_used(self) -> EngineUsed:

@@ -5,6 +5,7 @@ import zipfile
 import pytest
 
 from app.main import create_app
+from store.feature_files import owner_directory
 from store.tables import Dataset, DatasetItem, OutboxMessage, Upload
 
 
@@ -293,6 +294,14 @@ def test_a_deleted_dataset_is_gone_with_its_files(api, storage, refused):
     refused(api.delete(f"/v1/datasets/{dataset_id}"), 404, "dataset_not_found")
     assert api.get("/v1/datasets").json()["data"] == []
     assert not storage.exists(f"datasets/{dataset_id}")
+
+
+def test_what_jobs_kept_of_an_owners_items_goes_with_a_dataset(api, rows, settings):
+    kept = {owner: owner_directory(settings.feature_dir, owner) for owner in ("local", "another")}
+    for directory in kept.values():
+        directory.mkdir(parents=True)
+    assert api.delete(f"/v1/datasets/{rows.dataset()}").status_code == 204
+    assert {owner: directory.exists() for owner, directory in kept.items()} == {"local": False, "another": True}
 
 
 @pytest.mark.parametrize("path", [(), ("running",), ("running", "pausing"), ("paused",), ("running", "cancelling")])

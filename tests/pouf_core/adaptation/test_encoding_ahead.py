@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.features import ENCODE_BATCH, FeatureCache, encode_views
+from pouf_core.adaptation.features import ENCODE_BATCH, FrozenEncoder, encode_views
 from pouf_core.data.items import Item, collect_items
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.image_views import ImageViews
+from pouf_core.feature_cache.cache import FeatureCache
 from tests.pouf_core.conftest import draw_shape
 
 WAIT = 30
@@ -42,15 +43,18 @@ def test_the_next_batch_is_decoded_during_the_first(tiny_clip: ClipLikeModel) ->
         waited.append(views.second.wait(WAIT))
         return tiny_clip.encode_items(pixels)
 
-    found = encode_views(encode, items, views, [0], lambda *_: None, FeatureCache(), "encoder")
+    encoder = FrozenEncoder(lambda: ["encoder"], lambda pixels: [encode(pixels)], tiny_clip.device)
+    ((found,),) = encode_views(encoder, items, views, [0], lambda *_: None, FeatureCache())
     assert waited[0]
-    assert found.shape[:2] == (1, len(items))
+    assert len(found) == len(items)
 
 
 def test_random_views_are_those_of_one_after_the_other(tiny_clip: ClipLikeModel) -> None:
     items, _ = collect_items([draw_shape("square", index) for index in range(COUNT)])
     views = Watched(tiny_clip, "mild")
-    found = encode_views(lambda pixels: torch.stack(list(pixels)).flatten(1), items, views, [1], lambda *_: None,
-                         FeatureCache(), "pixels")  # fmt: skip
+    encoder: FrozenEncoder[Tensor] = FrozenEncoder(
+        lambda: ["pixels"], lambda pixels: [torch.stack(list(pixels)).flatten(1)], tiny_clip.device
+    )
+    ((found,),) = encode_views(encoder, items, views, [1], lambda *_: None, FeatureCache())
     expected = torch.stack([views.view(item, 1) for item in items]).flatten(1)
-    assert torch.equal(found[0], expected)
+    assert torch.equal(found[:], expected)

@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from pouf_core.adaptation.features import FeatureCache, encode_views
+from pouf_core.adaptation.features import FrozenEncoder, encode_views
 from pouf_core.data.items import collect_items
 from pouf_core.errors import OutOfMemory
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.image_views import ImageViews
+from pouf_core.feature_cache.cache import FeatureCache
 from tests.pouf_core.conftest import draw_shape
 
 COUNT = 20
@@ -28,7 +29,8 @@ def encode(model: ClipLikeModel, room: int, error: type[Exception] = torch.OutOf
 
     items, _ = collect_items([draw_shape("circle", index) for index in range(COUNT)])
     views = ImageViews("none", model.transform, model.image_size, model.image_mean, model.image_std, 0)
-    return encode_views(within_room, items, views, [0], lambda *_: None, FeatureCache(), "encoder")
+    encoder = FrozenEncoder(lambda: ["encoder"], lambda seen: [within_room(seen)], model.device)
+    return encode_views(encoder, items, views, [0], lambda *_: None, FeatureCache())[0][0][:]
 
 
 @pytest.mark.parametrize("room", [19, 7, 1])

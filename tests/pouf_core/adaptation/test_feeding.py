@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -74,7 +75,7 @@ def test_an_encoder_remembers_how_many_fit() -> None:
             raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
         return torch.tensor(views)
 
-    within = WithinMemory(encode)
+    within = WithinMemory(encode, torch.cat)
     for _ in range(2):
         assert within([float(number) for number in range(8)]).tolist() == list(range(8))
     assert asked == [8, 4, 2, 2, 2, 2, 2, 2, 2, 2]
@@ -116,13 +117,13 @@ def test_a_gpu_gets_its_next_batch_before_this_one_is_looked_at(
     views = tiny_clip.views("none", 0)
     encoded: list[int] = []
 
-    def encode(pixels: Sequence[Tensor]) -> Tensor:
+    def encode(pixels: Sequence[Tensor]) -> list[Tensor]:
         encoded.append(len(pixels))
-        return tiny_clip.encode_items(pixels)
+        return [tiny_clip.encode_items(pixels)]
 
     seen = []
-    for part, features in encoded_parts(encode, items, views, 0, torch.device("meta")):
-        seen += part
+    for part, (features,) in encoded_parts(encode, items, np.arange(10), views, 0, torch.device("meta")):
+        seen += [items[index] for index in part]
         assert len(features) == len(part)
         assert sum(encoded) > len(seen) or len(seen) == len(items)
     assert seen == items

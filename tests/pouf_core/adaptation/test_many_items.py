@@ -37,7 +37,7 @@ def test_logits_in_pieces_are_those_of_all_items(monkeypatch: pytest.MonkeyPatch
     features, prototypes = unit_length(torch.randn(23, 8)), unit_length(torch.randn(5, 8))
     classifier, bias = CosineClassifier(prototypes, torch.tensor(3.0)), torch.randn(5)
     logits = classifier(features).class_logits
-    assert [len(piece) for piece in logit_pieces(classifier, features)] == [7, 7, 7, 2]
+    assert [len(piece) for piece in logit_pieces(classifier, features)] == [4, 4, 4, 4, 4, 3]  # of 8 numbers a row
     torch.testing.assert_close(torch.cat(list(logit_pieces(classifier, features, bias))), logits + bias)
     assert torch.equal(class_indices(classifier, features), logits.argmax(dim=1))
     predicted = Predicted.of(logit_pieces(classifier, features), judged=9)

@@ -12,6 +12,7 @@ from torch import Tensor
 import pouf_core
 from pouf_core.adaptation.features import CachedFeatures, Draw
 from pouf_core.adaptation.sampling import BatchSampler
+from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.validation.selection import CANDIDATES, StepSelection, held_out_count
 from pouf_core.validation.thresholds import Thresholds
 from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
@@ -146,7 +147,7 @@ def test_adaptation_trains_on_what_is_not_held_out(
     first: int,
 ) -> None:
     set_limits(monkeypatch, **CLEAR_DATA)
-    cache = pouf_core.adaptation.features.FeatureCache(fixed_views=1)
+    cache = FeatureCache(fixed_views=1)
     pouf_core.adapt(
         [draw_shape(CLASS_NAMES[index % 3], index) for index in range(count)],
         CLASS_NAMES,

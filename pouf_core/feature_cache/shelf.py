@@ -1,0 +1,221 @@
+"""What one encoder made of one view of items: a folder of volumes, and where in them an item's features are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pouf_core.contract.engine import EngineUsed
+from pouf_core.contract.feature_files import SUFFIX, new_file_name
+from pouf_core.data.private_directory import make_private
+from pouf_core.feature_cache.place import FeaturePlace
+from pouf_core.feature_cache.volume import (
+    DIGEST_BYTES,
+    DamagedVolumeError,
+    Digests,
+    Rows,
+    Volume,
+    VolumeWriter,
+    record_type,
+)
+
+logger = logging.getLogger(__name__)
+
+Places = npt.NDArray[np.int64]
+"""[n] numbers that a shelf gives its records; -1 for none."""
+
+VOLUME_BYTES = 64 * 1024**2
+_ABOUT = "about.json"
+_FORMAT = 1  # another number where equal keys would mean other features
+
+
+class Shelf:
+    """The features of one key. Several processes may use one at a time.
+
+    Args:
+        place: where features are kept.
+        key: equal keys mean that equal items have equal features.
+
+    Attributes:
+        engine: what made them, once there are some.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+
+    def __init__(self, place: FeaturePlace, key: str) -> None:
+        self._place = place
+        self._key = f"{_FORMAT} {key}"
+        self._folder = place.directory / hashlib.sha256(self._key.encode()).hexdigest()[:40]
+        self.engine: EngineUsed | None = None
+        self._record: np.dtype[Any] | None = None
+        self._volumes: list[Volume] = []
+        self._writer: VolumeWriter | None = None
+        self._written_to = 0
+        self._digests: list[Digests] = []
+        self._volume_of: list[Places] = []
+        self._record_of: list[Places] = []
+        self._index: _Index | None = None
+        if self._folder.is_dir() and self._read_about():
+            for path in sorted(self._folder.glob(f"*{SUFFIX}")):
+                self._open(path)
+
+    @property
+    def row_type(self) -> np.dtype[Any]:
+        """Of one number; there must be features."""
+        assert self._record is not None
+        return self._record["row"].base
+
+    def find(self, digests: Digests) -> Places:
+        """Where the features of items are."""
+        if self._index is None:
+            self._digests = [np.concatenate([np.empty((0, DIGEST_BYTES), np.uint8), *self._digests])]
+            self._index = _Index(self._digests[0])
+        return self._index.find(digests)
+
+    def rows(self, places: Places) -> Rows:
+        """A copy of the features [b, d] at places, none of which is -1."""
+        assert self._record is not None
+        if self._writer is not None:
+            self._volumes[self._written_to].map(self._writer.descriptor)
+        volume_of, record_of = self._located()
+        found = np.empty((len(places), *self._record["row"].shape), self.row_type)
+        volumes, records = volume_of[places], record_of[places]
+        for number in np.unique(volumes).tolist():
+            wanted = volumes == number
+            found[wanted] = self._volumes[number].rows(records[wanted])
+        return found
+
+    def forget_pages(self) -> None:
+        """Let the system take back the memory of features that were read."""
+        for volume in self._volumes:
+            volume.forget_pages()
+
+    def add(self, digests: Digests, rows: Rows, engine: EngineUsed | None) -> bool:
+        """Keep features [b, d], unless there is no room.
+
+        Raises:
+            OSError: the disk is full, for one.
+        """
+        if self._record is None:
+            self._write_about(rows, engine)
+        assert self._record is not None
+        if not self._place.grants(len(rows) * self._record.itemsize, {volume.path for volume in self._volumes}):
+            return False
+        writer = self._writer or self._begin_volume()
+        first = writer.count
+        writer.append(digests, rows)
+        self._note(digests, self._written_to, first)
+        if writer.size >= VOLUME_BYTES:
+            self.close()
+        return True
+
+    def close(self) -> None:
+        """Let others append to what this process appended to."""
+        if self._writer is not None:
+            self._volumes[self._written_to].map(self._writer.descriptor)
+            self._writer.close()
+            self._writer = None
+
+    def _begin_volume(self) -> VolumeWriter:
+        """A volume of this shelf that has room and no writer, or a new one."""
+        assert self._record is not None
+        for number, volume in enumerate(self._volumes):
+            try:
+                if volume.path.stat().st_size < VOLUME_BYTES:
+                    self._writer, self._written_to = VolumeWriter(volume.path, self._record, new=False), number
+                    return self._writer
+            except (BlockingIOError, FileNotFoundError):
+                continue
+        path = self._folder / new_file_name()
+        self._writer, self._written_to = VolumeWriter(path, self._record, new=True), len(self._volumes)
+        self._volumes.append(Volume(path, self._record))
+        return self._writer
+
+    def _note(self, digests: Digests, volume: int, first: int) -> None:
+        self._digests.append(digests)
+        self._volume_of.append(np.full(len(digests), volume, np.int64))
+        self._record_of.append(np.arange(first, first + len(digests)))
+        self._index = None
+
+    def _located(self) -> tuple[Places, Places]:
+        """Volume and record of every place."""
+        for parts in (self._volume_of, self._record_of):
+            if len(parts) != 1:
+                parts[:] = [np.concatenate([np.empty(0, np.int64), *parts])]
+        return self._volume_of[0], self._record_of[0]
+
+    def _open(self, path: Path) -> None:
+        """Take a volume in; a damaged one is removed."""
+        assert self._record is not None
+        volume = Volume(path, self._record)
+        try:
+            digests = volume.read()
+            os.utime(path)  # used now
+        except DamagedVolumeError:
+            logger.warning("The features in %s are damaged; what was in it is encoded again.", path)
+            path.unlink(missing_ok=True)
+        except FileNotFoundError:  # removed for room meanwhile
+            return
+        else:
+            self._volumes.append(volume)
+            self._note(digests, len(self._volumes) - 1, 0)
+
+    def _read_about(self) -> bool:
+        """Whether the folder says what its volumes hold; one that does not is removed."""
+        try:
+            about = json.loads((self._folder / _ABOUT).read_text())
+            if about["key"] != self._key:
+                raise ValueError("another key")
+            engine = about["engine"]
+            self.engine = None if engine is None else EngineUsed.model_validate(engine)
+            self._record = record_type(about["type"], int(about["width"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            logger.warning("The features in %s do not say what they are, and are made again.", self._folder)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self.engine = self._record = None
+        return self._record is not None
+
+    def _write_about(self, rows: Rows, engine: EngineUsed | None) -> None:
+        make_private(self._folder)
+        about = {
+            "key": self._key,
+            "type": rows.dtype.newbyteorder("<").str,
+            "width": rows.shape[1],
+            "engine": None if engine is None else engine.model_dump(mode="json"),
+        }
+        temporary = self._folder / f".{os.getpid()}-{_ABOUT}"
+        temporary.write_text(json.dumps(about))
+        temporary.replace(self._folder / _ABOUT)
+        self.engine, self._record = engine, record_type(about["type"], rows.shape[1])
+
+
+class _Index:
+    """Finds content hashes [n, 32] by their first 8 bytes, and compares the rest."""
+
+    def __init__(self, digests: Digests) -> None:
+        self._digests = digests
+        beginnings = _beginnings(digests)
+        self._order = np.argsort(beginnings, kind="stable")
+        self._sorted = beginnings[self._order]
+
+    def find(self, digests: Digests) -> Places:
+        """Places of digests [m, 32]; -1 where there is none."""
+        if not len(self._digests):
+            return np.full(len(digests), -1, np.int64)
+        slots = np.minimum(np.searchsorted(self._sorted, _beginnings(digests)), len(self._sorted) - 1)
+        places: Places = self._order[slots].astype(np.int64)
+        places[(self._digests[places] != digests).any(axis=1)] = -1
+        return places
+
+
+def _beginnings(digests: Digests) -> npt.NDArray[np.uint64]:
+    return np.ascontiguousarray(digests[:, :8]).view(">u8").reshape(-1).astype(np.uint64)
