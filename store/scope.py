@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from store.tables.base import Base
@@ -24,6 +24,16 @@ class Scope:
         table: Any = model
         query = select(model).where(table.owner == self.owner)
         return query.where(table.deleted_at.is_(None)) if hasattr(model, "deleted_at") else query
+
+    def lock(self, name: str) -> None:
+        """Wait until no other transaction of the owner's holds `name`, and hold it until this one ends.
+
+        For what rows alone cannot guard: their number, or one that is not there yet. SQLite's transactions that write
+        wait for each other anyway.
+        """
+        if self.session.get_bind().dialect.name == "postgresql":
+            key = func.hashtextextended(f"{self.owner} {name}", 0)
+            self.session.execute(select(func.pg_advisory_xact_lock(key)))
 
     def get(self, model: type[Row], row_id: str, *, lock: bool = False) -> Row | None:
         """Return the owner's row with that id, locked until the transaction ends when `lock`."""

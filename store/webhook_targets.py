@@ -9,6 +9,8 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+#: Where clouds tell their machines secrets, outside the ranges that are private anyway (Azure, Oracle).
+METADATA = tuple(map(ipaddress.ip_network, ("168.63.129.16/32", "192.0.0.0/24")))
 MAX_URL = 2000
 
 
@@ -75,10 +77,17 @@ def check_address(address: Address, allowed: Sequence[Network]) -> None:
     real = _embedded(address)
     if any(real.version == network.version and real in network for network in allowed):
         return
-    if not real.is_global or real.is_multicast or real.is_reserved:
+    if not real.is_global or real.is_multicast or real.is_reserved or _is_internal(real):
         raise TargetRefused(
             f"{address} is not a public address; the operator allows others with POUF_WEBHOOK_ALLOWED_NETWORKS."
         )
+
+
+def _is_internal(address: Address) -> bool:
+    """Tell what `is_global` does not: site-local addresses, and those of metadata."""
+    if isinstance(address, ipaddress.IPv6Address):
+        return address.is_site_local
+    return any(address in network for network in METADATA)
 
 
 def _embedded(address: Address) -> Address:

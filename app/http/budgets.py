@@ -27,6 +27,7 @@ class Kind:
 
 
 BYTES = Kind("bytes of memory", "request_too_demanding", "Send fewer or smaller inputs a request.")
+STREAMS = Kind("event streams", "too_many_streams", "")
 PIXELS = Kind("pixels", "too_many_pixels", "Send fewer pictures a request, or smaller ones.")
 
 
@@ -81,11 +82,16 @@ class Budgets:
 
     memory: Budget
     pixels: Budget
+    streams: Budget
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """Return the budgets that the settings allow."""
-        return cls(Budget(BYTES, settings.request_memory_bytes), Budget(PIXELS, settings.predict_pixels))
+        return cls(
+            memory=Budget(BYTES, settings.request_memory_bytes),
+            pixels=Budget(PIXELS, settings.predict_pixels),
+            streams=Budget(STREAMS, settings.max_connections // 2 + 1),
+        )
 
     @contextmanager
     def holding(self, owner: str, *, alone: bool) -> Iterator["Holding"]:
@@ -121,6 +127,10 @@ class Holding:
         """Take `pixels` that are to be decoded; raises as `Budget.take`."""
         self._take(self._budgets.pixels, pixels)
 
+    def take_stream(self) -> None:
+        """Take one of the streams of events that may be open, which are half of all connections."""
+        self._take(self._budgets.streams, 1)
+
     def close(self) -> None:
         """Give everything back; a thread that the request left behind takes nothing any more."""
         with self._lock:
@@ -132,7 +142,7 @@ class Holding:
         with self._lock:
             if self._closed:
                 raise ApiError(400, "client_closed_request", "The client left.")
-            budget.take(self._owner, amount, self._held[budget], int(budget.total * self._share))
+            budget.take(self._owner, amount, self._held[budget], max(1, int(budget.total * self._share)))
             self._held[budget] += amount
 
 

@@ -16,6 +16,10 @@ from store.tables import JobEvent
 from store.transitions import FINAL
 
 POLL_SECONDS = 0.5
+#: The longest pause between two looks, at a job to which nothing happens.
+LAST_POLL_SECONDS = 5.0
+#: A stream ends then, and its client goes on with another.
+STREAM_SECONDS = 900.0
 KEEPALIVE_SECONDS = 15.0
 RECONNECT_MS = 2000
 PAGE = 500
@@ -44,10 +48,14 @@ def read(caller: Caller, job_id: str, after: int, limit: int) -> Sequence[JobEve
 
 
 async def stream(caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
-    """Yield events as they are persisted, and end when the job is final and all were sent."""
+    """Yield events as they are persisted; end when the job is final and all were sent, or after 15 minutes.
+
+    Jobs may be paused for good: whoever follows one comes again, as `retry` and ``Last-Event-ID`` are for.
+    """
     # something to send at once, so that proxies pass the headers on
     yield KEEPALIVE_COMMENT
-    last_sent = time.monotonic()
+    started = last_sent = time.monotonic()
+    pause = POLL_SECONDS
     while True:
         events, final = await run_in_threadpool(_read_with_state, caller, job_id, after)
         for event in events:
@@ -57,12 +65,13 @@ async def stream(caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes
             last_sent = time.monotonic()
         if len(events) == PAGE:
             continue
-        if final:
+        if final or time.monotonic() - started >= STREAM_SECONDS:
             return
         if time.monotonic() - last_sent >= KEEPALIVE_SECONDS:
             yield KEEPALIVE_COMMENT
             last_sent = time.monotonic()
-        await asyncio.sleep(POLL_SECONDS)
+        pause = POLL_SECONDS if events else min(1.2 * pause, LAST_POLL_SECONDS)
+        await asyncio.sleep(pause)
 
 
 def _read_with_state(caller: Caller, job_id: str, after: int) -> tuple[Sequence[JobEvent], bool]:

@@ -54,6 +54,7 @@ def put_alias(caller: Caller, name: str, model_id: str) -> tuple[AliasDocument, 
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         model = get(scope, model_id, lock=True)
+        scope.lock(f"alias {name}")
         alias = repository.find_alias(scope, name)
         created = alias is None
         if alias is None:

@@ -47,7 +47,9 @@ def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> Create
         secret=f"whsec_{base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}",
     )
     with caller.state.database.write() as session:
-        if repository.count_webhooks(caller.scope(session)) >= MAX_WEBHOOKS:
+        scope = caller.scope(session)
+        scope.lock("webhooks")
+        if repository.count_webhooks(scope) >= MAX_WEBHOOKS:
             raise conflict("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks; delete one first.")
         session.add(hook)
         session.flush()

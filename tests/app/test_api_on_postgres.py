@@ -8,6 +8,7 @@ from fastapi.testclient import TestClient
 
 from app.keys import service as keys
 from app.main import create_app
+from app.webhooks.service import MAX_WEBHOOKS
 from store.database import Database
 from tests.app.colour_engine import ColourEngine
 
@@ -79,3 +80,14 @@ def test_keys_open_their_owners_rows_and_hold_their_limits_under_concurrency(
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(create, range(8))) == [202] * 3 + [429] * 5
+
+
+def test_what_is_asked_for_at_once_counts_once(api, rows):
+    model_id = rows.model(owner="pg")
+    with ThreadPoolExecutor(8) as pool:
+        puts = pool.map(lambda _: api.put("/v1/aliases/new", json={"model_id": model_id}).status_code, range(8))
+        assert sorted(puts) == [200] * 7 + [201]
+    body = {"url": "https://example.com/hook"}
+    with ThreadPoolExecutor(8) as pool:
+        posts = pool.map(lambda _: api.post("/v1/webhooks", json=body).status_code, range(MAX_WEBHOOKS + 8))
+        assert sorted(posts) == [201] * MAX_WEBHOOKS + [409] * 8

@@ -13,7 +13,9 @@ from pouf_core.data.items import fingerprint_of_hashes
 from pouf_core.errors import InvalidInput
 from pouf_core.families.registry import describe
 from store.clock import utcnow
+from store.database import Database
 from store.job_datasets import all_ready, datasets_of, needs
+from store.leases import Lease, fenced
 from store.queues import enqueue_training
 from store.tables import Dataset, DatasetItem, Job
 from store.transitions import lock_job
@@ -25,7 +27,7 @@ LABEL_BATCH = 5000
 
 
 def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> None:
-    """Write down what was found: the dataset becomes ready, or failed when nothing of it can be used."""
+    """Write down what was found, labels aside: the dataset becomes ready, or failed when nothing can be used."""
     dataset.item_count = len(found.accepted)
     dataset.duplicate_count = found.duplicates
     dataset.rejected_count = found.rejected
@@ -38,7 +40,6 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.fingerprint = fingerprint_of_hashes(found.accepted)
     dataset.labelled_count = sum(len(names) == 1 for names in labels.values())
     dataset.suggested_class_names = sorted(set().union(*labels.values()))
-    _write_labels(session, dataset, labels)
     ready_dataset(session, dataset)
 
 
@@ -104,20 +105,32 @@ def _waiting_jobs(session: Session, dataset: Dataset) -> list[str]:
     return list(session.scalars(query.order_by(Job.queued_at)).all())
 
 
-def _write_labels(session: Session, dataset: Dataset, labels: dict[str, set[str]]) -> None:
-    """Label the accepted items; an item with two labels keeps none and says so in its code."""
-    if not labels:
-        return
-    query = select(DatasetItem.id, DatasetItem.sha256).where(
-        DatasetItem.dataset_id == dataset.id, DatasetItem.status == "accepted"
-    )
-    changes = []
-    for item_id, sha256 in session.execute(query):
-        found = labels.get(sha256 or "", set())
-        if len(found) == 1:
-            changes.append({"id": item_id, "label": min(found), "code": None, "message": None})
-        elif found:
-            message = "Labels contradict each other and are not used: " + ", ".join(sorted(found))
-            changes.append({"id": item_id, "label": None, "code": CONFLICTING_LABELS, "message": message})
-    for start in range(0, len(changes), LABEL_BATCH):
-        session.execute(update(DatasetItem), changes[start : start + LABEL_BATCH])
+def write_labels(database: Database, lease: Lease[Dataset], labels: dict[str, set[str]]) -> None:
+    """Label the accepted items, some thousands a transaction, so that nobody waits long to write.
+
+    An item with two labels keeps none and says so in its code.
+
+    Raises:
+        LeaseLost: somebody else ingests the dataset.
+    """
+    last = 0
+    while labels:
+        query = select(DatasetItem.id, DatasetItem.sha256).where(
+            DatasetItem.dataset_id == lease.row_id, DatasetItem.status == "accepted", DatasetItem.id > last
+        )
+        with database.write() as session:
+            fenced(session, lease)
+            rows = session.execute(query.order_by(DatasetItem.id).limit(LABEL_BATCH)).all()
+            if not rows:
+                return
+            changes = [_labelled(item_id, labels[sha256]) for item_id, sha256 in rows if sha256 in labels]
+            if changes:
+                session.execute(update(DatasetItem), changes)
+        last = rows[-1].id
+
+
+def _labelled(item_id: int, names: set[str]) -> dict[str, object]:
+    if len(names) == 1:
+        return {"id": item_id, "label": min(names), "code": None, "message": None}
+    message = "Labels contradict each other and are not used: " + ", ".join(sorted(names))
+    return {"id": item_id, "label": None, "code": CONFLICTING_LABELS, "message": message}

@@ -18,7 +18,7 @@ from store.queues import enqueue_ingestion
 from store.storage_keys import dataset_key
 from store.tables import Dataset, Upload
 from worker.ingestion.collector import Collector
-from worker.ingestion.completion import fail_dataset, finish_ingestion
+from worker.ingestion.completion import fail_dataset, finish_ingestion, write_labels
 from worker.ingestion.embeddings import EmbeddingCollector
 from worker.ingestion.item_names import parse_name
 from worker.ingestion.item_rows import ROWS_PER_ITEM, EndOfIngestion, TooManyBytes, TooManyItems, TooManyRows
@@ -140,6 +140,8 @@ def _ingest(
         else:
             collector = PictureCollector(context, lease, limits, check, decoder=decoder)
         _collect(collector, uploads)
+    with long_step():
+        write_labels(context.database, lease, collector.labels())
     with long_step(), context.database.write() as session:
         finish_ingestion(session, fenced(session, lease), collector)
 

@@ -8,7 +8,7 @@ from app.http.errors import ApiError
 
 @pytest.fixture
 def budgets() -> Budgets:
-    return Budgets(memory=Budget(BYTES, 100), pixels=Budget(BYTES, 100))
+    return Budgets(memory=Budget(BYTES, 100), pixels=Budget(BYTES, 100), streams=Budget(BYTES, 1))
 
 
 def refusal(holding: Holding, nbytes: int) -> tuple[int, str]:
@@ -53,3 +53,11 @@ def test_what_was_taken_is_given_back_and_then_nothing_more_is_taken(budgets: Bu
     with pytest.raises(ApiError, match="client"):
         holding.take_memory(1)
     assert budgets.memory.taken == 0
+
+
+def test_of_one_everybody_may_have_it(budgets: Budgets) -> None:
+    with budgets.holding("a", alone=False) as a, budgets.holding("b", alone=False) as b:
+        a.take_stream()
+        with pytest.raises(ApiError) as caught:
+            b.take_stream()
+        assert caught.value.status == 503

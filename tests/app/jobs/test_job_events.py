@@ -1,9 +1,15 @@
 """Events over a real server, because only that streams."""
 
+import asyncio
+
+import httpx
 import pytest
 from httpx_sse import connect_sse
 
+from app.jobs import events
+from app.main import create_app
 from store.transitions import append_event, lock_job
+from tests.app.colour_engine import ColourEngine
 
 
 def note(rows, job_id, kind):
@@ -50,6 +56,39 @@ def test_a_stream_resumes_after_the_last_event_received(server, rows):
     rows.move(job_id, "failed")
     with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": last}) as source:
         assert [event.event for event in source.iter_sse()] == ["job.progress", "job.failed"]
+
+
+def test_the_stream_of_a_job_that_stays_paused_ends_and_another_goes_on(server, rows, monkeypatch):
+    monkeypatch.setattr(events, "STREAM_SECONDS", 0.7)
+    job_id = rows.job()
+    rows.move(job_id, "paused")
+    with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events") as source:
+        seen = list(source.iter_sse())
+    assert [event.event for event in seen] == ["job.queued", "job.paused"]
+    rows.move(job_id, "queued")
+    with connect_sse(server, "GET", f"/v1/jobs/{job_id}/events", headers={"Last-Event-ID": seen[-1].id}) as source:
+        assert [event.event for event in source.iter_sse()] == ["job.queued"]
+
+
+def test_streams_leave_connections_for_everything_else(settings, rows, refused):
+    job_id = rows.job()
+    settings = settings.model_copy(update={"max_connections": 1})
+    path, headers = f"/v1/jobs/{job_id}/events", {"Accept": "text/event-stream"}
+
+    async def ask():
+        application = create_app(settings, ColourEngine)
+        transport = httpx.ASGITransport(application, raise_app_exceptions=False)
+        async with (
+            application.router.lifespan_context(application),
+            httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+        ):
+            first = asyncio.ensure_future(client.get(path, headers=headers))
+            await asyncio.sleep(0.5)
+            answer = await client.get(path, headers=headers)
+            first.cancel()
+            return answer
+
+    refused(asyncio.run(ask()), 429, "owner_overloaded")
 
 
 def test_a_stream_of_a_final_job_replays_everything_and_ends(server, rows):

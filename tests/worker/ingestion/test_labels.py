@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import Session
 
-from store.tables import Dataset
+from store.tables import Dataset, DatasetItem
 from tests.worker.ingestion.archive_files import rejections, zipped
+from worker.ingestion import completion
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
@@ -83,3 +86,34 @@ def test_contradicting_labels_are_dropped_and_shown(
     assert (first.label, first.code) == (None, "conflicting_labels")
     assert (second.label, second.code) == ("dog", None)
     assert get(Dataset, dataset_id).labelled_count == 1
+
+
+def test_labels_are_written_in_several_transactions(
+    context: WorkerContext,
+    add_dataset: Any,
+    get: Any,
+    items_of: Any,
+    make_picture: Picture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(completion, "LABEL_BATCH", 2)
+    updates: list[int] = []
+    labelled = 0
+
+    def count(session: Any) -> None:
+        nonlocal labelled
+        query = select(func.count()).where(DatasetItem.label.is_not(None))
+        now = session.scalar(query)
+        updates.append(now - labelled)
+        labelled = now
+
+    event.listen(Session, "before_commit", count)
+    try:
+        members = {f"{'cat' if seed % 2 else 'dog'}/{seed}.png": make_picture(seed) for seed in range(7)}
+        dataset_id = add_dataset({"pictures.zip": zipped(members)})
+        run_ingestion(context, dataset_id)
+    finally:
+        event.remove(Session, "before_commit", count)
+    assert [number for number in updates if number] == [2, 2, 2, 1]
+    assert get(Dataset, dataset_id).labelled_count == 7
+    assert all(item.label == item.name.split("/")[0] for item in items_of(dataset_id, "accepted"))
