@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections.abc import Iterable, Mapping
 
@@ -65,3 +66,14 @@ def tied_names(network: nn.Module) -> set[str]:
     """The further names of parameters that several modules share."""
     every = {name for name, _ in network.named_parameters(remove_duplicate=False)}
     return every - {name for name, _ in network.named_parameters()}
+
+
+def with_tower(network: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
+    """The network with an item tower of its own; everything else is shared with the original."""
+    clone = copy.copy(network)
+    clone._modules = dict(network._modules)
+    setattr(clone, name, copy.deepcopy(network.get_submodule(name)))
+    with torch.no_grad():
+        for parameter, tensor in tensors.items():
+            clone.get_parameter(parameter).copy_(tensor)
+    return clone

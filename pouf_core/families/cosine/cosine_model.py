@@ -26,7 +26,7 @@ from pouf_core.families.cosine.prompts import PlacedPrompts, Prompts
 from pouf_core.families.cosine.text_encoding import TextEncoding
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
-from pouf_core.families.trained_tensors import network_parameters, weights_hash
+from pouf_core.families.trained_tensors import network_parameters, weights_hash, with_tower
 from pouf_core.scoring import CosineClassifier, LinearClassifier, cosine_or_linear, unit_length
 from pouf_core.system.memory import text_memory
 from pouf_core.system.runtime import autocast_to, computes_on, encoder_precision, with_precision
@@ -244,7 +244,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         weights = network_parameters(trained, f"{self.item_tower}.")
         if not weights:
             return EncoderPair(adapted=own, zero_shot=own)
-        network = _with_tower(self.network, self.item_tower, weights)
+        network = with_tower(self.network, self.item_tower, weights)
         nbytes = sum(value.nbytes for value in network.get_submodule(self.item_tower).state_dict().values())
         model = base.with_network(network)
         if base.has_separate_projection and all(name.startswith(self.projection) for name in weights):
@@ -293,14 +293,3 @@ def _mean_of_templates(features: Tensor, template_count: int) -> Tensor:
     if template_count == 1:
         return features
     return F.normalize(features.unflatten(0, (template_count, -1)).mean(dim=0), dim=-1)
-
-
-def _with_tower(network: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> nn.Module:
-    """The network with an item tower of its own; everything else is shared with the original."""
-    clone = copy.copy(network)
-    clone._modules = dict(network._modules)
-    setattr(clone, name, copy.deepcopy(network.get_submodule(name)))
-    with torch.no_grad():
-        for parameter, tensor in tensors.items():
-            clone.get_parameter(parameter).copy_(tensor)
-    return clone
