@@ -22,6 +22,8 @@ from pouf_core.families.tokenizer_hash import tokenizer_hash
 from pouf_core.families.trained_tensors import weights_hash
 from pouf_core.scoring import single_or_double, unit_length
 
+_TOKENS_OF_A_CALL = 16  # a call costs about as much time as so many tokens of a small encoder
+
 
 class ResidualProjection(nn.Module):
     """x + D x with D [d, d] zero at first, so that it changes no feature until it is trained.
@@ -132,6 +134,23 @@ class SentenceTokenizer:
         return ids
 
 
+def groups_of_like_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Places of texts, in groups that are encoded together: padding would cost more than another call.
+
+    Args:
+        lengths: tokens of each text.
+    """
+    groups: list[list[int]] = []
+    padding = 0
+    for place in sorted(range(len(lengths)), key=lambda place: -lengths[place]):
+        padding += lengths[groups[-1][0]] - lengths[place] if groups else 0
+        if not groups or padding > _TOKENS_OF_A_CALL:
+            groups.append([])
+            padding = 0
+        groups[-1].append(place)
+    return groups
+
+
 class SentenceModel(CosineModel[str, Text]):
     """A sentence encoder as a base model: classes are prompts, embedded as the items are.
 
@@ -167,7 +186,16 @@ class SentenceModel(CosineModel[str, Text]):
 
     def encode_trunk(self, views: Sequence[Text]) -> Tensor:
         """Features [B, d] of B texts before the projection."""
-        return single_or_double(self.frozen(self._tokens(views), self.precision))
+        if torch.is_grad_enabled():
+            return single_or_double(self.frozen(self._tokens(views), self.precision))
+        tokens = self._tokens(views)
+        lengths = (tokens != self.network.text.config.pad_token_id).sum(dim=1)  # type: ignore[union-attr]
+        groups = [torch.tensor(group) for group in groups_of_like_length(lengths.tolist())]
+        parts = [self.frozen(tokens[group, : int(lengths[group].max())], self.precision) for group in groups]
+        features = torch.empty(len(tokens), parts[0].shape[1], dtype=parts[0].dtype, device=parts[0].device)
+        for group, part in zip(groups, parts, strict=True):
+            features[group] = part
+        return single_or_double(features)
 
     @property
     def reading_key(self) -> str:

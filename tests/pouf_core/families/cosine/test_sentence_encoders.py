@@ -13,7 +13,7 @@ from torch import Tensor
 from pouf_core.contract.classes import parse_class_names
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.families.cosine.prompts import build_prompts
-from pouf_core.families.cosine.sentence_encoder import SentenceModel
+from pouf_core.families.cosine.sentence_encoder import SentenceModel, groups_of_like_length
 from pouf_core.families.loading import load_base_model
 from pouf_core.families.registry import describe
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
@@ -158,3 +158,27 @@ def test_a_path_that_is_not_there_is_unavailable_and_a_hub_name_unknown(tmp_path
     with pytest.raises(InvalidInput) as unknown:
         describe("sentence:all-mpnet-base-v2")
     assert unknown.value.code == "unknown_base_model"
+
+
+def test_texts_of_like_length_are_encoded_together_and_hardly_any_padding(
+    tiny: SentenceModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [" ".join(["good"] * count) for count in (1, 40, 2, 41, 40, 1, 3)]
+    expected = torch.cat([tiny.encode_plain([text]) for text in texts])
+    shapes: list[tuple[int, ...]] = []
+    frozen = tiny.frozen
+
+    def noted(tokens: Tensor, precision: torch.dtype) -> Tensor:
+        shapes.append(tuple(tokens.shape))
+        return frozen(tokens, precision)
+
+    monkeypatch.setattr(tiny, "frozen", noted)
+    assert torch.allclose(tiny.encode_plain(texts), expected, atol=1e-5)
+    (long, short) = shapes
+    assert (long, short) == ((3, 24), (4, 5))
+
+
+def test_padding_up_to_what_a_call_costs_is_no_reason_for_another() -> None:
+    assert groups_of_like_length([10, 12, 11, 10]) == [[1, 2, 0, 3]]
+    assert groups_of_like_length([5, 30, 5, 29, 28]) == [[1, 3, 4], [0, 2]]
+    assert groups_of_like_length([]) == []
