@@ -113,9 +113,9 @@ def _lifespan(
 
 def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory) -> State:
     upgrade(settings.database_url)
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     prepare_keys(settings, database)
-    storage = Storage(settings.storage_url, settings.cache_dir)
+    storage = Storage.of(settings)
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)

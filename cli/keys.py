@@ -126,7 +126,7 @@ def _open(data_dir: Path | None) -> "tuple[Settings, Database]":
     check_paths(settings)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     migrate(settings)
-    return settings, Database(settings.database_url)
+    return settings, Database.of(settings)
 
 
 def _checked_owner(owner: str) -> str:

@@ -87,9 +87,9 @@ def _opened(settings: "Settings") -> "Iterator[tuple[Database, Storage]]":
     from store.database import Database
     from store.storage import Storage
 
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     try:
-        yield database, Storage(settings.storage_url, settings.cache_dir)
+        yield database, Storage.of(settings)
     except BackupFailed as error:
         raise CommandError(str(error)) from error
     finally:

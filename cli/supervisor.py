@@ -196,7 +196,7 @@ def check_keys(settings: Settings) -> None:
     from app.keys.startup import UnsafeStart, prepare_keys
     from store.database import Database
 
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     try:
         prepare_keys(settings, database)
     except UnsafeStart as error:

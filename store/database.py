@@ -1,11 +1,15 @@
 """Sessions over SQLite or PostgreSQL."""
 
+from __future__ import annotations
+
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
@@ -14,20 +18,41 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-SQLITE_BUSY_MS = 20_000
+if TYPE_CHECKING:
+    from store.settings import Settings
+
 BEGIN_ATTEMPTS = 3
 # Alembic keeps its context in module globals.
 _MIGRATION_LOCK = threading.Lock()
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long, in seconds, a database may take: to accept a connection (PostgreSQL), to answer a statement
+    (PostgreSQL), to let others' writes end (SQLite).
+    """
+
+    connect: float = 10.0
+    answer: float = 60.0
+    busy: float = 20.0
+
+
 class Database:
     """The database behind `url`; sessions are for one unit of work and one thread."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: Patience = Patience()) -> None:
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
-        self.engine = _create_engine(self.url)
+        self.engine = _create_engine(self.url, patience)
         self._write_engine = self.engine.execution_options(pouf_write=True)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Database:
+        """The database that the settings name, with their time limits."""
+        patience = Patience(
+            settings.database_connect_seconds, settings.database_answer_seconds, settings.database_busy_seconds
+        )
+        return cls(settings.database_url, patience)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -96,22 +121,38 @@ def upgrade(url: str, revision: str = "head") -> None:
         command.upgrade(config, revision)
 
 
-def _create_engine(url: URL) -> Engine:
+def _create_engine(url: URL, patience: Patience) -> Engine:
     if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=10, max_overflow=30, pool_pre_ping=True)
+        return _create_postgres_engine(url, patience)
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, pool_size=10, max_overflow=40)
-    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "connect", partial(_configure_sqlite, patience.busy))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _configure_sqlite(connection: Any, _record: Any) -> None:
+def _create_postgres_engine(url: URL, patience: Patience) -> Engine:
+    from store import postgres  # its driver is an extra
+
+    arguments = postgres.connect_arguments(patience.connect, patience.answer)
+    options = {name: value for name, value in arguments.items() if name not in url.query}
+    engine = create_engine(
+        url, pool_size=10, max_overflow=30, pool_pre_ping=True, pool_timeout=patience.connect, connect_args=options
+    )
+
+    def connect(_dialect: Any, _record: Any, given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+        return postgres.connect(patience.answer, tuple(given), named)
+
+    event.listen(engine, "do_connect", connect)
+    return engine
+
+
+def _configure_sqlite(busy_seconds: float, connection: Any, _record: Any) -> None:
     # The driver must not open transactions by itself: `_begin_sqlite` decides their kind.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={SQLITE_BUSY_MS}")
+    cursor.execute(f"PRAGMA busy_timeout={int(1000 * busy_seconds)}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")

@@ -105,6 +105,25 @@ class Settings(LimitSettings):
         description="Bytes that must stay free on the disks of data directory, local storage and SQLite database: with "
         "less, nothing new is taken on; unset: 1 GiB, or a twentieth of a disk smaller than 20 GiB; 0: no such floor.",
     )
+    database_connect_seconds: float = Field(
+        10, ge=2, description="Seconds that PostgreSQL gets to accept a connection."
+    )
+    database_answer_seconds: float = Field(
+        60, gt=0, description="Seconds after which PostgreSQL ends a statement, or a silent server is given up."
+    )
+    database_busy_seconds: float = Field(
+        20, gt=0, description="Seconds that a write waits for another one to end, on SQLite."
+    )
+    storage_timeout: float = Field(
+        30, gt=0, description="Seconds that a remote object storage gets to accept a connection, and to send something."
+    )
+    storage_cache_bytes: int = Field(
+        20 * GIB,
+        ge=0,
+        description="Bytes that copies of a remote storage's files may take on a host; those that a running job reads "
+        "stay in any case.",
+    )
+
     lease_seconds: float = Field(75, gt=0, description="Seconds after which a job's unrenewed lease expires.")
     lease_renew_seconds: float = Field(10, gt=0, description="Seconds between two renewals of a lease.")
     progress_timeout: float = Field(

@@ -1,19 +1,45 @@
 """Object storage over fsspec: keys are relative paths, values are files or directories."""
 
+from __future__ import annotations
+
+import copy
+import functools
+import logging
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path, PurePosixPath
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from store.ids import new_id
+from store.local_files import files_below, same_device, sync_directory
+from store.outages import StorageUnavailable, is_storage_error, never, patiently
+from store.remote_files import Watched, remote_file_system
+from store.storage_cache import StorageCache
+
+if TYPE_CHECKING:
+    from store.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 COPY_CHUNK = 1024 * 1024
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _told_apart(method: Callable[Concatenate[Storage, P], T]) -> Callable[Concatenate[Storage, P], T]:
+    """Raise `StorageUnavailable` in an outage, or wait it out where the storage is patient."""
+
+    @functools.wraps(method)
+    def call(self: Storage, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._attempt(lambda: method(self, *args, **kwargs))
+
+    return call
 
 
 class StoredFile(NamedTuple):
@@ -25,22 +51,76 @@ class StoredFile(NamedTuple):
 
 
 class Storage:
-    """Files by key below `url`; with ``file://`` every write is atomic (temporary file, fsync, rename)."""
+    """Files by key below `url`; with ``file://`` every write is atomic (temporary file, fsync, rename).
 
-    def __init__(self, url: str, cache_dir: Path | None = None) -> None:
+    Args:
+        url: of fsspec.
+        cache_dir: where copies of a remote storage's files are kept.
+        timeout: seconds that a remote storage gets to accept a connection, and to send something.
+        cache_bytes: what those copies may take; None without a limit.
+
+    Raises:
+        StorageUnavailable: by every method, when the storage cannot be reached or refuses to work.
+    """
+
+    def __init__(
+        self, url: str, cache_dir: Path | None = None, timeout: float = 30.0, cache_bytes: int | None = None
+    ) -> None:
         self.url = url
-        self._fs, root = url_to_fs(url)
-        self._root = str(root).rstrip("/")
+        self._fs, root = remote_file_system(url, timeout)
+        self._check: Callable[[], None] | None = None
+        self._root = root.rstrip("/")
         self._is_local = isinstance(self._fs, LocalFileSystem)
-        self._cache_dir = cache_dir or Path(tempfile.gettempdir()) / "pouf-storage-cache"
+        self.cache = StorageCache(cache_dir or Path(tempfile.gettempdir()) / "pouf-storage-cache", cache_bytes)
         if self._is_local:
             Path(self._root).mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Storage:
+        """The storage that the settings name."""
+        return cls(settings.storage_url, settings.cache_dir, settings.storage_timeout, settings.storage_cache_bytes)
+
+    def patient(self, check: Callable[[], None]) -> Storage:
+        """The same storage, which waits as long as an outage lasts.
+
+        Args:
+            check: called meanwhile, and while files are fetched; raises to give up.
+        """
+        other = copy.copy(self)
+        other._check = check
+        return other
+
+    @contextmanager
+    def in_use(self, *keys: str) -> Iterator[None]:
+        """Keep copies on this host of what belongs to the keys from being removed while the block runs."""
+        with ExitStack() as held:
+            for key in [] if self._is_local else keys:
+                held.enter_context(self.cache.in_use(key))
+            yield
+
+    @_told_apart
+    def ping(self) -> None:
+        """Raise `StorageUnavailable` unless the storage answers, and can be written to where it is a directory."""
+        if self._is_local:
+            if not os.access(self._root, os.W_OK | os.X_OK):
+                raise StorageUnavailable(f"{self._root} is not there, or cannot be written to")
+            return
+        with suppress(FileNotFoundError):  # nothing was stored yet
+            self._fs.ls(self._root, detail=False)
+
+    def discard(self, key: str) -> None:
+        """Delete, or in an outage leave it to housekeeping, which removes what no row refers to."""
+        try:
+            self.delete(key)
+        except StorageUnavailable as error:
+            logger.warning("%s is left to housekeeping: %s", key, error)
 
     @property
     def local_root(self) -> Path | None:
         """The directory on this machine that everything is below, None with a remote storage."""
         return Path(self._root) if self._is_local else None
 
+    @_told_apart
     def put_file(self, key: str, local_path: Path, *, move: bool = False) -> None:
         """Store a copy of `local_path`, or the file itself with `move` (it is gone afterwards)."""
         if not self._is_local:
@@ -49,18 +129,19 @@ class Storage:
                 local_path.unlink()
             return
         target = self._prepare(key)
-        if move and _same_device(local_path, target.parent):
+        if move and same_device(local_path, target.parent):
             with local_path.open("rb") as stream:
                 os.fsync(stream.fileno())
             os.utime(local_path)  # its time is when it was stored, not when its upload began
             local_path.replace(target)
-            _sync_directory(target.parent)
+            sync_directory(target.parent)
             return
         with local_path.open("rb") as stream:
-            self.put_stream(key, iter(lambda: stream.read(COPY_CHUNK), b""))
+            self._write(target, iter(lambda: stream.read(COPY_CHUNK), b""))
         if move:
             local_path.unlink()
 
+    @_told_apart
     def put_stream(self, key: str, chunks: Iterable[bytes]) -> None:
         """Store the concatenation of `chunks`."""
         if not self._is_local:
@@ -68,7 +149,103 @@ class Storage:
                 for chunk in chunks:
                     remote.write(chunk)
             return
+        self._write(self._prepare(key), chunks)
+
+    @_told_apart
+    def open(self, key: str) -> IO[bytes]:
+        """Open for reading; raises `FileNotFoundError`."""
+        stream: IO[bytes] = self._fs.open(self._path(key), "rb")
+        return stream
+
+    @_told_apart
+    def local(self, key: str) -> Path:
+        """Return a path to read the file at: the file itself with ``file://``, else a cached copy."""
+        if self._is_local:
+            path = Path(self._path(key))
+            if not path.exists():
+                raise FileNotFoundError(key)
+            return path
+        return self._cached(key, self._fs.get_file)
+
+    @_told_apart
+    def put_directory(self, key: str, path: Path) -> None:
+        """Store the directory's files below `key`; with ``file://`` it appears whole or not at all."""
+        if not self._is_local:
+            for file in files_below(path):
+                self._fs.put_file(str(file), self._path(f"{key}/{file.relative_to(path).as_posix()}"))
+            return
         target = self._prepare(key)
+        temporary = target.with_name(f".{new_id('tmp')}")
+        try:
+            shutil.copytree(path, temporary)
+            for file in files_below(temporary):
+                with file.open("rb") as stream:
+                    os.fsync(stream.fileno())
+            if target.exists():
+                shutil.rmtree(target)
+            temporary.replace(target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        sync_directory(target.parent)
+
+    @_told_apart
+    def local_directory(self, key: str) -> Path:
+        """Return a path to read the directory at: itself with ``file://``, else a cached copy."""
+        if self._is_local:
+            path = Path(self._path(key))
+            if not path.is_dir():
+                raise FileNotFoundError(key)
+            return path
+        return self._cached(key, functools.partial(self._fs.get, recursive=True))
+
+    @_told_apart
+    def copy_out(self, key: str, target: Path) -> None:
+        """Copy the file or directory to `target`, a path on this machine; raises `FileNotFoundError`."""
+        path = self._path(key)
+        if not self._fs.exists(path):
+            raise FileNotFoundError(key)
+        self._fs.get(path, str(target), recursive=self._fs.isdir(path))
+
+    @_told_apart
+    def delete(self, key: str) -> None:
+        """Remove the file or directory; nothing happens when there is none."""
+        path = self._path(key)
+        with suppress(FileNotFoundError):  # deleted by another process meanwhile
+            if self._fs.exists(path):
+                self._fs.rm(path, recursive=True)
+        if not self._is_local:
+            self.cache.forget(key)
+
+    @_told_apart
+    def exists(self, key: str) -> bool:
+        """Tell whether a file or directory is there."""
+        return bool(self._fs.exists(self._path(key)))
+
+    @_told_apart
+    def names(self, key: str) -> list[str]:
+        """Return the names right below a directory, those of unfinished writes too; none when there is no directory."""
+        try:
+            paths = self._fs.ls(self._path(key), detail=False)
+        except FileNotFoundError:
+            return []
+        return sorted({str(path).rstrip("/").rpartition("/")[2] for path in paths})
+
+    def files(self, key: str) -> Iterator[StoredFile]:
+        """Yield every file below a directory, those of unfinished writes too."""
+        top = self._path(key)
+        if not self._is_local:
+            for path, entry in self._attempt(lambda: self._fs.find(top, detail=True)).items():
+                moment = entry.get("LastModified") or self._fs.modified(path)  # S3 lists it
+                yield StoredFile(key + str(path)[len(top) :], entry["size"], moment.timestamp())
+            return
+        for folder, _, names in os.walk(top):
+            for path in (Path(folder) / name for name in names):
+                with suppress(FileNotFoundError):  # removed, or finished, while we looked
+                    status = path.stat()
+                    yield StoredFile(key + str(path)[len(top) :], status.st_size, status.st_mtime)
+
+    def _write(self, target: Path, chunks: Iterable[bytes]) -> None:
         temporary = target.with_name(f".{new_id('tmp')}")
         try:
             with temporary.open("wb") as stream:
@@ -80,96 +257,21 @@ class Storage:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_directory(target.parent)
+        sync_directory(target.parent)
 
-    def open(self, key: str) -> IO[bytes]:
-        """Open for reading; raises `FileNotFoundError`."""
-        stream: IO[bytes] = self._fs.open(self._path(key), "rb")
-        return stream
+    def _attempt(self, work: Callable[[], T]) -> T:
+        return self._once(work) if self._check is None else patiently(lambda: self._once(work), self._check)
 
-    def local(self, key: str) -> Path:
-        """Return a path to read the file at: the file itself with ``file://``, else a cached copy."""
-        if self._is_local:
-            path = Path(self._path(key))
-            if not path.exists():
-                raise FileNotFoundError(key)
-            return path
-        return self._cached(key, self._fs.get_file)
-
-    def put_directory(self, key: str, path: Path) -> None:
-        """Store the directory's files below `key`; with ``file://`` it appears whole or not at all."""
-        if not self._is_local:
-            for file in _files(path):
-                self._fs.put_file(str(file), self._path(f"{key}/{file.relative_to(path).as_posix()}"))
-            return
-        target = self._prepare(key)
-        temporary = target.with_name(f".{new_id('tmp')}")
+    def _once(self, work: Callable[[], T]) -> T:
         try:
-            shutil.copytree(path, temporary)
-            for file in _files(temporary):
-                with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
-            if target.exists():
-                shutil.rmtree(target)
-            temporary.replace(target)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
+            return work()
+        except StorageUnavailable:
             raise
-        _sync_directory(target.parent)
-
-    def local_directory(self, key: str) -> Path:
-        """Return a path to read the directory at: itself with ``file://``, else a cached copy."""
-        if self._is_local:
-            path = Path(self._path(key))
-            if not path.is_dir():
-                raise FileNotFoundError(key)
-            return path
-        return self._cached(key, lambda source, target: self._fs.get(source, target, recursive=True))
-
-    def copy_out(self, key: str, target: Path) -> None:
-        """Copy the file or directory to `target`, a path on this machine; raises `FileNotFoundError`."""
-        path = self._path(key)
-        if not self._fs.exists(path):
-            raise FileNotFoundError(key)
-        self._fs.get(path, str(target), recursive=self._fs.isdir(path))
-
-    def delete(self, key: str) -> None:
-        """Remove the file or directory; nothing happens when there is none."""
-        path = self._path(key)
-        with suppress(FileNotFoundError):  # deleted by another process meanwhile
-            if self._fs.exists(path):
-                self._fs.rm(path, recursive=True)
-        cached = self._cache_dir / key
-        if not self._is_local and cached.exists():
-            shutil.rmtree(cached) if cached.is_dir() else cached.unlink()
-
-    def exists(self, key: str) -> bool:
-        """Tell whether a file or directory is there."""
-        return bool(self._fs.exists(self._path(key)))
-
-    def names(self, key: str) -> list[str]:
-        """Return the names right below a directory, those of unfinished writes too; none when there is no directory."""
-        self._fs.invalidate_cache()
-        try:
-            paths = self._fs.ls(self._path(key), detail=False)
-        except FileNotFoundError:
-            return []
-        return sorted({str(path).rstrip("/").rpartition("/")[2] for path in paths})
-
-    def files(self, key: str) -> Iterator[StoredFile]:
-        """Yield every file below a directory, those of unfinished writes too."""
-        top = self._path(key)
-        if not self._is_local:
-            self._fs.invalidate_cache()
-            for path, entry in self._fs.find(top, detail=True).items():
-                moment = entry.get("LastModified") or self._fs.modified(path)  # S3 lists it
-                yield StoredFile(key + str(path)[len(top) :], entry["size"], moment.timestamp())
-            return
-        for folder, _, names in os.walk(top):
-            for path in (Path(folder) / name for name in names):
-                with suppress(FileNotFoundError):  # removed, or finished, while we looked
-                    status = path.stat()
-                    yield StoredFile(key + str(path)[len(top) :], status.st_size, status.st_mtime)
+        except Exception as error:
+            root_is_missing = self._is_local and not Path(self._root).is_dir()  # not mounted, most likely
+            if not is_storage_error(error) and not (isinstance(error, FileNotFoundError) and root_is_missing):
+                raise
+            raise StorageUnavailable(f"the storage is not available: {type(error).__name__}: {error}") from error
 
     def _path(self, key: str) -> str:
         parts = PurePosixPath(key).parts
@@ -179,36 +281,13 @@ class Storage:
 
     def _prepare(self, key: str) -> Path:
         target = Path(self._path(key))
+        if not Path(self._root).is_dir():
+            raise StorageUnavailable(f"{self._root} is not there")  # to make it would hide that it is not mounted
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
-    def _cached(self, key: str, fetch: Callable[[str, str], object]) -> Path:
-        target = self._cache_dir / key
-        if not target.exists():
-            if not self.exists(key):
-                raise FileNotFoundError(key)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = target.with_name(f".{new_id('tmp')}")
-            fetch(self._path(key), str(temporary))
-            try:
-                temporary.replace(target)
-            except OSError:
-                # another process fetched the same directory first
-                shutil.rmtree(temporary)
-        return target
-
-
-def _files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if path.is_file())
-
-
-def _same_device(path: Path, directory: Path) -> bool:
-    return path.stat().st_dev == directory.stat().st_dev
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    def _cached(self, key: str, fetch: Callable[..., object]) -> Path:
+        if not self.cache.has(key) and not self._fs.exists(self._path(key)):
+            raise FileNotFoundError(key)
+        watched = Watched(self._check or never)
+        return self.cache.path(key, lambda target: fetch(self._path(key), target, callback=watched))

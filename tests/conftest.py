@@ -26,6 +26,7 @@ from tests.row_fixtures import (
     outbox,
     rows,
 )
+from tests.s3_server import s3_address, s3_url
 
 __all__ = [
     "add_dataset",
@@ -37,6 +38,8 @@ __all__ = [
     "make_picture",
     "outbox",
     "rows",
+    "s3_address",
+    "s3_url",
 ]  # fixtures
 
 START_SECONDS = 30.0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from store.database import Database
+from store.disk import shortage
 from store.ids import new_id
 from store.outbox import Send, publish_pending
 from store.settings import Settings
@@ -36,11 +37,21 @@ def create_context(settings: Settings, send: Send) -> WorkerContext:
     """Connect to what the settings name."""
     return WorkerContext(
         settings=settings,
-        database=Database(settings.database_url),
-        storage=Storage(settings.storage_url, settings.cache_dir),
+        database=Database.of(settings),
+        storage=Storage.of(settings),
         send=send,
         worker_id=new_id(f"{socket.gethostname()}-{os.getpid()}"),
     )
+
+
+def lack_of_space(context: WorkerContext) -> str | None:
+    """Why new work must wait for space on this host's disks, or None; copies that nobody reads make room first."""
+    context.storage.cache.trim()
+    if shortage(context.settings, context.storage) is None:
+        return None
+    if context.storage.local_root is None:
+        context.storage.cache.trim(budget=0, recent=0)
+    return shortage(context.settings, context.storage)
 
 
 def redact_paths(message: str, settings: Settings) -> str:

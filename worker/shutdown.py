@@ -20,6 +20,11 @@ from celery import signals
 
 logger = logging.getLogger(__name__)
 
+
+class ShuttingDown(Exception):
+    """The worker ends; what it works on is left to another one."""
+
+
 #: Sent by Celery's main process to its pool processes.
 SHUTDOWN_SIGNAL = signal.SIGUSR2
 #: Tenths of a second that a pool process waits for its last result to be read before it exits.

@@ -26,6 +26,7 @@ from app.http.schemas import ListDocument
 from store import feature_files
 from store.clock import utcnow
 from store.ids import new_id
+from store.outages import is_database_outage
 from store.queues import enqueue_ingestion
 from store.scope import Scope
 from store.storage import Storage
@@ -67,8 +68,10 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
                 _begin_ingestion(caller, session, dataset)
             document = show(scope, dataset)
             on_created(session, document)
-    except BaseException:
-        caller.state.storage.delete(dataset_key(dataset.id))
+    except BaseException as error:
+        # a database that fell silent may have committed: then the files are the dataset's, else housekeeping's
+        if not is_database_outage(error):
+            caller.state.storage.discard(dataset_key(dataset.id))
         raise
     caller.state.publisher.wake()
     return document
@@ -93,7 +96,7 @@ def add_files(
         dataset = scope.get(Dataset, dataset_id, lock=True)
         if dataset is None:
             # deleted by another request: nothing else would remove what was just stored
-            caller.state.storage.delete(dataset_key(dataset_id))
+            caller.state.storage.discard(dataset_key(dataset_id))
             raise not_found("dataset", dataset_id)
         require_uploading(dataset)
         repository.add_uploads(scope, dataset.id, uploads)
@@ -133,7 +136,7 @@ def delete(caller: Caller, dataset_id: str) -> None:
         dataset.fence += 1
         dataset.lease_owner = dataset.lease_expires_at = None
         repository.forget_contents(scope, dataset_id)
-    caller.state.storage.delete(dataset_key(dataset_id))
+    caller.state.storage.discard(dataset_key(dataset_id))
     feature_files.forget_owner(caller.state.settings.feature_dir, caller.owner)
 
 

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from app.http.errors import ApiError
 from app.http.schemas import Document
 from app.state import State, require_space
+from store.outages import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ class Readiness:
         checks = {
             "database": run_in_threadpool(_read_database, state),
             "broker": run_in_threadpool(state.queue.ping),
+            "storage": run_in_threadpool(state.storage.ping),
             "disk": run_in_threadpool(require_space, state),
         }
         found = await asyncio.gather(*map(_check, checks.values()))
@@ -84,7 +86,7 @@ async def _check(work: Awaitable[object]) -> str | None:
             await work
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} seconds"
-    except (SQLAlchemyError, redis.RedisError) as error:
+    except (SQLAlchemyError, redis.RedisError, StorageUnavailable) as error:
         # drivers name hosts, users and files, and this needs no key
         logger.warning("not ready: %s", error)
         return f"{type(error).__name__}; the log has details"

@@ -17,7 +17,7 @@ async def live() -> dict[str, str]:
 
 @router.get("/health/ready", responses={200: {"model": ReadyDocument}, 503: {"model": ReadyDocument}})
 async def ready(request: Request) -> Response:
-    """Answer 200 when the database, the broker and a real forward pass work, else 503 with the reasons.
+    """Answer 200 when the database, the broker, the storage and a real forward pass work, else 503 with the reasons.
 
     The answer is up to a second old, and the forward pass, which a watch runs, a few seconds. A disk with too little
     free space is told too: new work is refused then, and everything else goes on.

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from sqlalchemy.exc import OperationalError as SQLOperationalError
-from sqlalchemy.exc import TimeoutError as SQLTimeoutError
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,6 +18,7 @@ from app.http.slow_clients import (
 )
 from store.disk import is_disk_full
 from store.ids import new_id
+from store.outages import StorageUnavailable, is_database_outage
 
 logger = logging.getLogger(__name__)
 
@@ -119,9 +118,12 @@ def _as_api_error(failure: Exception) -> ApiError:
         return failure
     if is_disk_full(failure):
         return ApiError(507, "storage_full", "There is no space left on the disk; try again when space was freed.")
-    if isinstance(failure, SQLOperationalError | SQLTimeoutError):
-        headers = {"Retry-After": "2", "x-should-retry": "true"}
+    headers = {"Retry-After": "2", "x-should-retry": "true"}
+    if is_database_outage(failure):
         return ApiError(503, "database_unavailable", "The database does not answer; try again.", headers=headers)
+    if isinstance(failure, StorageUnavailable):
+        headers["Retry-After"] = "5"
+        return ApiError(503, "storage_unavailable", "The object storage does not answer; try again.", headers=headers)
     return ApiError(500, "internal_error", "Something went wrong here; quote the request id to report it.")
 
 

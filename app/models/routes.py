@@ -1,5 +1,6 @@
 """`/v1/models`: adapted models and their artifacts."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -51,9 +52,17 @@ def delete_model(model_id: str, caller: Writer) -> None:
 def get_artifact(model_id: str, caller: Reader) -> Response:
     """Download the model's directory as a zip that `pouf_core.load` reads once unpacked."""
     model = service.find(caller, model_id)
+    storage = caller.state.storage
     try:
-        files = files_of(caller.state.storage.local_directory(model.storage_key))
+        files = files_of(storage.local_directory(model.storage_key))
     except FileNotFoundError as error:
         raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error
+
+    def kept_while_sent() -> Iterator[bytes]:
+        with storage.in_use(model.storage_key):
+            yield from zip_stream(files)
+        storage.cache.trim()
+
+    content = kept_while_sent()
     headers = {"Content-Disposition": f'attachment; filename="{model.id}.zip"'}
-    return StreamingResponse(zip_stream(files), media_type="application/zip", headers=headers)
+    return StreamingResponse(content, media_type="application/zip", headers=headers)

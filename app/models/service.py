@@ -46,7 +46,7 @@ def delete(caller: Caller, model_id: str) -> None:
         model.deleted_at = utcnow()
         storage_key = model.storage_key
     caller.state.engine.cache.discard(storage_key)
-    caller.state.storage.delete(storage_key)
+    caller.state.storage.discard(storage_key)
 
 
 def put_alias(caller: Caller, name: str, model_id: str) -> tuple[AliasDocument, bool]:

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -143,11 +142,12 @@ class Engine:
     def _load(self, storage_key: str) -> "Predictor":
         from pouf_core.predictor import load
 
-        path: Path = self._storage.local_directory(storage_key)
         try:
-            return load(path, base_models=self.base_models.pool)
+            with self._storage.in_use(storage_key):
+                return load(self._storage.local_directory(storage_key), base_models=self.base_models.pool)
         finally:
             self.base_models.shrink()
+            self._storage.cache.trim()
 
     def _warm_up(self) -> None:
         name = self.base_models.default

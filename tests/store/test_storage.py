@@ -3,8 +3,10 @@ import pytest
 from store.storage import Storage
 
 
-@pytest.fixture(params=["file", "memory"])
+@pytest.fixture(params=["file", "memory", "s3"])
 def storage(request, tmp_path):
+    if request.param == "s3":
+        return Storage(request.getfixturevalue("s3_url"), tmp_path / "cache")
     url = f"file://{tmp_path}/root" if request.param == "file" else f"memory://{tmp_path}"
     return Storage(url, tmp_path / "cache")
 
@@ -56,6 +58,20 @@ def test_deleted_files_and_directories_are_gone(storage):
         storage.local("d/one")
     with pytest.raises(FileNotFoundError):
         storage.local_directory("d")
+
+
+def test_names_and_files_are_those_that_other_processes_see(storage, tmp_path):
+    assert storage.names("d") == []
+    storage.ping()
+    storage.put_stream("d/a/one", [b"1"])
+    assert storage.names("d") == ["a"]
+    storage.put_stream("d/b/two", [b"22"])
+    assert storage.names("d") == ["a", "b"]
+    assert sorted((file.key, file.size) for file in storage.files("d")) == [("d/a/one", 1), ("d/b/two", 2)]
+    storage.copy_out("d/b/two", tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"22"
+    storage.delete("d/a")
+    assert storage.names("d") == ["b"]
 
 
 @pytest.mark.parametrize("key", ["../escape", "a/../../b", "/absolute", ""])

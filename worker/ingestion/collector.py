@@ -20,6 +20,7 @@ from worker.ingestion.archive_members import ArchiveError, Found
 from worker.ingestion.archives import kind_of_upload, read_archive
 from worker.ingestion.item_names import ItemName, parse_name
 from worker.ingestion.item_rows import EndOfIngestion, ItemRows
+from worker.shutdown import ShuttingDown
 
 logger = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class Collector(ItemRows, ABC):
         """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""
         try:
             read()
-        except (EndOfIngestion, LeaseLost):
+        except (EndOfIngestion, LeaseLost, ShuttingDown):
             raise
         except Exception as error:
             if is_disk_full(error) or is_outage(error):

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, update
 
 from store.disk import require_space
 from store.leases import Lease, database_now, fenced, renew
+from store.outages import patiently
 from store.tables import Dataset, DatasetItem
 from worker.ingestion.item_names import ItemName, showable
 from worker.ingestion.upload_limits import UploadLimits
@@ -74,6 +75,9 @@ class ItemRows:
 
     def begin(self) -> None:
         """Forget what an earlier, lost ingestion of the same dataset wrote."""
+        patiently(self._begin, self.check)
+
+    def _begin(self) -> None:
         with self.context.database.write() as session:
             fenced(session, self.lease)
             session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
@@ -124,7 +128,11 @@ class ItemRows:
 
     def flush(self) -> None:
         """Write the rows found so far and renew the lease; raises `LeaseLost`."""
+        patiently(self._write_rows, self.check)
         self._flushed_at = time.monotonic()
+        self._rows = []
+
+    def _write_rows(self) -> None:
         with self.context.database.write() as session:
             renew(session, self.lease, database_now(session), self.context.settings.lease_seconds)
             # now, not at the end: what a failed ingestion leaves behind takes room too
@@ -132,7 +140,6 @@ class ItemRows:
             session.execute(dataset.values(extracted_bytes=self.extracted_bytes))
             if self._rows:
                 session.execute(insert(DatasetItem), self._rows)
-        self._rows = []
 
     def _add_row(
         self,

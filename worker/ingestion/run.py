@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from pouf_core.contract.dataset_items import modality_of
 from pouf_core.data.decoder import Decoder, DecoderLimits
-from store.disk import is_disk_full, shortage
+from store.disk import is_disk_full
 from store.leases import Lease, LeaseLost, claim_dataset, database_now, fenced, release
 from store.outages import is_outage, patiently
 from store.queues import enqueue_ingestion
@@ -21,13 +22,13 @@ from worker.ingestion.collector import Collector
 from worker.ingestion.completion import fail_dataset, finish_ingestion, write_labels
 from worker.ingestion.embeddings import EmbeddingCollector
 from worker.ingestion.item_names import parse_name
-from worker.ingestion.item_rows import ROWS_PER_ITEM, EndOfIngestion, TooManyBytes, TooManyItems, TooManyRows
+from worker.ingestion.item_rows import ROWS_PER_ITEM, TooManyBytes, TooManyItems, TooManyRows
 from worker.ingestion.pictures import PictureCollector
 from worker.ingestion.texts import TextCollector
 from worker.ingestion.upload_limits import UploadLimits
 from worker.lease_keeper import LeaseKeeper
-from worker.process_context import WorkerContext
-from worker.shutdown import shutdown_requested
+from worker.process_context import WorkerContext, lack_of_space
+from worker.shutdown import ShuttingDown, shutdown_requested
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +37,6 @@ INGESTION_FAILED = (
     "The uploads could not be ingested, because of what they hold. Leave files out, to find the one that it is, and "
     "tell the operator, whose log has details.",
 )
-
-
-class ShuttingDown(EndOfIngestion):
-    """The worker ends; the dataset is left to another one."""
 
 
 class DatasetUnusable(Exception):
@@ -57,7 +54,7 @@ def run_ingestion(
     """Ingest a dataset if it is this worker's to ingest; a duplicate delivery does nothing."""
     if shutdown_requested():
         return  # the reaper wakes another worker up
-    lack = shortage(context.settings, context.storage)
+    lack = lack_of_space(context)
     if lack is not None:
         logger.warning("Dataset %s waits: %s.", dataset_id, lack)
         return  # the reaper wakes a worker up later
@@ -85,8 +82,10 @@ def _attempt(
             raise ShuttingDown
 
     end: Callable[[Session], object]
+    patient = replace(context, storage=context.storage.patient(check))
     try:
-        _ingest(context, keeper, lease, check)
+        with context.storage.in_use(dataset_key(lease.row_id)):
+            _ingest(patient, keeper, lease, check)
         return
     except ShuttingDown:
         end = partial(_give_back, lease)
@@ -141,9 +140,13 @@ def _ingest(
             collector = PictureCollector(context, lease, limits, check, decoder=decoder)
         _collect(collector, uploads)
     with long_step():
-        write_labels(context.database, lease, collector.labels())
-    with long_step(), context.database.write() as session:
+        patiently(partial(write_labels, context.database, lease, collector.labels()), check)
+
+    def finish(session: Session) -> None:
         finish_ingestion(session, fenced(session, lease), collector)
+
+    with long_step():
+        patiently(partial(_write, context, finish), check)
 
 
 def _collect(collector: Collector, uploads: Sequence[Upload]) -> None:

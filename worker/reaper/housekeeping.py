@@ -21,7 +21,7 @@ class Housekeeper:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         cache = settings.cache_dir
-        storage = Storage(settings.storage_url, cache)
+        storage = Storage.of(settings)
         self._age_seconds = 3600 * settings.orphan_age_hours
         self._staging = settings.staging_dir
         self._collectors = [OrphanCollector(database, storage)]

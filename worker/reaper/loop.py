@@ -41,7 +41,7 @@ def main() -> None:
 
     settings = get_settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    database = Database(settings.database_url)
+    database = Database.of(settings)
     name = f"reaper@{socket.gethostname()}"
     queue_depth = broker_queue_depth(settings.redis_url or DEFAULT_BROKER_URL)
     stopped = threading.Event()

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from sqlalchemy import select
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
 from store import feature_files
 from store.disk import is_disk_full, scarcest, shortage
+from store.job_datasets import datasets_of
 from store.leases import Lease, LeaseLost, database_now, fenced
 from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
+from store.storage_keys import dataset_key
 from store.tables import Job
 from store.transitions import FINAL, TransitionNotAllowed
 from worker.lease_keeper import LeaseKeeper
-from worker.process_context import WorkerContext, redact_paths
-from worker.shutdown import shutdown_requested
+from worker.process_context import WorkerContext, lack_of_space, redact_paths
+from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training import attempts, checkpoints
 from worker.training.attempts import Ending
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
@@ -37,7 +40,7 @@ def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[]
     """Run a job if it is this worker's to run; a duplicate delivery does nothing."""
     if shutdown_requested():
         return  # the reaper wakes another worker up
-    lack = shortage(context.settings, context.storage)
+    lack = lack_of_space(context)
     if lack is not None and feature_files.forget_all(context.settings.feature_dir):
         logger.warning("All kept features were removed: %s.", lack)
         lack = shortage(context.settings, context.storage)
@@ -91,12 +94,13 @@ class JobRun:
         self._shutdown_requested = shutdown_requested
         self._data_dir = context.settings.data_dir
         self._keeper = LeaseKeeper(context.database, lease, context.settings)
+        self._storage = context.storage.patient(self._check)
 
     def run(self) -> None:
         """Prepare, train, and record the outcome; raises `LeaseLost`."""
         work_dir = checkpoints.work_dir(self._data_dir, self._lease.row_id, self._lease.fence)
         try:
-            with self._keeper:
+            with self._keeper, self._storage.in_use(*patiently(self._datasets, self._keeper.check)):
                 self._finish(self._attempt(work_dir))
         finally:
             shutil.rmtree(work_dir, ignore_errors=True)
@@ -105,6 +109,8 @@ class JobRun:
     def _attempt(self, work_dir: Path) -> AttemptOutcome:
         try:
             return self._train(work_dir)
+        except ShuttingDown:
+            return StoppedMessage(reason="shutdown")
         except OSError as error:  # a full disk, an unreachable storage, no process to be had
             return self._unable(error)
 
@@ -116,8 +122,7 @@ class JobRun:
     def _train(self, work_dir: Path) -> AttemptOutcome:
         job_id, context = self._lease.row_id, self._context
         with self._copying():
-            remove_unpublished(context.database, context.storage, job_id)
-            specification = self._specification(work_dir)
+            specification = patiently(partial(self._specification, work_dir), self._check)
         child = ChildProcess.start(specification, work_dir, checkpoints.log_file(self._data_dir, job_id))
         try:
             watch = Supervision(
@@ -135,6 +140,7 @@ class JobRun:
     def _specification(self, work_dir: Path) -> JobSpec:
         job_id, fence = self._lease.row_id, self._lease.fence
         settings = self._context.settings
+        remove_unpublished(self._context.database, self._storage, job_id)
         with self._context.database.read() as session:
             job = session.get_one(Job, job_id)
             files = TargetFiles.of_job(session, job)
@@ -153,7 +159,7 @@ class JobRun:
             checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
             checkpoint_seconds=settings.checkpoint_interval_seconds,
             artifact_dir=work_dir / "artifact",
-            **files.on_this_machine(self._context.storage),
+            **files.on_this_machine(self._storage),
         )
 
     def _features(self, owner: str) -> dict[str, Any]:
@@ -187,14 +193,25 @@ class JobRun:
             self._end(lambda session, job: attempts.lose(session, job, reason, settings))
 
     def _publish(self, message: ResultMessage) -> None:
-        database, storage = self._context.database, self._context.storage
+        database, storage = self._context.database, self._storage
         try:
             with self._copying():
                 self._persist(lambda: publish_model(database, storage, self._lease, message.artifact, message.result))
-        except TransitionNotAllowed:  # cancelled while the last step ran
+        except (TransitionNotAllowed, ShuttingDown):  # cancelled while the last step ran; an outage until the end
             self._end(attempts.stop)
         except OSError as error:
             self._finish(self._unable(error))
+
+    def _check(self) -> None:
+        """Called while files are fetched, and while an outage lasts."""
+        self._keeper.check()
+        if self._shutdown_requested():
+            raise ShuttingDown
+
+    def _datasets(self) -> list[str]:
+        with self._context.database.read() as session:
+            job = session.get_one(Job, self._lease.row_id)
+            return [dataset_key(dataset.id) for dataset in datasets_of(session, job)]
 
     def _copying(self) -> AbstractContextManager[None]:
         """Around what copies files, which reports no progress."""

@@ -1,0 +1,63 @@
+"""What happens when PostgreSQL is slow, or says nothing at all."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import make_url, text
+from sqlalchemy.exc import OperationalError
+
+from store.database import Database, Patience
+from store.outages import is_outage
+from store.postgres import MARGIN
+from tests.silent_proxy import SilentProxy
+
+
+@pytest.fixture
+def proxy(postgres_url: str) -> Iterator[SilentProxy]:
+    url = make_url(postgres_url)
+    with SilentProxy(url.host or "", url.port or 0) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def impatient(postgres_url: str, proxy: SilentProxy) -> Iterator[Database]:
+    url = make_url(postgres_url).set(port=proxy.port).render_as_string(hide_password=False)
+    database = Database(url, Patience(connect=2, answer=0.5))
+    yield database
+    database.dispose()
+
+
+def ask(database: Database, statement: str = "SELECT 1") -> float:
+    """How many seconds it took until the statement failed by an outage."""
+    started = time.monotonic()
+    with pytest.raises(OperationalError) as failure, database.read() as session:
+        session.execute(text(statement))
+    assert is_outage(failure.value)
+    return time.monotonic() - started
+
+
+def test_a_statement_that_takes_too_long_is_ended_by_the_server(impatient: Database) -> None:
+    assert ask(impatient, "SELECT pg_sleep(60)") < MARGIN
+    with impatient.read() as session:
+        assert session.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_a_server_that_falls_silent_is_given_up_and_found_again_later(
+    impatient: Database, proxy: SilentProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.postgres.MARGIN", 0.5)
+    with impatient.read() as session:
+        session.execute(text("SELECT 1"))
+    proxy.silent = True
+    assert ask(impatient) < 10
+    proxy.silent = False
+    with impatient.read() as session:
+        assert session.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up(impatient: Database, proxy: SilentProxy) -> None:
+    proxy.silent = True
+    assert ask(impatient) < 10
