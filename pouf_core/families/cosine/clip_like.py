@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import PIL
 import torch
 from open_clip.timm_model import TimmModel
+from open_clip.transformer import VisionTransformer
 from PIL import Image
 from torch import Tensor, nn
 
@@ -53,6 +55,27 @@ class _PooledImage(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         features: Tensor = self.trunk(pixel_values=pixels).pooler_output
         return features
+
+
+def _trunk(visual: Any) -> nn.Module:
+    """An image tower up to its projection, of the same parameters."""
+    if isinstance(visual, TransformersImageTower):
+        return _PooledImage(visual)
+    if not isinstance(visual, VisionTransformer):
+        return cast(nn.Module, visual.trunk)
+    trunk = copy.copy(visual)
+    trunk._parameters = {**visual._parameters, "proj": None}
+    trunk.output_tokens = False  # as CoCa has it
+    return cast(nn.Module, trunk)
+
+
+def _projected(visual: Any, trunk_features: Tensor) -> Tensor:
+    features: Tensor
+    if isinstance(visual, VisionTransformer):
+        features = trunk_features if visual.proj is None else trunk_features @ visual.proj
+    else:
+        features = visual.head(trunk_features)
+    return features
 
 
 class ClipLikeModel(CosineModel[Image.Image, Tensor]):
@@ -115,13 +138,15 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
 
     def _frozen_network(self) -> FrozenNetwork:
         visual: Any = self.network.visual
-        has_trunk = isinstance(visual, TimmModel | TransformersImageTower)
+        if isinstance(visual, VisionTransformer):
+            self.projection = "visual.proj"
+        has_trunk = isinstance(visual, TimmModel | TransformersImageTower | VisionTransformer)
         image = [name for name in projection_names(self.network) if name.startswith("visual.")]
         self._has_separate_projection = has_trunk and all(name.startswith(self.projection) for name in image)
         part: nn.Module = _ImageEncoder(self.network)
         weighted = visual
         if self._has_separate_projection:
-            part = weighted = visual.trunk if isinstance(visual, TimmModel) else _PooledImage(visual)
+            part = weighted = _trunk(visual)
         size = self._preprocessing["size"]
         height, width = (size, size) if isinstance(size, int) else size
         return FrozenNetwork(
@@ -149,8 +174,9 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
 
     def project(self, trunk_features: Tensor) -> Tensor:
         """Unit-length features [B, d] from the trunk's [B, c]; only where `has_separate_projection`."""
+        visual: Any = self.network.visual
         with self._precision():
-            features = self.network.visual.head(trunk_features)  # type: ignore[operator, union-attr]
+            features = _projected(visual, trunk_features)
         return unit_length(features)
 
     def views(self, kind: str, seed: int) -> ImageViews:

@@ -17,11 +17,14 @@ from pouf_core.artifact import MANIFEST, WEIGHTS
 from pouf_core.contract.progress import Progress
 from pouf_core.data.items import Item
 from pouf_core.engines.frozen import FrozenNetwork
+from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.sentence_encoder import SentenceModel
 from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.feature_cache.place import FeaturePlace
+from pouf_core.scoring import unit_length
 from tests.pouf_core.conftest import CLASS_NAMES
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
+from tests.pouf_core.threshold_overrides import CLEAR_DATA, set_limits
 
 OF_THE_RUN = ("created_at", "timings", "seconds")
 
@@ -169,3 +172,31 @@ def test_texts_are_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     second = runs.adapt(texts, "second")
     assert encoded == []
     assert contents(first) == contents(second)
+
+
+@pytest.mark.parametrize("wanted", [{"method": {"tune": "head", "max_steps": 2}}, {"quality": "best"}])
+def test_no_picture_is_encoded_after_the_first_pass(
+    runs: Runs, items: list[Item], monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+) -> None:
+    set_limits(monkeypatch, **CLEAR_DATA)
+    encoded_in: Counter[str] = Counter()
+
+    def note(progress: Progress) -> None:
+        encoded_in[progress.stage] = runs.encoded
+
+    first = runs.adapt(items, "first", on_progress=note, **wanted)
+    assert runs.encoded == 2 * len(items)  # as they are and mirrored
+    assert encoded_in["training"] == encoded_in["encoding"]
+    second = runs.adapt(items, "second", **wanted)
+    assert runs.encoded == 0
+    assert contents(first) == contents(second)
+    assert first.method.tune == "head" or first.warnings
+
+
+def test_a_vision_transformer_splits_into_trunk_and_projection(tiny_clip: ClipLikeModel) -> None:
+    pixels = torch.rand(3, 3, 32, 32)
+    with torch.no_grad():
+        trunk = tiny_clip.encode_trunk(pixels)
+        assert trunk.shape == (3, 64)
+        assert torch.equal(tiny_clip.project(trunk), unit_length(tiny_clip.network.encode_image(pixels)))
+        assert torch.equal(tiny_clip.project(trunk), tiny_clip.encode_images(pixels))

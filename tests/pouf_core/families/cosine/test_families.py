@@ -192,7 +192,7 @@ def test_layer_scale_is_no_normalisation(family_model: Callable[[str], ClipLikeM
 
 
 @pytest.mark.parametrize(
-    ("name", "separate"), [("convnext", True), ("eva02", False), ("siglip", False), ("vit", False)]
+    ("name", "separate"), [("convnext", True), ("eva02", False), ("siglip", False), ("vit", True), ("resnet", False)]
 )
 def test_a_trunk_runs_alone_only_where_everything_that_head_trains_comes_after_it(
     family_model: Callable[[str], ClipLikeModel], name: str, separate: bool
