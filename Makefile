@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-text up test test-slow fuzz chaos lint audit bench docs clean
+.PHONY: help install demo demo-text up test test-slow fuzz chaos lint audit gpu-check bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ lint: install ## ruff, mypy (strict on pouf_core), import-linter
 
 audit: install ## ask the advisory database about every pinned version
 	scripts/audit
+
+gpu-check: install ## whether everything works on this machine's GPU, and how fast; a reduced form without one
+	$(BIN)/python benchmarks/gpu_check.py
 
 bench: install ## every benchmark; see benchmarks/README.md
 	@found=0; for file in benchmarks/*.py; do \

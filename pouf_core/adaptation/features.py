@@ -20,6 +20,7 @@ from pouf_core.feature_cache.digests import digests_of
 from pouf_core.feature_cache.volume import Digests
 from pouf_core.scoring import FeatureMatrix
 from pouf_core.system.runtime import CPU_BATCH, view_workers
+from pouf_core.system.transfer import indices_on
 
 Draw = tuple[int, int]
 """Item index and epoch."""
@@ -69,14 +70,21 @@ class CachedFeatures:
         for place, (index, epoch) in enumerate(draws):
             of_view[(index + epoch) % len(self._views)].append(place)
         parts = [
-            self._views[view][[draws[place][0] for place in places]] for view, places in enumerate(of_view) if places
+            _rows(self._views[view], [draws[place][0] for place in places])
+            for view, places in enumerate(of_view)
+            if places
         ]
-        order = torch.tensor([place for places in of_view for place in places]).argsort()
-        return torch.cat(parts)[order.to(parts[0].device)]
+        order = torch.tensor([place for places in of_view for place in places]).argsort().tolist()
+        return _rows(torch.cat(parts), order)
 
     def plain(self, indices: Sequence[int]) -> Tensor:
         """Look them up."""
-        return self._plain[list(indices)]
+        return _rows(self._plain, list(indices))
+
+
+def _rows(matrix: FeatureMatrix, indices: list[int]) -> Tensor:
+    """Some rows [b, d]; a GPU's are gathered without waiting for it."""
+    return matrix[indices_on(matrix.device, indices)] if isinstance(matrix, Tensor) else matrix[indices]
 
 
 class ProjectedFeatures:

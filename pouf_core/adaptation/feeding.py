@@ -17,6 +17,7 @@ from pouf_core.errors import OutOfMemory
 from pouf_core.families.interface import Views, ViewT
 from pouf_core.system.memory import is_out_of_memory, release_memory
 from pouf_core.system.runtime import encode_batch, view_workers
+from pouf_core.system.transfer import on_their_way
 
 FeaturesT = TypeVar("FeaturesT")
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -113,10 +114,9 @@ def encoded_parts(
     number: int,
     device: torch.device = _CPU,
 ) -> Iterator[tuple[npt.NDArray[np.int64], Sequence[Tensor]]]:
-    """The indices of some items at a time with their features [b, d] of each kind, in order.
+    """The indices of some items at a time with their features [b, d] of each kind on the host, in order.
 
-    The next items' views are made meanwhile. A GPU has the next batch before anyone looks at the features of this one,
-    for which they wait.
+    The next items' views are made meanwhile. A GPU has the next batch before anyone waits for the features of this one.
 
     Args:
         encode: B views to features [B, d] of each kind, frozen.
@@ -129,14 +129,16 @@ def encoded_parts(
     size = encode_batch(device)
     parts = [indices[start : start + size] for start in range(0, len(indices), size)]
     within_memory = WithinMemory(encode, lambda pieces: [torch.cat(kind) for kind in zip(*pieces, strict=True)])
-    waiting: list[tuple[npt.NDArray[np.int64], Sequence[Tensor]]] = []
+    waiting: list[tuple[npt.NDArray[np.int64], Callable[[], Sequence[Tensor]]]] = []
     feed: ViewFeed[int, ViewT] = ViewFeed(lambda index: views_of.view(items[index], number), view_workers(device))
     try:
         for order, part in enumerate(parts):
             feed.expect([index for batch in parts[order : order + _BATCHES_AHEAD] for index in batch.tolist()])
-            waiting.append((part, within_memory(feed(part.tolist()))))
+            waiting.append((part, on_their_way(within_memory(feed(part.tolist())))))
             if device.type == "cpu" or len(waiting) > 1:
-                yield waiting.pop(0)
-        yield from waiting
+                done, features = waiting.pop(0)
+                yield done, features()
+        for done, features in waiting:
+            yield done, features()
     finally:
         feed.close()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Tensor
+
+from pouf_core.system.transfer import indices_on
 
 
 class PseudoLabels:
@@ -32,5 +33,5 @@ class PseudoLabels:
 
     def cross_entropy(self, class_logits: Tensor, indices: Sequence[int]) -> Tensor:
         """Mean cross-entropy, a scalar in nats, of class logits [B, K] of the items with these indices."""
-        wanted = self.labels[torch.as_tensor(indices)].to(class_logits)
+        wanted = self.labels[indices_on(self.labels.device, indices)].to(class_logits)
         return -(wanted * class_logits.log_softmax(dim=1)).sum(dim=1).mean()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from pouf_core.contract.progress import Metrics
 from pouf_core.objective import Objective
+from pouf_core.system.transfer import on_their_way
 
 
 class StepNumbers:
@@ -23,24 +23,17 @@ class StepNumbers:
         self.transport_error = objective.transport.error
         self._learning_rate = learning_rate
         self._parts = {name: part.detach() for name, part in objective.parts().items()}
-        self._fetched: dict[str, Tensor] = {}
-        self._arrived: torch.cuda.Event | None = None
-        remote = {name: part for name, part in self._parts.items() if part.device.type == "cuda"}
-        if remote:
-            together = torch.stack([part.double() for part in remote.values()])
-            copies = together.to("cpu", non_blocking=True)
-            self._fetched = dict(zip(remote, copies, strict=True))
-            self._arrived = torch.cuda.Event()
-            self._arrived.record()
+        self._remote = [name for name, part in self._parts.items() if part.device.type == "cuda"]
+        together = [torch.stack([self._parts[name].double() for name in self._remote])] if self._remote else []
+        self._wait = on_their_way(together)
 
     @property
     def are_here(self) -> bool:
         """Whether nobody has to wait for them."""
-        return self._arrived is None
+        return not self._remote
 
     def metrics(self) -> Metrics:
         """Them as plain numbers; waits for the step to be computed."""
-        if self._arrived is not None:
-            self._arrived.synchronize()
-        parts = {name: (self._fetched.get(name, part)).item() for name, part in self._parts.items()}
+        fetched = dict(zip(self._remote, self._wait()[0].tolist(), strict=True)) if self._remote else {}
+        parts = {name: fetched[name] if name in fetched else part.item() for name, part in self._parts.items()}
         return {"step": float(self.step), **parts, "learning_rate": self._learning_rate}

@@ -120,7 +120,7 @@ class MethodSpec(BaseModel):
     precision: Auto | Precision = Field(
         "auto",
         description="What the encoders compute in, in training and when the model is served. `auto`: `float32` in "
-        "preset `paper`; else `bfloat16` on a GPU and `float32` on a CPU.",
+        "preset `paper`; else `bfloat16` on a GPU that has it and `float32` elsewhere.",
     )
     fallback: Auto | FallbackRule = Field(
         "auto",

@@ -97,7 +97,7 @@ class _Kept:
         places = self._places(digests)
         stored = np.flatnonzero(places >= 0)
         if self.shelf is None or not len(stored):
-            return torch.stack([self._rows[digest.tobytes()] for digest in digests])
+            return torch.stack([self._rows[digest.tobytes()] for digest in digests]).to(device)
         matrix = StoredMatrix(self.shelf, places[stored], device)
         if len(stored) == len(digests):
             return matrix if matrix.nbytes > MOST_BYTES_IN_MEMORY else matrix[:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Generic, Self, TypeVar
 
 import torch
@@ -36,6 +36,7 @@ ItemT = TypeVar("ItemT")
 ViewT = TypeVar("ViewT")
 """An item as the network takes it."""
 
+_recomputed = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)  # nothing here draws random numbers
 _PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
 
 
@@ -186,9 +187,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
             inputs = (tokens[piece], context, placement[piece])
             keeps_only_features = recomputes and len(pieces) > 1
             parts.append(
-                checkpoint(self._encode_prompts, *inputs, use_reentrant=False)
-                if keeps_only_features
-                else self._encode_prompts(*inputs)
+                _recomputed(self._encode_prompts, *inputs) if keeps_only_features else self._encode_prompts(*inputs)
             )
         return _mean_of_templates(torch.cat(parts), placed.template_count)
 

@@ -213,7 +213,7 @@ class SentenceModel(CosineModel[str, Text]):
         )
 
     def _tokens(self, views: Sequence[Text]) -> Tensor:
-        return self._tokenizer.together([text_item(view).text for view in views]).to(self.device)
+        return self._tokenizer.together([text_item(view).text for view in views]).to(self.device, non_blocking=True)
 
     def project(self, trunk_features: Tensor) -> Tensor:
         """Unit-length features [B, d] from the trunk's [B, d]."""

@@ -56,4 +56,4 @@ def make_batch(items: Sequence[ItemTokens], *, kind: Kind, pad_id: int, device: 
         context[row, tokens] = torch.tensor(item.context)
         asked[row] = start + item.position
     positions = (attention.cumsum(dim=1) - 1).clamp(min=0)
-    return Batch(*(tensor.to(device) for tensor in (ids, attention, positions, asked, context)))
+    return Batch(*(tensor.to(device, non_blocking=True) for tensor in (ids, attention, positions, asked, context)))

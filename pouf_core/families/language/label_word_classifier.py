@@ -43,8 +43,9 @@ class LabelWordClassifier:
             word_bias: [K] the contextual calibration bias, or None to subtract nothing.
         """
         widest, device = max(map(len, word_ids)), head.rows.device
-        ids = torch.tensor([[*row, *[row[0]] * (widest - len(row))] for row in word_ids], device=device)
-        present = torch.tensor([[index < len(row) for index in range(widest)] for row in word_ids], device=device)
+        ids = torch.tensor([[*row, *[row[0]] * (widest - len(row))] for row in word_ids])
+        present = torch.tensor([[index < len(row) for index in range(widest)] for row in word_ids])
+        ids, present = (tensor.to(device, non_blocking=True) for tensor in (ids, present))
         rows = single_or_double(head.rows[ids])
         biases = rows.new_zeros(ids.shape) if head.bias is None else head.bias[ids].to(rows.dtype)
         subtracted = rows.new_zeros(len(word_ids)) if word_bias is None else word_bias.to(rows)
