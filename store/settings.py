@@ -50,6 +50,12 @@ class Settings(LimitSettings):
         description="Most bytes of features that jobs keep on a machine (`features` in the data directory), so that no "
         "item is encoded twice; the least recently used go first. 0 keeps none.",
     )
+    warm_start: bool = Field(
+        True,
+        description="Begin jobs' processes as copies of a process that has imported everything and loaded the default "
+        "base model (elsewhere than on Linux's CPUs: from one that waits for them). It saves a job its seconds of "
+        "starting and holds about 600 MB a train worker; false: every job's process is started by itself.",
+    )
     threads: int | None = Field(None, ge=1, description="CPU threads a training job uses; unset: all cores.")
     deterministic: bool | None = Field(
         None,

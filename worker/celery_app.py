@@ -21,6 +21,7 @@ from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext, create_context
 from worker.shutdown import termination_as_shutdown
 from worker.training.runner import run_job
+from worker.training.warm_start import WarmStart, warm_start_of
 from worker.webhooks.delivery import deliver
 
 DEFAULT_BROKER_URL = "redis://127.0.0.1:6379/0"
@@ -99,11 +100,29 @@ def _context_of(_pid: int) -> WorkerContext:
     return create_context(get_settings(), send)
 
 
+def warm_start() -> WarmStart | None:
+    """What the jobs of this process begin from; None where each begins by itself."""
+    return _warm_start_of(os.getpid())
+
+
+@lru_cache(maxsize=1)
+def _warm_start_of(_pid: int) -> WarmStart | None:
+    return warm_start_of(get_settings())
+
+
+@signals.worker_process_init.connect
+def _prepare_for_jobs(**_: Any) -> None:
+    """Let the first job find a template ready."""
+    template = warm_start() if TRAIN.queue in app.amqp.queues.consume_from else None
+    if template is not None:
+        template.prepare()
+
+
 @app.task(name=TRAIN.name)
 def train(job_id: str) -> None:
     """Run one attempt of a job."""
     with termination_as_shutdown():
-        run_job(process_context(), job_id)
+        run_job(process_context(), job_id, warm_start=warm_start())
 
 
 @app.task(name=INGEST.name)

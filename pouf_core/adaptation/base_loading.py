@@ -13,20 +13,24 @@ from pouf_core.families.loading import load_base_model
 
 
 def own_base_model(
-    request: CheckedRequest, loaded: BaseModel | None, device: torch.device, reporter: Reporter
+    request: CheckedRequest, loaded: BaseModel | None, device: torch.device, reporter: Reporter, given: bool = False
 ) -> BaseModel:
     """The base model of a request, with parameters of its own; what had to be assumed of it becomes a warning.
 
     Args:
         request: names it.
-        loaded: it, where the caller has it already; it stays as it is.
+        loaded: it, where the caller has it already; it stays as it is unless it is `given`.
         device: where to put one that is loaded.
         reporter: is warned.
+        given: whether `loaded` is the run's own from now on.
 
     Raises:
         InvalidInput, PoufError: as `load_base_model`.
     """
-    base = loaded.copy() if loaded else load_base_model(request.base_model, device, request.activation)
+    if loaded is None:
+        base = load_base_model(request.base_model, device, request.activation)
+    else:
+        base = loaded if given else loaded.copy()
     if base.description.activation_assumed:
         reporter.warn("loading_base", _assumed(base.description))
     return base

@@ -40,6 +40,7 @@ class RunOptions:
         loaded_base: the base model, which stays as it is; None to load the one that the request names.
         feature_cache: features that earlier runs over the same items have left, and room for this run's; None forgets
             them after the run. `FeatureCache(place=FeaturePlace(directory))` keeps them on disk.
+        gives_base: whether `loaded_base` is given away instead: the run may change it, which saves a copy.
     """
 
     out: Path | None = None
@@ -57,6 +58,7 @@ class RunOptions:
     engine: EngineChoice = "auto"
     engine_dir: Path | None = None
     loaded_base: BaseModel | None = None
+    gives_base: bool = False
     feature_cache: FeatureCache | None = None
 
 

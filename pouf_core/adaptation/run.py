@@ -205,7 +205,7 @@ class _Run:
         reporter = self._inputs.reporter
         reporter.stage("loading_base", 0, 1)
         request = self._inputs.request
-        base = own_base_model(request, self._loaded, self._device, reporter)
+        base = own_base_model(request, self._loaded, self._device, reporter, given=self._options.gives_base)
         base.offer_engine(offered_engine(self._options, request, len(self._inputs.items)))
         if request.base.kind == "embedding":
             base = base_over_embeddings(base, self._classes, self._inputs, self._device)

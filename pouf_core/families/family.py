@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pouf_core.contract.base_model import BaseModelDescription, Modality
@@ -66,6 +67,7 @@ class Family:
             `activation` is the one to load it with; None: as its configuration has it. It imports the heavy packages
             itself, and only then. Errors are those of `pouf_core.families.loading.load_base_model`.
         embedded: whether the weights come with the installed packages.
+        files: of an embedded family, the files that its base model is loaded from; it imports the heavy packages.
         takes_label_words, reads_after_mask, takes_pairs, takes_class_features, unused_settings: as in
             `BaseModelDescription`.
         takes_activation: whether a caller may say which activation its weights were trained with.
@@ -81,6 +83,7 @@ class Family:
     describe: Callable[[str], str | None]
     load: Callable[[BaseModelDescription, torch.device], BaseModel]
     embedded: bool = False
+    files: Callable[[], Sequence[Path]] = tuple
     takes_label_words: bool = False
     reads_after_mask: bool = True
     takes_pairs: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pouf_core.contract.base_model import BaseModelDescription
@@ -20,10 +21,17 @@ def _load(description: BaseModelDescription, device: torch.device) -> BaseModel:
     return load_pouf_lite(description, device)
 
 
+def _files() -> list[Path]:
+    from pouf_core.families.cosine.pouf_lite_network import weight_files
+
+    return weight_files()
+
+
 POUF_LITE = Family(
     name="pouf-lite",
     usage="pouf-lite",
     embedded=True,
+    files=_files,
     modality="image",
     kind="image",
     default_prompt_templates=PICTURE_TEMPLATES,

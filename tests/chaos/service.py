@@ -89,7 +89,10 @@ class ChaosService:
         return self._found(lambda command, _: any(word.endswith("valkey.conf") for word in command))
 
     def job_children(self) -> list[psutil.Process]:
-        return self._found(lambda command, _: "worker.training.child" in command)
+        template = "worker.training.template"  # whose copies jobs' processes are
+        return self._found(
+            lambda command, parent: "worker.training.child" in command or (template in command and template in parent)
+        )
 
     def train_workers(self) -> list[psutil.Process]:
         """Celery's main processes."""

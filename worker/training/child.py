@@ -1,6 +1,6 @@
 """The process that trains one attempt of one job.
 
-`python -m worker.training.child SPEC_FILE MESSAGE_FD [MICRO_BATCH_SIZE]`
+`python -m worker.training.child SPEC_FILE MESSAGE_FD [MICRO_BATCH_SIZE]`, or a copy of `worker.training.template`.
 
 It knows neither the database nor the broker. It lives only as long as its stdin is open.
 """
@@ -12,6 +12,8 @@ import os
 import sys
 import threading
 import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,10 +38,28 @@ from worker.training.messages import (
 if TYPE_CHECKING:
     from pouf_core.adaptation.embeddings import TargetData
     from pouf_core.data.embeddings import Floats
+    from pouf_core.families.interface import BaseModel
     from pouf_core.feature_cache.cache import FeatureCache
 
 EXIT_ORPHANED = 70
 INTERNAL_ERROR = ErrorMessage(code="internal_error", message="Training failed unexpectedly; the job's log has details.")
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """What this process had when it began.
+
+    Attributes:
+        base_of: a base model's name to that base model, to be used up; None where it is not there and has to be loaded.
+        shared_bytes: bytes of its data that are a copy of another process's.
+    """
+
+    base_of: Callable[[str], BaseModel | None] = lambda _: None
+    shared_bytes: int = 0
+
+
+#: A process started for this job.
+COLD = Beginning()
 
 
 class StopRequest:
@@ -105,14 +125,20 @@ class MemoryWatch:
             raise StartOver(max(1, self._micro_batch_size // 2))
 
 
-def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None) -> Message:
+def run(
+    spec: JobSpec,
+    reporter: Reporter,
+    stop: StopRequest,
+    micro_batch_size: int | None,
+    beginning: Beginning = COLD,
+) -> Message:
     """Adapt as the specification says; the last message is the outcome.
 
     Raises:
         StartOver: host memory ran out.
     """
     try:
-        result = adapt(spec, reporter, stop, micro_batch_size)
+        result = adapt(spec, reporter, stop, micro_batch_size, beginning)
     except AdaptationStopped as error:
         return StoppedMessage(reason=error.code)
     except StartOver:
@@ -130,16 +156,20 @@ def run(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: 
     return ResultMessage(artifact=result.path, result=result)
 
 
-def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None) -> AdaptationResult:
+def adapt(
+    spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size: int | None, beginning: Beginning
+) -> AdaptationResult:
     """Run the adaptation, within the memory that it may take."""
     import pouf_core
     from pouf_core.system.memory import keep_freed_memory
     from pouf_core.system.runtime import choose_device
 
     on_progress: OnProgress = reporter.progress
+    base = None
     if choose_device(spec.device).type == "cpu":  # CUDA reserves far more address space than it uses
-        limit_host_memory(spec.memory_bytes)
+        limit_host_memory(spec.memory_bytes, beginning.shared_bytes)
         keep_freed_memory()
+        base = beginning.base_of(spec.request.base_model)
         on_progress = MemoryWatch(reporter)
     options = pouf_core.RunOptions(
         out=spec.artifact_dir,
@@ -156,6 +186,8 @@ def adapt(spec: JobSpec, reporter: Reporter, stop: StopRequest, micro_batch_size
         evaluation_labels=spec.evaluation_labels,
         on_progress=on_progress,
         should_stop=stop,
+        loaded_base=base,
+        gives_base=True,
     )
     return pouf_core.run(spec.request, _target_data(spec), options)
 
@@ -187,7 +219,7 @@ def _class_features(spec: JobSpec) -> Floats | None:
     return load_embeddings(spec.class_features).as_class_features(len(spec.request.class_names))
 
 
-def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:
+def main(spec_file: str, message_fd: str, micro_batch_size: str = "", *, beginning: Beginning = COLD) -> int:
     """Run the job of a specification file; 0 whenever an outcome was reported."""
     faulthandler.enable()
     stop = StopRequest()
@@ -195,7 +227,7 @@ def main(spec_file: str, message_fd: str, micro_batch_size: str = "") -> int:
     reporter = Reporter(int(message_fd))
     spec = JobSpec.model_validate_json(Path(spec_file).read_bytes())
     try:
-        reporter.send(run(spec, reporter, stop, int(micro_batch_size) if micro_batch_size else None))
+        reporter.send(run(spec, reporter, stop, int(micro_batch_size) if micro_batch_size else None, beginning))
     except StartOver as again:
         arguments = ["-m", "worker.training.child", spec_file, message_fd, str(again.micro_batch_size)]
         os.execv(sys.executable, [sys.executable, *arguments])

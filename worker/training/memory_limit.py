@@ -19,17 +19,26 @@ USED_SHARE = 0.9  # of the free memory; the rest is for other processes
 _CGROUP = Path("/sys/fs/cgroup")
 
 
-def limit_host_memory(wanted: int | None) -> None:
-    """Let this process's data grow to `wanted` bytes, or to most of what is free now; only Linux counts it so."""
+def limit_host_memory(wanted: int | None, shared: int = 0) -> None:
+    """Let this process's data grow to `wanted` bytes, or to most of what is free now; only Linux counts it so.
+
+    Args:
+        wanted: bytes; None for most of what is free.
+        shared: bytes of its data that it began with as a copy of another process, which `wanted` does not count.
+    """
     if sys.platform != "linux":
         return
-    used = psutil.Process().memory_info().data
-    limit = wanted if wanted is not None else used + int(USED_SHARE * free_memory())
+    limit = wanted + shared if wanted is not None else data_bytes() + int(USED_SHARE * free_memory())
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     logger.info("Host memory is limited to %d MiB.", limit // 2**20)
+
+
+def data_bytes() -> int:
+    """Bytes of data that this process holds now; 0 where the system does not count them."""
+    return int(getattr(psutil.Process().memory_info(), "data", 0))
 
 
 def free_memory() -> int:

@@ -9,12 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from pydantic import ValidationError
 
 from worker.training.messages import STOP_COMMAND, JobSpec, Message, decode
+from worker.training.warm_start import ENVIRONMENT, CopiedProcess, WarmStart
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +25,25 @@ LOG_TAIL_BYTES = 2000
 #: Between SIGTERM and SIGKILL, in seconds.
 TERMINATION_SECONDS = 5.0
 
+#: Starts a process from a specification's file with descriptors for standard input, log and messages.
+Start = Callable[[Path, int, int, int], subprocess.Popen[bytes] | CopiedProcess | None]
+
 
 class ChildProcess:
-    """`python -m worker.training.child` in a session of its own, to be killed with all that it started."""
+    """A job's process in a session of its own, to be killed with all that it started.
 
-    def __init__(self, process: subprocess.Popen[bytes], messages: int, log: Path) -> None:
+    Args:
+        process: it.
+        stdin: its standard input.
+        messages: descriptor of the pipe that it reports on.
+        log: file of its output.
+    """
+
+    def __init__(
+        self, process: subprocess.Popen[bytes] | CopiedProcess, stdin: IO[bytes], messages: int, log: Path
+    ) -> None:
         self._process = process
+        self._stdin = stdin
         self._messages = messages
         self._log = log
         self._buffer = b""
@@ -37,32 +52,39 @@ class ChildProcess:
         self._closed = False
 
     @classmethod
-    def start(cls, spec: JobSpec, directory: Path, log: Path) -> ChildProcess:
-        """Write the specification into `directory` and start the child; its output is appended to `log`."""
+    def start(cls, spec: JobSpec, directory: Path, log: Path, warm: WarmStart | None = None) -> ChildProcess:
+        """Write the specification into `directory` and start the child; its output is appended to `log`.
+
+        Args:
+            warm: begins it from a template where it can; else, and without one, it is started by itself.
+        """
         directory.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
         spec_file = directory / "spec.json"
         spec_file.write_text(spec.model_dump_json())
-        reading, writing = os.pipe()
+        with log.open("ab") as output:
+            output.write(f"--- attempt with fence {spec.fence}\n".encode())
+            output.flush()
+            child = None if warm is None else cls._start_with(_from_template(warm), spec_file, output, log)
+            child = child or cls._start_with(_by_itself, spec_file, output, log)
+        assert child is not None
+        return child
+
+    @classmethod
+    def _start_with(cls, start: Start, spec_file: Path, output: IO[bytes], log: Path) -> ChildProcess | None:
+        """A child with pipes of its own; None where that kind of start cannot be had now."""
+        commands, stdin = os.pipe()
+        messages, reports = os.pipe()
+        process = None
         try:
-            with log.open("ab") as output:
-                output.write(f"--- attempt with fence {spec.fence}\n".encode())
-                output.flush()
-                process = subprocess.Popen(
-                    [sys.executable, "-m", "worker.training.child", str(spec_file), str(writing)],
-                    stdin=subprocess.PIPE,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    pass_fds=(writing,),
-                    start_new_session=True,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                )
-        except BaseException:
-            os.close(reading)
-            raise
+            process = start(spec_file, commands, output.fileno(), reports)
         finally:
-            os.close(writing)
-        return cls(process, reading, log)
+            os.close(commands)
+            os.close(reports)
+            if process is None:
+                os.close(stdin)
+                os.close(messages)
+        return None if process is None else cls(process, os.fdopen(stdin, "wb"), messages, log)
 
     @property
     def pid(self) -> int:
@@ -87,10 +109,9 @@ class ChildProcess:
 
     def ask_to_stop(self, reason: str) -> None:
         """Let the child stop at its next step boundary."""
-        stdin = self._stdin()
         try:
-            stdin.write(f"{STOP_COMMAND} {reason}\n".encode())
-            stdin.flush()
+            self._stdin.write(f"{STOP_COMMAND} {reason}\n".encode())
+            self._stdin.flush()
         except BrokenPipeError:
             logger.info("Child %s ended before it was asked to stop.", self.pid)
 
@@ -103,16 +124,20 @@ class ChildProcess:
         elif now - self._terminated_at >= TERMINATION_SECONDS:
             self._signal(signal.SIGKILL)
 
-    def close(self) -> int:
-        """End the child at once if it has not been seen to exit, and let go of it; returns its exit status."""
+    def close(self) -> int | None:
+        """End the child at once if it has not been seen to exit, and let go of it.
+
+        Returns:
+            Its exit status; None where that cannot be known.
+        """
+        if self._closed:
+            return self._process.returncode
         if self._process.returncode is None:
             self._signal(signal.SIGKILL)
         status = self._process.wait()
-        if self._closed:
-            return status
         self._closed = self._ended = True
         try:
-            self._stdin().close()
+            self._stdin.close()
         except BrokenPipeError:
             logger.debug("Child %s ended with unread commands.", self.pid)
         os.close(self._messages)
@@ -131,10 +156,6 @@ class ChildProcess:
             stream.seek(max(0, stream.seek(0, os.SEEK_END) - LOG_TAIL_BYTES))
             return stream.read().decode(errors="replace").strip()
 
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin is not None
-        return self._process.stdin
-
     def _signal(self, number: signal.Signals) -> None:
         try:
             os.killpg(self.pid, number)  # the child leads its own group
@@ -142,8 +163,32 @@ class ChildProcess:
             logger.debug("Child %s has already gone.", self.pid)
 
 
-def describe_exit(status: int) -> str:
+def _by_itself(spec_file: Path, stdin: int, log: int, messages: int) -> subprocess.Popen[bytes]:
+    """A process that begins with nothing."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "worker.training.child", str(spec_file), str(messages)],
+        stdin=stdin,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        pass_fds=(messages,),
+        start_new_session=True,
+        env={**os.environ, **ENVIRONMENT},
+    )
+
+
+def _from_template(warm: WarmStart) -> Start:
+    """A process that begins with imports and base model."""
+
+    def start(spec_file: Path, stdin: int, log: int, messages: int) -> subprocess.Popen[bytes] | CopiedProcess | None:
+        return warm.start(spec_file, stdin, log, messages)
+
+    return start
+
+
+def describe_exit(status: int | None) -> str:
     """An exit status in words."""
+    if status is None:
+        return "the training process ended unseen"
     if status >= 0:
         return f"the training process exited with status {status}"
     try:

