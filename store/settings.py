@@ -136,6 +136,11 @@ class Settings(LimitSettings):
         600, gt=0, description="Seconds without a finished micro-batch after which a job counts as stalled."
     )
     load_timeout: float = Field(1800, gt=0, description="Seconds that loading a base model may take in a job.")
+    job_max_seconds: float | None = Field(
+        7 * 24 * 3600,
+        gt=0,
+        description="Seconds that a job may run, all of its attempts together, before it fails.",
+    )
     reaper_interval: float = Field(5, gt=0, description="Seconds between two rounds of the reaper.")
     requeue_after_seconds: float = Field(
         30,

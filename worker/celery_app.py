@@ -17,6 +17,7 @@ from kombu.entity import Exchange, Queue
 from store.outbox import Send
 from store.queues import INGEST, NOTIFY, TASKS, TRAIN
 from store.settings import get_settings
+from worker import heartbeat  # noqa: F401 - listens to Celery's signals
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext, create_context
 from worker.shutdown import termination_as_shutdown

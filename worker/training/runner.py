@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from sqlalchemy import select
 
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
 from store import feature_files
+from store.clock import utcnow
 from store.disk import is_disk_full, scarcest, shortage
 from store.job_datasets import datasets_of
 from store.leases import Lease, LeaseLost, database_now, fenced
@@ -32,6 +34,7 @@ from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, Re
 from worker.training.process import ChildProcess
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
 from worker.training.target_files import TargetFiles
+from worker.training.time_limit import ran_seconds
 from worker.training.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
@@ -135,11 +138,18 @@ class JobRun:
         job_id, context = self._lease.row_id, self._context
         with self._copying():
             specification = patiently(partial(self._specification, work_dir), self._check)
+            seconds_left = patiently(self._seconds_left, self._check)
         log = checkpoints.log_file(self._data_dir, job_id)
         child = ChildProcess.start(specification, work_dir, log, self._warm_start)
         try:
             watch = Supervision(
-                context.database, context.settings, self._lease, self._keeper, child, self._shutdown_requested
+                context.database,
+                context.settings,
+                self._lease,
+                self._keeper,
+                child,
+                self._shutdown_requested,
+                seconds_left,
             )
             outcome = watch.run()
         finally:
@@ -174,6 +184,15 @@ class JobRun:
             artifact_dir=work_dir / "artifact",
             **files.on_this_machine(self._storage),
         )
+
+    def _seconds_left(self) -> float:
+        """How long the job may still run, whatever its earlier attempts came to."""
+        limit = self._context.settings.job_max_seconds
+        if limit is None:
+            return math.inf
+        with self._context.database.read() as session:
+            job = session.get_one(Job, self._lease.row_id)
+        return max(limit - ran_seconds(job.status_transitions, utcnow()), 0.0)
 
     def _features(self, owner: str) -> dict[str, Any]:
         """The fields of `JobSpec` that are about kept features."""

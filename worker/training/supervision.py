@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ class Supervision:
         keeper: LeaseKeeper[Job],
         child: ChildProcess,
         shutdown_requested: Callable[[], bool],
+        seconds_left: float = math.inf,
     ) -> None:
         self._database = database
         self._settings = settings
@@ -67,6 +69,7 @@ class Supervision:
         self._progress_at = time.monotonic()
         self._loading = True
         self._flushed_at = self._polled_at = float("-inf")
+        self._ends_at = self._progress_at + seconds_left
         self._stop_reason: str | None = None
         self._stop_at = 0.0
 
@@ -81,9 +84,9 @@ class Supervision:
             self._keeper.check()
             self._flush_if_due()
             self._stop_if_asked()
-            stalled = self._stalled()
-            if stalled is not None:
-                return stalled
+            ended = self._stalled() or self._out_of_time()
+            if ended is not None:
+                return ended
 
     def _read(self) -> AttemptOutcome | None:
         for message in self._child.read(TICK_SECONDS):
@@ -140,6 +143,13 @@ class Supervision:
         if status is None:
             raise LeaseLost(self._lease.row_id)
         return STOP_REASONS.get(status)
+
+    def _out_of_time(self) -> ErrorMessage | None:
+        if self._stop_reason is not None or time.monotonic() < self._ends_at:
+            return None
+        limit = self._settings.job_max_seconds
+        message = f"The job has run for {limit:,.0f} seconds, as long as the operator allows. Use fewer items or steps."
+        return ErrorMessage(code="job_time_limit", message=message)
 
     def _tolerate(self, error: DBAPIError) -> None:
         if not is_outage(error):

@@ -3,6 +3,8 @@ from datetime import timedelta
 from prometheus_client.parser import text_string_to_metric_families
 
 from store.clock import utcnow
+from store.heartbeats import REAPER, beat
+from store.tables import Heartbeat
 
 COUNTED = {"pouf_predict_batches": "batches", "pouf_predict_items": "items", "pouf_batcher_restarts": "restarts"}
 READ = {"pouf_disk_bytes", "pouf_jobs", "pouf_predict_queue_items", "pouf_model_cache"}
@@ -58,3 +60,18 @@ def test_the_wait_of_the_oldest_queued_job_is_told(api, rows):
     rows.job(queued_at=utcnow() - timedelta(hours=1), stage="waiting_for_dataset")
     rows.job()
     assert 90 <= scrape(api)[1]["pouf_oldest_queued_seconds"] < 120
+
+
+def test_metrics_tell_who_was_last_seen_and_whether_the_storage_answers(api, database, settings):
+    values = scrape(api)[1]
+    assert values["pouf_storage_up"] == 1
+    assert "pouf_reaper_lag_seconds" not in values  # none was ever seen
+    with database.write() as session:
+        beat(session, "train@host", "train")
+        beat(session, "reaper@host", REAPER)
+        session.get_one(Heartbeat, "reaper@host").seen_at -= timedelta(seconds=90)
+    (settings.data_dir / "storage").rename(settings.data_dir / "elsewhere")
+    values = scrape(api)[1]
+    assert 90 <= values["pouf_reaper_lag_seconds"] < 120
+    assert values["pouf_storage_up"] == 0
+    assert 'pouf_worker_last_seen{kind="train",worker="train@host"}' in api.get("/metrics").text
