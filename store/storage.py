@@ -236,6 +236,8 @@ class Storage:
         top = self._path(key)
         if not self._is_local:
             for path, entry in self._attempt(lambda: self._fs.find(top, detail=True)).items():
+                if entry["type"] == "directory":  # on S3, what is not there, and what is being deleted
+                    continue
                 moment = entry.get("LastModified") or self._fs.modified(path)  # S3 lists it
                 yield StoredFile(key + str(path)[len(top) :], entry["size"], moment.timestamp())
             return

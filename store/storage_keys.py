@@ -2,7 +2,7 @@
 so that deleting the one key deletes them all.
 """
 
-DATASETS, MODELS = "datasets", "models"
+DATASETS, MODELS, CHECKPOINTS = "datasets", "models", "checkpoints"
 
 
 def dataset_key(dataset_id: str) -> str:
@@ -33,3 +33,8 @@ def embeddings_key(dataset_id: str, fence: int) -> str:
 def model_key(model_id: str) -> str:
     """The folder with an adapted model's artifact."""
     return f"{MODELS}/{model_id}"
+
+
+def checkpoints_key(job_id: str, fence: int) -> str:
+    """The checkpoints of the attempt with this fence."""
+    return f"{CHECKPOINTS}/{job_id}/{fence}"

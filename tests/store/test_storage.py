@@ -62,6 +62,7 @@ def test_deleted_files_and_directories_are_gone(storage):
 
 def test_names_and_files_are_those_that_other_processes_see(storage, tmp_path):
     assert storage.names("d") == []
+    assert list(storage.files("d")) == []
     storage.ping()
     storage.put_stream("d/a/one", [b"1"])
     assert storage.names("d") == ["a"]

@@ -10,6 +10,7 @@ from store.database import Database
 from store.orphans import OrphanCollector, remove_abandoned_staging
 from store.settings import Settings
 from store.storage import Storage
+from worker.training.stored_checkpoints import remove_left_behind
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ class Housekeeper:
         cache = settings.cache_dir
         storage = Storage.of(settings)
         self._age_seconds = 3600 * settings.orphan_age_hours
+        self._database, self._storage = database, storage
         self._staging = settings.staging_dir
         self._collectors = [OrphanCollector(database, storage)]
         if storage.local_root is None:
@@ -32,6 +34,7 @@ class Housekeeper:
         """Do one round."""
         before = time.time() - self._age_seconds
         remove_abandoned_staging(self._staging, before)
+        remove_left_behind(self._database, self._storage)
         for collector in self._collectors:
             if orphans := collector.collect(before):
                 size = sum(file.size for file in orphans)

@@ -1,8 +1,8 @@
 """Where the attempts of a job keep checkpoints and working files: `<data_dir>/checkpoints/<job>/<fence>`.
 
 The fence is part of the path, so an attempt that lost its lease can only write where nothing is read any more.
-These are directories of the worker's own disk. With workers on several hosts, put `checkpoints` on storage that they
-share; a job that moves to a host without its checkpoints starts from its first step.
+These are directories of the worker's own disk. With a remote storage, `stored_checkpoints` keeps copies there, so that
+a job can go on on another host; with hosts that share a directory as their storage, let them share `checkpoints` too.
 """
 
 from __future__ import annotations

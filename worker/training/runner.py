@@ -28,10 +28,11 @@ from store.transitions import FINAL, TransitionNotAllowed
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, lack_of_space, redact_paths
 from worker.shutdown import ShuttingDown, shutdown_requested
-from worker.training import attempts, checkpoints
+from worker.training import attempts, checkpoints, stored_checkpoints
 from worker.training.attempts import Ending
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
+from worker.training.stored_checkpoints import Uploader
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
 from worker.training.target_files import TargetFiles
 from worker.training.time_limit import ran_seconds
@@ -151,7 +152,10 @@ class JobRun:
                 self._shutdown_requested,
                 seconds_left,
             )
-            outcome = watch.run()
+            with self._uploading(specification.checkpoint_dir) as uploader:
+                outcome = watch.run()
+                if isinstance(outcome, ResultMessage | ErrorMessage):
+                    uploader.leave_last()
         finally:
             child.close()
         self._persist(watch.journal.flush)
@@ -179,11 +183,18 @@ class JobRun:
             deterministic=settings.deterministic,
             memory_bytes=settings.job_memory_bytes,
             **self._features(job.owner),
-            checkpoint_dir=checkpoints.inherit_checkpoints(self._data_dir, job_id, fence),
+            checkpoint_dir=self._inherited_checkpoints(),
             checkpoint_seconds=settings.checkpoint_interval_seconds,
             artifact_dir=work_dir / "artifact",
             **files.on_this_machine(self._storage),
         )
+
+    def _inherited_checkpoints(self) -> Path:
+        """Where this attempt keeps its checkpoints, with the newest of earlier ones, of whichever host."""
+        job_id, fence = self._lease.row_id, self._lease.fence
+        directory = checkpoints.inherit_checkpoints(self._data_dir, job_id, fence)
+        stored_checkpoints.fetch_newer(self._storage, job_id, fence, directory)
+        return directory
 
     def _seconds_left(self) -> float:
         """How long the job may still run, whatever its earlier attempts came to."""
@@ -245,6 +256,11 @@ class JobRun:
             job = session.get_one(Job, self._lease.row_id)
             return [dataset_key(dataset.id) for dataset in datasets_of(session, job)]
 
+    def _uploading(self, directory: Path) -> AbstractContextManager[Uploader]:
+        """Around the training; not by the patient storage, since nothing waits for it."""
+        storage, lease = self._context.storage, self._lease
+        return stored_checkpoints.uploading(storage, lease.row_id, lease.fence, directory)
+
     def _copying(self) -> AbstractContextManager[None]:
         """Around what copies files, which reports no progress."""
         return self._keeper.long_step(self._context.settings.load_timeout)
@@ -266,4 +282,5 @@ class JobRun:
             status = session.scalars(query).one_or_none()
         if status in FINAL:
             checkpoints.remove_files(self._data_dir, job_id, fence)
+            stored_checkpoints.remove(self._context.storage, job_id, fence)
             remove_unpublished(self._context.database, self._context.storage, job_id)
