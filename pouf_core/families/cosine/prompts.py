@@ -94,15 +94,18 @@ def build_prompts(
 def _check_length(classes: Sequence[ClassName], template: str, rows: Tensor, tokenizer: TextTokenizer) -> None:
     """Refuse prompts that the tokenizer silently cut to [K, L] `rows`."""
     limit = rows.shape[1]
-    whole = tokenizer([fill(template, item.wording) for item in classes], _LONG * limit)
+    full = [index for index, length in enumerate(tokenizer.live_lengths(rows)) if length >= limit - 1]
+    if not full:  # nothing was cut, then, and what is long takes long
+        return
+    whole = tokenizer([fill(template, classes[index].wording) for index in full], _LONG * limit)
     lengths = tokenizer.live_lengths(whole)
-    was_cut = (whole[:, :limit] != rows).any(dim=1).tolist()  # tells where padding and end token are one, as in SigLIP
-    for index, item in enumerate(classes):
-        if was_cut[index] or lengths[index] > limit:
+    was_cut = (whole[:, :limit] != rows[full]).any(dim=1).tolist()  # tells where padding is the end token, as in SigLIP
+    for place, index in enumerate(full):
+        if was_cut[place] or lengths[place] > limit:
             raise InvalidInput(
                 "class_name_too_long",
-                f"The prompt of class {item.name!r} has {lengths[index]} tokens; this base model takes {limit}. "
-                "Shorten the name or the template.",
+                f"The prompt of class {classes[index].name!r} has {lengths[place]} tokens; this base model takes "
+                f"{limit}. Shorten the name or the template.",
                 field=f"/class_names/{index}",
             )
 
