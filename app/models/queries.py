@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, type_coerce
 
 from store.scope import Filters, Scope, newest_first
 from store.tables import AdaptedModel, Alias
+from store.tables.base import Json
 
 
 def list_models(scope: Scope, filters: Filters, limit: int) -> Sequence[AdaptedModel]:
@@ -20,6 +21,25 @@ def find_model(scope: Scope, id_or_alias: str) -> AdaptedModel | None:
         return model
     alias = find_alias(scope, id_or_alias)
     return scope.get(AdaptedModel, alias.model_id) if alias else None
+
+
+def find_servable(scope: Scope, id_or_alias: str) -> tuple[str, str, str | None] | None:
+    """Return id, storage key and fallback of the model that `find_model` returns, without reading its documents."""
+    found = _servable(scope, id_or_alias)
+    if found is not None:
+        return found
+    alias = find_alias(scope, id_or_alias)
+    return _servable(scope, alias.model_id) if alias else None
+
+
+def _servable(scope: Scope, model_id: str) -> tuple[str, str, str | None] | None:
+    if not model_id.isascii() or not model_id.isprintable():
+        return None
+    fallback = type_coerce(AdaptedModel.result, Json)["fallback"].as_string()
+    query = scope.select(AdaptedModel).where(AdaptedModel.id == model_id)
+    columns = query.with_only_columns(AdaptedModel.id, AdaptedModel.storage_key, fallback)
+    row = scope.session.execute(columns).one_or_none()
+    return None if row is None else (row[0], row[1], row[2])
 
 
 def find_alias(scope: Scope, name: str) -> Alias | None:

@@ -6,6 +6,7 @@ from app.caller import Caller
 from app.http.errors import conflict, not_found
 from app.models import queries as repository
 from app.models.schemas import AliasDocument, ModelDocument, show_alias, show_model
+from app.serving.engine import Servable
 from store.clock import utcnow
 from store.scope import Scope
 from store.tables import AdaptedModel, Alias
@@ -26,6 +27,15 @@ def find(caller: Caller, id_or_alias: str) -> AdaptedModel:
     if model is None:
         raise not_found("model", id_or_alias)
     return model
+
+
+def find_servable(caller: Caller, id_or_alias: str) -> Servable:
+    """Return what serving needs of the model of that id or alias; raises 404 ``model_not_found``."""
+    with caller.state.database.read() as session:
+        found = repository.find_servable(caller.scope(session), id_or_alias)
+    if found is None:
+        raise not_found("model", id_or_alias)
+    return Servable(*found)
 
 
 def show(scope: Scope, models: Sequence[AdaptedModel]) -> list[ModelDocument]:

@@ -13,7 +13,7 @@ from app.http.errors import ApiError, FieldError, invalid, several
 from app.models import service as models
 from app.predictions.schemas import PredictInput, PredictionListDocument, PredictOptions, show_predictions
 from app.serving.batcher import BatcherStopped, QueueFull
-from app.serving.engine import Servable, Served
+from app.serving.engine import Served
 from app.serving.inputs import EmbeddingSource, Source
 from app.serving.outcomes import ItemError
 from pouf_core.data.texts import TextItem
@@ -26,15 +26,14 @@ async def predict(
     request: Request, caller: Caller, model_name: str, sources: Sequence[Source], options: PredictOptions
 ) -> PredictionListDocument:
     """Return the prediction document; raises 404, 422 when no input is usable, 503 or 504 when overloaded."""
-    model = await run_in_threadpool(models.find, caller, model_name)
+    model = await run_in_threadpool(models.find_servable, caller, model_name)
     settings = caller.state.settings
     if not sources:
         raise invalid("no_inputs", "Send at least one input.", "/inputs")
     if len(sources) > settings.max_predict_items:
         raise too_many_inputs(settings.max_predict_items)
-    servable = Servable(model.id, model.storage_key, model.result.fallback)
     work = caller.state.engine.predict(
-        servable, sources, options.top_k, options.variant, options.threshold, holding_of(request)
+        model, sources, options.top_k, options.variant, options.threshold, holding_of(request)
     )
     try:
         async with asyncio.timeout(settings.predict_timeout):
@@ -44,7 +43,7 @@ async def predict(
     except BatcherStopped as error:
         raise _unavailable("serving_unavailable", f"Serving was interrupted: {error}.") from error
     except (FileNotFoundError, ArtifactError) as error:
-        await run_in_threadpool(models.find, caller, model.id)  # 404 if it was deleted while it was loaded
+        await run_in_threadpool(models.find_servable, caller, model.id)  # 404 if it was deleted while it was loaded
         if isinstance(error, ArtifactError):
             raise
         raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error

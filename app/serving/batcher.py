@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -75,11 +75,13 @@ class Batcher(Generic[ItemT, RowT]):
         self._size = size
         self._waiting: Turns[_Waiting[ItemT, RowT]] = Turns()
         self._waiting_bytes = 0
+        self._waiting_of: Counter[str] = Counter()  # by the encoder's key
         self._coming: Counter[str] = Counter()
         self._changed = threading.Condition()
         self._current: list[_Waiting[ItemT, RowT]] = []
         self._stopping = False
         self._thread: threading.Thread | None = None
+        self._answering = ThreadPoolExecutor(1, "answering")
         self.batches = 0
         self.items = 0
         self.restarts = 0
@@ -139,8 +141,11 @@ class Batcher(Generic[ItemT, RowT]):
             for waiting in added:
                 self._waiting.put(caller, waiting)
             self._waiting_bytes += sum(sizes)
+            self._waiting_of[encoder.key] += len(added)
             self._ensure_thread()
-            self._changed.notify_all()
+            # only where it may change what the thread does: each time it has to wait for other threads
+            if len(self._waiting) == len(added) or self._waiting_of[encoder.key] >= self._batch_size:
+                self._changed.notify_all()
         return [waiting.future for waiting in added]
 
     def _admit(self, caller: str, count: int, nbytes: int) -> None:
@@ -154,6 +159,7 @@ class Batcher(Generic[ItemT, RowT]):
         if any(item.future.cancelled() for item in self._waiting):
             self._waiting.keep(lambda item: not item.future.cancelled())
             self._waiting_bytes = sum(item.nbytes for item in self._waiting)
+            self._waiting_of = Counter(item.encoder.key for item in self._waiting)
 
     def _ensure_thread(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -194,17 +200,15 @@ class Batcher(Generic[ItemT, RowT]):
                     continue
                 first = self._waiting.first()
                 key, left = first.encoder.key, first.due - time.monotonic()
-                if left <= 0 or key not in self._coming or self._count(key) >= self._batch_size:
+                if left <= 0 or key not in self._coming or self._waiting_of[key] >= self._batch_size:
                     return self._take(key)
                 self._changed.wait(left)
         return None
 
-    def _count(self, key: str) -> int:
-        return sum(item.encoder.key == key for item in self._waiting)
-
     def _take(self, key: str) -> list[_Waiting[ItemT, RowT]]:
         taken = self._waiting.take(self._batch_size, lambda item: item.encoder.key == key)
         self._waiting_bytes -= sum(item.nbytes for item in taken)
+        self._waiting_of[key] -= len(taken)
         return taken
 
     def _encode(self, batch: list[_Waiting[ItemT, RowT]]) -> None:
@@ -215,8 +219,8 @@ class Batcher(Generic[ItemT, RowT]):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is the items' answer
             self._encode_one_by_one(batch, error)
             return
-        for waiting, row in zip(batch, rows, strict=True):
-            waiting.future.set_result(row)
+        # each answer wakes another thread, and this one should not wait for any of them with the next batch
+        self._answering.submit(_answer, [waiting.future for waiting in batch], rows)
 
     def _encode_one_by_one(self, batch: list[_Waiting[ItemT, RowT]], error: Exception) -> None:
         """Find out which item a failed batch failed on, so that only that one fails."""
@@ -241,9 +245,15 @@ class Batcher(Generic[ItemT, RowT]):
     def _fail_all(self) -> None:
         with self._changed:
             waiting, self._waiting, self._waiting_bytes = self._waiting, Turns(), 0
+            self._waiting_of.clear()
         for item in waiting:
             if item.future.set_running_or_notify_cancel():
                 item.future.set_exception(BatcherStopped("the batcher stopped"))
+
+
+def _answer(futures: "list[Future[RowT]]", rows: Collection[RowT]) -> None:
+    for future, row in zip(futures, rows, strict=True):
+        future.set_result(row)
 
 
 def _rows(encoder: Encoder[ItemT, RowT], items: list[ItemT]) -> Collection[RowT]:

@@ -198,6 +198,24 @@ def test_a_thread_that_dies_fails_its_batch_and_is_restarted(make, gate):
     assert batcher.restarts == 1
 
 
+def test_the_next_batch_does_not_wait_for_those_who_are_answered(make, gate):
+    batcher, encoder = make(), Doubler()
+    occupy(batcher, gate)
+    (first,) = batcher.submit(encoder, [1])
+    slow = threading.Event()
+    first.add_done_callback(lambda _: slow.wait(10))
+    gate.set()
+    while not encoder.seen:
+        time.sleep(0.001)
+    (second,) = batcher.submit(encoder, [2])
+    deadline = time.monotonic() + 5
+    while encoder.seen != [[1], [2]]:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    slow.set()
+    assert second.result(10) == 4
+
+
 def test_stopping_finishes_every_future(make, gate):
     batcher, encoder = make(), Doubler()
     occupy(batcher, gate)
