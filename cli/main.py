@@ -196,6 +196,20 @@ def orphans(
 
 
 @app.command()
+def prune(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only.")] = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Remove what is older than the POUF_KEEP_… settings say, and give the space back.
+
+    A running service removes it by itself, once an hour.
+    """
+    from cli.maintenance import prune as run
+
+    run(data_dir, remove=not dry_run)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as installed

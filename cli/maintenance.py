@@ -75,6 +75,31 @@ def list_orphans(data_dir: Path | None, remove: bool) -> None:
     say(f"{done} {len(orphans)} files ({size:,} bytes) that nothing refers to" + ("" if remove else "; see --delete"))
 
 
+def prune(data_dir: Path | None, *, remove: bool) -> None:
+    """Remove what is older than the settings say, or count it, and let SQLite give the space back.
+    The service may keep running.
+
+    Raises:
+        CommandError: the database cannot be used, or a setting makes no sense.
+    """
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from store.clock import utcnow
+    from store.retention import prune as run
+
+    settings = _settings(data_dir)
+    with _opened(settings) as (database, storage):
+        try:
+            found = run(database, storage, settings, utcnow(), remove=remove)
+            if remove and database.is_sqlite:
+                database.give_space_back()
+        except SQLAlchemyError as error:
+            raise CommandError(f"The database cannot be used: {error}") from error
+    for what, count in found.items():
+        say(f"{count:>12,}  {what}")
+    say("Removed what is too old" if remove else "Would be removed; leave --dry-run out to do so")
+
+
 def _settings(data_dir: Path | None) -> "Settings":
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)

@@ -102,7 +102,7 @@ class Datasets:
         return Dataset.of(self._connection.request("GET", f"/v1/datasets/{dataset_id}"))
 
     def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Dataset]:
-        """Datasets, newest first."""
+        """Datasets, newest first; `suggested_class_names` is empty in lists."""
         return (Dataset.of(raw) for raw in self._connection.pages("/v1/datasets", name=name, status=status))
 
     def items(self, dataset_id: str, *, status: str | None = None) -> Iterator[DatasetItem]:

@@ -88,7 +88,7 @@ class Jobs:
         return Job.of(self._connection.request("GET", f"/v1/jobs/{job_id}"))
 
     def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Job]:
-        """Jobs, newest first."""
+        """Jobs, newest first; `raw` has no class names in lists."""
         return (Job.of(raw) for raw in self._connection.pages("/v1/jobs", name=name, status=status))
 
     def cancel(self, job_id: str) -> Job:
@@ -102,6 +102,10 @@ class Jobs:
     def resume(self, job_id: str) -> Job:
         """Let a paused job go on."""
         return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/resume"))
+
+    def delete(self, job_id: str) -> None:
+        """Delete a job that has ended; its model stays."""
+        self._connection.request("DELETE", f"/v1/jobs/{job_id}")
 
     def retry(self, job_id: str) -> Job:
         """Run a failed or cancelled job again under the same id."""

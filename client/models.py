@@ -20,7 +20,7 @@ class Models:
         return Model.of(self._connection.request("GET", f"/v1/models/{model_id}"))
 
     def list(self, *, name: str | None = None) -> Iterator[Model]:
-        """Models, newest first."""
+        """Models, newest first; `class_names` is empty in lists."""
         return (Model.of(raw) for raw in self._connection.pages("/v1/models", name=name))
 
     def delete(self, model_id: str) -> None:

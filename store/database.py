@@ -83,6 +83,14 @@ class Database:
                     raise
                 time.sleep(0.05 * attempt)
 
+    def give_space_back(self) -> None:
+        """Let SQLite shrink its file to what it holds; everybody else waits meanwhile."""
+        connection = self.engine.raw_connection()
+        try:
+            connection.cursor().execute("VACUUM")
+        finally:
+            connection.close()
+
     def dispose(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()

@@ -11,9 +11,10 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pouf_core.contract.engine import EngineChoice
 from store.limit_settings import GIB, LimitSettings
+from store.retention_settings import RetentionSettings
 
 
-class Settings(LimitSettings):
+class Settings(LimitSettings, RetentionSettings):
     """Typed settings; the environment variable of a field is ``POUF_`` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="POUF_", extra="ignore", validate_default=True)
@@ -94,10 +95,13 @@ class Settings(LimitSettings):
     key_requests_per_minute: int = Field(
         600,
         ge=1,
-        description="Most requests a minute with one API key; like the next four, for keys without their own.",
+        description="Most requests a minute with one API key; like the next five, for keys without their own.",
     )
     key_stored_bytes: int = Field(
         100 * GIB, ge=1, description="Most bytes of uploads, items and models that a key's owner may have."
+    )
+    key_database_bytes: int = Field(
+        10 * GIB, ge=1, description="Most bytes that jobs and models of an owner with keys may take in the database."
     )
     key_items: int = Field(10_000_000, ge=1, description="Most dataset items that a key's owner may have.")
     key_concurrent_jobs: int = Field(
@@ -245,6 +249,11 @@ class Settings(LimitSettings):
     def staging_dir(self) -> Path:
         """Where uploads are received and texts are assembled, each in a temporary directory of its own."""
         return self.data_dir / "staging"
+
+    @property
+    def log_dir(self) -> Path:
+        """Where the jobs' logs are, and those of the service's parts."""
+        return self.data_dir / "logs"
 
     @property
     def cache_dir(self) -> Path:

@@ -8,6 +8,9 @@ from store.scope import Scope
 from store.tables import AdaptedModel, Dataset, Job, Upload
 from store.transitions import FINAL
 
+#: What a job has beside its documents, roughly: rows of events and numbers, and what indexes take.
+BYTES_BESIDE = 8 * 1024
+
 
 def stored_bytes(scope: Scope) -> int:
     """Return the bytes of the owner's uploads, extracted items and models."""
@@ -19,6 +22,15 @@ def stored_bytes(scope: Scope) -> int:
     return sum(
         _number(scope, query) for query in (_of_datasets(uploads, scope), _of_datasets(extracted, scope), models)
     )
+
+
+def database_bytes(scope: Scope) -> int:
+    """Return about how many bytes the owner's jobs and models take in the database: documents, events and numbers."""
+    total = 0
+    for table in (Job, AdaptedModel):
+        taken = func.sum(table.document_bytes) + func.count() * BYTES_BESIDE
+        total += _number(scope, select(taken).where(table.owner == scope.owner))
+    return total
 
 
 def items(scope: Scope) -> int:

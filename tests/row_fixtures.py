@@ -81,7 +81,7 @@ class Rows:
         self.storage.put_stream(f"{key}/adapter.safetensors", [b"x" * 1_000_000])
         row = AdaptedModel(
             id=model_id,
-            job_id=self.job("running", "succeeded"),
+            job_id=values.pop("job_id", None) or self.job("running", "succeeded"),
             request=take_request(values, class_names=COLOURS, prompt_template=["a photo of a {}."]),
             result=take_result(values),
             storage_key=key,

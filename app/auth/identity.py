@@ -25,6 +25,7 @@ class KeyLimits:
     items: int
     concurrent_jobs: int
     queued_jobs: int
+    database_bytes: int
 
     @classmethod
     def of(cls, key: ApiKey, settings: Settings) -> "KeyLimits":
@@ -35,6 +36,7 @@ class KeyLimits:
             items=key.items or settings.key_items,
             concurrent_jobs=key.concurrent_jobs or settings.key_concurrent_jobs,
             queued_jobs=key.queued_jobs or settings.key_queued_jobs,
+            database_bytes=settings.key_database_bytes,
         )
 
 

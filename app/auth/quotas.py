@@ -36,6 +36,17 @@ def require_storage(limits: KeyLimits | None, scope: Scope, added_bytes: int = 0
         raise _full("stored_bytes_limit", state, "datasets or models")
 
 
+def require_room_in_database(limits: KeyLimits | None, scope: Scope, added_bytes: int) -> None:
+    """Raise 429 ``database_bytes_limit`` unless the owner's rows may take `added_bytes` more."""
+    if limits is None:
+        return
+    lock_owner(scope.session, scope.owner)
+    used, allowed = usage.database_bytes(scope), limits.database_bytes
+    if used + added_bytes > allowed:
+        state = f"Jobs and models take {used:,} of the {allowed:,} bytes of the database that an owner may have"
+        raise _full("database_bytes_limit", state, "finished jobs")
+
+
 def require_room_in_queue(limits: KeyLimits | None, scope: Scope) -> None:
     """Raise 429 ``queued_jobs_limit`` unless the owner may queue one more job."""
     if limits is None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.orm import defer
 
 from store.job_datasets import needs
 from store.scope import Filters, Scope, newest_first
@@ -11,8 +12,9 @@ from store.transitions import FINAL
 
 
 def list_datasets(scope: Scope, filters: Filters, limit: int) -> Sequence[Dataset]:
-    """Return the owner's datasets, newest first."""
-    return scope.session.scalars(newest_first(scope.select(Dataset), Dataset, filters, limit)).all()
+    """Return the owner's datasets, newest first, for summaries."""
+    query = newest_first(scope.select(Dataset), Dataset, filters, limit)
+    return scope.session.scalars(query.options(defer(Dataset.suggested_class_names, raiseload=True))).all()
 
 
 def list_uploads(scope: Scope, dataset_id: str, after: int, limit: int) -> Sequence[Upload]:

@@ -15,6 +15,7 @@ from app.datasets.schemas import (
     DatasetForm,
     DatasetItemDocument,
     DatasetListQuery,
+    DatasetSummaryDocument,
     ItemListQuery,
 )
 from app.http.answers import IF_NONE_MATCH, LOCATION, answers, conditional, conditional_json
@@ -61,8 +62,8 @@ def _accepted(document: DatasetDocument) -> Answer:
 
 
 @router.get("")
-def list_datasets(caller: Reader, query: Annotated[DatasetListQuery, Query()]) -> ListDocument[DatasetDocument]:
-    """List datasets, newest first."""
+def list_datasets(caller: Reader, query: Annotated[DatasetListQuery, Query()]) -> ListDocument[DatasetSummaryDocument]:
+    """List datasets, newest first, without the class names that they suggest."""
     return service.list_datasets(caller, query)
 
 

@@ -58,8 +58,8 @@ class ArchiveQuery(Closed):
     filename: Annotated[str | None, Field(max_length=255, description="Name to keep the archive under.")] = None
 
 
-class DatasetDocument(Document):
-    """Target data."""
+class DatasetSummaryDocument(Document):
+    """Target data in a list."""
 
     object: Literal["dataset"]
     id: str
@@ -79,12 +79,17 @@ class DatasetDocument(Document):
     embedding_width: int | None
     embedding_templates: int | None
     fingerprint: str | None
-    suggested_class_names: list[str] | None
     error: ErrorBody | None
     created_at: datetime
     updated_at: datetime
     ready_at: datetime | None
     urls: dict[str, str]
+
+
+class DatasetDocument(DatasetSummaryDocument):
+    """Target data."""
+
+    suggested_class_names: list[str] | None
 
 
 class DatasetItemDocument(Document):
@@ -111,8 +116,15 @@ class DatasetFileDocument(Document):
 
 def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> DatasetDocument:
     """Return the dataset's document; `totals` is (number, bytes) of its uploads."""
-    url = f"/v1/datasets/{dataset.id}"
     return DatasetDocument(
+        **dict(show_dataset_summary(dataset, totals)), suggested_class_names=dataset.suggested_class_names
+    )
+
+
+def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSummaryDocument:
+    """Return what a list says of the dataset; arguments as for `show_dataset`."""
+    url = f"/v1/datasets/{dataset.id}"
+    return DatasetSummaryDocument(
         object="dataset",
         id=dataset.id,
         name=dataset.name,
@@ -131,7 +143,6 @@ def show_dataset(dataset: Dataset, totals: tuple[int, int]) -> DatasetDocument:
         embedding_width=dataset.embedding_width,
         embedding_templates=dataset.embedding_templates,
         fingerprint=dataset.fingerprint,
-        suggested_class_names=dataset.suggested_class_names,
         error=ErrorBody.of(dataset.error_code, dataset.error_message),
         created_at=dataset.created_at,
         updated_at=dataset.updated_at,

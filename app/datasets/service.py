@@ -14,8 +14,10 @@ from app.datasets.schemas import (
     DatasetForm,
     DatasetItemDocument,
     DatasetListQuery,
+    DatasetSummaryDocument,
     ItemListQuery,
     show_dataset,
+    show_dataset_summary,
     show_item,
     show_upload,
 )
@@ -148,14 +150,16 @@ def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:
     return dataset
 
 
-def list_datasets(caller: Caller, query: DatasetListQuery) -> ListDocument[DatasetDocument]:
+def list_datasets(caller: Caller, query: DatasetListQuery) -> ListDocument[DatasetSummaryDocument]:
     """Return a page of datasets, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         rows = repository.list_datasets(scope, filters, query.limit + 1)
         totals = repository.upload_totals(scope, [row.id for row in rows])
-    return page(rows, query.limit, lambda row: show_dataset(row, totals.get(row.id, (0, 0))), lambda row: row.id)
+    return page(
+        rows, query.limit, lambda row: show_dataset_summary(row, totals.get(row.id, (0, 0))), lambda row: row.id
+    )
 
 
 def list_files(caller: Caller, dataset_id: str, query: NumbersQuery) -> ListDocument[DatasetFileDocument]:

@@ -8,6 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pouf_core.contract.method import BASELINE_SETTINGS
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
+from store.summaries import summary_of, without_vectors
+from store.tables import AdaptedModel, Job
 from store.unreadable import warnings_about
 
 #: Each unknown field is an error of its own, up to so many.
@@ -107,6 +109,15 @@ class ErrorBody(Document):
 
 #: Of documents that hold a result: they have no other fields, and all of those that they have.
 RESULT_CONFIG = ConfigDict(extra="forbid", json_schema_serialization_defaults_required=True)
+
+
+def show_summary(row: Job | AdaptedModel) -> dict[str, Any]:
+    """Return the fields of a row's request and result that lists show; the method is as in `show_result`."""
+    requested: dict[str, Any] = summary_of(row.request) if row.summary is None else row.summary
+    fields = row.result.model_dump()
+    unread = warnings_about(row.result) if row.summary is not None else warnings_about(row.request, row.result)
+    fields["warnings"] += [warning.model_dump() for warning in unread]
+    return {**requested, **fields, "method": without_vectors(fields["method"] or requested["method"])}
 
 
 def show_result(request: AdaptationRequest, result: PartialResult) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import defer
 
 from store.scope import Filters, Scope, newest_first
 from store.tables import Job, JobEvent, JobMetric
@@ -12,10 +13,11 @@ PACE_STEPS = 20
 
 
 def list_jobs(scope: Scope, filters: Filters, dataset_id: str | None, limit: int) -> Sequence[Job]:
-    """Return the owner's jobs, newest first."""
+    """Return the owner's jobs, newest first, for summaries."""
     query = newest_first(scope.select(Job), Job, filters, limit)
     if dataset_id is not None:
         query = query.where(Job.dataset_id == dataset_id)
+    query = query.options(defer(Job.request))  # read of rows without a summary only
     return scope.session.scalars(query).all()
 
 

@@ -24,6 +24,7 @@ from app.jobs.schemas import (
     JobCreate,
     JobDocument,
     JobListQuery,
+    JobSummaryDocument,
     MetricDocument,
     show_event,
     show_metric,
@@ -66,13 +67,13 @@ def _accepted(document: JobDocument) -> Answer:
 
 
 @router.get("")
-def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> ListDocument[JobDocument]:
-    """List jobs, newest first."""
+def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> ListDocument[JobSummaryDocument]:
+    """List jobs, newest first, without their classes."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         rows = repository.list_jobs(scope, filters, query.dataset_id, query.limit + 1)
-        documents = {document.id: document for document in service.show(scope, rows)}
+        documents = {document.id: document for document in service.summarize(scope, rows)}
     return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
 
 
@@ -83,6 +84,12 @@ async def get_job(request: Request, job_id: str, caller: Reader, prefer: PreferH
     document = await _settled(caller, document, prefer)
     headers = {} if service.is_final(document) else {"Retry-After": POLL_SECONDS}
     return await run_in_threadpool(conditional_json, request, document, headers)
+
+
+@router.delete("/{job_id}", status_code=204)
+def delete_job(job_id: str, caller: Writer) -> None:
+    """Delete a finished job, its events and its numbers; its model stays."""
+    service.delete(caller, job_id)
 
 
 @router.post("/{job_id}/cancel")

@@ -6,7 +6,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.http.query_parameters import ListQuery, NumbersQuery
-from app.http.schemas import ALIAS_NAME, METADATA, NAME, RESULT_CONFIG, Closed, Document, ErrorBody, show_result
+from app.http.schemas import (
+    ALIAS_NAME,
+    METADATA,
+    NAME,
+    RESULT_CONFIG,
+    Closed,
+    Document,
+    ErrorBody,
+    show_result,
+    show_summary,
+)
 from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.request import AdaptationRequest, Quality
 from pouf_core.contract.result import PartialResult
@@ -62,8 +72,8 @@ class ProgressDocument(Document):
     eta_at: datetime | None
 
 
-class JobFields(Document):
-    """What a job's document says beside the result."""
+class JobCommon(Document):
+    """What a job's document says beside the result and whatever grows with the classes."""
 
     object: Literal["job"]
     id: str
@@ -79,10 +89,6 @@ class JobFields(Document):
     class_features_dataset_id: str | None
     base_model: str
     activation: str
-    class_names: list[Any]
-    prompt_template: list[str]
-    label_words: dict[str, list[str]] | None
-    text_limits: dict[str, int] | None
     logit_scale: float | None
     quality: Quality
     seed: int
@@ -99,11 +105,29 @@ class JobFields(Document):
     urls: dict[str, str]
 
 
+class JobFields(JobCommon):
+    """What a job's document says beside the result."""
+
+    class_names: list[Any]
+    prompt_template: list[str]
+    label_words: dict[str, list[str]] | None
+    text_limits: dict[str, int] | None
+
+
 class JobDocument(PartialResult, JobFields):
     """An adaptation job."""
 
     model_config = RESULT_CONFIG
 
+    method: dict[str, Any]
+
+
+class JobSummaryDocument(PartialResult, JobCommon):
+    """An adaptation job in a list: without its classes, their wording and their prior."""
+
+    model_config = RESULT_CONFIG
+
+    class_count: int
     method: dict[str, Any]
 
 
@@ -130,30 +154,41 @@ class MetricDocument(BaseModel):
 def show_job(job: Job, queue_position: int | None, pace: Pace | None = None) -> JobDocument:
     """Return the job's document; `pace` is (last step, its end, seconds a step) while it trains."""
     return JobDocument(
-        object="job",
-        id=job.id,
-        name=job.name,
-        metadata=job.meta,
-        status=job.status,
-        stage=job.stage,
-        status_transitions=job.status_transitions,
-        progress=_progress(job, pace),
-        queue_position=queue_position,
-        attempt=job.attempt,
-        dataset_id=job.dataset_id,
-        class_features_dataset_id=job.class_features_dataset_id,
+        **_common(job, queue_position, pace),
         **job.request.model_dump(exclude={"method"}),
         **show_result(job.request, job.result),
-        alias=job.alias,
-        latest_metrics=job.latest_metrics,
-        estimate=None,
-        model_id=job.model_id,
-        error=ErrorBody.of(job.error_code, job.error_message),
-        created_at=job.created_at,
-        started_at=job.started_at,
-        finished_at=job.finished_at,
-        urls=_urls(job),
     )
+
+
+def show_job_summary(job: Job, queue_position: int | None, pace: Pace | None = None) -> JobSummaryDocument:
+    """Return what a list says of the job; arguments as for `show_job`."""
+    return JobSummaryDocument(**_common(job, queue_position, pace), **show_summary(job))
+
+
+def _common(job: Job, queue_position: int | None, pace: Pace | None) -> dict[str, Any]:
+    return {
+        "object": "job",
+        "id": job.id,
+        "name": job.name,
+        "metadata": job.meta,
+        "status": job.status,
+        "stage": job.stage,
+        "status_transitions": job.status_transitions,
+        "progress": _progress(job, pace),
+        "queue_position": queue_position,
+        "attempt": job.attempt,
+        "dataset_id": job.dataset_id,
+        "class_features_dataset_id": job.class_features_dataset_id,
+        "alias": job.alias,
+        "latest_metrics": job.latest_metrics,
+        "estimate": None,
+        "model_id": job.model_id,
+        "error": ErrorBody.of(job.error_code, job.error_message),
+        "created_at": job.created_at,
+        "started_at": job.started_at,
+        "finished_at": job.finished_at,
+        "urls": _urls(job),
+    }
 
 
 def _progress(job: Job, pace: Pace | None) -> ProgressDocument:

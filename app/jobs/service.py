@@ -12,7 +12,7 @@ from app.http.errors import FieldError, conflict, not_found, several
 from app.jobs import datasets as job_datasets
 from app.jobs import queries as repository
 from app.jobs.datasets import modality_of_dataset
-from app.jobs.schemas import JobCreate, JobDocument, Pace, show_job
+from app.jobs.schemas import JobCreate, JobDocument, JobSummaryDocument, Pace, show_job, show_job_summary
 from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.dataset_items import RequestedModality
@@ -26,8 +26,10 @@ from pouf_core.families.vocabulary import check_vocabulary
 from store.ids import new_id
 from store.job_datasets import all_ready, datasets_of
 from store.queues import enqueue_training
+from store.retention import forget_job
 from store.scope import Scope
 from store.settings import Settings
+from store.summaries import document_bytes
 from store.tables import Dataset, Job
 from store.transitions import FINAL, start_life, transition
 
@@ -68,6 +70,7 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocumen
             _require_usable(dataset)
         ready = all_ready(datasets)
         job = _new_job(caller, body, checked.request)
+        quotas.require_room_in_database(caller.limits, scope, document_bytes(job.request))
         job.stage = None if ready else "waiting_for_dataset"
         start_life(session, job)
         if ready:
@@ -97,6 +100,12 @@ def show(scope: Scope, jobs: Sequence[Job]) -> list[JobDocument]:
     """Return the jobs' documents."""
     positions = repository.queue_positions(scope, [job.id for job in jobs if job.status == "queued"])
     return [show_job(job, positions.get(job.id), _pace(scope, job)) for job in jobs]
+
+
+def summarize(scope: Scope, jobs: Sequence[Job]) -> list[JobSummaryDocument]:
+    """Return what a list says of the jobs."""
+    positions = repository.queue_positions(scope, [job.id for job in jobs if job.status == "queued"])
+    return [show_job_summary(job, positions.get(job.id), _pace(scope, job)) for job in jobs]
 
 
 def is_final(document: JobDocument) -> bool:
@@ -130,6 +139,17 @@ def pause(caller: Caller, job_id: str) -> JobDocument:
         transition(session, job, "pausing" if running else "paused", job.stage if running else None)
 
     return _change(caller, job_id, change)
+
+
+def delete(caller: Caller, job_id: str) -> None:
+    """Delete a finished job, its events and its numbers; its model stays. Raises 409 ``job_not_finished``."""
+    with caller.state.database.write() as session:
+        job = get(caller.scope(session), job_id, lock=True)
+        if job.status not in FINAL:
+            message = f"The job is {job.status}; cancel it, or wait until it has ended."
+            raise conflict("job_not_finished", message, retry=True)
+        forget_job(session, job)
+    (caller.state.settings.log_dir / f"{job_id}.log").unlink(missing_ok=True)
 
 
 def resume(caller: Caller, job_id: str) -> JobDocument:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import select, type_coerce
+from sqlalchemy.orm import defer
 
 from store.scope import Filters, Scope, newest_first
 from store.tables import AdaptedModel, Alias
@@ -10,8 +11,9 @@ from store.tables.base import Json
 
 
 def list_models(scope: Scope, filters: Filters, limit: int) -> Sequence[AdaptedModel]:
-    """Return the owner's models, newest first."""
-    return scope.session.scalars(newest_first(scope.select(AdaptedModel), AdaptedModel, filters, limit)).all()
+    """Return the owner's models, newest first, for summaries."""
+    query = newest_first(scope.select(AdaptedModel), AdaptedModel, filters, limit)
+    return scope.session.scalars(query.options(defer(AdaptedModel.request))).all()
 
 
 def find_model(scope: Scope, id_or_alias: str) -> AdaptedModel | None:

@@ -14,20 +14,21 @@ from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
 from app.models import queries as repository
 from app.models import service
-from app.models.schemas import ModelDocument, ModelListQuery, show_model
+from app.models.schemas import ModelDocument, ModelListQuery, ModelSummaryDocument, show_model_summary
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
 
 @router.get("")
-def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> ListDocument[ModelDocument]:
-    """List adapted models, newest first."""
+def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> ListDocument[ModelSummaryDocument]:
+    """List adapted models, newest first, without their classes."""
     filters = query.filters(decode_cursor(query.cursor))
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         rows = repository.list_models(scope, filters, query.limit + 1)
         aliases = repository.aliases_of(scope, [row.id for row in rows])
-    return page(rows, query.limit, lambda row: show_model(row, aliases.get(row.id, [])), lambda row: row.id)
+        found = {row.id: show_model_summary(row, aliases.get(row.id, [])) for row in rows}
+    return page(rows, query.limit, lambda row: found[row.id], lambda row: row.id)
 
 
 @router.get("/{model_id}", responses=conditional(ModelDocument), openapi_extra=IF_NONE_MATCH)

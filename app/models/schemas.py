@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.http.query_parameters import ListQuery
-from app.http.schemas import RESULT_CONFIG, Closed, Document, show_result
+from app.http.schemas import RESULT_CONFIG, Closed, Document, show_result, show_summary
 from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
@@ -24,8 +24,8 @@ class AliasPut(Closed):
     model_id: Annotated[str, Field(max_length=64)]
 
 
-class ModelFields(Document):
-    """What a model's document says beside the result."""
+class ModelCommon(Document):
+    """What a model's document says beside the result and whatever grows with the classes."""
 
     object: Literal["model"]
     id: str
@@ -34,9 +34,6 @@ class ModelFields(Document):
     job_id: str
     base_model: str
     tune: str
-    class_names: list[Any]
-    prompt_template: list[str]
-    label_words: dict[str, list[str]] | None
     threshold: Threshold | None
     size_bytes: int
     fingerprint: str
@@ -45,11 +42,28 @@ class ModelFields(Document):
     urls: dict[str, str]
 
 
+class ModelFields(ModelCommon):
+    """What a model's document says beside the result."""
+
+    class_names: list[Any]
+    prompt_template: list[str]
+    label_words: dict[str, list[str]] | None
+
+
 class ModelDocument(PartialResult, ModelFields):
     """An adapted model."""
 
     model_config = RESULT_CONFIG
 
+    method: dict[str, Any]
+
+
+class ModelSummaryDocument(PartialResult, ModelCommon):
+    """An adapted model in a list: without its classes, their wording and their prior."""
+
+    model_config = RESULT_CONFIG
+
+    class_count: int
     method: dict[str, Any]
 
 
@@ -65,29 +79,42 @@ class AliasDocument(Document):
 
 def show_model(model: AdaptedModel, aliases: list[str]) -> ModelDocument:
     """Return the model's document; `aliases` are the names that point at it."""
-    url = f"/v1/models/{model.id}"
     result = show_result(model.request, model.result)
     return ModelDocument(
-        object="model",
-        id=model.id,
-        name=model.name,
-        metadata=model.meta,
-        job_id=model.job_id,
+        **_common(model, aliases),
         tune=result["method"].get("tune", model.request.method.tune),
         **model.request.model_dump(include=REQUEST_FIELDS),
         **result,
-        size_bytes=model.size_bytes,
-        fingerprint=model.fingerprint,
-        aliases=aliases,
-        created_at=model.created_at,
-        urls={
+    )
+
+
+def show_model_summary(model: AdaptedModel, aliases: list[str]) -> ModelSummaryDocument:
+    """Return what a list says of the model; arguments as for `show_model`."""
+    fields = show_summary(model)
+    kept = {name: value for name, value in fields.items() if name in ModelSummaryDocument.model_fields}
+    return ModelSummaryDocument(**_common(model, aliases), **kept, tune=fields["method"].get("tune"))
+
+
+def _common(model: AdaptedModel, aliases: list[str]) -> dict[str, Any]:
+    url = f"/v1/models/{model.id}"
+    return {
+        "object": "model",
+        "id": model.id,
+        "name": model.name,
+        "metadata": model.meta,
+        "job_id": model.job_id,
+        "size_bytes": model.size_bytes,
+        "fingerprint": model.fingerprint,
+        "aliases": aliases,
+        "created_at": model.created_at,
+        "urls": {
             "self": url,
             "job": f"/v1/jobs/{model.job_id}",
             "report": f"/v1/jobs/{model.job_id}/report",
             "predict": f"{url}/predict",
             "artifact": f"{url}/artifact",
         },
-    )
+    }
 
 
 def show_alias(alias: Alias) -> AliasDocument:

@@ -27,6 +27,8 @@ PICTURE_TEMPLATES = (
 `Prompt_Engineering_for_ImageNet` of github.com/openai/CLIP)."""
 MAX_CLASSES = 10_000
 MAX_TEXT_LENGTH = 500
+#: Of all class names and their prompts together.
+MAX_CHARACTERS_OF_CLASSES = 1_000_000
 MAX_TEMPLATES = 1000
 MAX_CHARACTERS_OF_TEMPLATES = 100_000
 
@@ -52,7 +54,7 @@ def parse_class_names(values: Sequence[str | Mapping[str, object] | ClassName]) 
         values: 2 to 10,000 names, or `{"name", "prompt"}` where the label differs from its wording.
 
     Raises:
-        InvalidInput: `too_few_classes`, `too_many_classes`.
+        InvalidInput: `too_few_classes`, `too_many_classes`, `class_names_too_long`.
         InvalidRequest: with every item that is wrong: `empty_class_name`, `duplicate_class_name`,
             `class_name_too_long` or `invalid_class_name`; `field` points at it.
     """
@@ -60,6 +62,9 @@ def parse_class_names(values: Sequence[str | Mapping[str, object] | ClassName]) 
         raise InvalidInput("too_few_classes", "Give at least two class names.", field="/class_names")
     if len(values) > MAX_CLASSES:
         raise InvalidInput("too_many_classes", f"Give at most {MAX_CLASSES:,} class names.", field="/class_names")
+    if sum(len(str(value)) for value in values) > MAX_CHARACTERS_OF_CLASSES:
+        message = f"Class names and their prompts have at most {MAX_CHARACTERS_OF_CLASSES:,} characters together."
+        raise InvalidInput("class_names_too_long", message, field="/class_names")
     classes: list[ClassName] = []
     problems = Problems()
     seen: dict[str, int] = {}

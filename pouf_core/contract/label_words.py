@@ -10,6 +10,7 @@ from pouf_core.contract.problems import Problems
 from pouf_core.errors import InvalidInput
 
 MAX_WORDS = 100  # a class
+MAX_CHARACTERS_OF_WORDS = 1_000_000  # of all classes together
 LabelWords = Mapping[str, str | Sequence[str]]
 """Class name to its label word, or several."""
 
@@ -22,10 +23,14 @@ def parse_label_words(value: LabelWords | None, classes: Sequence[ClassName]) ->
         classes: K classes.
 
     Raises:
-        InvalidInput: `unknown_class`, `no_label_word`, `too_many_label_words`, `empty_label_word`,
-            `label_word_too_long` or `duplicate_label_word`; `field` points at the class or the word.
+        InvalidInput: `label_words_too_long`, `unknown_class`, `no_label_word`, `too_many_label_words`,
+            `empty_label_word`, `label_word_too_long` or `duplicate_label_word`; `field` points at the class or the
+            word.
     """
     given = dict(value or {})
+    if sum(len(str(words)) for words in given.values()) > MAX_CHARACTERS_OF_WORDS:
+        message = f"Label words have at most {MAX_CHARACTERS_OF_WORDS:,} characters together."
+        raise InvalidInput("label_words_too_long", message, field="/label_words")
     problems = Problems()
     for name in sorted(given.keys() - {item.name for item in classes}):
         message = f"Label words are given for {name!r}, no class."

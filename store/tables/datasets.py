@@ -31,6 +31,7 @@ class Dataset(Leased, Base):
     __table_args__ = (
         Index("ix_datasets_owner_id", "owner", "id"),
         Index("ix_datasets_lease_expires_at", "lease_expires_at"),
+        Index("ix_datasets_status_updated_at", "status", "updated_at"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)

@@ -11,7 +11,8 @@ from pouf_core.contract.progress import Metrics
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.clock import utcnow
-from store.tables.base import Base, DocumentJson, Id, Json, Leased
+from store.summaries import keep_summaries
+from store.tables.base import Base, BigInt, DocumentJson, Id, Json, Leased
 from store.unreadable import UnreadableRequest, UnreadableResult
 
 
@@ -26,12 +27,14 @@ class StatusChange(TypedDict):
 class Job(Leased, Base):
     """An adaptation job; its status changes only through `store.transitions`.
 
-    `request` is what was asked for, `result` what is known of the answer so far.
+    `request` is what was asked for, `result` what is known of the answer so far. `summary` is what lists show of the
+    request (None of rows that an older version wrote), `document_bytes` what the documents take.
     """
 
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_owner_id", "owner", "id"),
+        Index("ix_jobs_owner_document_bytes", "owner", "document_bytes"),
         Index("ix_jobs_status_queued_at_id", "status", "queued_at", "id"),
         Index("ix_jobs_dataset_id", "dataset_id"),
         Index("ix_jobs_lease_expires_at", "lease_expires_at"),
@@ -50,6 +53,8 @@ class Job(Leased, Base):
     result: Mapped[PartialResult] = mapped_column(
         DocumentJson(PartialResult, UnreadableResult), default=PartialResult()
     )
+    summary: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
+    document_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
     class_features_dataset_id: Mapped[str | None] = mapped_column(Id, ForeignKey("datasets.id"))
     attempt: Mapped[int] = mapped_column(default=0)
@@ -68,11 +73,14 @@ class Job(Leased, Base):
     queued_at: Mapped[datetime | None]
 
 
+keep_summaries(Job)
+
+
 class JobEvent(Base):
     """Something that happened to a job; `seq` counts from 1 without gaps."""
 
     __tablename__ = "job_events"
-    __table_args__ = (UniqueConstraint("job_id", "seq"),)
+    __table_args__ = (UniqueConstraint("job_id", "seq"), Index("ix_job_events_created_at", "created_at"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"))
@@ -86,6 +94,7 @@ class JobMetric(Base):
     """The numbers of one optimiser step."""
 
     __tablename__ = "job_metrics"
+    __table_args__ = (Index("ix_job_metrics_created_at", "created_at"),)
 
     job_id: Mapped[str] = mapped_column(Id, ForeignKey("jobs.id"), primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

@@ -3,10 +3,10 @@
 import pytest
 
 from app.base_models.schemas import TemplateDocument
-from app.datasets.schemas import DatasetDocument, DatasetFileDocument, DatasetItemDocument
+from app.datasets.schemas import DatasetDocument, DatasetFileDocument, DatasetItemDocument, DatasetSummaryDocument
 from app.http.schemas import ListDocument
-from app.jobs.schemas import EventDocument, JobDocument
-from app.models.schemas import AliasDocument, ModelDocument
+from app.jobs.schemas import EventDocument, JobDocument, JobSummaryDocument
+from app.models.schemas import AliasDocument, ModelDocument, ModelSummaryDocument
 from app.predictions.schemas import PredictionListDocument
 from pouf_core.contract.findings import finding
 from store.tables import DatasetItem
@@ -28,14 +28,14 @@ def places(api, rows, database, picture):
 @pytest.mark.parametrize(
     ("path", "document"),
     [
-        ("/v1/datasets", ListDocument[DatasetDocument]),
+        ("/v1/datasets", ListDocument[DatasetSummaryDocument]),
         ("/v1/datasets/{dataset}", DatasetDocument),
         ("/v1/datasets/{dataset}/items", ListDocument[DatasetItemDocument]),
         ("/v1/datasets/{dataset}/files", ListDocument[DatasetFileDocument]),
-        ("/v1/jobs", ListDocument[JobDocument]),
+        ("/v1/jobs", ListDocument[JobSummaryDocument]),
         ("/v1/jobs/{job}", JobDocument),
         ("/v1/jobs/{job}/events", ListDocument[EventDocument]),
-        ("/v1/models", ListDocument[ModelDocument]),
+        ("/v1/models", ListDocument[ModelSummaryDocument]),
         ("/v1/models/{model}", ModelDocument),
         ("/v1/aliases", ListDocument[AliasDocument]),
         ("/v1/aliases/best", AliasDocument),

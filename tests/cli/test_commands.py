@@ -2,8 +2,10 @@ import os
 import socket
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from cli import adapt, main
@@ -11,6 +13,7 @@ from cli.adapt import predict_items
 from cli.data_directory import DataDirectory
 from cli.main import app
 from cli.processes import marked_processes
+from store.clock import utcnow
 from store.database import Database, upgrade
 from store.ids import new_id
 from store.tables import Dataset
@@ -118,6 +121,32 @@ def test_a_database_that_cannot_be_opened_ends_the_start(tmp_path):
     assert ran.returncode == 1
     assert "The database cannot be used" in ran.stderr
     assert marked_processes((tmp_path / "data").resolve()) == []
+
+
+def test_what_is_too_old_is_counted_and_removed(tmp_path):
+    url = f"sqlite:///{tmp_path / 'pouf.db'}"
+    upgrade(url)
+    database = Database(url)
+    long_ago = utcnow() - timedelta(days=400)
+    with database.write() as session:
+        session.add(
+            Dataset(
+                id=new_id("ds"), owner="local", modality="image", status="uploading", updated_at=long_ago,
+                meta={"note": "x" * 1_000_000},
+            )
+        )  # fmt: skip
+    ran = pouf("prune", "--dry-run", "--data-dir", tmp_path)
+    assert ran.returncode == 0, ran.stderr
+    assert "1  unfinished datasets" in ran.stdout
+    for expected in ("1  unfinished datasets", "0  unfinished datasets"):
+        ran = pouf("prune", "--data-dir", tmp_path)
+        assert (ran.returncode, expected in ran.stdout) == (0, True), ran.stderr
+    with database.write() as session:
+        session.scalars(select(Dataset)).one().deleted_at = long_ago
+    before = (tmp_path / "pouf.db").stat().st_size
+    assert "1  deleted datasets" in pouf("prune", "--data-dir", tmp_path).stdout
+    database.dispose()
+    assert (tmp_path / "pouf.db").stat().st_size < before - 900_000
 
 
 def test_orphans_are_listed_and_removed_when_told_to(tmp_path):

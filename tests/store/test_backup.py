@@ -23,7 +23,9 @@ from tests.row_fixtures import Rows
 @pytest.fixture
 def elsewhere(tmp_path):
     """Settings over another, empty directory."""
-    made = Settings(data_dir=tmp_path / "elsewhere", device="cpu", threads=1, redis_url=None)
+    made = Settings(
+        data_dir=tmp_path / "elsewhere", device="cpu", threads=1, redis_url=None, allowed_hosts=["testserver"]
+    )
     made.data_dir.mkdir()
     return made
 

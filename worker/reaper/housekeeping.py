@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from pathlib import Path
 
+from store.clock import utcnow
 from store.database import Database
 from store.orphans import OrphanCollector, remove_abandoned_staging
+from store.retention import prune
 from store.settings import Settings
 from store.storage import Storage
 from worker.training.stored_checkpoints import remove_left_behind
@@ -15,16 +18,19 @@ from worker.training.stored_checkpoints import remove_left_behind
 logger = logging.getLogger(__name__)
 
 EVERY_SECONDS = 3600.0
+DAY_SECONDS = 86_400
 
 
 class Housekeeper:
-    """Removes orphans from the storage and from this machine's copies of a remote one, and abandoned uploads."""
+    """Removes orphans from the storage and from this machine's copies of a remote one, abandoned uploads, and what is
+    too old.
+    """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         cache = settings.cache_dir
         storage = Storage.of(settings)
+        self._settings, self._database, self._storage = settings, database, storage
         self._age_seconds = 3600 * settings.orphan_age_hours
-        self._database, self._storage = database, storage
         self._staging = settings.staging_dir
         self._collectors = [OrphanCollector(database, storage)]
         if storage.local_root is None:
@@ -35,6 +41,11 @@ class Housekeeper:
         before = time.time() - self._age_seconds
         remove_abandoned_staging(self._staging, before)
         remove_left_behind(self._database, self._storage)
+        _remove_logs(self._settings.log_dir, time.time() - DAY_SECONDS * self._settings.keep_logs_days)
+        removed = prune(self._database, self._storage, self._settings, utcnow())
+        if any(removed.values()):
+            found = ", ".join(f"{count:,} {what}" for what, count in removed.items() if count)
+            logger.info("Removed what was too old: %s.", found)
         for collector in self._collectors:
             if orphans := collector.collect(before):
                 size = sum(file.size for file in orphans)
@@ -48,3 +59,10 @@ class Housekeeper:
             except Exception:  # each remote storage has errors of its own
                 logger.exception("A round of housekeeping failed; the next one tries again.")
             stopped.wait(EVERY_SECONDS)
+
+
+def _remove_logs(directory: Path, before: float) -> None:
+    """Remove the logs of jobs that were last written before a time, in seconds since 1970."""
+    for path in directory.glob("job_*.log"):
+        if path.stat().st_mtime < before:
+            path.unlink(missing_ok=True)

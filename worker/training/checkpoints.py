@@ -67,7 +67,7 @@ def remove_files(data_dir: Path, job_id: str, fence: int) -> None:
 
 
 def sweep(database: Database, data_dir: Path) -> None:
-    """Remove what final jobs left on this disk."""
+    """Remove what final jobs, and deleted ones, left on this disk."""
     kept = {path.name for kind in ("checkpoints", "work") for path in (data_dir / kind).glob("job_*")}
     if not kept:
         return
@@ -77,6 +77,10 @@ def sweep(database: Database, data_dir: Path) -> None:
                 Job.id.in_(kept), Job.status.in_(FINAL), Job.finished_at < utcnow() - SWEEP_AFTER
             )
         ).all()
+        known = set(session.scalars(select(Job.id).where(Job.id.in_(kept))))
+    for job_id in kept - known:
+        for kind in ("checkpoints", "work"):
+            shutil.rmtree(data_dir / kind / job_id, ignore_errors=True)
     for job_id, fence in rows:
         # A retry that begins right now has a higher fence, so nothing of it is removed.
         remove_files(data_dir, job_id, fence)

@@ -154,6 +154,20 @@ class TestJobs:
         assert api.post("/v1/jobs", json=body).status_code == 202
         assert second.status_code == 202
 
+    def test_what_jobs_take_in_the_database_is_limited(self, api, settings, with_key, full, rows, dataset_id):
+        names = [f"{number} {'x' * 400}" for number in range(1000)]
+        body = {"dataset_id": dataset_id, "class_names": names}
+        settings.key_database_bytes = 1_000_000
+        api = with_key()
+        first, second = (api.post("/v1/jobs", json=body) for _ in range(2))
+        assert (first.status_code, second.status_code) == (202, 202)
+        full(api.post("/v1/jobs", json=body), "database_bytes_limit", retry=False)
+        assert api.post("/v1/jobs", json={"dataset_id": dataset_id, **CLASSES}).status_code == 202
+        job_id = first.json()["id"]
+        api.post(f"/v1/jobs/{job_id}/cancel")
+        assert api.delete(f"/v1/jobs/{job_id}").status_code == 204
+        assert api.post("/v1/jobs", json=body).status_code == 202
+
     def test_unfinished_jobs_are_limited(self, with_key, full, rows, dataset_id):
         api = with_key(concurrent_jobs=2)
         body = {"dataset_id": dataset_id, **CLASSES}

@@ -26,7 +26,7 @@ def send(server):
     def begin(path, body, method="POST", length=1_000_000):
         connection = socket.create_connection((server.base_url.host, server.base_url.port), timeout=60)
         opened.append(connection)
-        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n"
         connection.sendall(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n".encode() + body)
         return connection
 

@@ -22,7 +22,7 @@ def break_row(request, database):
             ).one()
             broken = [json.dumps(BROKEN[request.param](json.loads(one))) for one in (request_json, result_json)]
             session.execute(
-                text(f"UPDATE {table} SET request = :request, result = :result WHERE id = :id"),
+                text(f"UPDATE {table} SET request = :request, result = :result, summary = NULL WHERE id = :id"),
                 {"request": broken[0], "result": broken[1], "id": row_id},
             )
 

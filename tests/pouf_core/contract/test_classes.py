@@ -75,3 +75,9 @@ def test_templates_default_to_one_and_may_be_several() -> None:
     assert parse_templates(None, ["a {}", "the {}"]) == ["a {}", "the {}"]
     assert parse_templates(["a {}", "the {}"]) == ["a {}", "the {}"]
     assert fill("a photo of a {}.", "bird") == "a photo of a bird."
+
+
+def test_class_names_are_bounded_together() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        parse_class_names([f"{number:0400}" for number in range(2501)])
+    assert (caught.value.code, caught.value.field) == ("class_names_too_long", "/class_names")

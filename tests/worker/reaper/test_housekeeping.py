@@ -82,3 +82,21 @@ def test_half_copied_checkpoints_are_removed_with_a_final_job(
         session.execute(update(Job).values(status=status, fence=3, finished_at=long_ago))
     checkpoints.sweep(database, settings.data_dir)
     assert (sorted(path.name for path in folder.iterdir()) if folder.exists() else []) == left
+
+
+def test_logs_of_jobs_and_checkpoints_of_deleted_ones_go(
+    settings: Any, database: Any, add_ready_dataset: Any, add_job: Any
+) -> None:
+    job_id = add_job(add_ready_dataset())
+    settings.log_dir.mkdir()
+    kept, old = settings.log_dir / f"{job_id}.log", settings.log_dir / "job_old.log"
+    for path in (kept, old, settings.log_dir / "api.log"):
+        path.write_text("line")
+    make_old(old, settings.log_dir / "api.log")
+    Housekeeper(settings, database).tidy()
+    assert {path.name for path in settings.log_dir.iterdir()} == {kept.name, "api.log"}
+
+    for name in (job_id, "job_deleted"):
+        (settings.data_dir / "checkpoints" / name / "1").mkdir(parents=True)
+    checkpoints.sweep(database, settings.data_dir)
+    assert [path.name for path in (settings.data_dir / "checkpoints").iterdir()] == [job_id]

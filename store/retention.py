@@ -1,0 +1,124 @@
+"""What is old goes: events and numbers of finished jobs, datasets never finished, and rows of what was deleted."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from store.database import Database
+from store.settings import Settings
+from store.storage import Storage
+from store.storage_keys import dataset_key
+from store.tables import AdaptedModel, Alias, Dataset, DatasetItem, Job, JobEvent, JobMetric, Upload
+from store.transitions import FINAL
+
+#: How many rows, or jobs with all of theirs, go in one transaction.
+BATCH = 100
+
+
+def prune(
+    database: Database, storage: Storage, settings: Settings, now: datetime, *, remove: bool = True
+) -> dict[str, int]:
+    """Remove what the settings say is too old, a little at a time; returns how many of each kind.
+
+    Args:
+        database: of the service.
+        storage: where its files are.
+        settings: how long what is kept.
+        now: the time.
+        remove: whether to remove; else it is counted only.
+    """
+
+    def before(days: float) -> datetime:
+        return now - timedelta(days=days)
+
+    deleted = before(settings.keep_deleted_days)
+    return {
+        "events": _of_final_jobs(database, JobEvent, before(settings.keep_events_days), remove),
+        "metrics": _of_final_jobs(database, JobMetric, before(settings.keep_metrics_days), remove),
+        "unfinished datasets": _unfinished(database, storage, before(settings.keep_unfinished_days), now, remove),
+        "deleted models": _deleted_models(database, deleted, remove),
+        "deleted datasets": _deleted_datasets(database, deleted, remove),
+    }
+
+
+def forget_job(session: Session, job: Job) -> None:
+    """Remove a finished job's row, events and numbers; its model, if any, stays."""
+    for table in (JobEvent, JobMetric):
+        session.execute(delete(table).where(table.job_id == job.id))
+    session.delete(job)
+
+
+def _of_final_jobs(database: Database, table: type[JobEvent | JobMetric], before: datetime, remove: bool) -> int:
+    """Of jobs that are not final nothing is removed, however old it is."""
+    old = (table.created_at < before, table.job_id.in_(select(Job.id).where(Job.status.in_(FINAL))))
+    if not remove:
+        return _number(database, table, old)
+    count = 0
+    while True:
+        with database.write() as session:
+            jobs = session.scalars(select(table.job_id).where(*old).distinct().limit(BATCH)).all()
+            if not jobs:
+                return count
+            removed = (table.job_id.in_(jobs), table.created_at < before)
+            count += session.scalars(select(func.count()).select_from(table).where(*removed)).one()
+            session.execute(delete(table).where(*removed))
+
+
+def _unfinished(database: Database, storage: Storage, before: datetime, now: datetime, remove: bool) -> int:
+    abandoned = (Dataset.status == "uploading", Dataset.updated_at < before, Dataset.deleted_at.is_(None))
+    if not remove:
+        return _number(database, Dataset, abandoned)
+    with database.read() as session:
+        ids = session.scalars(select(Dataset.id).where(*abandoned)).all()
+    count = 0
+    for dataset_id in ids:
+        with database.write() as session:
+            query = select(Dataset).where(Dataset.id == dataset_id, *abandoned).with_for_update()
+            dataset = session.scalars(query).one_or_none()
+            if dataset is None:  # somebody went on with it
+                continue
+            dataset.deleted_at = now
+            session.execute(delete(Upload).where(Upload.dataset_id == dataset_id))
+        storage.delete(dataset_key(dataset_id))
+        count += 1
+    return count
+
+
+def _deleted_models(database: Database, before: datetime, remove: bool) -> int:
+    gone = (AdaptedModel.deleted_at < before, ~exists().where(Alias.model_id == AdaptedModel.id))
+    if not remove:
+        return _number(database, AdaptedModel, gone)
+    count = 0
+    while True:
+        with database.write() as session:
+            ids = session.scalars(select(AdaptedModel.id).where(*gone).limit(BATCH)).all()
+            if not ids:
+                return count
+            session.execute(delete(AdaptedModel).where(AdaptedModel.id.in_(ids)))
+            count += len(ids)
+
+
+def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int:
+    """Those that jobs name stay as long as these."""
+    named = (Job.dataset_id == Dataset.id, Job.class_features_dataset_id == Dataset.id)
+    gone = (Dataset.deleted_at < before, *(~exists().where(each) for each in named))
+    if not remove:
+        return _number(database, Dataset, gone)
+    count = 0
+    while True:
+        with database.write() as session:
+            ids = session.scalars(select(Dataset.id).where(*gone).limit(BATCH)).all()
+            if not ids:
+                return count
+            for table in (Upload, DatasetItem):
+                session.execute(delete(table).where(table.dataset_id.in_(ids)))
+            session.execute(delete(Dataset).where(Dataset.id.in_(ids)))
+            count += len(ids)
+
+
+def _number(database: Database, table: type[Any], conditions: Sequence[ColumnElement[bool]]) -> int:
+    with database.read() as session:
+        return session.scalars(select(func.count()).select_from(table).where(*conditions)).one()
