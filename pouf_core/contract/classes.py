@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -13,6 +14,7 @@ from pouf_core.errors import InvalidInput
 
 PLACEHOLDER = "{}"
 DEFAULT_TEMPLATE = "a photo of a {}."
+_AMBIGUOUS = -1
 PICTURE_TEMPLATES = (
     DEFAULT_TEMPLATE,
     "itap of a {}.",
@@ -105,15 +107,27 @@ def _comparable(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").casefold().split())
 
 
+def _loose(name: str) -> str:
+    """A name without what tables and folders change: hyphens, and `1.0` for 1."""
+    words = " ".join(_comparable(name).replace("-", " ").split())
+    return re.sub(r"^([+-]?\d{1,15})\.0+$", r"\1", words)
+
+
 def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[str, int]:
     """Index of the class that each label means; labels that mean none are left out.
 
-    A label means the class of its name, case, spacing and underscores aside. Where none of the labels is a class's
-    name, a number means the class at that place, from 0.
+    A label means the class of its name; where there is none, the only class whose name differs in case, spacing,
+    hyphens, underscores, or in how a whole number is written. Where none of the labels is a class's name, a number
+    means the class at that place, from 0.
     """
-    places = {_comparable(item.name): index for index, item in enumerate(classes)}
     known = set(labels)
-    found = {label: places[name] for label in known if (name := _comparable(label)) in places}
+    found: dict[str, int] = {}
+    for form in (str, _comparable, _loose):
+        places: dict[str, int] = {}
+        for index, item in enumerate(classes):
+            places[form(item.name)] = _AMBIGUOUS if form(item.name) in places else index
+        named = {label: places.get(form(label), _AMBIGUOUS) for label in known - found.keys()}
+        found |= {label: index for label, index in named.items() if index != _AMBIGUOUS}
     if found:
         return found
     digits = len(str(len(classes)))

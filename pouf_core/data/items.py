@@ -14,12 +14,11 @@ from PIL import Image
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
+from pouf_core.data.ignored_files import is_left_behind
 from pouf_core.data.images import check_geometry, decode_image
-from pouf_core.data.text_files import BadRow, read_texts
+from pouf_core.data.text_files import BadRow, TextOptions, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
 from pouf_core.errors import InvalidInput
-
-_IGNORED = {".", "_"}  # first characters of hidden files and of archive leftovers such as __MACOSX
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ def _add_files(path: Path, items: dict[str, Item], text_column: str | None) -> l
     files = _files_in(path, lambda name: name.endswith(TEXT_SUFFIXES)) if path.is_dir() else [path]
     rejected = []
     for file in files:
-        for row in read_texts(file, file.name, text_column=text_column):
+        for row in read_texts(file, file.name, TextOptions(text_column)):
             if isinstance(row, BadRow):
                 rejected.append(Rejected(f"{file.name}:{row.position}", row.code, row.message))
             else:
@@ -157,12 +156,12 @@ def _pictures_in(directory: Path) -> list[Path]:
 
 
 def _files_in(directory: Path, is_wanted: Callable[[str], bool]) -> list[Path]:
-    return [
-        Path(root) / name
-        for root, _, names in os.walk(directory)
-        for name in sorted(names)
-        if name[0] not in _IGNORED and is_wanted(name.lower())
-    ]
+    found = []
+    for root, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if not is_left_behind([name])]
+        wanted = [name for name in sorted(names) if not is_left_behind([name]) and is_wanted(name.lower())]
+        found += [Path(root) / name for name in wanted]
+    return found
 
 
 def _add_picture(source: Source, items: dict[str, Item]) -> None:

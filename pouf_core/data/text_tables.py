@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pouf_core.data.headings import LABELS, PAIR, TEXTS, folded
 from pouf_core.errors import InvalidInput
 
-SNIFFED_CHARACTERS = 65_536
-SNIFFED_ROWS = 200
-_DELIMITERS = ",;\t|"
-#: Names of the columns, or of the fields of an object, that hold a text, a pair of texts, and an evaluation label.
-TEXT, PAIR, LABEL = "text", ("text_a", "text_b"), "label"
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_UNSPACED = re.compile(
+    r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2,}"
+)  # scripts without spaces, and Korean
+_SENTENCE_MARKS = re.compile(r"[.!?,;。！？，；]")
+_LONGEST_HEADING = 40
+_MOST = 0.8  # of the cells of a column, for what is said of it
 
 
 @dataclass(frozen=True)
@@ -32,73 +35,130 @@ class Columns:
     text_pair: int | None = None
 
 
-def sniff_dialect(head: str) -> type[csv.Dialect]:
-    """The dialect of a table by its beginning: comma-separated, unless it looks otherwise."""
-    try:
-        return csv.Sniffer().sniff(head, delimiters=_DELIMITERS)
-    except csv.Error:  # one column only, or nothing regular
-        return csv.excel
-
-
-def columns_of(rows: Sequence[Sequence[str]], text_column: str | None, label_column: str | None) -> Columns:
+def columns_of(
+    rows: Sequence[Sequence[str]],
+    text_column: str | None = None,
+    label_column: str | None = None,
+    header: bool | None = None,
+) -> Columns:
     """Find the columns of a table. The first of these rules that applies tells where the texts are:
 
     1. in the column that is asked for;
-    2. in the column named `text`;
-    3. in the columns named `text_a` and `text_b`, which hold pairs;
-    4. in the only column that holds words rather than numbers or single words.
+    2. in the columns named `text_a` and `text_b`, which hold pairs, where none is named `text`;
+    3. in the column with the first of the usual headings (see `pouf_core.data.headings`);
+    4. in the only column that holds texts rather than numbers, names or single words.
 
-    A first row that names one of these columns, or the column with labels, is a header.
+    Labels are in the column that is asked for or has a usual heading, else in the only other one whose values recur.
 
     Args:
         rows: the first rows, at least one.
         text_column, label_column: names from the header, or None.
+        header: whether the first row is a header; None to tell by the rows.
 
     Raises:
-        InvalidInput: `text_column_not_found`, `label_column_not_found`, or `text_column_ambiguous` with the columns
-            there are.
+        InvalidInput: `text_column_not_found`, `label_column_not_found`, or `table_ambiguous` with the columns that
+            may be meant.
     """
-    header = rows[0]
-    text = _column(header, text_column, TEXT, "text_column_not_found")
-    label = _column(header, label_column, LABEL, "label_column_not_found")
-    if text is not None:
-        return Columns(text, label, has_header=True)
-    first, second = (_find(header, name) for name in PAIR)
-    if first is not None and second is not None:
-        return Columns(first, label, has_header=True, text_pair=second)
-    has_header = label is not None
-    return Columns(_only_texts(rows, label, has_header=has_header), label, has_header=has_header)
+    names = [folded(cell) for cell in rows[0]]
+    text = _asked_for(rows[0], text_column, "text_column_not_found")
+    label = _asked_for(rows[0], label_column, "label_column_not_found")
+    pair = None
+    if header is not False:
+        if text is None:
+            text, pair = _named_texts(names)
+        label = _first_of(LABELS, names) if label is None else label
+    if header is None:
+        header = text is not None or label is not None or _is_header(rows)
+    body = rows[1:] if header else rows
+    if text is None:
+        text = _only_texts(rows[0], body, label)
+    if label in (None, text):
+        label = _only_recurring(body, text) if pair is None else None
+    return Columns(text, label, header, pair)
 
 
-def _column(header: Sequence[str], asked_for: str | None, usual: str, code: str) -> int | None:
-    """The column that is asked for, which has to be there, else the one with the usual name."""
-    found = _find(header, asked_for or usual)
-    if found is None and asked_for is not None:
-        message = f"The table has no column {asked_for!r}; its first row is: {', '.join(header)[:200]}."
-        raise InvalidInput(code, message)
-    return found
+def _named_texts(names: Sequence[str]) -> tuple[int | None, int | None]:
+    """The columns that a header names for texts, and for the second ones of pairs."""
+    if TEXTS[0] not in names and all(name in names for name in PAIR):
+        return names.index(PAIR[0]), names.index(PAIR[1])
+    return _first_of(TEXTS, names), None
 
 
-def _find(header: Sequence[str], name: str) -> int | None:
-    names = [cell.strip().casefold() for cell in header]
-    wanted = name.strip().casefold()
-    return names.index(wanted) if wanted in names else None
+def _asked_for(header: Sequence[str], name: str | None, code: str) -> int | None:
+    if name is None:
+        return None
+    names = [folded(cell) for cell in header]
+    if folded(name) not in names:
+        raise InvalidInput(code, f"The table has no column {name!r}; its first row is: {', '.join(header)[:200]}.")
+    return names.index(folded(name))
 
 
-def _only_texts(rows: Sequence[Sequence[str]], label: int | None, *, has_header: bool) -> int:
-    header, body = rows[0], rows[1:] if has_header else rows
-    candidates = [index for index in range(len(header)) if index != label and _holds_texts(body, index)]
-    if len(candidates) != 1:
-        raise InvalidInput(
-            "text_column_ambiguous",
-            f"{len(candidates)} columns hold texts; name one `text`. The first row is: {', '.join(header)[:200]}.",
-        )
-    return candidates[0]
+def _first_of(headings: Sequence[str], names: Sequence[str]) -> int | None:
+    return next((names.index(heading) for heading in headings if heading in names), None)
 
 
-def _holds_texts(rows: Sequence[Sequence[str]], index: int) -> bool:
-    cells = [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
-    return bool(cells) and 2 * sum(" " in cell and not _is_number(cell) for cell in cells) > len(cells)
+def _only_texts(first: Sequence[str], body: Sequence[Sequence[str]], label: int | None) -> int:
+    width = max(map(len, body), default=len(first))
+    if width == 1:
+        return 0
+    candidates = [index for index in range(width) if index != label and _holds_texts(_cells(body, index))]
+    if len(candidates) == 1:
+        return candidates[0]
+    names = ", ".join(repr(first[index]) for index in candidates if index < len(first))
+    found = f"{len(candidates)} columns hold texts: {names}" if candidates else "No column holds texts"
+    raise InvalidInput(
+        "table_ambiguous",
+        f"{found}. Name the column with the texts as text_column, or head it `text`. "
+        f"The first row is: {', '.join(first)[:200]}.",
+        field="/text_column",
+    )
+
+
+def _only_recurring(body: Sequence[Sequence[str]], text: int) -> int | None:
+    """The only column beside the texts that has few values, more than one; None where there is none or several."""
+    width = max(map(len, body), default=0)
+    found = [index for index in range(width) if index != text and _recur(_cells(body, index))]
+    return found[0] if len(found) == 1 else None
+
+
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first row says what the others hold, by how it differs from them."""
+    first, body = rows[0], rows[1:]
+    if not body or not any(cell.strip() for cell in first):
+        return False
+    width = max(map(len, body))
+    columns = [(first[index].strip() if index < len(first) else "", _cells(body, index)) for index in range(width)]
+    if any(cell and _recur(cells) and cell in cells for cell, cells in columns):
+        return False
+    return any(_names(cell, cells) for cell, cells in columns)
+
+
+def _names(cell: str, cells: Sequence[str]) -> bool:
+    """Whether a cell is unlike those below it as a heading is: a word above numbers, values that recur, or texts."""
+    if not cell or not cells or _is_number(cell) or len(cell) > _LONGEST_HEADING:
+        return False
+    if _share(map(_is_number, cells)) >= _MOST or _recur(cells):
+        return True
+    shorter = _share(len(cell) < len(other) for other in cells) >= _MOST
+    return shorter and _holds_texts(cells) and not _SENTENCE_MARKS.search(cell) and not _is_text(cell)
+
+
+def _cells(rows: Sequence[Sequence[str]], index: int) -> list[str]:
+    return [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
+
+
+def _recur(cells: Sequence[str]) -> bool:
+    """Whether a column has two values or more, each of which occurs about twice or oftener."""
+    return 2 <= len(set(cells)) <= len(cells) / 2
+
+
+def _holds_texts(cells: Sequence[str]) -> bool:
+    return _share(map(_is_text, cells)) > 0.5
+
+
+def _is_text(cell: str) -> bool:
+    """Two words, or as much in a script that has no spaces."""
+    return len(_LETTERS.findall(cell)) >= 2 or len("".join(_UNSPACED.findall(cell))) >= 4
 
 
 def _is_number(cell: str) -> bool:
@@ -107,3 +167,8 @@ def _is_number(cell: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _share(found: object) -> float:
+    values = list(found)  # type: ignore[call-overload]
+    return sum(values) / len(values) if values else 0.0

@@ -73,6 +73,8 @@ class Collector(ItemRows, ABC):
 
     def _read_upload(self, upload: Upload) -> None:
         name = parse_name(upload.filename)
+        if name.ignored:
+            return
         path = self.context.storage.local(upload.storage_key)
         kind = self._archive_kind(path, name)
         if kind is None:

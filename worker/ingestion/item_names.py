@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from pouf_core.data.file_kinds import LABELS_FILE
+from pouf_core.data.ignored_files import is_left_behind
 
-_IGNORED = {"__macosx", "thumbs.db", "desktop.ini"}
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _MAX_LENGTH = 1024
 # control characters, which databases and terminals do not take, and those that turn the direction of writing
@@ -25,7 +25,7 @@ class ItemName:
     @property
     def ignored(self) -> bool:
         """Whether it is a hidden file, or one that operating systems leave behind; an unsafe name never is."""
-        return not self.unsafe and any(part.startswith(".") or part.lower() in _IGNORED for part in self.parts)
+        return not self.unsafe and is_left_behind(self.parts)
 
     @property
     def file_name(self) -> str:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pouf_core.data.label_tables import read_labels
 from worker.ingestion.item_names import parse_name
 
-COLUMNS = ("file", "label")
-
 Parts = tuple[str, ...]
-
-
-class LabelsError(Exception):
-    """A `labels.csv` that cannot be used, with the reason as its text."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +32,9 @@ class LabelTable:
 
 
 def read_label_table(source: str, parts: Parts, data: bytes, max_rows: int) -> LabelTable:
-    """Parse a `labels.csv` with the columns `file` and `label`; raises `LabelsError`, also above `max_rows`."""
-    try:
-        reader = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-        columns = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
-        if not set(COLUMNS) <= set(columns):
-            raise LabelsError("labels.csv needs a header with the columns file and label.")
-        rows: list[tuple[str, str]] = []
-        for row in reader:
-            if len(rows) >= max_rows:
-                raise LabelsError(f"labels.csv and the tables before it may have {max_rows:,} rows.")
-            rows.append(((row[columns["file"]] or ""), (row[columns["label"]] or "").strip()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise LabelsError(f"labels.csv is not a UTF-8 table of comma-separated values: {error}") from error
-    named = [(parse_name(file.strip()).parts, label.replace("\0", "")) for file, label in rows]
-    return LabelTable(source, parts[:-1], [(file, label) for file, label in named if file and label])
+    """Parse a `labels.csv`; raises `InvalidInput` as `read_labels`, also above `max_rows`."""
+    rows = [(parse_name(file).parts, label) for file, label in read_labels(data, max_rows)]
+    return LabelTable(source, parts[:-1], [(file, label) for file, label in rows if file])
 
 
 def assign_labels(occurrences: Sequence[Occurrence], tables: Sequence[LabelTable]) -> dict[str, set[str]]:
@@ -92,9 +74,10 @@ def _from_tables(occurrences: Sequence[Occurrence], tables: Sequence[LabelTable]
     here, anywhere = _by_name(occurrences)
     labels: dict[str, set[str]] = defaultdict(set)
     for table in tables:
-        for file, label in table.rows:
+        for name, label in table.rows:
+            file = _composed(name)
             sha256 = (
-                here.get((table.source, table.directory + file))
+                here.get((table.source, _composed(table.directory) + file))
                 or _only(anywhere.get(file, set()))
                 or _only(anywhere.get(file[-1:], set()))
             )
@@ -108,10 +91,16 @@ def _by_name(occurrences: Sequence[Occurrence]) -> tuple[Mapping[tuple[str, Part
     here: dict[tuple[str, Parts], str] = {}
     anywhere: dict[Parts, set[str]] = defaultdict(set)
     for occurrence in occurrences:
-        here[occurrence.source, occurrence.parts] = occurrence.sha256
-        for start in range(len(occurrence.parts)):
-            anywhere[occurrence.parts[start:]].add(occurrence.sha256)
+        parts = _composed(occurrence.parts)
+        here[occurrence.source, parts] = occurrence.sha256
+        for start in range(len(parts)):
+            anywhere[parts[start:]].add(occurrence.sha256)
     return here, anywhere
+
+
+def _composed(parts: Parts) -> Parts:
+    """Names in one Unicode form: macOS writes accents apart from their letters, most tables do not."""
+    return tuple(unicodedata.normalize("NFC", part) for part in parts)
 
 
 def _only(candidates: set[str]) -> str | None:

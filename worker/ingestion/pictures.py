@@ -13,7 +13,7 @@ from store.tables import Upload
 from worker.ingestion.archive_members import Found, too_large
 from worker.ingestion.collector import Collector
 from worker.ingestion.item_names import ItemName
-from worker.ingestion.labels import LabelsError, LabelTable, Occurrence, assign_labels, read_label_table
+from worker.ingestion.labels import LabelTable, Occurrence, assign_labels, read_label_table
 
 #: The source of files that were uploaded by themselves; a label table among them names them all.
 LOOSE_FILES = "loose files"
@@ -74,5 +74,5 @@ class PictureCollector(Collector):
         try:
             left = self.limits.items - sum(len(table.rows) for table in self._tables)
             self._tables.append(read_label_table(source, name.parts, data, left))
-        except LabelsError as error:
-            self.reject(name, "labels_unreadable", str(error), size=len(data))
+        except InvalidInput as error:
+            self.reject(name, error.code, error.message, size=len(data))

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
-from pouf_core.data.text_files import BadRow, TextRow, read_texts
+from pouf_core.data.text_files import BadRow, TextOptions, TextRow, read_texts
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
 from store.storage_keys import texts_key
@@ -67,7 +67,7 @@ class TextCollector(Collector):
 
     def _read_file(self, name: ItemName, stream: IO[bytes]) -> None:
         try:
-            for row in read_texts(stream, name.text, text_column=self.text_column, label_column=self.label_column):
+            for row in read_texts(stream, name.text, TextOptions(self.text_column, self.label_column)):
                 row_name = parse_name(f"{name.text}:{row.position}")
                 if isinstance(row, BadRow):
                     self.reject(row_name, row.code, row.message)

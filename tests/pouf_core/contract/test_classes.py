@@ -45,6 +45,19 @@ def test_labels_match_class_names_whatever_their_case_and_spacing() -> None:
     assert match_labels(["Music_Box", " bird", "boat", "1"], classes) == {"Music_Box": 0, " bird": 1}
 
 
+def test_labels_match_in_the_forms_that_folders_and_tables_give_them_where_one_class_is_meant() -> None:
+    numbers = [ClassName(name="0"), ClassName(name="1")]
+    assert match_labels(["1.0", "0.00", "1.5"], numbers) == {"1.0": 1, "0.00": 0}
+    dogs = [
+        ClassName(name="St. Bernard dog"),
+        ClassName(name="caf\u00e9-bar"),
+        ClassName(name="a-b"),
+        ClassName(name="a b"),
+    ]
+    labels = ["st.-bernard_dog", "cafe\u0301 bar", "a-b", "a_b", "A--B"]
+    assert match_labels(labels, dogs) == {"st.-bernard_dog": 0, "cafe\u0301 bar": 1, "a-b": 2, "a_b": 3}
+
+
 def test_numbers_are_places_of_classes_unless_they_are_names() -> None:
     birds = [ClassName(name="wren"), ClassName(name="heron")]
     assert match_labels(["1", "0", "2", "-1", "x", "9" * 5000], birds) == {"1": 1, "0": 0}

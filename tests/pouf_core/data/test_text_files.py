@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from pouf_core.data.text_files import BadRow, Row, TextRow, read_texts
+from pouf_core.data.text_files import BadRow, Row, TextOptions, TextRow, read_texts
 from pouf_core.errors import InvalidInput
 
 
 def rows(name: str, content: bytes | str, **columns: str) -> list[Row]:
     data = content.encode() if isinstance(content, str) else content
-    return list(read_texts(io.BytesIO(data), name, **columns))
+    return list(read_texts(io.BytesIO(data), name, TextOptions(**columns)))
 
 
 def texts(found: list[Row]) -> list[str]:
@@ -45,15 +45,15 @@ def test_lines_of_json_are_read_under_either_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.csv", "a.jsonl"])
-def test_bytes_that_are_not_utf8_reject_their_own_text_alone(name: str) -> None:
-    lines = [b"good one", b"caf\xe9 noir", b"good two"]
+def test_bytes_that_are_no_utf8_spoil_their_own_text_alone_where_others_are(name: str) -> None:
+    lines = ["one crème brûlée".encode(), b"caf\xe9 noir", b"good two"]
     content = {
         "a.txt": b"\n".join(lines),
         "a.csv": b"text\n" + b"\n".join(lines),
         "a.jsonl": b"\n".join(b'{"text": "' + line + b'"}' for line in lines),
     }[name]
     found = rows(name, content)
-    assert texts(found) == ["good one", "good two"]
+    assert texts(found) == ["one crème brûlée", "good two"]
     assert refused(found) == [(3 if name == "a.csv" else 2, "undecodable_text")]
 
 
@@ -84,7 +84,7 @@ def test_a_column_can_be_named() -> None:
 @pytest.mark.parametrize(
     ("name", "content", "columns", "code"),
     [
-        ("a.csv", "first title,first body\nsecond title,second body\n", {}, "text_column_ambiguous"),
+        ("a.csv", "first title,first body\nsecond title,second body\n", {}, "table_ambiguous"),
         ("a.csv", "title,body\na b,c d\n", {"text_column": "words"}, "text_column_not_found"),
         ("a.csv", "text,kind\na b,c\n", {"label_column": "words"}, "label_column_not_found"),
         ("a.json", "{", {}, "malformed_json"),

@@ -66,7 +66,7 @@ def test_a_labels_table_takes_precedence_over_directories(
     assert dataset.suggested_class_names == ["cat", "dog"]
 
 
-@pytest.mark.parametrize("table", [b"name,class\na.png,cat\n", b"file,label\n\xff\xfe\n", b""])
+@pytest.mark.parametrize("table", [b"who,what\na.png,cat\n", b"file,notes\na.png,\n", b""])
 def test_unreadable_labels_table_is_refused(
     table: bytes, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
 ) -> None:
@@ -74,6 +74,30 @@ def test_unreadable_labels_table_is_refused(
     run_ingestion(context, dataset_id)
     assert get(Dataset, dataset_id).status == "ready"
     assert rejections(items_of(dataset_id)) == {"labels.csv": "labels_unreadable"}
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        b"filename,label\ncafe.png,Kaffee\n",
+        b"image,class\r\ncafe.png,Kaffee\r\n",
+        b"path;target\nimages/cafe.png;Kaffee\n",
+        b"id\tfile_name\ty\n1\tcafe.png\tKaffee\n",
+        "sep=;\r\nFile;Label\r\ncafe.png;Kaffee\r\n".encode("utf-16"),
+        "file;category\ncaf\u00e9.png;Kaffee\n".encode("cp1252"),
+        "file,label\ncaf\u00e9.png,Kaffee\n".encode(),
+    ],
+)
+def test_labels_tables_are_read_as_people_write_them(
+    table: bytes, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
+) -> None:
+    by_macos = "images/cafe\u0301.png"  # which writes accents apart
+    dataset_id = add_dataset(
+        {"pictures.zip": zipped({by_macos: make_picture(1), "images/cafe.png": make_picture(2)}), "labels.csv": table}
+    )
+    run_ingestion(context, dataset_id)
+    assert get(Dataset, dataset_id).rejected_count == 0
+    assert [item.label for item in items_of(dataset_id, "accepted")].count("Kaffee") == 1
 
 
 def test_contradicting_labels_are_dropped_and_shown(

@@ -16,7 +16,7 @@ from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
-TABLE = b"text,label\na fine film,pos\na dull film,neg\na fine film,pos\n,neg\ncaf\xe9,neg\n"
+TABLE = b"text,label\na fine film,pos\na dull caf\xc3\xa9,neg\na fine film,pos\n,neg\ncaf\xe9,neg\n"
 
 
 def stored_texts(storage: Storage, items: list[Any]) -> set[str]:
@@ -33,8 +33,8 @@ def test_a_table_becomes_texts_with_labels_apart(
     assert (dataset.status, dataset.modality) == ("ready", "text")
     assert (dataset.item_count, dataset.duplicate_count, dataset.rejected_count) == (2, 1, 2)
     assert (dataset.labelled_count, dataset.suggested_class_names) == (2, ["neg", "pos"])
-    assert stored_texts(storage, items) == {"a fine film", "a dull film"}
-    assert dataset.fingerprint == fingerprint(collect_items(["a dull film", "a fine film"], "text")[0])
+    assert stored_texts(storage, items) == {"a fine film", "a dull café"}
+    assert dataset.fingerprint == fingerprint(collect_items(["a dull café", "a fine film"], "text")[0])
     assert [(item.name, item.code) for item in items if item.status == "rejected"] == [
         ("a.csv:5", "empty_text"),
         ("a.csv:6", "undecodable_text"),
@@ -100,7 +100,7 @@ def test_nothing_usable_fails_with_reasons(context: WorkerContext, add_dataset: 
     dataset_id = add_dataset({"a.csv": b"one title,one body\ntwo title,two body\n"}, modality="auto")
     run_ingestion(context, dataset_id)
     assert get(Dataset, dataset_id).error_code == "no_usable_items"
-    assert [item.code for item in items_of(dataset_id)] == ["text_column_ambiguous"]
+    assert [item.code for item in items_of(dataset_id)] == ["table_ambiguous"]
 
 
 @pytest.mark.parametrize(("base_model", "status"), [("minilm", "queued"), ("pouf-lite", "failed")])

@@ -1,0 +1,126 @@
+"""How a table is written: its delimiter and quotes, told by DuckDB from its beginning, and checked against it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from pouf_core.data.limited_process import environment
+
+logger = logging.getLogger(__name__)
+
+SNIFFED_CHARACTERS = 65_536
+SNIFFED_ROWS = 200
+_DELIMITERS = ",;\t|"
+_MODULE = "pouf_core.data.dialect_process"
+_MEMORY, _CPU_SECONDS, _CLOCK_SECONDS = 2**30, 10.0, 60.0
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
+_PROSE_SHARE = 0.9  # of a delimiter's places that a space follows, as it does in prose
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How the rows of a table are written.
+
+    Attributes:
+        delimiter: between cells; empty where a row is one cell.
+        quote: around cells; empty where there are no quotes.
+        escape: before a quote within a cell; empty where it is doubled.
+        skipped: lines before the table.
+    """
+
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = ""
+    skipped: int = 0
+
+    def rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
+        """The cells of every row.
+
+        Raises:
+            csv.Error: a quote that is never closed, or a cell that is too long.
+        """
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter or "\0",  # which no text holds
+            quotechar=self.quote or None,
+            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
+            doublequote=not self.escape,
+            escapechar=self.escape or None,
+        )
+
+
+def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
+    """The dialect of a table.
+
+    A first line such as `sep=;` says the delimiter, and is no row.
+
+    Args:
+        head: the table's first whole lines.
+        delimiter: as a caller gives it.
+    """
+    said = _SEPARATOR_LINE.fullmatch(head.splitlines(keepends=True)[0]) if head else None
+    if said or delimiter:
+        return Dialect(delimiter or (said.group(1) if said else ","), skipped=int(said is not None))
+    return _checked(_sniffed(head), head)
+
+
+def _sniffed(head: str) -> Dialect:
+    """What DuckDB says; comma-separated where it cannot tell."""
+    command = [sys.executable, "-m", _MODULE, str(_MEMORY), str(_CPU_SECONDS)]
+    try:
+        ran = subprocess.run(
+            command,
+            input=head.encode("utf-8", "replace"),
+            capture_output=True,
+            env=environment(),
+            start_new_session=True,
+            timeout=_CLOCK_SECONDS,
+            check=True,
+        )
+        said = json.loads(ran.stdout)
+    except (subprocess.SubprocessError, ValueError) as error:
+        reason = (
+            error.stderr[-500:].decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else error
+        )
+        logger.warning("The dialect of a table cannot be told, and it is read as comma-separated: %s", reason)
+        return Dialect()
+    quote = said["quote"] or ("" if '"' in head else '"')  # the first quoted cell may come later
+    escape = said["escape"] if said["escape"] != said["quote"] else ""
+    return Dialect(said["delimiter"], quote, escape, int(said["skipped"]))
+
+
+def _checked(found: Dialect, head: str) -> Dialect:
+    """The dialect, unless it would cut prose into cells, leave rows whole, or skip rows that are the table's own."""
+    first = head.partition("\n")[0]
+    if found.delimiter not in first:
+        for other in _DELIMITERS:
+            if other in first and _fits(Dialect(other), head):
+                return Dialect(other)
+        if _is_prose(head, found.delimiter):
+            return replace(found, delimiter="", skipped=0)
+    if 2 * found.skipped >= head.count("\n"):
+        return replace(found, skipped=0)
+    return found
+
+
+def _fits(dialect: Dialect, head: str) -> bool:
+    """Whether no row has more cells than the first, and most have as many, or all have two or more."""
+    try:
+        rows = list(dialect.rows(io.StringIO(head, newline="")))
+    except csv.Error:
+        return False
+    widths = [len(row) for row in rows if row]
+    return max(widths) == widths[0] and (min(widths) > 1 or 2 * widths.count(widths[0]) > len(widths))
+
+
+def _is_prose(text: str, delimiter: str) -> bool:
+    places = text.count(delimiter)
+    return places == 0 or text.count(f"{delimiter} ") >= _PROSE_SHARE * places

@@ -1,0 +1,66 @@
+"""In which encoding a file of texts is written: its mark, else UTF-8, else the likeliest by chardet."""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+
+import chardet
+
+from pouf_core.errors import InvalidInput
+
+_MARKS = (  # the mark of UTF-32 LE begins as that of UTF-16 LE
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """An encoding and how sure it is.
+
+    Attributes:
+        name: as Python knows it.
+        confidence: from 0 to 1; 1 where the file says it, the caller does, or it is UTF-8 throughout.
+    """
+
+    name: str
+    confidence: float = 1.0
+
+
+def encoding_named(name: str) -> Encoding:
+    """The encoding that a caller names.
+
+    Raises:
+        InvalidInput: `unknown_encoding`.
+    """
+    try:
+        codec = codecs.lookup(name)
+        codec.decode(b"")
+        "".encode(codec.name)  # refuses codecs that are no encodings of text
+    except (LookupError, ValueError, TypeError) as error:
+        message = f"{name!r} is no encoding of texts; utf-8, windows-1252 and utf-16 are some."
+        raise InvalidInput("unknown_encoding", message, field="/encoding") from error
+    return Encoding("utf-8-sig" if codec.name == "utf-8" else codec.name)
+
+
+def detect_encoding(head: bytes) -> Encoding:
+    """The encoding of a file by its first bytes.
+
+    Bytes that are mostly UTF-8 count as UTF-8: those which are not then spoil their own text alone.
+    """
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return Encoding(name)
+    decoded = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(head)
+    wrong = sum("\udc80" <= character <= "\udcff" for character in decoded)
+    right = sum(character >= "\x80" for character in decoded) - wrong
+    if right >= wrong:
+        return Encoding("utf-8-sig", right / (right + wrong) if wrong else 1.0)
+    found = chardet.detect(head)
+    if found["encoding"] is None:
+        return Encoding("utf-8-sig", 0.0)
+    return Encoding(codecs.lookup(found["encoding"]).name, round(float(found["confidence"]), 2))

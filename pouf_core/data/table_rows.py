@@ -1,0 +1,158 @@
+"""Rows of tables of texts: comma-separated values and what people call so."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import IO
+
+from pouf_core.contract.item_limits import MAX_CHARACTERS
+from pouf_core.data.dialects import SNIFFED_CHARACTERS, SNIFFED_ROWS, Dialect, dialect_of
+from pouf_core.data.text_rows import BadRow, Row, pair_of, row_of
+from pouf_core.data.text_tables import Columns, columns_of
+from pouf_core.errors import InvalidInput
+
+LONGEST_LINE = 8 * MAX_CHARACTERS
+_COMMON_WIDTH = 0.5  # of rows, which the first one must share
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """What a caller says of tables; None leaves it to be told by the rows.
+
+    Attributes:
+        text_column, label_column: names from the header; of JSON, fields.
+        delimiter: between cells, one character.
+        header: whether the first row names the columns.
+    """
+
+    text_column: str | None = None
+    label_column: str | None = None
+    delimiter: str | None = None
+    header: bool | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """How a table is read.
+
+    Attributes:
+        dialect: how its rows are written.
+        columns: what they hold.
+        names: the first row, where it is a header.
+    """
+
+    dialect: Dialect
+    columns: Columns
+    names: tuple[str, ...] | None
+
+
+class TableReader:
+    """Reads a table once, in constant memory.
+
+    Args:
+        characters: the decoded file, line ends as they are.
+        options: what the caller says of it.
+
+    Attributes:
+        table: how it is read; None for one without rows.
+
+    Raises:
+        InvalidInput: `malformed_table`, or as `columns_of`.
+    """
+
+    def __init__(self, characters: IO[str], options: TableOptions) -> None:
+        head = _whole_lines(characters)
+        dialect = dialect_of(head, options.delimiter)
+        lines = islice(_joined(head, characters), dialect.skipped, None)
+        self._rows = enumerate(dialect.rows(lines), start=1)
+        try:
+            self._first = list(islice(self._rows, SNIFFED_ROWS))
+        except csv.Error as error:
+            raise InvalidInput("malformed_table", f"The table cannot be read: {error}") from error
+        first = [list(cells) for _, cells in self._first if any(cell.strip() for cell in cells)]
+        self.table: Table | None = None
+        if not first:
+            return
+        self._names_rows = _names_rows(first)
+        if self._names_rows:
+            first[0].insert(0, "")
+        _require_even(first)
+        columns = columns_of(first, options.text_column, options.label_column, options.header)
+        self.table = Table(dialect, columns, tuple(first[0]) if columns.has_header else None)
+        self._width = len(first[0])
+
+    def rows(self) -> Iterator[Row]:
+        """The texts, and the rows that are none."""
+        if self.table is None:
+            yield from (BadRow(position, "empty_text", "The row is empty.") for position, _ in self._first)
+            return
+        at_header, position = self.table.columns.has_header, 0
+        try:
+            for position, cells in chain(self._first, self._rows):
+                if not any(cell.strip() for cell in cells):
+                    yield BadRow(position, "empty_text", "The row is empty.")
+                elif at_header:
+                    at_header = False
+                else:
+                    yield self._row(position, cells, self.table.columns)
+        except csv.Error as error:
+            yield BadRow(position + 1, "malformed_table", f"The table cannot be read beyond this row: {error}")
+
+    def _row(self, position: int, cells: list[str], columns: Columns) -> Row:
+        if len(cells) > self._width and any(cells[self._width :]):
+            message = f"The row has {len(cells)} cells, the first one {self._width}. Quote texts that hold delimiters."
+            return BadRow(position, "malformed_row", message)
+        text, label = _cell(cells, columns.text), _cell(cells, columns.label)
+        if columns.text_pair is not None:
+            return pair_of(position, text, _cell(cells, columns.text_pair), label)
+        return row_of(position, text, label)
+
+
+def _cell(cells: list[str], column: int | None) -> str | None:
+    return cells[column] if column is not None and column < len(cells) else None
+
+
+def _names_rows(rows: list[list[str]]) -> bool:
+    """Whether every row has one cell more than the first, as R writes the names of rows."""
+    width = len(rows[0])
+    return width > 1 and len(rows) > 1 and all(len(row) == width + 1 for row in rows[1:])
+
+
+def _require_even(rows: list[list[str]]) -> None:
+    longer = sum(len(row) > len(rows[0]) and any(row[len(rows[0]) :]) for row in rows)
+    if longer > _COMMON_WIDTH * len(rows):
+        raise InvalidInput(
+            "malformed_table",
+            f"Most rows have more cells than the first one, which has {len(rows[0])}: {', '.join(rows[0])[:200]}. "
+            "Quote texts that hold delimiters, or name the delimiter.",
+        )
+
+
+def _whole_lines(characters: IO[str]) -> str:
+    """The first characters, up to the end of a line."""
+    head = characters.read(SNIFFED_CHARACTERS)
+    if len(head) < SNIFFED_CHARACTERS or head.endswith(("\n", "\r")):
+        return head
+    return head + bounded_line(characters)
+
+
+def _joined(head: str, rest: IO[str]) -> Iterator[str]:
+    yield from io.StringIO(head, newline="")
+    while line := bounded_line(rest):
+        yield line
+
+
+def bounded_line(characters: IO[str]) -> str:
+    """The next line with its end; empty at the end of the file.
+
+    Raises:
+        csv.Error: it is longer than a table's line may be.
+    """
+    line = characters.readline(LONGEST_LINE)
+    if len(line) >= LONGEST_LINE and not line.endswith(("\n", "\r")):
+        raise csv.Error(f"a line has more than {LONGEST_LINE:,} characters")
+    return line

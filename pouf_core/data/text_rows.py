@@ -1,0 +1,77 @@
+"""Rows of a file of texts: usable ones, and those that are not with the reason."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from pouf_core.data.texts import TextItem, clean_text
+from pouf_core.errors import InvalidInput
+
+_NO_LABEL = frozenset(("", "nan", "null", "n/a", "#n/a", "<na>"))
+"""What tables hold where a label is missing, in small letters."""
+
+
+@dataclass(frozen=True)
+class TextRow:
+    """A usable text, or pair of texts.
+
+    Attributes:
+        position: number of its line or row, from 1, the header included.
+        text: cleaned, see `clean_text`.
+        label: what a label column says, or None; for evaluation alone.
+        text_pair: the second text of a pair, cleaned, or None.
+    """
+
+    position: int
+    text: str
+    label: str | None = None
+    text_pair: str | None = None
+
+    @property
+    def item(self) -> TextItem:
+        """The text, or both."""
+        return TextItem(self.text, self.text_pair)
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row that cannot be used, and why; `position` as in `TextRow`."""
+
+    position: int
+    code: str
+    message: str
+
+
+Row = TextRow | BadRow
+
+
+def row_of(position: int, text: object, label: object = None) -> Row:
+    """A row from a text and a label as they were read."""
+    if not isinstance(text, str):
+        return BadRow(position, "no_text", "The text is missing, or is not a string.")
+    if any("\udc80" <= character <= "\udcff" for character in text):
+        return BadRow(position, "undecodable_text", f"Row {position} is not in the encoding of the file.")
+    try:
+        cleaned = clean_text(text)
+    except InvalidInput as error:
+        return BadRow(position, error.code, error.message)
+    return TextRow(position, cleaned, label_of(label))
+
+
+def pair_of(position: int, first: object, second: object, label: object = None) -> Row:
+    """A row from both texts of a pair and a label as they were read."""
+    one, other = row_of(position, first, label), row_of(position, second)
+    if isinstance(one, BadRow):
+        return BadRow(position, one.code, f"text_a: {one.message}")
+    if isinstance(other, BadRow):
+        return BadRow(position, other.code, f"text_b: {other.message}")
+    return TextRow(position, one.text, one.label, other.text)
+
+
+def label_of(value: object) -> str | None:
+    """A label as it is stored; None for a missing value, as tables and JSON write it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    name = str(value).strip().replace("\0", "").encode("utf-8", "replace").decode()
+    return None if name.casefold() in _NO_LABEL else name

@@ -1,0 +1,1 @@
+"""Files as people really have them, made here, with what is expected of each."""
