@@ -14,10 +14,9 @@ import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from torchvision import transforms
-from torchvision.transforms import InterpolationMode
 
 from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.preprocessing import transforms  # torchvision's, made importable
 from pouf_core.families.cosine.prompts import Prompts
 from pouf_core.objective import mutual_information_loss, transport_cost
 
@@ -42,7 +41,7 @@ class FreshViews(Dataset[Tensor]):
         self._paths = paths
         self._transform = transforms.Compose(
             [
-                transforms.Resize((side, side), interpolation=InterpolationMode.BICUBIC),
+                transforms.Resize((side, side), interpolation=transforms.InterpolationMode.BICUBIC),
                 transforms.RandomResizedCrop(size),
                 transforms.RandomHorizontalFlip(),
                 transforms.ToTensor(),
