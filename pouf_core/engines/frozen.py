@@ -22,6 +22,7 @@ from pouf_core.system.user_cache import user_cache
 
 logger = logging.getLogger(__name__)
 
+_STREAMS = 2  # of networks whose inputs are of one size; a few short texts are too little to divide
 _CONVERSION = 1  # another number where the same network is converted in another way
 
 
@@ -148,14 +149,15 @@ class FrozenNetwork:
             logger.info("%s is converted for OpenVINO.", self._label)
             openvino_engine.convert(self._network, examples, self._shape, folder)
 
+        streams = 1 if -1 in self._shape[1:] else min(_STREAMS, threads)
         try:
             models = ConvertedModels(offer.directory or user_cache() / "engines")
         except OSError as error:
             logger.warning("Converted models cannot be kept: %s", error)
             with TemporaryDirectory(prefix="pouf-engine-") as folder:
                 write(Path(folder))
-                return openvino_engine.OpenVinoEngine(Path(folder), precision, threads)
-        return openvino_engine.OpenVinoEngine(models.get(key) or models.put(key, write), precision, threads)
+                return openvino_engine.OpenVinoEngine(Path(folder), precision, threads, streams)
+        return openvino_engine.OpenVinoEngine(models.get(key) or models.put(key, write), precision, threads, streams)
 
     def _require_any_shape(self, engine: Engine, examples: Tensor, precision: torch.dtype) -> None:
         """Refuse a conversion that took the example's sizes for constants.

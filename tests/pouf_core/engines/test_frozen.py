@@ -262,3 +262,13 @@ def test_random_numbers_and_threads_are_left_alone(offer):
     assert frozen.used(FLOAT).name == "openvino"
     assert torch.equal(torch.rand(2), expected)
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 16, 33])
+def test_parts_of_a_batch_on_several_streams_keep_their_order(tmp_path, count):
+    network = Convolutions().eval()
+    openvino_engine.convert(network, pictures(2), (-1, 3, 12, 12), tmp_path)
+    engine = openvino_engine.OpenVinoEngine(tmp_path, FLOAT, threads=2, streams=2)
+    batch = pictures(count)
+    with torch.no_grad():
+        assert torch.allclose(engine(batch), network(batch), atol=1e-5)
