@@ -1,0 +1,31 @@
+"""`make hostile`, or `python -m tests.hostile_load`: attacks of every kind at once on a real service."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.hostile_load.load import run
+
+
+def main() -> int:
+    """Print the figures; 0 when memory, answers and honest callers were as they should be."""
+    parser = argparse.ArgumentParser(description="Attack a real service in every way at once, and see what it takes.")
+    parser.add_argument("--seconds", type=float, default=60, help="how long (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the attackers' choices (default %(default)s)")
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="pouf-hostile-", ignore_cleanup_errors=True) as folder:
+        figures = run(chosen.seconds, chosen.seed, Path(folder))
+    record = {"seconds": chosen.seconds, "seed": chosen.seed, **figures.summary()}
+    sys.stdout.write(json.dumps(record, indent=2) + "\n")
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(record, indent=2) + "\n")
+    return 1 if figures.failures() else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
