@@ -9,10 +9,11 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -115,10 +116,16 @@ def _json(value: object) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-def _model_card(manifest: Manifest) -> str:
+@cache
+def model_card_template() -> Template:
+    """What `README.md` is made from; compiled once in a process."""
     template = (resources.files("pouf_core") / "templates" / "model_card.md.jinja").read_text()
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    return environment.from_string(template).render(**manifest.as_json()) + "\n"
+    return environment.from_string(template)
+
+
+def _model_card(manifest: Manifest) -> str:
+    return model_card_template().render(**manifest.as_json()) + "\n"
 
 
 def _sums(directory: Path) -> str:

@@ -89,7 +89,13 @@ class Template:
 
         self._threads = torch.get_num_threads()
         torch.set_num_threads(1)
+        from PIL import Image
+
         import pouf_core.adaptation.run  # noqa: F401 - what a job imports
+        from pouf_core.artifact import model_card_template
+
+        Image.preinit()
+        model_card_template()
 
         self._fresh_random_state = torch.get_rng_state()
         self._base: BaseModel | None = None

@@ -23,7 +23,11 @@ _STAND_IN = "a"  # one token in every tokenizer; random vectors take its place
 
 
 def learned_prompts(
-    classes: Sequence[ClassName], templates: Sequence[str], tokenizer: TextTokenizer, spec: MethodSpec
+    classes: Sequence[ClassName],
+    templates: Sequence[str],
+    tokenizer: TextTokenizer,
+    spec: MethodSpec,
+    own: Prompts | None = None,
 ) -> Prompts:
     """The prompts that training starts from: the baseline's own, unless the context starts at random.
 
@@ -32,6 +36,7 @@ def learned_prompts(
         templates: T templates, each with one placeholder.
         tokenizer: the base model's tokenizer.
         spec: says whether context vectors are shared, and where they start.
+        own: the baseline's prompts, of these classes and templates; None to make them.
 
     Raises:
         InvalidInput: as `build_prompts`, or `context_too_long` when so many vectors leave no room for the names.
@@ -39,6 +44,8 @@ def learned_prompts(
     is_learned = TUNE_MODES[spec.tune].learner == "context"
     per_class = is_learned and spec.context == "per_class"
     if not is_learned or spec.context_init == "template":
+        if own is not None and not per_class:
+            return own
         return build_prompts(classes, templates, tokenizer, per_class=per_class)
     length = DEFAULT_CONTEXT_LENGTH if isinstance(spec.context_length, str) else spec.context_length
     stand_ins = [random_template(template, length) for template in templates]

@@ -42,8 +42,9 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
         classes, templates, method = request.classes, request.wording.templates, request.method
         self._base = base = base.computing_in(wanted_precision(method))
         self._prompts = build_prompts(classes, templates, base.tokenizer)
-        self._learned = learned_prompts(classes, templates, base.tokenizer, method)
+        self._learned = learned_prompts(classes, templates, base.tokenizer, method, self._prompts)
         self._context = initial_context(base, self._learned, method, request.seed)
+        self._zero_shot: CosineClassifier | None = None
 
     @property
     def encoder_key(self) -> str:
@@ -88,11 +89,15 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
 
     def zero_shot(self) -> CosineClassifier:
         """The base model's prototypes and scale as they are now."""
-        with torch.no_grad():
-            return CosineClassifier(self._base.prototypes(self._prompts), self._base.logit_scale.detach().clone())
+        if self._zero_shot is None:
+            with torch.no_grad():
+                prototypes = self._base.prototypes(self._prompts)
+            self._zero_shot = CosineClassifier(prototypes, self._base.logit_scale.detach().clone())
+        return self._zero_shot
 
     def learner(self, method: ResolvedMethod) -> Learner | PrototypeLearner:
         """What a method trains."""
         if TUNE_MODES[method.tune].learner == "prototypes":
             return PrototypeLearner(self.zero_shot(), method)
+        self._zero_shot = None  # the learner may change what it was made from
         return Learner(self._base, self._learned, method, self._context)

@@ -10,9 +10,11 @@ from torch import Tensor
 
 import pouf_core
 from pouf_core.artifact import load_artifact
+from pouf_core.contract.request import AdaptationRequest
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.training import resolved
 
 
 def adapt(model: ClipLikeModel, paths: list[Path], out: Path, **method: object) -> dict[str, Tensor]:
@@ -82,3 +84,20 @@ def test_settings_of_other_modes_are_refused(tiny_clip, picture_paths, method, f
     with pytest.raises(InvalidInput) as caught:
         pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=tiny_clip, method=method)
     assert caught.value.field == field
+
+
+def test_the_classes_go_through_the_text_tower_once_unless_the_towers_are_trained(
+    tiny_clip: ClipLikeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = AdaptationRequest.of(class_names=CLASS_NAMES).check(tiny_clip.description)
+    model = tiny_clip.copy().prompted(request)
+    encoded = []
+    encode = type(tiny_clip).prototypes
+    monkeypatch.setattr(type(tiny_clip), "prototypes", lambda *args: encoded.append(1) or encode(*args))
+    first = model.zero_shot()
+    learner = model.learner(resolved("prototypes"))
+    assert torch.allclose(learner.classifier().prototypes, first.prototypes)
+    assert len(encoded) == 1
+    model.learner(resolved("model"))
+    model.zero_shot()
+    assert len(encoded) == 2
