@@ -17,6 +17,7 @@ from pouf_core.engines import openvino_engine
 from pouf_core.engines.cache import ConvertedModels
 from pouf_core.engines.checked import LEAST_COSINE, CheckedEngine, least_cosine, torch_used
 from pouf_core.engines.interface import Engine, EngineOffer
+from pouf_core.system.memory import give_back_memory
 from pouf_core.system.runtime import autocast_to
 from pouf_core.system.user_cache import user_cache
 
@@ -130,6 +131,7 @@ class FrozenNetwork:
         with self._guard:
             if self._offer == offer:
                 self._engines[precision] = engine
+        give_back_memory()  # of the conversion, and what PyTorch took for the items so far, which is several times more
 
     def _made(self, offer: EngineOffer, precision: torch.dtype) -> CheckedEngine:
         threads = torch.get_num_threads()
