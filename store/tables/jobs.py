@@ -38,6 +38,7 @@ class Job(Leased, Base):
         Index("ix_jobs_status_queued_at_id", "status", "queued_at", "id"),
         Index("ix_jobs_dataset_id", "dataset_id"),
         Index("ix_jobs_lease_expires_at", "lease_expires_at"),
+        Index("ix_jobs_owner_started_at", "owner", "started_at"),
         Index("ix_jobs_class_features_dataset_id", "class_features_dataset_id"),
     )
 

@@ -123,3 +123,17 @@ def test_the_image_gets_only_what_it_needs():
         if line.startswith("COPY ") and "--from" not in line:
             copied |= set(line.split()[1:-1])
     assert copied == allowed
+
+
+def test_every_service_is_told_of_s3_and_its_credentials_and_takes_the_volume_without():
+    s3 = {
+        "POUF_STORAGE_URL": "s3://bucket/path",
+        "AWS_ENDPOINT_URL": "https://s3.example",
+        "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    for name in OURS:
+        told = compose.load(PASSWORDS | s3)["services"][name]["environment"]
+        assert {variable: told[variable] for variable in s3} == s3, name
+        assert compose.load(PASSWORDS)["services"][name]["environment"]["POUF_STORAGE_URL"] == "file:///data/storage"

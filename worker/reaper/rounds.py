@@ -137,9 +137,14 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
 
 
 def _overtaken(now: datetime) -> ColumnElement[bool]:
-    """A job that was queued later is running. Times in the future tell no order: the clock was set back."""
+    """A job of the same owner that was queued later is running: owners take turns, one owner's jobs go in order.
+
+    Times in the future tell no order: the clock was set back.
+    """
     other = aliased(Job)
-    newest = select(func.max(other.queued_at)).where(other.status == "running", other.queued_at <= now)
+    newest = select(func.max(other.queued_at)).where(
+        other.owner == Job.owner, other.status == "running", other.queued_at <= now
+    )
     return or_(Job.queued_at < newest.scalar_subquery(), Job.queued_at > now)
 
 

@@ -19,7 +19,7 @@ from store import feature_files
 from store.clock import utcnow
 from store.disk import is_disk_full, scarcest, shortage
 from store.job_datasets import datasets_of
-from store.leases import Lease, LeaseLost, database_now, fenced
+from store.leases import Lease, LeaseLost, fenced
 from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
 from store.storage_keys import dataset_key
@@ -28,7 +28,7 @@ from store.transitions import FINAL, TransitionNotAllowed
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, lack_of_space, redact_paths
 from worker.shutdown import ShuttingDown, shutdown_requested
-from worker.training import attempts, checkpoints, stored_checkpoints
+from worker.training import attempts, checkpoints, queueing, stored_checkpoints
 from worker.training.attempts import Ending
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
@@ -64,9 +64,7 @@ def run_job(
             attempts.wait_for_space(session, job_id)
         checkpoints.sweep(context.database, context.settings.data_dir)
         return
-    with context.database.write() as session:
-        now = database_now(session)
-        lease = attempts.begin_attempt(session, job_id, context.worker_id, now, context.settings.lease_seconds)
+    lease = queueing.begin(context.database, job_id, context.worker_id, context.settings.lease_seconds)
     if lease is None:
         logger.info("Job %s is not to be run now.", job_id)
         return

@@ -1,4 +1,4 @@
-"""Heartbeats of workers, and the order in which leases expire."""
+"""Heartbeats of workers, the order in which leases expire, and when an owner last began a job."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeats")),
     )
     op.create_index("ix_jobs_lease_expires_at", "jobs", ["lease_expires_at"])
+    op.create_index("ix_jobs_owner_started_at", "jobs", ["owner", "started_at"])
     op.create_index("ix_datasets_lease_expires_at", "datasets", ["lease_expires_at"])
 
 

@@ -1,0 +1,76 @@
+"""Which queued job a worker begins: owners take turns, and of one owner's jobs the broker's order holds.
+
+A message wakes a worker up for a job. The worker begins that one if its owner's turn has come, else the oldest of the
+owner whose turn it is; the message of that one will find the first. Messages are as many as jobs, so none is left over.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from store.database import Database
+from store.job_datasets import all_ready, are_decided, datasets_of
+from store.leases import Lease, database_now
+from store.tables import Job
+from worker.training import attempts
+
+#: Other workers may take what was chosen; then another choice is made.
+TRIES = 3
+RUNNING = ("running", "pausing", "cancelling")
+
+
+def begin(database: Database, job_id: str, worker: str, seconds: float) -> Lease[Job] | None:
+    """Claim the job whose turn it is, woken up for `job_id`; None when there is nothing to run.
+
+    Args:
+        database: of the service.
+        job_id: that the message names.
+        worker: who claims.
+        seconds: of the lease.
+    """
+    for _ in range(TRIES):
+        with database.write() as session:
+            chosen = choose(session, job_id)
+            if chosen is None:
+                return None
+            lease = attempts.begin_attempt(session, chosen, worker, database_now(session), seconds)
+        if lease is not None or chosen == job_id:
+            return lease
+    return None
+
+
+def choose(session: Session, job_id: str) -> str | None:
+    """The job to begin, for the message of `job_id`; None when none waits for a worker."""
+    job = session.get(Job, job_id, populate_existing=True)
+    if job is not None and job.status == "queued":
+        if not _waits_for_worker(session, job):
+            return job_id
+    else:
+        job = None
+    owner = session.scalars(_owners_by_turn()).first()
+    if owner is None:
+        return None if job is None else job_id
+    if job is not None and job.owner == owner:
+        return job_id
+    waiting = select(Job.id).where(*_waiting(), Job.owner == owner)
+    return session.scalars(waiting.order_by(Job.queued_at, Job.id).limit(1)).one_or_none()
+
+
+def _waits_for_worker(session: Session, job: Job) -> bool:
+    datasets = datasets_of(session, job)
+    return all_ready(datasets) or any(dataset.status == "failed" for dataset in datasets)
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return Job.status == "queued", Job.lease_owner.is_(None), are_decided()
+
+
+def _owners_by_turn() -> Select[str]:
+    """Owners with waiting jobs: those with fewest running jobs first, of these who began one longest ago."""
+    owners = select(Job.owner, func.min(Job.queued_at).label("since")).where(*_waiting()).group_by(Job.owner).subquery()
+    other = aliased(Job)
+    running = select(func.count(other.id)).where(other.owner == owners.c.owner, other.status.in_(RUNNING))
+    began = select(func.max(other.started_at)).where(other.owner == owners.c.owner)
+    turn = (running.scalar_subquery(), began.scalar_subquery().nulls_first(), owners.c.since, owners.c.owner)
+    return select(owners.c.owner).order_by(*turn).limit(1)
