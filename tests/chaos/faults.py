@@ -24,6 +24,7 @@ from tests.chaos.clock import MovableClock
 from tests.chaos.disk import SmallDisk
 from tests.chaos.logs import LogReader
 from tests.chaos.service import ChaosService
+from tests.silent_proxy import SilentProxy
 
 TARGET_SECONDS = 15.0
 #: A full disk has to meet a certain moment, and then something that writes.
@@ -47,6 +48,7 @@ class Scene:
     disk: SmallDisk | None
     clock: MovableClock
     random: random.Random
+    proxy: SilentProxy | None = None
 
     def await_one(self, find: Callable[[], list[psutil.Process]]) -> psutil.Process:
         """One of the processes that `find` gives, which may have to start first; raises `NoTarget`."""
@@ -181,6 +183,28 @@ def connections_cut(scene: Scene) -> Iterator[Callable[[], None]]:
 
         cut()
         yield cut
+
+
+@contextmanager
+def database_silent(scene: Scene) -> Iterator[Callable[[], None]]:
+    """PostgreSQL: connections stay open, and nothing comes any more, as behind a broken network."""
+    assert scene.proxy is not None
+    scene.proxy.silent = True
+    try:
+        yield nothing
+    finally:
+        scene.proxy.silent = False
+
+
+@contextmanager
+def storage_away(scene: Scene) -> Iterator[Callable[[], None]]:
+    """The directory of the storage is not mounted."""
+    storage = scene.service.directory.root / "storage"
+    storage.rename(storage.with_name("unmounted"))
+    try:
+        yield nothing
+    finally:
+        storage.with_name("unmounted").rename(storage)
 
 
 #: Whether something has failed because the disk is full; made before the disk is filled.

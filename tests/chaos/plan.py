@@ -41,10 +41,14 @@ EVERYWHERE = [
     Kind("wipe broker", 7, AT_ONCE, faults.broker_wiped),
     Kind("broker down", 2, (1.0, 5.0), faults.broker_down),
     Kind("clock moved", 6, AT_ONCE, faults.clock_moved),
+    Kind("storage away", 6, WHILE, faults.storage_away),
     Kind("broker down for a minute", 1, (60.0, 60.0), faults.broker_down),
 ]
 ON_SQLITE = Kind("database locked", 7, WHILE, faults.database_locked)
-ON_POSTGRES = Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut)
+ON_POSTGRES = [
+    Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut),
+    Kind("database silent", 4, WHILE, faults.database_silent),
+]
 WITH_A_DISK = [
     Kind("disk full while uploading", 2, SOON, faults.disk_full(lambda scene: None, faults.an_upload)),
     Kind("disk full while ingesting", 3, SOON, faults.disk_full(Scene.await_ingestion, faults.told_by("ingest.log"))),
@@ -55,7 +59,7 @@ WITH_A_DISK = [
 
 def kinds_for(scene: Scene) -> list[Kind]:
     """The faults that can be injected here."""
-    kinds = [*EVERYWHERE, ON_SQLITE if scene.database.is_sqlite else ON_POSTGRES]
+    kinds = [*EVERYWHERE, *([ON_SQLITE] if scene.database.is_sqlite else ON_POSTGRES)]
     if scene.disk is not None:
         kinds += WITH_A_DISK
     return kinds

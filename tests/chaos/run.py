@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from store.database import Database
 from tests.chaos.clock import MovableClock
 from tests.chaos.disk import can_mount, small_disk
@@ -22,6 +24,7 @@ from tests.chaos.report import Report
 from tests.chaos.service import ChaosService, chaos_service
 from tests.chaos.workload import CLASSES, TASKS, Submission, User, Workload
 from tests.postgres_server import find_initdb, postgres_server
+from tests.silent_proxy import SilentProxy
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +101,7 @@ def _scene(options: Options, folder: Path) -> Iterator[Scene]:
         if options.postgres and initdb is None:
             raise FileNotFoundError("PostgreSQL's server is not installed (Debian: apt install postgresql)")
         url = stack.enter_context(postgres_server(initdb)) if initdb else None
+        proxy = stack.enter_context(_silent_proxy(url)) if url else None
         data_dir = folder / "data"
         if disk is not None:
             # elsewhere, so that they can tell what a full disk has done
@@ -106,14 +110,20 @@ def _scene(options: Options, folder: Path) -> Iterator[Scene]:
         service = stack.enter_context(
             chaos_service(
                 data_dir,
-                database_url=url,
+                database_url=make_url(url).set(port=proxy.port).render_as_string(False) if url and proxy else None,
                 train_workers=options.train_workers,
                 environment=clock.environment,
             )
         )
         database = Database(url or f"sqlite:///{data_dir / 'pouf.db'}")
         stack.callback(database.dispose)
-        yield Scene(service, database, disk, clock, random.Random(options.seed))
+        yield Scene(service, database, disk, clock, random.Random(options.seed), proxy)
+
+
+def _silent_proxy(url: str) -> SilentProxy:
+    """Before a database; what looks into it from here goes past."""
+    server = make_url(url)
+    return SilentProxy(server.host or "", server.port or 0)
 
 
 def _references(service: ChaosService, user: User) -> list[str]:

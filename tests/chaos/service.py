@@ -38,6 +38,8 @@ QUICK = {
     "POUF_PROGRESS_TIMEOUT": "60",
     "POUF_LOAD_TIMEOUT": "180",
     "POUF_CANCEL_GRACE_SECONDS": "10",
+    "POUF_DATABASE_ANSWER_SECONDS": "3",
+    "POUF_DATABASE_CONNECT_SECONDS": "3",
     "POUF_IDEMPOTENCY_IN_FLIGHT_SECONDS": "10",
     "POUF_MAX_LOST_ATTEMPTS": "30",
     "POUF_MIN_FREE_BYTES": "0",  # a full disk is to be met here, not kept away from

@@ -17,6 +17,7 @@ from store.settings import Settings
 from store.tables import Dataset, Job, JobEvent
 from store.transitions import append_event, lock_job, transition
 from store.unreadable import Unreadable
+from worker.training.messages import Lack
 
 CHECKPOINT_EVENT = "job.checkpoint"
 WAITING_FOR_SPACE = "waiting_for_space"
@@ -97,13 +98,13 @@ def lose(session: Session, job: Job, reason: str, settings: Settings) -> None:
     enqueue_training(session, job.id)
 
 
-def postpone(session: Session, job: Job, reason: str) -> None:
-    """End an attempt because the disk is full. It does not count as lost, and the reaper requeues the job later."""
+def postpone(session: Session, job: Job, reason: str, lack: Lack = "disk_full") -> None:
+    """End an attempt for a lack that may pass. It does not count as lost, and the reaper requeues the job later."""
     if job.status in ASKED_FOR:
         transition(session, job, ASKED_FOR[job.status])
         return
-    data = {"reason": "disk_full", "detail": reason}
-    transition(session, job, "queued", stage=WAITING_FOR_SPACE, data=data)
+    data = {"reason": lack, "detail": reason}
+    transition(session, job, "queued", stage=WAITING_FOR_SPACE if lack == "disk_full" else None, data=data)
 
 
 def note_checkpoint(session: Session, job: Job, step: int) -> None:

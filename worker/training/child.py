@@ -22,6 +22,7 @@ from pouf_core.contract.progress import OnProgress, Progress
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.errors import AdaptationStopped, PoufError
 from store.disk import is_disk_full
+from store.outages import is_outage
 from worker.training.memory_limit import limit_host_memory
 from worker.training.messages import (
     STOP_COMMAND,
@@ -151,6 +152,8 @@ def run(
     except Exception as error:  # noqa: BLE001 - the last resort of this process: reported, traceback kept in the log
         if is_disk_full(error):  # nothing more is printed, then: the log may be on the same disk
             return PostponedMessage(reason=f"{type(error).__name__}: {error}")
+        if isinstance(error, OSError) and (is_outage(error) or not all(path.exists() for path in spec.target_files)):
+            return PostponedMessage(reason=f"{type(error).__name__}: {error}", lack="storage_unavailable")
         traceback.print_exc()
         return INTERNAL_ERROR
     return ResultMessage(artifact=result.path, result=result)

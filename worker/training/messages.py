@@ -18,6 +18,8 @@ from pouf_core.contract.progress import Progress
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
 
+Lack = Literal["disk_full", "storage_unavailable"]
+
 
 class JobSpec(BaseModel):
     """Everything a child needs to run one attempt of one job.
@@ -55,6 +57,12 @@ class JobSpec(BaseModel):
     artifact_dir: Path
     evaluation_labels: dict[str, str]
 
+    @property
+    def target_files(self) -> list[Path]:
+        """The files of the target data and the class features."""
+        single = (self.texts, self.embeddings, self.class_features)
+        return [*self.pictures.values(), *(path for path in single if path is not None)]
+
 
 class ProgressMessage(BaseModel):
     """One progress update."""
@@ -79,9 +87,10 @@ class StoppedMessage(BaseModel):
 
 
 class PostponedMessage(BaseModel):
-    """The attempt could not go on because of a lack, such as a full disk, that may pass."""
+    """The attempt could not go on because of a lack that may pass: of space on the disk, or of the storage."""
 
     kind: Literal["postponed"] = "postponed"
+    lack: Lack = "disk_full"
     reason: str
 
 

@@ -226,9 +226,9 @@ class JobRun:
         elif isinstance(outcome, StoppedMessage):
             self._end(attempts.stop)
         elif isinstance(outcome, PostponedMessage):
-            lack = redact_paths(outcome.reason, settings)
-            logger.warning("Job %s is requeued because the disk is full: %s", self._lease.row_id, outcome.reason)
-            self._end(lambda session, job: attempts.postpone(session, job, lack))
+            detail, lack = redact_paths(outcome.reason, settings), outcome.lack
+            logger.warning("Job %s is requeued, %s: %s", self._lease.row_id, lack, outcome.reason)
+            self._end(lambda session, job: attempts.postpone(session, job, detail, lack))
         else:
             reason = redact_paths(outcome.reason, settings)
             self._end(lambda session, job: attempts.lose(session, job, reason, settings))

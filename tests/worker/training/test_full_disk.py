@@ -75,7 +75,7 @@ def test_the_training_process_reports_a_full_disk_as_postponed(
 ) -> None:
     monkeypatch.setattr(pouf_core, "run", failing(error))
     monkeypatch.setattr(memory, "keep_freed_memory", lambda: None)
-    monkeypatch.setattr(child, "limit_host_memory", lambda wanted: None)
+    monkeypatch.setattr(child, "limit_host_memory", lambda *_: None)
     spec = job_spec(tmp_path)
     assert isinstance(child.run(spec, child.Reporter(1), StopRequest(), None), PostponedMessage)
 
