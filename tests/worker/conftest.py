@@ -19,7 +19,13 @@ from tests.row_fixtures import PICTURES, Broker, insert_job, insert_ready_datase
 from worker.process_context import WorkerContext
 from worker.training.runner import run_job
 
-SETTINGS: dict[str, Any] = {"device": "cpu", "threads": 1, "checkpoint_interval_seconds": 0.01, "min_free_bytes": 0}
+SETTINGS: dict[str, Any] = {
+    "device": "cpu",
+    "threads": 1,
+    "checkpoint_interval_seconds": 0.01,
+    "min_free_bytes": 0,
+    "allowed_hosts": ["testserver"],
+}
 
 
 @pytest.fixture

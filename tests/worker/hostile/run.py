@@ -81,7 +81,9 @@ def tagged(cases: Sequence[Case]) -> list[tuple[str, Case]]:
 
 def ingest(cases: Sequence[Case], modality: str, data_dir: Path, writes: Writes) -> Result:
     """Upload all cases at once, with harmless files among them, and ingest them."""
-    settings = Settings(data_dir=data_dir, device="cpu", threads=1, redis_url=None, **LIMITS)
+    settings = Settings(
+        data_dir=data_dir, device="cpu", threads=1, redis_url=None, allowed_hosts=["testserver"], **LIMITS
+    )
     files = [(f"{tag}{case.name}{case.suffix}", case.build(tag)) for tag, case in tagged(cases)]
     for number in range(HARMLESS_COUNT):
         name = HARMLESS.format(number)
