@@ -28,6 +28,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "cancelled": frozenset({"queued"}),
 }
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
+UNFINISHED = frozenset(ALLOWED) - FINAL
 
 
 class TransitionNotAllowed(Exception):

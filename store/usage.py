@@ -6,7 +6,7 @@ from sqlalchemy import Select, func, select
 
 from store.scope import Scope
 from store.tables import AdaptedModel, Dataset, Job, Upload
-from store.transitions import FINAL
+from store.transitions import UNFINISHED
 
 #: What a job has beside its documents, roughly: rows of events and numbers, and what indexes take.
 BYTES_BESIDE = 8 * 1024
@@ -40,7 +40,7 @@ def items(scope: Scope) -> int:
 
 def unfinished_jobs(scope: Scope) -> int:
     """Return how many of the owner's jobs have not ended."""
-    return _number(scope, select(func.count()).where(Job.owner == scope.owner, Job.status.not_in(FINAL)))
+    return _number(scope, select(func.count()).where(Job.owner == scope.owner, Job.status.in_(UNFINISHED)))
 
 
 def queued_jobs(scope: Scope) -> int:

@@ -33,7 +33,10 @@ class Job(Leased, Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        Index("ix_jobs_owner_id", "owner", "id"),
+        Index("ix_jobs_owner_id_created_at", "owner", "id", "created_at"),
+        Index("ix_jobs_owner_status_id", "owner", "status", "id"),
+        Index("ix_jobs_owner_name_id", "owner", "name", "id"),
+        Index("ix_jobs_owner_dataset_id_id", "owner", "dataset_id", "id"),
         Index("ix_jobs_owner_document_bytes", "owner", "document_bytes"),
         Index("ix_jobs_status_queued_at_id", "status", "queued_at", "id"),
         Index("ix_jobs_dataset_id", "dataset_id"),
