@@ -72,13 +72,13 @@ SECTIONS: dict[str, Callable[[Setting], dict[str, Any]]] = {
 
 def main(
     sections: Annotated[list[str] | None, typer.Option("--section", help="Only this one; repeatable.")] = None,
-    device: Annotated[str, typer.Option(help="cuda or cpu; auto takes a GPU if there is one.")] = "auto",
+    device: Annotated[str, typer.Option(help="cuda:N or cpu; auto takes the first GPU if there is one.")] = "auto",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
     alone: Annotated[Path | None, typer.Option(hidden=True, help="Run the section in this process.")] = None,
 ) -> None:
     """Run the sections and print a table; ends with 1 where one failed."""
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = "cuda:0" if torch.cuda.is_available() else "cpu"
     form: Form = "full" if device.startswith("cuda") else "reduced"
     names = sections or list(SECTIONS)
     keep_freed_memory()
