@@ -32,6 +32,8 @@ def evaluate(
     Returns:
         None when no label matches a class.
     """
+    if not labels:
+        return None
     labelled = [(index, labels[item.sha256]) for index, item in enumerate(items) if item.sha256 in labels]
     targets = match_labels((label for _, label in labelled), classes)
     matched = [(index, targets[label]) for index, label in labelled if label in targets]

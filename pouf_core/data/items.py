@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.ignored_files import is_left_behind
 from pouf_core.data.images import check_geometry, decode_image
+from pouf_core.data.stored_texts import StoredTexts, TextWriter
 from pouf_core.data.text_files import BadRow, TextOptions, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
 from pouf_core.errors import InvalidInput
@@ -61,9 +63,37 @@ Source = str | Path | Image.Image | TextItem | Item
 Data = str | Path | Iterable[Source]
 
 
+class TextItems(Sequence[Item]):
+    """Texts as items in order of content hash, each content once, without an object for each.
+
+    Args:
+        texts: the texts.
+    """
+
+    def __init__(self, texts: StoredTexts) -> None:
+        self._texts = texts
+
+    @property
+    def digests(self) -> npt.NDArray[np.uint8]:
+        """Content hashes [n, 32]."""
+        return self._texts.digests
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> TextItems: ...
+    def __getitem__(self, index: int | slice) -> Item | TextItems:
+        if isinstance(index, slice):
+            return TextItems(self._texts.part(index))
+        return Item(self._texts.digests[index].tobytes().hex(), self._texts[index])
+
+
 def collect_items(
     data: Data, modality: Modality = "image", text_column: str | None = None
-) -> tuple[list[Item], list[Rejected]]:
+) -> tuple[Sequence[Item], list[Rejected]]:
     """Items in order of content hash, each content once, and what was refused.
 
     Args:
@@ -99,7 +129,7 @@ def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
     return [items[key] for key in sorted(items)], rejected
 
 
-def collect_texts(data: Data, text_column: str | None = None) -> tuple[list[Item], list[Rejected]]:
+def collect_texts(data: Data, text_column: str | None = None) -> tuple[Sequence[Item], list[Rejected]]:
     """Texts in order of content hash, each content once, and the rows that were refused.
 
     Args:
@@ -110,11 +140,13 @@ def collect_texts(data: Data, text_column: str | None = None) -> tuple[list[Item
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`, or a file cannot be read at all.
     """
+    if isinstance(data, str | Path):
+        return _texts_of_files(Path(data), text_column)
     items: dict[str, Item] = {}
     rejected: list[Rejected] = []
-    for position, source in enumerate([Path(data)] if isinstance(data, str | Path) else data, start=1):
+    for position, source in enumerate(data, start=1):
         if isinstance(source, Path):
-            rejected += _add_files(source, items, text_column)
+            rejected += _add_files(source, lambda text: _add_text(text, items), text_column)
             continue
         try:
             if isinstance(source, Item):
@@ -126,11 +158,25 @@ def collect_texts(data: Data, text_column: str | None = None) -> tuple[list[Item
         except InvalidInput as error:
             rejected.append(Rejected(f"text {position}", error.code, error.message))
     if not items:
-        raise InvalidInput("no_usable_items", "There is no text in the data that can be used.")
+        raise _no_texts()
     return [items[key] for key in sorted(items)], rejected
 
 
-def _add_files(path: Path, items: dict[str, Item], text_column: str | None) -> list[Rejected]:
+def _texts_of_files(path: Path, text_column: str | None) -> tuple[TextItems, list[Rejected]]:
+    """The texts of a file or a folder of files, which may be too many for an object each."""
+    writer = TextWriter()
+    rejected = _add_files(path, writer.add, text_column)
+    items = TextItems(writer.finish())
+    if not items:
+        raise _no_texts()
+    return items, rejected
+
+
+def _no_texts() -> InvalidInput:
+    return InvalidInput("no_usable_items", "There is no text in the data that can be used.")
+
+
+def _add_files(path: Path, add: Callable[[TextItem], None], text_column: str | None) -> list[Rejected]:
     if not path.exists():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
     files = _files_in(path, lambda name: name.endswith(TEXT_SUFFIXES)) if path.is_dir() else [path]
@@ -140,7 +186,7 @@ def _add_files(path: Path, items: dict[str, Item], text_column: str | None) -> l
             if isinstance(row, BadRow):
                 rejected.append(Rejected(f"{file.name}:{row.position}", row.code, row.message))
             else:
-                _add_text(row.item, items)
+                add(row.item)
     return rejected
 
 
@@ -204,9 +250,19 @@ def are_pairs(items: Sequence[Item]) -> bool:
 
 def fingerprint(items: Sequence[Item]) -> str:
     """SHA-256 (hex) over the items' content hashes, in order; names and labels do not count."""
+    if isinstance(items, TextItems):
+        return _fingerprint_of_sorted(row.tobytes().hex() for row in items.digests)
     return fingerprint_of_hashes(item.sha256 for item in items)
 
 
 def fingerprint_of_hashes(hashes: Iterable[str]) -> str:
     """`fingerprint` of items of which only the content hashes are known."""
-    return hashlib.sha256("\n".join(sorted(hashes)).encode()).hexdigest()
+    return _fingerprint_of_sorted(sorted(hashes))
+
+
+def _fingerprint_of_sorted(hashes: Iterable[str]) -> str:
+    digest, between = hashlib.sha256(), ""
+    for content in hashes:
+        digest.update(f"{between}{content}".encode())
+        between = "\n"
+    return digest.hexdigest()

@@ -60,6 +60,10 @@ def clean_item(raw: Text) -> TextItem:
 
 def text_hash(text: Text) -> str:
     """SHA-256 (hex) of a cleaned text's UTF-8; of a pair, with NUL between the two, which no cleaned text holds."""
+    return hashlib.sha256(whole_text(text)).hexdigest()
+
+
+def whole_text(text: Text) -> bytes:
+    """What is hashed of a cleaned text."""
     item = text_item(text)
-    whole = item.text if item.text_pair is None else f"{item.text}\0{item.text_pair}"
-    return hashlib.sha256(whole.encode()).hexdigest()
+    return (item.text if item.text_pair is None else f"{item.text}\0{item.text_pair}").encode()

@@ -24,6 +24,7 @@ class StoredMatrix:
         self._shelf = shelf
         self._places = places
         self._device = device
+        self._read = 0
         self._width = int(shelf.rows(places[:1]).shape[1])
 
     @property
@@ -47,6 +48,8 @@ class StoredMatrix:
         for start in range(0, len(places), _ROWS_AT_ONCE):
             part = places[start : start + _ROWS_AT_ONCE]
             found[start : start + len(part)] = self._shelf.rows(part)
-            if len(part) == _ROWS_AT_ONCE:
+            self._read += len(part)
+            if self._read >= _ROWS_AT_ONCE:
                 self._shelf.forget_pages()
+                self._read = 0
         return torch.from_numpy(found).to(self._device)
