@@ -61,6 +61,7 @@ class LanguageLearner:
             self._trained[CONTEXT] = reader.context = context
         for parameter in self._trained.values():
             parameter.requires_grad_(True)
+        base.frozen.release_if_trained()
 
     @property
     def device(self) -> torch.device:

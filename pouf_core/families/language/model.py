@@ -21,13 +21,13 @@ from pouf_core.contract.method import Precision
 from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text, TextItem, clean_item
-from pouf_core.engines.checked import torch_used
-from pouf_core.engines.frozen import bytes_of
+from pouf_core.engines.frozen import FrozenNetwork, bytes_of
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.errors import InvalidInput
 from pouf_core.families.context_vectors import NO_CONTEXT, context_in_place
 from pouf_core.families.family import Tokenizer
 from pouf_core.families.interface import EncoderPair, PromptedModel, SharedEncoder
+from pouf_core.families.language.at_the_mask import AtTheMask, packed_batch
 from pouf_core.families.language.batch import Batch, make_batch
 from pouf_core.families.language.heads import output_head
 from pouf_core.families.language.item_reader import ItemReader
@@ -53,6 +53,7 @@ class LanguageModel:
     Attributes:
         head: the network's head.
         precision: what the network computes in: bfloat16 (by autocast) on a GPU, else float32.
+        frozen: what an engine may run: a masked model without context vectors.
     """
 
     def __init__(
@@ -66,6 +67,13 @@ class LanguageModel:
         self.device = device
         self.precision = encoder_precision(device)
         self._one_context = threading.Lock()
+        self.frozen = FrozenNetwork(
+            AtTheMask(network, self.head.transform),
+            lambda: packed_batch(self.batch([_example_of(length) for length in (6, 4)])),
+            (-1, -1),
+            lambda: f"{weights_hash(network.state_dict())} {network.config.to_json_string()}",
+            f"the language model {description.name}",
+        )
 
     @property
     def longest(self) -> int:
@@ -115,16 +123,17 @@ class LanguageModel:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights."""
-        return bytes_of(self.network)
+        """Bytes of the weights, with those that an engine holds beside them."""
+        return bytes_of(self.network) + self.frozen.nbytes
 
     @property
     def engine_used(self) -> EngineUsed:
-        """PyTorch, which can put context vectors between tokens."""
-        return torch_used(self.precision)
+        """What runs the network without context vectors; PyTorch puts these between tokens."""
+        return self.frozen.used(self.precision)
 
     def offer_engine(self, offer: EngineOffer | None) -> None:
-        """PyTorch runs language models, whatever is offered."""
+        """Let an engine run a masked model while it is frozen; a causal one runs by PyTorch."""
+        self.frozen.offer(offer if self.kind == "masked" else None)
 
     @property
     def weights_key(self) -> str:
@@ -135,6 +144,7 @@ class LanguageModel:
     def _around(self, network: Any) -> LanguageModel:
         model = LanguageModel(self.description, self.kind, network, self.tokenizer, self.device)
         model.precision = self.precision
+        model.offer_engine(self.frozen.accepted_offer)
         return model
 
     def of_artifact(self, tensors: Mapping[str, Tensor]) -> LanguageModel:
@@ -166,6 +176,8 @@ class LanguageModel:
         adapted = ItemReader(base.with_weights(weights), tokenizer, placed)
         key = f"{own.key}+{weights_hash(weights | ({} if context is None else {CONTEXT: context}))}"
         nbytes = sum(tensor.nbytes for tensor in weights.values())
+        if context is None and self.frozen.accepted_offer is not None:
+            nbytes += bytes_of(self.network)  # an engine keeps weights of its own
         return EncoderPair(adapted=SharedEncoder(key, adapted.encode_plain, nbytes), zero_shot=own)
 
     def classifier(self, tensors: Mapping[str, Tensor]) -> LabelWordClassifier:
@@ -236,6 +248,8 @@ class LanguageModel:
             batch: B items.
             context: [N, width] context vectors, in place of the template's words.
         """
+        if self.kind == "masked" and context is None and not torch.is_grad_enabled():
+            return single_or_double(self.frozen(packed_batch(batch), self.precision))
         inputs: dict[str, Tensor] = {"input_ids": batch.ids, "attention_mask": batch.attention}
         if self.kind == "causal":
             inputs["position_ids"] = batch.positions
@@ -252,3 +266,7 @@ class LanguageModel:
             return
         with self._one_context, context_in_place(self.input_embedding, context, placement):
             yield
+
+
+def _example_of(length: int) -> ItemTokens:
+    return ItemTokens(tuple(range(1, length + 1)), length // 2, (NO_CONTEXT,) * length)

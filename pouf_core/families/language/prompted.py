@@ -55,7 +55,8 @@ class PromptedLanguageModel:
         """Made of the pretrained weights, the template and what else decides about an item's tokens."""
         base = self._base
         read = f"{self._tokenizer_hash} {self._reader.settings_key}"
-        return f"items@{base.weights_key} {base.precision} {read} {computes_on(base.device)}"
+        engine = "" if base.frozen.accepted_offer is None else "-engine"
+        return f"items@{base.weights_key} {base.precision} {read} {computes_on(base.device)}{engine}"
 
     @cached_property
     def _tokenizer_hash(self) -> str:
