@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 MAX_WAIT_SECONDS = 30
 FIRST_POLL_SECONDS = 0.1
 LAST_POLL_SECONDS = 0.5
+POLL_SHARE = 0.1  # of the time waited so far: what took long is asked for less often
 _WAIT = re.compile(r"""(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?""", re.IGNORECASE)
 
 T = TypeVar("T")
@@ -30,12 +31,12 @@ async def wait_until(read: Callable[[], T], is_final: Callable[[T], bool], secon
 
     `read` runs in a thread for the moment it takes; no thread is held while waiting.
     """
-    deadline = time.monotonic() + seconds
-    pause = FIRST_POLL_SECONDS
+    started = time.monotonic()
+    deadline = started + seconds
     while True:
         value = await run_in_threadpool(read)
         left = deadline - time.monotonic()
         if is_final(value) or left <= 0:
             return value
+        pause = min(max(POLL_SHARE * (time.monotonic() - started), FIRST_POLL_SECONDS), LAST_POLL_SECONDS)
         await asyncio.sleep(min(pause, left))
-        pause = min(pause * 1.5, LAST_POLL_SECONDS)
