@@ -37,7 +37,18 @@ class Turns(Generic[EntryT]):
         """The entry whose turn it is; there must be one."""
         return next(iter(self))
 
-    def take(self, most: int, fits: Callable[[EntryT], bool] = lambda _: True) -> list[EntryT]:
+    def pop(self) -> EntryT:
+        """Remove and return the entry whose turn it is; there must be one."""
+        caller, entries = next(iter(self._of.items()))
+        entry = entries.popleft()
+        self._count -= 1
+        if entries:
+            self._of.move_to_end(caller)
+        else:
+            del self._of[caller]
+        return entry
+
+    def take(self, most: int, fits: Callable[[EntryT], bool]) -> list[EntryT]:
         """Remove and return up to `most` entries that fit, a caller's after one of every other caller."""
         fitting = {caller: deque(filter(fits, entries)) for caller, entries in self._of.items()}
         turn = deque(caller for caller, entries in fitting.items() if entries)
@@ -107,7 +118,7 @@ class TurnThreads:
             self._changed.wait_for(lambda: self._closed or len(self._waiting))
             if self._closed:
                 return False
-            ((future, work),) = self._waiting.take(1)
+            future, work = self._waiting.pop()
         if future.set_running_or_notify_cancel():
             try:
                 future.set_result(work())

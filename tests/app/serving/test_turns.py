@@ -16,15 +16,20 @@ def turns():
 
 
 def test_each_caller_has_one_entry_taken_before_any_has_a_second(turns):
-    assert turns.take(10) == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    assert turns.take(10, bool) == ["a1", "b1", "c1", "a2", "b2", "a3"]
     assert len(turns) == 0
 
 
 def test_the_turn_goes_on_where_it_ended(turns):
-    assert turns.take(1) == ["a1"]
+    assert turns.take(1, bool) == ["a1"]
     assert turns.first() == "b1"
-    assert turns.take(3) == ["b1", "c1", "a2"]
-    assert turns.take(3) == ["b2", "a3"]
+    assert turns.take(3, bool) == ["b1", "c1", "a2"]
+    assert turns.take(3, bool) == ["b2", "a3"]
+
+
+def test_entries_are_popped_in_the_order_in_which_they_are_taken(turns):
+    assert [turns.pop() for _ in range(len(turns))] == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    assert list(turns) == []
 
 
 def test_entries_that_do_not_fit_keep_their_places(turns):
