@@ -73,8 +73,9 @@ class Authenticator:
                 403 ``no_api_keys``; 429 ``rate_limited``; without keys as `check_host_and_origin`.
         """
         if not self._keys_needed():
+            identity = self._local(server)
             check_host_and_origin(headers.get("host"), headers.get("origin"), self._settings.allowed_hosts)
-            return self._local(server)
+            return identity
         key = self._verified(_bearer(headers.get("authorization")))
         limits = KeyLimits.of(key, self._settings)
         wait = self._rate_limiter.hit(key.id, limits.requests_per_minute)

@@ -65,6 +65,7 @@ def job_cases() -> list[Case]:
         Case("GET /v1/jobs", "read", foreign="empty"),
         Case("POST /v1/jobs", "write", request=body, foreign=422),
         Case(f"GET {one}", "read", "/v1/jobs/{job}"),
+        Case(f"DELETE {one}", "write", "/v1/jobs/{failed}"),
         Case(f"POST {one}/cancel", "write", "/v1/jobs/{job}/cancel"),
         Case(f"POST {one}/pause", "write", "/v1/jobs/{job}/pause"),
         Case(f"POST {one}/resume", "write", "/v1/jobs/{paused}/resume"),
