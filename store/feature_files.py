@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import func, select
 
-from pouf_core.contract.feature_files import SUFFIX, begun_at
+from pouf_core.contract.feature_files import begun_at
 from store.database import Database
 from store.tables import Dataset
 
@@ -52,4 +52,4 @@ def forget_deleted(database: Database, root: Path) -> None:
 
 def _files(directory: Path) -> Iterator[Path]:
     with suppress(FileNotFoundError):  # removed by another process meanwhile
-        yield from directory.rglob(f"*{SUFFIX}")
+        yield from (path for path in directory.rglob("*") if begun_at(path.name))

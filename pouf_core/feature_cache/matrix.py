@@ -35,7 +35,7 @@ class StoredMatrix:
     @property
     def nbytes(self) -> int:
         """Bytes of all rows."""
-        return len(self._places) * self._width * int(self._shelf.row_type.itemsize)
+        return len(self._places) * self._width * int(self._shelf.number_type.itemsize)
 
     def __len__(self) -> int:
         """n."""
@@ -44,7 +44,7 @@ class StoredMatrix:
     def __getitem__(self, rows: slice | list[int], /) -> Tensor:
         """Some rows [b, d], copied into memory."""
         places = self._places[rows]
-        found = np.empty((len(places), self._width), self._shelf.row_type)
+        found = np.empty((len(places), self._width), self._shelf.number_type)
         for start in range(0, len(places), _ROWS_AT_ONCE):
             part = places[start : start + _ROWS_AT_ONCE]
             found[start : start + len(part)] = self._shelf.rows(part)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pouf_core.contract.feature_files import SUFFIX
 from pouf_core.data.private_directory import make_private
+from pouf_core.feature_cache.volume import index_of
 
 MAX_BYTES = 4 * 1024**3
 _GRANTED_AT_ONCE = 8 * 1024**2
@@ -69,7 +70,8 @@ class FeaturePlace:
             if used + wanted <= limit:
                 break
             if volume.path not in kept:
-                volume.path.unlink(missing_ok=True)
+                for path in (volume.path, index_of(volume.path)):
+                    path.unlink(missing_ok=True)
                 used -= volume.size
         return max(0, min(wanted, limit - used))
 
@@ -85,4 +87,4 @@ def _volumes(top: Path) -> Iterator[_Volume]:
     for path in top.rglob(f"*{SUFFIX}"):
         with suppress(FileNotFoundError):  # removed by another process meanwhile
             status = path.stat()
-            yield _Volume(path, status.st_size, status.st_mtime)
+            yield _Volume(path, status.st_size + index_of(path).stat().st_size, status.st_mtime)

@@ -1,6 +1,7 @@
-"""One file of features: records of one size, each with a checksum of its own, only ever appended to.
+"""Files of features that are only ever appended to: rows, and beside them an index of their content hashes.
 
-What a killed process had written counts: a record is whole or it is the file's torn end, which nobody reads.
+What a killed process had written counts: rows are written before their entries in the index, and each entry has a
+checksum of its row.
 """
 
 from __future__ import annotations
@@ -21,67 +22,69 @@ Rows = npt.NDArray[Any]
 """[n, d] features, float32 or float64."""
 
 DIGEST_BYTES = 32
-_READ_AT_ONCE = 4 * 1024**2
+_ENTRY = np.dtype([("digest", "u1", DIGEST_BYTES), ("check", "<u4")])
 
 
-class DamagedVolumeError(Exception):
-    """A record is not what was written."""
+def row_type(number: str, width: int) -> np.dtype[Any]:
+    """Features of a type (`<f4`, `<f8`) and width."""
+    return np.dtype((number, (width,)))
 
 
-def record_type(row_type: str, width: int) -> np.dtype[Any]:
-    """A content hash, features of a type (`<f4`, `<f8`) and width, and the CRC-32 of both."""
-    return np.dtype([("digest", "u1", DIGEST_BYTES), ("row", row_type, (width,)), ("check", "<u4")])
+def index_of(path: Path) -> Path:
+    """The index of a file of rows."""
+    return path.with_suffix(".index")
 
 
 class Volume:
-    """A file of records, mapped into memory: it can be read as long as this object lives, even when it is removed.
+    """A file of rows, mapped into memory: it can be read as long as this object lives, even when it is removed.
 
     Args:
         path: the file.
-        record: see `record_type`.
+        row: see `row_type`.
     """
 
-    def __init__(self, path: Path, record: np.dtype[Any]) -> None:
+    def __init__(self, path: Path, row: np.dtype[Any]) -> None:
         self.path = path
-        self._record = record
-        self._records: npt.NDArray[Any] = np.empty(0, record)
+        self._row = row
+        self._rows: Rows = np.empty((0, *row.shape), row.base)
+        self._entries: npt.NDArray[Any] = np.empty(0, _ENTRY)
         self._map: mmap.mmap | None = None
 
-    def __len__(self) -> int:
-        """Records that are mapped."""
-        return len(self._records)
-
     def read(self) -> Digests:
-        """Map the file; the content hashes of all records, each of which is checked.
+        """Map the file; the content hashes of all rows.
 
         Raises:
-            DamagedVolumeError: one is damaged.
-            OSError: the file cannot be read.
+            OSError: it cannot be read.
         """
-        found = [np.empty((0, DIGEST_BYTES), np.uint8)]
         with self.path.open("rb") as file:
             self.map(file.fileno())
-            size = self._record.itemsize
-            at_once = max(1, _READ_AT_ONCE // size)
-            for start in range(0, len(self), at_once):  # not through the map, whose pages would stay in memory
-                chunk = file.read(min(at_once, len(self) - start) * size)
-                records = np.frombuffer(chunk, self._record)
-                if not np.array_equal(_checks(chunk, size), records["check"]):
-                    raise DamagedVolumeError(f"{self.path} is damaged.")
-                found.append(records["digest"].copy())
-        return np.concatenate(found)
+        with index_of(self.path).open("rb") as file:
+            whole = os.fstat(file.fileno()).st_size // _ENTRY.itemsize
+            count = min(whole, len(self._rows))
+            self._entries = np.frombuffer(file.read(count * _ENTRY.itemsize), _ENTRY)
+        return self._entries["digest"].copy()
 
     def map(self, descriptor: int) -> None:
-        """Map all whole records of the open file."""
-        count = os.fstat(descriptor).st_size // self._record.itemsize
-        if count > len(self):
-            self._map = mmap.mmap(descriptor, count * self._record.itemsize, access=mmap.ACCESS_READ)
-            self._records = np.frombuffer(self._map, self._record)
+        """Map all whole rows of the open file."""
+        size = os.fstat(descriptor).st_size // self._row.itemsize * self._row.itemsize
+        if size > self._rows.nbytes:
+            self._map = mmap.mmap(descriptor, size, access=mmap.ACCESS_READ)
+            self._rows = np.frombuffer(self._map, self._row.base).reshape(-1, *self._row.shape)
 
     def rows(self, numbers: npt.NDArray[np.int64]) -> Rows:
-        """A copy of the features [b, d] of some records."""
-        found: Rows = self._records["row"][numbers]
+        """A copy of some rows [b, d]."""
+        found: Rows = self._rows[numbers]
         return found
+
+    def is_whole(self, numbers: npt.NDArray[np.int64]) -> bool:
+        """Whether some of the rows that were there when it was read are what was written."""
+        entries = self._entries[numbers]
+        return np.array_equal(_checks(entries["digest"], self._rows[numbers]), entries["check"])
+
+    def remove(self) -> None:
+        """Remove the files."""
+        for path in (self.path, index_of(self.path)):
+            path.unlink(missing_ok=True)
 
     def forget_pages(self) -> None:
         """Let the system take back the memory of pages that were read."""
@@ -90,24 +93,29 @@ class Volume:
 
 
 class VolumeWriter:
-    """Appends to a file that no other process appends to as long as this one does.
+    """Appends to files that no other process appends to as long as this one does.
 
     Args:
-        path: of the file.
-        record: see `record_type`.
-        new: whether the file is made; one that is there is not, and the other way round.
+        path: of the rows.
+        row: see `row_type`.
+        new: whether the files are made; those that are there are not, and the other way round.
 
     Raises:
-        BlockingIOError: another process appends to it.
-        OSError: it cannot be opened or made.
+        BlockingIOError: another process appends to them.
+        OSError: they cannot be opened or made.
     """
 
-    def __init__(self, path: Path, record: np.dtype[Any], new: bool) -> None:
-        self._record = record
-        self.descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if new else 0), 0o600)
+    def __init__(self, path: Path, row: np.dtype[Any], new: bool) -> None:
+        self._row = row
+        self.count = 0
+        flags = os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if new else 0)
+        self.descriptor = os.open(path, flags, 0o600)
+        self._index = -1
         try:
             fcntl.flock(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self.count = os.fstat(self.descriptor).st_size // record.itemsize
+            self._index = os.open(index_of(path), flags, 0o600)
+            entries, rows = (os.fstat(each).st_size for each in (self._index, self.descriptor))
+            self.count = min(entries // _ENTRY.itemsize, rows // row.itemsize)
             self._cut()
         except BaseException:
             self.close()
@@ -115,23 +123,20 @@ class VolumeWriter:
 
     @property
     def size(self) -> int:
-        """Bytes of the file."""
-        return self.count * self._record.itemsize
+        """Bytes of the rows."""
+        return self.count * self._row.itemsize
 
     def append(self, digests: Digests, rows: Rows) -> None:
-        """Add records; all of them or none.
+        """Add rows; all of them or none.
 
         Raises:
             OSError: the disk is full, for one.
         """
-        records = np.zeros(len(rows), self._record)
-        records["digest"], records["row"] = digests, rows
-        records["check"] = _checks(records.tobytes(), self._record.itemsize)
-        remaining = memoryview(records.tobytes())
-        os.lseek(self.descriptor, 0, os.SEEK_END)
+        entries = np.zeros(len(rows), _ENTRY)
+        entries["digest"], entries["check"] = digests, _checks(digests, rows)
         try:
-            while remaining:
-                remaining = remaining[os.write(self.descriptor, remaining) :]
+            _write_all(self.descriptor, np.ascontiguousarray(rows, self._row.base).tobytes())
+            _write_all(self._index, entries.tobytes())
         except OSError:
             self._cut()
             raise
@@ -140,15 +145,24 @@ class VolumeWriter:
     def close(self) -> None:
         """Let others append."""
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)  # a map of the file would hold on to the lock
-        os.close(self.descriptor)
+        for descriptor in (self.descriptor, self._index):
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _cut(self) -> None:
-        """Remove a torn end."""
-        os.ftruncate(self.descriptor, self.size)
+        """Remove torn ends."""
+        for descriptor, size in ((self.descriptor, self.size), (self._index, self.count * _ENTRY.itemsize)):
+            os.ftruncate(descriptor, size)
+            os.lseek(descriptor, size, os.SEEK_SET)
 
 
-def _checks(records: bytes, size: int) -> npt.NDArray[np.uint32]:
-    """The CRC-32 of each record of `size` bytes, without the last four, which are for it."""
-    view = memoryview(records)
-    found = (zlib.crc32(view[start : start + size - 4]) for start in range(0, len(records), size))
-    return np.fromiter(found, np.uint32, len(records) // size)
+def _write_all(descriptor: int, content: bytes) -> None:
+    remaining = memoryview(content)
+    while remaining:
+        remaining = remaining[os.write(descriptor, remaining) :]
+
+
+def _checks(digests: Digests, rows: Rows) -> npt.NDArray[np.uint32]:
+    """The CRC-32 of each content hash with its row."""
+    pairs = zip(np.ascontiguousarray(digests), np.ascontiguousarray(rows), strict=True)
+    return np.fromiter((zlib.crc32(row, zlib.crc32(digest)) for digest, row in pairs), np.uint32, len(rows))

@@ -17,6 +17,7 @@ def features_of(root: Path, owner: str) -> Path:
     path = owner_directory(root, owner) / "encoder" / new_file_name()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"features")
+    path.with_suffix(".index").write_bytes(b"index")
     return path
 
 
@@ -48,6 +49,7 @@ def test_a_deletion_that_another_machine_was_asked_for_is_made_up_for(tmp_path: 
     after = features_of(tmp_path, "local")
     forget_deleted(database, tmp_path)
     assert (before.exists(), after.exists(), other.exists()) == (False, True, True)
+    assert not before.with_suffix(".index").exists()
     with database.write() as session:
         session.get_one(Dataset, dataset_id).deleted_at = utcnow() + timedelta(seconds=1)
     forget_deleted(database, tmp_path)

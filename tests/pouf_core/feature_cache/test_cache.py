@@ -82,8 +82,8 @@ def test_nobody_else_may_read_them(tmp_path: Path) -> None:
     cache = FeatureCache(place=place)
     cache.add("encoder", "plain", digests(1), features(1))
     (file,) = files(tmp_path)
-    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "all", place.directory, file.parent, file)]
-    assert modes == [0o700, 0o700, 0o700, 0o600]
+    paths = (tmp_path / "all", place.directory, file.parent, file, file.with_suffix(".index"))
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o700, 0o700, 0o700, 0o600, 0o600]
 
 
 def test_owners_do_not_share(tmp_path: Path) -> None:
@@ -116,15 +116,16 @@ def test_what_is_damaged_is_dropped_and_made_again(
     content = file.read_bytes()
     if damage == "about":
         (file.parent / "about.json").write_text("{")
+    elif damage == "flip":
+        file.write_bytes(content[:60] + bytes([content[60] ^ 1]) + content[61:])
     else:
-        file.write_bytes(content[:60] + (b"x" if damage == "insert" else bytes([content[60] ^ 1])) + content[61:] * 1)
-        if damage == "insert":
-            file.write_bytes(content[:60] + b"x" + content[60:] + content)
+        file.write_bytes(content[:10] + b"x" + content[10:])
     with caplog.at_level(logging.WARNING):
         cache = cache_at(tmp_path)
         assert cache.lacking("encoder", "plain", digests(1, 2, 3)).any()
     assert caplog.records
     assert not file.exists()
+    assert not file.with_suffix(".index").exists()
     assert filled(tmp_path, 1, 2, 3).lacking("encoder", "plain", digests(1, 2, 3)).sum() == 0
 
 
@@ -172,7 +173,7 @@ def test_the_least_recently_used_go_first(tmp_path: Path) -> None:
     for owner, used_at in (("a", 300), ("b", 100), ("c", 200)):
         FeatureCache(place=FeaturePlace(tmp_path / owner)).add("encoder", "plain", digests(1), features(1))
         os.utime(files(tmp_path / owner)[0], (used_at, used_at))
-    size = files(tmp_path)[0].stat().st_size
+    size = sum(path.stat().st_size for path in files(tmp_path)[0].parent.glob("0*"))
     place = FeaturePlace(tmp_path / "d", max_bytes=3 * size, within=tmp_path)
     FeatureCache(place=place).add("encoder", "plain", digests(1), features(1))
     assert [path.relative_to(tmp_path).parts[0] for path in files(tmp_path)] == ["a", "c", "d"]
@@ -225,3 +226,26 @@ def test_a_file_that_is_removed_can_be_read_to_the_end(tmp_path: Path) -> None:
         file.unlink()
     cache.add("encoder", "plain", digests(3), features(3))
     assert torch.equal(cache.get("encoder", "plain", digests(3, 2, 1), CPU)[:], features(3, 2, 1))
+
+
+def test_damage_to_what_nobody_asks_for_costs_nothing(tmp_path: Path) -> None:
+    filled(tmp_path, 1, 2, 3)
+    (file,) = files(tmp_path)
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    cache = cache_at(tmp_path)
+    assert torch.equal(cache.get("encoder", "plain", digests(1, 2), CPU)[:], features(1, 2))
+    assert cache.lacking("encoder", "plain", digests(1, 2, 3)).all()
+    cache.add("encoder", "plain", digests(1, 2, 3), features(1, 2, 3))
+    assert torch.equal(cache.get("encoder", "plain", digests(3, 2, 1), CPU)[:], features(3, 2, 1))
+
+
+def test_a_folder_that_another_process_is_making_is_left_alone(tmp_path: Path) -> None:
+    filled(tmp_path, 1)
+    (about,) = tmp_path.rglob("about.json")
+    content = about.read_text()
+    about.unlink()
+    assert cache_at(tmp_path).lacking("encoder", "plain", digests(1)).all()
+    about.write_text(content)
+    assert not cache_at(tmp_path).lacking("encoder", "plain", digests(1)).any()
