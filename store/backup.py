@@ -82,6 +82,8 @@ def restore(database: Database, storage: Storage, source: Path) -> int:
         if inspect(connection).get_table_names():
             raise BackupFailed("The database is not empty: name another one, or move it out of the way.")
     keys = [entry.path.partition("/")[2] for entry in manifest.files if entry.path.startswith(f"{STORAGE}/")]
+    if storage.directory is not None:
+        storage.directory.make()  # it may be remembered, and lost
     if any(storage.exists(top) for top in {key.partition("/")[0] for key in keys}):
         raise BackupFailed("The storage is not empty: name another storage, or move it out of the way.")
     # files first, as the service itself does: rows never name what is not there

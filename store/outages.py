@@ -71,12 +71,17 @@ def never() -> None:
     """A check that ends nothing."""
 
 
-def patiently(work: Callable[[], T], check: Callable[[], None] = never) -> T:
+def patiently(
+    work: Callable[[], T],
+    check: Callable[[], None] = never,
+    waits_for: Callable[[BaseException], bool] = is_outage,
+) -> T:
     """Do the work, again and again while an outage lasts, with exponential back-off and jitter.
 
     Args:
         work: may be done again after it failed.
         check: called about twice a second while waiting; raises to give up.
+        waits_for: which errors are waited out; the others are raised.
     """
 
     def sleep(seconds: float) -> None:
@@ -87,7 +92,7 @@ def patiently(work: Callable[[], T], check: Callable[[], None] = never) -> T:
         check()
 
     retrying = Retrying(
-        retry=retry_if_exception(is_outage),
+        retry=retry_if_exception(waits_for),
         wait=wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
         sleep=sleep,
         before_sleep=_log,

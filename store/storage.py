@@ -16,10 +16,11 @@ from typing import IO, TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVa
 from fsspec.implementations.local import LocalFileSystem
 
 from store.ids import new_id
-from store.local_files import files_below, same_device, sync_directory
+from store.local_files import files_below, same_device, sync_directory, write_whole
 from store.outages import StorageUnavailable, is_storage_error, never, patiently
 from store.remote_files import Watched, remote_file_system
 from store.storage_cache import StorageCache
+from store.storage_root import StorageRoot
 
 if TYPE_CHECKING:
     from store.settings import Settings
@@ -72,8 +73,8 @@ class Storage:
         self._root = root.rstrip("/")
         self._is_local = isinstance(self._fs, LocalFileSystem)
         self.cache = StorageCache(cache_dir or Path(tempfile.gettempdir()) / "pouf-storage-cache", cache_bytes)
-        if self._is_local:
-            Path(self._root).mkdir(parents=True, exist_ok=True)
+        memory = cache_dir.with_name("storage-known") if cache_dir is not None else None
+        self.directory = StorageRoot(Path(self._root), memory) if self._is_local else None
 
     @classmethod
     def of(cls, settings: Settings) -> Storage:
@@ -103,7 +104,7 @@ class Storage:
         """Raise `StorageUnavailable` unless the storage answers, and can be written to where it is a directory."""
         if self._is_local:
             if not os.access(self._root, os.W_OK | os.X_OK):
-                raise StorageUnavailable(f"{self._root} is not there, or cannot be written to")
+                raise StorageUnavailable(f"{self._root} cannot be written to")
             return
         with suppress(FileNotFoundError):  # nothing was stored yet
             self._fs.ls(self._root, detail=False)
@@ -137,7 +138,7 @@ class Storage:
             sync_directory(target.parent)
             return
         with local_path.open("rb") as stream:
-            self._write(target, iter(lambda: stream.read(COPY_CHUNK), b""))
+            write_whole(target, iter(lambda: stream.read(COPY_CHUNK), b""))
         if move:
             local_path.unlink()
 
@@ -149,7 +150,7 @@ class Storage:
                 for chunk in chunks:
                     remote.write(chunk)
             return
-        self._write(self._prepare(key), chunks)
+        write_whole(self._prepare(key), chunks)
 
     @_told_apart
     def open(self, key: str) -> IO[bytes]:
@@ -247,33 +248,26 @@ class Storage:
                     status = path.stat()
                     yield StoredFile(key + str(path)[len(top) :], status.st_size, status.st_mtime)
 
-    def _write(self, target: Path, chunks: Iterable[bytes]) -> None:
-        temporary = target.with_name(f".{new_id('tmp')}")
-        try:
-            with temporary.open("wb") as stream:
-                for chunk in chunks:
-                    stream.write(chunk)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        sync_directory(target.parent)
-
     def _attempt(self, work: Callable[[], T]) -> T:
         return self._once(work) if self._check is None else patiently(lambda: self._once(work), self._check)
 
     def _once(self, work: Callable[[], T]) -> T:
         try:
-            return work()
+            self._require_directory()
+            result = work()
+            self._require_directory()  # else what was written is where nobody looks
+            return result
         except StorageUnavailable:
             raise
         except Exception as error:
-            root_is_missing = self._is_local and not Path(self._root).is_dir()  # not mounted, most likely
-            if not is_storage_error(error) and not (isinstance(error, FileNotFoundError) and root_is_missing):
+            self._require_directory()
+            if not is_storage_error(error):
                 raise
             raise StorageUnavailable(f"the storage is not available: {type(error).__name__}: {error}") from error
+
+    def _require_directory(self) -> None:
+        if self.directory is not None:
+            self.directory.require()
 
     def _path(self, key: str) -> str:
         parts = PurePosixPath(key).parts
@@ -283,8 +277,6 @@ class Storage:
 
     def _prepare(self, key: str) -> Path:
         target = Path(self._path(key))
-        if not Path(self._root).is_dir():
-            raise StorageUnavailable(f"{self._root} is not there")  # to make it would hide that it is not mounted
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -204,6 +205,8 @@ def storage_away(scene: Scene) -> Iterator[Callable[[], None]]:
     try:
         yield nothing
     finally:
+        if storage.exists():  # made by who was about to write; without the mark nothing in it counts
+            shutil.rmtree(storage)
         storage.with_name("unmounted").rename(storage)
 
 

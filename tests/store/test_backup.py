@@ -114,7 +114,7 @@ def test_a_damaged_backup_changes_nothing(database, storage, in_use, elsewhere, 
         (folder / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(BackupFailed):
         restored(elsewhere, folder)
-    assert not any((elsewhere.data_dir / "storage").iterdir())
+    assert not [path for path in (elsewhere.data_dir / "storage").rglob("*") if path.is_file()]
 
 
 def test_backup_and_restore_overwrite_nothing(database, storage, in_use, settings, elsewhere, tmp_path):

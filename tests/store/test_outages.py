@@ -86,6 +86,25 @@ def test_what_the_machine_lacks_is_an_outage_and_what_a_file_is_like_is_none(err
     assert is_outage(error) is expected
 
 
+def test_a_process_that_starts_meanwhile_takes_an_empty_directory_for_no_storage(tmp_path: Path) -> None:
+    def start() -> Storage:
+        return Storage(f"file://{tmp_path}/root", tmp_path / "data/cache")
+
+    start().put_stream("a/file", [b"1"])
+    (tmp_path / "root").rename(tmp_path / "unmounted")
+    for empty in (False, True):
+        if empty:
+            (tmp_path / "root").mkdir()  # where it will be mounted again
+        other = start()
+        with pytest.raises(StorageUnavailable):
+            other.local("a/file")
+        with pytest.raises(StorageUnavailable):
+            other.put_stream("b/file", [b"2"])
+    (tmp_path / "root").rmdir()
+    (tmp_path / "unmounted").rename(tmp_path / "root")
+    assert other.local("a/file").read_bytes() == b"1"
+
+
 def test_a_directory_that_is_not_there_is_an_outage_and_is_not_made(tmp_path: Path) -> None:
     storage = Storage(f"file://{tmp_path}/root")
     storage.put_stream("a/file", [b"1"])

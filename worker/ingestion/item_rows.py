@@ -9,9 +9,9 @@ from typing import ClassVar, TypedDict
 
 from sqlalchemy import delete, insert, update
 
-from store.disk import require_space
+from store.disk import is_disk_full, require_space
 from store.leases import Lease, database_now, fenced, renew
-from store.outages import patiently
+from store.outages import is_outage, patiently
 from store.tables import Dataset, DatasetItem
 from worker.ingestion.item_names import ItemName, showable
 from worker.ingestion.upload_limits import UploadLimits
@@ -37,6 +37,11 @@ class TooManyRows(EndOfIngestion):
 
 class TooManyBytes(EndOfIngestion):
     """The dataset's owner may not store what the dataset unpacks to."""
+
+
+def _passes_by_itself(error: BaseException) -> bool:
+    """An outage, unless it is for lack of space, which the whole ingestion makes room for by ending."""
+    return is_outage(error) and not is_disk_full(error)
 
 
 class _Row(TypedDict):
@@ -75,7 +80,7 @@ class ItemRows:
 
     def begin(self) -> None:
         """Forget what an earlier, lost ingestion of the same dataset wrote."""
-        patiently(self._begin, self.check)
+        patiently(self._begin, self.check, _passes_by_itself)
 
     def _begin(self) -> None:
         with self.context.database.write() as session:
@@ -128,7 +133,7 @@ class ItemRows:
 
     def flush(self) -> None:
         """Write the rows found so far and renew the lease; raises `LeaseLost`."""
-        patiently(self._write_rows, self.check)
+        patiently(self._write_rows, self.check, _passes_by_itself)
         self._flushed_at = time.monotonic()
         self._rows = []
 

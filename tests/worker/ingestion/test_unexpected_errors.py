@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from pouf_core.data.decoder import Decoder
 from store.outages import StorageUnavailable
@@ -99,3 +100,15 @@ def test_lone_surrogates_reach_no_row(context: WorkerContext, add_dataset: Any, 
     run_ingestion(context, dataset_id)
     assert (get(Dataset, dataset_id).item_count, get(Dataset, dataset_id).rejected_count) == (2, 1)
     assert [item.label for item in items_of(dataset_id, "accepted")] == ["?", "?"]
+
+
+def test_a_database_without_space_ends_the_ingestion_for_now(
+    context: WorkerContext, database: Any, add_dataset: Any, get: Any
+) -> None:
+    lines = "".join(f"the text number {number}\n" for number in range(3000)).encode()
+    dataset_id = add_dataset({"a.txt": lines}, modality="text")
+    database.dispose()
+    event.listen(database.engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count=1"))
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.status, dataset.lease_owner, dataset.fence) == ("ingesting", None, 0)

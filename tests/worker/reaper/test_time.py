@@ -19,7 +19,7 @@ from store.leases import Lease, claim_job, database_now, renew
 from store.tables import Heartbeat, Job
 from store.transitions import lock_job, transition
 from tests.chaos.clock import MovableClock
-from worker.reaper.rounds import begin_round, run_once
+from worker.reaper.rounds import begin_round, end_round, run_once
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -95,6 +95,18 @@ def test_what_could_not_be_renewed_while_the_database_was_away_gets_its_time_onc
     later = now + timedelta(seconds=settings.lease_seconds + 1)
     run_once(database, broker.send, later, settings)
     assert get(Job, held).status == "queued"
+
+
+def test_rounds_that_take_long_keep_no_dead_lease_alive(
+    database: Database, running_job: Any, settings: Any, broker: Any, get: Any
+) -> None:
+    job_id = running_job(-1)
+    begin_round(database, "reaper@host", settings)
+    with database.write() as session:  # the round takes a minute
+        session.get_one(Heartbeat, "reaper@host").seen_at -= timedelta(seconds=60)
+    end_round(database, "reaper@host")
+    run_once(database, broker.send, begin_round(database, "reaper@host", settings), settings)
+    assert get(Job, job_id).status == "queued"
 
 
 def test_a_reaper_that_looks_all_the_time_spares_nothing(
