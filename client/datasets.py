@@ -23,6 +23,9 @@ class DatasetOptions(TypedDict, total=False):
     modality: str
     text_column: str | None
     label_column: str | None
+    encoding: str | None
+    delimiter: str | None
+    header: bool | None
     metadata: dict[str, str] | None
     wait: bool
     timeout: float
@@ -42,6 +45,9 @@ class Datasets:
         modality: str = "auto",
         text_column: str | None = None,
         label_column: str | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        header: bool | None = None,
         metadata: dict[str, str] | None = None,
         wait: bool = False,
         timeout: float = 600.0,
@@ -56,6 +62,8 @@ class Datasets:
             text_column: of tables and JSON of texts, the column or field with the text; by default `text`, or the only
                 column with texts.
             label_column: the one with labels, which are used for evaluation alone; by default `label`, if there is one.
+            encoding, delimiter, header: of files of texts, where `readings` of a dataset show them told wrong: such
+                as `windows-1252`; one character; whether the first row names the columns.
             metadata: at most 16 pairs, kept as they are.
             wait: return only when the service has read the files.
             timeout: seconds to wait at most.
@@ -64,7 +72,14 @@ class Datasets:
             ApiError: the service refused the upload.
             ClientError: with `wait`, the files could not be read or it took too long.
         """
-        given = {"name": name, "text_column": text_column, "label_column": label_column}
+        given = {
+            "name": name,
+            "text_column": text_column,
+            "label_column": label_column,
+            "encoding": encoding,
+            "delimiter": delimiter,
+            "header": None if header is None else str(header).lower(),
+        }
         fields = {"modality": modality, **{field: value for field, value in given.items() if value is not None}}
         if metadata:
             fields["metadata"] = json.dumps(metadata)

@@ -8,6 +8,9 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from app.http.query_parameters import ListQuery, PageQuery
 from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
 from pouf_core.contract.dataset_items import RequestedModality
+from pouf_core.contract.file_reading import FileReading, TextFileOptions
+from pouf_core.data.encodings import encoding_named
+from pouf_core.errors import InvalidInput
 from store.tables import Dataset, DatasetItem, Upload
 
 DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]
@@ -18,7 +21,13 @@ def _empty_is_absent(value: object) -> object:
     return None if value == "" else value
 
 
+def _named_tab(value: object) -> object:
+    return "\t" if value in ("\\t", "tab") else _empty_is_absent(value)
+
+
 COLUMN = Annotated[str | None, Field(max_length=255), BeforeValidator(_empty_is_absent)]
+DELIMITER = Annotated[str | None, Field(min_length=1, max_length=1), BeforeValidator(_named_tab)]
+HEADER = Annotated[bool | None, BeforeValidator(_empty_is_absent)]
 
 
 class DatasetForm(Closed):
@@ -28,16 +37,41 @@ class DatasetForm(Closed):
     modality: RequestedModality = "auto"
     text_column: COLUMN = None
     label_column: COLUMN = None
+    encoding: COLUMN = None
+    delimiter: DELIMITER = None
+    header: HEADER = None
     finalize: bool = True
     metadata: METADATA = {}
 
-    @field_validator("text_column", "label_column")
+    @field_validator("text_column", "label_column", "encoding", "delimiter", "header")
     @classmethod
-    def _columns_are_of_texts(cls, column: str | None, info: ValidationInfo) -> str | None:
+    def _is_of_texts(cls, value: str | bool | None, info: ValidationInfo) -> str | bool | None:
         modality = info.data.get("modality")
-        if column is not None and modality in ("image", "embedding"):
-            raise ValueError(f"Columns are of tables of texts, and the modality is {modality}.")
-        return column
+        if value is not None and modality in ("image", "embedding"):
+            raise ValueError(f"This is of files of texts, and the modality is {modality}.")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_an_encoding(cls, name: str | None) -> str | None:
+        if name is not None:
+            try:
+                encoding_named(name)
+            except InvalidInput as error:
+                raise ValueError(error.message) from error
+        return name
+
+    @field_validator("delimiter")
+    @classmethod
+    def _divides_cells(cls, delimiter: str | None) -> str | None:
+        if delimiter is not None and delimiter in '\r\n"\0':
+            raise ValueError("This cannot divide cells.")
+        return delimiter
+
+    @property
+    def text_options(self) -> TextFileOptions:
+        """What is said of files of texts beside the names of columns."""
+        return TextFileOptions(encoding=self.encoding, delimiter=self.delimiter, header=self.header)
 
 
 class DatasetListQuery(ListQuery):
@@ -69,6 +103,10 @@ class DatasetSummaryDocument(Document):
     text_pairs: bool
     text_column: str | None
     label_column: str | None
+    encoding: str | None
+    delimiter: str | None
+    header: bool | None
+    readings: list[FileReading]
     status: DATASET_STATUS
     upload_count: int
     upload_bytes: int
@@ -133,6 +171,8 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
         text_pairs=dataset.text_pairs,
         text_column=dataset.text_column,
         label_column=dataset.label_column,
+        **TextFileOptions.model_validate(dataset.text_options or {}).model_dump(),
+        readings=[FileReading.model_validate(one) for one in dataset.readings or []],
         status=dataset.status,
         upload_count=totals[0],
         upload_bytes=totals[1],

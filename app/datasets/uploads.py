@@ -25,6 +25,9 @@ FIELDS: dict[str, object] = {
     "modality": {"enum": list(get_args(RequestedModality)), "default": "auto"},
     "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
     "label_column": {"type": "string", "description": "Tables of texts: the one with labels, for evaluation alone."},
+    "encoding": {"type": "string", "description": "Of files of texts, where it is told wrong, such as windows-1252."},
+    "delimiter": {"type": "string", "description": "Of tables of texts: one character, or `\\t`."},
+    "header": {"type": "boolean", "description": "Of tables of texts: whether the first row names the columns."},
     "finalize": {"type": "boolean", "default": True},
     "metadata": {"type": "string", "description": "A JSON object."},
 }

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import TypedDict
 
+from pydantic import JsonValue
 from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -23,8 +24,9 @@ class Dataset(Leased, Base):
     """Target data; status ``uploading → ingesting → ready | failed``.
 
     `extracted_bytes` are those that ingestion stored beside the uploads. `text_column` and `label_column` name columns
-    of tables of texts. `embedding_width` is how many numbers an embedding has, and `embedding_templates` T where the
-    embeddings were uploaded as [T, K, d].
+    of tables of texts, `text_options` (`TextFileOptions`) is what else its uploader said of files of texts, and
+    `readings` (`FileReading`) how they were read. `embedding_width` is how many numbers an embedding has, and
+    `embedding_templates` T where the embeddings were uploaded as [T, K, d].
     """
 
     __tablename__ = "datasets"
@@ -55,6 +57,8 @@ class Dataset(Leased, Base):
     owner_limits: Mapped[OwnerLimits | None] = mapped_column(Json)
     text_column: Mapped[str | None]
     label_column: Mapped[str | None]
+    text_options: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
+    readings: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
     ready_at: Mapped[datetime | None]

@@ -11,7 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pouf_core.contract.dataset_items import modality_of
+from pouf_core.contract.file_reading import TextFileOptions
 from pouf_core.data.decoder import Decoder, DecoderLimits
+from pouf_core.data.text_files import TextOptions
 from store.disk import is_disk_full
 from store.leases import Lease, LeaseLost, claim_dataset, database_now, fenced, release
 from store.outages import is_outage, patiently
@@ -133,9 +135,7 @@ def _ingest(
         if modality == "embedding":
             collector = EmbeddingCollector(context, lease, limits, check, long_step=long_step)
         elif modality == "text":
-            collector = TextCollector(
-                context, lease, limits, check, text_column=dataset.text_column, label_column=dataset.label_column
-            )
+            collector = TextCollector(context, lease, limits, check, options=_text_options(dataset))
         else:
             collector = PictureCollector(context, lease, limits, check, decoder=decoder)
         _collect(collector, uploads)
@@ -147,6 +147,11 @@ def _ingest(
 
     with long_step():
         patiently(partial(_write, context, finish), check)
+
+
+def _text_options(dataset: Dataset) -> TextOptions:
+    said = TextFileOptions.model_validate(dataset.text_options or {})
+    return TextOptions(dataset.text_column, dataset.label_column, said.delimiter, said.header, said.encoding)
 
 
 def _collect(collector: Collector, uploads: Sequence[Upload]) -> None:

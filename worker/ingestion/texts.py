@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
@@ -19,6 +20,7 @@ from store.tables import Dataset, Upload
 from worker.ingestion.archive_members import Found
 from worker.ingestion.collector import Collector
 from worker.ingestion.item_names import ItemName, parse_name
+from worker.ingestion.text_readings import TextReadings
 
 _KINDS = {True: "pair of texts", False: "single text"}
 
@@ -28,14 +30,14 @@ class TextCollector(Collector):
     """The texts of one ingestion.
 
     Attributes:
-        text_column, label_column: of tables and JSON, see `read_texts`.
+        options: what the uploader said of the files.
     """
 
     modality = "text"
     noun = "file of texts"
 
-    text_column: str | None = field(kw_only=True)
-    label_column: str | None = field(kw_only=True)
+    options: TextOptions = field(kw_only=True)
+    _readings: TextReadings = field(default_factory=TextReadings)
     _labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     # as the first text decides; None while there is none
     _are_pairs: bool | None = None
@@ -54,6 +56,7 @@ class TextCollector(Collector):
 
     def describe(self, dataset: Dataset) -> None:
         dataset.text_pairs = bool(self._are_pairs)
+        dataset.readings = [one.model_dump() for one in self._readings.files]
 
     def labels(self) -> dict[str, set[str]]:
         return self._labels
@@ -67,7 +70,8 @@ class TextCollector(Collector):
 
     def _read_file(self, name: ItemName, stream: IO[bytes]) -> None:
         try:
-            for row in read_texts(stream, name.text, TextOptions(self.text_column, self.label_column)):
+            for row in read_texts(stream, name.text, self.options, partial(self._readings.begin, name.text)):
+                self._readings.note(row)
                 row_name = parse_name(f"{name.text}:{row.position}")
                 if isinstance(row, BadRow):
                     self.reject(row_name, row.code, row.message)

@@ -85,6 +85,11 @@ def test_unknown_fields_are_refused_and_nothing_is_created(api, refused, nothing
         ({"name": "x" * 201}, "invalid_value", "/name"),
         ({"text_column": "x" * 256}, "invalid_value", "/text_column"),
         ({"modality": "image", "label_column": "kind"}, "invalid_value", "/label_column"),
+        ({"modality": "image", "encoding": "utf-8"}, "invalid_value", "/encoding"),
+        ({"encoding": "klingon"}, "invalid_value", "/encoding"),
+        ({"delimiter": ";;"}, "invalid_value", "/delimiter"),
+        ({"delimiter": '"'}, "invalid_value", "/delimiter"),
+        ({"header": "perhaps"}, "invalid_type", "/header"),
         ({"metadata": "{"}, "invalid_value", "/metadata"),
         ({"metadata": "[]"}, "invalid_type", "/metadata"),
         ({"metadata": str({f"{i}": "v" for i in range(17)}).replace("'", '"')}, "invalid_value", "/metadata"),
@@ -262,6 +267,16 @@ def test_columns_of_a_table_are_kept_for_ingestion(api, database):
     with database.read() as session:
         dataset = session.get_one(Dataset, document["id"])
         assert (dataset.text_column, dataset.label_column) == ("body", "kind")
+
+
+def test_what_is_said_of_files_of_texts_is_kept_for_ingestion(api, database):
+    said = {"encoding": "windows-1252", "delimiter": "\\t", "header": "false"}
+    document = create(api, [("a.csv", b"x y\tz\n")], **said).json()
+    options = {"encoding": "windows-1252", "delimiter": "\t", "header": False}
+    assert {name: document[name] for name in options} == options
+    assert document["readings"] == []
+    with database.read() as session:
+        assert session.get_one(Dataset, document["id"]).text_options == options
 
 
 def test_a_failed_dataset_has_its_error(api, rows):

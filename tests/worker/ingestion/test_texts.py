@@ -42,6 +42,30 @@ def test_a_table_becomes_texts_with_labels_apart(
     assert {item.label for item in items if item.status == "accepted"} == {"pos", "neg"}
 
 
+def test_a_dataset_tells_how_its_files_were_read(context: WorkerContext, add_dataset: Any, get: Any) -> None:
+    rows = ["1;Schöner Film, wirklich;gut", '2;"Öde; viel zu lang";schlecht', "3;;gut", "4;Ganz nett so;gut"]
+    table = "\n".join(["Nr;Review;Stimmung", *rows])
+    dataset_id = add_dataset({"a.csv": table.encode("cp1252"), "b.txt": b"one text\n"}, modality="text")
+    run_ingestion(context, dataset_id)
+    first, second = get(Dataset, dataset_id).readings
+    assert (first["file"], first["encoding"], first["delimiter"]) == ("a.csv", "cp1252", ";")
+    assert 0 < first["encoding_confidence"] < 1
+    assert first["header"] == ["Nr", "Review", "Stimmung"]
+    assert (first["text_column"], first["label_column"], first["rows"], first["rejected_rows"]) == (1, 2, 4, 1)
+    assert first["first_rows"][1] == {"text": "Öde; viel zu lang", "text_pair": None, "label": "schlecht"}
+    assert (second["file"], second["delimiter"], second["rows"]) == ("b.txt", None, 1)
+
+
+def test_what_the_uploader_says_of_files_decides(context: WorkerContext, add_dataset: Any, get: Any) -> None:
+    said = {"encoding": "cp1250", "delimiter": "|", "header": False}
+    content = "dobre słowa|a, b\ngood words|c, d\n".encode("cp1250")
+    dataset_id = add_dataset({"a.csv": content}, modality="text", text_options=said, text_column=None)
+    run_ingestion(context, dataset_id)
+    (reading,) = get(Dataset, dataset_id).readings
+    assert (reading["encoding"], reading["delimiter"], reading["header"], reading["rows"]) == ("cp1250", "|", None, 2)
+    assert reading["first_rows"][0]["text"] == "dobre słowa"
+
+
 def test_columns_are_those_that_the_upload_named(
     context: WorkerContext, storage: Storage, add_dataset: Any, get: Any, items_of: Any
 ) -> None:

@@ -1,0 +1,52 @@
+"""How a file of texts was read, for people to check before anything is trained."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SHOWN_ROWS = 3
+SHOWN_CHARACTERS = 200
+
+
+class ReadRow(BaseModel):
+    """A text as it was read, cut at `SHOWN_CHARACTERS`, and its label."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str
+    text_pair: str | None = None
+    label: str | None = None
+
+
+class FileReading(BaseModel):
+    """How one file was read."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: str
+    encoding: str
+    encoding_confidence: Annotated[
+        float, Field(ge=0, le=1, description="1 where the file says it, or is UTF-8 throughout.")
+    ]
+    delimiter: Annotated[str | None, Field(description="Of a table; empty where each row is one cell.")] = None
+    quote: Annotated[str | None, Field(description="Of a table; empty where there are none.")] = None
+    skipped_lines: Annotated[int, Field(ge=0, description="Lines before the table.")] = 0
+    header: Annotated[list[str] | None, Field(description="The first row, where it names the columns.")] = None
+    text_column: Annotated[int | None, Field(description="Of a table, from 0.")] = None
+    text_pair_column: int | None = None
+    label_column: int | None = None
+    rows: Annotated[int, Field(ge=0, description="Texts and rejected rows, without the header.")] = 0
+    rejected_rows: Annotated[int, Field(ge=0)] = 0
+    first_rows: list[ReadRow] = []
+
+
+class TextFileOptions(BaseModel):
+    """What a caller says of files of texts beside the names of columns; null leaves it to be told by the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    encoding: str | None = None
+    delimiter: str | None = None
+    header: bool | None = None

@@ -1,0 +1,53 @@
+"""Notes how each file of texts was read."""
+
+from __future__ import annotations
+
+from pouf_core.contract.file_reading import SHOWN_CHARACTERS, SHOWN_ROWS, FileReading, ReadRow
+from pouf_core.data.text_files import Reading
+from pouf_core.data.text_rows import BadRow, Row
+
+MOST_FILES = 100
+"""Files beyond are not told of: an archive may hold thousands, a text each."""
+
+
+class TextReadings:
+    """How the files of one ingestion were read."""
+
+    def __init__(self) -> None:
+        self.files: list[FileReading] = []
+        self._present: FileReading | None = None
+
+    def begin(self, file: str, reading: Reading) -> None:
+        """A file is about to be read."""
+        found = FileReading(file=file, encoding=reading.encoding.name, encoding_confidence=reading.encoding.confidence)
+        table = reading.table
+        if table is not None:
+            found.delimiter, found.quote = table.dialect.delimiter, table.dialect.quote
+            found.skipped_lines = table.dialect.skipped
+            found.header = None if table.names is None else [cut(name) for name in table.names]
+            columns = table.columns
+            found.text_column, found.text_pair_column, found.label_column = (
+                columns.text,
+                columns.text_pair,
+                columns.label,
+            )
+        self._present = found
+        if len(self.files) < MOST_FILES:
+            self.files.append(found)
+
+    def note(self, row: Row) -> None:
+        """A row of the present file was read."""
+        found = self._present
+        if found is None:
+            return
+        found.rows += 1
+        if isinstance(row, BadRow):
+            found.rejected_rows += 1
+        elif len(found.first_rows) < SHOWN_ROWS:
+            pair = None if row.text_pair is None else cut(row.text_pair)
+            found.first_rows.append(ReadRow(text=cut(row.text), text_pair=pair, label=row.label))
+
+
+def cut(text: str) -> str:
+    """A text as it is shown."""
+    return text[:SHOWN_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", "")
