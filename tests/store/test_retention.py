@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from store.clock import utcnow
+from store.database import Database, upgrade
 from store.retention import prune
 from store.tables import AdaptedModel, Dataset, DatasetItem, Job, JobEvent, JobMetric, Upload
 
@@ -99,3 +100,13 @@ def test_rows_of_what_was_deleted_go_once_nothing_names_them(rows, count, make_o
     assert count(Dataset, Dataset.id == free) == 0
     assert count(AdaptedModel, AdaptedModel.id == kept) == 1
     assert count(DatasetItem, DatasetItem.dataset_id == free) == 0
+
+
+def test_postgresql_takes_the_same_statements(postgres_url, storage, settings):
+    upgrade(postgres_url)
+    database = Database(postgres_url)
+    try:
+        for remove in (False, True):
+            assert not any(prune(database, storage, settings, utcnow(), remove=remove).values())
+    finally:
+        database.dispose()
