@@ -4,7 +4,7 @@
 
 The service is `pouf up` with its default settings. With `--baseline DIRECTORY`, a checkout of another version, both
 services take turns; each is told nothing while the other works. A first job is always over pictures that its service
-has not seen. They are cut from `examples/clipart`, some mirrored, each by its number alone.
+has not seen. They are cut from `examples/clipart`, each by its number alone.
 """
 
 from __future__ import annotations
@@ -47,12 +47,14 @@ def main(
     """Measure both in turns and print a table."""
     trees = {THIS: ROOT, **({BASELINE: baseline.absolute()} if baseline else {})}
     measured: list[dict[str, Any]] = []
+    used = 0
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         running = {name: stack.enter_context(service(tree, Path(folder) / name)) for name, tree in trees.items()}
         time.sleep(settle)
         for turn in range(turns):
             for count in pictures:
-                paths = cut(count, turn, Path(folder) / f"{count}-{turn}")
+                paths = cut(count, used, Path(folder) / f"{count}-{turn}")
+                used += variants_of(count)
                 for name in trees if turn % 2 == 0 else reversed(trees):
                     found = measure(running[name].url, paths)
                     measured.append({"version": name, "pictures": count, "turn": turn, **found})
@@ -81,30 +83,35 @@ def service(tree: Path, data: Path) -> Iterator[RunningService]:
         yield running
 
 
-def cut(count: int, turn: int, folder: Path) -> list[Path]:
-    """Real pictures that no other turn has: parts of those of `examples/clipart`, nine tenths of each side.
+def variants_of(count: int) -> int:
+    """How many different parts of a picture it takes for so many pictures."""
+    return -(-count // len(load_pictures(CLIPART)[0]))
+
+
+def cut(count: int, used: int, folder: Path) -> list[Path]:
+    """Real pictures that no earlier set has: parts of those of `examples/clipart`, nine tenths of each side.
 
     Args:
         count: how many.
-        turn: other turns give other pictures.
+        used: variants of a picture that earlier sets have had.
         folder: where to put them.
     """
     folder.mkdir()
     sources, _ = load_pictures(CLIPART)
     paths = []
     for number in range(count):
-        source, variant = sources[number % len(sources)], turn * (1 + count // len(sources)) + number // len(sources)
+        source, variant = sources[number % len(sources)], used + number // len(sources)
         with Image.open(source) as opened:
             picture = opened.convert("RGB")
         width, height = (round(0.9 * side) for side in picture.size)
-        # A different corner for each variant: 2 x 8 x 8 of them, count and all told apart by where they begin.
+        # Every variant is another part, or, after 64, its mirror image.
         left = (picture.width - width) * (variant % 8) // 7
         upper = (picture.height - height) * (variant // 8 % 8) // 7
         part = picture.crop((left, upper, left + width, upper + height))
-        if (variant + count) % 2:
+        if variant // 64 % 2:
             part = ImageOps.mirror(part)
         path = folder / f"{number:05}.jpg"
-        part.save(path, quality=90 - (count + variant) % 7)
+        part.save(path, quality=90)
         paths.append(path)
     return paths
 
