@@ -17,7 +17,7 @@ from sqlalchemy import select
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
 from store import feature_files
 from store.clock import utcnow
-from store.disk import is_disk_full, scarcest, shortage
+from store.disk import is_disk_full, scarcest
 from store.job_datasets import datasets_of
 from store.leases import Lease, LeaseLost, fenced
 from store.outages import patiently
@@ -57,7 +57,7 @@ def run_job(
     lack = lack_of_space(context)
     if lack is not None and feature_files.forget_all(context.settings.feature_dir):
         logger.warning("All kept features were removed: %s.", lack)
-        lack = shortage(context.settings, context.storage)
+        lack = lack_of_space(context)
     if lack is not None:
         logger.warning("Job %s waits: %s.", job_id, lack)
         with context.database.write() as session:

@@ -96,7 +96,7 @@ def test_features_make_room_when_the_disk_runs_short(
     def shortage(*_: object) -> str | None:
         return "1 MiB of the disk are free" if any(path.exists() for path in old) else None
 
-    monkeypatch.setattr("worker.training.runner.shortage", shortage)
+    monkeypatch.setattr("worker.process_context.shortage", shortage)
     run(dataset_id)
     assert not any(path.exists() for path in old)
 
