@@ -60,7 +60,7 @@ def test_they_share_one_base_model_and_its_batches(settings, rows, storage, arti
     red = answers[0][1]
     assert red != pytest.approx(1 - red, abs=1e-3)
     assert all(score == pytest.approx(1 - red if number % 2 else red, abs=1e-4) for number, score in answers)
-    assert batcher.items == REQUESTS
+    assert batcher.items >= REQUESTS  # readiness is asked by forward passes, too
     assert batches < REQUESTS / 2  # no two models of one request: batches mix models
     assert usage["models"] == MODELS
     assert usage["bytes"] < MODELS * 10_000  # two prototypes of each variant
