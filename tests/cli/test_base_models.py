@@ -63,7 +63,10 @@ def test_every_architecture_is_adaptable_or_refused_with_a_reason(capsys):
     list_base_models([])
     printed = capsys.readouterr().out
     check(open_clip.list_models(), printed)
-    assert "pouf-lite: adaptable (prompt, prototypes, head, last_n, norm, model)" in printed
+    assert (
+        "pouf-lite: adaptable (auto, calibrate, gaussian, propagate, prompt, prototypes, head, last_n, norm, model)"
+        in printed
+    )
     assert "134 of 144 open_clip architectures are adaptable, 10 refused." in printed
 
 
