@@ -17,6 +17,8 @@ from cli.processes import Service, marked_processes
 from cli.supervisor import up
 from store.settings import Settings
 
+pytestmark = pytest.mark.alone  # it sends signals to itself
+
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 DEAF = (sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf'); time.sleep(60)")
