@@ -13,6 +13,7 @@ from client import Client, Dataset
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
 CLASSES = ["boat", "computer", "smiley face"]
 PICTURES_A_CLASS = 8
+GONE_SECONDS = 15  # a template of jobs may be loading when its worker ends
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,11 @@ def service(tmp_path_factory, small_and_quick):
     """`pouf up` with its real worker and real broker, which leaves no process behind."""
     data_dir = tmp_path_factory.mktemp("service")
     with temporary_service(data_dir) as running:
-        running_parts = [running.pid, *(child.pid for child in psutil.Process(running.pid).children(recursive=True))]
+        supervisor = psutil.Process(running.pid)
+        running_parts = [supervisor, *supervisor.children(recursive=True)]
         yield running
-    assert [pid for pid in running_parts if psutil.pid_exists(pid)] == []
+    _, left = psutil.wait_procs(running_parts, timeout=GONE_SECONDS)
+    assert [part for part in left if part.status() != psutil.STATUS_ZOMBIE] == []  # which nobody has reaped yet
     assert marked_processes(data_dir.resolve()) == []
 
 
