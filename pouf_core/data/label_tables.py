@@ -6,9 +6,9 @@ import csv
 import io
 from collections.abc import Sequence
 
-from pouf_core.data.dialects import SNIFFED_CHARACTERS, dialect_of
 from pouf_core.data.encodings import detect_encoding
 from pouf_core.data.headings import FILES, PICTURE_LABELS, folded
+from pouf_core.data.table_rows import opened_table
 from pouf_core.data.text_rows import label_of
 from pouf_core.errors import InvalidInput
 
@@ -28,13 +28,9 @@ def read_labels(data: bytes, most_rows: int) -> list[tuple[str, str]]:
         text = data.decode(encoding.name)
     except UnicodeDecodeError as error:
         raise _unreadable(f"It is not in {encoding.name}, which most of it is in: {error}.") from error
-    head = text[:SNIFFED_CHARACTERS]
-    dialect = dialect_of(head if len(text) == len(head) else head.rpartition("\n")[0])
-    rows = dialect.rows(io.StringIO(text, newline=""))
     found: list[tuple[str, str]] = []
     try:
-        for _ in range(dialect.skipped):
-            next(rows, None)
+        _, rows = opened_table(io.StringIO(text, newline=""))
         file, label = _columns(next((row for row in rows if row), []))
         for count, row in enumerate(rows, start=1):
             if count > most_rows:
@@ -52,8 +48,8 @@ def _columns(header: Sequence[str]) -> tuple[int, int]:
     names = [folded(cell) for cell in header]
     found = [next((names.index(one) for one in wanted if one in names), None) for wanted in (FILES, PICTURE_LABELS)]
     if None in found:
-        missing = "a column with file names" if found[0] is None else "a column with labels"
-        raise _unreadable(f"Its header has no {missing[2:]}; head the columns file and label.")
+        missing = "file names" if found[0] is None else "labels"
+        raise _unreadable(f"Its header has no column with {missing}; head the columns file and label.")
     file, label = found
     assert file is not None and label is not None
     return file, label

@@ -65,10 +65,8 @@ class TableReader:
     """
 
     def __init__(self, characters: IO[str], options: TableOptions) -> None:
-        head = _whole_lines(characters)
-        dialect = dialect_of(head, options.delimiter)
-        lines = islice(_joined(head, characters), dialect.skipped, None)
-        self._rows = enumerate(dialect.rows(lines), start=1)
+        dialect, rows = opened_table(characters, options.delimiter)
+        self._rows = enumerate(rows, start=1)
         try:
             self._first = list(islice(self._rows, SNIFFED_ROWS))
         except csv.Error as error:
@@ -130,6 +128,21 @@ def _require_even(rows: list[list[str]]) -> None:
             f"Most rows have more cells than the first one, which has {len(rows[0])}: {', '.join(rows[0])[:200]}. "
             "Quote texts that hold delimiters, or name the delimiter.",
         )
+
+
+def opened_table(characters: IO[str], delimiter: str | None = None) -> tuple[Dialect, Iterator[list[str]]]:
+    """A table's dialect, and its rows from the first on, in constant memory.
+
+    Args:
+        characters: the decoded file, line ends as they are.
+        delimiter: as a caller gives it.
+
+    Raises:
+        csv.Error: at once or with a row: it is no table.
+    """
+    head = _whole_lines(characters)
+    dialect = dialect_of(head, delimiter)
+    return dialect, dialect.rows(islice(_joined(head, characters), dialect.skipped, None))
 
 
 def _whole_lines(characters: IO[str]) -> str:

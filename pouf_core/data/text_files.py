@@ -82,7 +82,7 @@ def read_texts(
     # Undecodable bytes become surrogates, so that only the text that holds them is refused.
     characters = io.TextIOWrapper(source, encoding=encoding.name, errors=_errors(encoding), newline="")
     try:
-        yield from _rows(characters, suffix, head.decode(encoding.name, "replace"), encoding, options, on_reading)
+        yield from _rows(characters, suffix, head, encoding, options, on_reading)
     finally:
         characters.detach()
 
@@ -95,12 +95,12 @@ def _errors(encoding: Encoding) -> str:
 def _rows(
     characters: IO[str],
     suffix: str,
-    head: str,
+    head: bytes,
     encoding: Encoding,
     options: TextOptions,
     on_reading: Callable[[Reading], None],
 ) -> Iterator[Row]:
-    if suffix == ".txt" and options.delimiter is None and _divided_by_tabs(head):
+    if suffix == ".txt" and options.delimiter is None and _divided_by_tabs(head.decode(encoding.name, "replace")):
         suffix, options = ".tsv", replace(options, delimiter="\t")
     if suffix in _TABLE_SUFFIXES:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pouf_core.data.headings import LABELS, PAIR, TEXTS, folded
@@ -169,6 +169,6 @@ def _is_number(cell: str) -> bool:
     return True
 
 
-def _share(found: object) -> float:
-    values = list(found)  # type: ignore[call-overload]
+def _share(found: Iterable[bool]) -> float:
+    values = list(found)
     return sum(values) / len(values) if values else 0.0

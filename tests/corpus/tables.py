@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 Rows = Sequence[Sequence[str]]
@@ -95,7 +95,6 @@ class Table:
         texts: its texts in order.
         labels: of each text, None where it has none; empty where the table has no labels at all.
         file_name: its suffix says what it is.
-        reading: fields of how it is to have been read, by name.
     """
 
     name: str
@@ -103,7 +102,6 @@ class Table:
     texts: tuple[str, ...]
     labels: tuple[str | None, ...] = ()
     file_name: str = "texts.csv"
-    reading: dict[str, Any] = field(default_factory=dict)
 
 
 def written(rows: Rows, encoding: str = "utf-8", **options: Any) -> bytes:
