@@ -89,33 +89,35 @@ def _unfinished(database: Database, storage: Storage, before: datetime, now: dat
 
 def _deleted_models(database: Database, before: datetime, remove: bool) -> int:
     gone = (AdaptedModel.deleted_at < before, ~exists().where(Alias.model_id == AdaptedModel.id))
-    if not remove:
-        return _number(database, AdaptedModel, gone)
-    count = 0
-    while True:
-        with database.write() as session:
-            ids = session.scalars(select(AdaptedModel.id).where(*gone).limit(BATCH)).all()
-            if not ids:
-                return count
-            session.execute(delete(AdaptedModel).where(AdaptedModel.id.in_(ids)))
-            count += len(ids)
+    return _rows(database, AdaptedModel, gone, (), remove)
 
 
 def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int:
     """Those that jobs name stay as long as these."""
     named = (Job.dataset_id == Dataset.id, Job.class_features_dataset_id == Dataset.id)
     gone = (Dataset.deleted_at < before, *(~exists().where(each) for each in named))
+    return _rows(database, Dataset, gone, (Upload, DatasetItem), remove)
+
+
+def _rows(
+    database: Database,
+    table: type[AdaptedModel] | type[Dataset],
+    gone: Sequence[ColumnElement[bool]],
+    parts: Sequence[type[Upload] | type[DatasetItem]],
+    remove: bool,
+) -> int:
+    """How many rows are gone; with `remove` they are deleted in batches, after the rows of a dataset's parts."""
     if not remove:
-        return _number(database, Dataset, gone)
+        return _number(database, table, gone)
     count = 0
     while True:
         with database.write() as session:
-            ids = session.scalars(select(Dataset.id).where(*gone).limit(BATCH)).all()
+            ids = session.scalars(select(table.id).where(*gone).limit(BATCH)).all()
             if not ids:
                 return count
-            for table in (Upload, DatasetItem):
-                session.execute(delete(table).where(table.dataset_id.in_(ids)))
-            session.execute(delete(Dataset).where(Dataset.id.in_(ids)))
+            for part in parts:
+                session.execute(delete(part).where(part.dataset_id.in_(ids)))
+            session.execute(delete(table).where(table.id.in_(ids)))
             count += len(ids)
 
 
