@@ -10,19 +10,16 @@ from typing import Any
 import pytest
 
 from store.clock import utcnow
-from store.database import Database, upgrade
+from store.database import Database
 from store.leases import Lease, LeaseLost, claim_dataset, claim_job, expire, expired, fenced, release, renew
 from store.tables import Dataset, Job
 from store.transitions import transition
+from tests.migrated_database import DATABASES, migrated_database
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, settings: Any) -> Iterator[Database]:
-    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    upgrade(url)
-    database = Database(url)
-    yield database
-    database.dispose()
+    yield from migrated_database(request, settings)
 
 
 @pytest.fixture

@@ -13,22 +13,19 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from store.database import Database, upgrade
+from store.database import Database
 from store.heartbeats import REAPER, beat, last_seen
 from store.leases import Lease, claim_job, database_now, renew
 from store.tables import Heartbeat, Job
 from store.transitions import lock_job, transition
 from tests.chaos.clock import MovableClock
+from tests.migrated_database import DATABASES, migrated_database
 from worker.reaper.rounds import begin_round, end_round, run_once
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, settings: Any) -> Iterator[Database]:
-    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    upgrade(url)
-    database = Database(url)
-    yield database
-    database.dispose()
+    yield from migrated_database(request, settings)
 
 
 @pytest.fixture

@@ -7,19 +7,16 @@ from typing import Any
 
 import pytest
 
-from store.database import Database, upgrade
+from store.database import Database
 from store.tables import Job
 from store.transitions import lock_job, transition
+from tests.migrated_database import DATABASES, migrated_database
 from worker.training.queueing import begin
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=DATABASES)
 def database(request: pytest.FixtureRequest, settings: Any) -> Iterator[Database]:
-    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    upgrade(url)
-    database = Database(url)
-    yield database
-    database.dispose()
+    yield from migrated_database(request, settings)
 
 
 @pytest.fixture

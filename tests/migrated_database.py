@@ -1,0 +1,21 @@
+"""A database of the newest schema, on SQLite and on PostgreSQL where its server is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from store.database import Database, upgrade
+
+DATABASES = ("sqlite", "postgresql")
+
+
+def migrated_database(request: pytest.FixtureRequest, settings: Any) -> Iterator[Database]:
+    """For a fixture with the parameters `DATABASES`."""
+    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    upgrade(url)
+    database = Database(url)
+    yield database
+    database.dispose()
