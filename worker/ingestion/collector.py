@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
+from pouf_core.data.archives.members import ArchiveError, Found
+from pouf_core.data.archives.reading import kind_of_upload, read_archive
 from pouf_core.data.file_kinds import ArchiveKind
+from pouf_core.data.item_names import ItemName, parse_name
 from store.disk import is_disk_full
 from store.leases import LeaseLost
 from store.outages import is_outage
 from store.tables import Dataset, Upload
-from worker.ingestion.archive_members import ArchiveError, Found
-from worker.ingestion.archives import kind_of_upload, read_archive
-from worker.ingestion.item_names import ItemName, parse_name
 from worker.ingestion.item_rows import EndOfIngestion, ItemRows
 from worker.shutdown import ShuttingDown
 

@@ -10,17 +10,17 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pouf_core.data.archives.members import Found
 from pouf_core.data.embedding_files import EmbeddingFile, FileLimits, read_embeddings
 from pouf_core.data.embedding_storage import write_embeddings
 from pouf_core.data.embeddings import Floats, refused_row, row_hashes, unit_rows
 from pouf_core.data.file_kinds import ArchiveKind
+from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.errors import InvalidInput
 from store.disk import require_space, scarcest
 from store.storage_keys import embeddings_key
 from store.tables import Dataset, Upload
-from worker.ingestion.archive_members import Found
 from worker.ingestion.collector import Collector
-from worker.ingestion.item_names import ItemName, parse_name
 from worker.ingestion.item_rows import ROWS_PER_ITEM
 
 #: Rows are short and many.

@@ -9,11 +9,11 @@ from typing import ClassVar, TypedDict
 
 from sqlalchemy import delete, insert, update
 
+from pouf_core.data.item_names import ItemName, showable
 from store.disk import is_disk_full, require_space
 from store.leases import Lease, database_now, fenced, renew
 from store.outages import is_outage, patiently
 from store.tables import Dataset, DatasetItem
-from worker.ingestion.item_names import ItemName, showable
 from worker.ingestion.upload_limits import UploadLimits
 from worker.process_context import WorkerContext
 

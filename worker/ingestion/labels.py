@@ -7,8 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pouf_core.data.item_names import parse_name
 from pouf_core.data.label_tables import read_labels
-from worker.ingestion.item_names import parse_name
 
 Parts = tuple[str, ...]
 

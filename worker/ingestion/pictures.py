@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pouf_core.data.archives.members import Found, too_large
 from pouf_core.data.decoder import Decoder
+from pouf_core.data.item_names import ItemName
 from pouf_core.errors import InvalidInput
 from store.storage_keys import picture_key
 from store.tables import Upload
-from worker.ingestion.archive_members import Found, too_large
 from worker.ingestion.collector import Collector
-from worker.ingestion.item_names import ItemName
 from worker.ingestion.labels import LabelTable, Occurrence, assign_labels, read_label_table
 
 #: The source of files that were uploaded by themselves; a label table among them names them all.

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from pouf_core.contract.dataset_items import modality_of
 from pouf_core.contract.file_reading import TextFileOptions
 from pouf_core.data.decoder import Decoder, DecoderLimits
+from pouf_core.data.item_names import parse_name
 from pouf_core.data.text_files import TextOptions
 from store.disk import is_disk_full
 from store.leases import Lease, LeaseLost, claim_dataset, database_now, fenced, release
@@ -23,7 +24,6 @@ from store.tables import Dataset, Upload
 from worker.ingestion.collector import Collector
 from worker.ingestion.completion import fail_dataset, finish_ingestion, write_labels
 from worker.ingestion.embeddings import EmbeddingCollector
-from worker.ingestion.item_names import parse_name
 from worker.ingestion.item_rows import ROWS_PER_ITEM, TooManyBytes, TooManyItems, TooManyRows
 from worker.ingestion.pictures import PictureCollector
 from worker.ingestion.texts import TextCollector

@@ -12,14 +12,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO
 
+from pouf_core.data.archives.members import Found
+from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.text_files import BadRow, TextOptions, TextRow, read_texts
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
 from store.storage_keys import texts_key
 from store.tables import Dataset, Upload
-from worker.ingestion.archive_members import Found
 from worker.ingestion.collector import Collector
-from worker.ingestion.item_names import ItemName, parse_name
 from worker.ingestion.text_readings import TextReadings
 
 _KINDS = {True: "pair of texts", False: "single text"}

@@ -7,24 +7,19 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy.orm import Session
 
+from pouf_core.data.archives.limits import ArchiveLimits
 from store import usage
 from store.scope import Scope
 from store.settings import Settings
 from store.tables import Dataset
 
-#: Archives may always unpack to this many bytes, whatever their ratio: tiny archives of flat pictures pack very well.
-RATIO_FLOOR_BYTES = 16 * 1024**2
 
-
-@dataclass(frozen=True)
-class UploadLimits:
+@dataclass(frozen=True, kw_only=True)
+class UploadLimits(ArchiveLimits):
     """Largest counts and sizes that ingestion accepts; sizes in bytes, pictures in pixels."""
 
     items: int
-    item_bytes: int
     pixels: int
-    archive_entries: int
-    archive_ratio: float
     #: What may be stored beside the uploads.
     extracted_bytes: float = math.inf
 
@@ -50,7 +45,3 @@ class UploadLimits:
         items = allowed["items"] - usage.items(scope) + dataset.item_count
         stored = allowed["stored_bytes"] - usage.stored_bytes(scope) + dataset.extracted_bytes
         return replace(limits, items=min(limits.items, max(items, 0)), extracted_bytes=max(stored, 0))
-
-    def unpacked_bytes(self, packed_bytes: int) -> int:
-        """What an archive of this size may unpack to."""
-        return max(RATIO_FLOOR_BYTES, int(packed_bytes * self.archive_ratio))

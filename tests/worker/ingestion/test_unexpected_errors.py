@@ -46,7 +46,7 @@ def test_an_error_that_no_one_thought_of_rejects_the_file_that_causes_it_alone(
 def test_an_archive_whose_reading_fails_is_rejected_and_the_others_are_read(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("worker.ingestion.archives.read_zip", a_bug)
+    monkeypatch.setattr("pouf_core.data.archives.reading.read_zip", a_bug)
     dataset_id = add_dataset({"bad.zip": zipped({"1.png": make_picture(1)}), "good.png": make_picture(2)})
     run_ingestion(context, dataset_id)
     assert get(Dataset, dataset_id).item_count == 1

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from worker.ingestion.archive_members import (
+from pouf_core.data.archives.limits import ArchiveLimits
+from pouf_core.data.archives.members import (
     ArchiveError,
     Found,
     Member,
@@ -19,8 +20,7 @@ from worker.ingestion.archive_members import (
     special_member,
     too_many_entries,
 )
-from worker.ingestion.item_names import ItemName, parse_name
-from worker.ingestion.upload_limits import UploadLimits
+from pouf_core.data.item_names import ItemName, parse_name
 
 HEADER_BYTES = 1024**2
 SPARSE = "it holds a sparse file; pack without --sparse"
@@ -72,7 +72,7 @@ class _Counted(io.RawIOBase):
         return data
 
 
-def read_tar(path: Path, limits: UploadLimits, check: Callable[[], None], *, packed: bool) -> Iterator[Member]:
+def read_tar(path: Path, limits: ArchiveLimits, check: Callable[[], None], *, packed: bool) -> Iterator[Member]:
     """The files of a tar, gzipped when `packed`, one by one; raises `ArchiveError`."""
     unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     with path.open("rb") as file:
@@ -83,7 +83,7 @@ def read_tar(path: Path, limits: UploadLimits, check: Callable[[], None], *, pac
             raise ArchiveError("archive_corrupt", f"The tar archive cannot be read (any further): {error}") from error
 
 
-def _read_tar_stream(stream: _Counted, limits: UploadLimits, unpacked: UnpackedBytes) -> Iterator[Member]:
+def _read_tar_stream(stream: _Counted, limits: ArchiveLimits, unpacked: UnpackedBytes) -> Iterator[Member]:
     with tarfile.open(fileobj=stream, mode="r|", tarinfo=_StrictTarInfo) as archive:
         for count, info in enumerate(archive, start=1):
             if count > limits.archive_entries:
@@ -95,7 +95,7 @@ def _read_tar_stream(stream: _Counted, limits: UploadLimits, unpacked: UnpackedB
 
 
 def _read_tar_entry(
-    archive: tarfile.TarFile, info: tarfile.TarInfo, name: ItemName, limits: UploadLimits, unpacked: UnpackedBytes
+    archive: tarfile.TarFile, info: tarfile.TarInfo, name: ItemName, limits: ArchiveLimits, unpacked: UnpackedBytes
 ) -> Member:
     if info.size < 0:
         raise tarfile.ReadError("a member has a negative size")

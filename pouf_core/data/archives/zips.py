@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
-from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
-from worker.ingestion.archive_members import (
+from pouf_core.data.archives.limits import ArchiveLimits
+from pouf_core.data.archives.members import (
     ArchiveError,
     Found,
     Member,
@@ -19,13 +19,13 @@ from worker.ingestion.archive_members import (
     too_large,
     too_many_entries,
 )
-from worker.ingestion.item_names import ItemName, parse_name
-from worker.ingestion.upload_limits import UploadLimits
+from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
 
 READ_BYTES = 1024**2
 
 
-def read_zip(path: Path, limits: UploadLimits, check: Callable[[], None]) -> Iterator[Member]:
+def read_zip(path: Path, limits: ArchiveLimits, check: Callable[[], None]) -> Iterator[Member]:
     """The files of a zip one by one; raises `ArchiveError`."""
     unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     try:
@@ -42,7 +42,7 @@ def read_zip(path: Path, limits: UploadLimits, check: Callable[[], None]) -> Ite
 
 
 def _read_zip_entry(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: ItemName, limits: UploadLimits, unpacked: UnpackedBytes
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: ItemName, limits: ArchiveLimits, unpacked: UnpackedBytes
 ) -> Member:
     mode = stat.S_IFMT(info.external_attr >> 16)
     special = mode not in (0, stat.S_IFREG, stat.S_IFLNK)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from worker.ingestion.item_names import ItemName
-from worker.ingestion.upload_limits import UploadLimits
+from pouf_core.data.archives.limits import ArchiveLimits
+from pouf_core.data.item_names import ItemName
 
 
 class ArchiveError(Exception):
@@ -57,7 +57,7 @@ class UnpackedBytes:
             raise ArchiveError("archive_ratio_exceeded", message)
 
 
-def refusal(name: ItemName, *, link: bool, special: bool, size: int, limits: UploadLimits) -> Refused | None:
+def refusal(name: ItemName, *, link: bool, special: bool, size: int, limits: ArchiveLimits) -> Refused | None:
     """Why a member is not even read, or None."""
     if name.unsafe:
         return Refused(name, "unsafe_member_name", "The name is absolute or leaves the archive.")
@@ -73,11 +73,11 @@ def special_member(name: ItemName) -> Refused:
     return Refused(name, "special_member", "Devices and other special files are not read.")
 
 
-def too_large(name: ItemName, limits: UploadLimits) -> Refused:
+def too_large(name: ItemName, limits: ArchiveLimits) -> Refused:
     """Refuse a file for its size."""
     return Refused(name, "item_too_large", f"The file is larger than {limits.item_bytes:,} bytes.")
 
 
-def too_many_entries(limits: UploadLimits) -> ArchiveError:
+def too_many_entries(limits: ArchiveLimits) -> ArchiveError:
     """End an archive for the number of its entries."""
     return ArchiveError("archive_too_many_entries", f"An archive may hold {limits.archive_entries:,} entries.")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from pouf_core.data.archives.limits import ArchiveLimits
+from pouf_core.data.archives.members import ArchiveError, Member, Refused
+from pouf_core.data.archives.tars import read_tar
+from pouf_core.data.archives.zips import read_zip
 from pouf_core.data.file_kinds import HEAD_BYTES, ArchiveKind, archive_kind, archive_kind_by_name
-from store.outages import never
-from worker.ingestion.archive_members import ArchiveError, Member, Refused
-from worker.ingestion.item_names import ItemName
-from worker.ingestion.tar_archives import read_tar
-from worker.ingestion.upload_limits import UploadLimits
-from worker.ingestion.zip_archives import read_zip
+from pouf_core.data.item_names import ItemName
 
 
 def kind_of_upload(path: Path, name: ItemName) -> ArchiveKind | None:
@@ -28,7 +27,7 @@ def kind_of_upload(path: Path, name: ItemName) -> ArchiveKind | None:
 
 
 def read_archive(
-    path: Path, kind: ArchiveKind, limits: UploadLimits, check: Callable[[], None] = never
+    path: Path, kind: ArchiveKind, limits: ArchiveLimits, check: Callable[[], None] = lambda: None
 ) -> Iterator[Member]:
     """The files of an archive one by one; hidden ones and directories are passed over.
 

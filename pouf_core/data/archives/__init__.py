@@ -1,0 +1,1 @@
+"""Reading untrusted archives: members come out as bytes, nothing is written anywhere."""
