@@ -17,14 +17,29 @@ class CodedMessage(TypedDict):
 
 
 class DatasetItem(TypedDict):
-    """A file, or a text, that the service found in an upload; `code` and `message` say why it was left out."""
+    """A file, text or vector that the service found in an upload; `code` and `message` say why it was left out.
+
+    `text` and `text_pair` are the beginnings of texts, `label` is for evaluation alone.
+    """
 
     name: str
+    text: str | None
+    text_pair: str | None
+    label: str | None
     sha256: str | None
     size: int | None
     status: str
     code: str | None
     message: str | None
+
+
+class RejectionGroup(TypedDict):
+    """What could not be used for one cause; name and message are those of the first."""
+
+    code: str
+    count: int
+    example_name: str
+    message: str
 
 
 class Template(TypedDict):
@@ -40,7 +55,12 @@ class Template(TypedDict):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Unlabelled items to adapt to."""
+    """Unlabelled items to adapt to.
+
+    Attributes:
+        rejections: what could not be used, by cause, the most frequent first.
+        warnings: what to know of it; jobs over the dataset have these too.
+    """
 
     id: str
     name: str | None
@@ -54,6 +74,8 @@ class Dataset:
     embedding_templates: int | None
     fingerprint: str | None
     suggested_class_names: list[str]
+    rejections: list[RejectionGroup]
+    warnings: list[CodedMessage]
     error: CodedMessage | None
     raw: Document
 
@@ -72,6 +94,8 @@ class Dataset:
             embedding_templates=raw.get("embedding_templates"),
             fingerprint=raw.get("fingerprint"),
             suggested_class_names=raw.get("suggested_class_names") or [],
+            rejections=raw.get("rejections") or [],
+            warnings=raw.get("warnings") or [],
             error=raw.get("error"),
             raw=raw,
         )

@@ -9,6 +9,8 @@ from app.http.query_parameters import ListQuery, PageQuery
 from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.file_reading import FileReading, TextFileOptions
+from pouf_core.contract.findings import Finding
+from pouf_core.contract.rejections import RejectionGroup
 from pouf_core.data.encodings import encoding_named
 from pouf_core.errors import InvalidInput
 from store.tables import Dataset, DatasetItem, Upload
@@ -107,6 +109,8 @@ class DatasetSummaryDocument(Document):
     delimiter: str | None
     header: bool | None
     readings: list[FileReading]
+    rejections: list[RejectionGroup]
+    warnings: list[Finding]
     status: DATASET_STATUS
     upload_count: int
     upload_bytes: int
@@ -131,10 +135,13 @@ class DatasetDocument(DatasetSummaryDocument):
 
 
 class DatasetItemDocument(Document):
-    """A file that ingestion found."""
+    """A file, text or vector that ingestion found; of a long text its beginning is shown."""
 
     object: Literal["dataset_item"]
     name: str
+    text: str | None
+    text_pair: str | None
+    label: str | None
     sha256: str | None
     size: int | None
     status: Literal["accepted", "duplicate", "rejected"]
@@ -173,6 +180,8 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
         label_column=dataset.label_column,
         **TextFileOptions.model_validate(dataset.text_options or {}).model_dump(),
         readings=[FileReading.model_validate(one) for one in dataset.readings or []],
+        rejections=[RejectionGroup.model_validate(one) for one in dataset.rejections or []],
+        warnings=[Finding.model_validate(one) for one in dataset.warnings or []],
         status=dataset.status,
         upload_count=totals[0],
         upload_bytes=totals[1],
@@ -192,10 +201,13 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
 
 
 def show_item(item: DatasetItem) -> DatasetItemDocument:
-    """Return the document of one item; its label, if any, is kept for evaluation and not shown."""
+    """Return the document of one item."""
     return DatasetItemDocument(
         object="dataset_item",
         name=item.name,
+        text=item.text,
+        text_pair=item.text_pair,
+        label=item.label,
         sha256=item.sha256,
         size=item.size,
         status=item.status,

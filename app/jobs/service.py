@@ -25,6 +25,7 @@ from pouf_core.families.registry import describe
 from pouf_core.families.vocabulary import check_vocabulary
 from store.ids import new_id
 from store.job_datasets import all_ready, datasets_of
+from store.job_warnings import add_warnings, data_warnings
 from store.queues import enqueue_training
 from store.retention import forget_job
 from store.scope import Scope
@@ -73,6 +74,7 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocumen
         quotas.require_room_in_database(caller.limits, scope, document_bytes(job.request))
         job.stage = None if ready else "waiting_for_dataset"
         start_life(session, job)
+        add_warnings(session, job, data_warnings(datasets))
         if ready:
             enqueue_training(session, job.id)
         document = show(scope, [job])[0]
@@ -207,6 +209,7 @@ def _queue_again(session: Session, job: Job) -> None:
         _require_usable(dataset)
     ready = all_ready(datasets)
     transition(session, job, "queued", None if ready else "waiting_for_dataset")
+    add_warnings(session, job, data_warnings(datasets))
     if ready:
         enqueue_training(session, job.id)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
 from pouf_core.contract.engine import EngineChoice
+from pouf_core.contract.findings import Finding
 from pouf_core.contract.progress import OnProgress, ShouldStop
 from pouf_core.families.interface import BaseModel
 from pouf_core.feature_cache.cache import FeatureCache
@@ -32,6 +33,7 @@ class RunOptions:
             tensor: [K, d], or [T, K, d] for T templates, whose vectors are normalised and averaged.
         text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
         evaluation_labels: content hash to label; only ever used to report `evaluation`.
+        data_warnings: what is to be said of the data, as known to whoever read them; among the result's warnings.
         on_progress: told about every micro-batch.
         should_stop: asked at step boundaries; returning a reason stops the run.
         engine: what encodes while nothing is trained, on a CPU: `torch`, `openvino`, or `auto` for OpenVINO where there
@@ -53,6 +55,7 @@ class RunOptions:
     class_features: Any = None
     text_column: str | None = None
     evaluation_labels: Mapping[str, str] = field(default_factory=dict)
+    data_warnings: Sequence[Finding] = ()
     on_progress: OnProgress = lambda _: None
     should_stop: ShouldStop = lambda: None
     engine: EngineChoice = "auto"

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pouf_core.contract.findings import Finding, finding
+from pouf_core.contract.findings import Finding
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
 from pouf_core.data.items import Rejected
+from pouf_core.data.losses import Losses
 from pouf_core.errors import AdaptationStopped
 
 
@@ -49,8 +50,9 @@ class Reporter:
         self.send(Progress(stage=stage, step=done, total_steps=total))
 
 
-def rejected_warning(rejected: Sequence[Rejected]) -> Finding:
-    """What is said of items that could not be used."""
-    first = rejected[0]
-    message = f"{len(rejected)} items could not be used, {Path(first.name).name} for one: {first.message}"
-    return finding("items_rejected", message)
+def rejected_warnings(rejected: Sequence[Rejected], used: int) -> list[Finding]:
+    """What is said of items that could not be used, beside `used` that could: of each, since nothing else tells."""
+    losses = Losses()
+    for one in rejected:
+        losses.note(Path(one.name).name, one.code, one.message, one.lost, one.undecoded)
+    return losses.warnings(used, tolerated=0.0)

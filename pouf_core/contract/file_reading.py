@@ -10,6 +10,11 @@ SHOWN_ROWS = 3
 SHOWN_CHARACTERS = 200
 
 
+def shown_text(text: str) -> str:
+    """A text as it is shown: its beginning, fit for databases."""
+    return text[:SHOWN_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", "")
+
+
 class ReadRow(BaseModel):
     """A text as it was read, cut at `SHOWN_CHARACTERS`, and its label."""
 

@@ -17,6 +17,7 @@ from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.ignored_files import is_left_behind
 from pouf_core.data.images import check_geometry, decode_image
+from pouf_core.data.losses import Lost, Undecoded
 from pouf_core.data.stored_texts import StoredTexts, TextWriter
 from pouf_core.data.text_files import BadRow, TextOptions, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
@@ -52,11 +53,13 @@ class Item:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file, a text or a row that could not be used, and why."""
+    """A file, a text or a row that could not be used, and why; `lost` and `undecoded` are as for `Losses.note`."""
 
     name: str
     code: str
     message: str
+    lost: Lost = "item"
+    undecoded: Undecoded | None = None
 
 
 Source = str | Path | Image.Image | TextItem | Item
@@ -184,7 +187,8 @@ def _add_files(path: Path, add: Callable[[TextItem], None], text_column: str | N
     for file in files:
         for row in read_texts(file, file.name, TextOptions(text_column)):
             if isinstance(row, BadRow):
-                rejected.append(Rejected(f"{file.name}:{row.position}", row.code, row.message))
+                name = f"{file.name}:{row.position}"
+                rejected.append(Rejected(name, row.code, row.message, row.lost, row.undecoded))
             else:
                 add(row.item)
     return rejected

@@ -86,19 +86,20 @@ class TableReader:
     def rows(self) -> Iterator[Row]:
         """The texts, and the rows that are none."""
         if self.table is None:
-            yield from (BadRow(position, "empty_text", "The row is empty.") for position, _ in self._first)
+            yield from (_empty_row(position) for position, _ in self._first)
             return
         at_header, position = self.table.columns.has_header, 0
         try:
             for position, cells in chain(self._first, self._rows):
                 if not any(cell.strip() for cell in cells):
-                    yield BadRow(position, "empty_text", "The row is empty.")
+                    yield _empty_row(position)
                 elif at_header:
                     at_header = False
                 else:
                     yield self._row(position, cells, self.table.columns)
         except csv.Error as error:
-            yield BadRow(position + 1, "malformed_table", f"The table cannot be read beyond this row: {error}")
+            message = f"The table cannot be read beyond this row: {error}"
+            yield BadRow(position + 1, "malformed_table", message, lost="rest")
 
     def _row(self, position: int, cells: list[str], columns: Columns) -> Row:
         if len(cells) > self._width and any(cells[self._width :]):
@@ -108,6 +109,10 @@ class TableReader:
         if columns.text_pair is not None:
             return pair_of(position, text, _cell(cells, columns.text_pair), label)
         return row_of(position, text, label)
+
+
+def _empty_row(position: int) -> BadRow:
+    return BadRow(position, "empty_text", "The row is empty.", lost="nothing")
 
 
 def _cell(cells: list[str], column: int | None) -> str | None:

@@ -82,9 +82,15 @@ def read_texts(
     # Undecodable bytes become surrogates, so that only the text that holds them is refused.
     characters = io.TextIOWrapper(source, encoding=encoding.name, errors=_errors(encoding), newline="")
     try:
-        yield from _rows(characters, suffix, head, encoding, options, on_reading)
+        for row in _rows(characters, suffix, head, encoding, options, on_reading):
+            yield _of_encoding(row, encoding) if isinstance(row, BadRow) and row.undecoded else row
     finally:
         characters.detach()
+
+
+def _of_encoding(row: BadRow, encoding: Encoding) -> BadRow:
+    assert row.undecoded is not None
+    return replace(row, undecoded=replace(row.undecoded, encoding=encoding.name))
 
 
 def _errors(encoding: Encoding) -> str:
@@ -118,7 +124,7 @@ def _rows(
         if isinstance(line, BadRow):
             yield line
         else:
-            yield row_of(position, line) if suffix == ".txt" else _json_line(position, line, options)
+            yield _text_line(position, line) if suffix == ".txt" else _json_line(position, line, options)
 
 
 def _divided_by_tabs(head: str) -> bool:
@@ -141,9 +147,17 @@ def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:
         yield position, BadRow(position, "text_too_long", f"The line has more than {LONGEST_LINE:,} characters.")
 
 
+def _text_line(position: int, line: str) -> Row:
+    return row_of(position, line) if line.strip() else _empty_line(position)
+
+
+def _empty_line(position: int) -> BadRow:
+    return BadRow(position, "empty_text", "The line is empty.", lost="nothing")
+
+
 def _json_line(position: int, line: str, options: TextOptions) -> Row:
     if not line.strip():
-        return BadRow(position, "empty_text", "The line is empty.")
+        return _empty_line(position)
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
+from pouf_core.data.losses import Lost, Undecoded
 from pouf_core.data.texts import TextItem, clean_text
 from pouf_core.errors import InvalidInput
 
+_UNDECODED = re.compile("[\udc80-\udcff]")
+_OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # which JSON may hold
 _NO_LABEL = frozenset(("", "nan", "null", "n/a", "#n/a", "<na>"))
 """What tables hold where a label is missing, in small letters."""
 
@@ -36,11 +40,18 @@ class TextRow:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row that cannot be used, and why; `position` as in `TextRow`."""
+    """A row that cannot be used, and why; `position` as in `TextRow`.
+
+    Attributes:
+        lost: what is lost with it.
+        undecoded: where it is not in the encoding of its file, what is.
+    """
 
     position: int
     code: str
     message: str
+    lost: Lost = "item"
+    undecoded: Undecoded | None = None
 
 
 Row = TextRow | BadRow
@@ -50,8 +61,10 @@ def row_of(position: int, text: object, label: object = None) -> Row:
     """A row from a text and a label as they were read."""
     if not isinstance(text, str):
         return BadRow(position, "no_text", "The text is missing, or is not a string.")
-    if any("\udc80" <= character <= "\udcff" for character in text):
-        return BadRow(position, "undecodable_text", f"Row {position} is not in the encoding of the file.")
+    if not text.isascii() and _UNDECODED.search(text):
+        content = Undecoded(_OTHER_SURROGATES.sub("", text).encode("utf-8", "surrogateescape"))
+        message = f"Row {position} is not in the encoding of the file."
+        return BadRow(position, "undecodable_text", message, undecoded=content)
     try:
         cleaned = clean_text(text)
     except InvalidInput as error:
@@ -63,9 +76,9 @@ def pair_of(position: int, first: object, second: object, label: object = None) 
     """A row from both texts of a pair and a label as they were read."""
     one, other = row_of(position, first, label), row_of(position, second)
     if isinstance(one, BadRow):
-        return BadRow(position, one.code, f"text_a: {one.message}")
+        return replace(one, message=f"text_a: {one.message}")
     if isinstance(other, BadRow):
-        return BadRow(position, other.code, f"text_b: {other.message}")
+        return replace(other, message=f"text_b: {other.message}")
     return TextRow(position, one.text, one.label, other.text)
 
 

@@ -25,7 +25,8 @@ class Dataset(Leased, Base):
 
     `extracted_bytes` are those that ingestion stored beside the uploads. `text_column` and `label_column` name columns
     of tables of texts, `text_options` (`TextFileOptions`) is what else its uploader said of files of texts, and
-    `readings` (`FileReading`) how they were read. `embedding_width` is how many numbers an embedding has, and
+    `readings` (`FileReading`) how they were read. `rejections` (`RejectionGroup`) are what could not be used, by cause,
+    and `warnings` (`Finding`) what to know of it. `embedding_width` is how many numbers an embedding has, and
     `embedding_templates` T where the embeddings were uploaded as [T, K, d].
     """
 
@@ -59,6 +60,8 @@ class Dataset(Leased, Base):
     label_column: Mapped[str | None]
     text_options: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
     readings: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
+    rejections: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
+    warnings: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
     ready_at: Mapped[datetime | None]
@@ -90,7 +93,10 @@ class Upload(Base):
 
 
 class DatasetItem(Base):
-    """One file found while ingesting; status ``accepted | duplicate | rejected``, `code` says why it was rejected."""
+    """One file found while ingesting; status ``accepted | duplicate | rejected``, `code` says why it was rejected.
+
+    `text` and `text_pair` are the beginning of an item that is a text or a pair of texts.
+    """
 
     __tablename__ = "dataset_items"
     __table_args__ = (Index("ix_dataset_items_dataset_id_status_id", "dataset_id", "status", "id"),)
@@ -105,3 +111,5 @@ class DatasetItem(Base):
     label: Mapped[str | None]
     storage_key: Mapped[str | None]
     size: Mapped[int | None] = mapped_column(BigInt)
+    text: Mapped[str | None]
+    text_pair: Mapped[str | None]

@@ -15,6 +15,7 @@ import pytest
 from store.database import Database
 from store.settings import Settings
 from store.storage import Storage
+from store.tables import Dataset
 from tests.row_fixtures import PICTURES, Broker, insert_job, insert_ready_dataset
 from worker.process_context import WorkerContext
 from worker.training.runner import run_job
@@ -26,6 +27,8 @@ SETTINGS: dict[str, Any] = {
     "min_free_bytes": 0,
     "allowed_hosts": ["testserver"],
 }
+#: What ingestion had to say of the dataset of `undisturbed`.
+DATA_WARNING = {"code": "items_rejected", "message": "2 of 10 pictures could not be used."}
 
 
 @pytest.fixture
@@ -61,6 +64,8 @@ def undisturbed(
     settings = Settings(data_dir=data_dir, **SETTINGS)
     database, storage = Database(settings.database_url), Storage(settings.storage_url)
     dataset_id = insert_ready_dataset(database, storage, PICTURES)
+    with database.write() as session:
+        session.get_one(Dataset, dataset_id).warnings = [DATA_WARNING]
     job_id = insert_job(database, dataset_id, name="shapes", alias="best", meta={"team": "a"})
     context = WorkerContext(settings, database, storage, Broker().send, "worker-1")
     run_job(context, job_id)

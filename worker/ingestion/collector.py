@@ -34,10 +34,14 @@ class Collector(ItemRows, ABC):
     Attributes:
         modality: what they are.
         noun: what a message calls one of them, or a file of them.
+        items: what a message calls several of them.
+        file_is_item: whether a file holds one of them, not several.
     """
 
     modality: ClassVar[Modality]
     noun: ClassVar[str]
+    items: ClassVar[str]
+    file_is_item: ClassVar[bool] = False
 
     def collect(self, uploads: Sequence[Upload]) -> None:
         """Read every upload, in order.
@@ -88,7 +92,7 @@ class Collector(ItemRows, ABC):
                     self.reject(member.name, member.code, member.message)
                 self.check()
         except ArchiveError as error:
-            self.reject(name, error.code, error.message, upload.sha256, upload.size)
+            self.reject(name, error.code, error.message, upload.sha256, upload.size, lost="rest")
 
     def _guarded(self, name: ItemName, size: int, read: Callable[[], None]) -> None:
         """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""
@@ -101,4 +105,4 @@ class Collector(ItemRows, ABC):
                 raise
             logger.exception("%s of dataset %s could not be read.", name.text, self.lease.row_id)
             message = f"The file cannot be read ({type(error).__name__}). Save it again, in one of the usual formats."
-            self.reject(name, UNREADABLE, message, size=size)
+            self.reject(name, UNREADABLE, message, size=size, lost="item" if self.file_is_item else "rest")

@@ -15,6 +15,7 @@ from pouf_core.families.registry import describe
 from store.clock import utcnow
 from store.database import Database
 from store.job_datasets import all_ready, datasets_of, needs
+from store.job_warnings import add_warnings, data_warnings
 from store.leases import Lease, fenced
 from store.queues import enqueue_training
 from store.tables import Dataset, DatasetItem, Job
@@ -31,6 +32,9 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.item_count = len(found.accepted)
     dataset.duplicate_count = found.duplicates
     dataset.rejected_count = found.rejected
+    dataset.rejections = [group.model_dump() for group in found.losses.groups()]
+    used = len(found.accepted) + found.duplicates
+    dataset.warnings = [warning.model_dump() for warning in found.losses.warnings(used, found.items)]
     if not found.accepted:
         fail_dataset(session, dataset, "no_usable_items", _nothing_usable(session, dataset, found))
         return
@@ -64,6 +68,7 @@ def ready_dataset(session: Session, dataset: Dataset) -> None:
             if job.status == "queued":
                 attempts.fail(session, job, error.code, error.message)
             continue
+        add_warnings(session, job, data_warnings([dataset]))
         if all_ready(datasets):
             enqueue_training(session, job_id)
 

@@ -40,6 +40,7 @@ class EmbeddingCollector(Collector):
 
     modality = "embedding"
     noun = "file of embeddings"
+    items = "vectors"
     flush_rows = FLUSH_ROWS
 
     long_step: Callable[[], AbstractContextManager[None]] = field(kw_only=True)
@@ -89,7 +90,7 @@ class EmbeddingCollector(Collector):
                     file = read_embeddings(path, name.file_name, self._file_limits(path, Path(scratch)))
                 self._check_fits(file)
             except InvalidInput as error:
-                self.reject(name, error.code, error.message, sha256, size)
+                self.reject(name, error.code, error.message, sha256, size, lost="rest")
                 return
             self._files += 1
             self.width, self.templates = file.width, file.templates

@@ -9,7 +9,10 @@ from typing import ClassVar, TypedDict
 
 from sqlalchemy import delete, insert, update
 
+from pouf_core.contract.file_reading import shown_text
 from pouf_core.data.item_names import ItemName, showable
+from pouf_core.data.losses import Losses, Lost, Undecoded
+from pouf_core.data.texts import TextItem
 from store.disk import is_disk_full, require_space
 from store.leases import Lease, database_now, fenced, renew
 from store.outages import is_outage, patiently
@@ -53,6 +56,8 @@ class _Row(TypedDict):
     code: str | None
     message: str | None
     storage_key: str | None
+    text: str | None
+    text_pair: str | None
 
 
 @dataclass
@@ -61,6 +66,7 @@ class ItemRows:
 
     Attributes:
         check: called wherever the ingestion gets on; raises to end it.
+        losses: the rejections by cause.
     """
 
     flush_rows: ClassVar[int] = 500
@@ -72,6 +78,7 @@ class ItemRows:
     accepted: set[str] = field(default_factory=set)
     duplicates: int = 0
     rejected: int = 0
+    losses: Losses = field(default_factory=Losses)
     extracted_bytes: int = 0
     _count: int = 0
     _rows: list[_Row] = field(default_factory=list)
@@ -101,18 +108,18 @@ class ItemRows:
             self._space_checked_at = self.extracted_bytes
             require_space(self.context.settings, self.context.storage)
 
-    def note_if_duplicate(self, name: ItemName, sha256: str, size: int) -> bool:
-        """Note an item whose content was accepted before; return whether it was."""
+    def note_if_duplicate(self, name: ItemName, sha256: str, size: int, text: TextItem | None = None) -> bool:
+        """Note an item whose content was accepted before; return whether it was. Of a `text` its beginning is shown."""
         if sha256 in self.accepted:
             self.duplicates += 1
-            self._add_row(name, "duplicate", sha256=sha256, size=size)
+            self._add_row(name, "duplicate", sha256=sha256, size=size, text=text)
             return True
         return False
 
-    def accept(self, name: ItemName, sha256: str, size: int, storage_key: str) -> None:
+    def accept(self, name: ItemName, sha256: str, size: int, storage_key: str, text: TextItem | None = None) -> None:
         """Note an item that is stored, or will be before the ingestion ends."""
         self.accepted.add(sha256)
-        self._add_row(name, "accepted", sha256=sha256, size=size, storage_key=storage_key)
+        self._add_row(name, "accepted", sha256=sha256, size=size, storage_key=storage_key, text=text)
 
     def require_room_for_item(self) -> None:
         """Raise `TooManyItems` when no further item may be accepted."""
@@ -120,11 +127,21 @@ class ItemRows:
             raise TooManyItems
 
     def reject(
-        self, name: ItemName, code: str, message: str, sha256: str | None = None, size: int | None = None
+        self,
+        name: ItemName,
+        code: str,
+        message: str,
+        sha256: str | None = None,
+        size: int | None = None,
+        *,
+        lost: Lost = "item",
+        undecoded: Undecoded | None = None,
     ) -> None:
-        """Note what cannot be used."""
+        """Note what cannot be used; `lost` and `undecoded` are as for `Losses.note`."""
         self.rejected += 1
-        self._add_row(name, "rejected", sha256=sha256, size=size, code=code, message=showable(message))
+        message = showable(message)
+        self.losses.note(showable(name.text), code, message, lost, undecoded)
+        self._add_row(name, "rejected", sha256=sha256, size=size, code=code, message=message)
 
     def flush_if_due(self) -> None:
         """`flush` after many rows, or some time; for long work without rows to call."""
@@ -156,6 +173,7 @@ class ItemRows:
         code: str | None = None,
         message: str | None = None,
         storage_key: str | None = None,
+        text: TextItem | None = None,
     ) -> None:
         self.check()
         self._count += 1
@@ -170,6 +188,8 @@ class ItemRows:
             code=code,
             message=message,
             storage_key=storage_key,
+            text=None if text is None else shown_text(text.text),
+            text_pair=None if text is None or text.text_pair is None else shown_text(text.text_pair),
         )
         self._rows.append(row)
         self.flush_if_due()

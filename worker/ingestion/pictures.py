@@ -25,6 +25,8 @@ class PictureCollector(Collector):
 
     modality = "image"
     noun = "picture"
+    items = "pictures"
+    file_is_item = True
 
     decoder: Decoder = field(kw_only=True)
     _occurrences: list[Occurrence] = field(default_factory=list)

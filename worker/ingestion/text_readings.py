@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pouf_core.contract.file_reading import SHOWN_CHARACTERS, SHOWN_ROWS, FileReading, ReadRow
+from pouf_core.contract.file_reading import SHOWN_ROWS, FileReading, ReadRow, shown_text
 from pouf_core.data.text_files import Reading
 from pouf_core.data.text_rows import BadRow, Row
 
@@ -24,7 +24,7 @@ class TextReadings:
         if table is not None:
             found.delimiter, found.quote = table.dialect.delimiter, table.dialect.quote
             found.skipped_lines = table.dialect.skipped
-            found.header = None if table.names is None else [cut(name) for name in table.names]
+            found.header = None if table.names is None else [shown_text(name) for name in table.names]
             columns = table.columns
             found.text_column, found.text_pair_column, found.label_column = (
                 columns.text,
@@ -44,10 +44,5 @@ class TextReadings:
         if isinstance(row, BadRow):
             found.rejected_rows += 1
         elif len(found.first_rows) < SHOWN_ROWS:
-            pair = None if row.text_pair is None else cut(row.text_pair)
-            found.first_rows.append(ReadRow(text=cut(row.text), text_pair=pair, label=row.label))
-
-
-def cut(text: str) -> str:
-    """A text as it is shown."""
-    return text[:SHOWN_CHARACTERS].encode("utf-8", "replace").decode().replace("\0", "")
+            pair = None if row.text_pair is None else shown_text(row.text_pair)
+            found.first_rows.append(ReadRow(text=shown_text(row.text), text_pair=pair, label=row.label))

@@ -35,6 +35,7 @@ class TextCollector(Collector):
 
     modality = "text"
     noun = "file of texts"
+    items = "rows"
 
     options: TextOptions = field(kw_only=True)
     _readings: TextReadings = field(default_factory=TextReadings)
@@ -74,11 +75,11 @@ class TextCollector(Collector):
                 self._readings.note(row)
                 row_name = parse_name(f"{name.text}:{row.position}")
                 if isinstance(row, BadRow):
-                    self.reject(row_name, row.code, row.message)
+                    self.reject(row_name, row.code, row.message, lost=row.lost, undecoded=row.undecoded)
                 else:
                     self._add(row_name, row)
         except InvalidInput as error:
-            self.reject(name, error.code, error.message)
+            self.reject(name, error.code, error.message, lost="rest")
 
     def _add(self, name: ItemName, row: TextRow) -> None:
         is_pair = row.text_pair is not None
@@ -89,7 +90,7 @@ class TextCollector(Collector):
         sha256, size = text_hash(row.item), len(row.text.encode()) + len((row.text_pair or "").encode())
         if row.label is not None:
             self._labels[sha256].add(row.label)
-        if self.note_if_duplicate(name, sha256, size):
+        if self.note_if_duplicate(name, sha256, size, row.item):
             return
         self.require_room_for_item()
         self._are_pairs = is_pair
@@ -97,4 +98,4 @@ class TextCollector(Collector):
         line = json.dumps(fields, ensure_ascii=False) + "\n"
         self.extract(len(line.encode()))
         self._stored.write(line)
-        self.accept(name, sha256, size, self._key)
+        self.accept(name, sha256, size, self._key, row.item)

@@ -187,6 +187,7 @@ def adapt(
         class_features=_class_features(spec),
         feature_cache=_feature_cache(spec),
         evaluation_labels=spec.evaluation_labels,
+        data_warnings=spec.data_warnings,
         on_progress=on_progress,
         should_stop=stop,
         loaded_base=base,

@@ -13,6 +13,7 @@ from pouf_core.contract.method import Resolved
 from pouf_core.contract.progress import Metrics, Progress
 from store.clock import utcnow
 from store.database import Database
+from store.job_warnings import add_warnings
 from store.leases import Lease, fenced
 from store.tables import Job, JobMetric
 from store.transitions import append_event, transition
@@ -90,10 +91,7 @@ class Journal:
         if self._method is not None:
             job.result = job.result.model_copy(update={"method": self._method})
             append_event(session, job, "job.method", self._method.model_dump(mode="json"))
-        for warning in self._warnings:
-            if warning not in job.result.warnings:  # a resumed attempt may repeat one
-                job.result = job.result.model_copy(update={"warnings": [*job.result.warnings, warning]})
-                append_event(session, job, "job.warning", warning.model_dump())
+        add_warnings(session, job, self._warnings)  # of which a resumed attempt may repeat some
         if self._checkpoint_step is not None:
             note_checkpoint(session, job, self._checkpoint_step)
         self._write_metrics(session, job)

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pouf_core.contract.engine import EngineChoice
+from pouf_core.contract.findings import Finding
 from pouf_core.contract.progress import Progress
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
@@ -32,6 +33,7 @@ class JobSpec(BaseModel):
         feature_dir: where features of this owner's items are kept, beside those of others; None keeps none.
         feature_bytes: what the features of all owners may take.
         least_free_bytes: of the disk, that features may not take.
+        data_warnings: what ingestion has to say of the target data.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -56,6 +58,7 @@ class JobSpec(BaseModel):
     checkpoint_seconds: float
     artifact_dir: Path
     evaluation_labels: dict[str, str]
+    data_warnings: list[Finding] = []
 
     @property
     def target_files(self) -> list[Path]:

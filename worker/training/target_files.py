@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from pouf_core.contract.findings import Finding
+from store.job_datasets import datasets_of
+from store.job_warnings import data_warnings
 from store.storage import Storage
-from store.tables import Dataset, DatasetItem, Job
+from store.tables import DatasetItem, Job
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class TargetFiles:
         labels: content hash to evaluation label.
         pictures: content hash to storage key; ordered.
         texts, embeddings, class_features: the key of the one file of each, where there is one.
+        warnings: what ingestion has to say of them.
     """
 
     labels: Mapping[str, str]
@@ -29,19 +34,22 @@ class TargetFiles:
     texts: str | None = None
     embeddings: str | None = None
     class_features: str | None = None
+    warnings: Sequence[Finding] = ()
 
     @classmethod
     def of_job(cls, session: Session, job: Job) -> TargetFiles:
         """Look up what the job's datasets hold."""
         labels = _by_hash(session, job.dataset_id, DatasetItem.label)
-        modality = session.get_one(Dataset, job.dataset_id).modality
+        datasets = datasets_of(session, job)
+        found = partial(cls, labels, warnings=data_warnings(datasets))
+        modality = datasets[0].modality
         if modality == "image":
-            return cls(labels, pictures=_by_hash(session, job.dataset_id, DatasetItem.storage_key))
+            return found(pictures=_by_hash(session, job.dataset_id, DatasetItem.storage_key))
         items = _only_key(session, job.dataset_id)
         if modality == "text":
-            return cls(labels, texts=items)
+            return found(texts=items)
         classes = job.class_features_dataset_id
-        return cls(labels, embeddings=items, class_features=None if classes is None else _only_key(session, classes))
+        return found(embeddings=items, class_features=None if classes is None else _only_key(session, classes))
 
     def on_this_machine(self, storage: Storage) -> dict[str, Any]:
         """The fields of `JobSpec` that are about the target data, with files fetched where the storage is remote."""
@@ -50,7 +58,12 @@ class TargetFiles:
             name: None if key is None else storage.local(key) for name, key in single.items()
         }
         pictures = {sha256: storage.local(key) for sha256, key in self.pictures.items()}
-        return {"pictures": pictures, "evaluation_labels": dict(self.labels), **files}
+        return {
+            "pictures": pictures,
+            "evaluation_labels": dict(self.labels),
+            "data_warnings": list(self.warnings),
+            **files,
+        }
 
 
 def _by_hash(session: Session, dataset_id: str, column: InstrumentedAttribute[str | None]) -> dict[str, str]:

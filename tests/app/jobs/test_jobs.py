@@ -51,6 +51,16 @@ def test_the_document_has_every_promised_field_from_the_first_day(api, rows):
     assert job["created_at"].endswith("Z")
 
 
+def test_a_job_has_the_warnings_of_its_dataset_from_the_first_day_and_after_a_retry(api, rows):
+    warning = {"code": "items_rejected", "message": "24 of 500 rows are not UTF-8."}
+    job = create(api, rows.dataset(warnings=[warning])).json()
+    assert job["warnings"] == [warning]
+    events = api.get(f"/v1/jobs/{job['id']}/events").json()["data"]
+    assert [(event["type"], event["data"]) for event in events][-1] == ("job.warning", warning)
+    rows.move(job["id"], "failed")
+    assert api.post(f"/v1/jobs/{job['id']}/retry").json()["warnings"] == [warning]
+
+
 def test_a_job_waits_for_a_dataset_that_is_still_ingested(api, rows, database):
     job = create(api, rows.dataset("ingesting")).json()
     assert (job["status"], job["stage"]) == ("queued", "waiting_for_dataset")

@@ -151,3 +151,29 @@ def test_a_hundred_thousand_lines_take_less_than_a_minute(context: WorkerContext
     run_ingestion(context, dataset_id)
     assert time.process_time() - started < 60
     assert get(Dataset, dataset_id).item_count == 100_000
+
+
+def test_items_carry_the_beginnings_of_their_texts(context: WorkerContext, add_dataset: Any, items_of: Any) -> None:
+    rows = [{"text_a": "x" * 500, "text_b": "a\ud800b"}, {"text_a": "a premise", "text_b": "a hypothesis"}]
+    content = "".join(json.dumps(row) + "\n" for row in [*rows, rows[1]]).encode()
+    dataset_id = add_dataset({"a.jsonl": content}, modality="text")
+    run_ingestion(context, dataset_id)
+    shown = [(item.name, item.status, item.text, item.text_pair) for item in items_of(dataset_id)]
+    assert shown[1:] == [
+        ("a.jsonl:2", "accepted", "a premise", "a hypothesis"),
+        ("a.jsonl:3", "duplicate", "a premise", "a hypothesis"),
+    ]
+
+
+def test_what_is_lost_is_told_on_the_dataset_and_on_jobs_over_it(
+    context: WorkerContext, add_dataset: Any, get: Any, database: Any
+) -> None:
+    rows = [f"row number {number}".encode() for number in range(30)] + [b"sch\xf6n", "schöne Grüße".encode()]
+    dataset_id = add_dataset({"a.txt": b"\n".join(rows)}, modality="text")
+    job_id = insert_job(database, dataset_id, base_model="minilm")
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    (group,), (warning,) = dataset.rejections, dataset.warnings
+    assert (group["code"], group["count"], group["example_name"]) == ("undecodable_text", 1, "a.txt:31")
+    assert warning["message"].startswith("1 of 32 rows are not UTF-8")
+    assert [found.model_dump() for found in get(Job, job_id).result.warnings] == [warning]

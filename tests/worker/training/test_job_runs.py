@@ -19,6 +19,7 @@ from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
+from tests.worker.conftest import DATA_WARNING
 from worker.process_context import WorkerContext
 from worker.training import process
 from worker.training.child import INTERNAL_ERROR
@@ -60,6 +61,7 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
     assert (job.status, job.attempt, job.lost_attempts) == ("succeeded", 1, 0), job.error_message
     assert (job.step, job.total_steps, job.latest_metrics["step"]) == (24, 24, 24)
     assert (job.result.method.tune, job.result.evaluation.n, job.lease_owner) == ("last_n", 8, None)
+    assert DATA_WARNING in [warning.model_dump() for warning in job.result.warnings]
     assert steps == list(range(1, 25))
     stages = [entry["stage"] for entry in job.status_transitions]
     assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
@@ -72,7 +74,7 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
     assert model.size_bytes == sum(file.stat().st_size for file in artifact.iterdir())
     assert (artifact / "SHA256SUMS").exists()
     manifest = json.loads((artifact / "pouf.json").read_text())
-    for key in ("verdict", "verdict_reasons", "fallback", "selected_step"):
+    for key in ("verdict", "verdict_reasons", "fallback", "selected_step", "warnings"):
         assert job.result == model.result
         assert manifest[key] == job.result.model_dump(mode="json")[key]
     assert [path.name for path in artifact.parent.iterdir()] == [model.id]
