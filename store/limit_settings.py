@@ -3,7 +3,7 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from pouf_core.contract.item_limits import MAX_PIXELS
+from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES, MAX_PIXELS
 
 MIB = 1024**2
 GIB = 1024**3
@@ -29,10 +29,14 @@ class LimitSettings(BaseSettings):
         MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Largest picture, in pixels (width times height)."
     )
     decode_memory_bytes: int = Field(
-        1536 * MIB, ge=64 * MIB, description="Memory that decoding one picture may take, in bytes (on Linux)."
+        DECODING_MEMORY_BYTES,
+        ge=64 * MIB,
+        description="Memory that decoding one picture may take, in bytes (on Linux).",
     )
     decode_cpu_seconds: float = Field(
-        20, gt=0, description="CPU seconds that decoding one picture may take; twice as many of wall-clock time."
+        DECODING_CPU_SECONDS,
+        gt=0,
+        description="CPU seconds that decoding one picture may take; twice as many of wall-clock time.",
     )
     max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
     max_archive_ratio: float = Field(

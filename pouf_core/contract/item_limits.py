@@ -8,3 +8,6 @@ MAX_ASPECT_RATIO = 50
 MAX_CHARACTERS = 100_000
 #: Longest embedding that is taken, in numbers.
 MAX_EMBEDDING_WIDTH = 16_384
+#: What decoding one picture may take by default: bytes of memory, and seconds of computing.
+DECODING_MEMORY_BYTES = 1536 * 1024**2
+DECODING_CPU_SECONDS = 20

@@ -13,7 +13,7 @@ from typing import IO, Any, Self
 
 from PIL import Image
 
-from pouf_core.data.decoder_process import READY, REQUEST, Wanted
+from pouf_core.data.decoder_protocol import READY, REQUEST, Wanted
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.errors import InvalidInput
 

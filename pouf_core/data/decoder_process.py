@@ -8,33 +8,22 @@ nor its connections. `pouf_core.data.decoder` is the other side.
 from __future__ import annotations
 
 import json
-import struct
 import sys
-from enum import IntEnum
 from typing import IO
 
 from PIL import Image
 
-from pouf_core.data.images import decode_image, image_size
+from pouf_core.data.decoder_protocol import READY, REQUEST, Wanted
+from pouf_core.data.images import decode_every_format_here, decode_image, image_size
 from pouf_core.data.limited_process import limit_cpu, limit_resources
 from pouf_core.errors import InvalidInput
 
-#: Bytes of the picture's file, largest picture in pixels, what is wanted of it.
-REQUEST = struct.Struct(">QQB")
-READY = b"ready\n"
 OUT_OF_MEMORY = "decoding_out_of_memory"
-
-
-class Wanted(IntEnum):
-    """What is wanted of a picture: its pixels, whether they can be decoded, or the size that its header says."""
-
-    PIXELS = 0
-    CHECK = 1
-    SIZE = 2
 
 
 def main(memory_bytes: int, cpu_seconds: float) -> None:
     """Answer requests; each may take `memory_bytes` beyond what the process has now, and `cpu_seconds`."""
+    decode_every_format_here()
     Image.init()  # imports every decoder while files may still be opened freely
     limit_resources(memory_bytes)
     requests, answers = sys.stdin.buffer, sys.stdout.buffer

@@ -16,7 +16,7 @@ from PIL import Image
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.ignored_files import is_left_behind
-from pouf_core.data.images import check_geometry, decode_image
+from pouf_core.data.images import decode_image, upright_srgb
 from pouf_core.data.losses import Lost, Undecoded
 from pouf_core.data.stored_texts import StoredTexts, TextWriter
 from pouf_core.data.text_files import BadRow, TextOptions, read_texts
@@ -221,8 +221,7 @@ def _add_picture(source: Source, items: dict[str, Item]) -> None:
     if isinstance(source, Item):
         item = source
     elif isinstance(source, Image.Image):
-        check_geometry(source.size)
-        image = source.convert("RGB")
+        image = upright_srgb(source)
         item = Item(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest(), image)
     else:
         item = _picture_file(Path(source), items)

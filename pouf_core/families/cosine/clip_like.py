@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.data.images import check_geometry, decode_image
+from pouf_core.data.images import decode_image, upright_srgb
 from pouf_core.data.kept_pixels import KeptPixels
 from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.errors import InvalidInput
@@ -225,8 +225,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
             message = f"{self.description.name} takes pictures, and this is a {type(source).__name__}."
             raise InvalidInput("wrong_modality", message)
         if isinstance(source, Image.Image):
-            check_geometry(source.size)
-            return source.convert("RGB")
+            return upright_srgb(source)
         return decode_image(source if isinstance(source, bytes) else Path(source))
 
     def plain_view(self, item: Image.Image) -> Tensor:

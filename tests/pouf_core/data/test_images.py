@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pouf_core.data.images import decode_image, image_size
+from pouf_core.data.images import decode_image, image_size, upright_srgb
 from pouf_core.errors import InvalidInput
+from tests.corpus import heic
+from tests.corpus.colour_profiles import linear_profile
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -131,3 +133,85 @@ def test_paths_and_bytes_decode_alike(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     Image.new("RGB", (3, 3), "green").save(path)
     assert decode_image(path).tobytes() == decode_image(path.read_bytes()).tobytes()
+
+
+RED, BLUE, GREEN = (200, 40, 40), (40, 60, 200), (0, 200, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "size", "top_left", "top_right"),
+    [
+        pytest.param(heic.UPRIGHT, (64, 48), BLUE, RED, id="upright"),
+        pytest.param(heic.TURNED, (48, 64), RED, BLUE, id="turned"),
+        pytest.param(heic.SECOND_IS_PRIMARY, (64, 48), GREEN, GREEN, id="the primary one of two"),
+    ],
+)
+def test_heic_is_decoded(
+    data: bytes, size: tuple[int, int], top_left: tuple[int, int, int], top_right: tuple[int, int, int]
+) -> None:
+    image = decode_image(data)
+    assert image.size == size == image_size(data)
+    assert image.getpixel((3, 3)) == pytest.approx(top_left, abs=6)
+    assert image.getpixel((size[0] - 4, 3)) == pytest.approx(top_right, abs=6)
+
+
+def test_heic_is_refused_for_its_shape_and_size_by_its_header() -> None:
+    assert refusal(heic.LONG) == "extreme_aspect_ratio"
+    assert refusal(heic.UPRIGHT, max_pixels=64 * 48 - 1) == "image_too_large"
+    with pytest.raises(InvalidInput, match="50 times"):
+        image_size(heic.LONG)
+
+
+def test_heic_that_crashes_its_decoder_is_refused() -> None:
+    assert refusal(heic.FATAL) == "decoding_crashed"
+    assert decode_image(heic.UPRIGHT).size == (64, 48)
+
+
+def test_avif_is_decoded_and_refused_for_its_shape_and_size() -> None:
+    assert decode_image(encoded(Image.new("RGB", (20, 10), RED), "AVIF")).getpixel((5, 5)) == pytest.approx(RED, abs=6)
+    assert refusal(encoded(Image.new("RGB", (4, 208)), "AVIF")) == "extreme_aspect_ratio"
+    assert refusal(encoded(Image.new("RGB", (20, 10)), "AVIF"), max_pixels=199) == "image_too_large"
+
+
+def test_the_first_of_several_pictures_in_a_jpeg_counts() -> None:
+    first, second = Image.new("RGB", (8, 8), "red"), Image.new("RGB", (8, 8), "blue")
+    data = encoded(first, "MPO", save_all=True, append_images=[second])
+    assert decode_image(data).getpixel((4, 4)) == pytest.approx((255, 0, 0), abs=3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF"])
+def test_colour_profiles_are_applied(kind: str) -> None:
+    grey = encoded(Image.new("RGB", (16, 16), (55, 55, 55)), kind, icc_profile=linear_profile())
+    assert decode_image(grey).getpixel((8, 8)) == pytest.approx((128, 128, 128), abs=2)
+
+
+def test_colour_profiles_are_applied_beneath_transparency_and_to_palettes() -> None:
+    clear = encoded(Image.new("RGBA", (4, 4), (55, 55, 55, 255)), icc_profile=linear_profile())
+    assert decode_image(clear).getpixel((2, 2)) == pytest.approx((128, 128, 128), abs=2)
+    palette = encoded(Image.new("RGB", (4, 4), (55, 55, 55)).convert("P"), icc_profile=linear_profile())
+    assert decode_image(palette).getpixel((2, 2)) == pytest.approx((128, 128, 128), abs=8)
+
+
+@pytest.mark.parametrize(
+    ("mode", "profile"),
+    [
+        ("RGB", b"no profile at all"),
+        ("RGB", linear_profile()[:200]),
+        ("RGB", linear_profile()[:128] + b"\xff" * 200),
+        ("L", linear_profile()),
+        ("CMYK", linear_profile()),
+    ],
+)
+def test_profiles_that_are_damaged_or_of_other_colours_are_ignored(mode: str, profile: bytes) -> None:
+    image = Image.new("RGB", (8, 8), (55, 99, 55)).convert(mode)
+    with_profile, without = encoded(image, "TIFF", icc_profile=profile), encoded(image, "TIFF")
+    assert decode_image(with_profile).tobytes() == decode_image(without).tobytes()
+
+
+def test_a_picture_of_a_caller_is_taken_as_its_file_is() -> None:
+    image = Image.new("RGBA", (10, 4), (255, 0, 0, 0))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    data = encoded(image, exif=exif)
+    with Image.open(io.BytesIO(data)) as opened:
+        assert upright_srgb(opened).tobytes() == decode_image(data).tobytes()

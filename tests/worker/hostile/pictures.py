@@ -8,6 +8,7 @@ import zipfile
 
 from PIL import Image
 
+from tests.corpus import heic
 from tests.worker.hostile.case import ACCEPTED, Case, encoded, good, picture
 from tests.worker.hostile.pngs import DAMAGED, TOO_LARGE
 
@@ -133,7 +134,9 @@ CASES = [
     Case("ppm-giant", ".ppm", lambda tag: b"P6 999999 999999 255\n", TOO_LARGE),
     Case("ppm-without-pixels", ".ppm", lambda tag: b"P6 1000 1000 255\nxyz", DAMAGED),
     Case("ppm-endless-number", ".ppm", lambda tag: b"P6 " + b"9" * 1_000_000, DAMAGED),
-    Case("avif", ".avif", lambda tag: encoded(picture(tag), "AVIF"), DAMAGED),
+    Case("avif-cut", ".avif", lambda tag: encoded(picture(tag), "AVIF")[:-40], DAMAGED),
+    Case("heic-fatal", ".heic", lambda tag: heic.FATAL, {"decoding_crashed": 1}),
+    Case("heic-cut", ".heic", lambda tag: heic.UPRIGHT[:-40], DAMAGED),
     Case("ico", ".ico", lambda tag: encoded(picture(tag), "ICO"), DAMAGED),
     Case("psd", ".psd", lambda tag: b"8BPS\0\1" + bytes(6) + struct.pack(">HIIHH", 3, 30_000, 30_000, 8, 3), DAMAGED),
     Case("eps-runs-ghostscript", ".eps", lambda tag: encoded(picture(tag), "EPS"), DAMAGED),
