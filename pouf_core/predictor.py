@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import Artifact, load_artifact
-from pouf_core.contract.abstention import Threshold, VariantName, check_threshold
+from pouf_core.contract.abstention import AnswerCurve, Threshold, VariantName, check_threshold, served_threshold
 from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.wording import language_template
 from pouf_core.data.embeddings import FEATURES_FIELD, as_matrix, unit_rows
@@ -222,16 +222,12 @@ class Predictor:
         """
         check_threshold(threshold)
         name = self._known(variant)
-        own = self.manifest.request.threshold
-        wanted = own if threshold is None else threshold
-        if wanted != "auto":
-            return wanted or 0.0
         curves = self.manifest.abstention
-        proposed = None if curves is None else curves[name].proposed
-        if proposed is not None:
-            return float(proposed.threshold)
+        curve: AnswerCurve | None = None if curves is None else curves[name]
         if threshold is None:
-            return 0.0
+            return served_threshold(self.manifest.request.threshold, curve)
+        if threshold != "auto" or (curve is not None and curve.proposed is not None):
+            return served_threshold(threshold, curve)
         message = "No threshold was proposed for this model and variant; give a probability from 0 to 1."
         raise InvalidInput("threshold_not_proposed", message, field="/threshold")
 

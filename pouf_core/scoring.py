@@ -135,6 +135,18 @@ def logit_pieces(classifier: Classifier, features: FeatureMatrix, class_bias: Te
         yield logits if class_bias is None else logits + class_bias.to(logits)
 
 
+def class_probabilities(scores: Scores, class_bias: Tensor | None = None, confidence: float = 1.0) -> Tensor:
+    """Probabilities [n, K] of the classes, as they are served.
+
+    Args:
+        scores: of n items.
+        class_bias: [K] added to the class logits, or None.
+        confidence: what logits are multiplied by before the softmax, above 0.
+    """
+    logits = scores.class_logits if class_bias is None else scores.class_logits + class_bias.to(scores.class_logits)
+    return (confidence * logits).softmax(dim=1)
+
+
 def class_indices(classifier: Classifier, features: FeatureMatrix) -> Tensor:
     """The most probable class [n] of each of the features [n, d]."""
     return torch.cat([logits.argmax(dim=1) for logits in logit_pieces(classifier, features)])

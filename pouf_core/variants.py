@@ -11,7 +11,7 @@ from pouf_core.artifact import BIAS, TRAINED, Artifact
 from pouf_core.contract.abstention import VariantName
 from pouf_core.families.interface import BaseModel, SharedEncoder
 from pouf_core.none_of_these import expected_similarity, none_scores
-from pouf_core.scoring import Classifier
+from pouf_core.scoring import Classifier, class_probabilities
 
 VARIANTS: tuple[VariantName, ...] = ("adapted", "zero_shot")
 
@@ -50,11 +50,10 @@ class Variant:
     def answers(self, features: Tensor) -> Answers:
         """What it says of features [n, d]."""
         scores = self.classifier(features)
-        logits = scores.class_logits if self.class_bias is None else scores.class_logits + self.class_bias
         found = None
         if self.levels is not None:
             found = none_scores(expected_similarity(scores, self.class_bias), self.levels)
-        return Answers((self.confidence * logits).softmax(dim=1), found)
+        return Answers(class_probabilities(scores, self.class_bias, self.confidence), found)
 
     @property
     def nbytes(self) -> int:

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from store.database import Database
 from store.storage import Storage, StoredFile
-from store.storage_keys import DATASETS, MODELS, dataset_key, model_key
-from store.tables import AdaptedModel, Dataset, DatasetItem, Upload
+from store.storage_keys import DATASETS, MODELS, PREDICTIONS, dataset_key, model_key, predictions_key
+from store.tables import AdaptedModel, Dataset, DatasetItem, Job, Upload
 
 #: Statuses in which a dataset's files only change by requests, which store before they commit.
 AT_REST = ("uploading", "ready", "failed")
@@ -37,7 +37,11 @@ class OrphanCollector:
 
     def collect(self, before: float, *, remove: bool = True) -> list[StoredFile]:
         """Return the orphans stored before a time, in seconds since 1970, and remove them unless told not to."""
-        return [*self._of_models(before, remove), *self._of_datasets(before, remove)]
+        return [
+            *self._of_models(before, remove),
+            *self._of_predictions(before, remove),
+            *self._of_datasets(before, remove),
+        ]
 
     def _of_models(self, before: float, remove: bool) -> Iterator[StoredFile]:
         names = self._storage.names(MODELS)
@@ -48,6 +52,15 @@ class OrphanCollector:
         for name in names:
             if name in deleted or (name not in kept and _is_ours(name, first)):
                 yield from self._whole(model_key(name), before, remove)
+
+    def _of_predictions(self, before: float, remove: bool) -> Iterator[StoredFile]:
+        names = self._storage.names(PREDICTIONS)
+        with self._database.read() as session:
+            first = _first_id(session)
+            kept = set(session.scalars(select(Job.predictions_key).where(Job.predictions_key.is_not(None))))
+        for name in names:
+            if predictions_key(name) not in kept and _is_ours(name, first):
+                yield from self._whole(predictions_key(name), before, remove)
 
     def _of_datasets(self, before: float, remove: bool) -> Iterator[StoredFile]:
         names = self._storage.names(DATASETS)

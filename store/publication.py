@@ -15,7 +15,7 @@ from store.database import Database
 from store.ids import new_id
 from store.leases import Lease, LeaseLost, fenced
 from store.storage import Storage
-from store.storage_keys import model_key
+from store.storage_keys import model_key, predictions_key
 from store.tables import AdaptedModel, Alias, Dataset, Job, JobEvent
 from store.transitions import TransitionNotAllowed, append_event, transition
 
@@ -25,9 +25,22 @@ PUBLISHING_EVENT = "job.publishing"
 
 
 def publish_model(
-    database: Database, storage: Storage, lease: Lease[Job], artifact: Path, result: AdaptationResult
+    database: Database,
+    storage: Storage,
+    lease: Lease[Job],
+    artifact: Path,
+    result: AdaptationResult,
+    predictions: Path | None = None,
 ) -> str:
-    """Store the artifact, add the model, move the alias and finish the job; returns the model's id.
+    """Store artifact and predictions, add the model, move the alias and finish the job; returns the model's id.
+
+    Args:
+        database: of the service.
+        storage: where its files are.
+        lease: of the job.
+        artifact: the folder of the model.
+        result: what the job came to.
+        predictions: the folder with the predictions of its items; None where there are none.
 
     Raises:
         LeaseLost: somebody else has taken the job over; nothing of this attempt stays.
@@ -39,26 +52,35 @@ def publish_model(
         append_event(session, fenced(session, lease), PUBLISHING_EVENT, {"model_id": model_id})
     key = model_key(model_id)
     storage.put_directory(key, artifact)
+    if predictions is not None:
+        storage.put_directory(predictions_key(model_id), predictions)
     try:
         with database.write() as session:
             job = fenced(session, lease)
             _add_model(session, job, model_id, _size(artifact), result)
+            if predictions is not None:
+                job.predictions_key, job.predictions_bytes = predictions_key(model_id), _size(predictions)
             _succeed(session, job, model_id, result)
     except (LeaseLost, TransitionNotAllowed):
-        storage.delete(key)
+        _remove(storage, model_id)
         raise
     return model_id
 
 
 def remove_unpublished(database: Database, storage: Storage, job_id: str) -> None:
-    """Remove artifacts of attempts that never published; for the job's holder, or when the job is final."""
+    """Remove what attempts stored that never published; for the job's holder, or when the job is final."""
     with database.read() as session:
         events = session.scalars(
             select(JobEvent.data).where(JobEvent.job_id == job_id, JobEvent.type == PUBLISHING_EVENT)
         ).all()
         published = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.job_id == job_id)).all())
     for model_id in {str(event["model_id"]) for event in events} - published:
-        storage.delete(model_key(model_id))
+        _remove(storage, model_id)
+
+
+def _remove(storage: Storage, model_id: str) -> None:
+    for key in (model_key(model_id), predictions_key(model_id)):
+        storage.delete(key)
 
 
 def _add_model(session: Session, job: Job, model_id: str, size: int, result: AdaptationResult) -> None:

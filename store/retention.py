@@ -51,6 +51,16 @@ def forget_job(session: Session, job: Job) -> None:
     session.delete(job)
 
 
+def forget_predictions(session: Session, dataset_id: str) -> list[str]:
+    """Let no row name predictions of a dataset any more; returns the storage keys to be deleted."""
+    named = select(Job).where(Job.dataset_id == dataset_id, Job.predictions_key.is_not(None))
+    keys = []
+    for job in session.scalars(named.with_for_update()):
+        keys.append(str(job.predictions_key))
+        job.predictions_key, job.predictions_bytes = None, 0
+    return keys
+
+
 def _of_final_jobs(database: Database, table: type[JobEvent | JobMetric], before: datetime, remove: bool) -> int:
     """Of jobs that are not final nothing is removed, however old it is."""
     old = (table.created_at < before, table.job_id.in_(select(Job.id).where(Job.status.in_(FINAL))))

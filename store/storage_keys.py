@@ -2,7 +2,7 @@
 so that deleting the one key deletes them all.
 """
 
-DATASETS, MODELS, CHECKPOINTS = "datasets", "models", "checkpoints"
+DATASETS, MODELS, CHECKPOINTS, PREDICTIONS = "datasets", "models", "checkpoints", "predictions"
 
 
 def dataset_key(dataset_id: str) -> str:
@@ -33,6 +33,11 @@ def embeddings_key(dataset_id: str, fence: int) -> str:
 def model_key(model_id: str) -> str:
     """The folder with an adapted model's artifact."""
     return f"{MODELS}/{model_id}"
+
+
+def predictions_key(name: str) -> str:
+    """The folder with predictions of a dataset: a job's, by the name of its model."""
+    return f"{PREDICTIONS}/{name}"
 
 
 def checkpoints_key(job_id: str, fence: int) -> str:

@@ -13,15 +13,15 @@ BYTES_BESIDE = 8 * 1024
 
 
 def stored_bytes(scope: Scope) -> int:
-    """Return the bytes of the owner's uploads, extracted items and models."""
+    """Return the bytes of the owner's uploads, extracted items, models and predictions."""
     uploads = select(func.sum(Upload.size)).join(Dataset, Dataset.id == Upload.dataset_id)
     extracted = select(func.sum(Dataset.extracted_bytes))
     models = select(func.sum(AdaptedModel.size_bytes)).where(
         AdaptedModel.owner == scope.owner, AdaptedModel.deleted_at.is_(None)
     )
-    return sum(
-        _number(scope, query) for query in (_of_datasets(uploads, scope), _of_datasets(extracted, scope), models)
-    )
+    predictions = select(func.sum(Job.predictions_bytes)).where(Job.owner == scope.owner)
+    of_datasets = (_of_datasets(uploads, scope), _of_datasets(extracted, scope))
+    return sum(_number(scope, query) for query in (*of_datasets, models, predictions))
 
 
 def database_bytes(scope: Scope) -> int:

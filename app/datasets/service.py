@@ -30,6 +30,7 @@ from store.clock import utcnow
 from store.ids import new_id
 from store.outages import is_database_outage
 from store.queues import enqueue_ingestion
+from store.retention import forget_predictions
 from store.scope import Scope
 from store.storage import Storage
 from store.storage_keys import dataset_key, upload_key
@@ -124,7 +125,7 @@ def finalize(caller: Caller, dataset_id: str) -> DatasetDocument:
 
 
 def delete(caller: Caller, dataset_id: str) -> None:
-    """Delete the dataset and what was uploaded; raises 409 ``dataset_in_use`` while unfinished jobs need it."""
+    """Delete the dataset, its uploads and predictions; raises 409 ``dataset_in_use`` while unfinished jobs need it."""
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         dataset = get(scope, dataset_id, lock=True)
@@ -140,7 +141,9 @@ def delete(caller: Caller, dataset_id: str) -> None:
         dataset.fence += 1
         dataset.lease_owner = dataset.lease_expires_at = None
         repository.forget_contents(scope, dataset_id)
-    caller.state.storage.discard(dataset_key(dataset_id))
+        predictions = forget_predictions(session, dataset_id)
+    for key in (dataset_key(dataset_id), *predictions):
+        caller.state.storage.discard(key)
     feature_files.forget_owner(caller.state.settings.feature_dir, caller.owner)
 
 

@@ -144,13 +144,16 @@ def pause(caller: Caller, job_id: str) -> JobDocument:
 
 
 def delete(caller: Caller, job_id: str) -> None:
-    """Delete a finished job, its events and its numbers; its model stays. Raises 409 ``job_not_finished``."""
+    """Delete a finished job, its events, numbers and predictions; its model stays. Raises 409 ``job_not_finished``."""
     with caller.state.database.write() as session:
         job = get(caller.scope(session), job_id, lock=True)
         if job.status not in FINAL:
             message = f"The job is {job.status}; cancel it, or wait until it has ended."
             raise conflict("job_not_finished", message, retry=True)
+        predictions = job.predictions_key
         forget_job(session, job)
+    if predictions is not None:
+        caller.state.storage.discard(predictions)
     (caller.state.settings.log_dir / f"{job_id}.log").unlink(missing_ok=True)
 
 

@@ -106,6 +106,39 @@ class ProjectedFeatures:
         return self._project(self._trunk.plain(indices))
 
 
+class FeaturesOnDemand:
+    """Features [n, d] of items as they are under the weights of the moment, made whenever they are asked for.
+
+    Args:
+        source: makes them.
+        shape: n and d.
+        at_once: items encoded at once.
+        on_encoded: called before each such batch.
+    """
+
+    def __init__(
+        self, source: FeatureSource, shape: tuple[int, int], at_once: int, on_encoded: Callable[[], None]
+    ) -> None:
+        self._source = source
+        self._at_once = at_once
+        self._on_encoded = on_encoded
+        self.shape = shape
+
+    def __len__(self) -> int:
+        """n."""
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | list[int], /) -> Tensor:
+        """Some rows [b, d], b at least 1."""
+        indices = range(len(self))[rows] if isinstance(rows, slice) else rows
+        found = []
+        for start in range(0, len(indices), self._at_once):
+            self._on_encoded()
+            with torch.no_grad():
+                found.append(self._source.plain(indices[start : start + self._at_once]))
+        return torch.cat(found)
+
+
 class ComputedFeatures(Generic[ViewT]):
     """Features from the items themselves at every step.
 

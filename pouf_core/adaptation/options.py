@@ -22,6 +22,8 @@ class RunOptions:
 
     Attributes:
         out: directory for the artifact; a new temporary one by default.
+        predictions_dir: where what is served for every item is written, see `pouf_core.predictions.stored`; None writes
+            nothing.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads; None leaves torch's setting.
         deterministic: use deterministic algorithms only; None does so on a CPU, where it costs a few per cent at most,
@@ -46,6 +48,7 @@ class RunOptions:
     """
 
     out: Path | None = None
+    predictions_dir: Path | None = None
     device: str = "auto"
     threads: int | None = None
     deterministic: bool | None = None
@@ -68,6 +71,7 @@ class RunOptions:
 class OptionKeywords(TypedDict, total=False):
     """The fields of `RunOptions` that `adapt` passes on as they are."""
 
+    predictions_dir: Path | None
     device: str
     threads: int | None
     deterministic: bool | None

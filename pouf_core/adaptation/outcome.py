@@ -11,7 +11,7 @@ from torch import Tensor
 from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.method import Resolved
 from pouf_core.contract.progress import Metrics
-from pouf_core.scoring import Classifier
+from pouf_core.scoring import Classifier, FeatureMatrix
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Outcome:
         estimated_gain: over zero-shot, where it was estimated.
         similarity: [at least judged_count] of the first items with their classes, see `pouf_core.none_of_these`; None
             where it is unknown.
+        features: [n, d] that the classifier takes, of all items; None where they are the base model's own.
         confidence: what the logits are multiplied by before the softmax; see `closed_forms.confidence`.
     """
 
@@ -65,4 +66,5 @@ class Outcome:
     metrics: list[Metrics] = field(default_factory=list)
     estimated_gain: EstimatedGain | None = None
     similarity: Tensor | None = None
+    features: FeatureMatrix | None = None
     confidence: float = 1.0

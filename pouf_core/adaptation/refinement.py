@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -15,10 +15,10 @@ from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.interpolation import Interpolation
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
-from pouf_core.adaptation.outcome import Outcome, Predicted
+from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.pseudo_labels import PseudoLabels
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.adaptation.tuning import logits_of, plain_scores
+from pouf_core.adaptation.tuning import logits_of, plain_scores, trained_outcome
 from pouf_core.adaptation.weight_average import WeightAverage
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.closed_forms.neighbours import nearest_neighbours
@@ -102,19 +102,9 @@ class Refinement:
         if trusted is None:
             self._not_reached("No weights between zero-shot and the trained ones are trusted.")
             return None
-        similarities: list[Tensor] = []
-        with torch.no_grad():
-            classifier = learner.classifier()
-        return Outcome(
-            method.model_copy(update={"interpolation": trusted.share}),
-            classifier,
-            Predicted.of(logits_of(scores(outcome_count), similarities), judged),
-            step,
-            tensors=learner.tensors(),
-            metrics=loop.metrics,
-            estimated_gain=trusted.gain,
-            similarity=torch.cat(similarities),
-        )
+        outcome = trained_outcome(self.inputs, learner, source, method, scores(outcome_count), judged)
+        method = method.model_copy(update={"interpolation": trusted.share})
+        return replace(outcome, method=method, selected_step=step, metrics=loop.metrics, estimated_gain=trusted.gain)
 
     @property
     def _is_checked(self) -> bool:

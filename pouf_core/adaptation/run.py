@@ -24,6 +24,7 @@ from pouf_core.adaptation.judging import judge, with_estimated_gain
 from pouf_core.adaptation.loop import CheckpointPolicy
 from pouf_core.adaptation.options import OptionKeywords, RunOptions
 from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.predicting import write_served
 from pouf_core.adaptation.refinement import Refinement
 from pouf_core.adaptation.reporting import Reporter, rejected_warnings
 from pouf_core.adaptation.resolving import resolve, resolve_baseline
@@ -173,13 +174,13 @@ class _Run:
         outcome_count = len(inputs.items) if labels else zero_shot.judged_count
         outcome = with_estimated_gain(inputs, zero_shot, self._outcome(base, model, zero_shot, outcome_count))
         verdict = judge(inputs, zero_shot, outcome)
-        served = verdict.fallback or "adapted"
-        outcome, abstention = estimate_abstention(inputs, zero_shot, outcome, served)
+        outcome, abstention = estimate_abstention(inputs, zero_shot, outcome, verdict.served)
         evaluation = evaluate(
             inputs.items, labels, inputs.request.classes, zero_shot.classes, outcome.predicted.classes
         )
         reporter.stage("evaluating", outcome_count, outcome_count)
         reporter.stage("exporting", 0, 1)
+        write_served(self._options.predictions_dir, inputs, zero_shot, outcome, abstention, verdict.served)
         found = AdaptationResult(
             method=outcome.method,
             metrics=outcome.metrics,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.adaptation.encoding import feature_source
-from pouf_core.adaptation.features import FeatureSource, OnEncoded
+from pouf_core.adaptation.features import FeaturesOnDemand, FeatureSource, OnEncoded
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.outcome import Outcome, Predicted
@@ -84,13 +85,9 @@ def tune_base_model(
     selected = selection.settle() if selection is not None else method.max_steps
     if selected == 0:
         return _kept_zero_shot(zero_shot, method, loop.metrics)
-    with torch.no_grad():
-        classifier = learner.classifier()
-    similarities: list[Tensor] = []
-    pieces = logits_of(scores(outcome_count, partial(inputs.reporter.stage, "evaluating")), similarities)
-    predicted, trained = Predicted.of(pieces, zero_shot.judged_count), learner.tensors()
-    similarity, metrics = torch.cat(similarities), loop.metrics
-    return Outcome(method, classifier, predicted, selected, tensors=trained, metrics=metrics, similarity=similarity)
+    predicted = scores(outcome_count, partial(inputs.reporter.stage, "evaluating"))
+    outcome = trained_outcome(inputs, learner, source, method, predicted, zero_shot.judged_count)
+    return replace(outcome, selected_step=selected, metrics=loop.metrics)
 
 
 def _sampler(method: ResolvedMethod, item_count: int, held_out: int, seed: int) -> BatchSampler:
@@ -133,6 +130,43 @@ def logits_of(pieces: Iterable[Scores], similarities: list[Tensor] | None = None
         if similarities is not None:
             similarities.append(expected_similarity(scores))
         yield scores.class_logits
+
+
+def trained_outcome(
+    inputs: RunInputs,
+    learner: Trainable,
+    source: FeatureSource,
+    method: ResolvedMethod,
+    scores: Iterable[Scores],
+    judged: int,
+) -> Outcome:
+    """What a learner is under its present weights.
+
+    Args:
+        inputs: the data and the classes.
+        learner: it.
+        source: where it takes item features from.
+        method: the resolved method.
+        scores: of the first items, batch by batch.
+        judged: how many of these the verdict looks at.
+    """
+    with torch.no_grad():
+        classifier = learner.classifier()
+    similarities: list[Tensor] = []
+    predicted, features = Predicted.of(logits_of(scores, similarities), judged), None
+    if learner.trains_item_encoder:
+        shape = len(inputs.items), classifier.prototypes.shape[1]
+        at_once = min(encode_batch(learner.device), method.micro_batch_size)
+        features = FeaturesOnDemand(source, shape, at_once, lambda: inputs.reporter.stage("exporting", 0, 1))
+    return Outcome(
+        method,
+        classifier,
+        predicted,
+        method.max_steps,
+        tensors=learner.tensors(),
+        similarity=torch.cat(similarities),
+        features=features,
+    )
 
 
 def plain_scores(

@@ -55,6 +55,32 @@ class Abstention(Document):
     zero_shot: AnswerCurve
 
 
+def served_threshold(threshold: Threshold | None, curve: AnswerCurve | None) -> float:
+    """The probability below which an item gets no class; 0 where every item gets one.
+
+    Args:
+        threshold: what was asked for with the adaptation.
+        curve: of the variant that is served; None where it was not estimated.
+    """
+    if threshold != "auto":
+        return float(threshold or 0.0)
+    proposed = None if curve is None else curve.proposed
+    return 0.0 if proposed is None else proposed.threshold
+
+
+def accepting_threshold(threshold: Threshold | None, curve: AnswerCurve | None) -> float | None:
+    """The probability from which an item needs no review: what was asked for, else what is proposed.
+
+    None, and every item needs one, where no threshold is expected to reach the wished accuracy; 0 where that was not
+    estimated. Arguments as for `served_threshold`.
+    """
+    if threshold is not None and threshold != "auto":
+        return float(threshold)
+    if curve is None:
+        return 0.0
+    return None if curve.proposed is None else curve.proposed.threshold
+
+
 def check_threshold(threshold: float | str | None) -> None:
     """Refuse what is neither a probability nor `auto`.
 

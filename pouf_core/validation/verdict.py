@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pydantic import JsonValue
 from torch import Tensor
 
+from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.findings import Finding, finding
@@ -34,6 +35,11 @@ class ReasonedVerdict:
     fallback: Fallback | None
     structure: Structure
     change: Change
+
+    @property
+    def served(self) -> VariantName:
+        """The variant that answers unless another is asked for."""
+        return self.fallback or "adapted"
 
     def figures(self) -> dict[str, JsonValue]:
         """The figures by name, as plain JSON values."""

@@ -27,8 +27,9 @@ class StatusChange(TypedDict):
 class Job(Leased, Base):
     """An adaptation job; its status changes only through `store.transitions`.
 
-    `request` is what was asked for, `result` what is known of the answer so far. `summary` is what lists show of the
-    request (None of rows that an older version wrote), `document_bytes` what the documents take.
+    `request` is what was asked for, `result` what is known of the answer so far. `predictions_key` is where the
+    predictions of its items lie; None before there are any, and once they were deleted. `summary` is what lists show
+    of the request (None of rows that an older version wrote), `document_bytes` what the documents take.
     """
 
     __tablename__ = "jobs"
@@ -67,6 +68,8 @@ class Job(Leased, Base):
     total_steps: Mapped[int | None]
     latest_metrics: Mapped[Metrics | None] = mapped_column(Json)
     model_id: Mapped[str | None] = mapped_column(Id)
+    predictions_key: Mapped[str | None]
+    predictions_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     error_code: Mapped[str | None]
     error_message: Mapped[str | None]
     event_seq: Mapped[int] = mapped_column(default=0)

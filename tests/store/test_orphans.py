@@ -48,7 +48,13 @@ def test_orphans_of_crashes_and_deletions_are_found_and_removed(first, rows, dat
         session.add(Upload(id=new_id("up"), dataset_id=kept, storage_key=f"datasets/{kept}/uploads/a", **upload))
         item = {"name": "b", "status": "accepted", "sha256": "b"}
         session.add(DatasetItem(dataset_id=kept, storage_key=f"datasets/{kept}/blobs/bb/b", **item))
-    named = [f"datasets/{kept}/uploads/a", f"datasets/{kept}/blobs/bb/b", f"models/{model}/adapter.safetensors"]
+    rows.job(predictions_key=f"predictions/{model}")
+    named = [
+        f"datasets/{kept}/uploads/a",
+        f"datasets/{kept}/blobs/bb/b",
+        f"models/{model}/adapter.safetensors",
+        f"predictions/{model}/predictions.npy",
+    ]
     left = [
         f"datasets/{kept}/uploads/c",
         f"datasets/{kept}/uploads/.{new_id('tmp')}",
@@ -58,6 +64,7 @@ def test_orphans_of_crashes_and_deletions_are_found_and_removed(first, rows, dat
         f"models/{deleted}/adapter.safetensors",
         f"models/{new_id('mdl')}/pouf.json",
         f"models/.{new_id('tmp')}/pouf.json",
+        f"predictions/{deleted}/predictions.npy",
     ]
     for key in (*named, *left):
         storage.put_stream(key, [b"x"])

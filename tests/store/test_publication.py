@@ -14,9 +14,11 @@ from pouf_core.contract.result import AdaptationResult, PartialResult
 from store.clock import utcnow
 from store.leases import Lease, LeaseLost, claim_job
 from store.publication import publish_model, remove_unpublished
-from store.storage_keys import model_key
+from store.scope import Scope
+from store.storage_keys import model_key, predictions_key
 from store.tables import AdaptedModel, Alias, Job, JobEvent
 from store.transitions import TransitionNotAllowed, append_event, lock_job, transition
+from store.usage import stored_bytes
 from tests.pouf_core.training import resolved
 
 RESULT = AdaptationResult(
@@ -44,8 +46,16 @@ def claimed(database: Any, add_ready_dataset: Any, add_job: Any) -> Any:
     return claim
 
 
-def stored_models(storage: Any) -> list[str]:
-    return sorted(path.name for path in (Path(storage.url.removeprefix("file://")) / "models").iterdir())
+@pytest.fixture
+def predictions(tmp_path: Path) -> Path:
+    directory = tmp_path / "made-predictions"
+    directory.mkdir()
+    (directory / "predictions.npy").write_bytes(b"12345")
+    return directory
+
+
+def stored_models(storage: Any, folder: str = "models") -> list[str]:
+    return sorted(path.name for path in (Path(storage.url.removeprefix("file://")) / folder).iterdir())
 
 
 def models(database: Any) -> list[AdaptedModel]:
@@ -96,8 +106,30 @@ def test_a_method_without_steps_is_published_at_step_0(
     assert (model.result.method, model.result.selected_step) == (method, 0)
 
 
+def test_predictions_are_published_with_the_model_and_count_for_the_owner(
+    database: Any, storage: Any, claimed: Any, artifact: Path, predictions: Path, get: Any
+) -> None:
+    lease = claimed()
+    with database.read() as session:
+        before = stored_bytes(Scope(session, "local"))
+    model_id = publish_model(database, storage, lease, artifact, RESULT, predictions)
+    job = get(Job, lease.row_id)
+    with storage.open(f"{job.predictions_key}/predictions.npy") as stream:
+        assert stream.read() == b"12345"
+    with database.read() as session:
+        assert stored_bytes(Scope(session, "local")) == before + 2 + 5
+    remove_unpublished(database, storage, lease.row_id)
+    assert stored_models(storage, "predictions") == [model_id]
+
+
 def test_an_attempt_that_lost_its_lease_while_copying_leaves_nothing(
-    database: Any, storage: Any, claimed: Any, artifact: Path, monkeypatch: pytest.MonkeyPatch, get: Any
+    database: Any,
+    storage: Any,
+    claimed: Any,
+    artifact: Path,
+    predictions: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    get: Any,
 ) -> None:
     lease = claimed()
     put_directory = storage.put_directory
@@ -109,8 +141,8 @@ def test_an_attempt_that_lost_its_lease_while_copying_leaves_nothing(
 
     monkeypatch.setattr(storage, "put_directory", lose_meanwhile)
     with pytest.raises(LeaseLost):
-        publish_model(database, storage, lease, artifact, RESULT)
-    assert models(database) == stored_models(storage) == []
+        publish_model(database, storage, lease, artifact, RESULT, predictions)
+    assert models(database) == stored_models(storage) == stored_models(storage, "predictions") == []
     assert get(Job, lease.row_id).status == "running"
 
 
@@ -136,8 +168,10 @@ def test_what_a_killed_publisher_stored_is_removed_and_the_published_model_kept(
     lease = claimed()
     with database.write() as session:  # what a publisher does before it is killed
         append_event(session, lock_job(session, lease.row_id), "job.publishing", {"model_id": "mdl_orphan"})
-    storage.put_directory(model_key("mdl_orphan"), artifact)
+    for key in (model_key("mdl_orphan"), predictions_key("mdl_orphan")):
+        storage.put_directory(key, artifact)
     model_id = publish_model(database, storage, lease, artifact, RESULT)
     assert len(stored_models(storage)) == 2
     remove_unpublished(database, storage, lease.row_id)
     assert stored_models(storage) == [model_id]
+    assert stored_models(storage, "predictions") == []

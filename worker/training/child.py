@@ -156,7 +156,7 @@ def run(
             return PostponedMessage(reason=f"{type(error).__name__}: {error}", lack="storage_unavailable")
         traceback.print_exc()
         return INTERNAL_ERROR
-    return ResultMessage(artifact=result.path, result=result)
+    return ResultMessage(artifact=result.path, predictions=spec.predictions_dir, result=result)
 
 
 def adapt(
@@ -176,6 +176,7 @@ def adapt(
         on_progress = MemoryWatch(reporter)
     options = pouf_core.RunOptions(
         out=spec.artifact_dir,
+        predictions_dir=spec.predictions_dir,
         device=spec.device,
         threads=spec.threads,
         deterministic=spec.deterministic,

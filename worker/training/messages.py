@@ -34,6 +34,7 @@ class JobSpec(BaseModel):
         feature_bytes: what the features of all owners may take.
         least_free_bytes: of the disk, that features may not take.
         data_warnings: what ingestion has to say of the target data.
+        predictions_dir: where the predictions of the items are to be written; None for nowhere.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -57,6 +58,7 @@ class JobSpec(BaseModel):
     checkpoint_dir: Path
     checkpoint_seconds: float
     artifact_dir: Path
+    predictions_dir: Path | None = None
     evaluation_labels: dict[str, str]
     data_warnings: list[Finding] = []
 
@@ -75,10 +77,11 @@ class ProgressMessage(BaseModel):
 
 
 class ResultMessage(BaseModel):
-    """The adaptation is done and its artifact is complete on disk."""
+    """The adaptation is done, and its artifact and the predictions of its items are complete on disk."""
 
     kind: Literal["result"] = "result"
     artifact: Path
+    predictions: Path | None = None
     result: AdaptationResult
 
 

@@ -184,6 +184,7 @@ class JobRun:
             checkpoint_dir=self._inherited_checkpoints(),
             checkpoint_seconds=settings.checkpoint_interval_seconds,
             artifact_dir=work_dir / "artifact",
+            predictions_dir=work_dir / "predictions",
             **files.on_this_machine(self._storage),
         )
 
@@ -235,9 +236,10 @@ class JobRun:
 
     def _publish(self, message: ResultMessage) -> None:
         database, storage = self._context.database, self._storage
+        parts = message.artifact, message.result, message.predictions
         try:
             with self._copying():
-                self._persist(lambda: publish_model(database, storage, self._lease, message.artifact, message.result))
+                self._persist(lambda: publish_model(database, storage, self._lease, *parts))
         except (TransitionNotAllowed, ShuttingDown):  # cancelled while the last step ran; an outage until the end
             self._end(attempts.stop)
         except OSError as error:

@@ -17,6 +17,7 @@ from app.jobs.schemas import show_job
 from app.web.report import render_report
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
+from pouf_core.predictions.stored import open_predictions
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
 from tests.worker.conftest import DATA_WARNING
@@ -78,6 +79,8 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
         assert job.result == model.result
         assert manifest[key] == job.result.model_dump(mode="json")[key]
     assert [path.name for path in artifact.parent.iterdir()] == [model.id]
+    predictions = open_predictions(context.storage.local_directory(job.predictions_key))
+    assert (len(predictions), predictions.header.variant) == (8, job.result.fallback or "adapted")
     for kind in ("checkpoints", "work"):
         assert list((context.settings.data_dir / kind).iterdir()) == []
 

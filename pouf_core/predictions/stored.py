@@ -1,0 +1,144 @@
+"""The stored form of a dataset's predictions: one record an item, in order of content hash.
+
+A folder with `predictions.json`, a `PredictionsHeader`, and `predictions.npy`, records of 56 bytes that are mapped into
+memory. Names, texts and labels of items are no part of it: an item is known by the SHA-256 of its content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pouf_core.contract.predictions import PredictionsHeader
+
+HEADER, RECORDS = "predictions.json", "predictions.npy"
+
+#: Classes are places in the header's `class_names`; `label` is the most probable class, of items without one too.
+RECORD = np.dtype(
+    [
+        ("sha256", "u1", 32),
+        ("label", "<i4"),
+        ("runner_up", "<i4"),
+        ("zero_shot_label", "<i4"),
+        ("probability", "<f4"),
+        ("runner_up_probability", "<f4"),
+        ("zero_shot_probability", "<f4"),
+    ]
+)
+
+Records = npt.NDArray[np.void]
+"""Records [n] of type `RECORD`."""
+Booleans = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class StoredPredictions:
+    """Predictions of n items, or of some of them.
+
+    Attributes:
+        header: of all.
+        records: [n], in order of `sha256` as they are stored; `records["label"]` and so on are columns [n].
+    """
+
+    header: PredictionsHeader
+    records: Records
+
+    def __len__(self) -> int:
+        """n."""
+        return len(self.records)
+
+    @property
+    def margin(self) -> npt.NDArray[np.float32]:
+        """Probability [n] of the class above that of the runner-up."""
+        found: npt.NDArray[np.float32] = self.records["probability"] - self.records["runner_up_probability"]
+        return found
+
+    @property
+    def changed(self) -> Booleans:
+        """Whether [n] the class is another than the base model's own."""
+        found: Booleans = self.records["label"] != self.records["zero_shot_label"]
+        return found
+
+    @property
+    def answered(self) -> Booleans:
+        """Whether [n] an item gets its class; the others are below the threshold."""
+        found: Booleans = self.records["probability"] >= np.float32(self.header.threshold)
+        return found
+
+    @property
+    def accepted(self) -> Booleans:
+        """Whether [n] an item needs no review."""
+        if self.header.accepted_from is None:
+            return np.zeros(len(self), dtype=np.bool_)
+        sure: Booleans = self.records["probability"] >= np.float32(self.header.accepted_from)
+        return sure & self.answered
+
+    def rows(self, which: slice | Integers | Booleans) -> StoredPredictions:
+        """Some of them."""
+        return StoredPredictions(self.header, self.records[which])
+
+    def find(self, digests: npt.NDArray[np.uint8]) -> Integers:
+        """Where [m] in `records`, in stored order, the items with content hashes [m, 32] are; -1 for nowhere."""
+        known, wanted = self._known, _sortable(digests)
+        places = np.searchsorted(known, wanted)
+        found = places < len(known)
+        found[found] = known[places[found]] == wanted[found]
+        return np.where(found, places, -1)
+
+    @cached_property
+    def _known(self) -> npt.NDArray[np.bytes_]:
+        return _sortable(self.records["sha256"])
+
+    def counts(self) -> tuple[Integers, Integers]:
+        """Items [K] of each class by the base model's own classifier, and by the one that is served."""
+        size = len(self.header.class_names)
+        before, after = (np.bincount(self.records[name], minlength=size) for name in ("zero_shot_label", "label"))
+        return before, after
+
+
+def write_predictions(directory: Path, header: PredictionsHeader, pieces: Iterable[Records]) -> None:
+    """Make a folder of stored predictions, some records at a time.
+
+    Raises:
+        ValueError: the records are not `header.item_count` in order of content hash.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    count, last = 0, np.empty(0, "S32")
+    with (directory / RECORDS).open("wb") as stream:
+        shape: dict[str, Any] = {"descr": RECORD.descr, "fortran_order": False, "shape": (header.item_count,)}
+        np.lib.format.write_array_header_1_0(stream, shape)
+        for piece in pieces:
+            order = np.concatenate([last, _sortable(piece["sha256"])])
+            if np.any(order[1:] <= order[:-1]):
+                raise ValueError("predictions are not in order of content hash")
+            count, last = count + len(piece), order[-1:]
+            stream.write(piece.tobytes())
+    if count != header.item_count:
+        raise ValueError(f"{count} predictions of {header.item_count} items")
+    (directory / HEADER).write_text(header.model_dump_json())
+
+
+def open_predictions(directory: Path) -> StoredPredictions:
+    """Read a folder that `write_predictions` made; the records stay on disk.
+
+    Raises:
+        FileNotFoundError: it is not there.
+        ValueError: it is damaged.
+    """
+    header = PredictionsHeader.model_validate_json((directory / HEADER).read_bytes())
+    records = np.load(directory / RECORDS, mmap_mode="r", allow_pickle=False)
+    if records.dtype != RECORD or records.shape != (header.item_count,):
+        raise ValueError(f"{directory / RECORDS} does not hold {header.item_count} predictions")
+    return StoredPredictions(header, records)
+
+
+def _sortable(digests: npt.NDArray[np.uint8]) -> npt.NDArray[np.bytes_]:
+    """Content hashes [n, 32] as byte strings [n], which compare as they do."""
+    return np.ascontiguousarray(digests).view("S32").ravel()
