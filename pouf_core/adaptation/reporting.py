@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pouf_core.contract.class_scripts import other_scripts_warnings
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
-from pouf_core.data.items import Rejected
+from pouf_core.contract.request import CheckedRequest
+from pouf_core.data.items import Item, Rejected
 from pouf_core.data.losses import Losses
 from pouf_core.errors import AdaptationStopped
 
@@ -50,9 +52,13 @@ class Reporter:
         self.send(Progress(stage=stage, step=done, total_steps=total))
 
 
-def rejected_warnings(rejected: Sequence[Rejected], used: int) -> list[Finding]:
-    """What is said of items that could not be used, beside `used` that could: of each, since nothing else tells."""
+def input_warnings(rejected: Sequence[Rejected], items: Sequence[Item], request: CheckedRequest) -> list[Finding]:
+    """What is said, before anything is loaded, of what could not be used beside `items`, and of the class names.
+
+    Of every rejected one, since nothing else tells.
+    """
     losses = Losses()
     for one in rejected:
         losses.note(Path(one.name).name, one.code, one.message, one.lost, one.undecoded)
-    return losses.warnings(used, tolerated=0.0)
+    of_items = losses.warnings(len(items), tolerated=0.0)
+    return [*of_items, *other_scripts_warnings(request.base, request.classes)]

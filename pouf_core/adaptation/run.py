@@ -26,7 +26,7 @@ from pouf_core.adaptation.options import OptionKeywords, RunOptions
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.predicting import write_served
 from pouf_core.adaptation.refinement import Refinement
-from pouf_core.adaptation.reporting import Reporter, rejected_warnings
+from pouf_core.adaptation.reporting import Reporter, input_warnings
 from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import ZeroShot, zero_shot_classifier
@@ -165,7 +165,7 @@ class _Run:
     def result(self, started: float) -> AdaptationResult:
         """Run it; `started` is when, by the monotonic clock."""
         inputs, reporter = self._inputs, self._inputs.reporter
-        for warning in (*self._options.data_warnings, *rejected_warnings(self._rejected, len(inputs.items))):
+        for warning in (*self._options.data_warnings, *input_warnings(self._rejected, inputs.items, inputs.request)):
             reporter.warn("loading_base", warning)
         base, model = self._load()
         zero_shot = zero_shot_classifier(model, inputs)

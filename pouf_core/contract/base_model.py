@@ -32,6 +32,7 @@ class BaseModelDescription:
         reads_after_mask: whether it reads what follows the mask of such a template.
         takes_pairs: whether an item may be a pair of texts.
         takes_class_features: whether a class is a vector that the caller gives, and not a prompt.
+        reads_only_english: whether its text tower learned from English texts alone.
         unused_settings: settings of a method that mean nothing to it, each with the reason as a clause.
         activation: of a loaded model, the one it computes with. Before that `auto`, where its weights or its
             configuration decide. None: it leaves no choice.
@@ -50,6 +51,7 @@ class BaseModelDescription:
     reads_after_mask: bool = True
     takes_pairs: bool = False
     takes_class_features: bool = False
+    reads_only_english: bool = False
     unused_settings: Mapping[str, str] = field(default_factory=dict, hash=False)
     activation: ActivationChoice | None = None
     activation_assumed: bool = False

@@ -9,12 +9,14 @@ from functools import partial
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pouf_core.contract.names_in_words import in_words
 from pouf_core.contract.problems import Problems
 from pouf_core.errors import InvalidInput
 
 PLACEHOLDER = "{}"
 DEFAULT_TEMPLATE = "a photo of a {}."
 _AMBIGUOUS = -1
+_CONTROLS = frozenset(("Cc", "Cs", "Zl", "Zp"))  # Unicode categories: control, surrogate, line and paragraph separators
 PICTURE_TEMPLATES = (
     DEFAULT_TEMPLATE,
     "itap of a {}.",
@@ -27,6 +29,8 @@ PICTURE_TEMPLATES = (
 )
 """CLIP's template, and the seven that its authors found to do as well as their 80 (Radford et al., 2021; notebook
 `Prompt_Engineering_for_ImageNet` of github.com/openai/CLIP)."""
+_HYPHEN = re.compile(r"(?<!^)-|-(?!\d)")  # no minus
+_WHOLE_NUMBER = re.compile(r"^\+?(-?)0*(\d{1,15})(?:\.0+)?$")
 MAX_CLASSES = 10_000
 MAX_TEXT_LENGTH = 500
 #: Of all class names and their prompts together.
@@ -45,8 +49,11 @@ class ClassName(BaseModel):
 
     @property
     def wording(self) -> str:
-        """The text that stands for the class in a prompt; underscores read as spaces."""
-        return " ".join((self.prompt or self.name).replace("_", " ").split())
+        """The text that stands for the class in a prompt: as it is given, else its name in words.
+
+        Underscores read as spaces in both.
+        """
+        return in_words(self.name) if not self.prompt else " ".join(self.prompt.replace("_", " ").split())
 
 
 def parse_class_names(values: Sequence[str | Mapping[str, object] | ClassName]) -> list[ClassName]:
@@ -58,7 +65,7 @@ def parse_class_names(values: Sequence[str | Mapping[str, object] | ClassName]) 
     Raises:
         InvalidInput: `too_few_classes`, `too_many_classes`, `class_names_too_long`.
         InvalidRequest: with every item that is wrong: `empty_class_name`, `duplicate_class_name`,
-            `class_name_too_long` or `invalid_class_name`; `field` points at it.
+            `class_name_too_long`, `class_name_control_character` or `invalid_class_name`; `field` points at it.
     """
     if len(values) < 2:
         raise InvalidInput("too_few_classes", "Give at least two class names.", field="/class_names")
@@ -100,7 +107,14 @@ def _parse_class_name(value: str | Mapping[str, object] | ClassName, field: str)
     if max(len(class_name.name), len(class_name.wording)) > MAX_TEXT_LENGTH:
         message = f"A class name has at most {MAX_TEXT_LENGTH} characters."
         raise InvalidInput("class_name_too_long", message, field=field)
+    if any(unicodedata.category(each) in _CONTROLS for each in class_name.name + (class_name.prompt or "")):
+        message = "A class name, or its prompt, has no line breaks, tabs or other control characters; leave them out."
+        raise InvalidInput("class_name_control_character", message, field=field)
     return class_name
+
+
+def _normal(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _comparable(name: str) -> str:
@@ -108,21 +122,25 @@ def _comparable(name: str) -> str:
 
 
 def _loose(name: str) -> str:
-    """A name without what tables and folders change: hyphens, and `1.0` for 1."""
-    words = " ".join(_comparable(name).replace("-", " ").split())
-    return re.sub(r"^([+-]?\d{1,15})\.0+$", r"\1", words)
+    """A name without what tables and folders change: hyphens, and `1.0` or `01` for 1."""
+    words = " ".join(_HYPHEN.sub(" ", _comparable(name)).split())
+    return _WHOLE_NUMBER.sub(r"\1\2", words)
+
+
+def _read(name: str) -> str:
+    return _loose(in_words(name.strip()))
 
 
 def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[str, int]:
     """Index of the class that each label means; labels that mean none are left out.
 
-    A label means the class of its name; where there is none, the only class whose name differs in case, spacing,
-    hyphens, underscores, or in how a whole number is written. Where none of the labels is a class's name, a number
-    means the class at that place, from 0.
+    A label means the class of its name. Where there is none, it means the only class whose name differs in Unicode
+    form, case, spacing and underscores; then in hyphens and in how a whole number is written; then in words run
+    together (`AnnualCrop`). Where none of the labels is a class's name, a number means the class at that place, from 0.
     """
     known = set(labels)
     found: dict[str, int] = {}
-    for form in (str, _comparable, _loose):
+    for form in (str, _normal, _comparable, _loose, _read):
         places: dict[str, int] = {}
         for index, item in enumerate(classes):
             places[form(item.name)] = _AMBIGUOUS if form(item.name) in places else index
@@ -131,8 +149,13 @@ def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[st
     if found:
         return found
     digits = len(str(len(classes)))
-    numbers = {label: int(label) for label in known if label.isascii() and label.isdecimal() and len(label) <= digits}
+    written = {label: _loose(label) for label in known}
+    numbers = {label: int(as_number) for label, as_number in written.items() if _is_place(as_number, digits)}
     return {label: number for label, number in numbers.items() if number < len(classes)}
+
+
+def _is_place(text: str, most_digits: int) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= most_digits
 
 
 def parse_templates(value: str | Sequence[str] | None, default: Sequence[str] = (DEFAULT_TEMPLATE,)) -> list[str]:

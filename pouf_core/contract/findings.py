@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pouf_core.contract.document import Document
+
+_LISTED = 10
+_LISTED_CHARACTERS = 60
 
 
 class Finding(Document):
@@ -20,3 +25,11 @@ class Finding(Document):
 def finding(code: str, message: str) -> Finding:
     """A finding from its two parts."""
     return Finding(code=code, message=message)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message: the first ten, each cut after 60 characters, and how many more there are."""
+    shown = ", ".join(
+        repr(name if len(name) <= _LISTED_CHARACTERS else name[:_LISTED_CHARACTERS] + "…") for name in names[:_LISTED]
+    )
+    return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED:,} more"

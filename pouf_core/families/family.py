@@ -70,6 +70,8 @@ class Family:
         files: of an embedded family, the files that its base model is loaded from; it imports the heavy packages.
         takes_label_words, reads_after_mask, takes_pairs, takes_class_features, unused_settings: as in
             `BaseModelDescription`.
+        reads_only_english: whether the text tower of the base model of that name learned from English texts alone;
+            False where the name does not tell.
         takes_activation: whether a caller may say which activation its weights were trained with.
         load_tokenizer: of a family that takes label words, a base model's name to its tokenizer alone, which is small;
             label words are checked with it before the model is loaded.
@@ -89,6 +91,7 @@ class Family:
     takes_pairs: bool = False
     takes_activation: bool = False
     takes_class_features: bool = False
+    reads_only_english: Callable[[str], bool] = lambda _: False
     unused_settings: Mapping[str, str] = field(default_factory=lambda: NOT_OF_COSINE_MODELS)
     load_tokenizer: Callable[[str], Tokenizer] | None = None
 
@@ -114,6 +117,7 @@ class Family:
             reads_after_mask=self.reads_after_mask,
             takes_pairs=self.takes_pairs,
             takes_class_features=self.takes_class_features,
+            reads_only_english=self.reads_only_english(spec),
             unused_settings=self.unused_settings,
             activation="auto" if self.takes_activation else None,
         )

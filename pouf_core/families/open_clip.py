@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from pouf_core.families.interface import BaseModel
 
 
+#: In the names of those of open_clip 3.3's architectures whose text towers learned from texts of many languages.
+_OF_MANY_LANGUAGES = ("xlm", "mt5", "nllb", "siglip2", "i18n", "worldwide")
+
+
 def _parts(spec: str) -> tuple[str | None, str]:
     """The architecture, None for a directory, and the weights or that directory; empty where the name lacks them."""
     rest = spec.partition(":")[2]
@@ -28,6 +32,13 @@ def _describe(spec: str) -> str | None:
     if architecture == "" or not weights:
         return None
     return f"open_clip model: {f'{architecture} with weights {weights}' if architecture else weights}."
+
+
+def _reads_only_english(spec: str) -> bool:
+    architecture, weights = _parts(spec)
+    if not architecture or is_path(weights):
+        return False
+    return not any(mark in architecture.lower() for mark in _OF_MANY_LANGUAGES)
 
 
 def _load(description: BaseModelDescription, device: torch.device) -> BaseModel:
@@ -46,4 +57,5 @@ OPEN_CLIP = Family(
     describe=_describe,
     load=_load,
     takes_activation=True,
+    reads_only_english=_reads_only_english,
 )

@@ -39,4 +39,5 @@ POUF_LITE = Family(
         "EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU."
     ),
     load=_load,
+    reads_only_english=lambda _: True,
 )

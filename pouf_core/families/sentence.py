@@ -48,6 +48,7 @@ MINILM = Family(
         "all-MiniLM-L6-v2, a sentence encoder of English; texts beyond 256 tokens are cut; runs on a CPU."
     ),
     load=_load_minilm,
+    reads_only_english=lambda _: True,
 )
 
 SENTENCE = Family(

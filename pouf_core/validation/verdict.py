@@ -184,7 +184,9 @@ def warnings_of(
         thresholds: as for `verdict_on`.
     """
     found = warnings_about(verdict.structure, verdict.change, [item.name for item in classes], thresholds)
-    for first, second in near_duplicates(classes, prototypes, thresholds):
-        message = f"To the base model, class names {first!r} and {second!r} mean nearly the same."
+    pairs = near_duplicates(classes, prototypes, thresholds)
+    if pairs:
+        named = "; ".join(f"{first!r} and {second!r}" for first, second in pairs)
+        message = f"To the base model, these class names mean nearly the same: {named}."
         found.append(finding("near_duplicate_class_names", message))
     return found

@@ -27,6 +27,12 @@ def code_and_field(values: object) -> tuple[str, str | None]:
         (["cat", {"prompt": "a dog"}], "invalid_class_name", "/class_names/1"),
         (["cat", {"name": "dog", "colour": "red"}], "invalid_class_name", "/class_names/1"),
         (["cat", 7], "invalid_class_name", "/class_names/1"),
+        (["cat", "dog\nhouse"], "class_name_control_character", "/class_names/1"),
+        (["cat", "dog\n"], "class_name_control_character", "/class_names/1"),
+        (["cat\x00", "dog"], "class_name_control_character", "/class_names/0"),
+        (["cat", "dog\u2028house"], "class_name_control_character", "/class_names/1"),
+        (["cat", "dog\ud800"], "class_name_control_character", "/class_names/1"),
+        (["cat", {"name": "dog", "prompt": "a\tdog"}], "class_name_control_character", "/class_names/1"),
         ([str(number) for number in range(10_001)], "too_many_classes", "/class_names"),
     ],
 )
@@ -38,6 +44,31 @@ def test_wording_may_differ_from_the_label_and_underscores_read_as_spaces() -> N
     classes = parse_class_names(["music_box", {"name": "n02121808", "prompt": "house cat"}])
     assert [item.name for item in classes] == ["music_box", "n02121808"]
     assert [item.wording for item in classes] == ["music box", "house cat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "wording"),
+    [
+        ("annual_crop", "annual crop"),
+        ("AnnualCrop", "annual crop"),
+        ("firstClassMail", "first class mail"),
+        ("TVMonitor", "TV monitor"),
+        ("MP3Player", "MP3 player"),
+        ("3DPrinter", "3D printer"),
+        ("Tomato___Late_blight", "Tomato Late blight"),
+        *[
+            (name, name)
+            for name in (
+                *("USB", "DVDs", "iPhone", "iPhone case", "eBay", "McDonald", "macOS", "WiFi", "PhD", "PlanB", "H2O"),
+                *("Forest", "AnnualCrop (wheat)", "St. Bernard", "Москва", "犬"),
+            )
+        ],
+        ("ПерваяПомощь", "первая помощь"),
+    ],
+)
+def test_names_written_for_programs_read_as_words_and_others_stay(name: str, wording: str) -> None:
+    assert ClassName(name=name).wording == wording
+    assert ClassName(name="x", prompt="AnnualCrop").wording == "AnnualCrop"
 
 
 def test_labels_match_class_names_whatever_their_case_and_spacing() -> None:
@@ -58,9 +89,18 @@ def test_labels_match_in_the_forms_that_folders_and_tables_give_them_where_one_c
     assert match_labels(labels, dogs) == {"st.-bernard_dog": 0, "cafe\u0301 bar": 1, "a-b": 2, "a_b": 3}
 
 
+def test_labels_match_class_names_in_words_and_numbers_keep_their_sign() -> None:
+    classes = [ClassName(name="annual crop"), ClassName(name="SeaLake"), ClassName(name="iPhone")]
+    labels = ["AnnualCrop", "sea_lake", "iphone", "i_phone"]
+    assert match_labels(labels, classes) == {"AnnualCrop": 0, "sea_lake": 1, "iphone": 2}
+    signs = [ClassName(name="-1"), ClassName(name="0"), ClassName(name="+1")]
+    assert match_labels(["-1.0", "0", "1"], signs) == {"-1.0": 0, "0": 1, "1": 2}
+
+
 def test_numbers_are_places_of_classes_unless_they_are_names() -> None:
     birds = [ClassName(name="wren"), ClassName(name="heron")]
     assert match_labels(["1", "0", "2", "-1", "x", "9" * 5000], birds) == {"1": 1, "0": 0}
+    assert match_labels(["1.0", "0.0", "2.0"], birds) == {"1.0": 1, "0.0": 0}
     assert match_labels(["1", "0"], [ClassName(name="1"), ClassName(name="7")]) == {"1": 0}
 
 

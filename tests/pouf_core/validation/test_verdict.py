@@ -187,14 +187,14 @@ def test_few_items_are_warned_of(items: int, expected: list[str]) -> None:
     assert warned(structure=replace(SURE, item_count=items)) == expected
 
 
-def test_near_duplicate_class_names_are_warned_of_pair_by_pair() -> None:
+def test_near_duplicate_class_names_are_named_by_one_warning() -> None:
     prototypes = APART.clone()
-    prototypes[2] = prototypes[0]
+    prototypes[2], prototypes[3] = prototypes[0], prototypes[1]
     verdict = ReasonedVerdict("improved", [], None, SURE, QUIET)
     [warning] = warnings_of(verdict, CLASSES, prototypes, HEAD)
     assert warning["code"] == "near_duplicate_class_names"
-    assert "'cat'" in warning["message"]
-    assert "'fox'" in warning["message"]
+    assert "'cat' and 'fox'" in warning["message"]
+    assert "'dog' and 'hen'" in warning["message"]
 
 
 def test_collapsed_classes_are_named_by_the_warning() -> None:
