@@ -33,6 +33,7 @@ from app.models import routes as models
 from app.predictions import routes as predictions
 from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
+from app.serving.thumbnails import Thumbnails
 from app.state import State
 from app.webhooks import routes as webhooks
 from store.database import Database, upgrade
@@ -104,6 +105,7 @@ def _lifespan(
         finally:
             watch.cancel()
             state.engine.stop()
+            state.thumbnails.close()
             state.publisher.stop()
             state.queue.close()
             state.database.dispose()
@@ -119,7 +121,7 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
-    state = State(settings, database, storage, queue, publisher, engine, metrics)
+    state = State(settings, database, storage, queue, publisher, engine, metrics, Thumbnails(settings))
     remove_abandoned_staging(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.registry.register(ServiceMetrics(state))
     return state

@@ -10,6 +10,7 @@ from app.http.errors import ApiError
 from app.http.metrics import HttpMetrics
 from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
+from app.serving.thumbnails import Thumbnails
 from store import disk
 from store.database import Database
 from store.settings import Settings
@@ -27,6 +28,7 @@ class State:
     publisher: Publisher
     engine: Engine
     metrics: HttpMetrics
+    thumbnails: Thumbnails
 
     @property
     def staging_root(self) -> Path:

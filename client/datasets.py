@@ -125,6 +125,11 @@ class Datasets:
         items = self._connection.pages(f"/v1/datasets/{dataset_id}/items", status=status)
         return cast(Iterator[DatasetItem], items)
 
+    def thumbnail(self, dataset_id: str, sha256: str) -> bytes:
+        """A small copy of a picture, a JPEG of at most 256 x 256 pixels."""
+        with self._connection.stream(f"/v1/datasets/{dataset_id}/items/{sha256}/thumbnail") as response:
+            return response.read()
+
     def delete(self, dataset_id: str) -> None:
         """Delete a dataset; models made from it stay."""
         self._connection.request("DELETE", f"/v1/datasets/{dataset_id}")

@@ -55,6 +55,16 @@ class Rows:
             session.add(dataset)
         return dataset.id
 
+    def picture(self, dataset_id: str, data: bytes, status: str = "accepted") -> str:
+        """A picture of a dataset; returns its hash."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        key = f"datasets/{dataset_id}/blobs/{sha256}"
+        self.storage.put_stream(key, [data])
+        columns = {"sha256": sha256, "storage_key": key, "size": len(data)}
+        with self.database.write() as session:
+            session.add(DatasetItem(dataset_id=dataset_id, name="a.png", status=status, **columns))
+        return sha256
+
     def job(self, *path: str, dataset_id: str | None = None, **values: Any) -> str:
         """A queued job moved along `path`."""
         job = Job(

@@ -31,6 +31,14 @@ def list_items(scope: Scope, dataset_id: str, status: str | None, after: int, li
     return scope.session.scalars(query.order_by(DatasetItem.id).limit(limit)).all()
 
 
+def find_item(scope: Scope, dataset_id: str, sha256: str) -> DatasetItem | None:
+    """Return the accepted item of that content."""
+    query = select(DatasetItem).where(
+        DatasetItem.dataset_id == dataset_id, DatasetItem.sha256 == sha256, DatasetItem.status == "accepted"
+    )
+    return scope.session.scalars(query.limit(1)).one_or_none()
+
+
 def upload_totals(scope: Scope, dataset_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return (number, bytes) of uploads by dataset id."""
     query = (

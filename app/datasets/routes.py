@@ -1,12 +1,13 @@
 """`/v1/datasets`: target data, uploaded and ingested."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.caller import Caller, Reader, Writer
-from app.datasets import service, uploads
+from app.datasets import pictures, service, uploads
 from app.datasets.schemas import (
     FINAL_DATASET_STATUSES,
     ArchiveQuery,
@@ -19,6 +20,7 @@ from app.datasets.schemas import (
     ItemListQuery,
 )
 from app.http.answers import IF_NONE_MATCH, LOCATION, answers, conditional, conditional_json
+from app.http.budgets import holding_of
 from app.http.errors import invalid
 from app.http.executors import validating
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, form_content, idempotent, respond
@@ -28,6 +30,7 @@ from app.http.prefer import PreferHeader, wait_seconds, wait_until
 from app.http.query_parameters import NumbersQuery
 from app.http.received_files import StagedFile
 from app.http.schemas import ListDocument
+from app.serving.thumbnails import MEDIA_TYPE
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
@@ -145,6 +148,20 @@ def list_items(
 ) -> ListDocument[DatasetItemDocument]:
     """List what ingestion found; `status=rejected` says what was left out and why."""
     return service.list_items(caller, dataset_id, query)
+
+
+@router.get(
+    "/{dataset_id}/items/{sha256}/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def get_thumbnail(request: Request, dataset_id: str, sha256: str, caller: Reader) -> Response:
+    """Return a small copy of a picture, at most 256 pixels wide and high, without its metadata."""
+    picture = await run_in_threadpool(pictures.find_picture, caller, dataset_id, sha256)
+    read = partial(pictures.read_picture, caller, picture)
+    content = await caller.state.thumbnails.make(picture.size, read, holding_of(request))
+    headers = {"Cache-Control": "private, no-store", "Content-Disposition": "inline"}
+    return Response(content, media_type=MEDIA_TYPE, headers=headers)
 
 
 async def _settled(caller: Caller, document: DatasetDocument, prefer: str | None) -> DatasetDocument:

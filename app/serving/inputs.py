@@ -121,6 +121,11 @@ class DecoderPool:
         with self._decoder() as decoder:
             return decoder.size(data, self._max_pixels)
 
+    def thumbnail(self, data: bytes) -> Image:
+        """Decode a picture to a small copy, waiting for a free decoder; raises what `Decoder.thumbnail` raises."""
+        with self._decoder() as decoder:
+            return decoder.thumbnail(data, self._max_pixels)
+
     def start(self) -> None:
         """Start one process, so that the first request does not wait for it."""
         with self._decoder() as decoder:

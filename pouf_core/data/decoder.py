@@ -13,7 +13,7 @@ from typing import IO, Any, Self
 
 from PIL import Image
 
-from pouf_core.data.decoder_protocol import READY, REQUEST, Wanted
+from pouf_core.data.decoder_protocol import READY, REQUEST, WITH_PIXELS, Wanted
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.errors import InvalidInput
 
@@ -85,6 +85,11 @@ class Decoder:
             DecoderUnavailable: the process cannot be started.
         """
         size, pixels = self._ask(data, max_pixels, Wanted.PIXELS)
+        return Image.frombytes("RGB", size, pixels)
+
+    def thumbnail(self, data: bytes, max_pixels: int) -> Image.Image:
+        """The picture as `decode_thumbnail` gives it; raises what `decode` raises."""
+        size, pixels = self._ask(data, max_pixels, Wanted.THUMBNAIL)
         return Image.frombytes("RGB", size, pixels)
 
     def start(self) -> None:
@@ -172,7 +177,7 @@ def _exchange(
     width, height = _size(stdout.readline(_LONGEST_HEADER))
     if not 0 < width * height <= max_pixels:
         raise _Died
-    expected = 3 * width * height if wanted is Wanted.PIXELS else 0
+    expected = 3 * width * height if wanted in WITH_PIXELS else 0
     pixels = stdout.read(expected)
     if len(pixels) < expected:
         raise _Died

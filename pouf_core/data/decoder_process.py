@@ -13,8 +13,8 @@ from typing import IO
 
 from PIL import Image
 
-from pouf_core.data.decoder_protocol import READY, REQUEST, Wanted
-from pouf_core.data.images import decode_every_format_here, decode_image, image_size
+from pouf_core.data.decoder_protocol import READY, REQUEST, WITH_PIXELS, Wanted
+from pouf_core.data.images import decode_every_format_here, decode_image, decode_thumbnail, image_size
 from pouf_core.data.limited_process import limit_cpu, limit_resources
 from pouf_core.errors import InvalidInput
 
@@ -42,9 +42,10 @@ def _answer(answers: IO[bytes], data: bytes, max_pixels: int, wanted: Wanted) ->
         if wanted is Wanted.SIZE:
             width, height = image_size(data, max_pixels=max_pixels)
         else:
-            image = decode_image(data, max_pixels=max_pixels)
+            decode = decode_thumbnail if wanted is Wanted.THUMBNAIL else decode_image
+            image = decode(data, max_pixels=max_pixels)
             width, height = image.size
-            pixels = image.tobytes() if wanted is Wanted.PIXELS else b""
+            pixels = image.tobytes() if wanted in WITH_PIXELS else b""
     except InvalidInput as error:
         _write_header(answers, code=error.code, message=error.message)
     except MemoryError:

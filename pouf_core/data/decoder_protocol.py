@@ -11,8 +11,12 @@ READY = b"ready\n"
 
 
 class Wanted(IntEnum):
-    """What is wanted of a picture: its pixels, whether they can be decoded, or the size that its header says."""
+    """What is wanted of a picture: its pixels, whether they can be decoded, its header's size, or a small copy."""
 
     PIXELS = 0
     CHECK = 1
     SIZE = 2
+    THUMBNAIL = 3
+
+
+WITH_PIXELS = (Wanted.PIXELS, Wanted.THUMBNAIL)

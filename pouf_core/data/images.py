@@ -20,6 +20,8 @@ from pouf_core.errors import InvalidInput
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 HEIF = "HEIF"
 
+THUMBNAIL_SIDE = 256
+
 #: What Pillow's decoders raise on damaged files.
 DAMAGE = (
     OSError,
@@ -75,9 +77,25 @@ def decode_image(source: bytes | Path, *, max_pixels: int = MAX_PIXELS) -> Image
     if is_heif(data) and not _decodes_all:
         return decode_heif(data, max_pixels)
     with _opened(data, max_pixels) as image:
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
-        return to_srgb(image)
+        return _decoded(image)
+
+
+def decode_thumbnail(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """A picture as `decode_image` gives it, neither side longer than `THUMBNAIL_SIDE`; raises the same."""
+    if is_heif(data) and not _decodes_all:
+        small = decode_heif(data, max_pixels)
+    else:
+        with _opened(data, max_pixels) as image:
+            image.draft(None, (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))  # of a JPEG no more is decoded then
+            small = _decoded(image)
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    return small
+
+
+def _decoded(image: Image.Image) -> Image.Image:
+    image.load()
+    ImageOps.exif_transpose(image, in_place=True)
+    return to_srgb(image)
 
 
 def upright_srgb(image: Image.Image) -> Image.Image:

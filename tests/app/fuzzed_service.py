@@ -73,8 +73,10 @@ class FuzzedService:
         rows = Rows(self.database, Storage(self.settings.storage_url))
         ready = {"status": "ready", "fingerprint": "f" * 64}
         hook = rows.webhook()
+        dataset = rows.dataset(**ready)
         self.ids = {
-            "dataset_id": [rows.dataset(**ready), rows.dataset("uploading")],
+            "dataset_id": [dataset, rows.dataset("uploading")],
+            "sha256": [rows.picture(dataset, picture())],
             "job_id": [rows.job(*path, dataset_id=rows.dataset(**ready)) for path in JOBS],
             "model_id": [rows.model(), rows.model()],
             "name": ["best"],

@@ -54,6 +54,12 @@ def test_a_list_is_read_page_after_page(client, server):
     assert queries == [first, {**first, "cursor": ["c2"]}]
 
 
+def test_a_thumbnail_comes_as_its_bytes(client, server):
+    server.answers = [Answer(200, b"\xff\xd8 a JPEG", {"Content-Type": "image/jpeg"})]
+    assert client.datasets.thumbnail("ds_1", "0a") == b"\xff\xd8 a JPEG"
+    assert server.requests[0].path == "/v1/datasets/ds_1/items/0a/thumbnail"
+
+
 def test_arguments_that_are_not_given_are_not_sent(client, server):
     server.answers = [job("queued")]
     client.jobs.create("ds_1", ["a", {"name": "b", "prompt": "bee"}])

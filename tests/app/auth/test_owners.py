@@ -17,7 +17,7 @@ from tests.app.colour_engine import ColourEngine
 CLASSES = {"class_names": ["a", "b"]}
 UNKNOWN = {"dataset": "ds_0", "uploading": "ds_0", "job": "job_0", "paused": "job_0", "failed": "job_0"}
 UNKNOWN |= {"webhook": "whk_0", "spare_webhook": "whk_0", "delivery": "msg_0"}
-UNKNOWN |= {"model": "mdl_0", "spare": "mdl_0", "alias": "nobodys"}
+UNKNOWN |= {"model": "mdl_0", "spare": "mdl_0", "alias": "nobodys", "picture": "0" * 64}
 SSE = {"headers": {"accept": "text/event-stream"}}
 
 
@@ -55,6 +55,7 @@ def dataset_cases() -> list[Case]:
         Case(f"GET {one}/files", "read", "/v1/datasets/{dataset}/files"),
         Case(f"POST {one}/finalize", "write", "/v1/datasets/{uploading}/finalize"),
         Case(f"GET {one}/items", "read", "/v1/datasets/{dataset}/items"),
+        Case(f"GET {one}/items/{{sha256}}/thumbnail", "read", "/v1/datasets/{dataset}/items/{picture}/thumbnail"),
     ]
 
 
@@ -152,6 +153,7 @@ def alices(rows, make_key, picture) -> dict[str, str]:
         "spare_webhook": rows.webhook(owner="alice"),
         "delivery": rows.delivery(webhook, owner="alice"),
         "dataset": dataset,
+        "picture": rows.picture(dataset, picture()),
         "uploading": rows.dataset("uploading", owner="alice"),
         "job": rows.job(**alice),
         "paused": rows.job("paused", **alice),

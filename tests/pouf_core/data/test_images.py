@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pouf_core.data.images import decode_image, image_size, upright_srgb
+from pouf_core.data.images import decode_image, decode_thumbnail, image_size, upright_srgb
 from pouf_core.errors import InvalidInput
 from tests.corpus import heic
 from tests.corpus.colour_profiles import linear_profile
@@ -215,3 +215,28 @@ def test_a_picture_of_a_caller_is_taken_as_its_file_is() -> None:
     data = encoded(image, exif=exif)
     with Image.open(io.BytesIO(data)) as opened:
         assert upright_srgb(opened).tobytes() == decode_image(data).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "size", "expected"),
+    [
+        ("JPEG", "RGB", (2000, 1000), (256, 128)),
+        ("JPEG", "CMYK", (600, 600), (256, 256)),
+        ("PNG", "P", (9, 5), (9, 5)),
+        ("TIFF", "I;16", (600, 30), (256, 13)),
+        ("PNG", "L", (2, 100), (2, 100)),
+    ],
+)
+def test_thumbnails_are_small_whatever_the_picture_is(
+    kind: str, mode: str, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    small = decode_thumbnail(encoded(Image.new(mode, size), kind))
+    assert (small.mode, small.size) == ("RGB", expected)
+
+
+def test_a_thumbnail_looks_like_its_picture() -> None:
+    whole = Image.linear_gradient("L").resize((1600, 1200)).convert("RGB")
+    small = decode_thumbnail(encoded(whole, "JPEG", quality=95))
+    for x, y in ((4, 4), (128, 96), (250, 188)):
+        expected = whole.getpixel((x * 1600 // 256, y * 1200 // 192))
+        assert abs(small.getpixel((x, y))[0] - expected[0]) < 8

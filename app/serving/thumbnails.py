@@ -1,0 +1,63 @@
+"""Small copies of pictures to show, made one at a time beside predictions, which they take no decoder from."""
+
+import asyncio
+import io
+from collections.abc import Callable
+
+from app.http.budgets import RETRY_SECONDS, Holding
+from app.http.errors import ApiError
+from app.serving.inputs import DecoderPool
+from app.serving.turns import TurnThreads
+from pouf_core.data.decoder import DecoderLimits
+from store.settings import Settings
+
+MEDIA_TYPE = "image/jpeg"
+#: Beyond, requests are refused; a page shows far fewer.
+MOST_WAITING = 500
+_QUALITY = 85
+
+
+class Thumbnails:
+    """Makes thumbnails in one process, started when it is first needed; owners take turns."""
+
+    def __init__(self, settings: Settings) -> None:
+        limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
+        self._decoders = DecoderPool(1, limits, settings.max_pixels)
+        self._threads = TurnThreads(1, "thumbnails")
+        self._waiting = 0
+
+    async def make(self, size: int, read: Callable[[], bytes], holding: Holding) -> bytes:
+        """Return a JPEG of at most 256 x 256 pixels, without the picture's metadata.
+
+        Args:
+            size: bytes of the picture's file, which are granted before it is read.
+            read: gives the file.
+            holding: of the request.
+
+        Raises:
+            ApiError: 503 ``overloaded`` when too many wait, or as `Budget.take`.
+            InvalidInput: as `Decoder.thumbnail`.
+        """
+        if self._waiting >= MOST_WAITING:
+            headers = {"Retry-After": str(RETRY_SECONDS), "x-should-retry": "true"}
+            raise ApiError(503, "overloaded", "Too many thumbnails are being made; try again shortly.", headers=headers)
+
+        def work() -> bytes:
+            holding.take_memory(size)
+            return self._thumbnail(read())
+
+        self._waiting += 1
+        try:
+            return await asyncio.wrap_future(self._threads.submit(holding.owner, work))
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """Make nothing more."""
+        self._threads.close()
+        self._decoders.close()
+
+    def _thumbnail(self, data: bytes) -> bytes:
+        target = io.BytesIO()
+        self._decoders.thumbnail(data).save(target, "JPEG", quality=_QUALITY)
+        return target.getvalue()
