@@ -10,6 +10,7 @@
 
 from client.client import Client
 from client.errors import ApiError, ClientError, JobFailed, Unreachable
+from client.predictions import ItemPrediction
 from client.resources import BaseModel, Dataset, Event, Job, Model, Prediction, Predictions
 from client.results import EstimatedGain, Evaluation, Note
 
@@ -22,6 +23,7 @@ __all__ = [
     "EstimatedGain",
     "Evaluation",
     "Event",
+    "ItemPrediction",
     "Job",
     "JobFailed",
     "Model",

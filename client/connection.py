@@ -94,7 +94,9 @@ class Connection:
             query["cursor"] = page["next_cursor"]
 
     @contextmanager
-    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
+    def stream(
+        self, path: str, headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None
+    ) -> Iterator[httpx.Response]:
         """GET an answer that is read as it comes.
 
         Raises:
@@ -102,7 +104,7 @@ class Connection:
             Unreachable: no answer came.
         """
         try:
-            with self._http.stream("GET", path, headers=headers) as response:
+            with self._http.stream("GET", path, headers=headers, params=params) as response:
                 if not response.is_success:
                     response.read()
                     raise ApiError.of(response)

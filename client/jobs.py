@@ -9,6 +9,7 @@ from httpx_sse import EventSource
 
 from client.connection import Connection
 from client.errors import ApiError, JobFailed, Unreachable
+from client.predictions import DatasetPredictions
 from client.resources import Event, Job
 from client.results import Document
 
@@ -16,8 +17,10 @@ RECONNECT_SECONDS = 1.0
 RECONNECT_TRIES = 60
 
 
-class Jobs:
+class Jobs(DatasetPredictions):
     """`client.jobs`."""
+
+    _path = "/v1/jobs"
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection

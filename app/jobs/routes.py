@@ -18,6 +18,7 @@ from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number
 from app.http.schemas import ListDocument
 from app.jobs import events, service
 from app.jobs import queries as repository
+from app.jobs.predictions import predictions_of
 from app.jobs.schemas import (
     EventDocument,
     EventsQuery,
@@ -29,6 +30,8 @@ from app.jobs.schemas import (
     show_event,
     show_metric,
 )
+from app.predicted import service as predicted
+from app.predicted.schemas import PREDICTIONS, PredictionsQuery
 from app.web.report import render_report
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -152,6 +155,14 @@ def list_metrics(job_id: str, caller: Reader, query: Annotated[NumbersQuery, Que
         service.get(scope, job_id)
         rows = repository.list_metrics(scope, job_id, -1 if after is None else after, query.limit + 1)
     return page(rows, query.limit, show_metric, lambda row: row.step)
+
+
+@router.get("/{job_id}/predictions", responses=PREDICTIONS, openapi_extra=IF_NONE_MATCH)
+def list_predictions(
+    request: Request, job_id: str, caller: Reader, query: Annotated[PredictionsQuery, Query()]
+) -> Response:
+    """Return what the job's model serves for each item of its dataset: a page, or everything as a file."""
+    return predicted.answer(request, caller, predictions_of(caller, job_id), query)
 
 
 @router.get("/{job_id}/report", response_class=HTMLResponse)

@@ -211,6 +211,8 @@ def _urls(job: Job) -> dict[str, str]:
     if job.model_id is not None:
         model = f"/v1/models/{job.model_id}"
         urls |= {"model": model, "predict": f"{model}/predict", "artifact": f"{model}/artifact"}
+    if job.predictions_key is not None:
+        urls["predictions"] = f"{url}/predictions"
     return urls
 
 

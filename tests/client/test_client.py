@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from client import ApiError, Client, ClientError, JobFailed, Note, jobs
+from client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, jobs
 from client.archives import as_archive
 from tests.client.conftest import Answer, problem
 
@@ -203,3 +203,26 @@ def test_two_files_of_one_name_are_refused(tmp_path):
 def test_nothing_to_send_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no file"), as_archive(tmp_path):
         pass
+
+
+def test_predictions_of_a_dataset_are_read_page_after_page(client, server):
+    pages = [
+        {"data": [{"name": "a"}], "has_more": True, "next_cursor": "c"},
+        {"data": [{"name": "b"}], "has_more": False, "next_cursor": None},
+    ]
+    server.answers = [answer(page) for page in pages]
+    found = list(client.jobs.predictions("job_1", changed=True, below=0.6, sort="margin"))
+    assert [item["name"] for item in found] == ["a", "b"]
+    paths = [request.path for request in server.requests]
+    assert all("changed=true&below=0.6&sort=margin" in path for path in paths)
+    assert "cursor=c" in paths[1]
+
+
+def test_a_file_of_predictions_is_there_whole_or_not_at_all(client, server, tmp_path):
+    server.answers = [Answer(200, b"name,label\r\na,bird\r\n"), Answer(200, b"name,label\r\nb,boat\r\n", cut_at=12)]
+    path = client.jobs.save_predictions("job_1", tmp_path / "labels.csv", label="bird")
+    assert path.read_bytes() == b"name,label\r\na,bird\r\n"
+    assert server.requests[0].path == "/v1/jobs/job_1/predictions?label=bird&format=csv"
+    with pytest.raises(Unreachable):
+        client.jobs.save_predictions("job_1", tmp_path / "cut.csv")
+    assert list(tmp_path.iterdir()) == [path]

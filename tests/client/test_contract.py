@@ -13,6 +13,7 @@ from app.main import create_app
 from client import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions, errors, resources
 from client.datasets import DatasetOptions, Datasets
 from client.jobs import Jobs
+from client.predictions import ItemPrediction
 from pouf_core.contract.result import Evaluation as EvaluationResult
 from store.settings import Settings
 
@@ -28,6 +29,7 @@ ANSWERS = {
     Predictions: "PredictionListDocument",
     Prediction: "PredictionDocument",
     resources.DatasetItem: "DatasetItemDocument",
+    ItemPrediction: "PredictedItemDocument",
     resources.Template: "TemplateDocument",
 }
 #: Fields that stand elsewhere in the document: a path of properties.

@@ -1,0 +1,184 @@
+"""Predictions as files: each format writes items as they come, so that their number does not matter."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from itertools import chain, islice
+from typing import Any, TypeVar
+
+from app.http.errors import ApiError
+from app.predicted.schemas import FormatName, PredictedItem
+from pouf_core.contract.base_model import Modality
+
+AT_ONCE = 500
+T = TypeVar("T")
+#: What a spreadsheet takes for the beginning of a formula.
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Export:
+    """What formats say beside the items.
+
+    Attributes:
+        modality: of the items.
+        pairs: whether they are pairs of texts.
+        model: id of the model that predicted.
+        raw: whether cells of CSV stay as they are.
+    """
+
+    modality: Modality
+    pairs: bool
+    model: str | None
+    raw: bool
+
+    @property
+    def text_columns(self) -> tuple[str, ...]:
+        """The columns of texts."""
+        if self.modality != "text":
+            return ()
+        return ("text", "text_pair") if self.pairs else ("text",)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of tables."""
+        return (
+            *("name", "sha256", *self.text_columns, "label", "probability", "runner_up", "runner_up_probability"),
+            *("margin", "zero_shot_label", "changed", "action"),
+        )
+
+
+Write = Callable[[Iterable[PredictedItem], Export], Iterator[bytes]]
+
+
+@dataclass(frozen=True)
+class Format:
+    """How predictions are written, and how the file is called."""
+
+    media_type: str
+    suffix: str
+    write: Write
+
+
+def _csv(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
+    return _table(export.columns, (_values(item, export.columns) for item in items), export)
+
+
+def _hugging_face(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
+    """`metadata.csv` of an ImageFolder; of texts, a table of texts and labels."""
+    columns = (*export.text_columns, "label") if export.modality == "text" else ("file_name", "label")
+    rows = (_values(item, export.text_columns or ("name",)) + [item.label] for item in items)
+    return _table(columns, rows, export)
+
+
+def _table(columns: Iterable[str], rows: Iterable[list[Any]], export: Export) -> Iterator[bytes]:
+    for part in _batches(chain([list(columns)], rows), AT_ONCE):
+        buffer = io.StringIO()
+        csv.writer(buffer).writerows([_cell(value, export.raw) for value in row] for row in part)
+        yield buffer.getvalue().encode()
+
+
+def _cell(value: Any, raw: bool) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"'{value}" if isinstance(value, str) and not raw and value.startswith(FORMULAS) else value
+
+
+def _json_lines(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
+    for part in _batches(items, AT_ONCE):
+        yield "".join(f"{_dump(_record(item, export))}\n" for item in part).encode()
+
+
+def _label_studio(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
+    """Tasks with predictions, for a labelling configuration with `<Choices name="label" toName="item">`."""
+    before = b"[\n"
+    for part in _batches(items, AT_ONCE):
+        yield before + ",\n".join(_dump(_task(item, export)) for item in part).encode()
+        before = b",\n"
+    yield b"\n]\n" if before == b",\n" else b"[]\n"
+
+
+def _task(item: PredictedItem, export: Export) -> dict[str, Any]:
+    data = _record(item, export)
+    if export.modality == "image":
+        data["image"] = item.name
+    choice = {"from_name": "label", "to_name": "item", "type": "choices", "value": {"choices": [item.label]}}
+    prediction = {"model_version": export.model or "", "score": item.probability, "result": [choice]}
+    return {"data": data, "predictions": [prediction] if item.label is not None else []}
+
+
+def _parquet(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    numbers = {"probability", "runner_up_probability", "margin"}
+    types = {name: pa.float32() if name in numbers else pa.string() for name in export.columns}
+    schema = pa.schema({**types, "changed": pa.bool_()})
+    sink = _Sink()
+    with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema) as writer:
+        for part in _batches(items, 20 * AT_ONCE):
+            writer.write_table(pa.Table.from_pylist([_record(item, export) for item in part], schema=schema))
+            yield sink.take()
+    yield sink.take()
+
+
+class _Sink(io.RawIOBase):
+    """Holds what was written since it was last taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+        self._position = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def write(self, content: Any) -> int:
+        self._parts.append(bytes(content))
+        self._position += len(self._parts[-1])
+        return len(self._parts[-1])
+
+    def take(self) -> bytes:
+        content = b"".join(self._parts)
+        self._parts.clear()
+        return content
+
+
+def _batches(values: Iterable[T], size: int) -> Iterator[list[T]]:
+    rest = iter(values)
+    return iter(lambda: list(islice(rest, size)), [])
+
+
+def _record(item: PredictedItem, export: Export) -> dict[str, Any]:
+    return dict(zip(export.columns, _values(item, export.columns), strict=True))
+
+
+def _values(item: PredictedItem, columns: Iterable[str]) -> list[Any]:
+    return [getattr(item, name) for name in columns]
+
+
+def _dump(document: dict[str, Any]) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+FORMATS: dict[FormatName, Format] = {
+    "csv": Format("text/csv; charset=utf-8", "csv", _csv),
+    "jsonl": Format("application/jsonl", "jsonl", _json_lines),
+    "parquet": Format("application/vnd.apache.parquet", "parquet", _parquet),
+    "label_studio": Format("application/json", "label-studio.json", _label_studio),
+    "huggingface": Format("text/csv; charset=utf-8", "metadata.csv", _hugging_face),
+}
+
+
+def format_of(name: FormatName) -> Format:
+    """Return the format of a file; raises 501 ``parquet_not_installed``."""
+    if name == "parquet" and find_spec("pyarrow") is None:
+        message = "Parquet needs the package pyarrow on the server; ask for another format."
+        raise ApiError(501, "parquet_not_installed", message)
+    return FORMATS[name]

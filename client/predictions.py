@@ -1,0 +1,98 @@
+"""Predictions of a whole dataset, read in pages or saved as a file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypedDict, Unpack, cast
+
+from client.connection import Connection
+
+
+class ItemPrediction(TypedDict):
+    """What is served for one item of a dataset.
+
+    `label` is None below the threshold, `text` and `text_pair` are the beginnings of texts, `changed` tells whether the
+    class is another than the base model's own, `zero_shot_label`, and `action` is `accept` or `review`.
+    """
+
+    name: str
+    sha256: str
+    text: str | None
+    text_pair: str | None
+    label: str | None
+    probability: float
+    runner_up: str
+    runner_up_probability: float
+    margin: float
+    zero_shot_label: str
+    changed: bool
+    action: str
+
+
+class PredictionFilters(TypedDict, total=False):
+    """Which predictions, and in which order.
+
+    `changed`: those that the adaptation changed, or the others; `below`: those with a smaller probability; `label`:
+    those of one class; `sort`: `dataset`, or `margin` for the closest first.
+    """
+
+    changed: bool
+    below: float
+    label: str
+    sort: str
+
+
+class DatasetPredictions:
+    """The methods of what has predictions of a dataset."""
+
+    _connection: Connection
+    _path: str
+
+    def predictions(self, resource_id: str, **filters: Unpack[PredictionFilters]) -> Iterator[ItemPrediction]:
+        """The predictions of each item, by default in the order of the dataset.
+
+        Raises:
+            ApiError: there are none, or not yet.
+        """
+        return cast(Iterator[ItemPrediction], self._connection.pages(self._url(resource_id), **_query(filters)))
+
+    def save_predictions(
+        self,
+        resource_id: str,
+        target: str | Path,
+        *,
+        format: str = "csv",
+        raw: bool = False,
+        **filters: Unpack[PredictionFilters],
+    ) -> Path:
+        """Save the predictions as a file, and return its path.
+
+        Args:
+            resource_id: the job's or batch prediction's.
+            target: the file.
+            format: `csv`, `jsonl`, `parquet`, `label_studio` or `huggingface`.
+            raw: leave cells of CSV that look like formulas as they are, without an apostrophe before them.
+            filters: as for `predictions`.
+
+        Raises:
+            ApiError: there are none, or not yet.
+            Unreachable: the answer was cut short; nothing is at `target`.
+        """
+        path = Path(target)
+        unfinished = path.with_name(f".{path.name}.part")
+        query = {**_query(filters), "format": format, **({"raw": "true"} if raw else {})}
+        answer = self._connection.stream(self._url(resource_id), params=query)
+        try:
+            with answer as response, unfinished.open("wb") as file:
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    def _url(self, resource_id: str) -> str:
+        return f"{self._path}/{resource_id}/predictions"
+
+
+def _query(filters: PredictionFilters) -> dict[str, str]:
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in filters.items()}

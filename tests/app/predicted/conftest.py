@@ -1,0 +1,86 @@
+"""A finished job with predictions of a dataset, made directly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pouf_core.contract.predictions import PredictionsHeader
+from pouf_core.predictions.predicted import prediction_records
+from pouf_core.predictions.stored import StoredPredictions, open_predictions, write_predictions
+from store.tables import DatasetItem
+from tests.row_fixtures import Rows
+
+CLASSES = ["red", "green", "blue"]
+
+
+@dataclass
+class Predicted:
+    """A job, its dataset, and the predictions of the dataset's items.
+
+    Attributes:
+        names: in the order of the dataset, with their content hashes.
+    """
+
+    job_id: str
+    dataset_id: str
+    names: dict[str, str]
+    stored: StoredPredictions
+
+    def record(self, sha256: str) -> Any:
+        """What is stored of an item."""
+        return self.stored.records[self.stored.find(np.frombuffer(bytes.fromhex(sha256), np.uint8)[None])[0]]
+
+
+@pytest.fixture
+def predicted(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
+    """Makes one of so many items, whose contents are their names; options are fields of the header."""
+
+    def make(
+        count: int = 30, names: list[str] | None = None, texts: list[str] | None = None, seed: int = 0, **header: Any
+    ) -> Predicted:
+        names = names or [f"folder/{number}.png" for number in range(count)]
+        hashes = {hashlib.sha256(name.encode()).hexdigest(): name for name in names}
+        dataset_id = rows.dataset(item_count=len(names), modality="text" if texts else "image")
+        key = f"datasets/{dataset_id}/texts"
+        if texts:
+            rows.storage.put_stream(key, [json.dumps({"text": text}).encode() + b"\n" for text in texts])
+        items: list[DatasetItem] = []
+        for index, (sha256, name) in enumerate(hashes.items()):
+            text = texts[index][:200] if texts else None
+            fields = {"dataset_id": dataset_id, "sha256": sha256, "text": text, "storage_key": key}
+            items += [
+                DatasetItem(name=name, status="accepted", **fields),
+                DatasetItem(name=f"copy of {name}", status="duplicate", **fields),
+            ]
+        drawn = torch.Generator().manual_seed(seed)
+        served, own = (torch.randn(len(hashes), 3, generator=drawn).mul(2).softmax(dim=1) for _ in range(2))
+        digests = np.frombuffer(bytes.fromhex("".join(sorted(hashes))), np.uint8).reshape(-1, 32)
+        fields = {"class_names": CLASSES, "variant": "adapted", "threshold": 0.0, "accepted_from": 0.6, **header}
+        about = PredictionsHeader.model_validate({**fields, "item_count": len(hashes)})
+        folder = tmp_path / f"predictions-{dataset_id}"
+        write_predictions(folder, about, [prediction_records(digests, served, own)])
+        rows.storage.put_directory(f"predictions/{dataset_id}", folder)
+        job_id = rows.job(
+            "running",
+            "succeeded",
+            dataset_id=dataset_id,
+            predictions_key=f"predictions/{dataset_id}",
+            model_id="mdl_1",
+            class_names=CLASSES,
+        )
+        with rows.database.write() as session:
+            for item in items:  # one by one, so that their ids are in this order
+                session.add(item)
+                session.flush()
+        return Predicted(job_id, dataset_id, hashes, open_predictions(folder))
+
+    return make
