@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-text up test test-slow fuzz chaos hostile lint audit gpu-check bench docs clean
+.PHONY: help install demo demo-text up test test-slow fuzz chaos hostile machines lint audit gpu-check bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ chaos: install ## 200 faults over at least 50 jobs on a real service; CHAOS="--f
 
 hostile: install ## attacks of every kind at once for a minute (HOSTILE="--seconds 3600 --json FILE" for others)
 	$(BIN)/python -m tests.hostile_load $(HOSTILE)
+
+machines: install ## the service on machines that vanish, as network namespaces (needs Linux and root)
+	$(BIN)/python -m pytest tests/machines
 
 lint: install ## ruff, mypy (strict on pouf_core), import-linter
 	$(BIN)/ruff check .

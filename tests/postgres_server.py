@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,10 +24,14 @@ def find_initdb() -> Path | None:
 
 
 @contextmanager
-def postgres_server(initdb: Path) -> Iterator[str]:
-    """Start a server with an empty database on a private port; yields its URL."""
+def postgres_server(initdb: Path, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[str]:
+    """Start a server with an empty database on a private port of `host`; yields its URL.
+
+    `inside` is what its command begins with where it runs on another machine, of a test's own network.
+    """
     # it refuses to run as root
     account = "nobody" if os.geteuid() == 0 else None
+    as_account = ["setpriv", f"--reuid={account}", "--clear-groups"] if inside and account else []
     with tempfile.TemporaryDirectory(prefix="pouf-postgres-") as folder:
         if account:
             shutil.chown(folder, account)
@@ -38,16 +43,19 @@ def postgres_server(initdb: Path) -> Iterator[str]:
             cwd=folder,
             stdout=subprocess.DEVNULL,
         )
+        with Path(data, "pg_hba.conf").open("a") as rules:
+            rules.write("host all all samenet trust\n")
         port = free_port()
-        command = [str(initdb.parent / "postgres"), "-D", data, "-p", str(port), "-c", "unix_socket_directories="]
-        command += ["-c", "fsync=off"]
-        with subprocess.Popen(command, user=account, cwd=folder, stderr=subprocess.DEVNULL) as server:
+        command = [*inside, *as_account, str(initdb.parent / "postgres"), "-D", data, "-p", str(port)]
+        command += ["-c", f"listen_addresses={host}", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+        user = None if as_account else account
+        with subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL) as server:
             try:
-                url = f"postgresql://pouf@127.0.0.1:{port}/postgres"
+                url = f"postgresql://pouf@{host}:{port}/postgres"
                 _wait_for_postgres(url)
                 yield url
             finally:
-                server.terminate()
+                server.send_signal(signal.SIGINT)  # SIGTERM would wait for every client to leave
 
 
 def free_port() -> int:

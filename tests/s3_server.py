@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
@@ -19,13 +19,13 @@ CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AW
 
 
 @contextmanager
-def s3_server(port: int) -> Iterator[str]:
-    """Start the server; yields its address."""
-    command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+def s3_server(port: int, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[str]:
+    """Start the server; yields its address. `inside` as for `postgres_server`."""
+    command = [sys.executable, "-c", f"from moto.server import main; main(['-H', '{host}', '-p', '{port}'])"]
+    with subprocess.Popen([*inside, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
-            _wait_for_port(port)
-            yield f"http://127.0.0.1:{port}"
+            _wait_for_port(host, port)
+            yield f"http://{host}:{port}"
         finally:
             server.terminate()
 
@@ -48,11 +48,11 @@ def s3_url(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{bucket}/pouf"
 
 
-def _wait_for_port(port: int) -> None:
+def _wait_for_port(host: str, port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            socket.create_connection((host, port), 1).close()
             return
         except OSError:
             assert time.monotonic() < deadline, "the S3 server did not start"
