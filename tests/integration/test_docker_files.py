@@ -137,3 +137,8 @@ def test_every_service_is_told_of_s3_and_its_credentials_and_takes_the_volume_wi
         told = compose.load(PASSWORDS | s3)["services"][name]["environment"]
         assert {variable: told[variable] for variable in s3} == s3, name
         assert compose.load(PASSWORDS)["services"][name]["environment"]["POUF_STORAGE_URL"] == "file:///data/storage"
+
+
+def test_the_images_hold_the_backup_tools_of_the_servers_version(services):
+    server = services["postgres"]["image"].removeprefix("postgres:").split("-")[0]
+    assert f"postgresql-client-{server} " in DOCKERFILE.read_text()
