@@ -1,0 +1,1 @@
+"""Review of some items by people: which are drawn, and what their answers say of all."""
