@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import DateTime, MetaData, insert, select
+from sqlalchemy import Column, DateTime, MetaData, insert, select
 
 from app.jobs.schemas import show_job
 from app.keys import service as keys
@@ -170,3 +170,25 @@ def test_a_database_from_before_keys_has_none_and_takes_one(url, tmp_path):
     made, _ = keys.create(Settings(data_dir=tmp_path, database_url=url), database, keys.NewKey("local", "n", ["read"]))
     assert [key.id for key in keys.list_all(database)] == [made.id]
     database.dispose()
+
+
+def test_migrations_add_only_what_the_version_before_can_do_without(url):
+    """So that processes of both versions work with one database during an upgrade."""
+    upgrade(url, "0012")
+    before = columns(url)
+    upgrade(url)
+    after = columns(url)
+    for name, column in before.items():
+        assert (str(after[name].type), after[name].nullable) == (str(column.type), column.nullable), name
+    tables = {table for table, _ in before}
+    for name in after.keys() - before.keys():
+        if name[0] in tables:
+            assert after[name].nullable or after[name].server_default is not None, name
+
+
+def columns(url: str) -> dict[tuple[str, str], Column]:
+    database = Database(url)
+    tables = MetaData()
+    tables.reflect(database.engine)
+    database.dispose()
+    return {(table.name, column.name): column for table in tables.sorted_tables for column in table.columns}
