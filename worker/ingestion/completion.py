@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.contract.embedding_data import check_class_features_modality, check_embeddings
 from pouf_core.data.items import fingerprint_of_hashes
+from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.errors import InvalidInput
 from pouf_core.families.registry import describe
 from store.clock import utcnow
@@ -20,7 +21,6 @@ from store.leases import Lease, fenced
 from store.queues import enqueue_training
 from store.tables import Dataset, DatasetItem, Job
 from store.transitions import lock_job
-from worker.ingestion.collector import Collector
 from worker.training import attempts
 
 CONFLICTING_LABELS = "conflicting_labels"
@@ -33,18 +33,24 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.duplicate_count = found.duplicates
     dataset.rejected_count = found.rejected
     dataset.rejections = [group.model_dump() for group in found.losses.groups()]
-    used = len(found.accepted) + found.duplicates
-    dataset.warnings = [warning.model_dump() for warning in found.losses.warnings(used, found.items)]
+    dataset.warnings = [warning.model_dump() for warning in found.losses.warnings(found.used, found.items)]
     if not found.accepted:
         fail_dataset(session, dataset, "no_usable_items", _nothing_usable(session, dataset, found))
         return
     labels = found.labels()
     dataset.modality = found.modality
-    found.describe(dataset)
+    _describe(dataset, found.description())
     dataset.fingerprint = fingerprint_of_hashes(found.accepted)
     dataset.labelled_count = sum(len(names) == 1 for names in labels.values())
     dataset.suggested_class_names = sorted(set().union(*labels.values()))
     ready_dataset(session, dataset)
+
+
+def _describe(dataset: Dataset, known: Description) -> None:
+    dataset.text_pairs = known.text_pairs
+    dataset.readings = [reading.model_dump() for reading in known.readings]
+    dataset.embedding_width = known.embedding_width
+    dataset.embedding_templates = known.embedding_templates
 
 
 def _nothing_usable(session: Session, dataset: Dataset, found: Collector) -> str:

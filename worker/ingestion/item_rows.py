@@ -1,45 +1,30 @@
-"""The rows of a dataset's items, written in batches under the dataset's lease."""
+"""Ingestion's keeper: rows of items, written in batches under the dataset's lease, and files in the storage."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar, TypedDict
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from sqlalchemy import delete, insert, update
 
 from pouf_core.contract.file_reading import shown_text
-from pouf_core.data.item_names import ItemName, showable
-from pouf_core.data.losses import Losses, Lost, Undecoded
-from pouf_core.data.texts import TextItem
-from store.disk import is_disk_full, require_space
-from store.leases import Lease, database_now, fenced, renew
+from pouf_core.data.uploads.keeper import FoundItem, Keeper, Uploaded, WholeFile
+from store.disk import is_disk_full, require_space, scarcest
+from store.leases import Lease, LeaseLost, database_now, fenced, renew
 from store.outages import is_outage, patiently
+from store.storage_keys import embeddings_key, picture_key, texts_key
 from store.tables import Dataset, DatasetItem
-from worker.ingestion.upload_limits import UploadLimits
 from worker.process_context import WorkerContext
+from worker.shutdown import ShuttingDown
 
 FLUSH_SECONDS = 2.0
 SPACE_CHECK_BYTES = 8 * 1024**2
-#: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
-ROWS_PER_ITEM = 4
-
-
-class EndOfIngestion(Exception):
-    """Ends the whole ingestion, not the item that is being read."""
-
-
-class TooManyItems(EndOfIngestion):
-    """The dataset holds more items than its limits allow."""
-
-
-class TooManyRows(EndOfIngestion):
-    """The uploads hold far more entries, usable or not, than a dataset may have items."""
-
-
-class TooManyBytes(EndOfIngestion):
-    """The dataset's owner may not store what the dataset unpacks to."""
+_KEYS = {"texts": texts_key, "embeddings": embeddings_key}
 
 
 def _passes_by_itself(error: BaseException) -> bool:
@@ -47,41 +32,23 @@ def _passes_by_itself(error: BaseException) -> bool:
     return is_outage(error) and not is_disk_full(error)
 
 
-class _Row(TypedDict):
-    dataset_id: str
-    name: str
-    status: str
-    sha256: str | None
-    size: int | None
-    code: str | None
-    message: str | None
-    storage_key: str | None
-    text: str | None
-    text_pair: str | None
-
-
 @dataclass
-class ItemRows:
-    """What one ingestion has found so far; every write is under its lease.
+class ItemRows(Keeper):
+    """Writes down what one ingestion finds; every write is under its lease.
 
     Attributes:
-        check: called wherever the ingestion gets on; raises to end it.
-        losses: the rejections by cause.
+        ask: called wherever the ingestion gets on; raises to end it.
+        around_long_steps: around what takes long and reports nothing.
+        flush_rows: that are written at a time.
     """
-
-    flush_rows: ClassVar[int] = 500
 
     context: WorkerContext
     lease: Lease[Dataset]
-    limits: UploadLimits
-    check: Callable[[], None]
-    accepted: set[str] = field(default_factory=set)
-    duplicates: int = 0
-    rejected: int = 0
-    losses: Losses = field(default_factory=Losses)
-    extracted_bytes: int = 0
-    _count: int = 0
-    _rows: list[_Row] = field(default_factory=list)
+    ask: Callable[[], None]
+    around_long_steps: Callable[[], AbstractContextManager[None]]
+    flush_rows: int
+    _rows: list[dict[str, Any]] = field(default_factory=list)
+    _extracted_bytes: int = 0
     _space_checked_at: int = 0
     _flushed_at: float = field(default_factory=time.monotonic)
 
@@ -94,59 +61,68 @@ class ItemRows:
             fenced(session, self.lease)
             session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
 
-    def extract(self, size: int) -> None:
-        """Count bytes that are about to be stored beside the uploads.
+    def check(self) -> None:
+        self.ask()
 
-        Raises:
-            TooManyBytes: the owner may not store them.
-            OSError: too little space would stay free.
-        """
-        if self.extracted_bytes + size > self.limits.extracted_bytes:
-            raise TooManyBytes
-        self.extracted_bytes += size
-        if self.extracted_bytes >= self._space_checked_at + SPACE_CHECK_BYTES:
-            self._space_checked_at = self.extracted_bytes
-            require_space(self.context.settings, self.context.storage)
+    def ends(self, error: Exception) -> bool:
+        return isinstance(error, LeaseLost | ShuttingDown) or is_disk_full(error) or is_outage(error)
 
-    def note_if_duplicate(self, name: ItemName, sha256: str, size: int, text: TextItem | None = None) -> bool:
-        """Note an item whose content was accepted before; return whether it was. Of a `text` its beginning is shown."""
-        if sha256 in self.accepted:
-            self.duplicates += 1
-            self._add_row(name, "duplicate", sha256=sha256, size=size, text=text)
-            return True
-        return False
+    def local(self, upload: Uploaded) -> Path:
+        return self.context.storage.local(upload.key)
 
-    def accept(self, name: ItemName, sha256: str, size: int, storage_key: str, text: TextItem | None = None) -> None:
-        """Note an item that is stored, or will be before the ingestion ends."""
-        self.accepted.add(sha256)
-        self._add_row(name, "accepted", sha256=sha256, size=size, storage_key=storage_key, text=text)
-
-    def require_room_for_item(self) -> None:
-        """Raise `TooManyItems` when no further item may be accepted."""
-        if len(self.accepted) >= self.limits.items:
-            raise TooManyItems
-
-    def reject(
-        self,
-        name: ItemName,
-        code: str,
-        message: str,
-        sha256: str | None = None,
-        size: int | None = None,
-        *,
-        lost: Lost = "item",
-        undecoded: Undecoded | None = None,
-    ) -> None:
-        """Note what cannot be used; `lost` and `undecoded` are as for `Losses.note`."""
-        self.rejected += 1
-        message = showable(message)
-        self.losses.note(showable(name.text), code, message, lost, undecoded)
-        self._add_row(name, "rejected", sha256=sha256, size=size, code=code, message=message)
-
-    def flush_if_due(self) -> None:
-        """`flush` after many rows, or some time; for long work without rows to call."""
+    def add(self, item: FoundItem) -> None:
+        text = item.text
+        self._rows.append(
+            {
+                "dataset_id": self.lease.row_id,
+                "name": item.name,
+                "status": item.status,
+                "sha256": item.sha256,
+                "size": item.size,
+                "code": item.code,
+                "message": item.message,
+                "storage_key": item.key,
+                "text": None if text is None else shown_text(text.text),
+                "text_pair": None if text is None or text.text_pair is None else shown_text(text.text_pair),
+            }
+        )
         if len(self._rows) >= self.flush_rows or time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
             self.flush()
+
+    @contextmanager
+    def folder(self, kind: WholeFile) -> Iterator[Path]:
+        staging = self.context.settings.staging_dir
+        staging.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f"{kind}-", dir=staging) as folder:
+            yield Path(folder)
+
+    def room(self) -> int:
+        disk = scarcest(self.context.settings, self.context.storage)
+        return max(disk.free - disk.floor, 0)
+
+    def require_room(self) -> None:
+        require_space(self.context.settings, self.context.storage)
+
+    def extract(self, extracted_bytes: int) -> None:
+        self._extracted_bytes = extracted_bytes
+        if extracted_bytes >= self._space_checked_at + SPACE_CHECK_BYTES:
+            self._space_checked_at = extracted_bytes
+            self.require_room()
+
+    def key_of_file(self, kind: WholeFile) -> str:
+        return _KEYS[kind](self.lease.row_id, self.lease.fence)
+
+    def keep_file(self, kind: WholeFile, path: Path) -> None:
+        self.context.storage.put_file(self.key_of_file(kind), path, move=True)
+
+    def keep_picture(self, sha256: str, data: bytes) -> str:
+        key = picture_key(self.lease.row_id, sha256)
+        if not self.context.storage.exists(key):
+            self.context.storage.put_stream(key, [data])
+        return key
+
+    def long_step(self) -> AbstractContextManager[None]:
+        return self.around_long_steps()
 
     def flush(self) -> None:
         """Write the rows found so far and renew the lease; raises `LeaseLost`."""
@@ -159,37 +135,6 @@ class ItemRows:
             renew(session, self.lease, database_now(session), self.context.settings.lease_seconds)
             # now, not at the end: what a failed ingestion leaves behind takes room too
             dataset = update(Dataset).where(Dataset.id == self.lease.row_id)
-            session.execute(dataset.values(extracted_bytes=self.extracted_bytes))
+            session.execute(dataset.values(extracted_bytes=self._extracted_bytes))
             if self._rows:
                 session.execute(insert(DatasetItem), self._rows)
-
-    def _add_row(
-        self,
-        name: ItemName,
-        status: str,
-        *,
-        sha256: str | None = None,
-        size: int | None = None,
-        code: str | None = None,
-        message: str | None = None,
-        storage_key: str | None = None,
-        text: TextItem | None = None,
-    ) -> None:
-        self.check()
-        self._count += 1
-        if self._count > ROWS_PER_ITEM * self.context.settings.max_items:
-            raise TooManyRows
-        row = _Row(
-            dataset_id=self.lease.row_id,
-            name=showable(name.text),
-            status=status,
-            sha256=sha256,
-            size=size,
-            code=code,
-            message=message,
-            storage_key=storage_key,
-            text=None if text is None else shown_text(text.text),
-            text_pair=None if text is None or text.text_pair is None else shown_text(text.text_pair),
-        )
-        self._rows.append(row)
-        self.flush_if_due()

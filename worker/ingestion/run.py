@@ -10,30 +10,31 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pouf_core.contract.base_model import Modality
 from pouf_core.contract.dataset_items import modality_of
 from pouf_core.contract.file_reading import TextFileOptions
-from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.item_names import parse_name
 from pouf_core.data.text_files import TextOptions
+from pouf_core.data.uploads.collector import Collector
+from pouf_core.data.uploads.collectors import collector_of
+from pouf_core.data.uploads.keeper import TooManyBytes, TooManyItems, TooManyRows, Uploaded
 from store.disk import is_disk_full
 from store.leases import Lease, LeaseLost, claim_dataset, database_now, fenced, release
 from store.outages import is_outage, patiently
 from store.queues import enqueue_ingestion
 from store.storage_keys import dataset_key
 from store.tables import Dataset, Upload
-from worker.ingestion.collector import Collector
 from worker.ingestion.completion import fail_dataset, finish_ingestion, write_labels
-from worker.ingestion.embeddings import EmbeddingCollector
-from worker.ingestion.item_rows import ROWS_PER_ITEM, TooManyBytes, TooManyItems, TooManyRows
-from worker.ingestion.pictures import PictureCollector
-from worker.ingestion.texts import TextCollector
-from worker.ingestion.upload_limits import UploadLimits
+from worker.ingestion.item_rows import ItemRows
+from worker.ingestion.upload_limits import limits_of_dataset
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, lack_of_space
 from worker.shutdown import ShuttingDown, shutdown_requested
 
 logger = logging.getLogger(__name__)
 
+#: Entries that are written at a time; vectors are short and many.
+FLUSH_ROWS: dict[Modality, int] = {"image": 500, "text": 500, "embedding": 5000}
 INGESTION_FAILED = (
     "ingestion_failed",
     "The uploads could not be ingested, because of what they hold. Leave files out, to find the one that it is, and "
@@ -126,19 +127,13 @@ def _ingest(
     with context.database.read() as session:
         dataset = session.get_one(Dataset, lease.row_id)
         query = select(Upload).where(Upload.dataset_id == lease.row_id)
-        uploads = session.scalars(query.order_by(Upload.position, Upload.id)).all()
-        limits = UploadLimits.of_dataset(session, dataset, settings)
+        uploads = [_uploaded(upload) for upload in session.scalars(query.order_by(Upload.position, Upload.id))]
+        limits = limits_of_dataset(session, dataset, settings)
     long_step = partial(keeper.long_step, settings.load_timeout)
-    with Decoder(DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)) as decoder:
-        collector: Collector
-        modality = modality_of(dataset.modality, [parse_name(upload.filename).file_name for upload in uploads])
-        if modality == "embedding":
-            collector = EmbeddingCollector(context, lease, limits, check, long_step=long_step)
-        elif modality == "text":
-            collector = TextCollector(context, lease, limits, check, options=_text_options(dataset))
-        else:
-            collector = PictureCollector(context, lease, limits, check, decoder=decoder)
-        _collect(collector, uploads)
+    modality = modality_of(dataset.modality, [parse_name(upload.filename).file_name for upload in uploads])
+    rows = ItemRows(context, lease, check, long_step, FLUSH_ROWS[modality])
+    with collector_of(modality, rows, limits, _text_options(dataset)) as collector:
+        _collect(rows, collector, uploads, settings.max_items)
     with long_step():
         patiently(partial(write_labels, context.database, lease, collector.labels()), check)
 
@@ -154,21 +149,24 @@ def _text_options(dataset: Dataset) -> TextOptions:
     return TextOptions(dataset.text_column, dataset.label_column, said.delimiter, said.header, said.encoding)
 
 
-def _collect(collector: Collector, uploads: Sequence[Upload]) -> None:
-    settings = collector.context.settings
-    collector.begin()
+def _uploaded(upload: Upload) -> Uploaded:
+    return Uploaded(upload.id, upload.filename, upload.storage_key, upload.size, upload.sha256)
+
+
+def _collect(rows: ItemRows, collector: Collector, uploads: Sequence[Uploaded], most_items: int) -> None:
+    rows.begin()
     try:
         collector.collect(uploads)
     except TooManyItems as error:
-        raise _too_many_items(collector.limits.items, settings.max_items) from error
+        raise _too_many_items(collector.limits.items, most_items) from error
     except TooManyRows as error:
-        limit = ROWS_PER_ITEM * settings.max_items
+        limit = collector.limits.rows
         raise DatasetUnusable("too_many_entries", f"The uploads hold more than {limit:,} entries.") from error
     except TooManyBytes as error:
         raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the uploads unpack to.") from error
     finally:
         # Rows of unusable files tell why a dataset failed. Nothing can be told once the lease is lost.
-        collector.flush()
+        rows.flush()
 
 
 def _too_many_items(limit: int, operator_limit: int) -> DatasetUnusable:

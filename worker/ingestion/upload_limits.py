@@ -2,46 +2,41 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from pouf_core.data.archives.limits import ArchiveLimits
+from pouf_core.data.uploads.limits import UploadLimits
 from store import usage
 from store.scope import Scope
 from store.settings import Settings
 from store.tables import Dataset
 
+#: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
+ROWS_PER_ITEM = 4
 
-@dataclass(frozen=True, kw_only=True)
-class UploadLimits(ArchiveLimits):
-    """Largest counts and sizes that ingestion accepts; sizes in bytes, pictures in pixels."""
 
-    items: int
-    pixels: int
-    #: What may be stored beside the uploads.
-    extracted_bytes: float = math.inf
+def operators_limits(settings: Settings) -> UploadLimits:
+    """The limits that the operator set."""
+    return UploadLimits(
+        items=settings.max_items,
+        rows=ROWS_PER_ITEM * settings.max_items,
+        item_bytes=settings.max_item_bytes,
+        pixels=settings.max_pixels,
+        archive_entries=settings.max_archive_entries,
+        archive_ratio=settings.max_archive_ratio,
+        memory_bytes=settings.decode_memory_bytes,
+        cpu_seconds=settings.decode_cpu_seconds,
+    )
 
-    @classmethod
-    def of(cls, settings: Settings) -> UploadLimits:
-        """The limits that the operator set."""
-        return cls(
-            items=settings.max_items,
-            item_bytes=settings.max_item_bytes,
-            pixels=settings.max_pixels,
-            archive_entries=settings.max_archive_entries,
-            archive_ratio=settings.max_archive_ratio,
-        )
 
-    @classmethod
-    def of_dataset(cls, session: Session, dataset: Dataset, settings: Settings) -> UploadLimits:
-        """The operator's limits, and what the dataset's owner may still have now."""
-        limits = cls.of(settings)
-        allowed = dataset.owner_limits
-        if allowed is None:
-            return limits
-        scope = Scope(session, dataset.owner)
-        items = allowed["items"] - usage.items(scope) + dataset.item_count
-        stored = allowed["stored_bytes"] - usage.stored_bytes(scope) + dataset.extracted_bytes
-        return replace(limits, items=min(limits.items, max(items, 0)), extracted_bytes=max(stored, 0))
+def limits_of_dataset(session: Session, dataset: Dataset, settings: Settings) -> UploadLimits:
+    """The operator's limits, and what the dataset's owner may still have now."""
+    limits = operators_limits(settings)
+    allowed = dataset.owner_limits
+    if allowed is None:
+        return limits
+    scope = Scope(session, dataset.owner)
+    items = allowed["items"] - usage.items(scope) + dataset.item_count
+    stored = allowed["stored_bytes"] - usage.stored_bytes(scope) + dataset.extracted_bytes
+    return replace(limits, items=min(limits.items, max(items, 0)), extracted_bytes=max(stored, 0))

@@ -23,7 +23,7 @@ from store.storage import Storage
 from store.tables import Dataset, Job
 from tests.row_fixtures import insert_job
 from tests.worker.ingestion.archive_files import zipped
-from worker.ingestion.run import run_ingestion
+from worker.ingestion.run import FLUSH_ROWS, run_ingestion
 from worker.process_context import WorkerContext
 
 VECTORS = np.random.default_rng(1).standard_normal((12, 5)).astype(np.float32)
@@ -157,7 +157,7 @@ def test_the_lease_is_kept_while_a_file_is_unpacked(
         left.append(get(Dataset, dataset_id).lease_expires_at - utcnow())
         return read_embeddings(*arguments)
 
-    monkeypatch.setattr("worker.ingestion.embeddings.read_embeddings", slowly)
+    monkeypatch.setattr("pouf_core.data.uploads.embeddings.read_embeddings", slowly)
     dataset_id = add_dataset({"a.npy": npy(VECTORS)}, modality="embedding")
     run_ingestion(make_context(lease_seconds=1.0, lease_renew_seconds=0.2), dataset_id)
     assert left[0].total_seconds() > 0
@@ -178,7 +178,7 @@ def test_more_vectors_than_the_operator_allows_fail_the_dataset(
 def test_ingestion_that_was_killed_half_way_starts_again(
     make_context: Any, add_dataset: Any, get: Any, items_of: Any, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.ingestion.embeddings.EmbeddingCollector.flush_rows", 1)
+    monkeypatch.setitem(FLUSH_ROWS, "embedding", 1)
     dataset_id = add_dataset({f"{part}.npy": npy(VECTORS[part::3]) for part in range(3)}, modality="embedding")
     calls = iter([False, False, False, True])
     run_ingestion(make_context("first"), dataset_id, shutdown_requested=lambda: next(calls))

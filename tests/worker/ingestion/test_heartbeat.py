@@ -115,6 +115,6 @@ def test_an_ingestion_that_gets_on_with_nothing_loses_its_lease(
 
     dataset_id = add_dataset({"a.png": make_picture(1)})
     context = make_context(**SHORT_LEASE, progress_timeout=0.2)
-    monkeypatch.setattr("worker.ingestion.collector.kind_of_upload", hang)
+    monkeypatch.setattr("pouf_core.data.uploads.collector.kind_of_upload", hang)
     run_ingestion(context, dataset_id)
     assert losses == [dataset_id]

@@ -12,7 +12,7 @@ from store.clock import utcnow
 from store.leases import claim_dataset
 from store.tables import Dataset, Job, OutboxMessage
 from tests.worker.ingestion.archive_files import giant_png, rejections, zipped
-from worker.ingestion.run import run_ingestion
+from worker.ingestion.run import FLUSH_ROWS, run_ingestion
 from worker.process_context import WorkerContext
 
 Picture = Callable[..., bytes]
@@ -109,7 +109,7 @@ def test_duplicate_delivery_does_nothing(
 def test_ingestion_that_was_killed_half_way_starts_again_without_duplicates(
     make_context: Any, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.ingestion.item_rows.ItemRows.flush_rows", 1)
+    monkeypatch.setitem(FLUSH_ROWS, "image", 1)
     dataset_id = add_dataset({f"{seed}.png": make_picture(seed) for seed in range(5)})
     calls = iter([False, False, False, True])
     run_ingestion(make_context("first"), dataset_id, shutdown_requested=lambda: next(calls))

@@ -140,7 +140,7 @@ def test_a_dataset_that_finds_a_full_disk_is_released_for_the_reaper(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dataset_id = add_dataset({"a.png": make_picture(1)})
-    monkeypatch.setattr("worker.ingestion.pictures.PictureCollector.collect", failing(error))
+    monkeypatch.setattr("pouf_core.data.uploads.pictures.PictureCollector.collect", failing(error))
     for _ in range(context.settings.max_lost_attempts):
         run_ingestion(context, dataset_id)
     dataset = get(Dataset, dataset_id)

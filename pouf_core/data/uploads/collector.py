@@ -5,31 +5,45 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
+from pouf_core.contract.file_reading import FileReading
 from pouf_core.data.archives.members import ArchiveError, Found
 from pouf_core.data.archives.reading import kind_of_upload, read_archive
 from pouf_core.data.file_kinds import ArchiveKind
 from pouf_core.data.item_names import ItemName, parse_name
-from store.disk import is_disk_full
-from store.leases import LeaseLost
-from store.outages import is_outage
-from store.tables import Dataset, Upload
-from worker.ingestion.item_rows import EndOfIngestion, ItemRows
-from worker.shutdown import ShuttingDown
+from pouf_core.data.uploads.found_items import FoundItems
+from pouf_core.data.uploads.keeper import EndOfReading, EndOfUpload, Uploaded
 
 logger = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable_file"
 
 
+@dataclass(frozen=True)
+class Description:
+    """What is known of the items together.
+
+    Attributes:
+        text_pairs: whether they are pairs of texts.
+        readings: how files of texts were read.
+        embedding_width, embedding_templates: d and T of embeddings.
+    """
+
+    text_pairs: bool = False
+    readings: Sequence[FileReading] = ()
+    embedding_width: int | None = None
+    embedding_templates: int | None = None
+
+
 @dataclass
-class Collector(ItemRows, ABC):
-    """The items of one ingestion.
+class Collector(FoundItems, ABC):
+    """The items of a dataset.
 
     Attributes:
         modality: what they are.
@@ -43,43 +57,45 @@ class Collector(ItemRows, ABC):
     items: ClassVar[str]
     file_is_item: ClassVar[bool] = False
 
-    def collect(self, uploads: Sequence[Upload]) -> None:
+    def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, in order.
 
         Whatever error one file causes, it alone is rejected.
 
         Raises:
             TooManyItems, TooManyRows, TooManyBytes: more than the limits allow.
-            OSError, DBAPIError: the disk is full, or an outage.
+            Exception: what the keeper does not take for a fault of a file.
         """
         for upload in uploads:
-            self._guarded(parse_name(upload.filename), upload.size, partial(self._read_upload, upload))
+            with suppress(EndOfUpload):
+                self._guarded(parse_name(upload.filename), upload.size, partial(self._read_upload, upload))
             self.check()
 
-    def describe(self, dataset: Dataset) -> None:
-        """Set the fields of a dataset that are about items of this modality."""
+    def description(self) -> Description:
+        """What is known of the items together."""
+        return Description()
 
     @abstractmethod
     def labels(self) -> dict[str, set[str]]:
         """The evaluation labels of each labelled content hash; more than one contradict each other."""
 
     @abstractmethod
-    def _read_loose_file(self, name: ItemName, path: Path, upload: Upload) -> None:
+    def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         """Read an upload that is no archive."""
 
     @abstractmethod
-    def _read_member(self, member: Found, upload: Upload) -> None:
+    def _read_member(self, member: Found, upload: Uploaded) -> None:
         """Read a file of an uploaded archive."""
 
     def _archive_kind(self, path: Path, name: ItemName) -> ArchiveKind | None:
         """How to read an upload as an archive, None when it is none."""
         return kind_of_upload(path, name)
 
-    def _read_upload(self, upload: Upload) -> None:
+    def _read_upload(self, upload: Uploaded) -> None:
         name = parse_name(upload.filename)
         if name.ignored:
             return
-        path = self.context.storage.local(upload.storage_key)
+        path = self.keeper.local(upload)
         kind = self._archive_kind(path, name)
         if kind is None:
             self._read_loose_file(name, path, upload)
@@ -98,11 +114,11 @@ class Collector(ItemRows, ABC):
         """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""
         try:
             read()
-        except (EndOfIngestion, LeaseLost, ShuttingDown):
+        except (EndOfReading, EndOfUpload):
             raise
         except Exception as error:
-            if is_disk_full(error) or is_outage(error):
+            if self.keeper.ends(error):
                 raise
-            logger.exception("%s of dataset %s could not be read.", name.text, self.lease.row_id)
+            logger.exception("%s could not be read.", name.text)
             message = f"The file cannot be read ({type(error).__name__}). Save it again, in one of the usual formats."
             self.reject(name, UNREADABLE, message, size=size, lost="item" if self.file_is_item else "rest")

@@ -1,4 +1,4 @@
-"""Keeps the texts that ingestion finds: one file of all of them in the storage, a row each in the database."""
+"""The texts of uploads: one file of all of them, and an entry for each."""
 
 from __future__ import annotations
 
@@ -9,25 +9,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO
 
 from pouf_core.data.archives.members import Found
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.text_files import BadRow, TextOptions, TextRow, read_texts
 from pouf_core.data.texts import text_hash
+from pouf_core.data.uploads.collector import Collector, Description
+from pouf_core.data.uploads.keeper import Uploaded
+from pouf_core.data.uploads.text_readings import TextReadings
 from pouf_core.errors import InvalidInput
-from store.storage_keys import texts_key
-from store.tables import Dataset, Upload
-from worker.ingestion.collector import Collector
-from worker.ingestion.text_readings import TextReadings
 
 _KINDS = {True: "pair of texts", False: "single text"}
 
 
 @dataclass
 class TextCollector(Collector):
-    """The texts of one ingestion.
+    """The texts of a dataset.
 
     Attributes:
         options: what the uploader said of the files.
@@ -43,30 +41,27 @@ class TextCollector(Collector):
     # as the first text decides; None while there is none
     _are_pairs: bool | None = None
 
-    def collect(self, uploads: Sequence[Upload]) -> None:
+    def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, and store the texts as one file of JSON lines."""
-        self._key = texts_key(self.lease.row_id, self.lease.fence)
-        staging = self.context.settings.staging_dir
-        staging.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="texts-", dir=staging) as folder:
-            path = Path(folder) / "texts"
+        self._key = self.keeper.key_of_file("texts")
+        with self.keeper.folder("texts") as folder:
+            path = folder / "texts"
             with path.open("w", encoding="utf-8") as self._stored:
                 super().collect(uploads)
             if self.accepted:
-                self.context.storage.put_file(self._key, path, move=True)
+                self.keeper.keep_file("texts", path)
 
-    def describe(self, dataset: Dataset) -> None:
-        dataset.text_pairs = bool(self._are_pairs)
-        dataset.readings = [one.model_dump() for one in self._readings.files]
+    def description(self) -> Description:
+        return Description(text_pairs=bool(self._are_pairs), readings=self._readings.files)
 
     def labels(self) -> dict[str, set[str]]:
         return self._labels
 
-    def _read_loose_file(self, name: ItemName, path: Path, upload: Upload) -> None:
+    def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         with path.open("rb") as stream:
             self._read_file(name, stream)
 
-    def _read_member(self, member: Found, upload: Upload) -> None:
+    def _read_member(self, member: Found, upload: Uploaded) -> None:
         self._read_file(member.name, io.BytesIO(member.data))
 
     def _read_file(self, name: ItemName, stream: IO[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""Keeps the pictures that ingestion finds: bytes in the storage, rows in the database, both written once."""
+"""The pictures of uploads: a file and an entry for each, both written once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from pathlib import Path
 from pouf_core.data.archives.members import Found, too_large
 from pouf_core.data.decoder import Decoder
 from pouf_core.data.item_names import ItemName
+from pouf_core.data.uploads.collector import Collector
+from pouf_core.data.uploads.keeper import Uploaded
+from pouf_core.data.uploads.labels import LabelTable, Occurrence, assign_labels, read_label_table
 from pouf_core.errors import InvalidInput
-from store.storage_keys import picture_key
-from store.tables import Upload
-from worker.ingestion.collector import Collector
-from worker.ingestion.labels import LabelTable, Occurrence, assign_labels, read_label_table
 
 #: The source of files that were uploaded by themselves; a label table among them names them all.
 LOOSE_FILES = "loose files"
@@ -21,7 +20,7 @@ LOOSE_FILES = "loose files"
 
 @dataclass
 class PictureCollector(Collector):
-    """The pictures of one ingestion. Each content is hashed once, and decoded once to be checked."""
+    """The pictures of a dataset. Each content is hashed once, and decoded once to be checked."""
 
     modality = "image"
     noun = "picture"
@@ -35,16 +34,16 @@ class PictureCollector(Collector):
     def labels(self) -> dict[str, set[str]]:
         return assign_labels(self._occurrences, self._tables)
 
-    def _read_loose_file(self, name: ItemName, path: Path, upload: Upload) -> None:
+    def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         if upload.size > self.limits.item_bytes:
             refused = too_large(name, self.limits)
             self.reject(name, refused.code, refused.message, upload.sha256, upload.size)
         elif name.is_labels:
             self._add_labels(LOOSE_FILES, name, path.read_bytes())
         else:
-            self._add_picture(LOOSE_FILES, name, path.read_bytes(), upload.sha256, stored_at=upload.storage_key)
+            self._add_picture(LOOSE_FILES, name, path.read_bytes(), upload.sha256, stored_at=upload.key)
 
-    def _read_member(self, member: Found, upload: Upload) -> None:
+    def _read_member(self, member: Found, upload: Uploaded) -> None:
         if member.name.is_labels:
             self._add_labels(upload.id, member.name, member.data)
         else:
@@ -66,11 +65,8 @@ class PictureCollector(Collector):
         self._occurrences.append(Occurrence(source, name.parts, sha256))
 
     def _store(self, sha256: str, data: bytes) -> str:
-        key = picture_key(self.lease.row_id, sha256)
         self.extract(len(data))
-        if not self.context.storage.exists(key):
-            self.context.storage.put_stream(key, [data])
-        return key
+        return self.keeper.keep_picture(sha256, data)
 
     def _add_labels(self, source: str, name: ItemName, data: bytes) -> None:
         try:

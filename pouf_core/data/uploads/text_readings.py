@@ -11,7 +11,7 @@ MOST_FILES = 100
 
 
 class TextReadings:
-    """How the files of one ingestion were read."""
+    """How the files of a dataset were read."""
 
     def __init__(self) -> None:
         self.files: list[FileReading] = []

@@ -1,12 +1,10 @@
-"""Keeps the embeddings that ingestion finds: one file of all of them in the storage, a row each in the database."""
+"""The embeddings of uploads: one file of all of them, and an entry for each."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,24 +14,18 @@ from pouf_core.data.embedding_storage import write_embeddings
 from pouf_core.data.embeddings import Floats, refused_row, row_hashes, unit_rows
 from pouf_core.data.file_kinds import ArchiveKind
 from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.uploads.collector import Collector, Description
+from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.errors import InvalidInput
-from store.disk import require_space, scarcest
-from store.storage_keys import embeddings_key
-from store.tables import Dataset, Upload
-from worker.ingestion.collector import Collector
-from worker.ingestion.item_rows import ROWS_PER_ITEM
 
-#: Rows are short and many.
-FLUSH_ROWS = 5000
 NUMBER_BYTES = 4
 
 
 @dataclass
 class EmbeddingCollector(Collector):
-    """The embeddings of one ingestion.
+    """The embeddings of a dataset.
 
     Attributes:
-        long_step: around what takes long and reports nothing.
         width: numbers of a vector, as the first file has it; None while there is none.
         templates: T, where they are class features [T, K, d].
     """
@@ -41,9 +33,6 @@ class EmbeddingCollector(Collector):
     modality = "embedding"
     noun = "file of embeddings"
     items = "vectors"
-    flush_rows = FLUSH_ROWS
-
-    long_step: Callable[[], AbstractContextManager[None]] = field(kw_only=True)
     width: int | None = None
     templates: int | None = None
     _labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
@@ -51,22 +40,18 @@ class EmbeddingCollector(Collector):
     _hash_of_row: list[str] = field(default_factory=list)
     _files: int = 0
 
-    def collect(self, uploads: Sequence[Upload]) -> None:
+    def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, and store the vectors as one file, with the order in which they came."""
-        self._key = embeddings_key(self.lease.row_id, self.lease.fence)
-        staging = self.context.settings.staging_dir
-        staging.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="embeddings-", dir=staging) as folder:
-            self._folder = Path(folder)
+        self._key = self.keeper.key_of_file("embeddings")
+        with self.keeper.folder("embeddings") as self._folder:
             found = self._folder / "found"
             with found.open("wb") as self._stored:
                 super().collect(uploads)
             if self.accepted:
                 self._store(found)
 
-    def describe(self, dataset: Dataset) -> None:
-        dataset.embedding_width = self.width
-        dataset.embedding_templates = self.templates
+    def description(self) -> Description:
+        return Description(embedding_width=self.width, embedding_templates=self.templates)
 
     def labels(self) -> dict[str, set[str]]:
         return self._labels
@@ -75,10 +60,10 @@ class EmbeddingCollector(Collector):
         # to an archive's mark a .npz is a zip
         return None if name.file_name.lower().endswith(".npz") else super()._archive_kind(path, name)
 
-    def _read_loose_file(self, name: ItemName, path: Path, upload: Upload) -> None:
+    def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         self._read_file(name, path, upload.sha256, upload.size)
 
-    def _read_member(self, member: Found, upload: Upload) -> None:
+    def _read_member(self, member: Found, upload: Uploaded) -> None:
         path = self._folder / "member"
         path.write_bytes(member.data)
         self._read_file(member.name, path, None, len(member.data))
@@ -86,7 +71,7 @@ class EmbeddingCollector(Collector):
     def _read_file(self, name: ItemName, path: Path, sha256: str | None, size: int) -> None:
         with TemporaryDirectory(prefix="unpacked-", dir=self._folder) as scratch:
             try:
-                with self.long_step():
+                with self.keeper.long_step():
                     file = read_embeddings(path, name.file_name, self._file_limits(path, Path(scratch)))
                 self._check_fits(file)
             except InvalidInput as error:
@@ -97,14 +82,12 @@ class EmbeddingCollector(Collector):
             self._add_rows(name, file)
 
     def _file_limits(self, path: Path, scratch: Path) -> FileLimits:
-        settings = self.context.settings
-        disk = scarcest(settings, self.context.storage)
         return FileLimits(
-            rows=ROWS_PER_ITEM * settings.max_items,
-            unpacked_bytes=min(self.limits.unpacked_bytes(path.stat().st_size), max(disk.free - disk.floor, 0)),
+            rows=self.limits.rows,
+            unpacked_bytes=min(self.limits.unpacked_bytes(path.stat().st_size), self.keeper.room()),
             scratch=scratch,
-            memory_bytes=settings.decode_memory_bytes,
-            cpu_seconds=settings.decode_cpu_seconds,
+            memory_bytes=self.limits.memory_bytes,
+            cpu_seconds=self.limits.cpu_seconds,
         )
 
     def _check_fits(self, file: EmbeddingFile) -> None:
@@ -159,7 +142,8 @@ class EmbeddingCollector(Collector):
         """Store the vectors, which were found in another order, in order of content hash."""
         assert self.width is not None
         target = self._folder / "embeddings"
-        room = partial(require_space, self.context.settings, self.context.storage)
-        with self.long_step():
-            write_embeddings(target, found, self._hash_of_row, self.width, self.templates, on_block=room)
-            self.context.storage.put_file(self._key, target, move=True)
+        with self.keeper.long_step():
+            write_embeddings(
+                target, found, self._hash_of_row, self.width, self.templates, on_block=self.keeper.require_room
+            )
+            self.keeper.keep_file("embeddings", target)

@@ -1,0 +1,95 @@
+"""What was found in uploads so far, counted and bounded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pouf_core.data.item_names import ItemName, showable
+from pouf_core.data.losses import Losses, Lost, Undecoded
+from pouf_core.data.texts import TextItem
+from pouf_core.data.uploads.keeper import FoundItem, Keeper, TooManyBytes, TooManyItems, TooManyRows
+from pouf_core.data.uploads.limits import UploadLimits
+
+
+@dataclass
+class FoundItems:
+    """What one reading has found so far.
+
+    Attributes:
+        keeper: takes it.
+        accepted: content hashes.
+        losses: the rejections by cause.
+        extracted_bytes: what is stored beside the uploads.
+    """
+
+    keeper: Keeper
+    limits: UploadLimits
+    accepted: set[str] = field(default_factory=set)
+    duplicates: int = 0
+    rejected: int = 0
+    losses: Losses = field(default_factory=Losses)
+    extracted_bytes: int = 0
+    _count: int = 0
+
+    @property
+    def used(self) -> int:
+        """How many entries were accepted, or had been before."""
+        return len(self.accepted) + self.duplicates
+
+    def check(self) -> None:
+        """As `Keeper.check`."""
+        self.keeper.check()
+
+    def extract(self, size: int) -> None:
+        """Count bytes that are about to be stored beside the uploads.
+
+        Raises:
+            TooManyBytes: they may not be stored.
+            OSError: too little space would stay free.
+        """
+        if self.extracted_bytes + size > self.limits.extracted_bytes:
+            raise TooManyBytes
+        self.extracted_bytes += size
+        self.keeper.extract(self.extracted_bytes)
+
+    def note_if_duplicate(self, name: ItemName, sha256: str, size: int, text: TextItem | None = None) -> bool:
+        """Note an item whose content was accepted before; return whether it was. Of a `text` its beginning is shown."""
+        if sha256 in self.accepted:
+            self.duplicates += 1
+            self._note(FoundItem(showable(name.text), "duplicate", sha256, size, text=text))
+            return True
+        return False
+
+    def accept(self, name: ItemName, sha256: str, size: int, key: str, text: TextItem | None = None) -> None:
+        """Note an item that is stored, or will be before the reading ends."""
+        self.accepted.add(sha256)
+        self._note(FoundItem(showable(name.text), "accepted", sha256, size, key=key, text=text))
+
+    def require_room_for_item(self) -> None:
+        """Raise `TooManyItems` when no further item may be accepted."""
+        if len(self.accepted) >= self.limits.items:
+            raise TooManyItems
+
+    def reject(
+        self,
+        name: ItemName,
+        code: str,
+        message: str,
+        sha256: str | None = None,
+        size: int | None = None,
+        *,
+        lost: Lost = "item",
+        undecoded: Undecoded | None = None,
+    ) -> None:
+        """Note what cannot be used; `lost` and `undecoded` are as for `Losses.note`."""
+        self.rejected += 1
+        shown, message = showable(name.text), showable(message)
+        self.losses.note(shown, code, message, lost, undecoded)
+        self._note(FoundItem(shown, "rejected", sha256, size, code, message))
+
+    def _note(self, item: FoundItem) -> None:
+        self.check()
+        self._count += 1
+        if self._count > self.limits.rows:
+            raise TooManyRows
+        self.keeper.add(item)
