@@ -28,6 +28,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "cancelled": frozenset({"queued"}),
 }
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
+#: A worker has the job.
+RUNNING = frozenset({"running", "pausing", "cancelling"})
 UNFINISHED = frozenset(ALLOWED) - FINAL
 
 

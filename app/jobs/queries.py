@@ -8,6 +8,7 @@ from sqlalchemy.orm import defer
 
 from store.scope import Filters, Scope, newest_first
 from store.tables import Job, JobEvent, JobMetric
+from store.transitions import RUNNING
 
 PACE_STEPS = 20
 
@@ -22,11 +23,21 @@ def list_jobs(scope: Scope, filters: Filters, dataset_id: str | None, limit: int
 
 
 def queue_positions(scope: Scope, job_ids: Sequence[str]) -> dict[str, int]:
-    """Return the position, from 1, of those of the jobs that are queued, among all owners' queued jobs."""
+    """Return the position, from 1, of those of the jobs that are queued, among all owners' queued jobs.
+
+    Owners take turns (`worker.training.queueing`): an owner's second job comes after the first ones of all others.
+    """
     if not job_ids:
         return {}
-    position = func.row_number().over(order_by=(Job.queued_at, Job.id)).label("position")
-    queue = select(Job.id, position).where(Job.status == "queued").subquery()
+    running = (
+        select(Job.owner, func.count().label("jobs")).where(Job.status.in_(RUNNING)).group_by(Job.owner).subquery()
+    )
+    in_turn = func.row_number().over(partition_by=Job.owner, order_by=(Job.queued_at, Job.id))
+    turn = (in_turn + func.coalesce(running.c.jobs, 0)).label("turn")
+    waiting = select(Job.id, Job.queued_at, turn).where(Job.status == "queued")
+    turns = waiting.outerjoin(running, running.c.owner == Job.owner).subquery()
+    position = func.row_number().over(order_by=(turns.c.turn, turns.c.queued_at, turns.c.id)).label("position")
+    queue = select(turns.c.id, position).subquery()
     query = select(queue.c.id, queue.c.position).where(queue.c.id.in_(job_ids))
     return {job_id: int(place) for job_id, place in scope.session.execute(query)}
 

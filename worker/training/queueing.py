@@ -13,11 +13,11 @@ from store.database import Database
 from store.job_datasets import all_ready, are_decided, datasets_of
 from store.leases import Lease, database_now
 from store.tables import Job
+from store.transitions import RUNNING
 from worker.training import attempts
 
 #: Other workers may take what was chosen; then another choice is made.
 TRIES = 3
-RUNNING = ("running", "pausing", "cancelling")
 
 
 def begin(database: Database, job_id: str, worker: str, seconds: float) -> Lease[Job] | None:

@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from store.tables.jobs import StatusChange
-from store.transitions import FINAL
-
-RUNNING = frozenset({"running", "pausing", "cancelling"})
+from store.transitions import FINAL, RUNNING
 
 
 def ran_seconds(changes: Iterable[StatusChange], now: datetime) -> float:

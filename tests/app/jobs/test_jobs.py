@@ -253,6 +253,15 @@ def test_queue_positions_count_from_one_in_order_of_arrival(api, rows):
     assert positions == {first: None, second: 1, third: 2}
 
 
+def test_queue_positions_are_those_of_owners_who_take_turns(api, rows):
+    mine = [rows.job() for _ in range(3)]
+    rows.job(owner="another")
+    rows.job("running", owner="a-third")
+    rows.job(owner="a-third")
+    positions = {job["id"]: job["queue_position"] for job in api.get("/v1/jobs").json()["data"]}
+    assert [positions[job] for job in mine] == [1, 3, 5]
+
+
 # what each request makes of a job in each status: a status, or the code of a 409
 REQUESTS = {
     "cancel": {
