@@ -11,7 +11,19 @@ from store.database import Database
 from store.settings import Settings
 from store.storage import Storage
 from store.storage_keys import dataset_key
-from store.tables import AdaptedModel, Alias, Dataset, DatasetItem, Job, JobEvent, JobMetric, Upload
+from store.tables import (
+    AdaptedModel,
+    Alias,
+    Audit,
+    AuditAnswer,
+    AuditItem,
+    Dataset,
+    DatasetItem,
+    Job,
+    JobEvent,
+    JobMetric,
+    Upload,
+)
 from store.transitions import FINAL
 
 #: How many rows, or jobs with all of theirs, go in one transaction.
@@ -45,10 +57,19 @@ def prune(
 
 
 def forget_job(session: Session, job: Job) -> None:
-    """Remove a finished job's row, events and numbers; its model, if any, stays."""
+    """Remove a finished job's row, events, numbers and audits; its model, if any, stays."""
+    forget_audits(session, Audit.job_id == job.id)
     for table in (JobEvent, JobMetric):
         session.execute(delete(table).where(table.job_id == job.id))
     session.delete(job)
+
+
+def forget_audits(session: Session, which: ColumnElement[bool]) -> None:
+    """Remove audits with the items that they drew and the answers of people."""
+    ids = select(Audit.id).where(which)
+    for table in (AuditAnswer, AuditItem):
+        session.execute(delete(table).where(table.audit_id.in_(ids)))
+    session.execute(delete(Audit).where(which))
 
 
 def forget_predictions(session: Session, dataset_id: str) -> list[str]:

@@ -5,11 +5,13 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from store.scope import Scope
-from store.tables import AdaptedModel, Dataset, Job, Upload
+from store.tables import AdaptedModel, Audit, Dataset, Job, Upload
 from store.transitions import UNFINISHED
 
 #: What a job has beside its documents, roughly: rows of events and numbers, and what indexes take.
 BYTES_BESIDE = 8 * 1024
+#: What an item of an audit takes with a few answers.
+BYTES_OF_AUDIT_ITEM = 1024
 
 
 def stored_bytes(scope: Scope) -> int:
@@ -25,8 +27,10 @@ def stored_bytes(scope: Scope) -> int:
 
 
 def database_bytes(scope: Scope) -> int:
-    """Return about how many bytes the owner's jobs and models take in the database: documents, events and numbers."""
-    total = 0
+    """Return about how many bytes the owner's jobs, models and audits take in the database: documents, events, numbers
+    and answers.
+    """
+    total = BYTES_OF_AUDIT_ITEM * _number(scope, select(func.sum(Audit.size)).where(Audit.owner == scope.owner))
     for table in (Job, AdaptedModel):
         taken = func.sum(table.document_bytes) + func.count() * BYTES_BESIDE
         total += _number(scope, select(taken).where(table.owner == scope.owner))

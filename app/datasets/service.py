@@ -30,11 +30,11 @@ from store.clock import utcnow
 from store.ids import new_id
 from store.outages import is_database_outage
 from store.queues import enqueue_ingestion
-from store.retention import forget_predictions
+from store.retention import forget_audits, forget_predictions
 from store.scope import Scope
 from store.storage import Storage
 from store.storage_keys import dataset_key, upload_key
-from store.tables import Dataset, Upload
+from store.tables import Audit, Dataset, Upload
 
 STORING_THREADS = 16
 
@@ -125,7 +125,10 @@ def finalize(caller: Caller, dataset_id: str) -> DatasetDocument:
 
 
 def delete(caller: Caller, dataset_id: str) -> None:
-    """Delete the dataset, its uploads and predictions; raises 409 ``dataset_in_use`` while unfinished jobs need it."""
+    """Delete the dataset, its uploads, predictions and audits.
+
+    Raises 409 ``dataset_in_use`` while unfinished jobs need it.
+    """
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         dataset = get(scope, dataset_id, lock=True)
@@ -141,6 +144,7 @@ def delete(caller: Caller, dataset_id: str) -> None:
         dataset.fence += 1
         dataset.lease_owner = dataset.lease_expires_at = None
         repository.forget_contents(scope, dataset_id)
+        forget_audits(session, Audit.dataset_id == dataset_id)
         predictions = forget_predictions(session, dataset_id)
     for key in (dataset_key(dataset_id), *predictions):
         caller.state.storage.discard(key)

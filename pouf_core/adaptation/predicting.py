@@ -58,8 +58,6 @@ def _records(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome, variant: 
     for rows in row_pieces(count, max(zero_shot.classifier.prototypes.shape)):
         inputs.reporter.stage("exporting", rows.start, count)
         with torch.no_grad():
-            probabilities = served = class_probabilities(zero_shot.classifier(own[rows]))
-            if variant == "adapted":
-                scores = outcome.classifier(adapted[rows])
-                served = class_probabilities(scores, outcome.class_bias, outcome.confidence)
-        yield prediction_records(digests[rows], served, probabilities)
+            before = class_probabilities(zero_shot.classifier(own[rows]))
+            after = class_probabilities(outcome.classifier(adapted[rows]), outcome.class_bias, outcome.confidence)
+        yield prediction_records(digests[rows], after if variant == "adapted" else before, before, after)

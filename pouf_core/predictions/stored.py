@@ -1,6 +1,6 @@
 """The stored form of a dataset's predictions: one record an item, in order of content hash.
 
-A folder with `predictions.json`, a `PredictionsHeader`, and `predictions.npy`, records of 56 bytes that are mapped into
+A folder with `predictions.json`, a `PredictionsHeader`, and `predictions.npy`, records of 60 bytes that are mapped into
 memory. Names, texts and labels of items are no part of it: an item is known by the SHA-256 of its content.
 """
 
@@ -26,6 +26,7 @@ RECORD = np.dtype(
         ("label", "<i4"),
         ("runner_up", "<i4"),
         ("zero_shot_label", "<i4"),
+        ("adapted_label", "<i4"),
         ("probability", "<f4"),
         ("runner_up_probability", "<f4"),
         ("zero_shot_probability", "<f4"),

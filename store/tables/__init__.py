@@ -1,6 +1,7 @@
 """Every table; importing this package registers all of them."""
 
 from store.tables.adapted_models import AdaptedModel, Alias
+from store.tables.audits import Audit, AuditAnswer, AuditItem
 from store.tables.base import Base
 from store.tables.datasets import Dataset, DatasetItem, OwnerLimits, Upload
 from store.tables.heartbeats import Heartbeat
@@ -12,6 +13,9 @@ __all__ = [
     "AdaptedModel",
     "Alias",
     "ApiKey",
+    "Audit",
+    "AuditAnswer",
+    "AuditItem",
     "Base",
     "Dataset",
     "DatasetItem",

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import Double, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pouf_core.contract.request import AdaptationRequest
@@ -15,7 +15,10 @@ from store.unreadable import UnreadableRequest, UnreadableResult
 
 
 class AdaptedModel(Base):
-    """A published adapted model; a job has at most one. `summary` and `document_bytes` are as in `Job`."""
+    """A published adapted model; a job has at most one. `summary` and `document_bytes` are as in `Job`.
+
+    `audited_threshold` is that of an audit that was confirmed, in place of the artifact's own.
+    """
 
     __tablename__ = "models"
     __table_args__ = (
@@ -32,6 +35,7 @@ class AdaptedModel(Base):
     result: Mapped[PartialResult] = mapped_column(DocumentJson(PartialResult, UnreadableResult))
     summary: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
     document_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
+    audited_threshold: Mapped[float | None] = mapped_column(Double)
     storage_key: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)
     fingerprint: Mapped[str]

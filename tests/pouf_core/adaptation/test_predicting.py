@@ -18,6 +18,7 @@ from tests.pouf_core.conftest import CLASS_NAMES
 TRAINED = {"max_steps": 2, "learning_rate": 0.05, "selection": "last", "batch_size": 8}
 CASES: dict[str, dict[str, Any]] = {
     "what is served is the base model": {"method": {"type": "zero-shot"}},
+    "a closed form that is not served": {"method": {"tune": "gaussian"}},
     "a closed form": {"method": {"tune": "gaussian", "fallback": "never"}},
     "prompts": {"method": {"tune": "prompt", "fallback": "never", **TRAINED}},
     "a trained encoder": {"method": {"tune": "model", "fallback": "never", **TRAINED}},
@@ -57,6 +58,8 @@ def test_stored_predictions_are_what_the_model_answers(
     assert [CLASS_NAMES[index] for index in stored.records["runner_up"]] == [answer.top_k[1][0] for answer in answers]
     assert [CLASS_NAMES[index] for index in stored.records["zero_shot_label"]] == [answer.label for answer in own]
     assert stored.records["zero_shot_probability"] == pytest.approx(np.array([one.score for one in own]), abs=1e-5)
+    adapted = predictor.predict([item.source for item in items], variant="adapted", threshold=0.0)
+    assert stored.records["adapted_label"].tolist() == [answer.class_index for answer in adapted]
     if "threshold" in settings:
         assert None in answered and not all(label is None for label in answered)
 
