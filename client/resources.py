@@ -59,6 +59,7 @@ class Dataset:
 
     Attributes:
         rejections: what could not be used, by cause, the most frequent first.
+        skipped: how many files were passed over, by reason: `hidden_file`, `system_file` or `sidecar`.
         warnings: what to know of it; jobs over the dataset have these too.
     """
 
@@ -75,6 +76,7 @@ class Dataset:
     fingerprint: str | None
     suggested_class_names: list[str]
     rejections: list[RejectionGroup]
+    skipped: dict[str, int]
     warnings: list[CodedMessage]
     error: CodedMessage | None
     raw: Document
@@ -94,6 +96,7 @@ class Dataset:
             embedding_templates=raw.get("embedding_templates"),
             fingerprint=raw.get("fingerprint"),
             suggested_class_names=raw.get("suggested_class_names") or [],
+            skipped=raw.get("skipped") or {},
             rejections=raw.get("rejections") or [],
             warnings=raw.get("warnings") or [],
             error=raw.get("error"),

@@ -3,7 +3,14 @@
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES, MAX_PIXELS
+from pouf_core.contract.item_limits import (
+    DECODING_CPU_SECONDS,
+    DECODING_MEMORY_BYTES,
+    MAX_ARCHIVE_ENTRIES,
+    MAX_ARCHIVE_RATIO,
+    MAX_ITEM_BYTES,
+    MAX_PIXELS,
+)
 
 MIB = 1024**2
 GIB = 1024**3
@@ -24,7 +31,7 @@ class LimitSettings(BaseSettings):
     )
     max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
     max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")
-    max_item_bytes: int = Field(64 * MIB, ge=1, description="Largest single picture of a dataset, in bytes.")
+    max_item_bytes: int = Field(MAX_ITEM_BYTES, ge=1, description="Largest single picture of a dataset, in bytes.")
     max_pixels: int = Field(
         MAX_PIXELS, ge=1, le=MAX_PIXELS, description="Largest picture, in pixels (width times height)."
     )
@@ -38,9 +45,11 @@ class LimitSettings(BaseSettings):
         gt=0,
         description="CPU seconds that decoding one picture may take; twice as many of wall-clock time.",
     )
-    max_archive_entries: int = Field(1_000_000, ge=1, description="Most entries in one archive.")
+    max_archive_entries: int = Field(MAX_ARCHIVE_ENTRIES, ge=1, description="Most entries in one archive.")
     max_archive_ratio: float = Field(
-        200.0, gt=1, description="Largest ratio of unpacked to packed bytes of an archive, against decompression bombs."
+        MAX_ARCHIVE_RATIO,
+        gt=1,
+        description="Largest ratio of unpacked to packed bytes of an archive, against decompression bombs.",
     )
     max_json_bytes: int = Field(8 * MIB, ge=1024, description="Largest JSON request body other than predict, in bytes.")
     request_memory_bytes: int = Field(

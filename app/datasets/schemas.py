@@ -10,7 +10,7 @@ from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.file_reading import FileReading, TextFileOptions
 from pouf_core.contract.findings import Finding
-from pouf_core.contract.rejections import RejectionGroup
+from pouf_core.contract.rejections import RejectionGroup, SkipReason
 from pouf_core.data.encodings import encoding_named
 from pouf_core.errors import InvalidInput
 from store.tables import Dataset, DatasetItem, Upload
@@ -110,6 +110,7 @@ class DatasetSummaryDocument(Document):
     header: bool | None
     readings: list[FileReading]
     rejections: list[RejectionGroup]
+    skipped: dict[SkipReason, int]
     warnings: list[Finding]
     status: DATASET_STATUS
     upload_count: int
@@ -180,6 +181,7 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
         label_column=dataset.label_column,
         **TextFileOptions.model_validate(dataset.text_options or {}).model_dump(),
         readings=[FileReading.model_validate(one) for one in dataset.readings or []],
+        skipped=dataset.skipped or {},
         rejections=[RejectionGroup.model_validate(one) for one in dataset.rejections or []],
         warnings=[Finding.model_validate(one) for one in dataset.warnings or []],
         status=dataset.status,

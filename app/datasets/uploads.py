@@ -93,5 +93,9 @@ async def receive_archive(request: Request, stage: Staging, filename: str | None
     kind = archive_kind(head)
     suffix = next((suffix for suffix, named in ARCHIVE_SUFFIXES.items() if named == kind), None)
     if suffix is None:
-        raise ApiError(422, "unknown_archive", "The body is not a .zip, .tar or .tar.gz archive.")
+        raise ApiError(
+            422,
+            "unknown_archive",
+            "The body is no archive that is read: .zip, or .tar, plain or packed as .gz, .bz2 or .xz.",
+        )
     return archive if archive.filename else StagedFile(f"archive{suffix}", archive.path, archive.size, archive.sha256)

@@ -15,7 +15,8 @@ from pouf_core.contract.embedding_data import check_same_width, class_features_m
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.class_features import FIELD, class_feature_vectors
 from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings
-from pouf_core.data.items import Data, Item, Rejected, collect_items
+from pouf_core.data.items import Data, Item, collect_items
+from pouf_core.data.losses import Rejected
 from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
 from pouf_core.families.features import FEATURES
 from pouf_core.families.interface import BaseModel

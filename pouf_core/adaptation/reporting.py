@@ -11,8 +11,8 @@ from pouf_core.contract.class_scripts import other_scripts_warnings
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.data.items import Item, Rejected
-from pouf_core.data.losses import Losses
+from pouf_core.data.items import Item
+from pouf_core.data.losses import Losses, Rejected
 from pouf_core.errors import AdaptationStopped
 
 

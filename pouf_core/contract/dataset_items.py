@@ -7,7 +7,7 @@ from typing import Literal
 
 from pouf_core.contract.base_model import BaseModelDescription, Modality
 from pouf_core.contract.wording import Wording
-from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, LABELS_FILE, TEXT_SUFFIXES
+from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, LABELS_FILE, TEXT_SUFFIXES, unpacked_name
 from pouf_core.errors import InvalidInput
 
 #: What a dataset is said to hold. With `auto` ingestion tells from the uploaded files.
@@ -21,7 +21,7 @@ def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Moda
     """
     if requested != "auto":
         return requested
-    names = [name.lower() for name in file_names]
+    names = [unpacked_name(name.lower()) for name in file_names]
     if names and all(name.endswith(EMBEDDING_SUFFIXES) for name in names):
         return "embedding"
     are_texts = all(name.endswith(TEXT_SUFFIXES) for name in names) and set(names) - {LABELS_FILE}

@@ -11,3 +11,7 @@ MAX_EMBEDDING_WIDTH = 16_384
 #: What decoding one picture may take by default: bytes of memory, and seconds of computing.
 DECODING_MEMORY_BYTES = 1536 * 1024**2
 DECODING_CPU_SECONDS = 20
+#: Largest file in an archive, in bytes; most entries of an archive; most bytes that it unpacks to for each of its own.
+MAX_ITEM_BYTES = 64 * 1024**2
+MAX_ARCHIVE_ENTRIES = 1_000_000
+MAX_ARCHIVE_RATIO = 200.0

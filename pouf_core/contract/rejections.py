@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,3 +16,7 @@ class RejectionGroup(BaseModel):
     count: Annotated[int, Field(ge=1)]
     example_name: Annotated[str, Field(description="Of the first one.")]
     message: Annotated[str, Field(description="What is said of the first one.")]
+
+
+SkipReason = Literal["hidden_file", "system_file", "sidecar"]
+"""Why a file is passed over: its name begins with a point; a system made it; it belongs to a picture beside it."""

@@ -10,7 +10,8 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
-from pouf_core.data.items import Item, Rejected
+from pouf_core.data.items import Item
+from pouf_core.data.losses import Rejected
 from pouf_core.errors import InvalidInput
 
 Floats: TypeAlias = npt.NDArray[np.float32]

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from typing import Literal
 
-ArchiveKind = Literal["zip", "tar", "gzip", "other"]
+ArchiveKind = Literal["zip", "tar", "gzip", "bzip2", "xz", "other"]
 
 TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
 #: The table of evaluation labels that lies beside pictures.
 LABELS_FILE = "labels.csv"
-#: What can be read, by suffix.
-ARCHIVE_SUFFIXES: dict[str, ArchiveKind] = {".zip": "zip", ".tar": "tar", ".tar.gz": "gzip", ".tgz": "gzip"}
+#: Archives that can be read, by suffix; of each kind the first is the usual one.
+ARCHIVE_SUFFIXES: dict[str, ArchiveKind] = {
+    ".zip": "zip",
+    ".tar": "tar",
+    ".tar.gz": "gzip",
+    ".tgz": "gzip",
+    ".tar.bz2": "bzip2",
+    ".tbz2": "bzip2",
+    ".tbz": "bzip2",
+    ".tar.xz": "xz",
+    ".txz": "xz",
+}
+#: How a single file may be packed, by suffix behind its own.
+PACKED_SUFFIXES: dict[str, ArchiveKind] = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
 #: Archives and compressed files that cannot be read.
-OTHER_ARCHIVE_SUFFIXES = (".gz", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tbz2", ".txz")
+OTHER_ARCHIVE_SUFFIXES = (".zst", ".7z", ".rar", ".lzma", ".lz4", ".cab", ".arj")
+#: Documents that are zips by their content.
+DOCUMENT_SUFFIXES = (".xlsx", ".xlsm", ".docx", ".pptx", ".ods", ".odt", ".epub")
 #: `archive_kind` looks at no more of a file.
 HEAD_BYTES = 512
 
 _MAGIC: dict[bytes, ArchiveKind] = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip"}
-_OTHER_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"BZh", b"\xfd7zXZ\x00", b"\x28\xb5\x2f\xfd")
+_MAGIC |= {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
+_OTHER_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd")
 _TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 
 
@@ -27,7 +42,7 @@ def archive_kind(head: bytes) -> ArchiveKind | None:
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind
-    if head.startswith(_TAR_MAGIC, _TAR_MAGIC_OFFSET):
+    if is_tar(head):
         return "tar"
     return "other" if head.startswith(_OTHER_MAGIC) else None
 
@@ -39,3 +54,15 @@ def archive_kind_by_name(name: str) -> ArchiveKind | None:
         if lowered.endswith(suffix):
             return kind
     return "other" if lowered.endswith(OTHER_ARCHIVE_SUFFIXES) else None
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether a file is a tar by its first `HEAD_BYTES` bytes; very old ones have no mark."""
+    return head.startswith(_TAR_MAGIC, _TAR_MAGIC_OFFSET)
+
+
+def unpacked_name(name: str) -> str:
+    """The name of a file without what says that it is packed: `texts.csv` of `texts.csv.gz`; archives keep theirs."""
+    lowered = name.lower()
+    suffix = next((suffix for suffix in PACKED_SUFFIXES if lowered.endswith(suffix)), None)
+    return name if suffix is None or archive_kind_by_name(name) else name[: -len(suffix)]

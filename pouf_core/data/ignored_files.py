@@ -1,32 +1,65 @@
-"""Files and folders that systems leave among a person's own; they are skipped, not refused."""
+"""Files and folders that systems leave among a person's own; they are skipped and counted, not refused."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pouf_core.contract.rejections import SkipReason
+
 _LEFT_BEHIND = frozenset(
     (
         "__macosx",
+        "icon\r",
+        "icon\N{REPLACEMENT CHARACTER}",  # as it is shown
+        "network trash folder",
+        "temporary items",
         "thumbs.db",
         "ehthumbs.db",
+        "ehthumbs_vista.db",
         "desktop.ini",
-        "icon\r",
-        "@eadir",  # thumbnails of a NAS
-        "#recycle",
-        "@recycle",
+        "picasa.ini",
+        "zbthumbnail.info",
         "$recycle.bin",
         "recycler",
         "system volume information",
+        "found.000",
         "lost+found",
+        "@eadir",  # thumbnails of a NAS
+        "#recycle",
+        "@recycle",
+        "@recently-snapshot",
+        "#snapshot",
+        "__pycache__",
     )
 )
 _TEMPORARY = "~$"  # what office programs have open
+_HIDDEN_OF_SYSTEMS = (
+    "._",  # what macOS knows of a file, on disks of others
+    ".ds_store",
+    ".appledouble",
+    ".spotlight-v100",
+    ".fseventsd",
+    ".trash",
+    ".thumbnails",
+    ".picasa",
+    ".ipynb_checkpoints",
+    ".directory",
+    ".nomedia",
+    ".~lock.",
+)
+_OF_A_NAS = ("@synoeastream", "@synoresource")
 
 
-def is_left_behind(parts: Sequence[str]) -> bool:
-    """Whether a path leads to a hidden file, or to one that a system or a program made for itself.
+def left_behind(parts: Sequence[str]) -> SkipReason | None:
+    """Why a path is passed over: it leads to what a system or a program made for itself, or to a hidden file.
 
     Args:
         parts: folders and file name.
     """
-    return any(part.startswith((".", _TEMPORARY)) or part.casefold() in _LEFT_BEHIND for part in parts)
+    if any(_is_of_a_system(part.casefold()) for part in parts):
+        return "system_file"
+    return "hidden_file" if any(part.startswith(".") for part in parts) else None
+
+
+def _is_of_a_system(part: str) -> bool:
+    return part in _LEFT_BEHIND or part.startswith((_TEMPORARY, *_HIDDEN_OF_SYSTEMS)) or part.endswith(_OF_A_NAS)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.file_kinds import LABELS_FILE
-from pouf_core.data.ignored_files import is_left_behind
+from pouf_core.data.ignored_files import left_behind
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _MAX_LENGTH = 1024
@@ -23,9 +24,9 @@ class ItemName:
     unsafe: bool
 
     @property
-    def ignored(self) -> bool:
-        """Whether it is a hidden file, or one that operating systems leave behind; an unsafe name never is."""
-        return not self.unsafe and is_left_behind(self.parts)
+    def skipped(self) -> SkipReason | None:
+        """Why it is passed over, as `left_behind` says; an unsafe name never is."""
+        return None if self.unsafe else left_behind(self.parts)
 
     @property
     def file_name(self) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -15,9 +14,10 @@ from PIL import Image
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
-from pouf_core.data.ignored_files import is_left_behind
 from pouf_core.data.images import decode_image, upright_srgb
-from pouf_core.data.losses import Lost, Undecoded
+from pouf_core.data.losses import Rejected
+from pouf_core.data.picture_files import content_of_picture, find_pictures
+from pouf_core.data.source_files import SourceFiles
 from pouf_core.data.stored_texts import StoredTexts, TextWriter
 from pouf_core.data.text_files import BadRow, TextOptions, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
@@ -49,17 +49,6 @@ class Item:
         """The unit-length vector [d]."""
         assert isinstance(self.source, np.ndarray)
         return self.source
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A file, a text or a row that could not be used, and why; `lost` and `undecoded` are as for `Losses.note`."""
-
-    name: str
-    code: str
-    message: str
-    lost: Lost = "item"
-    undecoded: Undecoded | None = None
 
 
 Source = str | Path | Image.Image | TextItem | Item
@@ -114,19 +103,24 @@ def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
     """Pictures in order of content hash, each content once, and the files that were refused.
 
     Args:
-        data: a folder (searched recursively), paths, PIL images, or items, which are taken for checked.
+        data: a folder (searched recursively, its archives too) or an archive by its path; or a list of paths of
+            pictures, PIL images, or items, which are taken for checked.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`.
     """
-    sources = _pictures_in(Path(data)) if isinstance(data, str | Path) else list(data)
     items: dict[str, Item] = {}
-    rejected: list[Rejected] = []
-    for source in sources:
-        try:
-            _add_picture(source, items)
-        except InvalidInput as error:
-            rejected.append(Rejected(str(source), error.code, error.message))
+    if isinstance(data, str | Path):
+        found = find_pictures(Path(data))
+        items = {sha256: Item(sha256, path) for sha256, path in found.paths.items()}
+        rejected = found.rejected
+    else:
+        rejected = []
+        for source in data:
+            try:
+                _add_picture(source, items)
+            except InvalidInput as error:
+                rejected.append(Rejected(str(source), error.code, error.message))
     if not items:
         raise InvalidInput("no_usable_items", "There is no picture that can be decoded in the data.")
     return [items[key] for key in sorted(items)], rejected
@@ -182,36 +176,27 @@ def _no_texts() -> InvalidInput:
 def _add_files(path: Path, add: Callable[[TextItem], None], text_column: str | None) -> list[Rejected]:
     if not path.exists():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
-    files = _files_in(path, lambda name: name.endswith(TEXT_SUFFIXES)) if path.is_dir() else [path]
-    rejected = []
+    files, rejected = SourceFiles(path), []
     for file in files:
-        for row in read_texts(file, file.name, TextOptions(text_column)):
-            if isinstance(row, BadRow):
-                name = f"{file.name}:{row.position}"
-                rejected.append(Rejected(name, row.code, row.message, row.lost, row.undecoded))
-            else:
-                add(row.item)
-    return rejected
+        if not file.unpacked and file.path != path and not file.name.file_name.lower().endswith(TEXT_SUFFIXES):
+            continue  # lies in the folder for another purpose
+        try:
+            for row in read_texts(file.path, file.name.file_name, TextOptions(text_column)):
+                if isinstance(row, BadRow):
+                    name = f"{file.name.text}:{row.position}"
+                    rejected.append(Rejected(name, row.code, row.message, row.lost, row.undecoded))
+                else:
+                    add(row.item)
+        except InvalidInput as error:
+            if file.path == path:
+                raise
+            rejected.append(Rejected(file.name.text, error.code, error.message, lost="rest"))
+    return files.rejected + rejected
 
 
 def _add_text(text: TextItem, items: dict[str, Item]) -> None:
     sha256 = text_hash(text)
     items.setdefault(sha256, Item(sha256, text.text if text.text_pair is None else text))
-
-
-def _pictures_in(directory: Path) -> list[Path]:
-    if not directory.is_dir():
-        raise InvalidInput("data_not_found", f"{directory} is not a folder.")
-    return _files_in(directory, lambda name: not name.endswith((".csv", ".txt", ".md", ".json")))
-
-
-def _files_in(directory: Path, is_wanted: Callable[[str], bool]) -> list[Path]:
-    found = []
-    for root, folders, names in os.walk(directory):
-        folders[:] = [name for name in folders if not is_left_behind([name])]
-        wanted = [name for name in sorted(names) if not is_left_behind([name]) and is_wanted(name.lower())]
-        found += [Path(root) / name for name in wanted]
-    return found
 
 
 def _add_picture(source: Source, items: dict[str, Item]) -> None:
@@ -224,18 +209,8 @@ def _add_picture(source: Source, items: dict[str, Item]) -> None:
         image = upright_srgb(source)
         item = Item(hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest(), image)
     else:
-        item = _picture_file(Path(source), items)
+        item = Item(content_of_picture(Path(source), items), Path(source))
     items.setdefault(item.sha256, item)
-
-
-def _picture_file(path: Path, known: Mapping[str, Item]) -> Item:
-    if not path.is_file():
-        raise InvalidInput("data_not_found", f"{path} does not exist.")
-    content = path.read_bytes()
-    sha256 = hashlib.sha256(content).hexdigest()
-    if sha256 not in known:
-        decode_image(content)
-    return Item(sha256, path)
 
 
 def are_pairs(items: Sequence[Item]) -> bool:

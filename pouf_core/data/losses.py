@@ -36,6 +36,17 @@ class Undecoded:
     encoding: str = "utf-8"
 
 
+@dataclass(frozen=True)
+class Rejected:
+    """A file, a text or a row that could not be used, and why; `lost` and `undecoded` are as for `Losses.note`."""
+
+    name: str
+    code: str
+    message: str
+    lost: Lost = "item"
+    undecoded: Undecoded | None = None
+
+
 @dataclass
 class _Cause:
     """The rejections of one code that lose alike."""

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.embedding_data import EmbeddingData
+from pouf_core.contract.rejections import SkipReason
 from store.clock import utcnow
 from store.tables.base import Base, BigInt, Id, Json, Leased
 
@@ -61,6 +62,7 @@ class Dataset(Leased, Base):
     text_options: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
     readings: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
     rejections: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
+    skipped: Mapped[dict[SkipReason, int] | None] = mapped_column(Json)
     warnings: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)

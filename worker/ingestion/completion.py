@@ -32,6 +32,7 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.item_count = len(found.accepted)
     dataset.duplicate_count = found.duplicates
     dataset.rejected_count = found.rejected
+    dataset.skipped = dict(found.skipped)
     dataset.rejections = [group.model_dump() for group in found.losses.groups()]
     dataset.warnings = [warning.model_dump() for warning in found.losses.warnings(found.used, found.items)]
     if not found.accepted:

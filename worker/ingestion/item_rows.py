@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import delete, insert, update
 
 from pouf_core.contract.file_reading import shown_text
-from pouf_core.data.uploads.keeper import FoundItem, Keeper, Uploaded, WholeFile
+from pouf_core.data.uploads.keeper import FolderUse, FoundItem, Keeper, Uploaded, WholeFile
 from store.disk import is_disk_full, require_space, scarcest
 from store.leases import Lease, LeaseLost, database_now, fenced, renew
 from store.outages import is_outage, patiently
@@ -90,10 +90,10 @@ class ItemRows(Keeper):
             self.flush()
 
     @contextmanager
-    def folder(self, kind: WholeFile) -> Iterator[Path]:
+    def folder(self, use: FolderUse) -> Iterator[Path]:
         staging = self.context.settings.staging_dir
         staging.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{kind}-", dir=staging) as folder:
+        with TemporaryDirectory(prefix=f"{use}-", dir=staging) as folder:
             yield Path(folder)
 
     def room(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.item_names import ItemName
 
@@ -35,7 +36,15 @@ class Refused:
     message: str
 
 
-Member = Found | Refused
+@dataclass(frozen=True)
+class Skipped:
+    """A member that is no person's own file, and why."""
+
+    name: ItemName
+    reason: SkipReason
+
+
+Member = Found | Refused | Skipped
 
 
 class UnpackedBytes:

@@ -1,4 +1,4 @@
-"""Reading untrusted archives: members come out as bytes, nothing is written anywhere."""
+"""Reading untrusted archives, and single files that are packed."""
 
 from __future__ import annotations
 
@@ -6,18 +6,34 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pouf_core.data.archives.limits import ArchiveLimits
-from pouf_core.data.archives.members import ArchiveError, Member, Refused
+from pouf_core.data.archives.members import ArchiveError, Found, Member, Refused, UnpackedBytes
+from pouf_core.data.archives.packings import DAMAGE, Readable, head_of_packed, unpacked
 from pouf_core.data.archives.tars import read_tar
 from pouf_core.data.archives.zips import read_zip
-from pouf_core.data.file_kinds import HEAD_BYTES, ArchiveKind, archive_kind, archive_kind_by_name
+from pouf_core.data.file_kinds import (
+    DOCUMENT_SUFFIXES,
+    HEAD_BYTES,
+    PACKED_SUFFIXES,
+    ArchiveKind,
+    archive_kind,
+    archive_kind_by_name,
+    is_tar,
+)
 from pouf_core.data.item_names import ItemName
+
+_BLOCK_BYTES = 1024**2
+_UNSUPPORTED = (
+    "Archives are .zip, and .tar plain or packed as .gz, .bz2 or .xz. Unpack this one, and send the files or a .zip."
+)
 
 
 def kind_of_upload(path: Path, name: ItemName) -> ArchiveKind | None:
-    """How to read an upload as an archive, None when it is none.
+    """How to read an upload as an archive, or as a packed file (see `is_packed_file`); None when it is none.
 
     Its content decides; a name decides where the content has no known mark, so that damaged archives are told of.
     """
+    if name.file_name.lower().endswith(DOCUMENT_SUFFIXES):
+        return None
     with path.open("rb") as stream:
         kind = archive_kind(stream.read(HEAD_BYTES))
     if kind is not None:
@@ -26,10 +42,46 @@ def kind_of_upload(path: Path, name: ItemName) -> ArchiveKind | None:
     return None if claimed == "other" else claimed
 
 
+def is_packed_file(path: Path, name: ItemName, kind: ArchiveKind) -> bool:
+    """Whether what is packed is a single file, not a tar."""
+    if kind not in PACKED_SUFFIXES.values() or archive_kind_by_name(name.file_name) == kind:
+        return False
+    return not is_tar(head_of_packed(path, kind, HEAD_BYTES))
+
+
+def unpack_file(
+    path: Path, kind: ArchiveKind, target: Path, limits: ArchiveLimits, check: Callable[[], None] = lambda: None
+) -> None:
+    """Write what a packed file holds.
+
+    Args:
+        path, kind: of the packed file.
+        target: to be written.
+        limits: of what it may unpack to.
+        check: called at every block; raises to end.
+
+    Raises:
+        ArchiveError: it is damaged, or goes beyond a limit.
+    """
+    count = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
+    with path.open("rb") as file, target.open("wb") as result:
+        stream = unpacked(file, kind)
+        while block := _block_of(stream):
+            count.count(len(block))
+            result.write(block)
+
+
+def _block_of(stream: Readable) -> bytes:
+    try:
+        return stream.read(_BLOCK_BYTES)
+    except DAMAGE as error:
+        raise ArchiveError("archive_corrupt", f"The packed file cannot be read: {error}") from error
+
+
 def read_archive(
     path: Path, kind: ArchiveKind, limits: ArchiveLimits, check: Callable[[], None] = lambda: None
 ) -> Iterator[Member]:
-    """The files of an archive one by one; hidden ones and directories are passed over.
+    """The files of an archive one by one, and what is refused and skipped; directories are passed over.
 
     Args:
         path: the archive.
@@ -41,15 +93,15 @@ def read_archive(
         ArchiveError: the archive is damaged or goes beyond a limit; what came before is good.
     """
     if kind == "other":
-        raise ArchiveError("unsupported_archive", "Archives are .zip, .tar or .tar.gz.")
-    members = read_zip(path, limits, check) if kind == "zip" else read_tar(path, limits, check, packed=kind == "gzip")
+        raise ArchiveError("unsupported_archive", _UNSUPPORTED)
+    members = read_zip(path, limits, check) if kind == "zip" else read_tar(path, kind, limits, check)
     for member in members:
         yield _without_nested_archives(member)
 
 
 def _without_nested_archives(member: Member) -> Member:
-    if isinstance(member, Refused):
+    if not isinstance(member, Found) or member.name.file_name.lower().endswith(DOCUMENT_SUFFIXES):
         return member
     if archive_kind(member.data[:HEAD_BYTES]) or archive_kind_by_name(member.name.file_name):
-        return Refused(member.name, "nested_archive", "Archives inside archives are not unpacked.")
+        return Refused(member.name, "nested_archive", "Archives and packed files inside archives are not unpacked.")
     return member

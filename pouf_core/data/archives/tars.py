@@ -1,11 +1,9 @@
-"""Reading untrusted tar archives, plain and gzipped."""
+"""Reading untrusted tar archives, plain and packed."""
 
 from __future__ import annotations
 
-import gzip
 import io
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
@@ -15,11 +13,15 @@ from pouf_core.data.archives.members import (
     ArchiveError,
     Found,
     Member,
+    Skipped,
     UnpackedBytes,
     refusal,
     special_member,
     too_many_entries,
 )
+from pouf_core.data.archives.packings import DAMAGE as PACKING_DAMAGE
+from pouf_core.data.archives.packings import Readable, unpacked
+from pouf_core.data.file_kinds import ArchiveKind
 from pouf_core.data.item_names import ItemName, parse_name
 
 HEADER_BYTES = 1024**2
@@ -58,7 +60,7 @@ class _Counted(io.RawIOBase):
     To skip a member tarfile reads on, block by block, for as long as its header says, though nothing comes any more.
     """
 
-    def __init__(self, stream: io.BufferedIOBase, unpacked: UnpackedBytes) -> None:
+    def __init__(self, stream: Readable, unpacked: UnpackedBytes) -> None:
         self._stream = stream
         self._unpacked = unpacked
         self._empty_reads = 0
@@ -72,14 +74,13 @@ class _Counted(io.RawIOBase):
         return data
 
 
-def read_tar(path: Path, limits: ArchiveLimits, check: Callable[[], None], *, packed: bool) -> Iterator[Member]:
-    """The files of a tar, gzipped when `packed`, one by one; raises `ArchiveError`."""
-    unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
+def read_tar(path: Path, kind: ArchiveKind, limits: ArchiveLimits, check: Callable[[], None]) -> Iterator[Member]:
+    """The files of a tar, packed as `unpacked` takes it, one by one; raises `ArchiveError`."""
+    count = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     with path.open("rb") as file:
-        stream: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
         try:
-            yield from _read_tar_stream(_Counted(stream, unpacked), limits, unpacked)
-        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, ValueError, OverflowError) as error:
+            yield from _read_tar_stream(_Counted(unpacked(file, kind), count), limits, count)
+        except (tarfile.TarError, OverflowError, *PACKING_DAMAGE) as error:
             raise ArchiveError("archive_corrupt", f"The tar archive cannot be read (any further): {error}") from error
 
 
@@ -90,7 +91,11 @@ def _read_tar_stream(stream: _Counted, limits: ArchiveLimits, unpacked: Unpacked
                 raise too_many_entries(limits)
             archive.members = []  # type: ignore[attr-defined] # tarfile would keep every header in memory
             name = parse_name(info.name)
-            if not (info.isdir() or name.ignored):
+            if info.isdir():
+                continue
+            if name.skipped:
+                yield Skipped(name, name.skipped)
+            else:
                 yield _read_tar_entry(archive, info, name, limits, unpacked)
 
 

@@ -14,15 +14,18 @@ from pouf_core.data.archives.members import (
     Found,
     Member,
     Refused,
+    Skipped,
     UnpackedBytes,
     refusal,
     too_large,
     too_many_entries,
 )
+from pouf_core.data.archives.zip_names import names_of
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
 
 READ_BYTES = 1024**2
+ENCRYPTED = "The file is encrypted; pack it again without a password."
 
 
 def read_zip(path: Path, limits: ArchiveLimits, check: Callable[[], None]) -> Iterator[Member]:
@@ -35,9 +38,14 @@ def read_zip(path: Path, limits: ArchiveLimits, check: Callable[[], None]) -> It
     except DIRECTORY_DAMAGE as error:
         raise ArchiveError("archive_corrupt", f"The zip archive cannot be read: {error}") from error
     with archive:
-        for info in archive.infolist():
-            name = parse_name(info.filename)
-            if not (info.is_dir() or name.ignored):
+        entries = archive.infolist()
+        for info, raw in zip(entries, names_of(entries), strict=True):
+            name = parse_name(raw)
+            if info.is_dir() or raw.endswith("\\"):
+                continue
+            if name.skipped:
+                yield Skipped(name, name.skipped)
+            else:
                 yield _read_zip_entry(archive, info, name, limits, unpacked)
 
 
@@ -50,7 +58,7 @@ def _read_zip_entry(
     if refused is not None:
         return refused
     if info.flag_bits & 1:
-        return Refused(name, "encrypted_member", "The file is encrypted.")
+        return Refused(name, "encrypted_member", ENCRYPTED)
     if info.compress_type not in COMPRESSIONS:
         return Refused(name, "unsupported_compression", "Zip members must be stored or deflated.")
     try:

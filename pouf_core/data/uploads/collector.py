@@ -13,9 +13,9 @@ from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.file_reading import FileReading
-from pouf_core.data.archives.members import ArchiveError, Found
-from pouf_core.data.archives.reading import kind_of_upload, read_archive
-from pouf_core.data.file_kinds import ArchiveKind
+from pouf_core.data.archives.members import ArchiveError, Found, Skipped
+from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
+from pouf_core.data.file_kinds import ArchiveKind, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.uploads.found_items import FoundItems
 from pouf_core.data.uploads.keeper import EndOfReading, EndOfUpload, Uploaded
@@ -84,6 +84,10 @@ class Collector(FoundItems, ABC):
         """Read an upload that is no archive."""
 
     @abstractmethod
+    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+        """Read what an upload that is a packed file holds; it is removed afterwards."""
+
+    @abstractmethod
     def _read_member(self, member: Found, upload: Uploaded) -> None:
         """Read a file of an uploaded archive."""
 
@@ -93,7 +97,8 @@ class Collector(FoundItems, ABC):
 
     def _read_upload(self, upload: Uploaded) -> None:
         name = parse_name(upload.filename)
-        if name.ignored:
+        if name.skipped:
+            self.skip(name.skipped)
             return
         path = self.keeper.local(upload)
         kind = self._archive_kind(path, name)
@@ -101,14 +106,32 @@ class Collector(FoundItems, ABC):
             self._read_loose_file(name, path, upload)
             return
         try:
-            for member in read_archive(path, kind, self.limits, self.check):
-                if isinstance(member, Found):
-                    self._guarded(member.name, len(member.data), partial(self._read_member, member, upload))
-                else:
-                    self.reject(member.name, member.code, member.message)
-                self.check()
+            if is_packed_file(path, name, kind):
+                self._read_packed_file(name, path, kind, upload)
+            else:
+                self._read_archive(path, kind, upload)
         except ArchiveError as error:
             self.reject(name, error.code, error.message, upload.sha256, upload.size, lost="rest")
+
+    def _read_archive(self, path: Path, kind: ArchiveKind, upload: Uploaded) -> None:
+        for member in read_archive(path, kind, self.limits, self.check):
+            if isinstance(member, Found):
+                self._guarded(member.name, len(member.data), partial(self._read_member, member, upload))
+            elif isinstance(member, Skipped):
+                self.skip(member.reason)
+            else:
+                self.reject(member.name, member.code, member.message)
+            self.check()
+
+    def _read_packed_file(self, name: ItemName, path: Path, kind: ArchiveKind, upload: Uploaded) -> None:
+        def check() -> None:
+            self.check()
+            self.keeper.require_room()
+
+        with self.keeper.folder("unpacked") as folder:
+            target = folder / "file"
+            unpack_file(path, kind, target, self.limits, check)
+            self._read_unpacked_file(parse_name(unpacked_name(name.text)), target, upload)
 
     def _guarded(self, name: ItemName, size: int, read: Callable[[], None]) -> None:
         """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""

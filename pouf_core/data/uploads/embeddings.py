@@ -63,6 +63,9 @@ class EmbeddingCollector(Collector):
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         self._read_file(name, path, upload.sha256, upload.size)
 
+    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+        self._read_file(name, path, None, path.stat().st_size)
+
     def _read_member(self, member: Found, upload: Uploaded) -> None:
         path = self._folder / "member"
         path.write_bytes(member.data)

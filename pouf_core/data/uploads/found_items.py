@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
+from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.item_names import ItemName, showable
 from pouf_core.data.losses import Losses, Lost, Undecoded
 from pouf_core.data.texts import TextItem
@@ -18,6 +20,7 @@ class FoundItems:
     Attributes:
         keeper: takes it.
         accepted: content hashes.
+        skipped: how many files were passed over, by reason.
         losses: the rejections by cause.
         extracted_bytes: what is stored beside the uploads.
     """
@@ -27,6 +30,7 @@ class FoundItems:
     accepted: set[str] = field(default_factory=set)
     duplicates: int = 0
     rejected: int = 0
+    skipped: Counter[SkipReason] = field(default_factory=Counter)
     losses: Losses = field(default_factory=Losses)
     extracted_bytes: int = 0
     _count: int = 0
@@ -86,6 +90,11 @@ class FoundItems:
         shown, message = showable(name.text), showable(message)
         self.losses.note(shown, code, message, lost, undecoded)
         self._note(FoundItem(shown, "rejected", sha256, size, code, message))
+
+    def skip(self, reason: SkipReason) -> None:
+        """Count a file that is passed over."""
+        self.check()
+        self.skipped[reason] += 1
 
     def _note(self, item: FoundItem) -> None:
         self.check()

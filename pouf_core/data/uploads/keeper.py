@@ -12,6 +12,7 @@ from pouf_core.data.texts import TextItem
 
 ItemStatus = Literal["accepted", "duplicate", "rejected"]
 WholeFile = Literal["texts", "embeddings"]
+FolderUse = Literal["texts", "embeddings", "unpacked"]
 
 
 class EndOfReading(Exception):
@@ -86,7 +87,7 @@ class Keeper(ABC):
         """Take an entry."""
 
     @abstractmethod
-    def folder(self, kind: WholeFile) -> AbstractContextManager[Path]:
+    def folder(self, use: FolderUse) -> AbstractContextManager[Path]:
         """A directory to work in, which disappears afterwards."""
 
     @abstractmethod

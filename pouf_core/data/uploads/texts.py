@@ -61,6 +61,9 @@ class TextCollector(Collector):
         with path.open("rb") as stream:
             self._read_file(name, stream)
 
+    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+        self._read_loose_file(name, path, upload)
+
     def _read_member(self, member: Found, upload: Uploaded) -> None:
         self._read_file(member.name, io.BytesIO(member.data))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pouf_core.data.ignored_files import is_left_behind
+from pouf_core.data.ignored_files import left_behind
 from pouf_core.data.items import collect_items
 
 LEFT_BEHIND = (
@@ -25,12 +25,17 @@ LEFT_BEHIND = (
 
 @pytest.mark.parametrize("name", LEFT_BEHIND)
 def test_files_of_systems_are_told_by_any_part_of_their_path(name: str) -> None:
-    assert is_left_behind(name.split("/"))
+    assert left_behind(name.split("/")) == "system_file"
+
+
+@pytest.mark.parametrize("name", [".secret.jpg", "photos/.old/a.jpg"])
+def test_hidden_files_are_told_apart_from_those_of_systems(name: str) -> None:
+    assert left_behind(name.split("/")) == "hidden_file"
 
 
 @pytest.mark.parametrize("name", ["photos/a.jpg", "thumbs/a.jpg", "_a.jpg", "recycle bins/a.jpg", "a~$b.jpg"])
 def test_a_persons_own_files_are_none(name: str) -> None:
-    assert not is_left_behind(name.split("/"))
+    assert not left_behind(name.split("/"))
 
 
 def test_the_library_does_not_go_into_such_folders(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pouf_core.data import items as items_module
+from pouf_core.data import picture_files
 from pouf_core.data.items import Item, collect_items, fingerprint
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import InvalidInput
@@ -60,8 +60,8 @@ def test_each_content_is_decoded_once_to_be_checked(tmp_path: Path, monkeypatch:
         decoded.append(source)
         return decode_image(source, **options)
 
-    decode_image = items_module.decode_image
-    monkeypatch.setattr(items_module, "decode_image", decode)
+    decode_image = picture_files.decode_image
+    monkeypatch.setattr(picture_files, "decode_image", decode)
     for name, seed in (("a.png", 1), ("b.png", 1), ("c.png", 2)):
         draw_shape("circle", seed).save(tmp_path / name)
     collect_items(tmp_path)

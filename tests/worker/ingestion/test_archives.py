@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -152,7 +153,7 @@ def test_other_archives_are_refused(
     files = {"good.png": make_picture(1), "pictures.7z": b"7z\xbc\xaf\x27\x1c rest", "one.png.gz": gzip.compress(b"x")}
     dataset_id = add_dataset(files)
     run_ingestion(context, dataset_id)
-    assert rejections(items_of(dataset_id)) == {"pictures.7z": "unsupported_archive", "one.png.gz": "archive_corrupt"}
+    assert rejections(items_of(dataset_id)) == {"pictures.7z": "unsupported_archive", "one.png": "undecodable_image"}
 
 
 def test_names_that_are_not_utf8_are_stored_readably(
@@ -164,3 +165,26 @@ def test_names_that_are_not_utf8_are_stored_readably(
     accepted = items_of(dataset_id, "accepted")
     assert accepted[0].name == "caf\ufffd/caf\ufffd.png"
     assert accepted[0].label == "caf\ufffd"
+
+
+def test_files_of_systems_are_counted_and_no_loss(
+    context: WorkerContext, add_dataset: Any, get: Any, items_of: Any, make_picture: Picture
+) -> None:
+    archive = zipped({"a.jpg": make_picture(1), "__MACOSX/._a.jpg": b"x", ".old/b.jpg": make_picture(2), "a.mov": b"x"})
+    dataset_id = add_dataset({"a.zip": archive, "Thumbs.db": b"x", "c.xmp": b"x"})
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert dataset.skipped == {"system_file": 2, "hidden_file": 1, "sidecar": 2}
+    assert (dataset.item_count, dataset.rejected_count, dataset.warnings) == (1, 0, [])
+
+
+def test_a_packed_file_of_texts_is_read_and_leaves_nothing_behind(
+    context: WorkerContext, add_dataset: Any, get: Any
+) -> None:
+    files = {"a.csv.gz": gzip.compress(b"text,label\none fine day,x\n"), "b.txt.xz": lzma.compress(b"one line\ntwo\n")}
+    dataset_id = add_dataset(files, modality="auto")
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.modality, dataset.item_count, dataset.labelled_count) == ("text", 3, 1)
+    assert [reading["file"] for reading in dataset.readings] == ["a.csv", "b.txt"]
+    assert not any(context.settings.staging_dir.iterdir())

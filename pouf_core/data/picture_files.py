@@ -1,0 +1,84 @@
+"""The pictures among the files of a folder or an archive."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path
+
+from pouf_core.contract.rejections import SkipReason
+from pouf_core.data.archives.reading import kind_of_upload
+from pouf_core.data.images import decode_image
+from pouf_core.data.item_names import parse_name
+from pouf_core.data.losses import Rejected
+from pouf_core.data.sidecars import PicturesBeside, is_sidecar, may_be_sidecar
+from pouf_core.data.source_files import SourceFile, SourceFiles, kept
+from pouf_core.errors import InvalidInput
+
+#: Documents that lie in folders of pictures.
+_DOCUMENTS = (".csv", ".txt", ".md", ".json", ".jsonl")
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """What was found.
+
+    Attributes:
+        paths: of the file of each content, by its SHA-256 (hex).
+        rejected: what could not be used.
+        skipped: how many files were passed over, by reason.
+    """
+
+    paths: dict[str, Path]
+    rejected: list[Rejected]
+    skipped: Counter[SkipReason]
+
+
+def find_pictures(root: Path) -> PictureFiles:
+    """The pictures of a folder and its sub-folders, or of an archive.
+
+    Raises:
+        InvalidInput: `data_not_found`.
+    """
+    if not (root.is_dir() or (root.is_file() and kind_of_upload(root, parse_name(root.name)))):
+        raise InvalidInput("data_not_found", f"{root} is neither a folder nor an archive.")
+    files = SourceFiles(root)
+    paths: dict[str, Path] = {}
+    places: list[tuple[str, ...]] = []
+    refused: list[tuple[SourceFile, InvalidInput]] = []
+    for file in files:
+        if is_sidecar(file.name.file_name):
+            files.skipped["sidecar"] += 1
+        elif not file.name.is_labels:
+            try:
+                sha256 = content_of_picture(file.path, paths)
+            except InvalidInput as error:
+                refused.append((file, error))
+                continue
+            places.append(file.name.parts)
+            if sha256 not in paths:
+                paths[sha256] = kept(file, sha256)
+    beside = PicturesBeside(places)
+    for file, problem in refused:
+        if may_be_sidecar(file.name.file_name) and beside.include_one_for(file.name.parts):
+            files.skipped["sidecar"] += 1
+        elif file.unpacked or not file.name.file_name.lower().endswith(_DOCUMENTS):
+            files.rejected.append(Rejected(str(root / file.name.text), problem.code, problem.message))
+    return PictureFiles(paths, files.rejected, files.skipped)
+
+
+def content_of_picture(path: Path, known: Container[str]) -> str:
+    """The SHA-256 (hex) of a picture's file, which is decoded to be checked unless it is known.
+
+    Raises:
+        InvalidInput: `data_not_found`, or as `decode_image`.
+    """
+    if not path.is_file():
+        raise InvalidInput("data_not_found", f"{path} does not exist.")
+    content = path.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    if sha256 not in known:
+        decode_image(content)
+    return sha256

@@ -1,0 +1,118 @@
+"""The files of a folder or an archive, one by one, as the library reads them where uploads are read by ingestion."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+
+from pouf_core.contract.item_limits import MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_RATIO, MAX_ITEM_BYTES
+from pouf_core.contract.rejections import SkipReason
+from pouf_core.data.archives.limits import ArchiveLimits
+from pouf_core.data.archives.members import ArchiveError, Found, Skipped
+from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
+from pouf_core.data.file_kinds import ArchiveKind, unpacked_name
+from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.losses import Rejected
+
+_LIMITS = ArchiveLimits(item_bytes=MAX_ITEM_BYTES, archive_entries=MAX_ARCHIVE_ENTRIES, archive_ratio=MAX_ARCHIVE_RATIO)
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A file that was found.
+
+    Attributes:
+        name: from the folder or the archive on.
+        path: where its content is.
+        unpacked: whether that is a copy, which is gone when the next file is asked for.
+    """
+
+    name: ItemName
+    path: Path
+    unpacked: bool = False
+
+
+class SourceFiles:
+    """The files of a folder and its sub-folders, and those in archives, which are read as uploads are.
+
+    Args:
+        root: a folder or a file.
+
+    Attributes:
+        skipped: how many files were passed over so far, by reason.
+        rejected: what could not be read so far: archives, or members of them.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.skipped: Counter[SkipReason] = Counter()
+        self.rejected: list[Rejected] = []
+
+    def __iter__(self) -> Iterator[SourceFile]:
+        with TemporaryDirectory(prefix="pouf-unpacked-") as folder:
+            for path in self._paths():
+                name = parse_name(path.relative_to(self._root).as_posix() if path != self._root else path.name)
+                if name.skipped and path != self._root:
+                    self.skipped[name.skipped] += 1
+                    continue
+                try:
+                    yield from self._read(name, path, Path(folder) / "file")
+                except ArchiveError as error:
+                    self.rejected.append(Rejected(str(path), error.code, error.message, lost="rest"))
+
+    def _paths(self) -> Iterator[Path]:
+        if not self._root.is_dir():
+            yield self._root
+            return
+        for folder, folders, names in os.walk(self._root):
+            folders.sort()
+            yield from (Path(folder) / name for name in sorted(names))
+
+    def _read(self, name: ItemName, path: Path, target: Path) -> Iterator[SourceFile]:
+        kind = kind_of_upload(path, name)
+        if kind is None:
+            yield SourceFile(name, path)
+        elif is_packed_file(path, name, kind):
+            unpack_file(path, kind, target, _LIMITS)
+            yield SourceFile(parse_name(unpacked_name(name.text)), target, unpacked=True)
+        else:
+            yield from self._members(path, kind, target)
+
+    def _members(self, path: Path, kind: ArchiveKind, target: Path) -> Iterator[SourceFile]:
+        for member in read_archive(path, kind, _LIMITS):
+            if isinstance(member, Skipped):
+                self.skipped[member.reason] += 1
+            elif isinstance(member, Found):
+                target.write_bytes(member.data)
+                yield SourceFile(member.name, target, unpacked=True)
+            else:
+                self.rejected.append(Rejected(str(path / member.name.text), member.code, member.message))
+
+
+def kept(file: SourceFile, sha256: str) -> Path:
+    """Where a file's content stays as long as this process lives."""
+    if not file.unpacked:
+        return file.path
+    place = _kept_files() / sha256
+    if not place.exists():
+        shutil.move(file.path, place)
+    return place
+
+
+@cache
+def _kept_files() -> Path:
+    folder, process_id = Path(mkdtemp(prefix="pouf-pictures-")), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == process_id:  # not in processes that were forked
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return folder

@@ -1,0 +1,75 @@
+"""Archives as people have them, by both doors: uploads and the library find the same, and what was meant."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES
+from pouf_core.data.decoder import Decoder, DecoderLimits
+from pouf_core.data.picture_files import find_pictures
+from pouf_core.data.uploads.keeper import Uploaded
+from pouf_core.data.uploads.pictures import PictureCollector
+from store.leases import claim_dataset, database_now
+from store.tables import Upload
+from tests.corpus.archives import ARCHIVES, Archive
+from worker.ingestion.item_rows import ItemRows
+from worker.ingestion.upload_limits import operators_limits
+from worker.process_context import WorkerContext
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Iterator[Decoder]:
+    with Decoder(DecoderLimits(DECODING_MEMORY_BYTES, DECODING_CPU_SECONDS)) as decoder:
+        yield decoder
+
+
+def ingested(context: WorkerContext, decoder: Decoder, dataset_id: str) -> PictureCollector:
+    with context.database.write() as session:
+        query = select(Upload).where(Upload.dataset_id == dataset_id)
+        uploads = [
+            Uploaded(one.id, one.filename, one.storage_key, one.size, one.sha256) for one in session.scalars(query)
+        ]
+        lease = claim_dataset(session, dataset_id, "worker-1", database_now(session), 60)
+    assert lease is not None
+    rows = ItemRows(context, lease, lambda: None, nullcontext, 500)
+    found = PictureCollector(rows, operators_limits(context.settings), decoder=decoder)
+    found.collect(uploads)
+    rows.flush()
+    return found
+
+
+@pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive.name)
+def test_an_archive_is_read_as_it_was_meant(
+    archive: Archive,
+    context: WorkerContext,
+    decoder: Decoder,
+    add_dataset: Any,
+    items_of: Any,
+    tmp_path: Path,
+) -> None:
+    dataset_id = add_dataset({archive.file_name: archive.content})
+    found = ingested(context, decoder, dataset_id)
+    items = items_of(dataset_id)
+    accepted = {item.name: item.sha256 for item in items if item.status == "accepted"}
+    labels = {name: label for name, sha256 in accepted.items() for label in found.labels().get(sha256, ())}
+    assert sorted(accepted) == sorted(archive.items)
+    assert labels == archive.labels
+    assert {item.name: item.code for item in items if item.status == "rejected"} == archive.rejected
+    assert (found.skipped, found.duplicates) == (Counter(archive.skipped), archive.duplicates)
+
+    path = tmp_path / "given" / archive.file_name
+    path.parent.mkdir()
+    path.write_bytes(archive.content)
+    by_library = find_pictures(path)
+    assert set(by_library.paths) == set(accepted.values())
+    assert {
+        one.name.removeprefix(f"{path}/").removeprefix(f"{path.parent}/"): one.code for one in by_library.rejected
+    } == archive.rejected
+    assert by_library.skipped == found.skipped
