@@ -224,6 +224,11 @@ class Storage:
         return bool(self._fs.exists(self._path(key)))
 
     @_told_apart
+    def size(self, key: str) -> int:
+        """Return a file's bytes; raises `FileNotFoundError`."""
+        return int(self._fs.size(self._path(key)))
+
+    @_told_apart
     def names(self, key: str) -> list[str]:
         """Return the names right below a directory, those of unfinished writes too; none when there is no directory."""
         try:

@@ -19,6 +19,7 @@ from pouf_core.contract.result import PartialResult
 from store.database import Database
 from store.ids import new_id
 from store.storage import Storage
+from store.storage_keys import picture_key
 from store.tables import AdaptedModel, Dataset, DatasetItem, Job, OutboxMessage, Upload, Webhook, WebhookDelivery
 from store.transitions import start_life, transition
 from tests.app.colour_engine import COLOURS
@@ -58,8 +59,9 @@ class Rows:
     def picture(self, dataset_id: str, data: bytes, status: str = "accepted") -> str:
         """A picture of a dataset; returns its hash."""
         sha256 = hashlib.sha256(data).hexdigest()
-        key = f"datasets/{dataset_id}/blobs/{sha256}"
-        self.storage.put_stream(key, [data])
+        key = picture_key(dataset_id, sha256)
+        if status == "accepted":
+            self.storage.put_stream(key, [data])
         columns = {"sha256": sha256, "storage_key": key, "size": len(data)}
         with self.database.write() as session:
             session.add(DatasetItem(dataset_id=dataset_id, name="a.png", status=status, **columns))

@@ -1,39 +1,64 @@
 """Pictures of a dataset, to be shown."""
 
 import re
+from functools import partial
 from typing import NamedTuple
+
+from starlette.concurrency import run_in_threadpool
 
 from app.caller import Caller
 from app.datasets import queries as repository
 from app.datasets import service
-from app.http.errors import not_found
+from app.http.budgets import Holding
+from app.http.errors import ApiError, not_found
+from pouf_core.errors import InvalidInput
+from store.storage_keys import picture_key
 
 _SHA256 = re.compile("[0-9a-f]{64}")
+_NO_PICTURE = ("undecodable_image", "empty_file")  # an archive that was uploaded, or a table of labels
 
 
-class StoredPicture(NamedTuple):
-    """Where a picture lies in the storage, and how many bytes it has."""
+class StoredFile(NamedTuple):
+    """Where a file lies in the storage, and how many bytes it has."""
 
     key: str
     size: int
 
 
-def find_picture(caller: Caller, dataset_id: str, sha256: str) -> StoredPicture:
-    """Return where a picture lies; raises 404 ``dataset_not_found`` or ``picture_not_found``."""
+async def thumbnail(caller: Caller, dataset_id: str, sha256: str, holding: Holding) -> bytes:
+    """Return a small copy of a picture as `Thumbnails.make` gives it.
+
+    Raises 404 ``dataset_not_found`` or ``picture_not_found``, or as `Thumbnails.make`.
+    """
+    file = await run_in_threadpool(_find, caller, dataset_id, sha256)
+    try:
+        return await caller.state.thumbnails.make(file.size, partial(_read, caller, file), holding)
+    except FileNotFoundError as error:  # the dataset has just been deleted
+        raise _unknown(sha256) from error
+    except InvalidInput as error:
+        if error.code in _NO_PICTURE:
+            raise _unknown(sha256) from error
+        raise
+
+
+def _find(caller: Caller, dataset_id: str, sha256: str) -> StoredFile:
+    """By its hash a picture's place is known: without an index of items, which would slow ingestion down."""
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         dataset = service.get(scope, dataset_id)
-        wanted = dataset.modality == "image" and _SHA256.fullmatch(sha256) is not None
-        item = repository.find_item(scope, dataset_id, sha256) if wanted else None
-    if item is None or item.storage_key is None:
-        raise not_found("picture", sha256)
-    return StoredPicture(item.storage_key, item.size or 0)
-
-
-def read_picture(caller: Caller, picture: StoredPicture) -> bytes:
-    """Return the picture's file; raises 404 ``picture_not_found`` when its dataset has just been deleted."""
+        if dataset.status != "ready" or dataset.modality != "image" or _SHA256.fullmatch(sha256) is None:
+            raise _unknown(sha256)
+        key = repository.key_of_upload(scope, dataset_id, sha256) or picture_key(dataset_id, sha256)
     try:
-        with caller.state.storage.open(picture.key) as stream:
-            return stream.read()
+        return StoredFile(key, caller.state.storage.size(key))
     except FileNotFoundError as error:
-        raise not_found("picture", picture.key.rpartition("/")[2]) from error
+        raise _unknown(sha256) from error
+
+
+def _read(caller: Caller, file: StoredFile) -> bytes:
+    with caller.state.storage.open(file.key) as stream:
+        return stream.read()
+
+
+def _unknown(sha256: str) -> ApiError:
+    return not_found("picture", sha256)

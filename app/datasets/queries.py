@@ -31,11 +31,9 @@ def list_items(scope: Scope, dataset_id: str, status: str | None, after: int, li
     return scope.session.scalars(query.order_by(DatasetItem.id).limit(limit)).all()
 
 
-def find_item(scope: Scope, dataset_id: str, sha256: str) -> DatasetItem | None:
-    """Return the accepted item of that content."""
-    query = select(DatasetItem).where(
-        DatasetItem.dataset_id == dataset_id, DatasetItem.sha256 == sha256, DatasetItem.status == "accepted"
-    )
+def key_of_upload(scope: Scope, dataset_id: str, sha256: str) -> str | None:
+    """Return where an uploaded file of that content is stored."""
+    query = select(Upload.storage_key).where(Upload.dataset_id == dataset_id, Upload.sha256 == sha256)
     return scope.session.scalars(query.limit(1)).one_or_none()
 
 

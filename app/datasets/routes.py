@@ -1,6 +1,5 @@
 """`/v1/datasets`: target data, uploaded and ingested."""
 
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -157,9 +156,7 @@ def list_items(
 )
 async def get_thumbnail(request: Request, dataset_id: str, sha256: str, caller: Reader) -> Response:
     """Return a small copy of a picture, at most 256 pixels wide and high, without its metadata."""
-    picture = await run_in_threadpool(pictures.find_picture, caller, dataset_id, sha256)
-    read = partial(pictures.read_picture, caller, picture)
-    content = await caller.state.thumbnails.make(picture.size, read, holding_of(request))
+    content = await pictures.thumbnail(caller, dataset_id, sha256, holding_of(request))
     headers = {"Cache-Control": "private, no-store", "Content-Disposition": "inline"}
     return Response(content, media_type=MEDIA_TYPE, headers=headers)
 

@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
+from app.http.errors import ProblemField, problem_field, which_column
 from app.http.query_parameters import ListQuery, PageQuery
 from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
 from pouf_core.contract.dataset_items import RequestedModality
-from pouf_core.contract.file_reading import FileReading, TextFileOptions
+from pouf_core.contract.file_reading import ColumnCandidate, FileReading, TextFileOptions
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.rejections import RejectionGroup, SkipReason
 from pouf_core.data.encodings import encoding_named
@@ -94,6 +95,12 @@ class ArchiveQuery(Closed):
     filename: Annotated[str | None, Field(max_length=255, description="Name to keep the archive under.")] = None
 
 
+class DatasetErrorBody(ErrorBody):
+    """Why a dataset failed; `errors` has the columns to choose `text_column` from where it is `table_ambiguous`."""
+
+    errors: list[ProblemField]
+
+
 class DatasetSummaryDocument(Document):
     """Target data in a list."""
 
@@ -122,7 +129,7 @@ class DatasetSummaryDocument(Document):
     embedding_width: int | None
     embedding_templates: int | None
     fingerprint: str | None
-    error: ErrorBody | None
+    error: DatasetErrorBody | None
     created_at: datetime
     updated_at: datetime
     ready_at: datetime | None
@@ -194,12 +201,20 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
         embedding_width=dataset.embedding_width,
         embedding_templates=dataset.embedding_templates,
         fingerprint=dataset.fingerprint,
-        error=ErrorBody.of(dataset.error_code, dataset.error_message),
+        error=_show_error(dataset),
         created_at=dataset.created_at,
         updated_at=dataset.updated_at,
         ready_at=dataset.ready_at,
         urls={"self": url, "items": f"{url}/items", "files": f"{url}/files", "finalize": f"{url}/finalize"},
     )
+
+
+def _show_error(dataset: Dataset) -> DatasetErrorBody | None:
+    if dataset.error_code is None:
+        return None
+    candidates = [ColumnCandidate.model_validate(each) for each in dataset.candidates or []]
+    errors = [problem_field(error) for error in which_column(candidates)]
+    return DatasetErrorBody(code=dataset.error_code, message=dataset.error_message or "", errors=errors)
 
 
 def show_item(item: DatasetItem) -> DatasetItemDocument:

@@ -23,8 +23,11 @@ FILES: dict[str, object] = {"files": {"type": "array", "items": {"type": "string
 FIELDS: dict[str, object] = {
     "name": {"type": "string"},
     "modality": {"enum": list(get_args(RequestedModality)), "default": "auto"},
-    "text_column": {"type": "string", "description": "Tables of texts: the column or field with the text."},
-    "label_column": {"type": "string", "description": "Tables of texts: the one with labels, for evaluation alone."},
+    "text_column": {
+        "type": "string",
+        "description": "Tables of texts: the column, or its number from 0, or the field with the text.",
+    },
+    "label_column": {"type": "string", "description": "Likewise, with labels, for evaluation alone."},
     "encoding": {"type": "string", "description": "Of files of texts, where it is told wrong, such as windows-1252."},
     "delimiter": {"type": "string", "description": "Of tables of texts: one character, or `\\t`."},
     "header": {"type": "boolean", "description": "Of tables of texts: whether the first row names the columns."},

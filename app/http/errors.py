@@ -1,10 +1,10 @@
 """The one exception of the API and how every error becomes an RFC 9457 problem document."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
+from typing import Any, NotRequired
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
+from pouf_core.contract.file_reading import ColumnCandidate
 from pouf_core.contract.method import field_description
 from pouf_core.errors import InvalidInput, PoufError
 
@@ -24,11 +25,15 @@ HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable"
 
 @dataclass(frozen=True)
 class FieldError:
-    """What is wrong with one field; `pointer` is a JSON pointer into the body, or ``/query/…``, ``/header/…``."""
+    """What is wrong with one field; `pointer` is a JSON pointer into the body, or ``/query/…``, ``/header/…``.
+
+    `candidate`: what the field may be.
+    """
 
     pointer: str
     code: str
     message: str
+    candidate: ColumnCandidate | None = None
 
 
 @dataclass
@@ -48,6 +53,11 @@ class ApiError(Exception):
 def invalid(code: str, detail: str, pointer: str | None = None) -> ApiError:
     """Return a 422 about one field, or about the request as a whole."""
     return ApiError(422, code, detail, [FieldError(pointer, code, detail)] if pointer else [])
+
+
+def which_column(candidates: Sequence[ColumnCandidate]) -> list[FieldError]:
+    """Return an error for each column that may hold the texts of a table that does not tell."""
+    return [FieldError("/text_column", "table_ambiguous", each.in_words(), each) for each in candidates]
 
 
 def not_found(what: str, name: str) -> ApiError:
@@ -98,12 +108,21 @@ def from_pouf_error(error: PoufError) -> ApiError:
     return ApiError(500, error.code, error.message)
 
 
+class Candidate(TypedDict):
+    """A column that may be meant; see `ColumnCandidate`."""
+
+    column: int
+    heading: str | None
+    examples: list[str]
+
+
 class ProblemField(TypedDict):
     """What is wrong with one field."""
 
     pointer: str
     code: str
     message: str
+    candidate: NotRequired[Candidate]
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -130,8 +149,17 @@ def problem_document(error: ApiError, path: str, request_id: str) -> Problem:
         "instance": path,
         "code": error.code,
         "request_id": request_id,
-        "errors": [{"pointer": e.pointer, "code": e.code, "message": e.message} for e in error.errors],
+        "errors": [problem_field(each) for each in error.errors],
     }
+
+
+def problem_field(error: FieldError) -> ProblemField:
+    """Return what the answer says of one field."""
+    field: ProblemField = {"pointer": error.pointer, "code": error.code, "message": error.message}
+    meant = error.candidate
+    if meant is not None:
+        field["candidate"] = {"column": meant.column, "heading": meant.heading, "examples": meant.examples}
+    return field
 
 
 def problem_response(request: Request, error: ApiError) -> Response:

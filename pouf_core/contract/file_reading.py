@@ -47,6 +47,28 @@ class FileReading(BaseModel):
     first_rows: list[ReadRow] = []
 
 
+class ColumnCandidate(BaseModel):
+    """A column that may hold the texts of a table that does not tell.
+
+    Attributes:
+        column: its number, from 0, which `text_column` takes.
+        heading: what the header calls it, which `text_column` takes too; None without a header.
+        examples: the first cells, cut.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    column: Annotated[int, Field(ge=0)]
+    heading: str | None
+    examples: list[str]
+
+    def in_words(self) -> str:
+        """For people."""
+        heading = "" if self.heading is None else f" ({self.heading})"
+        examples = ", ".join(repr(example) for example in self.examples)
+        return f"Column {self.column}{heading}" + (f", such as {examples}" if examples else ", which is empty")
+
+
 class TextFileOptions(BaseModel):
     """What a caller says of files of texts beside the names of columns; null leaves it to be told by the file."""
 

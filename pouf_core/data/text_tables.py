@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pouf_core.contract.file_reading import ColumnCandidate, shown_text
 from pouf_core.data.headings import LABELS, PAIR, TEXTS, folded
 from pouf_core.errors import InvalidInput
 
@@ -16,6 +17,22 @@ _UNSPACED = re.compile(
 _SENTENCE_MARKS = re.compile(r"[.!?,;。！？，；]")
 _LONGEST_HEADING = 40
 _MOST = 0.8  # of the cells of a column, for what is said of it
+
+
+_MOST_CANDIDATES = 20
+_EXAMPLES, _LONGEST_EXAMPLE = 3, 80
+
+
+class AmbiguousTable(InvalidInput):
+    """`table_ambiguous`: the rows do not tell which column holds the texts.
+
+    Attributes:
+        candidates: the columns that hold texts, or all where none does.
+    """
+
+    def __init__(self, message: str, candidates: Sequence[ColumnCandidate]) -> None:
+        super().__init__("table_ambiguous", message, field="/text_column")
+        self.candidates = list(candidates)
 
 
 @dataclass(frozen=True)
@@ -52,12 +69,11 @@ def columns_of(
 
     Args:
         rows: the first rows, at least one.
-        text_column, label_column: names from the header, or None.
+        text_column, label_column: names from the header, or numbers of columns, from 0; or None.
         header: whether the first row is a header; None to tell by the rows.
 
     Raises:
-        InvalidInput: `text_column_not_found`, `label_column_not_found`, or `table_ambiguous` with the columns that
-            may be meant.
+        InvalidInput: `text_column_not_found`, `label_column_not_found`, or `AmbiguousTable`.
     """
     names = [folded(cell) for cell in rows[0]]
     text = _asked_for(rows[0], text_column, "text_column_not_found")
@@ -68,10 +84,11 @@ def columns_of(
             text, pair = _named_texts(names)
         label = _first_of(LABELS, names) if label is None else label
     if header is None:
-        header = text is not None or label is not None or _is_header(rows)
+        named = {_named(names, text, text_column), _named(names, label, label_column)}
+        header = True in named or _is_header(rows)
     body = rows[1:] if header else rows
     if text is None:
-        text = _only_texts(rows[0], body, label)
+        text = _only_texts(rows[0] if header else None, body, label)
     if label in (None, text):
         label = _only_recurring(body, text) if pair is None else None
     return Columns(text, label, header, pair)
@@ -88,30 +105,42 @@ def _asked_for(header: Sequence[str], name: str | None, code: str) -> int | None
     if name is None:
         return None
     names = [folded(cell) for cell in header]
-    if folded(name) not in names:
-        raise InvalidInput(code, f"The table has no column {name!r}; its first row is: {', '.join(header)[:200]}.")
-    return names.index(folded(name))
+    if folded(name) in names:
+        return names.index(folded(name))
+    if name.isascii() and name.isdigit() and int(name) < len(header):
+        return int(name)
+    raise InvalidInput(code, f"The table has no column {name!r}; its first row is: {', '.join(header)[:200]}.")
+
+
+def _named(names: Sequence[str], column: int | None, asked_for: str | None) -> bool:
+    """Whether a column was found by its name in the first row, not by its number."""
+    return column is not None and (asked_for is None or names[column] == folded(asked_for))
 
 
 def _first_of(headings: Sequence[str], names: Sequence[str]) -> int | None:
     return next((names.index(heading) for heading in headings if heading in names), None)
 
 
-def _only_texts(first: Sequence[str], body: Sequence[Sequence[str]], label: int | None) -> int:
-    width = max(map(len, body), default=len(first))
+def _only_texts(header: Sequence[str] | None, body: Sequence[Sequence[str]], label: int | None) -> int:
+    width = max(map(len, body), default=len(header or ()))
     if width == 1:
         return 0
-    candidates = [index for index in range(width) if index != label and _holds_texts(_cells(body, index))]
-    if len(candidates) == 1:
-        return candidates[0]
-    names = ", ".join(repr(first[index]) for index in candidates if index < len(first))
-    found = f"{len(candidates)} columns hold texts: {names}" if candidates else "No column holds texts"
-    raise InvalidInput(
-        "table_ambiguous",
-        f"{found}. Name the column with the texts as text_column, or head it `text`. "
-        f"The first row is: {', '.join(first)[:200]}.",
-        field="/text_column",
+    found = [index for index in range(width) if index != label and _holds_texts(_cells(body, index))]
+    if len(found) == 1:
+        return found[0]
+    candidates = [_candidate(index, header, body) for index in (found or range(width))[:_MOST_CANDIDATES]]
+    said = f"{len(found)} columns hold texts" if found else "No column holds texts"
+    raise AmbiguousTable(
+        f"{said}. Name the column with the texts, or its number, as text_column, or head it `text`. "
+        + "; ".join(candidate.in_words() for candidate in candidates)[:1000],
+        candidates,
     )
+
+
+def _candidate(index: int, header: Sequence[str] | None, body: Sequence[Sequence[str]]) -> ColumnCandidate:
+    heading = shown_text(header[index]) if header is not None and index < len(header) else None
+    examples = [shown_text(cell[:_LONGEST_EXAMPLE]) for cell in _cells(body, index)[:_EXAMPLES]]
+    return ColumnCandidate(column=index, heading=heading, examples=examples)
 
 
 def _only_recurring(body: Sequence[Sequence[str]], text: int) -> int | None:

@@ -27,8 +27,9 @@ class Dataset(Leased, Base):
     `extracted_bytes` are those that ingestion stored beside the uploads. `text_column` and `label_column` name columns
     of tables of texts, `text_options` (`TextFileOptions`) is what else its uploader said of files of texts, and
     `readings` (`FileReading`) how they were read. `rejections` (`RejectionGroup`) are what could not be used, by cause,
-    and `warnings` (`Finding`) what to know of it. `embedding_width` is how many numbers an embedding has, and
-    `embedding_templates` T where the embeddings were uploaded as [T, K, d].
+    and `warnings` (`Finding`) what to know of it. `candidates` (`ColumnCandidate`) are the
+    columns to choose from where the dataset failed with `table_ambiguous`. `embedding_width` is how many numbers an
+    embedding has, and `embedding_templates` T where the embeddings were uploaded as [T, K, d].
     """
 
     __tablename__ = "datasets"
@@ -64,6 +65,7 @@ class Dataset(Leased, Base):
     rejections: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
     skipped: Mapped[dict[SkipReason, int] | None] = mapped_column(Json)
     warnings: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
+    candidates: Mapped[list[dict[str, JsonValue]] | None] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)
     updated_at: Mapped[datetime] = mapped_column(default=utcnow, onupdate=utcnow)
     ready_at: Mapped[datetime | None]
@@ -101,10 +103,7 @@ class DatasetItem(Base):
     """
 
     __tablename__ = "dataset_items"
-    __table_args__ = (
-        Index("ix_dataset_items_dataset_id_status_id", "dataset_id", "status", "id"),
-        Index("ix_dataset_items_dataset_id_sha256", "dataset_id", "sha256"),
-    )
+    __table_args__ = (Index("ix_dataset_items_dataset_id_status_id", "dataset_id", "status", "id"),)
 
     id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.contract.embedding_data import check_class_features_modality, check_embeddings
 from pouf_core.data.items import fingerprint_of_hashes
+from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.errors import InvalidInput
 from pouf_core.families.registry import describe
@@ -35,12 +36,15 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
     dataset.skipped = dict(found.skipped)
     dataset.rejections = [group.model_dump() for group in found.losses.groups()]
     dataset.warnings = [warning.model_dump() for warning in found.losses.warnings(found.used, found.items)]
+    _describe(dataset, found.description())
     if not found.accepted:
-        fail_dataset(session, dataset, "no_usable_items", _nothing_usable(session, dataset, found))
+        failure = found.failure()
+        if isinstance(failure, AmbiguousTable):
+            dataset.candidates = [candidate.model_dump() for candidate in failure.candidates]
+        fail_dataset(session, dataset, failure.code, failure.message)
         return
     labels = found.labels()
     dataset.modality = found.modality
-    _describe(dataset, found.description())
     dataset.fingerprint = fingerprint_of_hashes(found.accepted)
     dataset.labelled_count = sum(len(names) == 1 for names in labels.values())
     dataset.suggested_class_names = sorted(set().union(*labels.values()))
@@ -52,13 +56,6 @@ def _describe(dataset: Dataset, known: Description) -> None:
     dataset.readings = [reading.model_dump() for reading in known.readings]
     dataset.embedding_width = known.embedding_width
     dataset.embedding_templates = known.embedding_templates
-
-
-def _nothing_usable(session: Session, dataset: Dataset, found: Collector) -> str:
-    query = select(DatasetItem).where(DatasetItem.dataset_id == dataset.id, DatasetItem.status == "rejected")
-    first = session.scalars(query.order_by(DatasetItem.id).limit(1)).one_or_none()
-    example = "" if first is None else f", of {first.name} for one: {first.message} ({first.code})"
-    return f"None of the uploaded files is a usable {found.noun}; the rejected items say why{example}."
 
 
 def ready_dataset(session: Session, dataset: Dataset) -> None:

@@ -19,6 +19,7 @@ from pouf_core.data.file_kinds import ArchiveKind, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.uploads.found_items import FoundItems
 from pouf_core.data.uploads.keeper import EndOfReading, EndOfUpload, Uploaded
+from pouf_core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,13 @@ class Collector(FoundItems, ABC):
     def description(self) -> Description:
         """What is known of the items together."""
         return Description()
+
+    def failure(self) -> InvalidInput:
+        """Why there is no item that can be used."""
+        groups = self.losses.groups()
+        first = "" if not groups else f", of {groups[0].example_name} for one: {groups[0].message} ({groups[0].code})"
+        message = f"None of the uploaded files is a usable {self.noun}; the rejected items say why{first}."
+        return InvalidInput("no_usable_items", message)
 
     @abstractmethod
     def labels(self) -> dict[str, set[str]]:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pouf_core.data.texts import TextItem
 
@@ -46,8 +46,7 @@ class Uploaded:
     sha256: str
 
 
-@dataclass(frozen=True)
-class FoundItem:
+class FoundItem(NamedTuple):
     """An entry that was found: a file, or a text or vector of one.
 
     Attributes:

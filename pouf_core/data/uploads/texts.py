@@ -14,6 +14,7 @@ from typing import IO
 from pouf_core.data.archives.members import Found
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.text_files import BadRow, TextOptions, TextRow, read_texts
+from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.texts import text_hash
 from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.data.uploads.keeper import Uploaded
@@ -38,6 +39,7 @@ class TextCollector(Collector):
     options: TextOptions = field(kw_only=True)
     _readings: TextReadings = field(default_factory=TextReadings)
     _labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _ambiguous: AmbiguousTable | None = None
     # as the first text decides; None while there is none
     _are_pairs: bool | None = None
 
@@ -53,6 +55,9 @@ class TextCollector(Collector):
 
     def description(self) -> Description:
         return Description(text_pairs=bool(self._are_pairs), readings=self._readings.files)
+
+    def failure(self) -> InvalidInput:
+        return self._ambiguous or super().failure()
 
     def labels(self) -> dict[str, set[str]]:
         return self._labels
@@ -77,6 +82,8 @@ class TextCollector(Collector):
                 else:
                     self._add(row_name, row)
         except InvalidInput as error:
+            if isinstance(error, AmbiguousTable):
+                self._ambiguous = self._ambiguous or error
             self.reject(name, error.code, error.message, lost="rest")
 
     def _add(self, name: ItemName, row: TextRow) -> None:

@@ -283,7 +283,7 @@ def test_what_is_said_of_files_of_texts_is_kept_for_ingestion(api, database):
 def test_a_failed_dataset_has_its_error(api, rows):
     dataset_id = rows.dataset("failed", error_code="no_usable_items", error_message="None could be read.")
     error = api.get(f"/v1/datasets/{dataset_id}").json()["error"]
-    assert error == {"code": "no_usable_items", "message": "None could be read."}
+    assert error == {"code": "no_usable_items", "message": "None could be read.", "errors": []}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Small copies of pictures, to be shown."""
 
+import hashlib
 import io
 
 import pytest
@@ -7,6 +8,9 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from app.main import create_app
+from store.ids import new_id
+from store.storage_keys import picture_key, upload_key
+from store.tables import Upload
 from tests.app.colour_engine import ColourEngine
 
 
@@ -20,8 +24,8 @@ def encoded(image: Image.Image, kind: str = "JPEG", **options) -> bytes:
 def add_picture(rows):
     """Adds a dataset with one picture; returns the path of its thumbnail."""
 
-    def add(data: bytes, status: str = "accepted", **columns: str) -> str:
-        dataset_id = rows.dataset(**columns)
+    def add(data: bytes, status: str = "accepted", dataset_status: str = "ready", **columns: str) -> str:
+        dataset_id = rows.dataset(dataset_status, **columns)
         return f"/v1/datasets/{dataset_id}/items/{rows.picture(dataset_id, data, status)}/thumbnail"
 
     return add
@@ -53,6 +57,28 @@ def test_other_names_are_not_found(api, rows, refused, sha256):
     refused(api.get(f"/v1/datasets/{rows.dataset()}/items/{sha256}/thumbnail"), 404, "picture_not_found")
 
 
+def test_files_that_were_uploaded_by_themselves_have_one_if_they_are_pictures(api, rows, storage, database, refused):
+    dataset_id = rows.dataset()
+    whole, table = encoded(Image.new("RGB", (300, 30))), b"file,label\na.png,cat\n"
+    answers = []
+    for data in (whole, table):
+        sha256 = hashlib.sha256(data).hexdigest()
+        key = upload_key(dataset_id, sha256)
+        storage.put_stream(key, [data])
+        columns = {"dataset_id": dataset_id, "position": 1, "filename": "a", "storage_key": key, "sha256": sha256}
+        with database.write() as session:
+            session.add(Upload(id=new_id("up"), size=len(data), **columns))
+        answers.append(api.get(f"/v1/datasets/{dataset_id}/items/{sha256}/thumbnail"))
+    assert Image.open(io.BytesIO(answers[0].content)).size == (256, 26)
+    refused(answers[1], 404, "picture_not_found")
+
+
+def test_a_dataset_that_is_not_ready_shows_nothing(api, add_picture, refused):
+    refused(
+        api.get(add_picture(encoded(Image.new("RGB", (8, 8))), dataset_status="uploading")), 404, "picture_not_found"
+    )
+
+
 def test_texts_have_none(api, add_picture, refused):
     refused(api.get(add_picture(b"a text", modality="text")), 404, "picture_not_found")
 
@@ -66,7 +92,7 @@ def test_a_deleted_dataset_has_none(api, add_picture, refused):
 def test_a_picture_that_is_gone_from_the_storage_is_not_found(api, add_picture, storage, refused):
     path = add_picture(encoded(Image.new("RGB", (8, 8))))
     _, _, _, dataset_id, _, sha256, _ = path.split("/")
-    storage.delete(f"datasets/{dataset_id}/blobs/{sha256}")
+    storage.delete(picture_key(dataset_id, sha256))
     refused(api.get(path), 404, "picture_not_found")
 
 

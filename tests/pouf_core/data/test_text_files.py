@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pouf_core.data.text_files import BadRow, Row, TextOptions, TextRow, read_texts
+from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.errors import InvalidInput
 
 
@@ -79,6 +80,25 @@ def test_a_column_can_be_named() -> None:
     found = rows("a.csv", content, text_column="Body", label_column="kind")
     assert texts(found) == ["first body", "second body"]
     assert [row.label for row in found if isinstance(row, TextRow)] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("content", "column", "first"),
+    [
+        ("one title,one body\ntwo title,two body\n", "1", "one body"),
+        ("title,body\none title,one body\ntwo title,two body\n", "1", "one body"),
+        ("title,1,2\none title,the body,x y\nanother one,a body,z z\n", "1", "the body"),
+    ],
+)
+def test_a_column_can_be_named_by_its_number(content: str, column: str, first: str) -> None:
+    assert texts(rows("a.csv", content, text_column=column))[0] == first
+
+
+def test_a_table_that_does_not_tell_names_the_columns_that_may_hold_texts() -> None:
+    with pytest.raises(AmbiguousTable) as caught:
+        rows("a.csv", "one title,one body,1\ntwo title,,2\nthree title,three body,3\n")
+    shown = [(each.column, each.heading, each.examples) for each in caught.value.candidates]
+    assert shown == [(0, None, ["one title", "two title", "three title"]), (1, None, ["one body", "three body"])]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.datasets.schemas import show_dataset
 from pouf_core.data.items import collect_items, fingerprint
 from store.storage import Storage
 from store.tables import Dataset, Job
@@ -121,10 +122,29 @@ def test_archives_of_texts_are_read_when_the_modality_is_text(
 
 
 def test_nothing_usable_fails_with_reasons(context: WorkerContext, add_dataset: Any, get: Any, items_of: Any) -> None:
-    dataset_id = add_dataset({"a.csv": b"one title,one body\ntwo title,two body\n"}, modality="auto")
+    dataset_id = add_dataset({"a.jsonl": b"{\n"}, modality="auto")
     run_ingestion(context, dataset_id)
     assert get(Dataset, dataset_id).error_code == "no_usable_items"
-    assert [item.code for item in items_of(dataset_id)] == ["table_ambiguous"]
+    assert "a.jsonl:1" in get(Dataset, dataset_id).error_message
+    assert [item.code for item in items_of(dataset_id)] == ["malformed_json"]
+
+
+def test_a_table_that_does_not_tell_its_texts_fails_with_the_columns_to_choose_from(
+    context: WorkerContext, add_dataset: Any, get: Any
+) -> None:
+    table = b"Titel,Inhalt,Nr\none title,one body,1\ntwo title,two body,2\n"
+    dataset_id = add_dataset({"a.csv": table}, modality="auto")
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.status, dataset.error_code) == ("failed", "table_ambiguous")
+    assert dataset.candidates == [
+        {"column": 0, "heading": "Titel", "examples": ["one title", "two title"]},
+        {"column": 1, "heading": "Inhalt", "examples": ["one body", "two body"]},
+    ]
+    shown = show_dataset(dataset, (1, len(table))).error
+    assert shown is not None
+    assert [error["candidate"]["column"] for error in shown.errors] == [0, 1]
+    assert "Inhalt" in shown.errors[1]["message"]
 
 
 @pytest.mark.parametrize(("base_model", "status"), [("minilm", "queued"), ("pouf-lite", "failed")])
