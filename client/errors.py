@@ -1,6 +1,6 @@
 """What the client raises."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import httpx
 
@@ -31,12 +31,21 @@ class JobFailed(ClientError):
         self.code = code
 
 
+class Candidate(TypedDict):
+    """A column that may hold the texts of a table: its number from 0, its heading, and its first cells."""
+
+    column: int
+    heading: str | None
+    examples: list[str]
+
+
 class FieldError(TypedDict):
-    """What is wrong with one field of a request; `pointer` is a JSON pointer to it."""
+    """What is wrong with one field of a request; `pointer` is a JSON pointer to it, `candidate` what may be meant."""
 
     pointer: str
     code: str
     message: str
+    candidate: NotRequired[Candidate]
 
 
 class ApiError(ClientError):
