@@ -18,12 +18,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pouf_core.contract.manifest import FORMAT, Manifest
+from pouf_core.contract.manifest import FORMAT, MANIFEST, Manifest
 from pouf_core.contract.progress import Metrics
 from pouf_core.errors import ArtifactError
 
 WEIGHTS = "adapter.safetensors"
-MANIFEST = "pouf.json"
 METRICS = "metrics.json"
 CARD = "README.md"
 SUMS = "SHA256SUMS"

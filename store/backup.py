@@ -15,7 +15,7 @@ from store.database import Database, upgrade
 from store.database_copies import DatabaseCopyFailed, copy_in, copy_out
 from store.ids import new_id
 from store.storage import Storage
-from store.tables import AdaptedModel, Dataset, DatasetItem, Job, Upload
+from store.tables import AdaptedModel, BatchPrediction, Dataset, DatasetItem, Job, Upload
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -117,8 +117,10 @@ def named_files(connection: Connection) -> Sequence[str]:
     items = select(DatasetItem.storage_key).join(Dataset, Dataset.id == DatasetItem.dataset_id)
     items = items.where(kept, DatasetItem.storage_key.is_not(None))
     models = select(AdaptedModel.storage_key).where(AdaptedModel.deleted_at.is_(None))
-    predictions = select(Job.predictions_key).where(Job.predictions_key.is_not(None))
-    return sorted(connection.scalars(union(uploads, items, models, predictions)))
+    predictions = (
+        select(table.predictions_key).where(table.predictions_key.is_not(None)) for table in (Job, BatchPrediction)
+    )
+    return sorted(connection.scalars(union(uploads, items, models, *predictions)))
 
 
 def _copied(storage: Storage, key: str, target: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Leases: who works on a job or a dataset, until when, and under which fence.
+"""Leases: who works on a job, a dataset or a batch prediction, until when, and under which fence.
 
 Each change is one conditional UPDATE, so that of several workers exactly one wins, on SQLite and PostgreSQL alike.
 The fence grows with every claim; whoever writes must hold the newest. Every `now` is the database's (`database_now`):
@@ -15,9 +15,11 @@ from typing import Any, Generic, TypeVar, cast
 from sqlalchemy import CursorResult, Update, func, select, update
 from sqlalchemy.orm import Session
 
-from store.tables import Dataset, Job
+from store.tables import BatchPrediction, Dataset, Job
 
-Row = TypeVar("Row", Job, Dataset)
+Row = TypeVar("Row", Job, Dataset, BatchPrediction)
+LeasedTable = type[Job] | type[Dataset] | type[BatchPrediction]
+LEASED: tuple[LeasedTable, ...] = (Job, Dataset, BatchPrediction)
 
 
 class LeaseLost(Exception):
@@ -58,6 +60,15 @@ def claim_dataset(
     return _claimed(session, Dataset, dataset_id, owner, wanted)
 
 
+def claim_batch(
+    session: Session, batch_id: str, owner: str, now: datetime, seconds: float
+) -> Lease[BatchPrediction] | None:
+    """Claim a queued batch prediction and count the attempt; None when another worker holds it or it is not queued."""
+    statement = _claim_statement(BatchPrediction, batch_id, owner, now, seconds)
+    counted = statement.values(attempt=BatchPrediction.attempt + 1)
+    return _claimed(session, BatchPrediction, batch_id, owner, counted.where(BatchPrediction.status == "queued"))
+
+
 def renew(session: Session, lease: Lease[Row], now: datetime, seconds: float) -> None:
     """Let the lease last `seconds` from `now`; raises `LeaseLost`."""
     if not changed_one_row(session, _held(lease).values(lease_expires_at=now + timedelta(seconds=seconds))):
@@ -90,7 +101,7 @@ def expired(session: Session, table: type[Row], now: datetime, limit: int = 100)
     return session.scalars(query).all()
 
 
-def shorten(session: Session, table: type[Row], now: datetime, seconds: float) -> None:
+def shorten(session: Session, table: LeasedTable, now: datetime, seconds: float) -> None:
     """Shorten leases that end far later than `seconds` from now: the clock was set back, or the setting was reduced.
 
     Otherwise the row of a dead holder would wait until the clock has caught up.
@@ -104,7 +115,7 @@ def shorten(session: Session, table: type[Row], now: datetime, seconds: float) -
     )
 
 
-def prolong(session: Session, table: type[Row], good_at: datetime, now: datetime, seconds: float) -> None:
+def prolong(session: Session, table: LeasedTable, good_at: datetime, now: datetime, seconds: float) -> None:
     """Let leases that were good at an earlier time last at least `seconds` from `now`."""
     until = now + timedelta(seconds=seconds)
     session.execute(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from store.database import Database
 from store.storage import Storage, StoredFile
 from store.storage_keys import DATASETS, MODELS, PREDICTIONS, dataset_key, model_key, predictions_key
-from store.tables import AdaptedModel, Dataset, DatasetItem, Job, Upload
+from store.tables import AdaptedModel, BatchPrediction, Dataset, DatasetItem, Job, Upload
 
 #: Statuses in which a dataset's files only change by requests, which store before they commit.
 AT_REST = ("uploading", "ready", "failed")
@@ -57,7 +57,7 @@ class OrphanCollector:
         names = self._storage.names(PREDICTIONS)
         with self._database.read() as session:
             first = _first_id(session)
-            kept = set(session.scalars(select(Job.predictions_key).where(Job.predictions_key.is_not(None))))
+            kept = {key for table in (Job, BatchPrediction) for key in session.scalars(select(table.predictions_key))}
         for name in names:
             if predictions_key(name) not in kept and _is_ours(name, first):
                 yield from self._whole(predictions_key(name), before, remove)

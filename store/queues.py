@@ -30,7 +30,9 @@ class Task:
 TRAIN = Task("pouf.train", "train", "job_id")
 INGEST = Task("pouf.ingest", "ingest", "dataset_id")
 NOTIFY = Task("pouf.notify", "notify", "delivery_id")
-TASKS = (TRAIN, INGEST, NOTIFY)
+#: Of the workers that train, which have what encodes.
+PREDICT = Task("pouf.predict", TRAIN.queue, "batch_id")
+TASKS = (TRAIN, INGEST, NOTIFY, PREDICT)
 
 
 def enqueue_training(session: Session, job_id: str) -> None:
@@ -46,6 +48,11 @@ def enqueue_ingestion(session: Session, dataset_id: str) -> None:
 def enqueue_delivery(session: Session, delivery_id: str) -> None:
     """Wake a worker up for a message to a webhook, once this transaction has committed."""
     _enqueue(session, NOTIFY, delivery_id)
+
+
+def enqueue_prediction(session: Session, batch_id: str) -> None:
+    """Wake a worker up for a batch prediction, once this transaction has committed."""
+    _enqueue(session, PREDICT, batch_id)
 
 
 def _enqueue(session: Session, task: Task, row_id: str) -> None:

@@ -17,6 +17,7 @@ from store.tables import (
     Audit,
     AuditAnswer,
     AuditItem,
+    BatchPrediction,
     Dataset,
     DatasetItem,
     Job,
@@ -74,11 +75,14 @@ def forget_audits(session: Session, which: ColumnElement[bool]) -> None:
 
 def forget_predictions(session: Session, dataset_id: str) -> list[str]:
     """Let no row name predictions of a dataset any more; returns the storage keys to be deleted."""
-    named = select(Job).where(Job.dataset_id == dataset_id, Job.predictions_key.is_not(None))
-    keys = []
-    for job in session.scalars(named.with_for_update()):
-        keys.append(str(job.predictions_key))
-        job.predictions_key, job.predictions_bytes = None, 0
+    jobs = select(Job).where(Job.dataset_id == dataset_id, Job.predictions_key.is_not(None))
+    batches = select(BatchPrediction).where(
+        BatchPrediction.dataset_id == dataset_id, BatchPrediction.predictions_key.is_not(None)
+    )
+    rows = [*session.scalars(jobs.with_for_update()), *session.scalars(batches.with_for_update())]
+    keys = [str(row.predictions_key) for row in rows]
+    for row in rows:
+        row.predictions_key, row.predictions_bytes = None, 0
     return keys
 
 
@@ -124,8 +128,12 @@ def _deleted_models(database: Database, before: datetime, remove: bool) -> int:
 
 
 def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int:
-    """Those that jobs name stay as long as these."""
-    named = (Job.dataset_id == Dataset.id, Job.class_features_dataset_id == Dataset.id)
+    """Those that jobs and batch predictions name stay as long as these."""
+    named = (
+        Job.dataset_id == Dataset.id,
+        Job.class_features_dataset_id == Dataset.id,
+        BatchPrediction.dataset_id == Dataset.id,
+    )
     gone = (Dataset.deleted_at < before, *(~exists().where(each) for each in named))
     return _rows(database, Dataset, gone, (Upload, DatasetItem), remove)
 

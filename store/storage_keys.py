@@ -36,7 +36,7 @@ def model_key(model_id: str) -> str:
 
 
 def predictions_key(name: str) -> str:
-    """The folder with predictions of a dataset: a job's, by the name of its model."""
+    """The folder with predictions of a dataset: a job's, by the name of its model, or a batch prediction's."""
     return f"{PREDICTIONS}/{name}"
 
 

@@ -1,11 +1,12 @@
 """How much an owner has, for limits to be compared with."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Select, func, select
 
 from store.scope import Scope
-from store.tables import AdaptedModel, Audit, Dataset, Job, Upload
+from store.tables import AdaptedModel, Audit, BatchPrediction, Dataset, Job, Upload
 from store.transitions import UNFINISHED
 
 #: What a job has beside its documents, roughly: rows of events and numbers, and what indexes take.
@@ -21,9 +22,11 @@ def stored_bytes(scope: Scope) -> int:
     models = select(func.sum(AdaptedModel.size_bytes)).where(
         AdaptedModel.owner == scope.owner, AdaptedModel.deleted_at.is_(None)
     )
-    predictions = select(func.sum(Job.predictions_bytes)).where(Job.owner == scope.owner)
+    predictions = [
+        select(func.sum(table.predictions_bytes)).where(table.owner == scope.owner) for table in (Job, BatchPrediction)
+    ]
     of_datasets = (_of_datasets(uploads, scope), _of_datasets(extracted, scope))
-    return sum(_number(scope, query) for query in (*of_datasets, models, predictions))
+    return sum(_number(scope, query) for query in (*of_datasets, models, *predictions))
 
 
 def database_bytes(scope: Scope) -> int:
@@ -43,13 +46,21 @@ def items(scope: Scope) -> int:
 
 
 def unfinished_jobs(scope: Scope) -> int:
-    """Return how many of the owner's jobs have not ended."""
-    return _number(scope, select(func.count()).where(Job.owner == scope.owner, Job.status.in_(UNFINISHED)))
+    """Return how many of the owner's jobs and batch predictions have not ended."""
+    return _of_work(scope, UNFINISHED)
 
 
 def queued_jobs(scope: Scope) -> int:
-    """Return how many of the owner's jobs wait for a worker or their dataset."""
-    return _number(scope, select(func.count()).where(Job.owner == scope.owner, Job.status == "queued"))
+    """Return how many of the owner's jobs and batch predictions wait for a worker, or jobs for their dataset."""
+    return _of_work(scope, ("queued",))
+
+
+def _of_work(scope: Scope, statuses: Collection[str]) -> int:
+    counts = [
+        select(func.count()).where(table.owner == scope.owner, table.status.in_(statuses))
+        for table in (Job, BatchPrediction)
+    ]
+    return sum(_number(scope, count) for count in counts)
 
 
 def _of_datasets(query: Select[Any], scope: Scope) -> Select[Any]:

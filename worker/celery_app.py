@@ -15,9 +15,10 @@ from celery import Celery, signals
 from kombu.entity import Exchange, Queue
 
 from store.outbox import Send
-from store.queues import INGEST, NOTIFY, TASKS, TRAIN
+from store.queues import INGEST, NOTIFY, PREDICT, TASKS, TRAIN
 from store.settings import get_settings
 from worker import heartbeat  # noqa: F401 - listens to Celery's signals
+from worker.batch_predictions.runner import run_batch
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext, create_context
 from worker.shutdown import termination_as_shutdown
@@ -54,7 +55,7 @@ def create_celery_app(broker_url: str) -> Celery:
         task_acks_late=True,
         task_reject_on_worker_lost=True,
         # An exchange of its own each: left out, all queues would share the default queue's and its messages.
-        task_queues=[Queue(task.queue, Exchange(task.queue), routing_key=task.queue) for task in TASKS],
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in {task.queue: task for task in TASKS}],
         task_default_queue=INGEST.queue,
         task_create_missing_queues=False,
         worker_prefetch_multiplier=1,
@@ -124,6 +125,13 @@ def train(job_id: str) -> None:
     """Run one attempt of a job."""
     with termination_as_shutdown():
         run_job(process_context(), job_id, warm_start=warm_start())
+
+
+@app.task(name=PREDICT.name)
+def predict(batch_id: str) -> None:
+    """Run one attempt of a batch prediction."""
+    with termination_as_shutdown():
+        run_batch(process_context(), batch_id)
 
 
 @app.task(name=INGEST.name)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import defer
 
 from store.job_datasets import needs
 from store.scope import Filters, Scope, newest_first
-from store.tables import Dataset, DatasetItem, Job, Upload
+from store.tables import BatchPrediction, Dataset, DatasetItem, Job, Upload
 from store.transitions import FINAL
 
 
@@ -72,9 +72,12 @@ def add_uploads(scope: Scope, dataset_id: str, uploads: Sequence[Upload]) -> Non
 
 
 def unfinished_job_ids(scope: Scope, dataset_id: str) -> Sequence[str]:
-    """Return the ids of jobs that still need the dataset."""
-    query = select(Job.id).where(needs(dataset_id), Job.status.not_in(FINAL))
-    return scope.session.scalars(query).all()
+    """Return the ids of jobs and batch predictions that still need the dataset."""
+    jobs = select(Job.id).where(needs(dataset_id), Job.status.not_in(FINAL))
+    batches = select(BatchPrediction.id).where(
+        BatchPrediction.dataset_id == dataset_id, BatchPrediction.status.not_in(FINAL)
+    )
+    return [*scope.session.scalars(jobs), *scope.session.scalars(batches)]
 
 
 def forget_contents(scope: Scope, dataset_id: str) -> None:

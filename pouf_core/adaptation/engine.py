@@ -9,7 +9,7 @@ from typing import get_args
 from pouf_core.adaptation.checkpoint import has_checkpoints
 from pouf_core.adaptation.options import RunOptions
 from pouf_core.contract.base_model import Modality
-from pouf_core.contract.engine import EngineName
+from pouf_core.contract.engine import EngineChoice, EngineName
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.engines.interface import EngineOffer
 
@@ -29,20 +29,20 @@ def offered_engine(options: RunOptions, request: CheckedRequest, item_count: int
     directory = options.checkpoint_dir
     name = None if directory is None else _recorded(directory)
     if name is None:
-        name = _chosen(options, request, item_count)
+        name = engine_for(options.engine, request.method.preset, request.base.modality, item_count)
         if directory is not None:
             directory.mkdir(parents=True, exist_ok=True)
             (directory / _FILE).write_text(name)
     return None if name == "torch" else EngineOffer(options.engine_dir)
 
 
-def _chosen(options: RunOptions, request: CheckedRequest, item_count: int) -> EngineName:
+def engine_for(choice: EngineChoice, preset: str, modality: Modality, item_count: int) -> EngineName:
     """As asked for; `auto` depends on the data alone, so that the same job gives the same weights."""
-    if request.method.preset == "paper":
+    if preset == "paper":
         return "torch"
-    if options.engine != "auto":
-        return options.engine
-    least = _LEAST_ITEMS.get(request.base.modality)
+    if choice != "auto":
+        return choice
+    least = _LEAST_ITEMS.get(modality)
     return "openvino" if least is not None and item_count >= least else "torch"
 
 

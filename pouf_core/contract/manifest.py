@@ -14,6 +14,7 @@ from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 
 FORMAT: Literal[1] = 1
+MANIFEST = "pouf.json"
 
 
 class BaseWeights(Document):

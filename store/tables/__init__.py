@@ -3,6 +3,7 @@
 from store.tables.adapted_models import AdaptedModel, Alias
 from store.tables.audits import Audit, AuditAnswer, AuditItem
 from store.tables.base import Base
+from store.tables.batch_predictions import BatchPrediction
 from store.tables.datasets import Dataset, DatasetItem, OwnerLimits, Upload
 from store.tables.heartbeats import Heartbeat
 from store.tables.jobs import Job, JobEvent, JobMetric
@@ -17,6 +18,7 @@ __all__ = [
     "AuditAnswer",
     "AuditItem",
     "Base",
+    "BatchPrediction",
     "Dataset",
     "DatasetItem",
     "Heartbeat",

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import pouf_core
-from pouf_core.artifact import MANIFEST, SUMS, WEIGHTS
+from pouf_core.artifact import SUMS, WEIGHTS
+from pouf_core.contract.manifest import MANIFEST
 from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.families.loading import BaseModelPool
 from tests.pouf_core.conftest import CLASS_NAMES, save_tiny_clip

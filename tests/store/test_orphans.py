@@ -13,7 +13,7 @@ from store.clock import utcnow
 from store.ids import new_id
 from store.orphans import OrphanCollector, remove_abandoned_staging
 from store.storage import Storage
-from store.tables import AdaptedModel, Dataset, DatasetItem, Upload
+from store.tables import AdaptedModel, BatchPrediction, Dataset, DatasetItem, Upload
 
 DAY = 24 * 3600
 
@@ -49,11 +49,16 @@ def test_orphans_of_crashes_and_deletions_are_found_and_removed(first, rows, dat
         item = {"name": "b", "status": "accepted", "sha256": "b"}
         session.add(DatasetItem(dataset_id=kept, storage_key=f"datasets/{kept}/blobs/bb/b", **item))
     rows.job(predictions_key=f"predictions/{model}")
+    batch = BatchPrediction(id=new_id("bat"), owner="local", status="succeeded", model_id=model, dataset_id=kept)
+    batch.item_count, batch.predictions_key = 1, f"predictions/{batch.id}"
+    with database.write() as session:
+        session.add(batch)
     named = [
         f"datasets/{kept}/uploads/a",
         f"datasets/{kept}/blobs/bb/b",
         f"models/{model}/adapter.safetensors",
         f"predictions/{model}/predictions.npy",
+        f"predictions/{batch.id}/predictions.npy",
     ]
     left = [
         f"datasets/{kept}/uploads/c",

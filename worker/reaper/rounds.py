@@ -13,11 +13,21 @@ from store import heartbeats
 from store import webhook_messages as webhooks
 from store.database import Database
 from store.job_datasets import are_decided
-from store.leases import changed_one_row, database_now, expire, expired, prolong, shorten
+from store.leases import LEASED, changed_one_row, database_now, expire, expired, prolong, shorten
 from store.outbox import Send, forget_published, publish_pending
-from store.queues import INGEST, NOTIFY, TRAIN, enqueue_delivery, enqueue_ingestion, enqueue_training
+from store.queues import (
+    INGEST,
+    NOTIFY,
+    PREDICT,
+    TRAIN,
+    enqueue_delivery,
+    enqueue_ingestion,
+    enqueue_prediction,
+    enqueue_training,
+)
 from store.settings import Settings
-from store.tables import Dataset, IdempotencyKey, Job
+from store.tables import BatchPrediction, Dataset, IdempotencyKey, Job
+from worker.batch_predictions import attempts as batches
 from worker.ingestion.completion import fail_dataset
 from worker.training import attempts
 
@@ -48,11 +58,13 @@ def run_once(
         queue_depth: asks the broker.
     """
     with database.write() as session:
-        shorten(session, Job, now, settings.lease_seconds)
-        shorten(session, Dataset, now, settings.lease_seconds)
+        for table in LEASED:
+            shorten(session, table, now, settings.lease_seconds)
     _expire_jobs(database, now, settings)
     _expire_datasets(database, now, settings)
+    _expire_batches(database, now, settings)
     _wake_for_jobs(database, now, settings, queue_depth)
+    _wake_for_batches(database, now, settings, queue_depth)
     _wake_for_datasets(database, now, settings, queue_depth)
     _wake_for_webhooks(database, now, queue_depth)
     publish_pending(database, send)
@@ -76,8 +88,8 @@ def begin_round(database: Database, name: str, settings: Settings) -> datetime:
         silence = max(settings.lease_renew_seconds, SILENT_ROUNDS * settings.reaper_interval)
         if looked is not None and (now - looked).total_seconds() > silence:
             logger.warning("No reaper has looked since %s: leases of then are given time to be renewed.", looked)
-            prolong(session, Job, looked, now, settings.lease_seconds)
-            prolong(session, Dataset, looked, now, settings.lease_seconds)
+            for table in LEASED:
+                prolong(session, table, looked, now, settings.lease_seconds)
         heartbeats.beat(session, name, heartbeats.REAPER)
     return now
 
@@ -114,6 +126,17 @@ def _expire_datasets(database: Database, now: datetime, settings: Settings) -> N
                 fail_dataset(session, dataset, "worker_lost", message)
             else:
                 enqueue_ingestion(session, dataset_id)
+
+
+def _expire_batches(database: Database, now: datetime, settings: Settings) -> None:
+    with database.read() as session:
+        ids = expired(session, BatchPrediction, now)
+    for batch_id in ids:
+        with database.write() as session:
+            batch = expire(session, BatchPrediction, batch_id, now)
+            if batch is not None:
+                logger.warning("Batch prediction %s lost an attempt: %s.", batch_id, LOST_LEASE)
+                batches.lose(session, batch, LOST_LEASE, settings)
 
 
 def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
@@ -171,6 +194,23 @@ def _wake_for_datasets(database: Database, now: datetime, settings: Settings, qu
             touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
             if changed_one_row(session, touch.values(updated_at=now)):
                 enqueue_ingestion(session, dataset_id)
+
+
+def _wake_for_batches(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
+    waiting = queue_depth(PREDICT.queue)
+    if waiting is None:
+        return
+    limit = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_QUEUE_FACTOR)
+    with database.write() as session:
+        unclaimed = (
+            BatchPrediction.status == "queued",
+            BatchPrediction.lease_owner.is_(None),
+            _long_ago(BatchPrediction.updated_at, now, limit),
+        )
+        for batch_id in session.scalars(select(BatchPrediction.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
+            touch = update(BatchPrediction).where(BatchPrediction.id == batch_id, *unclaimed)
+            if changed_one_row(session, touch.values(updated_at=now)):
+                enqueue_prediction(session, batch_id)
 
 
 def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDepth) -> None:

@@ -33,6 +33,7 @@ from worker.training.messages import (
     ProgressMessage,
     ResultMessage,
     StoppedMessage,
+    WorkSpec,
     encode,
 )
 
@@ -138,8 +139,18 @@ def run(
     Raises:
         StartOver: host memory ran out.
     """
-    try:
+
+    def work() -> Message:
         result = adapt(spec, reporter, stop, micro_batch_size, beginning)
+        return ResultMessage(artifact=result.path, predictions=spec.predictions_dir, result=result)
+
+    return outcome_of(work, spec)
+
+
+def outcome_of(work: Callable[[], Message], spec: WorkSpec) -> Message:
+    """What work came to, or why it came to nothing; raises `StartOver`."""
+    try:
+        return work()
     except AdaptationStopped as error:
         return StoppedMessage(reason=error.code)
     except StartOver:
@@ -152,11 +163,10 @@ def run(
     except Exception as error:  # noqa: BLE001 - the last resort of this process: reported, traceback kept in the log
         if is_disk_full(error):  # nothing more is printed, then: the log may be on the same disk
             return PostponedMessage(reason=f"{type(error).__name__}: {error}")
-        if isinstance(error, OSError) and (is_outage(error) or not all(path.exists() for path in spec.target_files)):
+        if isinstance(error, OSError) and (is_outage(error) or not all(path.exists() for path in spec.files)):
             return PostponedMessage(reason=f"{type(error).__name__}: {error}", lack="storage_unavailable")
         traceback.print_exc()
         return INTERNAL_ERROR
-    return ResultMessage(artifact=result.path, predictions=spec.predictions_dir, result=result)
 
 
 def adapt(
@@ -186,7 +196,7 @@ def adapt(
         checkpoint_dir=spec.checkpoint_dir,
         checkpoint_seconds=spec.checkpoint_seconds,
         class_features=_class_features(spec),
-        feature_cache=_feature_cache(spec),
+        feature_cache=feature_cache(spec),
         evaluation_labels=spec.evaluation_labels,
         data_warnings=spec.data_warnings,
         on_progress=on_progress,
@@ -194,10 +204,11 @@ def adapt(
         loaded_base=base,
         gives_base=True,
     )
-    return pouf_core.run(spec.request, _target_data(spec), options)
+    return pouf_core.run(spec.request, target_data(spec), options)
 
 
-def _target_data(spec: JobSpec) -> TargetData:
+def target_data(spec: WorkSpec) -> TargetData:
+    """The items, as an adaptation takes them."""
     from pouf_core.data.embedding_storage import load_embeddings
     from pouf_core.data.items import Item
 
@@ -206,7 +217,8 @@ def _target_data(spec: JobSpec) -> TargetData:
     return spec.texts or [Item(sha256, path) for sha256, path in spec.pictures.items()]
 
 
-def _feature_cache(spec: JobSpec) -> FeatureCache:
+def feature_cache(spec: WorkSpec) -> FeatureCache:
+    """The features that the owner's work shares."""
     from pouf_core.feature_cache.cache import FeatureCache
     from pouf_core.feature_cache.place import FeaturePlace
 

@@ -22,51 +22,64 @@ from pouf_core.contract.result import AdaptationResult
 Lack = Literal["disk_full", "storage_unavailable"]
 
 
-class JobSpec(BaseModel):
-    """Everything a child needs to run one attempt of one job.
+class WorkSpec(BaseModel):
+    """What a child needs to run one attempt at some work over a dataset, whatever the work.
 
     Attributes:
         pictures: content hash to file; ingestion has checked them, so that they are not checked again.
         texts: one file that holds every text; None for other items.
         embeddings: one file that holds every embedding; None for other items.
-        class_features: likewise, the rows of the classes; None where the base model makes class features itself.
         feature_dir: where features of this owner's items are kept, beside those of others; None keeps none.
         feature_bytes: what the features of all owners may take.
         least_free_bytes: of the disk, that features may not take.
-        data_warnings: what ingestion has to say of the target data.
         predictions_dir: where the predictions of the items are to be written; None for nowhere.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    job_id: str
     fence: int
-    request: AdaptationRequest
     pictures: dict[str, Path] = {}
     texts: Path | None = None
     embeddings: Path | None = None
-    class_features: Path | None = None
     device: str
     threads: int | None
-    deterministic: bool | None = None
     engine: EngineChoice = "auto"
     engine_dir: Path | None = None
     memory_bytes: int | None = None
     feature_dir: Path | None = None
     feature_bytes: int = 0
     least_free_bytes: int = 0
+    predictions_dir: Path | None = None
+
+    @property
+    def files(self) -> list[Path]:
+        """The files that are read."""
+        single = (self.texts, self.embeddings)
+        return [*self.pictures.values(), *(path for path in single if path is not None)]
+
+
+class JobSpec(WorkSpec):
+    """Everything a child needs to run one attempt of one job.
+
+    Attributes:
+        class_features: one file, the rows of the classes; None where the base model makes class features itself.
+        data_warnings: what ingestion has to say of the target data.
+    """
+
+    job_id: str
+    request: AdaptationRequest
+    class_features: Path | None = None
+    deterministic: bool | None = None
     checkpoint_dir: Path
     checkpoint_seconds: float
     artifact_dir: Path
-    predictions_dir: Path | None = None
     evaluation_labels: dict[str, str]
     data_warnings: list[Finding] = []
 
     @property
-    def target_files(self) -> list[Path]:
+    def files(self) -> list[Path]:
         """The files of the target data and the class features."""
-        single = (self.texts, self.embeddings, self.class_features)
-        return [*self.pictures.values(), *(path for path in single if path is not None)]
+        return [*super().files, *([self.class_features] if self.class_features is not None else [])]
 
 
 class ProgressMessage(BaseModel):
@@ -83,6 +96,13 @@ class ResultMessage(BaseModel):
     artifact: Path
     predictions: Path | None = None
     result: AdaptationResult
+
+
+class PredictedMessage(BaseModel):
+    """The predictions of a dataset are complete on disk."""
+
+    kind: Literal["predicted"] = "predicted"
+    predictions: Path
 
 
 class StoppedMessage(BaseModel):
@@ -108,7 +128,7 @@ class ErrorMessage(BaseModel):
     message: str
 
 
-Message = ProgressMessage | ResultMessage | StoppedMessage | PostponedMessage | ErrorMessage
+Message = ProgressMessage | ResultMessage | PredictedMessage | StoppedMessage | PostponedMessage | ErrorMessage
 _message: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 STOP_COMMAND = "stop"

@@ -15,12 +15,14 @@ from typing import IO
 
 from pydantic import ValidationError
 
-from worker.training.messages import STOP_COMMAND, JobSpec, Message, decode
+from worker.training.messages import STOP_COMMAND, Message, WorkSpec, decode
 from worker.training.warm_start import ENVIRONMENT, CopiedProcess, WarmStart
 
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 16
+#: The module that adapts.
+TRAINING = "worker.training.child"
 LOG_TAIL_BYTES = 2000
 #: Between SIGTERM and SIGKILL, in seconds.
 TERMINATION_SECONDS = 5.0
@@ -52,11 +54,17 @@ class ChildProcess:
         self._closed = False
 
     @classmethod
-    def start(cls, spec: JobSpec, directory: Path, log: Path, warm: WarmStart | None = None) -> ChildProcess:
+    def start(
+        cls, spec: WorkSpec, directory: Path, log: Path, warm: WarmStart | None = None, module: str = TRAINING
+    ) -> ChildProcess:
         """Write the specification into `directory` and start the child; its output is appended to `log`.
 
         Args:
+            spec: what it is to do.
+            directory: made where it is not there.
+            log: a file.
             warm: begins it from a template where it can; else, and without one, it is started by itself.
+            module: what the child runs.
         """
         directory.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -66,7 +74,7 @@ class ChildProcess:
             output.write(f"--- attempt with fence {spec.fence}\n".encode())
             output.flush()
             child = None if warm is None else cls._start_with(_from_template(warm), spec_file, output, log)
-            child = child or cls._start_with(_by_itself, spec_file, output, log)
+            child = child or cls._start_with(_by_itself(module), spec_file, output, log)
         assert child is not None
         return child
 
@@ -163,17 +171,21 @@ class ChildProcess:
             logger.debug("Child %s has already gone.", self.pid)
 
 
-def _by_itself(spec_file: Path, stdin: int, log: int, messages: int) -> subprocess.Popen[bytes]:
+def _by_itself(module: str) -> Start:
     """A process that begins with nothing."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "worker.training.child", str(spec_file), str(messages)],
-        stdin=stdin,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        pass_fds=(messages,),
-        start_new_session=True,
-        env={**os.environ, **ENVIRONMENT},
-    )
+
+    def start(spec_file: Path, stdin: int, log: int, messages: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, str(spec_file), str(messages)],
+            stdin=stdin,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            pass_fds=(messages,),
+            start_new_session=True,
+            env={**os.environ, **ENVIRONMENT},
+        )
+
+    return start
 
 
 def _from_template(warm: WarmStart) -> Start:

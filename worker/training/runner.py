@@ -30,6 +30,7 @@ from worker.process_context import WorkerContext, lack_of_space, redact_paths
 from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training import attempts, checkpoints, queueing, stored_checkpoints
 from worker.training.attempts import Ending
+from worker.training.journal import Journal
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.stored_checkpoints import Uploader
@@ -92,6 +93,20 @@ def earlier_threads(job: Job) -> int | None:
     return threads if isinstance(threads, int) else None
 
 
+def kept_features(context: WorkerContext, owner: str) -> dict[str, Any]:
+    """The fields of `WorkSpec` that are about the features that an owner's work shares."""
+    settings = context.settings
+    if not settings.feature_cache_bytes:
+        return {}
+    feature_files.forget_deleted(context.database, settings.feature_dir)
+    return {
+        "feature_dir": feature_files.owner_directory(settings.feature_dir, owner),
+        "feature_bytes": settings.feature_cache_bytes,
+        # New work waits at the floor: features must not be what it waits for.
+        "least_free_bytes": 2 * scarcest(settings, context.storage).floor,
+    }
+
+
 class JobRun:
     """One attempt under one lease."""
 
@@ -140,6 +155,7 @@ class JobRun:
             seconds_left = patiently(self._seconds_left, self._check)
         log = checkpoints.log_file(self._data_dir, job_id)
         child = ChildProcess.start(specification, work_dir, log, self._warm_start)
+        journal = Journal(context.database, self._lease)
         try:
             watch = Supervision(
                 context.database,
@@ -147,6 +163,7 @@ class JobRun:
                 self._lease,
                 self._keeper,
                 child,
+                journal,
                 self._shutdown_requested,
                 seconds_left,
             )
@@ -156,10 +173,10 @@ class JobRun:
                     uploader.leave_last()
         finally:
             child.close()
-        self._persist(watch.journal.flush)
+        self._persist(journal.flush)
         if isinstance(outcome, ResultMessage):
             metrics = outcome.result.metrics
-            self._persist(lambda: watch.journal.complete(metrics))
+            self._persist(lambda: journal.complete(metrics))
         return outcome
 
     def _specification(self, work_dir: Path) -> JobSpec:
@@ -180,7 +197,7 @@ class JobRun:
             engine_dir=settings.engine_dir,
             deterministic=settings.deterministic,
             memory_bytes=settings.job_memory_bytes,
-            **self._features(job.owner),
+            **kept_features(self._context, job.owner),
             checkpoint_dir=self._inherited_checkpoints(),
             checkpoint_seconds=settings.checkpoint_interval_seconds,
             artifact_dir=work_dir / "artifact",
@@ -204,19 +221,6 @@ class JobRun:
             job = session.get_one(Job, self._lease.row_id)
         return max(limit - ran_seconds(job.status_transitions, utcnow()), 0.0)
 
-    def _features(self, owner: str) -> dict[str, Any]:
-        """The fields of `JobSpec` that are about kept features."""
-        settings = self._context.settings
-        if not settings.feature_cache_bytes:
-            return {}
-        feature_files.forget_deleted(self._context.database, settings.feature_dir)
-        return {
-            "feature_dir": feature_files.owner_directory(settings.feature_dir, owner),
-            "feature_bytes": settings.feature_cache_bytes,
-            # New work waits at the floor: features must not be what it waits for.
-            "least_free_bytes": 2 * scarcest(settings, self._context.storage).floor,
-        }
-
     def _finish(self, outcome: AttemptOutcome) -> None:
         settings = self._context.settings
         if isinstance(outcome, ResultMessage):
@@ -231,6 +235,7 @@ class JobRun:
             logger.warning("Job %s is requeued, %s: %s", self._lease.row_id, lack, outcome.reason)
             self._end(lambda session, job: attempts.postpone(session, job, detail, lack))
         else:
+            assert isinstance(outcome, Lost)
             reason = redact_paths(outcome.reason, settings)
             self._end(lambda session, job: attempts.lose(session, job, reason, settings))
 

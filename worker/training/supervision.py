@@ -7,18 +7,25 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
+from pouf_core.contract.progress import Progress
 from store.database import Database
-from store.leases import Lease, LeaseLost
+from store.leases import Lease, LeaseLost, Row
 from store.outages import is_outage
 from store.settings import Settings
-from store.tables import Job
 from worker.lease_keeper import LeaseKeeper
-from worker.training.journal import Journal
-from worker.training.messages import ErrorMessage, PostponedMessage, ProgressMessage, ResultMessage, StoppedMessage
+from worker.training.messages import (
+    ErrorMessage,
+    PostponedMessage,
+    PredictedMessage,
+    ProgressMessage,
+    ResultMessage,
+    StoppedMessage,
+)
 from worker.training.process import ChildProcess, describe_exit
 
 logger = logging.getLogger(__name__)
@@ -39,10 +46,27 @@ class Lost:
     reason: str
 
 
-AttemptOutcome = ResultMessage | ErrorMessage | StoppedMessage | PostponedMessage | Lost
+AttemptOutcome = ResultMessage | PredictedMessage | ErrorMessage | StoppedMessage | PostponedMessage | Lost
 
 
-class Supervision:
+class Notes(Protocol):
+    """What a child reports, until it is written into the database."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether something is to be written."""
+        ...
+
+    def note(self, message: Progress) -> None:
+        """Keep a report for the next flush."""
+        ...
+
+    def flush(self) -> None:
+        """Write everything; raises `LeaseLost`."""
+        ...
+
+
+class Supervision(Generic[Row]):
     """One attempt from the start of its child to its outcome.
 
     A child that makes no progress is killed: it has to finish a micro-batch within `progress_timeout`, and to load its
@@ -53,19 +77,20 @@ class Supervision:
         self,
         database: Database,
         settings: Settings,
-        lease: Lease[Job],
-        keeper: LeaseKeeper[Job],
+        lease: Lease[Row],
+        keeper: LeaseKeeper[Row],
         child: ChildProcess,
+        journal: Notes,
         shutdown_requested: Callable[[], bool],
         seconds_left: float = math.inf,
     ) -> None:
         self._database = database
         self._settings = settings
-        self._lease = lease
+        self._lease: Lease[Row] = lease
         self._child = child
         self._shutdown_requested = shutdown_requested
-        self.journal = Journal(database, lease)
-        self._keeper = keeper
+        self._journal = journal
+        self._keeper: LeaseKeeper[Row] = keeper
         self._progress_at = time.monotonic()
         self._loading = True
         self._flushed_at = self._polled_at = float("-inf")
@@ -94,7 +119,7 @@ class Supervision:
                 return message
             self._progress_at = time.monotonic()
             self._loading = message.progress.stage == "loading_base"
-            self.journal.note(message.progress)
+            self._journal.note(message.progress)
         return None
 
     def _without_outcome(self) -> AttemptOutcome:
@@ -103,16 +128,16 @@ class Supervision:
         if self._stop_reason is not None:
             return StoppedMessage(reason=self._stop_reason)  # it did not stop in time and was made to
         ended = describe_exit(status)
-        logger.warning("Job %s: %s. The end of its log:\n%s", self._lease.row_id, ended, self._child.log_tail())
+        logger.warning("%s: %s. The end of its log:\n%s", self._lease.row_id, ended, self._child.log_tail())
         return Lost(f"{ended}; the worker's log has details")
 
     def _flush_if_due(self) -> None:
         now = time.monotonic()
-        if not self.journal.pending or now - self._flushed_at < FLUSH_SECONDS:
+        if not self._journal.pending or now - self._flushed_at < FLUSH_SECONDS:
             return
         self._flushed_at = now
         try:
-            self.journal.flush()
+            self._journal.flush()
         except DBAPIError as error:
             self._tolerate(error)
 
@@ -135,7 +160,8 @@ class Supervision:
         self._polled_at = now
         try:
             with self._database.read() as session:
-                query = select(Job.status).where(Job.id == self._lease.row_id, Job.fence == self._lease.fence)
+                table = self._lease.table
+                query = select(table.status).where(table.id == self._lease.row_id, table.fence == self._lease.fence)
                 status = session.scalars(query).one_or_none()
         except DBAPIError as error:
             self._tolerate(error)
@@ -154,7 +180,7 @@ class Supervision:
     def _tolerate(self, error: DBAPIError) -> None:
         if not is_outage(error):
             raise error
-        logger.warning("The database is not reachable; job %s goes on: %s", self._lease.row_id, error)
+        logger.warning("The database is not reachable; %s goes on: %s", self._lease.row_id, error)
 
     def _stalled(self) -> Lost | None:
         limit = self._settings.load_timeout if self._loading else self._settings.progress_timeout

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from pouf_core.contract.findings import Finding
 from store.job_datasets import datasets_of
 from store.job_warnings import data_warnings
 from store.storage import Storage
-from store.tables import DatasetItem, Job
+from store.tables import Dataset, DatasetItem, Job
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class TargetFiles:
         warnings: what ingestion has to say of them.
     """
 
-    labels: Mapping[str, str]
+    labels: Mapping[str, str] = field(default_factory=dict)
     pictures: Mapping[str, str] = field(default_factory=dict)
     texts: str | None = None
     embeddings: str | None = None
@@ -39,31 +38,40 @@ class TargetFiles:
     @classmethod
     def of_job(cls, session: Session, job: Job) -> TargetFiles:
         """Look up what the job's datasets hold."""
-        labels = _by_hash(session, job.dataset_id, DatasetItem.label)
-        datasets = datasets_of(session, job)
-        found = partial(cls, labels, warnings=data_warnings(datasets))
-        modality = datasets[0].modality
-        if modality == "image":
-            return found(pictures=_by_hash(session, job.dataset_id, DatasetItem.storage_key))
-        items = _only_key(session, job.dataset_id)
-        if modality == "text":
-            return found(texts=items)
         classes = job.class_features_dataset_id
-        return found(embeddings=items, class_features=None if classes is None else _only_key(session, classes))
+        return replace(
+            cls.of_items(session, job.dataset_id),
+            labels=_by_hash(session, job.dataset_id, DatasetItem.label),
+            warnings=data_warnings(datasets_of(session, job)),
+            class_features=None if classes is None else _only_key(session, classes),
+        )
+
+    @classmethod
+    def of_items(cls, session: Session, dataset_id: str) -> TargetFiles:
+        """Look up what a dataset holds beside labels."""
+        modality = session.get_one(Dataset, dataset_id).modality
+        if modality == "image":
+            return cls(pictures=_by_hash(session, dataset_id, DatasetItem.storage_key))
+        items = _only_key(session, dataset_id)
+        return cls(texts=items) if modality == "text" else cls(embeddings=items)
 
     def on_this_machine(self, storage: Storage) -> dict[str, Any]:
         """The fields of `JobSpec` that are about the target data, with files fetched where the storage is remote."""
-        single = {"texts": self.texts, "embeddings": self.embeddings, "class_features": self.class_features}
+        return {
+            **self.items_on_this_machine(storage),
+            "class_features": None if self.class_features is None else storage.local(self.class_features),
+            "evaluation_labels": dict(self.labels),
+            "data_warnings": list(self.warnings),
+        }
+
+    def items_on_this_machine(self, storage: Storage) -> dict[str, Any]:
+        """The fields of `WorkSpec` that are about the items, likewise."""
+        single = {"texts": self.texts, "embeddings": self.embeddings}
         files: dict[str, Path | None] = {
             name: None if key is None else storage.local(key) for name, key in single.items()
         }
         pictures = {sha256: storage.local(key) for sha256, key in self.pictures.items()}
-        return {
-            "pictures": pictures,
-            "evaluation_labels": dict(self.labels),
-            "data_warnings": list(self.warnings),
-            **files,
-        }
+        return {"pictures": pictures, **files}
 
 
 def _by_hash(session: Session, dataset_id: str, column: InstrumentedAttribute[str | None]) -> dict[str, str]:

@@ -17,8 +17,9 @@ from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.features import CachedFeatures, ComputedFeatures, Draw
 from pouf_core.adaptation.optimisation import schedule_factor
 from pouf_core.adaptation.sampling import BatchSampler
-from pouf_core.artifact import MANIFEST, WEIGHTS, load_artifact
+from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.contract.classes import parse_class_names
+from pouf_core.contract.manifest import MANIFEST
 from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped, InvalidInput, OutOfMemory
 from pouf_core.families.cosine.clip_like import ClipLikeModel

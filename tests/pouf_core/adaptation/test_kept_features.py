@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 import pouf_core
-from pouf_core.artifact import MANIFEST, WEIGHTS
+from pouf_core.artifact import WEIGHTS
+from pouf_core.contract.manifest import MANIFEST
 from pouf_core.contract.progress import Progress
 from pouf_core.data.items import Item
 from pouf_core.engines.frozen import FrozenNetwork

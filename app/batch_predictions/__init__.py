@@ -1,0 +1,1 @@
+"""`/v1/batch-predictions`: a dataset predicted by a model that was adapted before."""

@@ -1,0 +1,157 @@
+"""Batch predictions: created, read, cancelled, deleted."""
+
+import json
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
+
+from app.auth import quotas
+from app.batch_predictions import queries as repository
+from app.batch_predictions.schemas import (
+    BatchPredictionCreate,
+    BatchPredictionDocument,
+    BatchPredictionListQuery,
+    show_batch,
+)
+from app.caller import Caller
+from app.http.errors import ApiError, conflict, invalid, not_found
+from app.http.query_parameters import decode_cursor, page
+from app.http.schemas import ListDocument
+from app.models import service as models
+from app.predicted.service import Predictions
+from app.state import require_space
+from pouf_core.contract.manifest import MANIFEST
+from store.clock import utcnow
+from store.ids import new_id
+from store.queues import enqueue_prediction
+from store.scope import Scope
+from store.tables import AdaptedModel, BatchPrediction, Dataset
+from store.transitions import FINAL
+
+OnCreated = Callable[[Session, BatchPredictionDocument], None]
+
+
+def create(caller: Caller, body: BatchPredictionCreate, on_created: OnCreated) -> BatchPredictionDocument:
+    """Queue a prediction; raises 404 for an unknown model or dataset, 409 for one not ready, 422, 429 or 507."""
+    model = models.find(caller, body.model)
+    modality = _modality_of(caller, model)
+    require_space(caller.state)
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        quotas.require_room_for_job(caller.limits, scope)
+        quotas.require_storage(caller.limits, scope)
+        dataset = scope.get(Dataset, body.dataset_id, lock=True)
+        if dataset is None:
+            raise not_found("dataset", body.dataset_id)
+        _require_ready(dataset)
+        if dataset.modality != modality:
+            message = (
+                f"Model {model.id} takes items of modality {modality}; those of the dataset are {dataset.modality}."
+            )
+            raise invalid("wrong_modality", message, "/dataset_id")
+        batch = BatchPrediction(
+            id=new_id("bat"),
+            owner=caller.owner,
+            name=body.name,
+            meta=body.metadata,
+            status="queued",
+            model_id=models.get(scope, model.id).id,
+            dataset_id=dataset.id,
+            item_count=dataset.item_count,
+        )
+        session.add(batch)
+        session.flush()
+        enqueue_prediction(session, batch.id)
+        document = show_batch(batch)
+        on_created(session, document)
+    caller.state.publisher.wake()
+    return document
+
+
+def get(scope: Scope, batch_id: str, *, lock: bool = False) -> BatchPrediction:
+    """Return the batch prediction; raises 404 ``batch_prediction_not_found``."""
+    batch = scope.get(BatchPrediction, batch_id, lock=lock)
+    if batch is None:
+        raise ApiError(404, "batch_prediction_not_found", f"There is no batch prediction {batch_id!r}.")
+    return batch
+
+
+def read(caller: Caller, batch_id: str) -> BatchPredictionDocument:
+    """Return the document as it is now; raises 404 ``batch_prediction_not_found``."""
+    with caller.state.database.read() as session:
+        return show_batch(get(caller.scope(session), batch_id))
+
+
+def list_batches(caller: Caller, query: BatchPredictionListQuery) -> ListDocument[BatchPredictionDocument]:
+    """Return a page of batch predictions, newest first."""
+    filters = query.filters(decode_cursor(query.cursor), query.status)
+    with caller.state.database.read() as session:
+        rows = repository.list_batches(caller.scope(session), filters, query.limit + 1)
+    return page(rows, query.limit, show_batch, lambda row: row.id)
+
+
+def is_final(document: BatchPredictionDocument) -> bool:
+    """Tell whether the batch prediction of that document will not change any more."""
+    return document.status in FINAL
+
+
+def cancel(caller: Caller, batch_id: str) -> BatchPredictionDocument:
+    """Stop it for good; a cancelled one stays as it is. Raises 409 ``batch_prediction_already_finished``."""
+    with caller.state.database.write() as session:
+        batch = get(caller.scope(session), batch_id, lock=True)
+        if batch.status in FINAL and batch.status != "cancelled":
+            message = f"The batch prediction has {batch.status} and cannot be cancelled."
+            raise conflict("batch_prediction_already_finished", message)
+        if batch.status == "queued":
+            batch.status, batch.finished_at = "cancelled", utcnow()
+        elif batch.status == "running":
+            batch.status = "cancelling"
+        return show_batch(batch)
+
+
+def delete(caller: Caller, batch_id: str) -> None:
+    """Delete an ended one with its predictions; raises 409 ``batch_prediction_not_finished``."""
+    with caller.state.database.write() as session:
+        batch = get(caller.scope(session), batch_id, lock=True)
+        if batch.status not in FINAL:
+            message = f"The batch prediction is {batch.status}; cancel it, or wait until it has ended."
+            raise conflict("batch_prediction_not_finished", message, retry=True)
+        predictions = batch.predictions_key
+        session.delete(batch)
+    if predictions is not None:
+        caller.state.storage.discard(predictions)
+    (caller.state.settings.log_dir / f"{batch_id}.log").unlink(missing_ok=True)
+
+
+def predictions_of(caller: Caller, batch_id: str) -> Predictions:
+    """Return where the predictions are.
+
+    Raises 409 ``batch_prediction_not_finished`` as long as there may be some, and 404 ``predictions_not_found`` where
+    there are none: it failed or was cancelled, or its dataset was deleted.
+    """
+    with caller.state.database.read() as session:
+        batch = get(caller.scope(session), batch_id)
+    if batch.status not in FINAL:
+        message = f"The batch prediction is {batch.status}; its predictions come with its end."
+        raise conflict("batch_prediction_not_finished", message, retry=True)
+    if batch.predictions_key is None:
+        raise ApiError(404, "predictions_not_found", f"There are no predictions of batch prediction {batch_id}.")
+    return Predictions(batch.id, batch.predictions_key, batch.dataset_id, batch.model_id)
+
+
+def _require_ready(dataset: Dataset) -> None:
+    if dataset.status == "uploading":
+        raise conflict("dataset_not_finalized", "Finalize the dataset first: POST …/finalize.", retry=True)
+    if dataset.status == "ingesting":
+        raise conflict("dataset_not_ready", "The dataset is still being ingested; try again.", retry=True)
+    if dataset.status == "failed":
+        raise conflict("dataset_failed", f"The dataset failed to be ingested: {dataset.error_message}")
+
+
+def _modality_of(caller: Caller, model: AdaptedModel) -> str:
+    """Return what the model takes, which only its artifact says."""
+    try:
+        with caller.state.storage.open(f"{model.storage_key}/{MANIFEST}") as stream:
+            return str(json.load(stream).get("modality", "image"))
+    except FileNotFoundError as error:
+        raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error

@@ -1,0 +1,3 @@
+from tests.app.predicted.conftest import predicted
+
+__all__ = ["predicted"]  # fixtures

@@ -1,0 +1,162 @@
+"""Attempts at batch predictions: to the end, killed and resumed, cancelled, lost."""
+
+from __future__ import annotations
+
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import torch
+from sqlalchemy import select
+
+import pouf_core
+from pouf_core.data.items import Item
+from pouf_core.dataset_prediction import load_for_dataset, predict_dataset
+from pouf_core.feature_cache.cache import FeatureCache
+from pouf_core.predictions.stored import HEADER, RECORDS, open_predictions
+from store.ids import new_id
+from store.leases import database_now
+from store.storage import Storage
+from store.tables import BatchPrediction, DatasetItem
+from tests.pouf_core.conftest import save_tiny_clip
+from tests.row_fixtures import CLASSES, draw_picture
+from worker.batch_predictions import runner
+from worker.batch_predictions.attempts import begin_attempt, lose
+from worker.batch_predictions.runner import run_batch
+from worker.batch_predictions.spec import BatchSpec
+from worker.process_context import WorkerContext
+
+AT_ONCE = 4
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny CLIP, whose image tower was trained."""
+    folder = tmp_path_factory.mktemp("adapted")
+    base = save_tiny_clip(folder / "base")
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    for seed in range(8):
+        (pictures / f"{seed}.png").write_bytes(draw_picture(seed))
+    method = {"tune": "model", "max_steps": 2, "batch_size": 8, "selection": "last", "fallback": "never"}
+    return pouf_core.adapt(pictures, CLASSES, base_model=f"open_clip:{base}", method=method, out=folder / "model").path
+
+
+@pytest.fixture
+def queued(rows: Any, storage: Storage, artifact: Path, add_ready_dataset: Any, monkeypatch: Any) -> Any:
+    """Makes a queued batch prediction of so many pictures by that model, some of which are done at once."""
+    monkeypatch.setattr(runner, "BatchSpec", partial(BatchSpec, items_at_once=AT_ONCE))
+
+    def make(count: int, **columns: Any) -> str:
+        model_id = rows.model()
+        storage.delete(f"models/{model_id}")
+        storage.put_directory(f"models/{model_id}", artifact)
+        return add_batch(rows.database, model_id, add_ready_dataset(count), count, **columns)
+
+    return make
+
+
+def add_batch(database: Any, model_id: str, dataset_id: str, count: int, **columns: Any) -> str:
+    fields = {"owner": "local", "status": "queued", "model_id": model_id, "dataset_id": dataset_id, **columns}
+    batch = BatchPrediction(id=new_id("bat"), item_count=count, **fields)
+    with database.write() as session:
+        session.add(batch)
+    return batch.id
+
+
+def child_of_this_process() -> psutil.Process | None:
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if runner.CHILD in process.cmdline():
+                return process
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return None
+
+
+def test_a_killed_prediction_goes_on_and_ends_with_the_same_bytes(
+    context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    batch_id = queued(80)
+    folder = context.settings.data_dir / runner.FOLDER / batch_id / "parts"
+    run = running(run_batch, context, batch_id)
+    wait_for(lambda: (folder / "000000.npy").exists())
+    child = child_of_this_process()
+    assert child is not None
+    child.send_signal(signal.SIGKILL)
+    run.result(timeout=30)
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.error_code, batch.attempt) == ("queued", None, 1)
+    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+    assert 1 <= len(kept) < 80 / AT_ONCE
+
+    run_batch(context, batch_id)
+    run_batch(context, batch_id)  # a duplicate delivery
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.attempt, batch.lease_owner) == ("succeeded", 2, None), batch.error_message
+    assert (batch.predicted_count, batch.durable_count, batch.lost_attempts) == (80, 80, 0)
+    assert not folder.parent.exists()
+    made = context.storage.local_directory(batch.predictions_key)
+    with context.database.read() as session:
+        columns = select(DatasetItem.sha256, DatasetItem.storage_key).where(DatasetItem.dataset_id == batch.dataset_id)
+        rows = [tuple(row) for row in session.execute(columns)]
+    items = [Item(sha256, context.storage.local(key)) for sha256, key in sorted(rows)]
+    predictor = load_for_dataset(artifact, 80, device=torch.device("cpu"))
+    directories = (tmp_path / "whole", tmp_path / "whole-parts")
+    cpu = torch.device("cpu")
+    predict_dataset(predictor, items, *directories, device=cpu, cache=FeatureCache(), at_once=AT_ONCE)
+    for name in (HEADER, RECORDS):
+        assert (made / name).read_bytes() == (directories[0] / name).read_bytes()
+    assert batch.predictions_bytes == sum(file.stat().st_size for file in made.iterdir())
+    assert len(open_predictions(made)) == 80
+
+
+def test_a_running_one_is_cancelled_and_leaves_nothing(
+    context: WorkerContext, queued: Any, get: Any, running: Any, wait_for: Any, database: Any
+) -> None:
+    batch_id = queued(80)
+    run = running(run_batch, context, batch_id)
+    wait_for(lambda: get(BatchPrediction, batch_id).status == "running")
+    with database.write() as session:
+        session.get_one(BatchPrediction, batch_id).status = "cancelling"
+    run.result(timeout=30)
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.predictions_key, batch.lease_owner) == ("cancelled", None, None)
+    assert batch.finished_at is not None
+    assert not (context.settings.data_dir / runner.FOLDER / batch_id).exists()
+
+
+def test_without_its_model_it_fails(
+    context: WorkerContext, add_ready_dataset: Any, rows: Any, get: Any, database: Any
+) -> None:
+    batch_id = add_batch(database, "mdl_gone", add_ready_dataset(2), 2)
+    run_batch(context, batch_id)
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.error_code, batch.lease_owner) == ("failed", "model_deleted", None)
+
+
+def test_shutdown_gives_it_back_without_counting_it_as_lost(
+    context: WorkerContext, queued: Any, get: Any, broker: Any
+) -> None:
+    batch_id = queued(2)
+    asked = iter([False])
+    run_batch(context, batch_id, lambda: next(asked, True))
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.lost_attempts, batch.lease_owner) == ("queued", 0, None)
+    assert broker.sent == [("pouf.predict", "train", {"batch_id": batch_id})]
+
+
+def test_three_attempts_without_progress_are_the_last(
+    context: WorkerContext, rows: Any, get: Any, database: Any
+) -> None:
+    batch_id = add_batch(database, rows.model(), rows.dataset(), 2)
+    for attempt in (1, 2, 3):
+        with database.write() as session:
+            assert begin_attempt(session, batch_id, "worker", database_now(session), 60)
+            lose(session, session.get_one(BatchPrediction, batch_id), "it vanished", context.settings)
+        assert get(BatchPrediction, batch_id).lost_attempts == attempt
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.error_code) == ("failed", "worker_lost")

@@ -1,0 +1,1 @@
+"""Predictions of a dataset by a model that was adapted before."""

@@ -1,0 +1,197 @@
+"""Runs one attempt of one batch prediction: claim, child process, outcome."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import select
+
+from store.disk import is_disk_full
+from store.leases import Lease, LeaseLost, database_now, fenced
+from store.outages import patiently
+from store.storage_keys import dataset_key, predictions_key
+from store.tables import AdaptedModel, BatchPrediction
+from store.transitions import FINAL
+from worker.batch_predictions import attempts
+from worker.batch_predictions.attempts import Ending
+from worker.batch_predictions.journal import Journal
+from worker.batch_predictions.spec import BatchSpec
+from worker.lease_keeper import LeaseKeeper
+from worker.process_context import WorkerContext, lack_of_space, redact_paths
+from worker.shutdown import ShuttingDown, shutdown_requested
+from worker.training.messages import ErrorMessage, PostponedMessage, PredictedMessage, StoppedMessage
+from worker.training.process import ChildProcess
+from worker.training.runner import kept_features, training_device
+from worker.training.supervision import AttemptOutcome, Lost, Supervision
+from worker.training.target_files import TargetFiles
+
+logger = logging.getLogger(__name__)
+
+CHILD = "worker.batch_predictions.child"
+FOLDER = "batch-predictions"
+
+
+def run_batch(
+    context: WorkerContext, batch_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested
+) -> None:
+    """Run a batch prediction if it is this worker's to run; a duplicate delivery does nothing."""
+    if shutdown_requested():
+        return  # the reaper wakes another worker up
+    lack = lack_of_space(context)
+    if lack is not None:
+        logger.warning("Batch prediction %s waits: %s.", batch_id, lack)
+        return  # the reaper wakes a worker up later
+    with context.database.write() as session:
+        now, seconds = database_now(session), context.settings.lease_seconds
+        lease = attempts.begin_attempt(session, batch_id, context.worker_id, now, seconds)
+    if lease is None:
+        logger.info("Batch prediction %s is not to be run now.", batch_id)
+        return
+    try:
+        _Run(context, lease, shutdown_requested).run()
+    except LeaseLost:
+        logger.warning("Batch prediction %s was taken over by another worker; this attempt ends.", batch_id)
+    finally:
+        sweep(context)
+    context.publish()
+
+
+def sweep(context: WorkerContext) -> None:
+    """Remove what batch predictions that have ended, or are gone, left on this disk."""
+    folder = context.settings.data_dir / FOLDER
+    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if not found:
+        return
+    with context.database.read() as session:
+        query = select(BatchPrediction.id).where(BatchPrediction.id.in_(found), BatchPrediction.status.not_in(FINAL))
+        kept = set(session.scalars(query))
+    for name in found - kept:
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+class _Run:
+    """One attempt under one lease."""
+
+    def __init__(
+        self, context: WorkerContext, lease: Lease[BatchPrediction], shutdown_requested: Callable[[], bool]
+    ) -> None:
+        self._context = context
+        self._lease = lease
+        self._shutdown_requested = shutdown_requested
+        self._keeper = LeaseKeeper(context.database, lease, context.settings)
+        self._storage = context.storage.patient(self._check)
+        self._folder = context.settings.data_dir / FOLDER / lease.row_id
+        self._work_dir = self._folder / str(lease.fence)
+
+    def run(self) -> None:
+        """Prepare, predict, and record the outcome; raises `LeaseLost`."""
+        try:
+            with self._keeper, self._storage.in_use(*patiently(self._keys, self._keeper.check)):
+                self._finish(self._attempt())
+        finally:
+            shutil.rmtree(self._work_dir, ignore_errors=True)
+
+    def _attempt(self) -> AttemptOutcome:
+        try:
+            return self._predict()
+        except ShuttingDown:
+            return StoppedMessage(reason="shutdown")
+        except OSError as error:  # a full disk, an unreachable storage, no process to be had
+            return self._unable(error)
+
+    def _unable(self, error: OSError) -> AttemptOutcome:
+        logger.error("Batch prediction %s could not be run here.", self._lease.row_id, exc_info=error)
+        reason = f"{type(error).__name__}: {error}"
+        return PostponedMessage(reason=reason) if is_disk_full(error) else Lost(reason)
+
+    def _predict(self) -> AttemptOutcome:
+        context = self._context
+        with self._keeper.long_step(context.settings.load_timeout):
+            specification = patiently(self._specification, self._check)
+        log = context.settings.log_dir / f"{self._lease.row_id}.log"
+        child = ChildProcess.start(specification, self._work_dir, log, module=CHILD)
+        journal = Journal(context.database, self._lease)
+        try:
+            outcome = Supervision(
+                context.database, context.settings, self._lease, self._keeper, child, journal, self._shutdown_requested
+            ).run()
+        finally:
+            child.close()
+        self._persist(journal.flush)
+        return outcome
+
+    def _specification(self) -> BatchSpec:
+        settings, storage = self._context.settings, self._storage
+        with self._context.database.read() as session:
+            batch = session.get_one(BatchPrediction, self._lease.row_id)
+            artifact = session.get_one(AdaptedModel, batch.model_id).storage_key
+            files = TargetFiles.of_items(session, batch.dataset_id)
+        return BatchSpec(
+            batch_id=batch.id,
+            fence=self._lease.fence,
+            artifact=storage.local_directory(artifact),
+            device=training_device(settings.device),
+            threads=settings.threads,
+            engine=settings.engine,
+            engine_dir=settings.engine_dir,
+            memory_bytes=settings.job_memory_bytes,
+            **kept_features(self._context, batch.owner),
+            parts_dir=self._folder / "parts",
+            predictions_dir=self._work_dir / "predictions",
+            **files.items_on_this_machine(storage),
+        )
+
+    def _finish(self, outcome: AttemptOutcome) -> None:
+        settings = self._context.settings
+        if isinstance(outcome, PredictedMessage):
+            self._publish(outcome.predictions)
+        elif isinstance(outcome, ErrorMessage):
+            code, message = outcome.code, redact_paths(outcome.message, settings)
+            self._end(lambda _, batch: attempts.fail(batch, code, message))
+        elif isinstance(outcome, StoppedMessage):
+            self._end(attempts.stop)
+        elif isinstance(outcome, PostponedMessage):
+            logger.warning("Batch prediction %s is requeued: %s", self._lease.row_id, outcome.reason)
+            self._end(lambda _, batch: attempts.postpone(batch))
+        else:
+            assert isinstance(outcome, Lost)
+            reason = redact_paths(outcome.reason, settings)
+            self._end(lambda session, batch: attempts.lose(session, batch, reason, settings))
+
+    def _publish(self, predictions: Path) -> None:
+        # Every attempt would store the same bytes here, so that what a lost one left is as good.
+        key = predictions_key(self._lease.row_id)
+        size = sum(file.stat().st_size for file in predictions.iterdir())
+        try:
+            with self._keeper.long_step(self._context.settings.load_timeout):
+                self._storage.put_directory(key, predictions)
+                self._end(lambda _, batch: attempts.succeed(batch, key, size))
+        except ShuttingDown:
+            self._end(attempts.stop)
+        except OSError as error:
+            self._finish(self._unable(error))
+
+    def _keys(self) -> list[str]:
+        with self._context.database.read() as session:
+            batch = session.get_one(BatchPrediction, self._lease.row_id)
+            return [dataset_key(batch.dataset_id), session.get_one(AdaptedModel, batch.model_id).storage_key]
+
+    def _check(self) -> None:
+        """Called while files are fetched, and while an outage lasts."""
+        self._keeper.check()
+        if self._shutdown_requested():
+            raise ShuttingDown
+
+    def _end(self, ending: Ending) -> None:
+        def end() -> None:
+            with self._context.database.write() as session:
+                ending(session, fenced(session, self._lease))
+
+        self._persist(end)
+
+    def _persist(self, write: Callable[[], object]) -> None:
+        patiently(partial(write), self._keeper.check)

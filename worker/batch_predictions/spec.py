@@ -1,0 +1,28 @@
+"""What the process is told that runs one attempt of one batch prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from worker.training.messages import WorkSpec
+
+
+class BatchSpec(WorkSpec):
+    """Everything that the child needs.
+
+    Attributes:
+        items_at_once: items whose predictions outlast the attempt together.
+        artifact: the folder of the model.
+        parts_dir: where predictions are kept until they are complete, by this attempt and others on this host.
+    """
+
+    batch_id: str
+    items_at_once: int = 1024
+    artifact: Path
+    parts_dir: Path
+    predictions_dir: Path
+
+    @property
+    def files(self) -> list[Path]:
+        """The items' files and the model."""
+        return [*super().files, self.artifact]
