@@ -8,6 +8,7 @@
 ...     predictions = pouf.predict(["new.jpg"], model=job.model_id)
 """
 
+from client.batch_predictions import BatchPrediction
 from client.client import Client
 from client.errors import ApiError, ClientError, JobFailed, Unreachable
 from client.predictions import ItemPrediction
@@ -17,6 +18,7 @@ from client.results import EstimatedGain, Evaluation, Note
 __all__ = [
     "ApiError",
     "BaseModel",
+    "BatchPrediction",
     "Client",
     "ClientError",
     "Dataset",

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, jobs
+from client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, batch_predictions, jobs
 from client.archives import as_archive
 from tests.client.conftest import Answer, problem
 
@@ -226,3 +226,31 @@ def test_a_file_of_predictions_is_there_whole_or_not_at_all(client, server, tmp_
     with pytest.raises(Unreachable):
         client.jobs.save_predictions("job_1", tmp_path / "cut.csv")
     assert list(tmp_path.iterdir()) == [path]
+
+
+def batch(status: str, **fields) -> Answer:
+    progress = {"step": 1, "total_steps": 4, "fraction": 0.25}
+    document = {"id": "bat_1", "status": status, "attempt": 1, "model_id": "mdl_1", "dataset_id": "ds_1"}
+    return answer({**document, "item_count": 4, "progress": progress, **fields})
+
+
+def test_a_dataset_is_predicted_and_waited_for(client, server, monkeypatch, tmp_path):
+    monkeypatch.setattr(batch_predictions, "POLL_SECONDS", 0.01)
+    server.answers = [batch("queued"), batch("running"), batch("succeeded"), Answer(200, b"{}\n")]
+    asked = client.batch_predictions.create("best", "ds_1", name="week 48")
+    assert json.loads(server.requests[0].body) == {
+        "model": "best",
+        "dataset_id": "ds_1",
+        "name": "week 48",
+        "metadata": {},
+    }
+    assert client.batch_predictions.wait(asked.id).step == 1
+    client.batch_predictions.save_predictions(asked.id, tmp_path / "a.jsonl", format="jsonl")
+    assert server.requests[-1].path == "/v1/batch-predictions/bat_1/predictions?format=jsonl"
+
+
+def test_waiting_for_a_batch_prediction_that_fails_raises_its_reason(client, server):
+    server.answers = [batch("failed", error={"code": "model_deleted", "message": "It is gone."})]
+    with pytest.raises(JobFailed) as failed:
+        client.batch_predictions.wait("bat_1")
+    assert failed.value.code == "model_deleted"

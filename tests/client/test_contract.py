@@ -11,6 +11,7 @@ import pytest
 
 from app.main import create_app
 from client import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions, errors, resources
+from client.batch_predictions import BatchPrediction, BatchPredictions
 from client.datasets import DatasetOptions, Datasets
 from client.jobs import Jobs
 from client.predictions import ItemPrediction
@@ -30,6 +31,7 @@ ANSWERS = {
     Prediction: "PredictionDocument",
     resources.DatasetItem: "DatasetItemDocument",
     ItemPrediction: "PredictedItemDocument",
+    BatchPrediction: "BatchPredictionDocument",
     resources.Template: "TemplateDocument",
 }
 #: Fields that stand elsewhere in the document: a path of properties.
@@ -37,6 +39,8 @@ ELSEWHERE = {
     (Job, "step"): "progress.step",
     (Job, "total_steps"): "progress.total_steps",
     (Job, "fraction"): "progress.fraction",
+    (BatchPrediction, "step"): "progress.step",
+    (BatchPrediction, "total_steps"): "progress.total_steps",
     (Predictions, "items"): "predictions",
 }
 #: Fields that the client gives another form, and why.
@@ -187,9 +191,10 @@ def test_an_error_has_the_fields_of_a_problem_document(openapi):
     ("create", "path", "media_type", "schema"),
     [
         (Jobs.create, "/v1/jobs", "application/json", "JobCreate"),
+        (BatchPredictions.create, "/v1/batch-predictions", "application/json", "BatchPredictionCreate"),
         (Datasets.create, "/v1/datasets", "multipart/form-data", "DatasetForm"),
     ],
-    ids=["jobs", "datasets"],
+    ids=["jobs", "batch predictions", "datasets"],
 )
 def test_what_can_be_created_is_what_the_openapi_document_takes(openapi, create, path, media_type, schema):
     taken = resolved(body_of(openapi, path, media_type), openapi)["properties"].keys() - {"files"}

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import text, update
 
 from store.clock import utcnow
+from store.ids import new_id
 from store.leases import claim_dataset, claim_job
-from store.tables import Dataset, IdempotencyKey, Job
+from store.tables import BatchPrediction, Dataset, IdempotencyKey, Job
 from store.transitions import lock_job, transition
 from worker.reaper.loop import broker_queue_depth
 from worker.reaper.rounds import run_once
@@ -250,3 +251,21 @@ def test_work_last_touched_in_the_future_is_published_again(
         ("pouf.train", "train", {"job_id": job_id}),
     ]
     assert reap() == []
+
+
+def test_a_batch_prediction_whose_worker_or_message_is_lost_is_published_again(
+    rows: Any, database: Any, reap: Any, get: Any, broker: Any
+) -> None:
+    lost, unheard, heard = (new_id("bat") for _ in range(3))
+    long_ago = utcnow() - timedelta(hours=1)
+    lease = {"lease_owner": "gone", "lease_expires_at": long_ago, "fence": 1}
+    fields = {"owner": "local", "model_id": "mdl_1", "dataset_id": rows.dataset(), "item_count": 1}
+    with database.write() as session:
+        session.add(BatchPrediction(id=lost, status="running", **fields, **lease))
+        session.add(BatchPrediction(id=unheard, status="queued", updated_at=long_ago, **fields))
+        session.add(BatchPrediction(id=heard, status="queued", **fields))
+    reap()
+    row = get(BatchPrediction, lost)
+    assert (row.status, row.lease_owner, row.lost_attempts) == ("queued", None, 1)
+    published = [("pouf.predict", "train", {"batch_id": batch_id}) for batch_id in (lost, unheard)]
+    assert sorted(broker.sent, key=str) == sorted(published, key=str)
