@@ -11,6 +11,7 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from app import openapi
+from app.audits import routes as audits
 from app.auth.admission import Admission
 from app.auth.authentication import Authentication, Authenticator
 from app.base_models import routes as base_models
@@ -42,13 +43,13 @@ from store.orphans import remove_abandoned_staging
 from store.settings import Settings, get_settings
 from store.storage import Storage
 
-ROUTERS = (datasets, jobs, batch_predictions, models, aliases, predictions, base_models, webhooks)
+ROUTERS = (datasets, jobs, audits, batch_predictions, models, aliases, predictions, base_models, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Of routes whose bodies FastAPI parses on the event loop.
 SMALL_BODY_BYTES = 64 * 1024
-_JOBS = re.compile(r"/v1/jobs/?")
+_JOBS = re.compile(r"/v1/jobs(/[^/]+/audits/[^/]+/answers)?/?")
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")
 

@@ -20,7 +20,18 @@ from store.database import Database
 from store.ids import new_id
 from store.storage import Storage
 from store.storage_keys import picture_key
-from store.tables import AdaptedModel, Dataset, DatasetItem, Job, OutboxMessage, Upload, Webhook, WebhookDelivery
+from store.tables import (
+    AdaptedModel,
+    Audit,
+    AuditItem,
+    Dataset,
+    DatasetItem,
+    Job,
+    OutboxMessage,
+    Upload,
+    Webhook,
+    WebhookDelivery,
+)
 from store.transitions import start_life, transition
 from tests.app.colour_engine import COLOURS
 
@@ -104,6 +115,44 @@ class Rows:
         with self.database.write() as session:
             session.add(row)
         return model_id
+
+    def model_of(self, job_id: str, **values: Any) -> str:
+        """The published model of a job that has ended."""
+        with self.database.read() as session:
+            job = session.get_one(Job, job_id)
+        model_id = self.model(job_id=job_id, class_names=job.request.class_names, **values)
+        with self.database.write() as session:
+            session.get_one(Job, job_id).model_id = model_id
+        return model_id
+
+    def audit(self, job_id: str, size: int = 2) -> str:
+        """An audit of a job, whose dataset has the drawn items."""
+        audit_id = new_id("aud")
+        hashes = [hashlib.sha256(f"{audit_id} {place}".encode()).hexdigest() for place in range(size)]
+        counts = {"items": [2 * size], "drawn": [size], "suspected": False}
+        domains = {"changed": {"items": [size]}, "classes": [], "thresholds": []}
+        classes = {"adapted": 0, "zero_shot": 1, "runner_up": 1}
+        scores = {"probability": 0.8, "runner_up_probability": 0.1}
+        with self.database.write() as session:
+            job = session.get_one(Job, job_id)
+            audit = Audit(
+                id=audit_id,
+                owner=job.owner,
+                job_id=job_id,
+                dataset_id=job.dataset_id,
+                size=size,
+                seed=0,
+                wished_accuracy=0.95,
+                design={"served": "adapted", **counts, **domains},
+            )
+            session.add(audit)
+            session.flush()
+            for place, sha256 in enumerate(hashes):
+                shared = {"sha256": sha256, "name": f"{place}.png"}
+                session.add(DatasetItem(dataset_id=job.dataset_id, status="accepted", **shared))
+                known = {"audit_id": audit_id, "position": place + 1, "sha256": sha256, "stratum": 0}
+                session.add(AuditItem(**known, **classes, **scores))
+        return audit_id
 
     def webhook(self, url: str = "https://example.com/hook", **values: Any) -> str:
         columns = {"owner": "local", "event_types": ["job.succeeded"], "secret": "whsec_c2VjcmV0", **values}

@@ -25,8 +25,12 @@ def find_model(scope: Scope, id_or_alias: str) -> AdaptedModel | None:
     return scope.get(AdaptedModel, alias.model_id) if alias else None
 
 
-def find_servable(scope: Scope, id_or_alias: str) -> tuple[str, str, str | None] | None:
-    """Return id, storage key and fallback of the model that `find_model` returns, without reading its documents."""
+Servable = tuple[str, str, str | None, float | None]
+"""Id, storage key, fallback and audited threshold of a model."""
+
+
+def find_servable(scope: Scope, id_or_alias: str) -> Servable | None:
+    """Return what serving needs of the model that `find_model` returns, without reading its documents."""
     found = _servable(scope, id_or_alias)
     if found is not None:
         return found
@@ -34,14 +38,16 @@ def find_servable(scope: Scope, id_or_alias: str) -> tuple[str, str, str | None]
     return _servable(scope, alias.model_id) if alias else None
 
 
-def _servable(scope: Scope, model_id: str) -> tuple[str, str, str | None] | None:
+def _servable(scope: Scope, model_id: str) -> Servable | None:
     if not model_id.isascii() or not model_id.isprintable():
         return None
     fallback = type_coerce(AdaptedModel.result, Json)["fallback"].as_string()
     query = scope.select(AdaptedModel).where(AdaptedModel.id == model_id)
-    columns = query.with_only_columns(AdaptedModel.id, AdaptedModel.storage_key, fallback)
+    columns = query.with_only_columns(
+        AdaptedModel.id, AdaptedModel.storage_key, fallback, AdaptedModel.audited_threshold
+    )
     row = scope.session.execute(columns).one_or_none()
-    return None if row is None else (row[0], row[1], row[2])
+    return None if row is None else (row[0], row[1], row[2], row[3])
 
 
 def find_alias(scope: Scope, name: str) -> Alias | None:

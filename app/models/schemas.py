@@ -83,7 +83,7 @@ def show_model(model: AdaptedModel, aliases: list[str]) -> ModelDocument:
     return ModelDocument(
         **_common(model, aliases),
         tune=result["method"].get("tune", model.request.method.tune),
-        **model.request.model_dump(include=REQUEST_FIELDS),
+        **model.request.model_dump(include=REQUEST_FIELDS) | _audited(model),
         **result,
     )
 
@@ -92,7 +92,12 @@ def show_model_summary(model: AdaptedModel, aliases: list[str]) -> ModelSummaryD
     """Return what a list says of the model; arguments as for `show_model`."""
     fields = show_summary(model)
     kept = {name: value for name, value in fields.items() if name in ModelSummaryDocument.model_fields}
-    return ModelSummaryDocument(**_common(model, aliases), **kept, tune=fields["method"].get("tune"))
+    return ModelSummaryDocument(**_common(model, aliases), **kept | _audited(model), tune=fields["method"].get("tune"))
+
+
+def _audited(model: AdaptedModel) -> dict[str, float]:
+    """Return the threshold that an audit gave the model in place of its own, if one did."""
+    return {} if model.audited_threshold is None else {"threshold": model.audited_threshold}
 
 
 def _common(model: AdaptedModel, aliases: list[str]) -> dict[str, Any]:

@@ -64,20 +64,21 @@ class Format:
 
 
 def _csv(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
-    return _table(export.columns, (_values(item, export.columns) for item in items), export)
+    return table(export.columns, (_values(item, export.columns) for item in items), raw=export.raw)
 
 
 def _hugging_face(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
     """`metadata.csv` of an ImageFolder; of texts, a table of texts and labels."""
     columns = (*export.text_columns, "label") if export.modality == "text" else ("file_name", "label")
     rows = (_values(item, export.text_columns or ("name",)) + [item.label] for item in items)
-    return _table(columns, rows, export)
+    return table(columns, rows, raw=export.raw)
 
 
-def _table(columns: Iterable[str], rows: Iterable[list[Any]], export: Export) -> Iterator[bytes]:
+def table(columns: Iterable[str], rows: Iterable[list[Any]], *, raw: bool = False) -> Iterator[bytes]:
+    """Write CSV some rows at a time; unless `raw`, what begins like a formula gets an apostrophe."""
     for part in _batches(chain([list(columns)], rows), AT_ONCE):
         buffer = io.StringIO()
-        csv.writer(buffer).writerows([_cell(value, export.raw) for value in row] for row in part)
+        csv.writer(buffer).writerows([_cell(value, raw) for value in row] for row in part)
         yield buffer.getvalue().encode()
 
 

@@ -61,11 +61,12 @@ class Served:
 
 @dataclass(frozen=True)
 class Servable:
-    """What serving needs to know of a published model."""
+    """What serving needs to know of a published model; `threshold` is in place of the artifact's own."""
 
     id: str
     storage_key: str
     fallback: str | None
+    threshold: float | None = None
 
 
 class Engine:
@@ -117,7 +118,10 @@ class Engine:
         model raises, or as `Budget.take`.
         """
         caller = holding.owner if holding is not None else ""
-        served_variant = variant or ("zero_shot" if model.fallback else "adapted")
+        own_variant = "zero_shot" if model.fallback else "adapted"
+        served_variant = variant or own_variant
+        if threshold is None and served_variant == own_variant:
+            threshold = model.threshold  # one for the probabilities of that variant
         order = sorted(range(len(sources)), key=lambda index: _length(sources[index]))
         async with self.cache.lease(model.storage_key) as predictor:
             limit = predictor.threshold_of(threshold, served_variant)

@@ -38,6 +38,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "POST /v1/datasets": [{"files": [picture()]}, {"files": [picture()], "finalize": False}],
     "POST /v1/jobs": [{"dataset_id": "ds_1", "class_names": ["red", "blue"]}],
     "POST /v1/webhooks": [{"url": "https://example.com/hook"}],
+    "PUT /v1/jobs/{job_id}/audits/{audit_id}/answers": [
+        {"answers": [{"item": "0.png", "label": "red"}, {"item": "1.png", "answer": "none_of_these"}]}
+    ],
 }
 
 
@@ -83,6 +86,7 @@ class FuzzedService:
             "webhook_id": [hook, rows.webhook()],
             "delivery_id": [rows.delivery(hook)],
         }
+        self.ids["audit_id"] = [rows.audit(job_id) for job_id in self.ids["job_id"]]
 
     def id_of(self, name: str) -> st.SearchStrategy[str]:
         """Values of a path parameter that name rows which are there when the value is drawn."""

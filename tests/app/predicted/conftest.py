@@ -67,7 +67,8 @@ def predicted(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
         fields = {"class_names": CLASSES, "variant": "adapted", "threshold": 0.0, "accepted_from": 0.6, **header}
         about = PredictionsHeader.model_validate({**fields, "item_count": len(hashes)})
         folder = tmp_path / f"predictions-{dataset_id}"
-        write_predictions(folder, about, [prediction_records(digests, served, own)])
+        shown = (own, own, served) if about.variant == "zero_shot" else (served, own)
+        write_predictions(folder, about, [prediction_records(digests, *shown)])
         rows.storage.put_directory(f"predictions/{dataset_id}", folder)
         job_id = rows.job(
             "running",

@@ -1,0 +1,129 @@
+"""Answers as people send them: our JSON, a table, or what Label Studio exports."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from starlette.requests import Request
+
+from app.audits.schemas import ANONYMOUS, AnswerGiven, AnswersPut
+from app.http.budgets import Holding, holding_of
+from app.http.errors import ApiError, invalid
+from app.http.executors import validating
+from app.http.json_bodies import is_json, parsed_size, refuse_many_values, validate
+from app.predicted.formats import FORMULAS
+
+NO_CLASS = ("none_of_these", "cant_tell")
+CSV_COLUMNS = {"item", "label", "person"}
+
+
+async def read_answers(request: Request) -> AnswersPut:
+    """Return the answers of a body, JSON or CSV by its content type.
+
+    Raises 400 ``malformed_json``, 415, 422 with every error, or as `Budget.take`.
+    """
+    content = await request.body()
+    if is_json(request):
+        return await validating(_from_json, content, holding_of(request))
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() == "text/csv":
+        return await validating(_from_csv, content, holding_of(request))
+    raise ApiError(415, "unsupported_media_type", "Send application/json or text/csv.")
+
+
+def _from_json(content: bytes, holding: Holding) -> AnswersPut:
+    holding.take_memory(parsed_size(content))
+    try:
+        values = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, "malformed_json", "The request body is not valid JSON.") from error
+    refuse_many_values(values)
+    if isinstance(values, list):
+        values = {"answers": list(_of_label_studio(values))}
+        if not values["answers"]:
+            raise invalid("no_answers", "No task of the export has an annotation with a choice.", "/answers")
+    return validate(AnswersPut, values)
+
+
+def _of_label_studio(tasks: list[Any]) -> Iterator[dict[str, Any]]:
+    """Tasks as Label Studio exports them to JSON, or to JSON-MIN; those without annotations are left out.
+
+    A task names its item by `sha256` or `name` among its data, as our own export of predictions does. An annotation
+    that was skipped says that its author cannot tell.
+    """
+    for number, task in enumerate(tasks):
+        if not isinstance(task, dict):
+            raise invalid("invalid_type", "A task of a Label Studio export is an object.", f"/{number}")
+        data = task.get("data", task)
+        item = data.get("sha256") or data.get("name") if isinstance(data, dict) else None
+        annotations = task.get("annotations")
+        if annotations is None and "label" not in task:
+            annotations = []
+        if annotations == []:
+            continue
+        if not isinstance(item, str):
+            message = "The task names no item: its data needs `sha256` or `name`."
+            raise invalid("audit_item_missing", message, f"/{number}/data")
+        if annotations is None:  # JSON-MIN
+            yield _answer(item, task["label"], task.get("annotator"))
+            continue
+        if not isinstance(annotations, list):
+            raise invalid("invalid_type", "`annotations` is a list.", f"/{number}/annotations")
+        for annotation in annotations:
+            if isinstance(annotation, dict) and (choice := _choice(annotation)) is not None:
+                yield _answer(item, choice, annotation.get("completed_by"))
+
+
+def _choice(annotation: dict[str, Any]) -> object:
+    if annotation.get("was_cancelled"):
+        return "cant_tell"
+    results = annotation.get("result")
+    for result in results if isinstance(results, list) else []:
+        value = result.get("value") if isinstance(result, dict) else None
+        choices = value.get("choices") if isinstance(value, dict) else None
+        if isinstance(choices, list) and choices:
+            return choices[0]
+    return None
+
+
+def _answer(item: str, label: object, person: object) -> dict[str, Any]:
+    """An answer; a person of Label Studio is a number, an address, or an object with one."""
+    if isinstance(person, dict):
+        person = person.get("email") or person.get("id")
+    return {"item": item, "label": label, "person": ANONYMOUS if person is None else str(person)[:200]}
+
+
+def _from_csv(content: bytes, holding: Holding) -> AnswersPut:
+    holding.take_memory(20 * len(content))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise invalid("csv_encoding", "The table is not UTF-8.", "") from error
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        columns = {*(reader.fieldnames or ())}
+        if not {"label"} < columns or not columns & {"item", "sha256"}:
+            raise invalid("csv_columns", "The table needs the columns `item` and `label`, and may have `person`.", "")
+        rows = [_of_row(row) for row in reader]
+    except csv.Error as error:
+        raise invalid("csv_malformed", f"The table cannot be read: {error}.", "") from error
+    return validate(AnswersPut, {"answers": [row for row in rows if row["label"]]})
+
+
+def _of_row(row: Mapping[str, str | None]) -> dict[str, Any]:
+    person = (row.get("person") or "").strip()
+    item = row.get("item") or row.get("sha256") or ""
+    return {"item": _cell(item), "label": _cell(row.get("label") or ""), "person": _cell(person) or None}
+
+
+def _cell(value: str) -> str:
+    """Without the apostrophe that keeps spreadsheets from taking a cell for a formula."""
+    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULAS) else value
+
+
+def without_class(answer: AnswerGiven, classes: Mapping[str, int]) -> str | None:
+    """Return which answer it is that names no class, if it does; in files it stands in place of a label."""
+    if answer.answer is not None:
+        return answer.answer
+    return answer.label if answer.label in NO_CLASS and answer.label not in classes else None
