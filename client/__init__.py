@@ -8,6 +8,7 @@
 ...     predictions = pouf.predict(["new.jpg"], model=job.model_id)
 """
 
+from client.audits import Audit
 from client.batch_predictions import BatchPrediction
 from client.client import Client
 from client.errors import ApiError, ClientError, JobFailed, Unreachable
@@ -17,6 +18,7 @@ from client.results import EstimatedGain, Evaluation, Note
 
 __all__ = [
     "ApiError",
+    "Audit",
     "BaseModel",
     "BatchPrediction",
     "Client",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
+from client.audits import Audits
 from client.batch_predictions import BatchPredictions
 from client.connection import Connection
 from client.datasets import Datasets
@@ -36,6 +37,7 @@ class Client:
         self._connection = Connection(base_url, api_key, timeout, retries)
         self.datasets = Datasets(self._connection)
         self.jobs = Jobs(self._connection)
+        self.audits = Audits(self._connection)
         self.batch_predictions = BatchPredictions(self._connection)
         self.models = Models(self._connection)
         self.aliases = Aliases(self._connection)

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO
 
 import httpx
@@ -43,6 +44,7 @@ class Connection:
         json: Document | None = None,
         form: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, BinaryIO]] | None = None,
+        content: tuple[str, bytes] | None = None,
     ) -> Document:
         """Send a request and return the JSON object of its answer, `{}` where it is empty.
 
@@ -54,14 +56,18 @@ class Connection:
             form: in place of `json`, the fields of a multipart body.
             files: in place of `json`, the files of a multipart body, as `(name, opened file)`; each try reads them
                 from their beginning.
+            content: in place of `json`, a body as `(media type, bytes)`.
 
         Raises:
             ApiError: the service refused.
             Unreachable: no answer came.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        body = None
+        if content is not None:
+            headers["Content-Type"], body = content
         request = self._http.build_request(
-            method, path, params=params, json=json, data=form, files=files, headers=headers
+            method, path, params=params, json=json, data=form, files=files, content=body, headers=headers
         )
         pause = FIRST_PAUSE_SECONDS
         for retries_left in range(self._retries, -1, -1):
@@ -111,6 +117,24 @@ class Connection:
                 yield response
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
+
+    def save(self, path: str, params: Mapping[str, str], target: str | Path) -> Path:
+        """GET a file, and return where it lies: whole, or not at all.
+
+        Raises:
+            ApiError: the service refused.
+            Unreachable: the answer was cut short.
+        """
+        place = Path(target)
+        unfinished = place.with_name(f".{place.name}.part")
+        try:
+            with self.stream(path, params=params) as response, unfinished.open("wb") as file:
+                for chunk in response.iter_bytes():
+                    file.write(chunk)
+            unfinished.replace(place)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return place
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         return Unreachable(f"No answer from {self._http.base_url}: {error}")

@@ -77,18 +77,8 @@ class DatasetPredictions:
             ApiError: there are none, or not yet.
             Unreachable: the answer was cut short; nothing is at `target`.
         """
-        path = Path(target)
-        unfinished = path.with_name(f".{path.name}.part")
         query = {**_query(filters), "format": format, **({"raw": "true"} if raw else {})}
-        answer = self._connection.stream(self._url(resource_id), params=query)
-        try:
-            with answer as response, unfinished.open("wb") as file:
-                for chunk in response.iter_bytes():
-                    file.write(chunk)
-            unfinished.replace(path)
-        finally:
-            unfinished.unlink(missing_ok=True)
-        return path
+        return self._connection.save(self._url(resource_id), query, target)
 
     def _url(self, resource_id: str) -> str:
         return f"{self._path}/{resource_id}/predictions"

@@ -11,6 +11,7 @@ import pytest
 
 from app.main import create_app
 from client import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions, errors, resources
+from client.audits import Audit, AuditEstimate, AuditItem, Audits, Proposal
 from client.batch_predictions import BatchPrediction, BatchPredictions
 from client.datasets import DatasetOptions, Datasets
 from client.jobs import Jobs
@@ -32,6 +33,10 @@ ANSWERS = {
     resources.DatasetItem: "DatasetItemDocument",
     ItemPrediction: "PredictedItemDocument",
     BatchPrediction: "BatchPredictionDocument",
+    Audit: "AuditDocument",
+    AuditItem: "AuditItemDocument",
+    AuditEstimate: "AuditEstimateDocument",
+    Proposal: "ProposalDocument",
     resources.Template: "TemplateDocument",
 }
 #: Fields that stand elsewhere in the document: a path of properties.
@@ -54,6 +59,7 @@ CONVERTED = {
 LEFT_OUT = {("DatasetForm", "finalize"): "`create` sends every file in one request, so that the dataset is complete"}
 #: Arguments that are no field of the request, and why.
 NOT_SENT = {
+    ("AuditCreate", "job_id"): "in the path",
     ("DatasetForm", "source"): "sent as `files`",
     ("DatasetForm", "wait"): "what the client does afterwards",
     ("DatasetForm", "timeout"): "what the client does afterwards",
@@ -192,9 +198,10 @@ def test_an_error_has_the_fields_of_a_problem_document(openapi):
     [
         (Jobs.create, "/v1/jobs", "application/json", "JobCreate"),
         (BatchPredictions.create, "/v1/batch-predictions", "application/json", "BatchPredictionCreate"),
+        (Audits.create, "/v1/jobs/{job_id}/audits", "application/json", "AuditCreate"),
         (Datasets.create, "/v1/datasets", "multipart/form-data", "DatasetForm"),
     ],
-    ids=["jobs", "batch predictions", "datasets"],
+    ids=["jobs", "batch predictions", "audits", "datasets"],
 )
 def test_what_can_be_created_is_what_the_openapi_document_takes(openapi, create, path, media_type, schema):
     taken = resolved(body_of(openapi, path, media_type), openapi)["properties"].keys() - {"files"}
