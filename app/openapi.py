@@ -28,7 +28,13 @@ PROBLEM_HEADERS = {
 # what a caller gets whatever the operation: a fault of ours, a database that is away, a full disk
 FAULTS = (500, 503, 507)
 # the path parameter that takes the `id` of what an operation answers
-IDS = {"create_dataset": "dataset_id", "create_job": "job_id", "get_model": "model_id", "create_webhook": "webhook_id"}
+IDS = {
+    "create_dataset": "dataset_id",
+    "create_job": "job_id",
+    "create_batch_prediction": "batch_id",
+    "get_model": "model_id",
+    "create_webhook": "webhook_id",
+}
 ALIAS = "put_alias"
 
 
@@ -94,9 +100,12 @@ def problem_statuses(path: str, method: str, operation: Document) -> list[int]:
         statuses.append(422)
     if "requestBody" in operation:
         statuses += [400, 404, 408, 413, 415, 422]
-    if path.startswith("/v1/") and method != "get" and "predict" not in path:
+    predicts = path.endswith("/predict")
+    if path.startswith("/v1/") and method != "get" and not predicts:
         statuses.append(409)
-    if "predict" in path:
+    if path.endswith("/predictions"):  # before there are any, or in a format that is not installed
+        statuses += [409, 501]
+    if predicts:
         statuses.append(504)
     return sorted(set(statuses))
 

@@ -24,6 +24,7 @@ from store.tables import (
     AdaptedModel,
     Audit,
     AuditItem,
+    BatchPrediction,
     Dataset,
     DatasetItem,
     Job,
@@ -153,6 +154,14 @@ class Rows:
                 known = {"audit_id": audit_id, "position": place + 1, "sha256": sha256, "stratum": 0}
                 session.add(AuditItem(**known, **classes, **scores))
         return audit_id
+
+    def batch(self, status: str, dataset_id: str | None = None, **values: Any) -> str:
+        """A batch prediction."""
+        columns = {"owner": "local", "model_id": "mdl_1", "item_count": 4, **values}
+        row = BatchPrediction(id=new_id("bat"), status=status, dataset_id=dataset_id or self.dataset(), **columns)
+        with self.database.write() as session:
+            session.add(row)
+        return row.id
 
     def webhook(self, url: str = "https://example.com/hook", **values: Any) -> str:
         columns = {"owner": "local", "event_types": ["job.succeeded"], "secret": "whsec_c2VjcmV0", **values}

@@ -37,6 +37,7 @@ def picture() -> bytes:
 BODIES: dict[str, list[dict[str, Any]]] = {
     "POST /v1/datasets": [{"files": [picture()]}, {"files": [picture()], "finalize": False}],
     "POST /v1/jobs": [{"dataset_id": "ds_1", "class_names": ["red", "blue"]}],
+    "POST /v1/batch-predictions": [{"model": "best", "dataset_id": "ds_1"}],
     "POST /v1/webhooks": [{"url": "https://example.com/hook"}],
     "PUT /v1/jobs/{job_id}/audits/{audit_id}/answers": [
         {"answers": [{"item": "0.png", "label": "red"}, {"item": "1.png", "answer": "none_of_these"}]}
@@ -81,6 +82,7 @@ class FuzzedService:
             "dataset_id": [dataset, rows.dataset("uploading")],
             "sha256": [rows.picture(dataset, picture())],
             "job_id": [rows.job(*path, dataset_id=rows.dataset(**ready)) for path in JOBS],
+            "batch_id": [rows.batch(status) for status in ("queued", "running", "succeeded")],
             "model_id": [rows.model(), rows.model()],
             "name": ["best"],
             "webhook_id": [hook, rows.webhook()],

@@ -14,7 +14,6 @@ from store.clock import utcnow
 from store.ids import new_id
 from store.retention import prune
 from store.scope import Scope
-from store.tables import BatchPrediction
 from store.usage import stored_bytes
 from tests.row_fixtures import Rows
 
@@ -32,16 +31,7 @@ def create(api: Any) -> Callable[..., Any]:
 
 @pytest.fixture
 def batch(rows: Rows) -> Callable[..., str]:
-    """Makes a batch prediction in a status."""
-
-    def make(status: str, dataset_id: str | None = None, **columns: Any) -> str:
-        fields = {"owner": "local", "model_id": "mdl_1", "item_count": 4, **columns}
-        row = BatchPrediction(id=new_id("bat"), status=status, dataset_id=dataset_id or rows.dataset(), **fields)
-        with rows.database.write() as session:
-            session.add(row)
-        return row.id
-
-    return make
+    return rows.batch
 
 
 def test_one_is_queued_and_its_worker_woken_up(create: Any, rows: Rows, api: Any, outbox: Any) -> None:

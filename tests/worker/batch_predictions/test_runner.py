@@ -17,7 +17,6 @@ from pouf_core.data.items import Item
 from pouf_core.dataset_prediction import load_for_dataset, predict_dataset
 from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.predictions.stored import HEADER, RECORDS, open_predictions
-from store.ids import new_id
 from store.leases import database_now
 from store.storage import Storage
 from store.tables import BatchPrediction, DatasetItem
@@ -50,21 +49,14 @@ def queued(rows: Any, storage: Storage, artifact: Path, add_ready_dataset: Any, 
     """Makes a queued batch prediction of so many pictures by that model, some of which are done at once."""
     monkeypatch.setattr(runner, "BatchSpec", partial(BatchSpec, items_at_once=AT_ONCE))
 
-    def make(count: int, **columns: Any) -> str:
+    def make(count: int) -> str:
         model_id = rows.model()
         storage.delete(f"models/{model_id}")
         storage.put_directory(f"models/{model_id}", artifact)
-        return add_batch(rows.database, model_id, add_ready_dataset(count), count, **columns)
+        dataset_id = add_ready_dataset(count)
+        return str(rows.batch("queued", dataset_id, model_id=model_id, item_count=count))
 
     return make
-
-
-def add_batch(database: Any, model_id: str, dataset_id: str, count: int, **columns: Any) -> str:
-    fields = {"owner": "local", "status": "queued", "model_id": model_id, "dataset_id": dataset_id, **columns}
-    batch = BatchPrediction(id=new_id("bat"), item_count=count, **fields)
-    with database.write() as session:
-        session.add(batch)
-    return batch.id
 
 
 def child_of_this_process() -> psutil.Process | None:
@@ -129,10 +121,8 @@ def test_a_running_one_is_cancelled_and_leaves_nothing(
     assert not (context.settings.data_dir / runner.FOLDER / batch_id).exists()
 
 
-def test_without_its_model_it_fails(
-    context: WorkerContext, add_ready_dataset: Any, rows: Any, get: Any, database: Any
-) -> None:
-    batch_id = add_batch(database, "mdl_gone", add_ready_dataset(2), 2)
+def test_without_its_model_it_fails(context: WorkerContext, rows: Any, get: Any) -> None:
+    batch_id = rows.batch("queued", model_id="mdl_gone")
     run_batch(context, batch_id)
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.error_code, batch.lease_owner) == ("failed", "model_deleted", None)
@@ -152,7 +142,7 @@ def test_shutdown_gives_it_back_without_counting_it_as_lost(
 def test_three_attempts_without_progress_are_the_last(
     context: WorkerContext, rows: Any, get: Any, database: Any
 ) -> None:
-    batch_id = add_batch(database, rows.model(), rows.dataset(), 2)
+    batch_id = rows.batch("queued", model_id=rows.model())
     for attempt in (1, 2, 3):
         with database.write() as session:
             assert begin_attempt(session, batch_id, "worker", database_now(session), 60)
