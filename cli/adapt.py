@@ -14,6 +14,7 @@ from cli import CommandError
 from cli.wording import gain_in_words, proposal_in_words
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
 from pouf_core.contract.activation import ActivationChoice
+from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.contract.request import Quality
 from pouf_core.errors import InvalidInput, PoufError, problems_of
@@ -37,6 +38,7 @@ class Adaptation:
         activation: `auto`, `gelu` or `quick_gelu`.
         label_words: `class=word,word` for each class; empty where there are none.
         text_limits: `text_a=64` for each text; empty where there are none.
+        labels: where evaluation labels may come from, see `RunOptions`.
         quality: `fast` or `best`.
         method: the `method` object of a job, without what is left to the method.
         threshold, wished_accuracy: as those of a job.
@@ -54,6 +56,7 @@ class Adaptation:
     label_words: Sequence[str] = ()
     text_limits: Sequence[str] = ()
     text_column: str | None = None
+    labels: LabelsWanted = "auto"
     quality: Quality = "fast"
     method: Mapping[str, str | int] = field(default_factory=dict)
     seed: int = 0
@@ -100,6 +103,7 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
         label_words=parse_label_words(wanted.label_words) or None,
         text_limits=parse_text_limits(wanted.text_limits) or None,
         text_column=wanted.text_column,
+        labels=wanted.labels,
         quality=wanted.quality,
         method=wanted.method,
         seed=wanted.seed,
@@ -165,7 +169,7 @@ def parse_threshold(value: str | None) -> Threshold | None:
 
 
 def print_result(result: pouf_core.AdaptationResult) -> None:
-    """Print warnings, verdict, estimated gain, proposed threshold, what answers by default, and the place."""
+    """Print warnings, verdict, gain, proposed threshold, accuracy, what answers by default, and the place."""
     for warning in result.warnings:
         _print(f"[yellow]{escape(warning.message)}[/] ({warning.code})")
     _print(f"Verdict: [{VERDICT_COLOURS[result.verdict]}]{result.verdict}[/]")
@@ -176,6 +180,9 @@ def print_result(result: pouf_core.AdaptationResult) -> None:
     if (abstention := result.abstention) is not None:
         proposed = abstention[result.fallback or "adapted"].proposed
         _print(f"Proposed threshold: {proposal_in_words(proposed, abstention.wished_accuracy)}")
+    if (evaluation := result.evaluation) is not None:
+        accuracies = f"{evaluation.zero_shot_accuracy:.1%} zero-shot, {evaluation.adapted_accuracy:.1%} adapted"
+        _print(f"Accuracy on {evaluation.n:,} labelled items: {accuracies}")
     if result.fallback:
         _print("Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.")
     _print(f"Done in {result.seconds:.1f} s, {_what_was_kept(result)}: {escape(str(result.path))}")

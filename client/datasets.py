@@ -17,7 +17,7 @@ POLL_SECONDS = 0.3
 
 
 class DatasetOptions(TypedDict, total=False):
-    """The options of `Datasets.create`."""
+    """The options of `Datasets.create` for items at hand."""
 
     name: str | None
     modality: str
@@ -48,6 +48,7 @@ class Datasets:
         encoding: str | None = None,
         delimiter: str | None = None,
         header: bool | None = None,
+        labels: str = "auto",
         metadata: dict[str, str] | None = None,
         wait: bool = False,
         timeout: float = 600.0,
@@ -64,6 +65,8 @@ class Datasets:
             label_column: the one with labels, which are used for evaluation alone; by default `label`, if there is one.
             encoding, delimiter, header: of files of texts, where `readings` of a dataset show them told wrong: such
                 as `windows-1252`; one character; whether the first row names the columns.
+            labels: where evaluation labels may come from: `file` for columns, fields and files of labels; `folders`;
+                `auto` for files where any gives labels, else folders; or `none`.
             metadata: at most 16 pairs, kept as they are.
             wait: return only when the service has read the files.
             timeout: seconds to wait at most.
@@ -79,6 +82,7 @@ class Datasets:
             "encoding": encoding,
             "delimiter": delimiter,
             "header": None if header is None else str(header).lower(),
+            "labels": None if labels == "auto" else labels,
         }
         fields = {"modality": modality, **{field: value for field, value in given.items() if value is not None}}
         if metadata:

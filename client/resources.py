@@ -71,6 +71,7 @@ class Dataset:
     duplicate_count: int | None
     rejected_count: int | None
     labelled_count: int | None
+    label_source: Document | None
     embedding_width: int | None
     embedding_templates: int | None
     fingerprint: str | None
@@ -92,6 +93,7 @@ class Dataset:
             duplicate_count=raw.get("duplicate_count"),
             rejected_count=raw.get("rejected_count"),
             labelled_count=raw.get("labelled_count"),
+            label_source=raw.get("label_source"),
             embedding_width=raw.get("embedding_width"),
             embedding_templates=raw.get("embedding_templates"),
             fingerprint=raw.get("fingerprint"),
@@ -132,6 +134,7 @@ class Job:
     total_steps: int | None
     fraction: float | None
     evaluation: Evaluation | None
+    no_evaluation: CodedMessage | None
     verdict: str | None
     verdict_reasons: list[Note]
     estimated_gain: EstimatedGain | None
@@ -158,6 +161,7 @@ class Job:
             total_steps=progress.get("total_steps"),
             fraction=progress.get("fraction"),
             evaluation=Evaluation.of(evaluation) if evaluation else None,
+            no_evaluation=raw.get("no_evaluation"),
             verdict=raw.get("verdict"),
             verdict_reasons=Note.each(raw.get("verdict_reasons")),
             estimated_gain=EstimatedGain.of(gain) if gain else None,

@@ -11,6 +11,7 @@ from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.file_reading import ColumnCandidate, FileReading, TextFileOptions
 from pouf_core.contract.findings import Finding
+from pouf_core.contract.labels import LabelSource, LabelsWanted
 from pouf_core.contract.rejections import RejectionGroup, SkipReason
 from pouf_core.data.encodings import encoding_named
 from pouf_core.errors import InvalidInput
@@ -43,6 +44,7 @@ class DatasetForm(Closed):
     encoding: COLUMN = None
     delimiter: DELIMITER = None
     header: HEADER = None
+    labels: LabelsWanted = "auto"
     finalize: bool = True
     metadata: METADATA = {}
 
@@ -112,6 +114,8 @@ class DatasetSummaryDocument(Document):
     text_pairs: bool
     text_column: str | None
     label_column: str | None
+    labels: LabelsWanted
+    label_source: LabelSource | None
     encoding: str | None
     delimiter: str | None
     header: bool | None
@@ -186,6 +190,8 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
         text_pairs=dataset.text_pairs,
         text_column=dataset.text_column,
         label_column=dataset.label_column,
+        labels=dataset.labels,
+        label_source=None if dataset.label_source is None else LabelSource.model_validate(dataset.label_source),
         **TextFileOptions.model_validate(dataset.text_options or {}).model_dump(),
         readings=[FileReading.model_validate(one) for one in dataset.readings or []],
         skipped=dataset.skipped or {},

@@ -56,6 +56,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
         modality=form.modality,
         text_column=form.text_column,
         label_column=form.label_column,
+        labels=form.labels,
         text_options=form.text_options.model_dump(),
         status="uploading",
         meta=form.metadata,

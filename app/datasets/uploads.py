@@ -17,6 +17,7 @@ from app.http.multipart import receive_form
 from app.http.received_files import StagedFile, Staging, blocks, staging
 from app.state import require_space
 from pouf_core.contract.dataset_items import RequestedModality
+from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.file_kinds import ARCHIVE_SUFFIXES, HEAD_BYTES, archive_kind
 
 FILES: dict[str, object] = {"files": {"type": "array", "items": {"type": "string", "format": "binary"}}}
@@ -31,6 +32,12 @@ FIELDS: dict[str, object] = {
     "encoding": {"type": "string", "description": "Of files of texts, where it is told wrong, such as windows-1252."},
     "delimiter": {"type": "string", "description": "Of tables of texts: one character, or `\\t`."},
     "header": {"type": "boolean", "description": "Of tables of texts: whether the first row names the columns."},
+    "labels": {
+        "enum": list(get_args(LabelsWanted)),
+        "default": "auto",
+        "description": "Where evaluation labels may come from: `file`, columns and fields of files, and files of "
+        "labels beside pictures; `folders`; `auto`, files where any gives labels, else folders; `none`.",
+    },
     "finalize": {"type": "boolean", "default": True},
     "metadata": {"type": "string", "description": "A JSON object."},
 }

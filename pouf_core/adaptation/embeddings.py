@@ -12,10 +12,13 @@ import torch
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.embedding_data import check_same_width, class_features_missing, class_features_not_used
+from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.class_features import FIELD, class_feature_vectors
 from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings
-from pouf_core.data.items import Data, Item, collect_items
+from pouf_core.data.items import Data, Item
+from pouf_core.data.labelled_items import LabelledItems, collect_labelled
+from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.losses import Rejected
 from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
 from pouf_core.families.features import FEATURES
@@ -29,10 +32,18 @@ TargetData = Data | npt.NDArray[Any] | torch.Tensor
 
 def collect(data: TargetData, modality: Modality, text_column: str | None) -> tuple[Sequence[Item], list[Rejected]]:
     """As `collect_items`, and embeddings as `collect_embeddings`."""
+    found = collect_with_labels(data, modality, text_column, "none")
+    return found.items, found.rejected
+
+
+def collect_with_labels(
+    data: TargetData, modality: Modality, text_column: str | None, labels: LabelsWanted
+) -> LabelledItems:
+    """As `collect_labelled`, and embeddings as `collect_embeddings`."""
     if modality != "embedding":
-        return collect_items(cast(Data, data), modality, text_column)
+        return collect_labelled(cast(Data, data), modality, text_column, labels)
     found = collect_embeddings(data)
-    return found.items, found.rejected()
+    return LabelledItems(found.items, found.rejected(), Labelling())
 
 
 def given_classes(class_features: Any, request: CheckedRequest, items: Sequence[Item]) -> CosineClassifier | None:

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.findings import Finding
+from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.progress import OnProgress, ShouldStop
 from pouf_core.families.interface import BaseModel
 from pouf_core.feature_cache.cache import FeatureCache
@@ -34,7 +35,9 @@ class RunOptions:
         class_features: for base model `features`, the classes in the space of the embeddings, as numpy array or torch
             tensor: [K, d], or [T, K, d] for T templates, whose vectors are normalised and averaged.
         text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
-        evaluation_labels: content hash to label; only ever used to report `evaluation`.
+        labels: where evaluation labels may come from: `file` for columns, fields and files of labels; `folders`; `auto`
+            for files where any gives labels, else folders; or `none`.
+        evaluation_labels: content hash to label, in place of these; only ever used to report `evaluation`.
         data_warnings: what is to be said of the data, as known to whoever read them; among the result's warnings.
         on_progress: told about every micro-batch.
         should_stop: asked at step boundaries; returning a reason stops the run.
@@ -57,6 +60,7 @@ class RunOptions:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     class_features: Any = None
     text_column: str | None = None
+    labels: LabelsWanted = "auto"
     evaluation_labels: Mapping[str, str] = field(default_factory=dict)
     data_warnings: Sequence[Finding] = ()
     on_progress: OnProgress = lambda _: None
@@ -80,6 +84,7 @@ class OptionKeywords(TypedDict, total=False):
     checkpoint_seconds: float
     class_features: Any
     text_column: str | None
+    labels: LabelsWanted
     feature_cache: FeatureCache | None
     engine: EngineChoice
     engine_dir: Path | None

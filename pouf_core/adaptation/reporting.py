@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,8 +10,8 @@ from pouf_core.contract.class_scripts import other_scripts_warnings
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.data.items import Item
-from pouf_core.data.losses import Losses, Rejected
+from pouf_core.data.labelled_items import LabelledItems
+from pouf_core.data.losses import Losses
 from pouf_core.errors import AdaptationStopped
 
 
@@ -52,13 +51,13 @@ class Reporter:
         self.send(Progress(stage=stage, step=done, total_steps=total))
 
 
-def input_warnings(rejected: Sequence[Rejected], items: Sequence[Item], request: CheckedRequest) -> list[Finding]:
-    """What is said, before anything is loaded, of what could not be used beside `items`, and of the class names.
+def input_warnings(data: LabelledItems, request: CheckedRequest) -> list[Finding]:
+    """What is said, before anything is loaded, of the data and the class names.
 
-    Of every rejected one, since nothing else tells.
+    Of every rejected item, since nothing else tells.
     """
     losses = Losses()
-    for one in rejected:
+    for one in data.rejected:
         losses.note(Path(one.name).name, one.code, one.message, one.lost, one.undecoded)
-    of_items = losses.warnings(len(items), tolerated=0.0)
-    return [*of_items, *other_scripts_warnings(request.base, request.classes)]
+    of_items = losses.warnings(len(data.items), tolerated=0.0)
+    return [*data.labelling.warnings, *of_items, *other_scripts_warnings(request.base, request.classes)]

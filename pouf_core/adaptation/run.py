@@ -15,7 +15,7 @@ from pouf_core.adaptation.base_loading import own_base_model
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.closed_form import fit_closed_form, may_train_instead
-from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, collect, given_classes
+from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, collect_with_labels, given_classes
 from pouf_core.adaptation.engine import offered_engine
 from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
@@ -154,7 +154,9 @@ class _Run:
         if is_array(data) or isinstance(data, EmbeddingItems):
             description = description.over_embeddings()
         checked = request.check(description)
-        items, self._rejected = collect(data, description.modality, options.text_column)
+        found = collect_with_labels(data, description.modality, options.text_column, options.labels)
+        items, self._labels = found.items, options.evaluation_labels or found.labelling.single
+        self._warnings = [*options.data_warnings, *input_warnings(found, checked)]
         self._classes = given_classes(options.class_features, checked, items)
         if description.modality == "text":
             checked.wording.check_texts(description, are_pairs(items))
@@ -165,19 +167,16 @@ class _Run:
     def result(self, started: float) -> AdaptationResult:
         """Run it; `started` is when, by the monotonic clock."""
         inputs, reporter = self._inputs, self._inputs.reporter
-        for warning in (*self._options.data_warnings, *input_warnings(self._rejected, inputs.items, inputs.request)):
+        for warning in self._warnings:
             reporter.warn("loading_base", warning)
         base, model = self._load()
         zero_shot = zero_shot_classifier(model, inputs)
-        labels = self._options.evaluation_labels
         # Everything where accuracy is wanted, else what judging takes.
-        outcome_count = len(inputs.items) if labels else zero_shot.judged_count
+        outcome_count = len(inputs.items) if self._labels else zero_shot.judged_count
         outcome = with_estimated_gain(inputs, zero_shot, self._outcome(base, model, zero_shot, outcome_count))
         verdict = judge(inputs, zero_shot, outcome)
         outcome, abstention = estimate_abstention(inputs, zero_shot, outcome, verdict.served)
-        evaluation = evaluate(
-            inputs.items, labels, inputs.request.classes, zero_shot.classes, outcome.predicted.classes
-        )
+        evaluation, no_evaluation = evaluate(inputs, self._labels, zero_shot.classes, outcome.predicted.classes)
         reporter.stage("evaluating", outcome_count, outcome_count)
         reporter.stage("exporting", 0, 1)
         write_served(self._options.predictions_dir, inputs, zero_shot, outcome, abstention, verdict.served)
@@ -185,6 +184,7 @@ class _Run:
             method=outcome.method,
             metrics=outcome.metrics,
             evaluation=evaluation,
+            no_evaluation=no_evaluation,
             warnings=reporter.warnings,
             verdict=verdict.verdict,
             verdict_reasons=verdict.reasons,

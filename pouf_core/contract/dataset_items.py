@@ -17,15 +17,14 @@ RequestedModality = Literal["image", "text", "embedding", "auto"]
 def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality:
     """What a dataset holds: as requested, and with `auto` what all its files are files of, else pictures.
 
-    A table of labels alone names pictures, so that it makes no dataset of texts.
+    A table of labels beside them does not count; alone it names pictures.
     """
     if requested != "auto":
         return requested
-    names = [unpacked_name(name.lower()) for name in file_names]
+    names = {unpacked_name(name.lower()) for name in file_names} - {LABELS_FILE}
     if names and all(name.endswith(EMBEDDING_SUFFIXES) for name in names):
         return "embedding"
-    are_texts = all(name.endswith(TEXT_SUFFIXES) for name in names) and set(names) - {LABELS_FILE}
-    return "text" if are_texts else "image"
+    return "text" if names and all(name.endswith(TEXT_SUFFIXES) for name in names) else "image"
 
 
 def check_dataset_items(

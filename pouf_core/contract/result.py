@@ -45,7 +45,8 @@ class PartialResult(Document):
 
     Attributes:
         method: the resolved method; as it was written, where an older version wrote it with other fields.
-        evaluation: None without labels.
+        evaluation: None without labels that match a class.
+        no_evaluation: why a finished adaptation has none.
         verdict: `improved`, `uncertain` or `harmful`.
         verdict_reasons: what the verdict rests on.
         estimated_gain: over zero-shot in percentage points of accuracy, told without labels; None where it was not
@@ -62,6 +63,7 @@ class PartialResult(Document):
 
     method: Resolved | dict[str, JsonValue] | None = Field(None, union_mode="left_to_right")
     evaluation: Evaluation | None = None
+    no_evaluation: Finding | None = None
     verdict: Verdict | None = None
     verdict_reasons: list[Finding] = []
     estimated_gain: EstimatedGain | None = None

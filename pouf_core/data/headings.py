@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 TEXTS = (
     "text",
@@ -79,11 +81,45 @@ LABELS = (
     "라벨",
 )
 
-FILES = ("file", "filename", "file_name", "path", "filepath", "file_path", "image", "image_path", "image_name", "img")
-PICTURE_LABELS = (*LABELS, "species", "breed", "tag", "class_name", "label_name", "category_name")
+FILES = (
+    "file",
+    "filename",
+    "file_name",
+    "path",
+    "filepath",
+    "file_path",
+    "image",
+    "image_path",
+    "image_name",
+    "image_id",
+    "img",
+    "picture",
+    "photo",
+    "datei",
+    "dateiname",
+    "bild",
+    "fichier",
+    "archivo",
+    "файл",
+    "文件名",
+    "id",
+)
+PICTURE_LABELS = (*LABELS, "species", "breed", "tag", "class_name", "label_name", "category_name", "choice")
+ROWS = ("index", "row")
 
 
 def folded(heading: str) -> str:
     """A heading without what people write differently: case, accents' form, spaces and hyphens."""
     plain = unicodedata.normalize("NFC", heading).strip().removeprefix("\ufeff").casefold()
     return re.sub(r"[\s\-]+", "_", plain)
+
+
+def field_named(headings: Sequence[str], record: Mapping[str, object]) -> str | None:
+    """The field of a record with the first of these headings; None where it has none of them."""
+    return _named(tuple(headings), tuple(record))
+
+
+@lru_cache(maxsize=256)  # records of a file have the same fields
+def _named(headings: tuple[str, ...], fields: tuple[str, ...]) -> str | None:
+    names = {folded(name): name for name in reversed(fields)}
+    return next((names[heading] for heading in headings if heading in names), None)

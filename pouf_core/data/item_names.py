@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 from pouf_core.contract.rejections import SkipReason
-from pouf_core.data.file_kinds import LABELS_FILE
 from pouf_core.data.ignored_files import left_behind
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
@@ -32,11 +31,6 @@ class ItemName:
     def file_name(self) -> str:
         """The last part; empty when there is none."""
         return self.parts[-1] if self.parts else ""
-
-    @property
-    def is_labels(self) -> bool:
-        """Whether this is the table of evaluation labels."""
-        return self.file_name.lower() == LABELS_FILE
 
 
 def showable(text: str) -> str:

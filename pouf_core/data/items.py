@@ -15,6 +15,7 @@ from PIL import Image
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.images import decode_image, upright_srgb
+from pouf_core.data.labels.labelling import PictureLabels, TextLabels
 from pouf_core.data.losses import Rejected
 from pouf_core.data.picture_files import content_of_picture, find_pictures
 from pouf_core.data.source_files import SourceFiles
@@ -99,19 +100,20 @@ def collect_items(
     return collect_texts(data, text_column) if modality == "text" else collect_pictures(data)
 
 
-def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
+def collect_pictures(data: Data, labels: PictureLabels | None = None) -> tuple[list[Item], list[Rejected]]:
     """Pictures in order of content hash, each content once, and the files that were refused.
 
     Args:
         data: a folder (searched recursively, its archives too) or an archive by its path; or a list of paths of
             pictures, PIL images, or items, which are taken for checked.
+        labels: told of the pictures and files of labels of a folder or an archive.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`.
     """
     items: dict[str, Item] = {}
     if isinstance(data, str | Path):
-        found = find_pictures(Path(data))
+        found = find_pictures(Path(data), labels)
         items = {sha256: Item(sha256, path) for sha256, path in found.paths.items()}
         rejected = found.rejected
     else:
@@ -126,24 +128,28 @@ def collect_pictures(data: Data) -> tuple[list[Item], list[Rejected]]:
     return [items[key] for key in sorted(items)], rejected
 
 
-def collect_texts(data: Data, text_column: str | None = None) -> tuple[Sequence[Item], list[Rejected]]:
+def collect_texts(
+    data: Data, text_column: str | None = None, labels: TextLabels | None = None
+) -> tuple[Sequence[Item], list[Rejected]]:
     """Texts in order of content hash, each content once, and the rows that were refused.
 
     Args:
         data: a file of texts (see `pouf_core.data.text_files.read_texts`) or a folder of them, by its path; or a list,
             in which a string is a text, a `TextItem` a text or a pair of them, and a `Path` such a file.
         text_column: of the files, see `read_texts`.
+        labels: told of the rows of files.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`, or a file cannot be read at all.
     """
+    labels = labels or TextLabels("none")
     if isinstance(data, str | Path):
-        return _texts_of_files(Path(data), text_column)
+        return _texts_of_files(Path(data), text_column, labels)
     items: dict[str, Item] = {}
     rejected: list[Rejected] = []
     for position, source in enumerate(data, start=1):
         if isinstance(source, Path):
-            rejected += _add_files(source, lambda text: _add_text(text, items), text_column)
+            rejected += _add_files(source, lambda text: _add_text(text, items), text_column, labels)
             continue
         try:
             if isinstance(source, Item):
@@ -159,10 +165,10 @@ def collect_texts(data: Data, text_column: str | None = None) -> tuple[Sequence[
     return [items[key] for key in sorted(items)], rejected
 
 
-def _texts_of_files(path: Path, text_column: str | None) -> tuple[TextItems, list[Rejected]]:
+def _texts_of_files(path: Path, text_column: str | None, labels: TextLabels) -> tuple[TextItems, list[Rejected]]:
     """The texts of a file or a folder of files, which may be too many for an object each."""
     writer = TextWriter()
-    rejected = _add_files(path, writer.add, text_column)
+    rejected = _add_files(path, writer.add, text_column, labels)
     items = TextItems(writer.finish())
     if not items:
         raise _no_texts()
@@ -173,7 +179,9 @@ def _no_texts() -> InvalidInput:
     return InvalidInput("no_usable_items", "There is no text in the data that can be used.")
 
 
-def _add_files(path: Path, add: Callable[[TextItem], None], text_column: str | None) -> list[Rejected]:
+def _add_files(
+    path: Path, add: Callable[[TextItem], None], text_column: str | None, labels: TextLabels
+) -> list[Rejected]:
     if not path.exists():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
     files, rejected = SourceFiles(path), []
@@ -187,6 +195,7 @@ def _add_files(path: Path, add: Callable[[TextItem], None], text_column: str | N
                     rejected.append(Rejected(name, row.code, row.message, row.lost, row.undecoded))
                 else:
                     add(row.item)
+                    labels.note_row(row, file.source, file.name.parts[:-1])
         except InvalidInput as error:
             if file.path == path:
                 raise

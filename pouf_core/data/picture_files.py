@@ -8,10 +8,14 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
+from pouf_core.contract.item_limits import MAX_ITEM_BYTES
 from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.reading import kind_of_upload
 from pouf_core.data.images import decode_image
 from pouf_core.data.item_names import parse_name
+from pouf_core.data.labels.files import may_hold_labels
+from pouf_core.data.labels.labelling import PictureLabels
+from pouf_core.data.labels.tables import UNREADABLE
 from pouf_core.data.losses import Rejected
 from pouf_core.data.sidecars import PicturesBeside, is_sidecar, may_be_sidecar
 from pouf_core.data.source_files import SourceFile, SourceFiles, kept
@@ -36,37 +40,49 @@ class PictureFiles:
     skipped: Counter[SkipReason]
 
 
-def find_pictures(root: Path) -> PictureFiles:
+def find_pictures(root: Path, labels: PictureLabels | None = None) -> PictureFiles:
     """The pictures of a folder and its sub-folders, or of an archive.
+
+    Args:
+        root: the folder or the archive.
+        labels: told of pictures and files of labels.
 
     Raises:
         InvalidInput: `data_not_found`.
     """
+    labels = labels or PictureLabels("none", most_rows=0)
     if not (root.is_dir() or (root.is_file() and kind_of_upload(root, parse_name(root.name)))):
         raise InvalidInput("data_not_found", f"{root} is neither a folder nor an archive.")
     files = SourceFiles(root)
     paths: dict[str, Path] = {}
-    places: list[tuple[str, ...]] = []
     refused: list[tuple[SourceFile, InvalidInput]] = []
     for file in files:
         if is_sidecar(file.name.file_name):
             files.skipped["sidecar"] += 1
-        elif not file.name.is_labels:
-            try:
-                sha256 = content_of_picture(file.path, paths)
-            except InvalidInput as error:
-                refused.append((file, error))
+            continue
+        try:
+            if _is_of_labels(file, labels):
                 continue
-            places.append(file.name.parts)
-            if sha256 not in paths:
-                paths[sha256] = kept(file, sha256)
-    beside = PicturesBeside(places)
+            sha256 = content_of_picture(file.path, paths)
+        except InvalidInput as error:
+            refused.append((file, error))
+            continue
+        labels.note_picture(file.source, file.name.parts, sha256)
+        if sha256 not in paths:
+            paths[sha256] = kept(file, sha256)
+    beside = PicturesBeside(labels.places())
     for file, problem in refused:
         if may_be_sidecar(file.name.file_name) and beside.include_one_for(file.name.parts):
             files.skipped["sidecar"] += 1
-        elif file.unpacked or not file.name.file_name.lower().endswith(_DOCUMENTS):
+        elif file.unpacked or problem.code == UNREADABLE or not file.name.file_name.lower().endswith(_DOCUMENTS):
             files.rejected.append(Rejected(str(root / file.name.text), problem.code, problem.message))
     return PictureFiles(paths, files.rejected, files.skipped)
+
+
+def _is_of_labels(file: SourceFile, labels: PictureLabels) -> bool:
+    if not may_hold_labels(file.name) or file.path.stat().st_size > MAX_ITEM_BYTES:
+        return False
+    return labels.takes(file.source, file.name, file.path.read_bytes())
 
 
 def content_of_picture(path: Path, known: Container[str]) -> str:

@@ -30,6 +30,7 @@ class SourceFile:
 
     Attributes:
         name: from the folder or the archive on.
+        source: the archive that holds it; empty where none does.
         path: where its content is.
         unpacked: whether that is a copy, which is gone when the next file is asked for.
     """
@@ -37,6 +38,7 @@ class SourceFile:
     name: ItemName
     path: Path
     unpacked: bool = False
+    source: str = ""
 
 
 class SourceFiles:
@@ -91,7 +93,7 @@ class SourceFiles:
                 self.skipped[member.reason] += 1
             elif isinstance(member, Found):
                 target.write_bytes(member.data)
-                yield SourceFile(member.name, target, unpacked=True)
+                yield SourceFile(member.name, target, unpacked=True, source=str(path))
             else:
                 self.rejected.append(Rejected(str(path / member.name.text), member.code, member.message))
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_named
 from pouf_core.data.file_kinds import TEXT_SUFFIXES
-from pouf_core.data.headings import LABELS, PAIR, TEXTS
+from pouf_core.data.headings import LABELS, PAIR, TEXTS, field_named
+from pouf_core.data.labels.json_files import choices, is_task, text_of_task
 from pouf_core.data.table_rows import LONGEST_LINE, Table, TableOptions, TableReader
 from pouf_core.data.text_rows import BadRow, Row, TextRow, pair_of, row_of
 from pouf_core.errors import InvalidInput
@@ -61,7 +62,8 @@ def read_texts(
         name: its name, whose suffix says what it is: `.txt` (a line a text; a table where tabs divide every line
             alike), `.csv` and `.tsv` (a row a text; see `dialect_of` and `columns_of`), `.jsonl` and `.ndjson` (an
             object or a string a line) or `.json` (`{"texts": […]}`). In any encoding, see `detect_encoding`. Where
-            there is no `text` but `text_a` and `text_b`, an object or a row is a pair.
+            there is no `text` but `text_a` and `text_b`, an object or a row is a pair. Fields of objects have the names
+            of columns; an object may be a task as Label Studio exports it.
         options: what is known of it.
         on_reading: told how it is read, before the first text.
 
@@ -168,12 +170,21 @@ def _json_line(position: int, line: str, options: TextOptions) -> Row:
 def _json_row(position: int, value: object, options: TextOptions) -> Row:
     if not isinstance(value, dict):
         return row_of(position, value)
-    text, first_label = TEXTS[0], LABELS[0]
-    label = value.get(options.label_column or first_label)
-    if options.text_column is None and text not in value and all(field in value for field in PAIR):
+    if is_task(value):
+        return _row_of_task(position, value, options)
+    label = value.get(options.label_column or field_named(LABELS, value))
+    if options.text_column is None and TEXTS[0] not in value and all(field in value for field in PAIR):
         first, second = PAIR
         return pair_of(position, value[first], value[second], label)
-    return row_of(position, value.get(options.text_column or text), label)
+    return row_of(position, value.get(options.text_column or field_named(TEXTS, value)), label)
+
+
+def _row_of_task(position: int, task: Mapping[str, Any], options: TextOptions) -> Row:
+    """The text of a task of Label Studio, with the one class that its annotations agree on."""
+    data, chosen = task["data"], set(choices(task))
+    text = text_of_task(task) if options.text_column is None else data.get(options.text_column)
+    label = data.get(options.label_column) if options.label_column else min(chosen) if len(chosen) == 1 else None
+    return row_of(position, text, label)
 
 
 def _read_document(characters: IO[str], options: TextOptions) -> Iterator[Row]:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.embedding_data import EmbeddingData
+from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.rejections import SkipReason
 from store.clock import utcnow
 from store.tables.base import Base, BigInt, Id, Json, Leased
@@ -24,6 +25,7 @@ class OwnerLimits(TypedDict):
 class Dataset(Leased, Base):
     """Target data; status ``uploading → ingesting → ready | failed``.
 
+    `labels` is where labels may come from, `label_source` (`LabelSource`) where they came from.
     `extracted_bytes` are those that ingestion stored beside the uploads. `text_column` and `label_column` name columns
     of tables of texts, `text_options` (`TextFileOptions`) is what else its uploader said of files of texts, and
     `readings` (`FileReading`) how they were read. `rejections` (`RejectionGroup`) are what could not be used, by cause,
@@ -55,6 +57,8 @@ class Dataset(Leased, Base):
     embedding_width: Mapped[int | None]
     embedding_templates: Mapped[int | None]
     fingerprint: Mapped[str | None]
+    labels: Mapped[LabelsWanted] = mapped_column(Text, default="auto", server_default="auto")
+    label_source: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
     suggested_class_names: Mapped[list[str] | None]
     extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     owner_limits: Mapped[OwnerLimits | None] = mapped_column(Json)

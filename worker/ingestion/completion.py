@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.contract.embedding_data import check_class_features_modality, check_embeddings
 from pouf_core.data.items import fingerprint_of_hashes
+from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.errors import InvalidInput
@@ -28,14 +29,15 @@ CONFLICTING_LABELS = "conflicting_labels"
 LABEL_BATCH = 5000
 
 
-def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> None:
+def finish_ingestion(session: Session, dataset: Dataset, found: Collector, labelling: Labelling) -> None:
     """Write down what was found, labels aside: the dataset becomes ready, or failed when nothing can be used."""
     dataset.item_count = len(found.accepted)
     dataset.duplicate_count = found.duplicates
     dataset.rejected_count = found.rejected
     dataset.skipped = dict(found.skipped)
     dataset.rejections = [group.model_dump() for group in found.losses.groups()]
-    dataset.warnings = [warning.model_dump() for warning in found.losses.warnings(found.used, found.items)]
+    warnings = [*found.losses.warnings(found.used, found.items), *labelling.warnings]
+    dataset.warnings = [warning.model_dump() for warning in warnings]
     _describe(dataset, found.description())
     if not found.accepted:
         failure = found.failure()
@@ -43,11 +45,11 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector) -> No
             dataset.candidates = [candidate.model_dump() for candidate in failure.candidates]
         fail_dataset(session, dataset, failure.code, failure.message)
         return
-    labels = found.labels()
     dataset.modality = found.modality
     dataset.fingerprint = fingerprint_of_hashes(found.accepted)
-    dataset.labelled_count = sum(len(names) == 1 for names in labels.values())
-    dataset.suggested_class_names = sorted(set().union(*labels.values()))
+    dataset.labelled_count = len(labelling.single)
+    dataset.label_source = labelling.source.model_dump()
+    dataset.suggested_class_names = labelling.suggested
     ready_dataset(session, dataset)
 
 
@@ -114,7 +116,7 @@ def _waiting_jobs(session: Session, dataset: Dataset) -> list[str]:
     return list(session.scalars(query.order_by(Job.queued_at)).all())
 
 
-def write_labels(database: Database, lease: Lease[Dataset], labels: dict[str, set[str]]) -> None:
+def write_labels(database: Database, lease: Lease[Dataset], labels: Mapping[str, Set[str]]) -> None:
     """Label the accepted items, some thousands a transaction, so that nobody waits long to write.
 
     An item with two labels keeps none and says so in its code.
@@ -132,13 +134,13 @@ def write_labels(database: Database, lease: Lease[Dataset], labels: dict[str, se
             rows = session.execute(query.order_by(DatasetItem.id).limit(LABEL_BATCH)).all()
             if not rows:
                 return
-            changes = [_labelled(item_id, labels[sha256]) for item_id, sha256 in rows if sha256 in labels]
+            changes = [_labelled(item_id, labels[key]) for item_id, key in rows if key is not None and key in labels]
             if changes:
                 session.execute(update(DatasetItem), changes)
         last = rows[-1].id
 
 
-def _labelled(item_id: int, names: set[str]) -> dict[str, object]:
+def _labelled(item_id: int, names: Set[str]) -> dict[str, object]:
     if len(names) == 1:
         return {"id": item_id, "label": min(names), "code": None, "message": None}
     message = "Labels contradict each other and are not used: " + ", ".join(sorted(names))

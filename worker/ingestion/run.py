@@ -132,13 +132,14 @@ def _ingest(
     long_step = partial(keeper.long_step, settings.load_timeout)
     modality = modality_of(dataset.modality, [parse_name(upload.filename).file_name for upload in uploads])
     rows = ItemRows(context, lease, check, long_step, FLUSH_ROWS[modality])
-    with collector_of(modality, rows, limits, _text_options(dataset)) as collector:
+    with collector_of(modality, rows, limits, _text_options(dataset), dataset.labels) as collector:
         _collect(rows, collector, uploads, settings.max_items)
     with long_step():
-        patiently(partial(write_labels, context.database, lease, collector.labels()), check)
+        labelling = collector.labelling()
+        patiently(partial(write_labels, context.database, lease, labelling.labels), check)
 
     def finish(session: Session) -> None:
-        finish_ingestion(session, fenced(session, lease), collector)
+        finish_ingestion(session, fenced(session, lease), collector, labelling)
 
     with long_step():
         patiently(partial(_write, context, finish), check)

@@ -6,17 +6,19 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.file_reading import FileReading
+from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
 from pouf_core.data.file_kinds import ArchiveKind, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.uploads.found_items import FoundItems
 from pouf_core.data.uploads.keeper import EndOfReading, EndOfUpload, Uploaded
 from pouf_core.errors import InvalidInput
@@ -24,6 +26,8 @@ from pouf_core.errors import InvalidInput
 logger = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable_file"
+#: The source of files that were uploaded by themselves; a file of labels among them names them all.
+LOOSE_FILES = "loose files"
 
 
 @dataclass(frozen=True)
@@ -51,12 +55,15 @@ class Collector(FoundItems, ABC):
         noun: what a message calls one of them, or a file of them.
         items: what a message calls several of them.
         file_is_item: whether a file holds one of them, not several.
+        labels_wanted: where labels may come from.
     """
 
     modality: ClassVar[Modality]
     noun: ClassVar[str]
     items: ClassVar[str]
     file_is_item: ClassVar[bool] = False
+
+    labels_wanted: LabelsWanted = field(default="auto", kw_only=True)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, in order.
@@ -84,8 +91,8 @@ class Collector(FoundItems, ABC):
         return InvalidInput("no_usable_items", message)
 
     @abstractmethod
-    def labels(self) -> dict[str, set[str]]:
-        """The evaluation labels of each labelled content hash; more than one contradict each other."""
+    def labelling(self) -> Labelling:
+        """The evaluation labels of what was accepted."""
 
     @abstractmethod
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:

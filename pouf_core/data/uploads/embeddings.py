@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,8 @@ from pouf_core.data.embedding_storage import write_embeddings
 from pouf_core.data.embeddings import Floats, refused_row, row_hashes, unit_rows
 from pouf_core.data.file_kinds import ArchiveKind
 from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.labels.labelling import Labelling
+from pouf_core.data.labels.rows import RowLabels
 from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.errors import InvalidInput
@@ -35,10 +36,12 @@ class EmbeddingCollector(Collector):
     items = "vectors"
     width: int | None = None
     templates: int | None = None
-    _labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     # the content hash of every row, in order; empty where a row was refused
     _hash_of_row: list[str] = field(default_factory=list)
     _files: int = 0
+
+    def __post_init__(self) -> None:
+        self._labels = RowLabels(self.labels_wanted, self.limits.rows)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, and store the vectors as one file, with the order in which they came."""
@@ -53,23 +56,35 @@ class EmbeddingCollector(Collector):
     def description(self) -> Description:
         return Description(embedding_width=self.width, embedding_templates=self.templates)
 
-    def labels(self) -> dict[str, set[str]]:
-        return self._labels
+    def labelling(self) -> Labelling:
+        return self._labels.found_for(self._hash_of_row)
 
     def _archive_kind(self, path: Path, name: ItemName) -> ArchiveKind | None:
         # to an archive's mark a .npz is a zip
         return None if name.file_name.lower().endswith(".npz") else super()._archive_kind(path, name)
 
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
-        self._read_file(name, path, upload.sha256, upload.size)
+        if self._labels.takes(name):
+            self._add_labels(name, path.read_bytes(), upload.sha256)
+        else:
+            self._read_file(name, path, upload.sha256, upload.size)
 
     def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         self._read_file(name, path, None, path.stat().st_size)
 
     def _read_member(self, member: Found, upload: Uploaded) -> None:
+        if self._labels.takes(member.name):
+            self._add_labels(member.name, member.data, None)
+            return
         path = self._folder / "member"
         path.write_bytes(member.data)
         self._read_file(member.name, path, None, len(member.data))
+
+    def _add_labels(self, name: ItemName, data: bytes, sha256: str | None) -> None:
+        try:
+            self._labels.note_table(name, data)
+        except InvalidInput as error:
+            self.reject(name, error.code, error.message, sha256, len(data))
 
     def _read_file(self, name: ItemName, path: Path, sha256: str | None, size: int) -> None:
         with TemporaryDirectory(prefix="unpacked-", dir=self._folder) as scratch:
@@ -117,8 +132,7 @@ class EmbeddingCollector(Collector):
                     continue
                 self._hash_of_row.append(sha256)
                 label = labels[row] if labels is not None else None
-                if label is not None:
-                    self._labels[sha256].add(label)
+                self._labels.note(sha256, label)
                 if self._add_row_of(row_name, sha256):
                     fresh.append(offset)
             self._write(unit.rows[fresh])

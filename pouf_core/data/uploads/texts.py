@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,10 +12,11 @@ from typing import IO
 
 from pouf_core.data.archives.members import Found
 from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.labels.labelling import Labelling, TextLabels
 from pouf_core.data.text_files import BadRow, TextOptions, TextRow, read_texts
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.texts import text_hash
-from pouf_core.data.uploads.collector import Collector, Description
+from pouf_core.data.uploads.collector import LOOSE_FILES, Collector, Description
 from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.data.uploads.text_readings import TextReadings
 from pouf_core.errors import InvalidInput
@@ -38,10 +38,12 @@ class TextCollector(Collector):
 
     options: TextOptions = field(kw_only=True)
     _readings: TextReadings = field(default_factory=TextReadings)
-    _labels: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     _ambiguous: AmbiguousTable | None = None
     # as the first text decides; None while there is none
     _are_pairs: bool | None = None
+
+    def __post_init__(self) -> None:
+        self._labels = TextLabels(self.labels_wanted)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, and store the texts as one file of JSON lines."""
@@ -59,10 +61,11 @@ class TextCollector(Collector):
     def failure(self) -> InvalidInput:
         return self._ambiguous or super().failure()
 
-    def labels(self) -> dict[str, set[str]]:
-        return self._labels
+    def labelling(self) -> Labelling:
+        return self._labels.found()
 
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+        self._source = LOOSE_FILES
         with path.open("rb") as stream:
             self._read_file(name, stream)
 
@@ -70,6 +73,7 @@ class TextCollector(Collector):
         self._read_loose_file(name, path, upload)
 
     def _read_member(self, member: Found, upload: Uploaded) -> None:
+        self._source = upload.id
         self._read_file(member.name, io.BytesIO(member.data))
 
     def _read_file(self, name: ItemName, stream: IO[bytes]) -> None:
@@ -93,8 +97,7 @@ class TextCollector(Collector):
             self.reject(name, "mixed_texts", message)
             return
         sha256, size = text_hash(row.item), len(row.text.encode()) + len((row.text_pair or "").encode())
-        if row.label is not None:
-            self._labels[sha256].add(row.label)
+        self._labels.note(sha256, row.label, self._source, name.parts[:-1])
         if self.note_if_duplicate(name, sha256, size, row.item):
             return
         self.require_room_for_item()

@@ -280,6 +280,14 @@ def test_what_is_said_of_files_of_texts_is_kept_for_ingestion(api, database):
         assert session.get_one(Dataset, document["id"]).text_options == options
 
 
+def test_where_labels_may_come_from_is_kept_for_ingestion_and_shown(api, database):
+    dataset = create(api, [("a.csv", b"text,label\na,b\n")], labels="none").json()
+    with database.read() as session:
+        assert session.get(Dataset, dataset["id"]).labels == "none"
+    assert (dataset["labels"], dataset["label_source"]) == ("none", None)
+    assert create(api, [("b.csv", b"text\na\n")]).json()["labels"] == "auto"
+
+
 def test_a_failed_dataset_has_its_error(api, rows):
     dataset_id = rows.dataset("failed", error_code="no_usable_items", error_message="None could be read.")
     error = api.get(f"/v1/datasets/{dataset_id}").json()["error"]

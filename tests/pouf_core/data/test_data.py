@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pouf_core.adaptation.evaluation import evaluate, interval
+from pouf_core.adaptation.evaluation import interval
 from pouf_core.adaptation.resolving import estimate_prior
 from pouf_core.data.items import collect_items
 from pouf_core.families.cosine.clip_like import ClipLikeModel
@@ -39,18 +39,6 @@ def test_prior_leans_towards_a_skew_that_the_scores_show() -> None:
 def test_prior_of_even_scores_is_uniform_and_no_class_is_ruled_out() -> None:
     assert estimate_prior(torch.full((4,), 0.25)).tolist() == pytest.approx([0.25] * 4)
     assert estimate_prior(torch.tensor([1.0, 0.0])).min() > 0.1
-
-
-def test_labels_that_match_no_class_are_counted_and_not_used() -> None:
-    from pouf_core.contract.classes import parse_class_names
-
-    items, _ = collect_items([draw_shape("circle", index) for index in range(4)])
-    labels = {items[0].sha256: "circle", items[1].sha256: "square", items[2].sha256: "unicorn"}
-    classes = torch.zeros(4, dtype=torch.int64)
-    result = evaluate(items, labels, parse_class_names(["circle", "square"]), classes, 1 - classes)
-    assert result is not None
-    assert (result.n, result.unmatched) == (2, 1)
-    assert (result.zero_shot_accuracy, result.adapted_accuracy) == (0.5, 0.5)
 
 
 def test_intervals_are_wilsons() -> None:

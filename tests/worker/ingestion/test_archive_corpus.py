@@ -58,7 +58,7 @@ def test_an_archive_is_read_as_it_was_meant(
     found = ingested(context, decoder, dataset_id)
     items = items_of(dataset_id)
     accepted = {item.name: item.sha256 for item in items if item.status == "accepted"}
-    labels = {name: label for name, sha256 in accepted.items() for label in found.labels().get(sha256, ())}
+    labels = {name: label for name, sha256 in accepted.items() for label in found.labelling().labels.get(sha256, ())}
     assert sorted(accepted) == sorted(archive.items)
     assert labels == archive.labels
     assert {item.name: item.code for item in items if item.status == "rejected"} == archive.rejected

@@ -228,3 +228,24 @@ def test_a_job_waits_for_both_datasets_and_is_checked_with_each(
         run_ingestion(context, job[2])
         assert (get(Job, job[0]).status, get(Job, job[0]).error_code) == ("failed", code)
         assert job[0] not in trained()
+
+
+@pytest.mark.parametrize(
+    ("table", "labels", "warned"),
+    [
+        ("label\ncat\ndog\n\ncat\n", {0: "cat", 1: "dog", 2: "cat"}, []),
+        ("label;note\ncat;x\nnan;y\ndog;z\n", {0: "cat", 2: "dog"}, []),
+        ("index,label\n2,cat\n0,dog\n", {2: "cat", 0: "dog"}, []),
+        ("label\ncat\ndog\n", {}, ["labels_do_not_fit"]),
+        ("row,label\n3,cat\n", {}, ["labels_do_not_fit"]),
+    ],
+)
+def test_a_table_beside_embeddings_labels_their_rows(
+    table: str, labels: dict[int, str], warned: list[str], ingested: Any
+) -> None:
+    dataset, items = ingested({"a.npy": npy(VECTORS[:3]), "labels.csv": table.encode()}, modality="auto")
+    assert (dataset.status, dataset.modality, dataset.rejected_count) == ("ready", "embedding", 0)
+    found = {item.name: item.label for item in items if item.label is not None}
+    assert found == {f"a.npy[{row}]": label for row, label in labels.items()}
+    assert dataset.label_source["kind"] == ("file" if labels else "none")
+    assert [warning["code"] for warning in dataset.warnings] == warned

@@ -1,0 +1,38 @@
+"""Evaluation labels of a dataset: where a caller wants them from, and where they were found."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+LabelsWanted = Literal["auto", "folders", "file", "none"]
+"""`file`: columns of tables, fields of JSON, files of labels. `auto`: from files where there are any, else folders."""
+
+LabelFileFormat = Literal["table", "records", "coco", "label_studio"]
+
+
+class LabelFile(BaseModel):
+    """A file that says the labels of pictures."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    file: str
+    format: Annotated[LabelFileFormat, Field(description="`records`: JSON objects with a file and a label each.")]
+    rows: Annotated[int, Field(ge=0, description="With a file and a label.")]
+    unmatched: Annotated[int, Field(ge=0, description="Of these, whose file is no picture of the upload.")]
+
+
+class LabelSource(BaseModel):
+    """Where the labels of a dataset came from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Annotated[
+        Literal["folders", "file", "none"],
+        Field(description="`file`: a column or field of the items' own files, or the `files`."),
+    ]
+    files: Annotated[list[LabelFile], Field(description="Those that were used.")] = []
+    skipped_levels: Annotated[
+        list[str], Field(description="Folders that divide the data, such as `train`, and are no labels.")
+    ] = []

@@ -1,0 +1,45 @@
+"""Items with what their files and folders say of their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pouf_core.contract.base_model import Modality
+from pouf_core.contract.labels import LabelsWanted
+from pouf_core.data.items import Data, Item, collect_pictures, collect_texts
+from pouf_core.data.labels.labelling import Labelling, PictureLabels, TextLabels
+from pouf_core.data.losses import Rejected
+
+MOST_LABEL_ROWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class LabelledItems:
+    """Items in order of content hash, each content once; what was refused; and labels of files and folders.
+
+    Items that are no files of a folder or an archive, and no rows of files of texts, have no labels.
+    """
+
+    items: Sequence[Item]
+    rejected: list[Rejected]
+    labelling: Labelling
+
+
+def collect_labelled(
+    data: Data, modality: Modality = "image", text_column: str | None = None, labels: LabelsWanted = "auto"
+) -> LabelledItems:
+    """Collect items as `collect_items` does, with their labels.
+
+    Args:
+        data, modality, text_column: as for `collect_items`.
+        labels: where labels may come from.
+
+    Raises:
+        InvalidInput: as `collect_items`.
+    """
+    if modality == "text":
+        of_texts = TextLabels(labels)
+        return LabelledItems(*collect_texts(data, text_column, of_texts), of_texts.found())
+    of_pictures = PictureLabels(labels, MOST_LABEL_ROWS)
+    return LabelledItems(*collect_pictures(data, of_pictures), of_pictures.found())

@@ -1,0 +1,97 @@
+"""Files that say the labels of pictures: which may be, and how each is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+
+from pouf_core.contract.labels import LabelFileFormat
+from pouf_core.data.encodings import detect_encoding
+from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.labels.folders import Parts
+from pouf_core.data.labels.json_files import Rows, rows_of_json
+from pouf_core.data.labels.tables import labels_of_files, unreadable
+from pouf_core.errors import InvalidInput
+
+_TABLES = (".csv", ".tsv")
+_JSON_LINES = (".jsonl", ".ndjson")
+_JSON = (".json",)
+#: Names by which a file says that it is one of labels, without the suffix, in the order in which they count.
+_SAY_SO = ("labels", "metadata")
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """The labels that a file gives: names of pictures, relative to `directory` of `source`, and a label each.
+
+    Attributes:
+        rank: of several files, those of the lowest rank alone count.
+    """
+
+    name: str
+    source: str
+    directory: Parts
+    format: LabelFileFormat
+    rows: list[tuple[Parts, str]]
+    rank: int
+
+
+def may_hold_labels(name: ItemName) -> bool:
+    """Whether a file among pictures may be one of labels, by its name."""
+    return name.file_name.lower().endswith((*_TABLES, *_JSON_LINES, *_JSON))
+
+
+def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) -> LabelTable | None:
+    """What a file among pictures says of their labels; None where it says nothing, and was not named for it.
+
+    Args:
+        source: the archive or folder that holds it.
+        name: such as `labels.csv`, `metadata.csv` or `metadata.jsonl` (Hugging Face), `annotations.json` (COCO, Label
+            Studio), and any other of these kinds that names files beside labels.
+        data: in any encoding.
+        most_rows: that it may have.
+
+    Raises:
+        InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one with too many rows.
+    """
+    stem, _, suffix = name.file_name.lower().rpartition(".")
+    says_so = stem in _SAY_SO
+    try:
+        found = _read(f".{suffix}", data, most_rows)
+    except InvalidInput:
+        if says_so:
+            raise
+        return None
+    if found is None:
+        if says_so and stem != "metadata":
+            raise unreadable("It names no files beside labels.")
+        return None
+    form, pairs = found
+    if len(pairs) > most_rows:
+        raise unreadable(f"It and the files of labels before it may have {most_rows:,} rows.")
+    rows = [(parse_name(file).parts, label) for file, label in pairs]
+    rank = _SAY_SO.index(stem) if says_so else len(_SAY_SO)
+    return LabelTable(name.text, source, name.parts[:-1], form, [(file, label) for file, label in rows if file], rank)
+
+
+def _read(suffix: str, data: bytes, most_rows: int) -> tuple[LabelFileFormat, Rows] | None:
+    text = decoded(data)
+    if suffix in _TABLES:
+        return "table", list(islice(labels_of_files(text), most_rows + 1))
+    try:
+        return rows_of_json(text, lines=suffix in _JSON_LINES)
+    except (ValueError, RecursionError) as error:
+        raise unreadable(f"It is not JSON: {error}.") from error
+
+
+def decoded(data: bytes) -> str:
+    """The characters of a file of labels.
+
+    Raises:
+        InvalidInput: `labels_unreadable`.
+    """
+    encoding = detect_encoding(data)
+    try:
+        return data.decode(encoding.name)
+    except UnicodeDecodeError as error:
+        raise unreadable(f"It is not in {encoding.name}, which most of it is in: {error}.") from error

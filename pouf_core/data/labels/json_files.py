@@ -1,0 +1,110 @@
+"""JSON files that say the labels of pictures, told apart by what they hold: COCO, Label Studio, plain objects."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pouf_core.contract.labels import LabelFileFormat
+from pouf_core.data.headings import FILES, PICTURE_LABELS, TEXTS, field_named
+from pouf_core.data.text_rows import label_of
+
+Rows = list[tuple[str, str]]
+_COCO = ("images", "annotations", "categories")
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
+
+
+def rows_of_json(text: str, *, lines: bool) -> tuple[LabelFileFormat, Rows] | None:
+    """Files and their labels, and what format says them; None where the JSON says no labels of files.
+
+    Args:
+        text: the document.
+        lines: whether it is an object a line.
+
+    Raises:
+        ValueError, RecursionError: it is not JSON.
+    """
+    document = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
+    if isinstance(document, Mapping) and all(isinstance(document.get(part), list) for part in _COCO):
+        return "coco", _of_coco(document)
+    if not isinstance(document, list) or not document or not all(isinstance(one, Mapping) for one in document):
+        return None
+    if all(map(is_task, document)):
+        return "label_studio", [(file, label) for task in document for file, label in _of_task(task)]
+    fields = [field_named(headings, document[0]) for headings in (FILES, PICTURE_LABELS)]
+    if None in fields:
+        return None
+    pairs = [[label_of(one.get(field)) for field in fields] for one in document]
+    return "records", [(file, label) for file, label in pairs if file is not None and label is not None]
+
+
+def is_task(value: object) -> bool:
+    """Whether this is a task as Label Studio exports it."""
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("data"), Mapping)
+        and isinstance(value.get("annotations", value.get("completions", [])), list)
+    )
+
+
+def choices(task: Mapping[str, Any]) -> Iterator[str]:
+    """The class of each annotation of a task that names exactly one; predictions of models are none."""
+    for annotation in task.get("annotations", task.get("completions")) or []:
+        if not isinstance(annotation, Mapping) or annotation.get("was_cancelled"):
+            continue
+        found = [
+            choice
+            for one in annotation.get("result") or []
+            if isinstance(one, Mapping) and isinstance(one.get("value"), Mapping)
+            for choice in one["value"].get("choices") or []
+        ]
+        label = label_of(found[0]) if len(found) == 1 else None
+        if label is not None:
+            yield label
+
+
+def text_of_task(task: Mapping[str, Any]) -> object:
+    """The text of a task: the field with a usual heading, else the only string; None where there is none."""
+    data = task["data"]
+    field = field_named(TEXTS, data)
+    if field is not None:
+        return data[field]
+    texts = [value for value in data.values() if isinstance(value, str)]
+    return texts[0] if len(texts) == 1 else None
+
+
+def _of_coco(document: Mapping[str, Any]) -> Rows:
+    """The pictures that show exactly one category."""
+    categories = {one.get("id"): label_of(one.get("name")) for one in _objects(document["categories"])}
+    shown: dict[Any, set[str]] = defaultdict(set)
+    for annotation in _objects(document["annotations"]):
+        name = categories.get(annotation.get("category_id"))
+        if name is not None:
+            shown[annotation.get("image_id")].add(name)
+    pictures = [(one.get("file_name"), shown.get(one.get("id"), set())) for one in _objects(document["images"])]
+    return [(file, min(names)) for file, names in pictures if isinstance(file, str) and len(names) == 1]
+
+
+def _objects(values: Sequence[object]) -> Iterator[Mapping[str, Any]]:
+    return (value for value in values if isinstance(value, Mapping))
+
+
+def _of_task(task: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    data = task["data"]
+    field = field_named(FILES, data)
+    place = data.get(field) if field is not None else None
+    if isinstance(place, str):
+        for label in choices(task):
+            yield _file_of(place), label
+
+
+def _file_of(place: str) -> str:
+    """The path of a task's picture, without what Label Studio and clouds put around it."""
+    parts = urlsplit(place)
+    path = parse_qs(parts.query).get("d", [parts.path])[0]  # /data/local-files/?d=…
+    folder, slash, name = unquote(path).lstrip("/").rpartition("/")
+    return f"{folder}{slash}{_UPLOADED.sub('', name)}"
