@@ -17,8 +17,8 @@ from store.settings import Settings
 from store.storage import Storage
 from store.tables import Dataset
 from tests.row_fixtures import PICTURES, Broker, insert_job, insert_ready_dataset
+from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
-from worker.training.runner import run_job
 
 SETTINGS: dict[str, Any] = {
     "device": "cpu",
@@ -96,7 +96,7 @@ def child_of(wait_for: Callable[..., Any]) -> Callable[..., psutil.Process]:
         def search() -> psutil.Process | None:
             for process in psutil.Process(parent).children(recursive=True):
                 try:
-                    if "worker.training.child" in process.cmdline():
+                    if is_of_a_job(process):
                         return process
                 except (psutil.NoSuchProcess, psutil.ZombieProcess):
                     continue
@@ -105,6 +105,13 @@ def child_of(wait_for: Callable[..., Any]) -> Callable[..., psutil.Process]:
         return wait_for(search)
 
     return find
+
+
+def is_of_a_job(process: psutil.Process) -> bool:
+    """Whether a process is a job's: started by itself, or a template's copy."""
+    template = "worker.training.template"
+    of = process.cmdline()
+    return "worker.training.child" in of or (template in of and template in psutil.Process(process.ppid()).cmdline())
 
 
 @pytest.fixture

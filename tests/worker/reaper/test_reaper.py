@@ -14,10 +14,10 @@ from store.ids import new_id
 from store.leases import claim_dataset, claim_job
 from store.tables import BatchPrediction, Dataset, IdempotencyKey, Job
 from store.transitions import lock_job, transition
+from tests.worker.warm_jobs import run_job
 from worker.reaper.loop import broker_queue_depth
 from worker.reaper.rounds import run_once
 from worker.training.attempts import note_checkpoint
-from worker.training.runner import run_job
 
 
 @pytest.fixture

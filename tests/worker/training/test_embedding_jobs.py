@@ -14,9 +14,9 @@ from fastapi.testclient import TestClient
 import pouf_core
 from app.main import create_app
 from store.settings import Settings
+from tests.worker.warm_jobs import run_job
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
-from worker.training.runner import run_job
 
 CLASSES = ["fox", "heron", "otter", "wren"]
 WIDTH = 24

@@ -24,12 +24,13 @@ from store.tables import Dataset, Job, JobEvent
 from store.transitions import lock_job, transition
 from tests.worker.job_specs import job_spec
 from tests.worker.training.test_child import ZERO_SHOT
+from tests.worker.warm_jobs import run_job
 from worker.ingestion.run import run_ingestion
 from worker.training import child
 from worker.training.child import StopRequest
 from worker.training.messages import PostponedMessage, ResultMessage
 from worker.training.process import ChildProcess
-from worker.training.runner import JobRun, run_job
+from worker.training.runner import JobRun
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 OF_THE_DATABASE = OperationalError("INSERT", {}, Exception("database or disk is full"))

@@ -21,12 +21,13 @@ from pouf_core.predictions.stored import open_predictions
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
 from tests.worker.conftest import DATA_WARNING
+from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
-from worker.training import process
+from worker.training import process, runner
 from worker.training.child import INTERNAL_ERROR
 from worker.training.messages import JobSpec, Message
 from worker.training.process import ChildProcess
-from worker.training.runner import earlier_threads, run_job
+from worker.training.runner import earlier_threads
 
 CLOSED_FORM = {"type": "closed-form", "tune": "none", "settings": None, "candidates": [], "item_count": 1} | {
     "threads": 2,
@@ -276,7 +277,7 @@ def test_a_child_dies_with_the_process_that_started_it(
     worker = os.fork()
     if worker == 0:
         database.engine.dispose(close=False)
-        run_job(context, job_id)
+        runner.run_job(context, job_id)
         os._exit(0)
     child = child_of(worker)
     assert os.getsid(child.pid) != os.getsid(worker)

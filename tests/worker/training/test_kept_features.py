@@ -13,8 +13,8 @@ from store import disk
 from store.clock import utcnow
 from store.feature_files import owner_directory
 from store.tables import AdaptedModel, Dataset, Job
+from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
-from worker.training.runner import run_job
 
 CLOSED_FORMS: dict[str, Any] = {"tune": "calibrate"}
 

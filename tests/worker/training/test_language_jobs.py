@@ -18,9 +18,9 @@ from store.settings import Settings
 from store.tables import Dataset, Job
 from tests.pouf_core.families.language.tiny_models import save_masked
 from tests.row_fixtures import insert_job
+from tests.worker.warm_jobs import run_job
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
-from worker.training.runner import run_job
 
 WORDS = ["great", "good", "okay", "terrible", "bad"]
 PAIRS = [{"text_a": f"the movie was {a}", "text_b": f"it is {b}"} for a in WORDS for b in WORDS]

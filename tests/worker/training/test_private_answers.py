@@ -21,9 +21,10 @@ from app.openapi import operations
 from store.settings import Settings
 from store.tables import Job, JobEvent
 from tests.app.colour_engine import ColourEngine
+from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
 from worker.training.messages import ErrorMessage, PostponedMessage
-from worker.training.runner import JobRun, run_job
+from worker.training.runner import JobRun
 from worker.training.supervision import Lost
 
 KEY = new_key_text()
@@ -49,7 +50,8 @@ def test_no_answer_names_a_place_or_holds_a_secret(api: TestClient, undisturbed:
     job = api.get(f"/v1/jobs/{job_id}").json()
     hook = api.post("/v1/webhooks", json={"url": "https://example.com/hook"}).json()
     ids = {"job_id": job_id, "dataset_id": job["dataset_id"], "model_id": job["model_id"], "name": "best"}
-    ids["webhook_id"] = hook["id"]
+    items = api.get(f"/v1/datasets/{job['dataset_id']}/items").json()["data"]
+    ids |= {"webhook_id": hook["id"], "sha256": items[0]["sha256"]}
     secrets = {KEY.removeprefix(prefix_of(KEY)), settings.pepper_file.read_text(), settings.database_url}
     private = directories(settings) | secrets | {BROKER_PASSWORD, hook["secret"]}
     answered = []

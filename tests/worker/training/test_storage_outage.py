@@ -13,11 +13,11 @@ import pytest
 from store import outages
 from store.tables import Job
 from tests.worker.job_specs import job_spec
+from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
 from worker.training import child, runner
 from worker.training.child import StopRequest
 from worker.training.messages import PostponedMessage
-from worker.training.runner import run_job
 
 Away = Callable[[], Any]
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from store.tables import Job
+from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
-from worker.training.runner import run_job
 from worker.training.time_limit import ran_seconds
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,9 +10,9 @@ from store.settings import Settings
 from tests.pouf_core.architecture_cases import save_family
 from tests.pouf_core.conftest import CLASS_NAMES, draw_shape
 from tests.pouf_core.transformers_families import TRANSFORMERS
+from tests.worker.warm_jobs import run_job
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
-from worker.training.runner import run_job
 
 
 def picture(index: int) -> bytes:

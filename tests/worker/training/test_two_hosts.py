@@ -15,10 +15,10 @@ from store.settings import Settings
 from store.storage import Storage
 from store.storage_keys import CHECKPOINTS
 from store.tables import AdaptedModel, Job, JobEvent
+from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
 from worker.training import stored_checkpoints
 from worker.training.checkpoints import checkpoint_dir
-from worker.training.runner import run_job
 
 Host = Callable[[str], WorkerContext]
 
