@@ -16,7 +16,7 @@ from torch import Tensor
 from pouf_core.adaptation.engine import engine_for
 from pouf_core.adaptation.features import FrozenEncoder, encode_views
 from pouf_core.artifact import load_artifact
-from pouf_core.contract.abstention import accepting_threshold
+from pouf_core.contract.abstention import VariantName, accepting_threshold
 from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.predictions import PredictionsHeader
 from pouf_core.data.embeddings import EmbeddingItems
@@ -44,6 +44,8 @@ def predict_dataset(
     *,
     device: torch.device,
     cache: FeatureCache,
+    variant: VariantName | None = None,
+    threshold: float | None = None,
     at_once: int = 1024,
     on_predicted: OnPredicted = lambda done, total: None,
     on_durable: OnPredicted = lambda done, total: None,
@@ -58,7 +60,10 @@ def predict_dataset(
             and model goes on from them.
         device: where its base model is.
         cache: features of the base model's own encoder, shared with adaptations over the same items.
-        at_once: items whose predictions are written together; equal in all runs that share `parts`.
+        variant: which classifier predicts; None for the one that the model serves. Equal in all runs that share
+            `parts`, as is the next.
+        at_once: items whose predictions are written together.
+        threshold: the probability below which an item gets no class; None for the model's own.
         on_predicted: told about every encoded batch.
         on_durable: told once the predictions of so many items are on disk.
 
@@ -68,17 +73,17 @@ def predict_dataset(
         OutOfMemory: memory ran out over a single item.
     """
     _check(predictor, items)
-    manifest, variant = predictor.manifest, predictor.served
+    manifest, variant = predictor.manifest, variant or predictor.served
     curve = None if manifest.abstention is None else manifest.abstention[variant]
     header = PredictionsHeader(
         class_names=predictor.class_names,
         variant=variant,
-        threshold=predictor.threshold_of(),
-        accepted_from=accepting_threshold(manifest.request.threshold, curve),
+        threshold=predictor.threshold_of(threshold, variant),
+        accepted_from=accepting_threshold(manifest.request.threshold if threshold is None else threshold, curve),
         item_count=len(items),
     )
     parts.mkdir(parents=True, exist_ok=True)
-    run = _Run(predictor, items, device, cache, on_predicted)
+    run = _Run(predictor, variant, items, device, cache, on_predicted)
     pieces = [slice(start, start + at_once) for start in range(0, len(items), at_once)]
     files = []
     for number, rows in enumerate(pieces):
@@ -113,6 +118,7 @@ def load_for_dataset(
 @dataclass(frozen=True)
 class _Run:
     predictor: Predictor
+    variant: VariantName
     items: Sequence[Item]
     device: torch.device
     cache: FeatureCache
@@ -130,13 +136,13 @@ class _Run:
     def records(self, rows: slice) -> Records:
         """The predictions of some items."""
         predictor, part = self.predictor, self.items[rows]
-        adapted, zero_shot = predictor.variant(), predictor.variant("zero_shot")
+        chosen, zero_shot = predictor.variant(self.variant), predictor.variant("zero_shot")
         own = self._own_features(part, rows.start)
         features = own
-        if adapted.encoder.key != zero_shot.encoder.key:
-            features = self._features(adapted.encoder, part, rows.start)
+        if chosen.encoder.key != zero_shot.encoder.key:
+            features = self._features(chosen.encoder, part, rows.start)
         with torch.no_grad():
-            served, base = adapted.answers(features), zero_shot.answers(own)
+            served, base = chosen.answers(features), zero_shot.answers(own)
         return prediction_records(digests_of(part), served.probabilities, base.probabilities)
 
     def _own_features(self, part: Sequence[Item], done: int) -> Tensor:

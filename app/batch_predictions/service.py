@@ -49,13 +49,16 @@ def create(caller: Caller, body: BatchPredictionCreate, on_created: OnCreated) -
                 f"Model {model.id} takes items of modality {modality}; those of the dataset are {dataset.modality}."
             )
             raise invalid("wrong_modality", message, "/dataset_id")
+        model = models.get(scope, model.id)
         batch = BatchPrediction(
             id=new_id("bat"),
             owner=caller.owner,
             name=body.name,
             meta=body.metadata,
             status="queued",
-            model_id=models.get(scope, model.id).id,
+            model_id=model.id,
+            variant=model.result.fallback or "adapted",
+            threshold=model.audited_threshold,
             dataset_id=dataset.id,
             item_count=dataset.item_count,
         )

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import Double, ForeignKey, Index, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pouf_core.contract.abstention import VariantName
 from store.clock import utcnow
 from store.tables.base import Base, BigInt, Id, Json, Leased
 
@@ -13,7 +14,8 @@ class BatchPrediction(Leased, Base):
     """Status ``queued → running → succeeded | failed | cancelled``, and ``cancelling``.
 
     `predicted_count` is how many items were done when the worker last told, `durable_count` those whose predictions
-    outlast the attempt. `predictions_key` is as in `Job`.
+    outlast the attempt. `predictions_key` is as in `Job`. `variant` and `threshold` are what the model was served by
+    when it was asked for, None for what its artifact says; every attempt predicts the same.
     """
 
     __tablename__ = "batch_predictions"
@@ -32,6 +34,8 @@ class BatchPrediction(Leased, Base):
     status: Mapped[str]
     model_id: Mapped[str] = mapped_column(Id)  # the model may be deleted afterwards
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
+    variant: Mapped[VariantName | None] = mapped_column(Text)
+    threshold: Mapped[float | None] = mapped_column(Double)
     item_count: Mapped[int]
     predicted_count: Mapped[int] = mapped_column(default=0)
     durable_count: Mapped[int] = mapped_column(default=0)

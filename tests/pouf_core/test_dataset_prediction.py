@@ -61,6 +61,16 @@ def test_they_are_those_of_the_models_own_job(adapted: Any, picture_paths: list[
     assert found.records["probability"] == pytest.approx(own.records["probability"], abs=1e-5)
 
 
+def test_another_variant_and_threshold_can_be_asked_for(
+    adapted: Any, picture_paths: list[Path], tmp_path: Path
+) -> None:
+    artifact, own, _ = adapted
+    items, _ = collect_items(picture_paths)
+    found = predict(artifact, items, tmp_path, FeatureCache(), variant="zero_shot", threshold=0.3)
+    assert (found.header.variant, found.header.threshold, found.header.accepted_from) == ("zero_shot", 0.3, 0.3)
+    assert (found.records["label"] == own.records["zero_shot_label"]).all() and not found.changed.any()
+
+
 def test_what_the_base_model_encoded_for_a_job_is_not_encoded_again(
     adapted: Any, picture_paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,8 @@ def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest) -> Message:
         spec.parts_dir,
         device=device,
         cache=feature_cache(spec),
+        variant=spec.variant,
+        threshold=spec.threshold,
         at_once=spec.items_at_once,
         on_predicted=told.predicted,
         on_durable=told.durable,

@@ -134,6 +134,8 @@ class _Run:
             batch_id=batch.id,
             fence=self._lease.fence,
             artifact=storage.local_directory(artifact),
+            variant=batch.variant,
+            threshold=batch.threshold,
             device=training_device(settings.device),
             threads=settings.threads,
             engine=settings.engine,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pouf_core.contract.abstention import VariantName
 from worker.training.messages import WorkSpec
 
 
@@ -13,12 +14,15 @@ class BatchSpec(WorkSpec):
     Attributes:
         items_at_once: items whose predictions outlast the attempt together.
         artifact: the folder of the model.
+        variant, threshold: as for `predict_dataset`.
         parts_dir: where predictions are kept until they are complete, by this attempt and others on this host.
     """
 
     batch_id: str
     items_at_once: int = 1024
     artifact: Path
+    variant: VariantName | None = None
+    threshold: float | None = None
     parts_dir: Path
     predictions_dir: Path
 

@@ -47,6 +47,14 @@ def test_one_is_queued_and_its_worker_woken_up(create: Any, rows: Rows, api: Any
     assert outbox()[-1] == ("pouf.predict", {"batch_id": document["id"]})
 
 
+def test_it_predicts_by_what_the_model_serves_when_it_is_asked_for(create: Any, rows: Rows) -> None:
+    model = rows.model(fallback="zero_shot", audited_threshold=0.7)
+    batch_id = create(model, rows.dataset()).json()["id"]
+    with rows.database.read() as session:
+        batch = session.get_one(BatchPrediction, batch_id)
+    assert (batch.variant, batch.threshold) == ("zero_shot", 0.7)
+
+
 def test_a_model_may_be_named_by_its_alias(create: Any, rows: Rows, api: Any) -> None:
     model = rows.model()
     api.put("/v1/aliases/best", json={"model_id": model})
