@@ -15,8 +15,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Data = Annotated[
     Path,
     typer.Argument(
-        help="A folder of unlabelled pictures; or, for a base model of texts, a file of them (.txt, .csv, .jsonl, "
-        ".json) or a folder of such files.",
+        help="A folder or archive of unlabelled pictures; or, for a base model of texts, a file of them (.txt, .csv, "
+        ".jsonl, .json, .xlsx, .parquet; packed too), or a folder or archive of such files.",
         exists=True,
     ),
 ]

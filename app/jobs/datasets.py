@@ -64,7 +64,7 @@ def modality_of_dataset(scope: Scope, dataset: Dataset) -> RequestedModality:
     if dataset.modality != "auto" or dataset.status == "uploading":
         return dataset.modality
     names = scope.session.scalars(select(Upload.filename).where(Upload.dataset_id == dataset.id))
-    return modality_of("auto", [name.replace("\\", "/").rpartition("/")[2] for name in names])
+    return modality_of("auto", [name.replace("\\", "/").rpartition("/")[2] for name in names]) or "auto"
 
 
 def _check_dataset(scope: Scope, dataset: Dataset, base: BaseModelDescription, request: CheckedRequest | None) -> None:

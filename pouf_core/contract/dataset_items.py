@@ -7,21 +7,24 @@ from typing import Literal
 
 from pouf_core.contract.base_model import BaseModelDescription, Modality
 from pouf_core.contract.wording import Wording
-from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, LABELS_FILE, TEXT_SUFFIXES, unpacked_name
+from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, LABELS_FILE, PARQUET_SUFFIX, TEXT_SUFFIXES, unpacked_name
 from pouf_core.errors import InvalidInput
 
 #: What a dataset is said to hold. With `auto` ingestion tells from the uploaded files.
 RequestedModality = Literal["image", "text", "embedding", "auto"]
 
 
-def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality:
+def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality | None:
     """What a dataset holds: as requested, and with `auto` what all its files are files of, else pictures.
 
-    A table of labels beside them does not count; alone it names pictures.
+    A table of labels beside them does not count; alone it names pictures. Files of parquet alone may hold texts or
+    embeddings, and their names do not tell: None.
     """
     if requested != "auto":
         return requested
     names = {unpacked_name(name.lower()) for name in file_names} - {LABELS_FILE}
+    if names and all(name.endswith(PARQUET_SUFFIX) for name in names):
+        return None
     if names and all(name.endswith(EMBEDDING_SUFFIXES) for name in names):
         return "embedding"
     return "text" if names and all(name.endswith(TEXT_SUFFIXES) for name in names) else "image"

@@ -31,10 +31,11 @@ class FileReading(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: str
-    encoding: str
+    encoding: Annotated[str | None, Field(description="Null where the format decides: workbooks, parquet.")] = None
     encoding_confidence: Annotated[
         float, Field(ge=0, le=1, description="1 where the file says it, or is UTF-8 throughout.")
-    ]
+    ] = 1.0
+    sheet: Annotated[str | None, Field(description="Of a workbook, the one that was read.")] = None
     delimiter: Annotated[str | None, Field(description="Of a table; empty where each row is one cell.")] = None
     quote: Annotated[str | None, Field(description="Of a table; empty where there are none.")] = None
     skipped_lines: Annotated[int, Field(ge=0, description="Lines before the table.")] = 0

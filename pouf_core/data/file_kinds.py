@@ -6,8 +6,12 @@ from typing import Literal
 
 ArchiveKind = Literal["zip", "tar", "gzip", "bzip2", "xz", "other"]
 
-TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json")
-EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", ".parquet")
+#: Tables of texts or of embeddings.
+PARQUET_SUFFIX = ".parquet"
+#: Tables that are read cell by cell, without a dialect or an encoding.
+SHEET_SUFFIXES = (".xlsx", ".xlsm", ".ods", PARQUET_SUFFIX)
+TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", *SHEET_SUFFIXES)
+EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", PARQUET_SUFFIX)
 #: The table of evaluation labels that lies beside pictures.
 LABELS_FILE = "labels.csv"
 #: Archives that can be read, by suffix; of each kind the first is the usual one.

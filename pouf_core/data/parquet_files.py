@@ -7,13 +7,13 @@ import logging
 import subprocess
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.data.sheets import require_parquet
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
 from pouf_core.errors import InvalidInput
 
@@ -59,9 +59,7 @@ def convert_parquet(
         InvalidInput: `parquet_not_installed`, `embedding_file_corrupt`, `embedding_file_too_large`, `several_arrays`,
             `embedding_shape`, `embedding_width`, `embedding_dtype`, `embedding_labels`.
     """
-    if find_spec("pyarrow") is None:
-        message = "Reading .parquet needs pyarrow: pip install 'pouf-service[parquet]'; or send .npy or .safetensors."
-        raise InvalidInput("parquet_not_installed", message)
+    require_parquet()
     seconds = cpu_seconds * (1 + path.stat().st_size // BYTES_PER_ALLOWANCE)
     numbers = (most_rows, most_columns, most_bytes, memory_bytes, seconds)
     command = [sys.executable, "-m", MODULE, str(path), str(scratch), *map(str, numbers)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO
@@ -40,12 +40,12 @@ class Table:
     """How a table is read.
 
     Attributes:
-        dialect: how its rows are written.
+        dialect: how its rows are written; None where they are in cells.
         columns: what they hold.
         names: the first row, where it is a header.
     """
 
-    dialect: Dialect
+    dialect: Dialect | None
     columns: Columns
     names: tuple[str, ...] | None
 
@@ -54,8 +54,9 @@ class TableReader:
     """Reads a table once, in constant memory.
 
     Args:
-        characters: the decoded file, line ends as they are.
+        rows: its rows, from the first on.
         options: what the caller says of it.
+        dialect: how they are written; None where they are in cells.
 
     Attributes:
         table: how it is read; None for one without rows.
@@ -64,8 +65,7 @@ class TableReader:
         InvalidInput: `malformed_table`, or as `columns_of`.
     """
 
-    def __init__(self, characters: IO[str], options: TableOptions) -> None:
-        dialect, rows = opened_table(characters, options.delimiter)
+    def __init__(self, rows: Iterable[list[str]], options: TableOptions, dialect: Dialect | None = None) -> None:
         self._rows = enumerate(rows, start=1)
         try:
             self._first = list(islice(self._rows, SNIFFED_ROWS))

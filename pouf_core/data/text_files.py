@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_named
-from pouf_core.data.file_kinds import TEXT_SUFFIXES
+from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES
 from pouf_core.data.headings import LABELS, PAIR, TEXTS, field_named
 from pouf_core.data.labels.json_files import choices, is_task, text_of_task
-from pouf_core.data.table_rows import LONGEST_LINE, Table, TableOptions, TableReader
+from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, opened_sheet
+from pouf_core.data.table_rows import LONGEST_LINE, Table, TableOptions, TableReader, opened_table
 from pouf_core.data.text_rows import BadRow, Row, TextRow, pair_of, row_of
 from pouf_core.errors import InvalidInput
 
@@ -41,12 +42,16 @@ class Reading:
     """How a file was read.
 
     Attributes:
-        encoding: of its characters.
+        encoding: of its characters; None where the format decides.
         table: of a table, its dialect and columns; None for lines and JSON.
+        sheet: of a workbook, the name of the sheet.
+        skipped: rows before the table.
     """
 
-    encoding: Encoding
+    encoding: Encoding | None
     table: Table | None = None
+    sheet: str | None = None
+    skipped: int = 0
 
 
 def read_texts(
@@ -54,6 +59,7 @@ def read_texts(
     name: str,
     options: TextOptions = TextOptions(),
     on_reading: Callable[[Reading], None] = lambda _: None,
+    limits: ReadingLimits = USUAL_LIMITS,
 ) -> Iterator[Row]:
     """The texts of a file in order, in constant memory (`.json` alone is read whole).
 
@@ -61,21 +67,27 @@ def read_texts(
         source: a path, or an open binary file that can be read again from where it is.
         name: its name, whose suffix says what it is: `.txt` (a line a text; a table where tabs divide every line
             alike), `.csv` and `.tsv` (a row a text; see `dialect_of` and `columns_of`), `.jsonl` and `.ndjson` (an
-            object or a string a line) or `.json` (`{"texts": […]}`). In any encoding, see `detect_encoding`. Where
-            there is no `text` but `text_a` and `text_b`, an object or a row is a pair. Fields of objects have the names
-            of columns; an object may be a task as Label Studio exports it.
+            object or a string a line), `.json` (`{"texts": […]}`), a workbook (a row of its first sheet a text) or
+            `.parquet`. In any encoding, see `detect_encoding`. Where there is no `text` but `text_a` and `text_b`, an
+            object or a row is a pair. Fields of objects have the names of columns; an object may be a task as Label
+            Studio exports it.
         options: what is known of it.
         on_reading: told how it is read, before the first text.
+        limits: what reading a workbook or a `.parquet` may take.
 
     Raises:
         InvalidInput: `unknown_text_file`, `unknown_encoding`, `text_column_not_found`, `label_column_not_found`,
-            `table_ambiguous`, `malformed_table`, `malformed_json`, `item_too_large` (a whole `.json`).
+            `table_ambiguous`, `malformed_table`, `malformed_json`, `item_too_large` (a whole `.json`),
+            `parquet_not_installed`.
     """
+    suffix = Path(name).suffix.lower()
+    if suffix in SHEET_SUFFIXES:
+        yield from _sheet_rows(source, suffix, options, on_reading, limits)
+        return
     if isinstance(source, Path):
         with source.open("rb") as stream:
-            yield from read_texts(stream, name, options, on_reading)
+            yield from read_texts(stream, name, options, on_reading, limits)
         return
-    suffix = Path(name).suffix.lower()
     if suffix not in TEXT_SUFFIXES:
         raise InvalidInput("unknown_text_file", f"{name} is none of {', '.join(TEXT_SUFFIXES)}.")
     head = source.read(_HEAD_BYTES)
@@ -88,6 +100,26 @@ def read_texts(
             yield _of_encoding(row, encoding) if isinstance(row, BadRow) and row.undecoded else row
     finally:
         characters.detach()
+
+
+def _sheet_rows(
+    source: Path | IO[bytes],
+    suffix: str,
+    options: TextOptions,
+    on_reading: Callable[[Reading], None],
+    limits: ReadingLimits,
+) -> Iterator[Row]:
+    with opened_sheet(source, suffix, limits) as sheet:
+        known = replace(options, header=True) if suffix == ".parquet" else options
+        reader = TableReader(sheet.rows, known)
+        on_reading(Reading(None, reader.table, sheet.name, sheet.skipped))
+        position = 0
+        for row in reader.rows():
+            yield row
+            position = row.position
+        if sheet.unread:
+            message = f"Only the sheet {sheet.name!r} was read, not {', '.join(map(repr, sheet.unread))[:200]}."
+            yield BadRow(position + 1, "sheet_not_read", f"{message} Save each as a file of its own.", lost="rest")
 
 
 def _of_encoding(row: BadRow, encoding: Encoding) -> BadRow:
@@ -112,10 +144,11 @@ def _rows(
         suffix, options = ".tsv", replace(options, delimiter="\t")
     if suffix in _TABLE_SUFFIXES:
         try:
-            reader = TableReader(characters, options)
+            dialect, rows = opened_table(characters, options.delimiter)
+            reader = TableReader(rows, options, dialect)
         except csv.Error as error:
             raise InvalidInput("malformed_table", f"The table cannot be read: {error}") from error
-        on_reading(Reading(encoding, reader.table))
+        on_reading(Reading(encoding, reader.table, skipped=dialect.skipped))
         yield from reader.rows()
         return
     on_reading(Reading(encoding))

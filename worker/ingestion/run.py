@@ -11,12 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from pouf_core.contract.base_model import Modality
-from pouf_core.contract.dataset_items import modality_of
 from pouf_core.contract.file_reading import TextFileOptions
-from pouf_core.data.item_names import parse_name
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.uploads.collector import Collector
-from pouf_core.data.uploads.collectors import collector_of
+from pouf_core.data.uploads.collectors import collector_of, modality_of_uploads
 from pouf_core.data.uploads.keeper import TooManyBytes, TooManyItems, TooManyRows, Uploaded
 from store.disk import is_disk_full
 from store.leases import Lease, LeaseLost, claim_dataset, database_now, fenced, release
@@ -130,7 +128,7 @@ def _ingest(
         uploads = [_uploaded(upload) for upload in session.scalars(query.order_by(Upload.position, Upload.id))]
         limits = limits_of_dataset(session, dataset, settings)
     long_step = partial(keeper.long_step, settings.load_timeout)
-    modality = modality_of(dataset.modality, [parse_name(upload.filename).file_name for upload in uploads])
+    modality = modality_of_uploads(dataset.modality, uploads, lambda upload: context.storage.local(upload.key), limits)
     rows = ItemRows(context, lease, check, long_step, FLUSH_ROWS[modality])
     with collector_of(modality, rows, limits, _text_options(dataset), dataset.labels) as collector:
         _collect(rows, collector, uploads, settings.max_items)

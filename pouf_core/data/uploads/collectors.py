@@ -2,19 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from pouf_core.contract.base_model import Modality
+from pouf_core.contract.dataset_items import RequestedModality, modality_of
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.decoder import Decoder, DecoderLimits
+from pouf_core.data.file_kinds import PARQUET_SUFFIX
+from pouf_core.data.item_names import parse_name
+from pouf_core.data.sheets import ReadingLimits, kind_of_parquet
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.uploads.collector import Collector
 from pouf_core.data.uploads.embeddings import EmbeddingCollector
-from pouf_core.data.uploads.keeper import Keeper
+from pouf_core.data.uploads.keeper import Keeper, Uploaded
 from pouf_core.data.uploads.limits import UploadLimits
 from pouf_core.data.uploads.pictures import PictureCollector
 from pouf_core.data.uploads.texts import TextCollector
+
+
+def modality_of_uploads(
+    requested: RequestedModality, uploads: Sequence[Uploaded], local: Callable[[Uploaded], Path], limits: UploadLimits
+) -> Modality:
+    """What uploads hold, see `modality_of`; where their names do not tell, the first file of parquet does.
+
+    Args:
+        requested: by whoever uploaded them.
+        uploads: all of them.
+        local: where one can be read.
+        limits: of reading it.
+    """
+    known = modality_of(requested, [parse_name(upload.filename).file_name for upload in uploads])
+    if known is not None:
+        return known
+    first = next((upload for upload in uploads if upload.filename.lower().endswith(PARQUET_SUFFIX)), uploads[0])
+    return kind_of_parquet(local(first), ReadingLimits(limits.memory_bytes, limits.cpu_seconds))
 
 
 @contextmanager

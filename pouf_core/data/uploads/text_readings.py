@@ -19,11 +19,13 @@ class TextReadings:
 
     def begin(self, file: str, reading: Reading) -> None:
         """A file is about to be read."""
-        found = FileReading(file=file, encoding=reading.encoding.name, encoding_confidence=reading.encoding.confidence)
+        found = FileReading(file=file, sheet=reading.sheet, skipped_lines=reading.skipped)
+        if reading.encoding is not None:
+            found.encoding, found.encoding_confidence = reading.encoding.name, reading.encoding.confidence
         table = reading.table
         if table is not None:
-            found.delimiter, found.quote = table.dialect.delimiter, table.dialect.quote
-            found.skipped_lines = table.dialect.skipped
+            if table.dialect is not None:
+                found.delimiter, found.quote = table.dialect.delimiter, table.dialect.quote
             found.header = None if table.names is None else [shown_text(name) for name in table.names]
             columns = table.columns
             found.text_column, found.text_pair_column, found.label_column = (

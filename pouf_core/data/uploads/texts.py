@@ -13,6 +13,7 @@ from typing import IO
 from pouf_core.data.archives.members import Found
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling, TextLabels
+from pouf_core.data.sheets import ReadingLimits
 from pouf_core.data.text_files import BadRow, TextOptions, TextRow, read_texts
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.texts import text_hash
@@ -66,8 +67,7 @@ class TextCollector(Collector):
 
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         self._source = LOOSE_FILES
-        with path.open("rb") as stream:
-            self._read_file(name, stream)
+        self._read_file(name, path)
 
     def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         self._read_loose_file(name, path, upload)
@@ -76,9 +76,11 @@ class TextCollector(Collector):
         self._source = upload.id
         self._read_file(member.name, io.BytesIO(member.data))
 
-    def _read_file(self, name: ItemName, stream: IO[bytes]) -> None:
+    def _read_file(self, name: ItemName, source: Path | IO[bytes]) -> None:
+        limits = ReadingLimits(self.limits.memory_bytes, self.limits.cpu_seconds)
+        told = partial(self._readings.begin, name.text)
         try:
-            for row in read_texts(stream, name.text, self.options, partial(self._readings.begin, name.text)):
+            for row in read_texts(source, name.text, self.options, told, limits):
                 self._readings.note(row)
                 row_name = parse_name(f"{name.text}:{row.position}")
                 if isinstance(row, BadRow):

@@ -21,7 +21,7 @@ import torch
 from safetensors.numpy import save as save_tensors
 from safetensors.torch import save as save_torch_tensors
 
-from pouf_core.data import parquet_files
+from pouf_core.data import sheets
 from pouf_core.data.embedding_files import EmbeddingFile, FileLimits, read_embeddings
 from pouf_core.errors import InvalidInput
 
@@ -280,7 +280,7 @@ def test_a_parquet_file_that_unpacks_to_too_much_ends_its_reader_alone(read: Rea
 def test_without_pyarrow_a_parquet_file_is_refused_with_what_to_install(
     read: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet_files, "find_spec", lambda name: None)
+    monkeypatch.setattr(sheets, "find_spec", lambda name: None)
     with pytest.raises(InvalidInput) as error:
         read(FORMATS["parquet-lists"][1], ".parquet")
     assert error.value.code == "parquet_not_installed"

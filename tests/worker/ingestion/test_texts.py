@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from typing import Any
@@ -12,6 +13,7 @@ from app.datasets.schemas import show_dataset
 from pouf_core.data.items import collect_items, fingerprint
 from store.storage import Storage
 from store.tables import Dataset, Job
+from tests.corpus.sheets import parquet, workbook
 from tests.row_fixtures import insert_job
 from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import run_ingestion
@@ -197,3 +199,35 @@ def test_what_is_lost_is_told_on_the_dataset_and_on_jobs_over_it(
     assert (group["code"], group["count"], group["example_name"]) == ("undecodable_text", 1, "a.txt:31")
     assert warning["message"].startswith("1 of 32 rows are not UTF-8")
     assert [found.model_dump() for found in get(Job, job_id).result.warnings] == [warning]
+
+
+def test_workbooks_and_parquet_files_are_read_in_archives_and_packed_too(
+    context: WorkerContext, add_dataset: Any, get: Any
+) -> None:
+    rows = [("text", "label"), ("one fine day", "x")]
+    files = {
+        "a.zip": zipped({"in.xlsx": workbook({"A": rows}), "in.parquet": parquet({"text": ["a second day"]})}),
+        "b.xlsx.gz": gzip.compress(workbook({"A": [*rows, ("a third day", "y")], "B": rows})),
+    }
+    dataset_id = add_dataset(files, modality="text")
+    run_ingestion(context, dataset_id)
+    dataset = get(Dataset, dataset_id)
+    assert (dataset.item_count, dataset.duplicate_count, dataset.labelled_count) == (3, 1, 2)
+    assert [(one["file"], one["sheet"]) for one in dataset.readings] == [
+        ("in.xlsx", "A"),
+        ("in.parquet", None),
+        ("b.xlsx", "A"),
+    ]
+    assert [warning["code"] for warning in dataset.warnings] == ["files_rejected"]
+    assert "'B'" in dataset.warnings[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "modality"), [({"text": ["a day", "b day"]}, "text"), ({"features": [[1.0, 2.0]]}, "embedding")]
+)
+def test_what_parquet_files_hold_is_told_by_their_columns(
+    context: WorkerContext, add_dataset: Any, get: Any, columns: dict[str, Any], modality: str
+) -> None:
+    dataset_id = add_dataset({"a.parquet": parquet(columns)}, modality="auto")
+    run_ingestion(context, dataset_id)
+    assert (get(Dataset, dataset_id).status, get(Dataset, dataset_id).modality) == ("ready", modality)

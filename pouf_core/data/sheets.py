@@ -1,0 +1,156 @@
+"""Tables in workbooks and parquet files, read in a process of its own: they unpack to whatever their headers claim."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import IO, Any, Literal
+
+from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES
+from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.data.sheet_process import END
+from pouf_core.errors import InvalidInput
+
+logger = logging.getLogger(__name__)
+
+_MODULE = "pouf_core.data.sheet_process"
+_BYTES_PER_ALLOWANCE = 32 * 1024**2
+_LOGGED_BYTES = 2000
+
+
+@dataclass(frozen=True)
+class ReadingLimits:
+    """What reading a file may take: bytes of memory, and seconds of computing for each 32 MiB of it."""
+
+    memory_bytes: int = DECODING_MEMORY_BYTES
+    cpu_seconds: float = DECODING_CPU_SECONDS
+
+
+USUAL_LIMITS = ReadingLimits()
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table of a workbook or of a parquet file.
+
+    Attributes:
+        name: of the sheet; None where there are none.
+        unread: names of the other sheets that hold something.
+        skipped: rows before the table.
+        rows: its rows in order. Iterating raises `csv.Error` where the rest cannot be read.
+    """
+
+    name: str | None
+    unread: tuple[str, ...]
+    skipped: int
+    rows: Iterator[list[str]]
+
+
+@contextmanager
+def opened_sheet(source: Path | IO[bytes], suffix: str, limits: ReadingLimits) -> Iterator[Sheet]:
+    """The table of a workbook or a parquet file, read row by row while the block runs.
+
+    Args:
+        source: a path, or an open file.
+        suffix: of its name: `.parquet`, or that of a workbook.
+        limits: what reading may take.
+
+    Raises:
+        InvalidInput: `malformed_table`, `parquet_not_installed`.
+    """
+    wanted: Literal["parquet", "workbook"] = "parquet" if suffix == ".parquet" else "workbook"
+    if wanted == "parquet":
+        require_parquet()
+    with _on_disk(source, suffix) as path, _reader(wanted, path, limits) as reader:
+        assert reader.stdout is not None
+        about = _line(reader, reader.stdout)
+        yield Sheet(about["sheet"], tuple(about["unread"]), about["skipped"], _rows(reader, reader.stdout))
+
+
+def kind_of_parquet(path: Path, limits: ReadingLimits) -> Literal["text", "embedding"]:
+    """What a parquet file holds by its columns; embeddings where that cannot be told."""
+    if find_spec("pyarrow") is None:
+        return "embedding"
+    with _reader("kind", path, limits) as reader:
+        assert reader.stdout is not None
+        return "text" if reader.stdout.readline().strip() == b'"text"' else "embedding"
+
+
+def require_parquet() -> None:
+    """Raise `InvalidInput` `parquet_not_installed` where parquet files cannot be read."""
+    if find_spec("pyarrow") is None:
+        message = "Reading .parquet needs pyarrow: pip install 'pouf-service[parquet]'; or send another format."
+        raise InvalidInput("parquet_not_installed", message)
+
+
+@contextmanager
+def _on_disk(source: Path | IO[bytes], suffix: str) -> Iterator[Path]:
+    if isinstance(source, Path):
+        yield source
+        return
+    with NamedTemporaryFile(prefix="pouf-texts-", suffix=suffix) as copy:
+        shutil.copyfileobj(source, copy)
+        copy.flush()
+        yield Path(copy.name)
+
+
+@contextmanager
+def _reader(wanted: str, path: Path, limits: ReadingLimits) -> Iterator[subprocess.Popen[bytes]]:
+    seconds = limits.cpu_seconds * (1 + path.stat().st_size // _BYTES_PER_ALLOWANCE)
+    command = [sys.executable, "-m", _MODULE, wanted, str(path), str(limits.memory_bytes), str(seconds)]
+    with NamedTemporaryFile(prefix="pouf-texts-") as errors:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
+            start_new_session=True,
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            status = process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
+            errors.seek(0)
+            said = errors.read(_LOGGED_BYTES)
+            if said:
+                logger.warning(
+                    "The reader of a table said, and %s: %s", describe_end(status), said.decode(errors="replace")
+                )
+
+
+def _line(reader: subprocess.Popen[bytes], stream: IO[bytes]) -> Any:
+    """The next value; raises `InvalidInput` where the reader says so, or ended."""
+    line = stream.readline()
+    try:
+        value = json.loads(line)
+    except ValueError as error:
+        message = f"The file ends the process that reads it: {describe_end(reader.wait())}. Save it as .csv."
+        raise InvalidInput("malformed_table", message) from error
+    if isinstance(value, dict) and "code" in value:
+        raise InvalidInput(str(value["code"]), str(value["message"]))
+    return value
+
+
+def _rows(reader: subprocess.Popen[bytes], stream: IO[bytes]) -> Iterator[list[str]]:
+    while True:
+        try:
+            value = _line(reader, stream)
+        except InvalidInput as error:
+            raise csv.Error(error.message) from error
+        if value == END:
+            return
+        yield value

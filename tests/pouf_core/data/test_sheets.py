@@ -1,0 +1,115 @@
+"""Workbooks and parquet files that are damaged or hostile, and what is told of the others."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pouf_core.data.items import collect_texts
+from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, kind_of_parquet
+from pouf_core.data.text_files import BadRow, Reading, Row, TextOptions, read_texts
+from pouf_core.errors import InvalidInput
+from tests.corpus.sheets import parquet, workbook
+
+MIB = 1024**2
+
+ROWS = [("text", "label"), ("one fine day", "x"), ("another fine day", "y")]
+
+
+def read(content: bytes, name: str = "a.xlsx", limits: ReadingLimits = USUAL_LIMITS) -> list[Row]:
+    return list(read_texts(io.BytesIO(content), name, limits=limits))
+
+
+def replaced(content: bytes, part: str, data: bytes) -> bytes:
+    """A workbook with another part."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, data if name == part else old.read(name))
+    return stream.getvalue()
+
+
+def sheet_of(cells: bytes) -> bytes:
+    head = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
+    return replaced(workbook({"A": ROWS}), "xl/worksheets/sheet1.xml", head + cells + b"</sheetData></worksheet>")
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        pytest.param(b"no workbook", "a.xlsx", id="noise"),
+        pytest.param(workbook({"A": ROWS})[:300], "a.xlsx", id="cut off"),
+        pytest.param(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "a.xlsx", id="a container with a password"),
+        pytest.param(b"PAR1 no parquet PAR1", "a.parquet", id="parquet of noise"),
+        pytest.param(parquet({"text": ["one day"]})[:-9], "a.parquet", id="parquet cut off"),
+        pytest.param(parquet({"n": [1, 2]}), "a.parquet", id="parquet without texts"),
+        pytest.param(
+            sheet_of(b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
+            "a.xlsx",
+            id="a table of seventeen thousand million cells",
+        ),
+    ],
+)
+def test_what_is_no_table_of_texts_is_refused(content: bytes, name: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read(content, name)
+    assert caught.value.code == "malformed_table"
+
+
+def test_a_workbook_that_unpacks_to_more_than_memory_is_refused() -> None:
+    bomb = sheet_of(b'<row><c t="inlineStr"><is><t>' + b"a" * 96 * MIB + b"</t></is></c></row>")
+    assert len(bomb) < MIB
+    with pytest.raises(InvalidInput, match="memory|ends the process"):
+        read(bomb, limits=ReadingLimits(memory_bytes=64 * MIB))
+
+
+def test_other_sheets_with_rows_are_told_of() -> None:
+    *texts, last = read(workbook({"Data": ROWS, "More": ROWS, "Empty": ()}))
+    assert len(texts) == 2
+    assert isinstance(last, BadRow)
+    assert (last.code, last.lost) == ("sheet_not_read", "rest")
+    assert "'More'" in last.message and "'Empty'" not in last.message
+
+
+def test_a_reading_tells_sheet_and_title() -> None:
+    found: list[Reading] = []
+    list(read_texts(io.BytesIO(workbook({"Data": [("Export",), *ROWS]})), "a.xlsx", on_reading=found.append))
+    (reading,) = found
+    assert (reading.encoding, reading.sheet, reading.skipped) == (None, "Data", 1)
+    assert reading.table is not None and reading.table.names == ("text", "label")
+
+
+def test_columns_are_named_as_in_other_tables() -> None:
+    content = parquet({"headline": ["some title", "one more title"], "remark": ["some words", "other words"]})
+    with pytest.raises(InvalidInput) as caught:
+        read(content, "a.parquet")
+    assert caught.value.code == "table_ambiguous"
+    rows = list(read_texts(io.BytesIO(content), "a.parquet", TextOptions(text_column="remark")))
+    assert [row.text for row in rows if not isinstance(row, BadRow)] == ["some words", "other words"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "kind"),
+    [
+        ({"text": ["a"], "label": [1]}, "text"),
+        ({"id": ["a"], "features": [[0.5, 1.0]]}, "embedding"),
+        ({"a": [0.5], "b": [1.0]}, "embedding"),
+        ({"text": ["a"], "tokens": [["a"]]}, "text"),
+    ],
+)
+def test_a_parquet_file_tells_texts_from_embeddings(tmp_path: Path, columns: dict[str, object], kind: str) -> None:
+    (tmp_path / "a.parquet").write_bytes(parquet(columns))
+    assert kind_of_parquet(tmp_path / "a.parquet", USUAL_LIMITS) == kind
+
+
+def test_the_library_reads_workbooks_in_archives_and_folders(tmp_path: Path) -> None:
+    (tmp_path / "a.xlsx").write_bytes(workbook({"A": ROWS}))
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as archive:
+        archive.writestr("b.parquet", parquet({"text": ["a third day"]}))
+        archive.writestr("c.png", b"no text")
+    items, rejected = collect_texts(tmp_path)
+    assert {item.text() for item in items} == {"one fine day", "another fine day", "a third day"}
+    assert [(one.name, one.code) for one in rejected] == [("c.png", "unknown_text_file")]
