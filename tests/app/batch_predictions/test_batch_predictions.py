@@ -14,6 +14,7 @@ from store.clock import utcnow
 from store.ids import new_id
 from store.retention import prune
 from store.scope import Scope
+from store.tables import BatchPrediction
 from store.usage import stored_bytes
 from tests.row_fixtures import Rows
 
