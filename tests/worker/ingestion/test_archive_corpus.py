@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from sqlalchemy import select
 
 from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES
 from pouf_core.data.decoder import Decoder, DecoderLimits
-from pouf_core.data.picture_files import find_pictures
+from pouf_core.data.labels.labelling import PictureLabels
+from pouf_core.data.picture_files import PictureFiles, find_pictures
 from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.data.uploads.pictures import PictureCollector
 from store.leases import claim_dataset, database_now
@@ -45,6 +46,11 @@ def ingested(context: WorkerContext, decoder: Decoder, dataset_id: str) -> Pictu
     return found
 
 
+def found_by_library(path: Path) -> tuple[PictureFiles, Mapping[str, Set[str]]]:
+    labels = PictureLabels("auto", most_rows=1000)
+    return find_pictures(path, labels), labels.found().labels
+
+
 @pytest.mark.parametrize("archive", ARCHIVES, ids=lambda archive: archive.name)
 def test_an_archive_is_read_as_it_was_meant(
     archive: Archive,
@@ -67,9 +73,9 @@ def test_an_archive_is_read_as_it_was_meant(
     path = tmp_path / "given" / archive.file_name
     path.parent.mkdir()
     path.write_bytes(archive.content)
-    by_library = find_pictures(path)
-    assert set(by_library.paths) == set(accepted.values())
-    assert {
-        one.name.removeprefix(f"{path}/").removeprefix(f"{path.parent}/"): one.code for one in by_library.rejected
-    } == archive.rejected
+    by_library, of_library = found_by_library(path)
+    assert by_library.paths.keys() == set(accepted.values())
+    names = [one.name.removeprefix(f"{path}/").removeprefix(f"{path.parent}/") for one in by_library.rejected]
+    assert dict(zip(names, (one.code for one in by_library.rejected), strict=True)) == archive.rejected
     assert by_library.skipped == found.skipped
+    assert of_library == found.labelling().labels
