@@ -35,6 +35,7 @@ from app.models import routes as models
 from app.predictions import routes as predictions
 from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
+from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
 from app.state import State
 from app.webhooks import routes as webhooks
@@ -108,6 +109,7 @@ def _lifespan(
             watch.cancel()
             state.engine.stop()
             state.thumbnails.close()
+            state.samples.close()
             state.publisher.stop()
             state.queue.close()
             state.database.dispose()
@@ -123,7 +125,7 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
-    state = State(settings, database, storage, queue, publisher, engine, metrics, Thumbnails(settings))
+    state = State(settings, database, storage, queue, publisher, engine, metrics, Thumbnails(settings), Samples())
     remove_abandoned_staging(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.registry.register(ServiceMetrics(state))
     return state

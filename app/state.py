@@ -10,6 +10,7 @@ from app.http.errors import ApiError
 from app.http.metrics import HttpMetrics
 from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
+from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
 from store import disk
 from store.database import Database
@@ -29,6 +30,7 @@ class State:
     engine: Engine
     metrics: HttpMetrics
     thumbnails: Thumbnails
+    samples: Samples
 
     @property
     def staging_root(self) -> Path:

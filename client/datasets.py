@@ -9,9 +9,11 @@ from typing import TypedDict, Unpack, cast
 
 from client.archives import Source, as_archive
 from client.connection import Connection
+from client.dataset_samples import DatasetSample
 from client.embeddings import Vectors, save_vectors
 from client.errors import ClientError
 from client.resources import Dataset, DatasetItem
+from client.results import Document
 
 POLL_SECONDS = 0.3
 
@@ -29,6 +31,18 @@ class DatasetOptions(TypedDict, total=False):
     metadata: dict[str, str] | None
     wait: bool
     timeout: float
+
+
+class ReadingOptions(TypedDict, total=False):
+    """The options of `Datasets.dry_run`: those of `Datasets.create` that say how files are read."""
+
+    modality: str
+    text_column: str | None
+    label_column: str | None
+    encoding: str | None
+    delimiter: str | None
+    header: bool | None
+    labels: str | None
 
 
 class Datasets:
@@ -75,22 +89,39 @@ class Datasets:
             ApiError: the service refused the upload.
             ClientError: with `wait`, the files could not be read or it took too long.
         """
-        given = {
-            "name": name,
+        options: ReadingOptions = {
+            "modality": modality,
             "text_column": text_column,
             "label_column": label_column,
             "encoding": encoding,
             "delimiter": delimiter,
-            "header": None if header is None else str(header).lower(),
+            "header": header,
             "labels": None if labels == "auto" else labels,
         }
-        fields = {"modality": modality, **{field: value for field, value in given.items() if value is not None}}
+        fields = _fields(options)
+        if name is not None:
+            fields["name"] = name
         if metadata:
             fields["metadata"] = json.dumps(metadata)
-        with as_archive(source) as archive, archive.open("rb") as file:
-            raw = self._connection.request("POST", "/v1/datasets", form=fields, files={"files": (archive.name, file)})
-        dataset = Dataset.of(raw)
+        dataset = Dataset.of(self._upload("/v1/datasets", source, fields))
         return self.wait(dataset.id, timeout=timeout) if wait else dataset
+
+    def dry_run(self, source: Source, **options: Unpack[ReadingOptions]) -> DatasetSample:
+        """What a dataset of files would be, as far as a sample of them tells; nothing of them is kept.
+
+        Args:
+            source: as for `create`.
+            options: likewise.
+
+        Raises:
+            ApiError: the files cannot be used, or do not tell how: with `table_ambiguous` its `errors` have the columns
+                to choose `text_column` from.
+        """
+        return DatasetSample.of(self._upload("/v1/datasets?dry_run=true", source, _fields(options)))
+
+    def _upload(self, path: str, source: Source, fields: dict[str, str]) -> Document:
+        with as_archive(source) as archive, archive.open("rb") as file:
+            return self._connection.request("POST", path, form=fields, files={"files": (archive.name, file)})
 
     def create_from_texts(self, texts: Iterable[str | tuple[str, str]], **options: Unpack[DatasetOptions]) -> Dataset:
         """Upload texts, or pairs of texts, as a new dataset; options and errors as for `create`."""
@@ -153,6 +184,11 @@ class Datasets:
             reason = "no reason given" if not dataset.error else f"{dataset.error['message']} ({dataset.error['code']})"
             raise ClientError(f"{dataset_id} failed: {reason}")
         return dataset
+
+
+def _fields(options: ReadingOptions) -> dict[str, str]:
+    given = {name: value for name, value in options.items() if value is not None}
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
 
 def _row(text: str | tuple[str, str]) -> dict[str, str]:

@@ -6,10 +6,12 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.caller import Caller, Reader, Writer
-from app.datasets import pictures, service, uploads
+from app.datasets import pictures, samples, service, uploads
+from app.datasets.samples import DatasetSampleDocument
 from app.datasets.schemas import (
     FINAL_DATASET_STATUSES,
     ArchiveQuery,
+    DatasetCreateQuery,
     DatasetDocument,
     DatasetFileDocument,
     DatasetForm,
@@ -30,15 +32,27 @@ from app.http.query_parameters import NumbersQuery
 from app.http.received_files import StagedFile
 from app.http.schemas import ListDocument
 from app.serving.thumbnails import MEDIA_TYPE
+from app.state import require_space
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
-@router.post("", status_code=202, responses=answers(DatasetDocument, 202, LOCATION), openapi_extra=uploads.FORM_SCHEMA)
+@router.post(
+    "",
+    status_code=202,
+    responses={**answers(DatasetSampleDocument), **answers(DatasetDocument, 202, LOCATION)},
+    openapi_extra=uploads.FORM_SCHEMA,
+)
 async def create_dataset(
-    request: Request, caller: Writer, prefer: PreferHeader = None, idempotency_key: IdempotencyKeyHeader = None
+    request: Request,
+    caller: Writer,
+    query: Annotated[DatasetCreateQuery, Query()],
+    prefer: PreferHeader = None,
+    idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
     """Create a dataset from pictures or archives; with `finalize=false` it may start empty and be added to."""
+    if query.dry_run:
+        return respond(Answer.of(200, await _sample(request, caller)))
     await uploads.require_room(caller, idempotency_key)
     with uploads.staged(caller) as stage:
         try:
@@ -52,6 +66,18 @@ async def create_dataset(
         except Replayed as replayed:
             return respond(replayed.answer, replayed=True)
     return respond(_accepted(await _settled(caller, document, prefer) if form.finalize else document))
+
+
+async def _sample(request: Request, caller: Caller) -> DatasetSampleDocument:
+    await run_in_threadpool(require_space, caller.state)
+    with uploads.staged(caller) as stage:
+        try:
+            fields, files = await uploads.receive_files(request, caller, stage)
+        except FormInterrupted as interrupted:
+            raise interrupted.reason from interrupted
+        form = await validating(uploads.parse_form, fields)
+        service.check_form(form.model_copy(update={"finalize": True}), files)
+        return await samples.take(caller, form, files, stage.directory, holding_of(request))
 
 
 def _create(caller: Caller, form: DatasetForm, files: list[StagedFile], key: str | None) -> DatasetDocument:

@@ -79,6 +79,14 @@ class DatasetForm(Closed):
         return TextFileOptions(encoding=self.encoding, delimiter=self.delimiter, header=self.header)
 
 
+class DatasetCreateQuery(Closed):
+    """How a dataset is created."""
+
+    dry_run: Annotated[
+        bool, Field(description="Only read a sample of the files, say what a dataset of them would be, keep nothing.")
+    ] = False
+
+
 class DatasetListQuery(ListQuery):
     """A page of datasets."""
 

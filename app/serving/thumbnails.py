@@ -4,10 +4,9 @@ import asyncio
 import io
 from collections.abc import Callable
 
-from app.http.budgets import RETRY_SECONDS, Holding
-from app.http.errors import ApiError
+from app.http.budgets import Holding
 from app.serving.inputs import DecoderPool
-from app.serving.turns import TurnThreads
+from app.serving.turns import TurnThreads, Waiting
 from pouf_core.data.decoder import DecoderLimits
 from store.settings import Settings
 
@@ -24,7 +23,7 @@ class Thumbnails:
         limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
         self._decoders = DecoderPool(1, limits, settings.max_pixels)
         self._threads = TurnThreads(1, "thumbnails")
-        self._waiting = 0
+        self._waiting = Waiting(MOST_WAITING, "thumbnails are being made")
 
     async def make(self, size: int, read: Callable[[], bytes], holding: Holding) -> bytes:
         """Return a JPEG of at most 256 x 256 pixels, without the picture's metadata.
@@ -38,19 +37,13 @@ class Thumbnails:
             ApiError: 503 ``overloaded`` when too many wait, or as `Budget.take`.
             InvalidInput: as `Decoder.thumbnail`.
         """
-        if self._waiting >= MOST_WAITING:
-            headers = {"Retry-After": str(RETRY_SECONDS), "x-should-retry": "true"}
-            raise ApiError(503, "overloaded", "Too many thumbnails are being made; try again shortly.", headers=headers)
 
         def work() -> bytes:
             holding.take_memory(size)
             return self._thumbnail(read())
 
-        self._waiting += 1
-        try:
+        with self._waiting.one():
             return await asyncio.wrap_future(self._threads.submit(holding.owner, work))
-        finally:
-            self._waiting -= 1
 
     def close(self) -> None:
         """Make nothing more."""

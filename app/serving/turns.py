@@ -4,7 +4,11 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
+
+from app.http.budgets import RETRY_SECONDS
+from app.http.errors import ApiError
 
 EntryT = TypeVar("EntryT")
 ResultT = TypeVar("ResultT")
@@ -125,3 +129,29 @@ class TurnThreads:
             except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
                 future.set_exception(error)
         return True
+
+
+class Waiting:
+    """Counts requests that wait for such threads; used on the event loop alone.
+
+    Args:
+        most: that may wait.
+        what: goes on, as a refusal says it.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self._most = most
+        self._what = what
+        self._count = 0
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count a request while the block runs; raises 503 ``overloaded`` where too many wait."""
+        if self._count >= self._most:
+            headers = {"Retry-After": str(RETRY_SECONDS), "x-should-retry": "true"}
+            raise ApiError(503, "overloaded", f"Too many {self._what}; try again shortly.", headers=headers)
+        self._count += 1
+        try:
+            yield
+        finally:
+            self._count -= 1

@@ -44,6 +44,17 @@ def limit_resources(memory_bytes: int, file_bytes: int = 0) -> None:
     _OOM_SCORE.write_text("1000")  # if memory runs out all the same, this process is the one to end
 
 
+def limit_with_children(memory_bytes: int, file_bytes: int) -> None:
+    """Limit this process as `limit_resources` does; those that it starts inherit the limits, and set stricter ones."""
+    soft = {resource.RLIMIT_FSIZE: file_bytes, resource.RLIMIT_CORE: 0}
+    if sys.platform == "linux":
+        soft[resource.RLIMIT_AS] = _address_space() + memory_bytes
+        _OOM_SCORE.write_text("1000")
+    for kind, limit in soft.items():
+        _, hard = resource.getrlimit(kind)
+        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
 def limit_cpu(seconds: float) -> None:
     """Let the system end this process once it has computed for `seconds` more."""
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -54,6 +54,19 @@ def test_a_list_is_read_page_after_page(client, server):
     assert queries == [first, {**first, "cursor": ["c2"]}]
 
 
+def test_a_dry_run_sends_the_files_and_how_to_read_them(client, server, tmp_path):
+    counts = dict.fromkeys(("item_count", "duplicate_count", "rejected_count", "labelled_count"), 1)
+    lists = {name: [] for name in ("suggested_class_names", "rejections", "warnings", "items")}
+    server.answers = [answer({"complete": True, "modality": "text", **counts, **lists, "readings": []})]
+    (tmp_path / "a.csv").write_text("a;b\n")
+    sample = client.datasets.dry_run(tmp_path / "a.csv", delimiter=";", header=False, text_column=None)
+    assert (sample.complete, sample.modality, sample.raw["readings"]) == (True, "text", [])
+    (request,) = server.requests
+    assert request.path == "/v1/datasets?dry_run=true"
+    assert b'name="header"\r\n\r\nfalse' in request.body
+    assert b"text_column" not in request.body
+
+
 def test_a_thumbnail_comes_as_its_bytes(client, server):
     server.answers = [Answer(200, b"\xff\xd8 a JPEG", {"Content-Type": "image/jpeg"})]
     assert client.datasets.thumbnail("ds_1", "0a") == b"\xff\xd8 a JPEG"

@@ -13,7 +13,8 @@ from app.main import create_app
 from client import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions, errors, resources
 from client.audits import Audit, AuditEstimate, AuditItem, Audits, Proposal
 from client.batch_predictions import BatchPrediction, BatchPredictions
-from client.datasets import DatasetOptions, Datasets
+from client.dataset_samples import DatasetSample
+from client.datasets import DatasetOptions, Datasets, ReadingOptions
 from client.jobs import Jobs
 from client.predictions import ItemPrediction
 from pouf_core.contract.result import Evaluation as EvaluationResult
@@ -31,6 +32,7 @@ ANSWERS = {
     Predictions: "PredictionListDocument",
     Prediction: "PredictionDocument",
     resources.DatasetItem: "DatasetItemDocument",
+    DatasetSample: "DatasetSampleDocument",
     ItemPrediction: "PredictedItemDocument",
     BatchPrediction: "BatchPredictionDocument",
     Audit: "AuditDocument",
@@ -221,6 +223,7 @@ def test_the_options_of_a_dataset_are_those_of_create():
     given = inspect.signature(Datasets.create).parameters.keys() - {"self", "source"}
     given -= {"labels"}  # texts and vectors at hand lie in no folders
     assert DatasetOptions.__annotations__.keys() == given
+    assert ReadingOptions.__annotations__.keys() == given - {"name", "metadata", "wait", "timeout"} | {"labels"}
 
 
 @pytest.mark.parametrize(

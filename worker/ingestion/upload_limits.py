@@ -6,14 +6,11 @@ from dataclasses import replace
 
 from sqlalchemy.orm import Session
 
-from pouf_core.data.uploads.limits import UploadLimits
+from pouf_core.data.uploads.limits import ROWS_PER_ITEM, UploadLimits
 from store import usage
 from store.scope import Scope
 from store.settings import Settings
 from store.tables import Dataset
-
-#: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
-ROWS_PER_ITEM = 4
 
 
 def operators_limits(settings: Settings) -> UploadLimits:

@@ -77,7 +77,7 @@ class Collector(FoundItems, ABC):
         for upload in uploads:
             with suppress(EndOfUpload):
                 self._guarded(parse_name(upload.filename), upload.size, partial(self._read_upload, upload))
-            self.check()
+                self.check()
 
     def description(self) -> Description:
         """What is known of the items together."""

@@ -50,7 +50,7 @@ class EmbeddingCollector(Collector):
             found = self._folder / "found"
             with found.open("wb") as self._stored:
                 super().collect(uploads)
-            if self.accepted:
+            if self.accepted and self.keeper.keeps_files:
                 self._store(found)
 
     def description(self) -> Description:

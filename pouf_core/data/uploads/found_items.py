@@ -59,15 +59,15 @@ class FoundItems:
     def note_if_duplicate(self, name: ItemName, sha256: str, size: int, text: TextItem | None = None) -> bool:
         """Note an item whose content was accepted before; return whether it was. Of a `text` its beginning is shown."""
         if sha256 in self.accepted:
-            self.duplicates += 1
             self._note(FoundItem(showable(name.text), "duplicate", sha256, size, text=text))
+            self.duplicates += 1
             return True
         return False
 
     def accept(self, name: ItemName, sha256: str, size: int, key: str, text: TextItem | None = None) -> None:
         """Note an item that is stored, or will be before the reading ends."""
-        self.accepted.add(sha256)
         self._note(FoundItem(showable(name.text), "accepted", sha256, size, key=key, text=text))
+        self.accepted.add(sha256)
 
     def require_room_for_item(self) -> None:
         """Raise `TooManyItems` when no further item may be accepted."""
@@ -86,10 +86,10 @@ class FoundItems:
         undecoded: Undecoded | None = None,
     ) -> None:
         """Note what cannot be used; `lost` and `undecoded` are as for `Losses.note`."""
-        self.rejected += 1
         shown, message = showable(name.text), showable(message)
-        self.losses.note(shown, code, message, lost, undecoded)
         self._note(FoundItem(shown, "rejected", sha256, size, code, message))
+        self.rejected += 1
+        self.losses.note(shown, code, message, lost, undecoded)
 
     def skip(self, reason: SkipReason) -> None:
         """Count a file that is passed over."""

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 from pouf_core.data.texts import TextItem
 
@@ -67,7 +67,13 @@ class FoundItem(NamedTuple):
 
 
 class Keeper(ABC):
-    """Takes what is found."""
+    """Takes what is found.
+
+    Attributes:
+        keeps_files: whether files of all items are to be made.
+    """
+
+    keeps_files: ClassVar[bool] = True
 
     @abstractmethod
     def check(self) -> None:

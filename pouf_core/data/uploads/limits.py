@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from pouf_core.data.archives.limits import ArchiveLimits
 
+#: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
+ROWS_PER_ITEM = 4
+
 
 @dataclass(frozen=True, kw_only=True)
 class UploadLimits(ArchiveLimits):

@@ -53,7 +53,7 @@ class TextCollector(Collector):
             path = folder / "texts"
             with path.open("w", encoding="utf-8") as self._stored:
                 super().collect(uploads)
-            if self.accepted:
+            if self.accepted and self.keeper.keeps_files:
                 self.keeper.keep_file("texts", path)
 
     def description(self) -> Description:
@@ -81,12 +81,12 @@ class TextCollector(Collector):
         told = partial(self._readings.begin, name.text)
         try:
             for row in read_texts(source, name.text, self.options, told, limits):
-                self._readings.note(row)
                 row_name = parse_name(f"{name.text}:{row.position}")
                 if isinstance(row, BadRow):
                     self.reject(row_name, row.code, row.message, lost=row.lost, undecoded=row.undecoded)
                 else:
                     self._add(row_name, row)
+                self._readings.note(row)
         except InvalidInput as error:
             if isinstance(error, AmbiguousTable):
                 self._ambiguous = self._ambiguous or error

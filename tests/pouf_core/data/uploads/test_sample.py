@@ -1,0 +1,99 @@
+"""Samples of uploads: how much is read, and that what is read is what ingestion reads."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pouf_core.contract.dataset_items import RequestedModality
+from pouf_core.contract.sample import Sample, SampledFile, SampleLimits, SampleRequest
+from pouf_core.data.uploads import sample as module
+from pouf_core.data.uploads.sample import read_sample
+
+LIMITS = SampleLimits(
+    items=10**5,
+    rows=4 * 10**5,
+    item_bytes=10**7,
+    archive_entries=10**4,
+    archive_ratio=100.0,
+    pixels=10**7,
+    memory_bytes=2**29,
+    cpu_seconds=20.0,
+    seconds=30.0,
+)
+
+
+def sampled(folder: Path, files: dict[str, bytes], modality: RequestedModality = "auto") -> Sample:
+    found = []
+    for number, (name, data) in enumerate(files.items()):
+        path = folder / str(number)
+        path.write_bytes(data)
+        found.append(SampledFile(filename=name, path=path, size=len(data), sha256=hashlib.sha256(data).hexdigest()))
+    scratch = folder / "scratch"
+    scratch.mkdir()
+    answer = read_sample(SampleRequest(files=found, modality=modality, scratch=scratch, limits=LIMITS))
+    assert list(scratch.iterdir()) == []
+    return answer
+
+
+def lines(count: int) -> bytes:
+    return "".join(f"a line of text, number {number}\n" for number in range(count)).encode()
+
+
+def test_of_each_file_the_beginning_is_read(tmp_path: Path) -> None:
+    found = sampled(tmp_path, {"a.txt": lines(5000), "b.txt": b"the other file\n"})
+    assert (found.complete, found.item_count, len(found.items)) == (False, 201, 20)
+    assert [reading.rows for reading in found.readings] == [200, 1]
+
+
+def test_of_many_files_the_first_are_read(tmp_path: Path) -> None:
+    files = {f"{number}.txt": f"{number} ".encode().join([b"text "] * 3) for number in range(600)}
+    found = sampled(tmp_path, files)
+    assert (found.complete, found.item_count) == (False, module.MOST_ENTRIES)
+
+
+@pytest.mark.parametrize("count", [199, 200])
+def test_what_was_read_to_its_end_is_complete(tmp_path: Path, count: int) -> None:
+    found = sampled(tmp_path, {"a.txt": lines(count)})
+    assert (found.item_count, found.rejected_count) == (count, 0)
+    assert found.complete == (count < module.MOST_OF_AN_UPLOAD)
+
+
+def test_reading_ends_when_its_time_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(LIMITS, "seconds", -1.0)
+    found = sampled(tmp_path, {"a.txt": lines(3)})
+    assert (found.complete, found.item_count) == (False, 0)
+
+
+def test_members_of_an_archive_count_alike(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for number in range(300):
+            info = tarfile.TarInfo(f"{number}.txt")
+            info.size = len(content := f"text number {number}".encode())
+            archive.addfile(info, io.BytesIO(content))
+    found = sampled(tmp_path, {"a.tar.gz": stream.getvalue()}, "text")
+    assert (found.complete, found.item_count) == (False, module.MOST_OF_AN_UPLOAD)
+
+
+def test_vectors_are_sampled_too(tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    np.save(stream, np.random.default_rng(0).standard_normal((5000, 8), dtype=np.float32))
+    found = sampled(tmp_path, {"a.npy": stream.getvalue()})
+    assert (found.modality, found.embedding_width, found.item_count) == ("embedding", 8, module.MOST_OF_AN_UPLOAD)
+
+
+def test_labels_of_pictures_beyond_the_sample_are_no_reason_to_warn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_ENTRIES", 20)
+    pictures = {f"{number}.ppm": b"P6 1 1 255 " + bytes([number % 256, number // 256, 0]) for number in range(30)}
+    table = "".join(f"{name},{'cat' if number % 3 else 'dog'}\n" for number, name in enumerate(pictures))
+    found = sampled(tmp_path, {"labels.csv": f"file,label\n{table}".encode(), **pictures})
+    assert (found.complete, found.item_count, found.labelled_count) == (False, 20, 20)
+    assert (found.suggested_class_names, found.warnings) == (["cat", "dog"], [])
