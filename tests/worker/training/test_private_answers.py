@@ -50,8 +50,9 @@ def test_no_answer_names_a_place_or_holds_a_secret(api: TestClient, undisturbed:
     job = api.get(f"/v1/jobs/{job_id}").json()
     hook = api.post("/v1/webhooks", json={"url": "https://example.com/hook"}).json()
     ids = {"job_id": job_id, "dataset_id": job["dataset_id"], "model_id": job["model_id"], "name": "best"}
-    items = api.get(f"/v1/datasets/{job['dataset_id']}/items").json()["data"]
-    ids |= {"webhook_id": hook["id"], "sha256": items[0]["sha256"]}
+    audit = api.post(f"/v1/jobs/{job_id}/audits", json={"size": 2})
+    assert audit.status_code == 201, audit.text
+    ids |= {"webhook_id": hook["id"], "audit_id": audit.json()["id"], "sha256": "0" * 64, "batch_id": "bat_0"}
     secrets = {KEY.removeprefix(prefix_of(KEY)), settings.pepper_file.read_text(), settings.database_url}
     private = directories(settings) | secrets | {BROKER_PASSWORD, hook["secret"]}
     answered = []
@@ -59,7 +60,8 @@ def test_no_answer_names_a_place_or_holds_a_secret(api: TestClient, undisturbed:
         if method != "get":
             continue
         answer = api.get(path.format(**ids))
-        assert answer.status_code == 200 or path == "/health/ready", answer.text
+        nowhere = "{sha256}" in path or "{batch_id}" in path
+        assert answer.status_code == (404 if nowhere else 200) or path == "/health/ready", answer.text
         assert [part for part in private if part.encode() in answer.content] == [], path
         answered.append(path)
     assert {"/v1/models/{model_id}/artifact", "/v1/jobs/{job_id}/report", "/v1/jobs/{job_id}/metrics"} <= {*answered}
