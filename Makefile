@@ -46,7 +46,8 @@ up: install ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
 # send signals to their own process run before, in one that has run nothing else.
 test: install ## the default test suite (TEST_PROCESSES=0 for one process, which a debugger needs)
 	$(BIN)/python -m pytest -m "alone and not slow" tests/cli
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not alone" -n $(or $(TEST_PROCESSES),auto) --dist loadfile --durations=15
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not alone" -n $(or $(TEST_PROCESSES),auto) --dist loadfile --no-loadscope-reorder \
+	  --durations=15
 
 test-slow: install ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -43,6 +43,13 @@ __all__ = [
 ]  # fixtures
 
 START_SECONDS = 30.0
+#: Run before the rest: their files take longest, and at the end one of two processes would wait for the other.
+LONG = ("chaos", "e2e", "integration", "worker")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the folders of long tests."""
+    items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in LONG)
 
 
 @pytest.fixture(scope="session")

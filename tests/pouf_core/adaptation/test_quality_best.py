@@ -42,27 +42,36 @@ def trusting(monkeypatch: pytest.MonkeyPatch) -> None:
     set_limits(monkeypatch, **CLEAR_DATA, **TRUSTED_CHANGES)
 
 
-@pytest.mark.usefixtures("trusting")
+@pytest.fixture(scope="module")
+def whole(picture_paths: list[Path], tmp_path_factory: pytest.TempPathFactory) -> pouf_core.AdaptationResult:
+    """What `adapt` gives where any data and any change passes."""
+    with pytest.MonkeyPatch.context() as patch:
+        set_limits(patch, **CLEAR_DATA, **TRUSTED_CHANGES)
+        out = tmp_path_factory.mktemp("whole") / "model"
+        return pouf_core.adapt(picture_paths, CLASS_NAMES, quality="best", threads=1, out=out)
+
+
 def test_best_trains_the_projection_towards_pseudo_labels_and_is_served(
-    adapt: Adapt, picture_paths: list[Path]
+    whole: pouf_core.AdaptationResult, picture_paths: list[Path]
 ) -> None:
-    result = adapt()
-    method = result.method
+    method = whole.method
     assert (method.type, method.tune, method.interpolation) == ("pouf", "head", 1.0)
     assert method.pseudo_label_weight > 0
-    assert result.selected_step == method.max_steps == len(result.metrics)
-    assert result.metrics[-1]["cross_entropy"] < result.metrics[0]["cross_entropy"]
-    artifact = load_artifact(result.path)
+    assert whole.selected_step == method.max_steps == len(whole.metrics)
+    assert whole.metrics[-1]["cross_entropy"] < whole.metrics[0]["cross_entropy"]
+    artifact = load_artifact(whole.path)
     assert artifact.manifest.request.quality == "best"
     assert {name.split(".")[1] for name in artifact.tensors if name.startswith("trained.")} == {"network"}
-    predictor = pouf_core.load(result.path)
+    predictor = pouf_core.load(whole.path)
     assert predictor.served == "adapted"
     assert len(predictor.predict(picture_paths)) == len(picture_paths)
 
 
 @pytest.mark.usefixtures("trusting")
-def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(adapt: Adapt, tmp_path: Path) -> None:
-    whole, seen, checkpoints = adapt("whole"), [0], tmp_path / "checkpoints"
+def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
+    whole: pouf_core.AdaptationResult, adapt: Adapt, tmp_path: Path
+) -> None:
+    seen, checkpoints = [0], tmp_path / "checkpoints"
 
     def watch(progress: Progress) -> None:
         if progress.metrics:
@@ -82,11 +91,14 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(adapt:
     assert whole.metrics == resumed.metrics
 
 
-def test_labels_of_the_data_do_not_reach_the_weights(adapt: Adapt, picture_paths: list[Path], trusting: None) -> None:
+@pytest.mark.usefixtures("trusting")
+def test_labels_of_the_data_do_not_reach_the_weights(
+    whole: pouf_core.AdaptationResult, adapt: Adapt, picture_paths: list[Path]
+) -> None:
     labels = {hashlib.sha256(path.read_bytes()).hexdigest(): "circle" for path in picture_paths}
-    blind, labelled = adapt("blind"), adapt("labelled", evaluation_labels=labels)
+    labelled = adapt("labelled", evaluation_labels=labels)
     assert labelled.evaluation is not None
-    assert (blind.path / WEIGHTS).read_bytes() == (labelled.path / WEIGHTS).read_bytes()
+    assert (whole.path / WEIGHTS).read_bytes() == (labelled.path / WEIGHTS).read_bytes()
 
 
 def test_data_that_fails_a_check_gets_what_fast_gives_and_is_told_why(
@@ -109,16 +121,16 @@ def test_weights_that_fail_every_check_are_not_kept(adapt: Adapt, monkeypatch: p
 
 
 def test_where_the_whole_way_fails_a_check_a_part_of_it_is_kept(
-    adapt: Adapt, monkeypatch: pytest.MonkeyPatch, trusting: None
+    whole: pouf_core.AdaptationResult, adapt: Adapt, monkeypatch: pytest.MonkeyPatch, trusting: None
 ) -> None:
-    whole = load_artifact(adapt("whole").path).tensors
+    trained_whole = load_artifact(whole.path).tensors
     answers = [["too much"], []]
     monkeypatch.setattr("pouf_core.adaptation.interpolation.failed_change_checks", lambda *_: answers.pop(0))
     part = adapt("part")
     kept, zero_shot = load_artifact(part.path).tensors, pouf_lite_head()
     assert part.method.interpolation == 0.75
     for name, begin in zero_shot.items():
-        trained = whole[f"trained.network.{name}"]
+        trained = trained_whole[f"trained.network.{name}"]
         torch.testing.assert_close(kept[f"trained.network.{name}"], begin + 0.75 * (trained - begin))
 
 
