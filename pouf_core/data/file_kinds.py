@@ -9,7 +9,8 @@ ArchiveKind = Literal["zip", "tar", "gzip", "bzip2", "xz", "other"]
 #: Tables of texts or of embeddings.
 PARQUET_SUFFIX = ".parquet"
 #: Tables that are read cell by cell, without a dialect or an encoding.
-SHEET_SUFFIXES = (".xlsx", ".xlsm", ".ods", PARQUET_SUFFIX)
+WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".ods")
+SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX)
 TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", *SHEET_SUFFIXES)
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", PARQUET_SUFFIX)
 #: The table of evaluation labels that lies beside pictures.

@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from pouf_core.contract.labels import LabelsWanted
+from tests.corpus.sheets import workbook
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ def _tables() -> list[Layout]:
     return [
         *headed,
         beside("another name", "annotations.csv", "id,filename,label\n1,pictures/a.png,cat\n2,b.png,dog\n"),
+        beside("a workbook", "labels.xlsx", workbook({"A": [("Bild", "Klasse"), ("a.png", "cat"), ("b.png", "dog")]})),
         beside("no suffixes", "train.csv", "id,breed\na,cat\nb,dog\n"),
         beside("other case", "labels.csv", "file,label\nA.PNG,cat\nPictures/B.png,dog\n"),
         beside("metadata.csv of Hugging Face", "pictures/metadata.csv", "file_name,label\na.png,cat\nb.png,dog\n"),

@@ -7,10 +7,11 @@ from itertools import islice
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.encodings import detect_encoding
+from pouf_core.data.file_kinds import WORKBOOK_SUFFIXES
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
 from pouf_core.data.labels.json_files import Rows, rows_of_json
-from pouf_core.data.labels.tables import labels_of_files, unreadable
+from pouf_core.data.labels.tables import labels_in_sheet, labels_of_files, unreadable
 from pouf_core.errors import InvalidInput
 
 _TABLES = (".csv", ".tsv")
@@ -38,7 +39,7 @@ class LabelTable:
 
 def may_hold_labels(name: ItemName) -> bool:
     """Whether a file among pictures may be one of labels, by its name."""
-    return name.file_name.lower().endswith((*_TABLES, *_JSON_LINES, *_JSON))
+    return name.file_name.lower().endswith((*_TABLES, *WORKBOOK_SUFFIXES, *_JSON_LINES, *_JSON))
 
 
 def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) -> LabelTable | None:
@@ -46,7 +47,7 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
 
     Args:
         source: the archive or folder that holds it.
-        name: such as `labels.csv`, `metadata.csv` or `metadata.jsonl` (Hugging Face), `annotations.json` (COCO, Label
+        name: such as `labels.csv` or `labels.xlsx`, `metadata.csv` or `metadata.jsonl` (Hugging Face), `annotations.json` (COCO, Label
             Studio), and any other of these kinds that names files beside labels.
         data: in any encoding.
         most_rows: that it may have.
@@ -75,6 +76,8 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
 
 
 def _read(suffix: str, data: bytes, most_rows: int) -> tuple[LabelFileFormat, Rows] | None:
+    if suffix in WORKBOOK_SUFFIXES:
+        return "table", labels_in_sheet(data, suffix, most_rows + 1)
     text = decoded(data)
     if suffix in _TABLES:
         return "table", list(islice(labels_of_files(text), most_rows + 1))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from pouf_core.data.headings import FILES, PICTURE_LABELS, ROWS, folded
+from pouf_core.data.sheets import USUAL_LIMITS, opened_sheet
 from pouf_core.data.table_rows import opened_table
 from pouf_core.data.text_rows import label_of
 from pouf_core.errors import InvalidInput
@@ -23,7 +25,26 @@ def labels_of_files(text: str) -> Iterator[tuple[str, str]]:
     Raises:
         InvalidInput: `labels_unreadable`.
     """
-    header, rows = _opened(text)
+    yield from _labels_of_files(*_opened(text))
+
+
+def labels_in_sheet(data: bytes, suffix: str, most_rows: int) -> list[tuple[str, str]]:
+    """As `labels_of_files`, of a workbook whose name has that suffix, and no more rows than that.
+
+    Raises:
+        InvalidInput: `labels_unreadable`.
+    """
+    try:
+        with opened_sheet(io.BytesIO(data), suffix, USUAL_LIMITS) as sheet:
+            header = next((row for row in sheet.rows if row), [])
+            return list(islice(_labels_of_files(header, _guarded(sheet.rows)), most_rows))
+    except csv.Error as error:
+        raise unreadable(f"It is no table: {error}.") from error
+    except InvalidInput as error:
+        raise error if error.code == UNREADABLE else unreadable(error.message) from error
+
+
+def _labels_of_files(header: Sequence[str], rows: Iterator[list[str]]) -> Iterator[tuple[str, str]]:
     file, label = (
         _place(header, headings, what) for headings, what in ((FILES, "file names"), (PICTURE_LABELS, "labels"))
     )
