@@ -12,13 +12,13 @@ from cli.temporary_service import temporary_service
 from client import Client, Job
 from tests.e2e.conftest import CLASSES
 
-STEPS = 8
+STEPS = 120
 
 
 def start_job(client: Client, clipart, steps: int = STEPS) -> Job:
     """A job that has a step behind it."""
     dataset = clipart.upload(client, "clip art")
-    method = {"tune": "model", "max_steps": steps, "batch_size": 8, "selection": "last"}
+    method = {"tune": "prompt", "max_steps": steps, "batch_size": 8, "selection": "last"}
     job = client.jobs.create(dataset.id, CLASSES, method=method)
     while not ((job := client.jobs.get(job.id)).stage == "training" and job.step >= 1):
         assert not job.final, job
