@@ -3,7 +3,8 @@
 from app.caller import Caller
 from app.http.errors import ApiError, conflict
 from app.jobs.service import get
-from app.predicted.service import Predictions
+from app.predicted.service import AuditedThreshold, Predictions
+from store.tables import AdaptedModel
 from store.transitions import FINAL
 
 
@@ -14,9 +15,14 @@ def predictions_of(caller: Caller, job_id: str) -> Predictions:
     none: the job came to no model, the dataset was deleted, or an older version ran the job.
     """
     with caller.state.database.read() as session:
-        job = get(caller.scope(session), job_id)
+        scope = caller.scope(session)
+        job = get(scope, job_id)
+        model = None if job.model_id is None else scope.get(AdaptedModel, job.model_id)
     if job.status not in FINAL:
         raise conflict("job_not_finished", f"The job is {job.status}; its predictions come with its end.", retry=True)
     if job.predictions_key is None:
         raise ApiError(404, "predictions_not_found", f"There are no predictions of job {job_id}.")
-    return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id)
+    audited = None
+    if model is not None and model.audited_threshold is not None:
+        audited = AuditedThreshold(model.result.fallback or "adapted", model.audited_threshold)
+    return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id, audited)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from starlette.requests import Request
@@ -18,8 +18,17 @@ from app.predicted.formats import Export, Format, format_of
 from app.predicted.rows import PredictedItems
 from app.predicted.schemas import PredictionsQuery, show_prediction
 from app.predicted.texts import WholeTexts
+from pouf_core.contract.abstention import VariantName
 from pouf_core.predictions.stored import StoredPredictions, open_predictions
 from store.tables import Dataset
+
+
+@dataclass(frozen=True)
+class AuditedThreshold:
+    """A threshold for the probabilities of a variant, as an audit measured it."""
+
+    variant: VariantName
+    value: float
 
 
 @dataclass(frozen=True)
@@ -31,22 +40,29 @@ class Predictions:
         storage_key: of their folder.
         dataset_id: whose items they are of.
         model_id: of the model that predicted.
+        audited: of an audit that was confirmed since; it takes the place of what was served and proposed then.
     """
 
     name: str
     storage_key: str
     dataset_id: str
     model_id: str | None
+    audited: AuditedThreshold | None = None
 
 
 def read(caller: Caller, predictions: Predictions) -> StoredPredictions:
     """Return the stored form; raises 500 ``predictions_missing``."""
     storage = caller.state.storage
     try:
-        return open_predictions(storage.local_directory(predictions.storage_key))
+        stored = open_predictions(storage.local_directory(predictions.storage_key))
     except (FileNotFoundError, ValueError) as error:
         message = f"The predictions of {predictions.name} are not in the storage as they were written."
         raise ApiError(500, "predictions_missing", message) from error
+    audited = predictions.audited
+    if audited is None or audited.variant != stored.header.variant:
+        return stored
+    now = {"threshold": audited.value, "accepted_from": audited.value}
+    return replace(stored, header=stored.header.model_copy(update=now))
 
 
 def answer(request: Request, caller: Caller, predictions: Predictions, query: PredictionsQuery) -> Response:

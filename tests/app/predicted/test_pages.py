@@ -85,6 +85,15 @@ def test_below_the_threshold_there_is_no_class_and_somebody_is_to_look(predicted
         assert ((item["label"] is None), (item["action"] == "review")) == (unsure, unsure)
 
 
+def test_a_threshold_that_an_audit_measured_takes_the_place_of_the_proposed_one(
+    predicted: Any, pages: Any, rows: Any
+) -> None:
+    job = predicted(30, threshold=0.0, accepted_from=None)
+    rows.model_of(job.job_id, audited_threshold=0.7)
+    for item in pages(job.job_id):
+        assert (item["label"] is None) == (item["action"] == "review") == (item["probability"] < 0.7)
+
+
 def test_everything_is_to_be_reviewed_where_no_threshold_is_good_enough(predicted: Any, pages: Any) -> None:
     assert {item["action"] for item in pages(predicted(8, accepted_from=None).job_id)} == {"review"}
 
