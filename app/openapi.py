@@ -103,8 +103,10 @@ def problem_statuses(path: str, method: str, operation: Document) -> list[int]:
     predicts = path.endswith("/predict")
     if path.startswith("/v1/") and method != "get" and not predicts:
         statuses.append(409)
-    if path.endswith("/predictions"):  # before there are any, or in a format that is not installed
-        statuses += [409, 501]
+    if path.endswith(("/predictions", "/compare")):  # before there are any
+        statuses += [404, 409]
+    if path.endswith("/predictions"):  # in a format that is not installed
+        statuses.append(501)
     if predicts:
         statuses.append(504)
     return sorted(set(statuses))

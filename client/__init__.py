@@ -12,7 +12,7 @@ from client.audits import Audit
 from client.batch_predictions import BatchPrediction
 from client.client import Client
 from client.errors import ApiError, ClientError, JobFailed, Unreachable
-from client.predictions import ItemPrediction
+from client.predictions import ItemPrediction, JobComparison
 from client.resources import BaseModel, Dataset, Event, Job, Model, Prediction, Predictions
 from client.results import EstimatedGain, Evaluation, Note
 
@@ -29,6 +29,7 @@ __all__ = [
     "Event",
     "ItemPrediction",
     "Job",
+    "JobComparison",
     "JobFailed",
     "Model",
     "Note",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import cast
 
 from httpx_sse import EventSource
 
 from client.connection import Connection
 from client.errors import ApiError, JobFailed, Unreachable
-from client.predictions import DatasetPredictions
+from client.predictions import DatasetPredictions, JobComparison
 from client.resources import Event, Job
 from client.results import Document
 
@@ -113,6 +114,19 @@ class Jobs(DatasetPredictions):
     def retry(self, job_id: str) -> Job:
         """Run a failed or cancelled job again under the same id."""
         return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/retry"))
+
+    def compare(self, first_id: str, second_id: str, *, limit: int = 20) -> JobComparison:
+        """Compare two jobs over one dataset.
+
+        Args:
+            first_id, second_id: the jobs.
+            limit: items on which they differ, at most 100.
+
+        Raises:
+            ApiError: they are over different datasets, or have no predictions.
+        """
+        query: dict[str, str | int] = {"jobs": f"{first_id},{second_id}", "limit": limit}
+        return cast(JobComparison, self._connection.request("GET", f"{self._path}/compare", params=query))
 
     def metrics(self, job_id: str) -> Sequence[Document]:
         """The numbers of each training step."""

@@ -28,6 +28,49 @@ class ItemPrediction(TypedDict):
     action: str
 
 
+class ComparedJob(TypedDict):
+    """A compared job; accuracy and its 95 % interval are of the labelled items."""
+
+    id: str
+    model_id: str | None
+    accuracy: float | None
+    interval: list[float] | None
+
+
+class ComparedLabel(TypedDict):
+    """The most probable class by one of the jobs."""
+
+    label: str
+    probability: float
+
+
+class DifferingItem(TypedDict):
+    """An item of which two jobs say different classes; `predictions` are in the order of the jobs."""
+
+    name: str
+    sha256: str
+    text: str | None
+    text_pair: str | None
+    predictions: list[ComparedLabel]
+
+
+class JobComparison(TypedDict):
+    """Two jobs over one dataset: the share of items of which both say the same class, and the accuracy of the second
+    less that of the first, with a 95 % interval, as far as items are labelled. `differing` are the first of the items
+    on which they differ, those of which both are surest.
+    """
+
+    dataset_id: str
+    item_count: int
+    agreement: float
+    differing_count: int
+    labelled_count: int
+    jobs: list[ComparedJob]
+    difference: float | None
+    difference_interval: list[float] | None
+    differing: list[DifferingItem]
+
+
 class PredictionFilters(TypedDict, total=False):
     """Which predictions, and in which order.
 

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 
 from store.scope import Filters, Scope, newest_first
-from store.tables import Job, JobEvent, JobMetric
+from store.tables import DatasetItem, Job, JobEvent, JobMetric
 from store.transitions import RUNNING
 
 PACE_STEPS = 20
@@ -62,6 +62,17 @@ def recent_pace(scope: Scope, job_id: str) -> tuple[int, datetime, float] | None
         return None
     (last_step, last_at), (first_step, first_at) = rows[0], rows[-1]
     return last_step, last_at, (last_at - first_at).total_seconds() / (last_step - first_step)
+
+
+def evaluation_labels(scope: Scope, dataset_id: str) -> dict[str, str]:
+    """Return the evaluation label of each of the dataset's items that has one, by content hash."""
+    query = select(DatasetItem.sha256, DatasetItem.label).where(
+        DatasetItem.dataset_id == dataset_id,
+        DatasetItem.status == "accepted",
+        DatasetItem.label.is_not(None),
+        DatasetItem.sha256.is_not(None),
+    )
+    return {str(sha256): str(label) for sha256, label in scope.session.execute(query)}
 
 
 def counts_by_status(scope: Scope) -> dict[str, int]:

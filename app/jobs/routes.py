@@ -18,10 +18,13 @@ from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number
 from app.http.schemas import ListDocument
 from app.jobs import events, service
 from app.jobs import queries as repository
+from app.jobs.comparison import compare_jobs
 from app.jobs.predictions import predictions_of
 from app.jobs.schemas import (
+    ComparisonQuery,
     EventDocument,
     EventsQuery,
+    JobComparisonDocument,
     JobCreate,
     JobDocument,
     JobListQuery,
@@ -78,6 +81,12 @@ def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> ListDo
         rows = repository.list_jobs(scope, filters, query.dataset_id, query.limit + 1)
         documents = {document.id: document for document in service.summarize(scope, rows)}
     return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
+
+
+@router.get("/compare")
+def compare(caller: Reader, query: Annotated[ComparisonQuery, Query()]) -> JobComparisonDocument:
+    """Compare two jobs over one dataset: agreement, accuracy where there are labels, and where they differ."""
+    return compare_jobs(caller, query)
 
 
 @router.get("/{job_id}", responses=conditional(JobDocument), openapi_extra=IF_NONE_MATCH)

@@ -241,6 +241,12 @@ def test_a_file_of_predictions_is_there_whole_or_not_at_all(client, server, tmp_
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_two_jobs_are_compared(client, server):
+    server.answers = [answer({"object": "job_comparison", "agreement": 0.9})]
+    assert client.jobs.compare("job_1", "job_2", limit=5)["agreement"] == 0.9
+    assert parse_qs(urlsplit(server.requests[0].path).query) == {"jobs": ["job_1,job_2"], "limit": ["5"]}
+
+
 def batch(status: str, **fields) -> Answer:
     progress = {"step": 1, "total_steps": 4, "fraction": 0.25}
     document = {"id": "bat_1", "status": status, "attempt": 1, "model_id": "mdl_1", "dataset_id": "ds_1"}

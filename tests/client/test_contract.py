@@ -16,7 +16,7 @@ from client.batch_predictions import BatchPrediction, BatchPredictions
 from client.dataset_samples import DatasetSample
 from client.datasets import DatasetOptions, Datasets, ReadingOptions
 from client.jobs import Jobs
-from client.predictions import ItemPrediction
+from client.predictions import ItemPrediction, JobComparison
 from pouf_core.contract.result import Evaluation as EvaluationResult
 from store.settings import Settings
 
@@ -34,6 +34,7 @@ ANSWERS = {
     resources.DatasetItem: "DatasetItemDocument",
     DatasetSample: "DatasetSampleDocument",
     ItemPrediction: "PredictedItemDocument",
+    JobComparison: "JobComparisonDocument",
     BatchPrediction: "BatchPredictionDocument",
     Audit: "AuditDocument",
     AuditItem: "AuditItemDocument",

@@ -1,3 +1,3 @@
-from tests.app.predicted.conftest import predicted
+from tests.app.predicted.conftest import predict, predicted
 
-__all__ = ["predicted"]  # fixtures
+__all__ = ["predict", "predicted"]  # fixtures

@@ -148,7 +148,7 @@ def test_waiting_ends_with_a_final_state(api: Any, batch: Any) -> None:
 
 def test_its_predictions_are_answered_as_those_of_a_job(api: Any, batch: Any, predicted: Any) -> None:
     job = predicted(12)
-    done = batch("succeeded", job.dataset_id, predictions_key=f"predictions/{job.dataset_id}")
+    done = batch("succeeded", job.dataset_id, predictions_key=job.key)
     assert api.get(f"{URL}/{done}").json()["urls"]["predictions"] == f"{URL}/{done}/predictions"
     pages = [api.get(f"{url}/predictions").json() for url in (f"{URL}/{done}", f"/v1/jobs/{job.job_id}")]
     assert pages[0] == pages[1]

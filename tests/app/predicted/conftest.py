@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,15 @@ class Predicted:
     """A job, its dataset, and the predictions of the dataset's items.
 
     Attributes:
-        names: in the order of the dataset, with their content hashes.
+        names: in the order of the dataset, by content hash.
+        key: of the predictions in the storage.
     """
 
     job_id: str
     dataset_id: str
     names: dict[str, str]
     stored: StoredPredictions
+    key: str
 
     def record(self, sha256: str) -> Any:
         """What is stored of an item."""
@@ -42,10 +45,10 @@ class Predicted:
 
 @pytest.fixture
 def predicted(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
-    """Makes one of so many items, whose contents are their names; options are fields of the header."""
+    """Makes one of so many items, whose contents are their names; options as for `predict`."""
 
     def make(
-        count: int = 30, names: list[str] | None = None, texts: list[str] | None = None, seed: int = 0, **header: Any
+        count: int = 30, names: list[str] | None = None, texts: list[str] | None = None, **options: Any
     ) -> Predicted:
         names = names or [f"folder/{number}.png" for number in range(count)]
         hashes = {hashlib.sha256(name.encode()).hexdigest(): name for name in names}
@@ -53,35 +56,40 @@ def predicted(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
         key = f"datasets/{dataset_id}/texts"
         if texts:
             rows.storage.put_stream(key, [json.dumps({"text": text}).encode() + b"\n" for text in texts])
-        items: list[DatasetItem] = []
-        for index, (sha256, name) in enumerate(hashes.items()):
-            text = texts[index][:200] if texts else None
-            fields = {"dataset_id": dataset_id, "sha256": sha256, "text": text, "storage_key": key}
-            items += [
-                DatasetItem(name=name, status="accepted", **fields),
-                DatasetItem(name=f"copy of {name}", status="duplicate", **fields),
-            ]
-        drawn = torch.Generator().manual_seed(seed)
-        served, own = (torch.randn(len(hashes), 3, generator=drawn).mul(2).softmax(dim=1) for _ in range(2))
-        digests = np.frombuffer(bytes.fromhex("".join(sorted(hashes))), np.uint8).reshape(-1, 32)
-        fields = {"class_names": CLASSES, "variant": "adapted", "threshold": 0.0, "accepted_from": 0.6, **header}
-        about = PredictionsHeader.model_validate({**fields, "item_count": len(hashes)})
-        folder = tmp_path / f"predictions-{dataset_id}"
-        shown = (own, own, served) if about.variant == "zero_shot" else (served, own)
-        write_predictions(folder, about, [prediction_records(digests, *shown)])
-        rows.storage.put_directory(f"predictions/{dataset_id}", folder)
-        job_id = rows.job(
-            "running",
-            "succeeded",
-            dataset_id=dataset_id,
-            predictions_key=f"predictions/{dataset_id}",
-            model_id="mdl_1",
-            class_names=CLASSES,
-        )
         with rows.database.write() as session:
-            for item in items:  # one by one, so that their ids are in this order
-                session.add(item)
-                session.flush()
-        return Predicted(job_id, dataset_id, hashes, open_predictions(folder))
+            for index, (sha256, name) in enumerate(hashes.items()):
+                text = texts[index][:200] if texts else None
+                fields = {"dataset_id": dataset_id, "sha256": sha256, "text": text, "storage_key": key}
+                for item in (
+                    DatasetItem(name=name, status="accepted", **fields),
+                    DatasetItem(name=f"copy of {name}", status="duplicate", **fields),
+                ):
+                    session.add(item)
+                    session.flush()  # one by one, so that their ids are in this order
+        return _predicted(rows, tmp_path, dataset_id, hashes, **options)
 
     return make
+
+
+@pytest.fixture
+def predict(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
+    """Makes another job with predictions of a dataset; options are fields of the header, and the seed."""
+    return partial(_predicted, rows, tmp_path)
+
+
+def _predicted(
+    rows: Rows, tmp_path: Path, dataset_id: str, names: dict[str, str], seed: int = 0, **header: Any
+) -> Predicted:
+    drawn = torch.Generator().manual_seed(seed)
+    size = len(header.get("class_names", CLASSES))
+    served, own = (torch.randn(len(names), size, generator=drawn).mul(2).softmax(dim=1) for _ in range(2))
+    digests = np.frombuffer(bytes.fromhex("".join(sorted(names))), np.uint8).reshape(-1, 32)
+    fields = {"class_names": CLASSES, "variant": "adapted", "threshold": 0.0, "accepted_from": 0.6, **header}
+    about = PredictionsHeader.model_validate({**fields, "item_count": len(names)})
+    key = f"predictions/{dataset_id}-{seed}"
+    folder = tmp_path / key
+    write_predictions(folder, about, [prediction_records(digests, served, own)])
+    rows.storage.put_directory(key, folder)
+    columns = {"predictions_key": key, "model_id": "mdl_1", "class_names": about.class_names}
+    job_id = rows.job("running", "succeeded", dataset_id=dataset_id, **columns)
+    return Predicted(job_id, dataset_id, names, open_predictions(folder), key)

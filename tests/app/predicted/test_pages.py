@@ -132,5 +132,5 @@ class TestRefused:
 
     def test_when_the_storage_has_lost_them(self, predicted: Any, rows: Any, api: Any, refused: Any) -> None:
         job = predicted(3)
-        shutil.rmtree(rows.storage.local_directory(f"predictions/{job.dataset_id}"))
+        shutil.rmtree(rows.storage.local_directory(job.key))
         refused(api.get(f"/v1/jobs/{job.job_id}/predictions"), 500, "predictions_missing")

@@ -1,0 +1,134 @@
+"""Two jobs over one dataset: where their models agree, and which is right more often."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.caller import Caller
+from app.http.errors import invalid
+from app.http.query_parameters import decode_number, encode_cursor
+from app.jobs import queries as repository
+from app.jobs.predictions import predictions_of
+from app.jobs.schemas import (
+    ComparedJobDocument,
+    ComparedLabelDocument,
+    ComparisonQuery,
+    DifferingItemDocument,
+    JobComparisonDocument,
+)
+from app.predicted import queries as items
+from app.predicted.service import Predictions, read
+from pouf_core.audit.comparison import UNLABELLED, Comparison, Share, compare
+from pouf_core.contract.classes import match_labels, parse_class_names
+from pouf_core.predictions.stored import Integers, StoredPredictions
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """The predictions of two jobs over n items, and what was found.
+
+    Attributes:
+        labels: of each job, [n] places in `names`, which has the classes of both.
+    """
+
+    predictions: tuple[Predictions, Predictions]
+    stored: tuple[StoredPredictions, StoredPredictions]
+    names: list[str]
+    labels: tuple[Integers, Integers]
+    found: Comparison
+
+
+def compare_jobs(caller: Caller, query: ComparisonQuery) -> JobComparisonDocument:
+    """Return the comparison, with a page of the items on which they differ, those first of which both are surest.
+
+    Raises 422 ``two_jobs_needed`` or ``different_datasets``, or as `predictions_of`.
+    """
+    compared = _compared(caller, query.jobs.split(","))
+    stored, found = compared.stored, compared.found
+    differing = np.flatnonzero(~found.agree)
+    sureness = np.minimum(*(one.records["probability"][differing] for one in stored))
+    ordered = differing[np.argsort(-sureness, kind="stable")]
+    start = decode_number(query.cursor) or 0
+    stop = start + query.limit
+    first, second = compared.predictions
+    accuracies = found.accuracies or (None, None)
+    return JobComparisonDocument(
+        object="job_comparison",
+        dataset_id=first.dataset_id,
+        item_count=len(stored[0]),
+        agreement=float(found.agree.mean()),
+        differing_count=len(ordered),
+        labelled_count=found.labelled,
+        jobs=[_show_job(*each) for each in zip((first, second), accuracies, strict=True)],
+        difference=None if found.difference is None else found.difference.value,
+        difference_interval=None if found.difference is None else found.difference.interval,
+        differing=_show_items(caller, compared, ordered[start:stop]),
+        has_more=stop < len(ordered),
+        next_cursor=encode_cursor(stop) if stop < len(ordered) else None,
+    )
+
+
+def _compared(caller: Caller, ids: list[str]) -> _Compared:
+    if len(set(ids)) != 2 or len(ids) != 2:
+        raise invalid("two_jobs_needed", "Name two jobs, as in `jobs=job_…,job_…`.", "/query/jobs")
+    first, second = (predictions_of(caller, job_id.strip()) for job_id in ids)
+    if first.dataset_id != second.dataset_id:
+        message = f"Job {first.name} is over dataset {first.dataset_id} and job {second.name} over {second.dataset_id}."
+        raise invalid("different_datasets", message, "/query/jobs")
+    stored = read(caller, first), read(caller, second)
+    classes = [one.header.class_names for one in stored]
+    names = list(dict.fromkeys([*classes[0], *classes[1]]))
+    place = {name: index for index, name in enumerate(names)}
+    labels = tuple(
+        np.array([place[name] for name in own])[one.records["label"]] for own, one in zip(classes, stored, strict=True)
+    )
+    shared = {place[name] for name in set(classes[0]) & set(classes[1])}
+    truth = _truth(caller, first.dataset_id, stored[0], names, shared)
+    return _Compared((first, second), stored, names, (labels[0], labels[1]), compare(labels[0], labels[1], truth))
+
+
+def _truth(caller: Caller, dataset_id: str, stored: StoredPredictions, names: list[str], shared: set[int]) -> Integers:
+    """The places [n] of the evaluation labels among the names, those that both jobs could give."""
+    with caller.state.database.read() as session:
+        labels = repository.evaluation_labels(caller.scope(session), dataset_id)
+    truth = np.full(len(stored), UNLABELLED)
+    if not labels:
+        return truth
+    matched = match_labels(labels.values(), parse_class_names(names))
+    digests = np.frombuffer(bytes.fromhex("".join(labels)), np.uint8).reshape(len(labels), -1)
+    meant = np.array([matched.get(label, UNLABELLED) for label in labels.values()])
+    meant[~np.isin(meant, list(shared))] = UNLABELLED
+    places = stored.find(digests)
+    truth[places[places >= 0]] = meant[places >= 0]
+    return truth
+
+
+def _show_job(predictions: Predictions, accuracy: Share | None) -> ComparedJobDocument:
+    return ComparedJobDocument(
+        id=predictions.name,
+        model_id=predictions.model_id,
+        accuracy=None if accuracy is None else accuracy.value,
+        interval=None if accuracy is None else accuracy.interval,
+    )
+
+
+def _show_items(caller: Caller, compared: _Compared, places: Integers) -> list[DifferingItemDocument]:
+    records = [one.records[places] for one in compared.stored]
+    hashes = [digest.tobytes().hex() for digest in records[0]["sha256"]]
+    with caller.state.database.read() as session:
+        found = items.items_by_content(session, compared.predictions[0].dataset_id, hashes)
+    shown = []
+    for index, (place, sha256) in enumerate(zip(places.tolist(), hashes, strict=True)):
+        item = found.get(sha256)
+        if item is None:  # the dataset has just been deleted
+            continue
+        predictions = [
+            ComparedLabelDocument(label=compared.names[labels[place]], probability=float(record["probability"][index]))
+            for labels, record in zip(compared.labels, records, strict=True)
+        ]
+        shown.append(
+            DifferingItemDocument(
+                name=item.name, sha256=sha256, text=item.text, text_pair=item.text_pair, predictions=predictions
+            )
+        )
+    return shown

@@ -1,0 +1,69 @@
+"""Two classifiers over the same items: where they agree, and which is right more often, as far as there are labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import binomtest
+
+from pouf_core.audit.frame import Booleans, Integers, Numbers
+from pouf_core.audit.intervals import posterior
+
+CONFIDENCE = 0.95
+UNLABELLED = -1
+_POPULATION = np.array([2**62])  # labelled items stand for all that might have been labelled
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of items with its 95 % interval."""
+
+    value: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What two classifiers say of n items.
+
+    Attributes:
+        agree: whether [n] both give the same class.
+        labelled: items with a label that both could give.
+        accuracies: of both on these, with Wilson intervals; None without any.
+        difference: the second's less the first's, in shares, with the interval of paired values; None without any.
+    """
+
+    agree: Booleans
+    labelled: int
+    accuracies: tuple[Share, Share] | None
+    difference: Share | None
+
+
+def compare(first: Integers, second: Integers, truth: Integers) -> Comparison:
+    """Compare two classifiers.
+
+    Args:
+        first, second: [n] classes, as places in one list of names.
+        truth: [n] likewise; `UNLABELLED` where nothing is known.
+    """
+    known = truth != UNLABELLED
+    labelled = int(known.sum())
+    if not labelled:
+        return Comparison(first == second, 0, None, None)
+    right = [(labels[known] == truth[known]).astype(float) for labels in (first, second)]
+    accuracies = _share(right[0]), _share(right[1])
+    return Comparison(first == second, labelled, accuracies, _paired(right[1] - right[0]))
+
+
+def _share(right: Numbers) -> Share:
+    bounds = binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE, method="wilson")
+    return Share(float(right.mean()), (float(bounds.low), float(bounds.high)))
+
+
+def _paired(gains: Numbers) -> Share:
+    """The mean of values in {-1, 0, 1} [m]: items that both get right, or both wrong, say that they differ little."""
+    found = posterior((gains + 1) / 2, np.zeros(len(gains), dtype=np.int64), _POPULATION, False)
+    assert found is not None
+    low, high = (2 * found.quantile(level) - 1 for level in ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return Share(float(gains.mean()), (low, high))
