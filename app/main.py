@@ -10,7 +10,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 
-from app import openapi
+from app import openapi, pages
 from app.audits import routes as audits
 from app.auth.admission import Admission
 from app.auth.authentication import Authentication, Authenticator
@@ -50,9 +50,9 @@ PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Of routes whose bodies FastAPI parses on the event loop.
 SMALL_BODY_BYTES = 64 * 1024
-_JOBS = re.compile(r"/v1/jobs(/[^/]+/audits/[^/]+/answers)?/?")
+_JOBS = re.compile(r"/v1/jobs(/[^/]+/audits/[^/]+/answers)?/?|/jobs")
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
-_PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?")
+_PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?|/models/[^/]+/try")
 
 
 EngineFactory = Callable[[Settings, Storage], Engine]
@@ -71,6 +71,8 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
         summary="Adapt vision-language models to unlabelled pictures.",
         lifespan=_lifespan(settings, metrics, engine_factory),
         generate_unique_id_function=openapi.operation_id,
+        docs_url=None,  # FastAPI's own page needs the internet
+        redoc_url=None,
     )
     # the one added last comes first
     app.add_middleware(Admission, budgets=Budgets.of(settings), is_streamed=_is_streamed)
@@ -87,6 +89,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     for module in ROUTERS:
         app.include_router(module.router, responses=PROBLEMS, dependencies=[Depends(refuse_repeated)])
     app.include_router(health.router, responses=PROBLEMS)
+    pages.install(app)
     openapi.install(app)
     return app
 

@@ -1,4 +1,4 @@
-"""What is old goes: events and numbers of finished jobs, datasets never finished, and rows of what was deleted."""
+"""What is old goes: events and numbers of finished jobs, datasets never finished, what was deleted, and sign-ins."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from store.tables import (
     JobEvent,
     JobMetric,
     Upload,
+    WebSession,
 )
 from store.transitions import FINAL
 
@@ -54,6 +55,7 @@ def prune(
         "unfinished datasets": _unfinished(database, storage, before(settings.keep_unfinished_days), now, remove),
         "deleted models": _deleted_models(database, deleted, remove),
         "deleted datasets": _deleted_datasets(database, deleted, remove),
+        "expired sign-ins": _expired_sessions(database, now, remove),
     }
 
 
@@ -136,6 +138,15 @@ def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int
     )
     gone = (Dataset.deleted_at < before, *(~exists().where(each) for each in named))
     return _rows(database, Dataset, gone, (Upload, DatasetItem), remove)
+
+
+def _expired_sessions(database: Database, now: datetime, remove: bool) -> int:
+    expired = WebSession.expires_at <= now
+    count = _number(database, WebSession, (expired,))
+    if remove and count:
+        with database.write() as session:
+            session.execute(delete(WebSession).where(expired))
+    return count
 
 
 def _rows(

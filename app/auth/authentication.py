@@ -1,4 +1,4 @@
-"""From the Authorization header to the identity behind it."""
+"""From the Authorization header, or the cookie of a browser that is signed in, to the identity behind it."""
 
 import hmac
 import ipaddress
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import key_queries as repository
+from app.auth import sessions
 from app.auth.hosts import check_host_and_origin
 from app.auth.identity import Identity, KeyLimits, KeyScope
 from app.auth.key_text import digest, is_well_formed, prefix_of
@@ -27,8 +28,10 @@ from store.tables import ApiKey
 logger = logging.getLogger(__name__)
 
 HOW_TO_MAKE_A_KEY = "pouf keys create --name NAME"
-# what machines probe, and the documentation, which says nothing of what is stored
-OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/openapi.json", "/docs", "/docs/oauth2-redirect", "/redoc"})
+# what machines probe, and what says nothing of what is stored: the documentation, and where people sign in
+OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/openapi.json", "/docs", "/sign-in"})
+OPEN_FOLDER = "/assets/"
+SIGN_INS_PER_MINUTE = 10
 LAST_USED_PRECISION = timedelta(minutes=1)
 
 
@@ -43,10 +46,11 @@ class Authentication:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+        if scope["type"] == "http" and not _is_open(scope["path"]):
             authenticator: Authenticator = scope["app"].state.authenticator
             headers = Request(scope).headers
-            scope["identity"] = await authenticating(authenticator.identify, headers, scope.get("server"))
+            call = (scope["method"], headers, scope.get("server"))
+            scope["identity"] = await authenticating(authenticator.identify, *call)
         await self.app(scope, receive, send)
 
 
@@ -61,32 +65,76 @@ class Authenticator:
         self._lock = threading.Lock()
         self._keys_exist = False
 
-    def identify(self, headers: Mapping[str, str], server: tuple[str, int | None] | None) -> Identity:
+    def identify(self, method: str, headers: Mapping[str, str], server: tuple[str, int | None] | None) -> Identity:
         """Return who asks, and count the request.
 
         Args:
+            method: of the request.
             headers: of the request, by names in lower case.
             server: where the connection came in.
 
         Raises:
-            ApiError: 401 ``missing_api_key``, ``invalid_api_key``, ``expired_api_key`` or ``revoked_api_key``;
-                403 ``no_api_keys``; 429 ``rate_limited``; without keys as `check_host_and_origin`.
+            ApiError: 401 ``missing_api_key``, ``invalid_api_key``, ``expired_api_key``, ``revoked_api_key`` or
+                ``signed_out``; 403 ``no_api_keys``; 429 ``rate_limited``; without keys as `check_host_and_origin`, of
+                browsers that are signed in as `require_own_page`.
         """
-        if not self._keys_needed():
+        if not self.keys_needed():
             identity = self._local(server)
             check_host_and_origin(headers.get("host"), headers.get("origin"), self._settings.allowed_hosts)
             return identity
-        key = self._verified(_bearer(headers.get("authorization")))
+        session_id = sessions.id_in(headers.get("cookie"))
+        if session_id is None or "authorization" in headers:
+            return self._counted(self._verified(_bearer(headers.get("authorization"))))
+        key = self._signed_in(session_id)
+        sessions.require_own_page(method, headers, session_id, self._settings.allowed_hosts)
+        return self._counted(key, sessions.token_of(session_id))
+
+    def sign_in(self, text: str, headers: Mapping[str, str], address: str) -> str:
+        """Sign a browser in by a key's text; returns the id for its cookie.
+
+        Args:
+            text: of the key.
+            headers: of the request, by names in lower case.
+            address: where the browser is; so many may try so often.
+
+        Raises:
+            ApiError: 401 as `identify`; 403 ``origin_not_allowed``; 429 ``rate_limited``.
+        """
+        sessions.require_own_origin(headers, self._settings.allowed_hosts)
+        wait = self._rate_limiter.hit(f"sign-in {address}", SIGN_INS_PER_MINUTE)
+        if wait is not None:
+            raise too_many("rate_limited", f"Too many tries to sign in; try again in {wait} s.", wait)
+        key = self._verified(text)
+        with self._database.write() as session:
+            session_id = sessions.begin(session, key, utcnow())
+        logger.info("a browser was signed in by key %s…", key.prefix)
+        return session_id
+
+    def sign_out(self, headers: Mapping[str, str]) -> None:
+        """Sign the browser out that sent the headers."""
+        session_id = sessions.id_in(headers.get("cookie"))
+        if session_id is not None:
+            with self._database.write() as session:
+                sessions.end(session, session_id)
+
+    def _signed_in(self, session_id: str) -> ApiKey:
+        with self._database.read() as session:
+            key = sessions.key_of(session, session_id, utcnow())
+        if key is None:
+            raise unauthorized("signed_out", "You are not signed in any more.")
+        return _require_valid(key)
+
+    def _counted(self, key: ApiKey, page_token: str | None = None) -> Identity:
         limits = KeyLimits.of(key, self._settings)
         wait = self._rate_limiter.hit(key.id, limits.requests_per_minute)
         if wait is not None:
             message = f"This key allows {limits.requests_per_minute:,} requests a minute; try again in {wait} s."
             raise too_many("rate_limited", message, wait)
         self._note_use(key)
-        return Identity(key.owner, frozenset(key.scopes), limits)
+        return Identity(key.owner, frozenset(key.scopes), limits, page_token)
 
-    def _keys_needed(self) -> bool:
-        """Once there is a key there always is one: they are revoked, never deleted."""
+    def keys_needed(self) -> bool:
+        """Tell whether there are keys. Once there is a key there always is one: they are revoked, never deleted."""
         if not self._keys_exist:
             with self._database.read() as session:
                 self._keys_exist = repository.any_key(session)
@@ -130,6 +178,10 @@ class Authenticator:
         except OperationalError:
             # not worth refusing what may only read
             logger.warning("the last use of key %s… could not be noted", key.prefix)
+
+
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
 
 
 def reached_from_elsewhere(server: tuple[str, int | None] | None) -> bool:

@@ -42,11 +42,17 @@ class KeyLimits:
 
 @dataclass(frozen=True)
 class Identity:
-    """An owner, what they may do, and how much of it; `limits` is None while there are no keys."""
+    """An owner, what they may do, and how much of it.
+
+    Attributes:
+        limits: None while there are no keys.
+        page_token: of a browser that is signed in: what its pages send along with whatever changes anything.
+    """
 
     owner: str
     scopes: frozenset[str]
     limits: KeyLimits | None = None
+    page_token: str | None = None
 
     def may(self, scope: str) -> bool:
         """Tell whether the scope was granted."""

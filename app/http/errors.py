@@ -1,6 +1,6 @@
 """The one exception of the API and how every error becomes an RFC 9457 problem document."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from itertools import islice
@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
+from app.http.page_paths import is_page
 from pouf_core.contract.file_reading import ColumnCandidate
 from pouf_core.contract.method import field_description
 from pouf_core.errors import InvalidInput, PoufError
@@ -163,9 +164,15 @@ def problem_field(error: FieldError) -> ProblemField:
 
 
 def problem_response(request: Request, error: ApiError) -> Response:
-    """Render `error` for `request`."""
+    """Render `error` for `request`: as a document, or as the application's error page where people look."""
+    error_page: ErrorPage | None = getattr(request.app.state, "error_page", None)
+    if error_page is not None and is_page(request.url.path):
+        return error_page(request, error)
     document = problem_document(error, request.url.path, request.scope.get("request_id", ""))
     return JSONResponse(document, error.status, error.headers, media_type=PROBLEM_JSON)
+
+
+ErrorPage = Callable[[Request, ApiError], Response]
 
 
 def install_handlers(app: FastAPI) -> None:

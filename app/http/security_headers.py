@@ -5,16 +5,18 @@ import re
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.page_paths import is_page
+
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # one page with its styles in it, and names that users chose
 REPORT = f"{NOTHING}; style-src 'unsafe-inline'; sandbox"
-# FastAPI's pages: their scripts come from a CDN and are started by one in the page
-DOCS = (
-    f"{NOTHING}; connect-src 'self'; "
-    "script-src 'unsafe-inline' https://cdn.jsdelivr.net; worker-src blob:; "
-    "style-src 'unsafe-inline' https://cdn.jsdelivr.net https://fonts.googleapis.com; "
-    "font-src https://fonts.gstatic.com; img-src data: https://fastapi.tiangolo.com https://cdn.redoc.ly"
+# pages for people, whose scripts, styles and fonts are files of this service
+PAGE = (
+    "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; script-src 'self'; "
+    "style-src 'self'; img-src 'self' blob:; connect-src 'self'"
 )
+# Swagger UI draws its icons from its own style sheet
+DOCS = f"{NOTHING}; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -22,7 +24,8 @@ EVERYWHERE = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _REPORT_PATH = re.compile(r"/v1/jobs/[^/]+/report/?")
-_DOCS_PATHS = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc"})
+# browsers send no `Origin` with a form whose page sends no referrer at all
+_PAGE_HEADERS = {"Referrer-Policy": "same-origin"}
 
 
 class SecurityHeaders:
@@ -39,7 +42,7 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update({**EVERYWHERE, "Content-Security-Policy": policy(scope["path"])})
+                headers.update(_headers(scope["path"]))
                 # answers are their caller's own; routes that let clients ask again with an ETag say so themselves
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
@@ -51,4 +54,11 @@ def policy(path: str) -> str:
     """Return the content security policy of what is at `path`."""
     if _REPORT_PATH.fullmatch(path):
         return REPORT
-    return DOCS if path in _DOCS_PATHS else NOTHING
+    if path == "/docs":
+        return DOCS
+    return PAGE if is_page(path) else NOTHING
+
+
+def _headers(path: str) -> dict[str, str]:
+    headers = {**EVERYWHERE, "Content-Security-Policy": policy(path)}
+    return headers | _PAGE_HEADERS if is_page(path) else headers

@@ -14,7 +14,7 @@ from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, res
 from app.http.idempotency_keys import Answer
 from app.http.json_bodies import json_body, json_body_schema
 from app.http.prefer import PreferHeader, wait_seconds, wait_until
-from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number, page
+from app.http.query_parameters import NumbersQuery, decode_number, page
 from app.http.schemas import ListDocument
 from app.jobs import events, service
 from app.jobs import queries as repository
@@ -75,12 +75,7 @@ def _accepted(document: JobDocument) -> Answer:
 @router.get("")
 def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> ListDocument[JobSummaryDocument]:
     """List jobs, newest first, without their classes."""
-    filters = query.filters(decode_cursor(query.cursor), query.status)
-    with caller.state.database.read() as session:
-        scope = caller.scope(session)
-        rows = repository.list_jobs(scope, filters, query.dataset_id, query.limit + 1)
-        documents = {document.id: document for document in service.summarize(scope, rows)}
-    return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
+    return service.list_jobs(caller, query)
 
 
 @router.get("/compare")

@@ -9,10 +9,20 @@ from sqlalchemy.orm import Session
 from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import FieldError, conflict, not_found, several
+from app.http.query_parameters import decode_cursor, page
+from app.http.schemas import ListDocument
 from app.jobs import datasets as job_datasets
 from app.jobs import queries as repository
 from app.jobs.datasets import modality_of_dataset
-from app.jobs.schemas import JobCreate, JobDocument, JobSummaryDocument, Pace, show_job, show_job_summary
+from app.jobs.schemas import (
+    JobCreate,
+    JobDocument,
+    JobListQuery,
+    JobSummaryDocument,
+    Pace,
+    show_job,
+    show_job_summary,
+)
 from app.state import require_space
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.dataset_items import RequestedModality
@@ -81,6 +91,16 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocumen
         on_created(session, document)
     caller.state.publisher.wake()
     return document
+
+
+def list_jobs(caller: Caller, query: JobListQuery) -> ListDocument[JobSummaryDocument]:
+    """Return a page of jobs, newest first, without their classes."""
+    filters = query.filters(decode_cursor(query.cursor), query.status)
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        rows = repository.list_jobs(scope, filters, query.dataset_id, query.limit + 1)
+        documents = {document.id: document for document in summarize(scope, rows)}
+    return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
 
 
 def read(caller: Caller, job_id: str) -> JobDocument:

@@ -10,11 +10,9 @@ from app.caller import Reader, Writer
 from app.http.answers import IF_NONE_MATCH, conditional, conditional_json
 from app.http.archive import files_of, zip_stream
 from app.http.errors import ApiError
-from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
-from app.models import queries as repository
 from app.models import service
-from app.models.schemas import ModelDocument, ModelListQuery, ModelSummaryDocument, show_model_summary
+from app.models.schemas import ModelDocument, ModelListQuery, ModelSummaryDocument
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -22,21 +20,13 @@ router = APIRouter(prefix="/v1/models", tags=["models"])
 @router.get("")
 def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> ListDocument[ModelSummaryDocument]:
     """List adapted models, newest first, without their classes."""
-    filters = query.filters(decode_cursor(query.cursor))
-    with caller.state.database.read() as session:
-        scope = caller.scope(session)
-        rows = repository.list_models(scope, filters, query.limit + 1)
-        aliases = repository.aliases_of(scope, [row.id for row in rows])
-        found = {row.id: show_model_summary(row, aliases.get(row.id, [])) for row in rows}
-    return page(rows, query.limit, lambda row: found[row.id], lambda row: row.id)
+    return service.list_models(caller, query)
 
 
 @router.get("/{model_id}", responses=conditional(ModelDocument), openapi_extra=IF_NONE_MATCH)
 def get_model(request: Request, model_id: str, caller: Reader) -> Response:
     """Return one model, by id or alias."""
-    model = service.find(caller, model_id)
-    with caller.state.database.read() as session:
-        return conditional_json(request, service.show(caller.scope(session), [model])[0])
+    return conditional_json(request, service.read(caller, model_id))
 
 
 @router.delete("/{model_id}", status_code=204)

@@ -4,12 +4,40 @@ from collections.abc import Sequence
 
 from app.caller import Caller
 from app.http.errors import conflict, not_found
+from app.http.query_parameters import decode_cursor, page
+from app.http.schemas import ListDocument
 from app.models import queries as repository
-from app.models.schemas import AliasDocument, ModelDocument, show_alias, show_model
+from app.models.schemas import (
+    AliasDocument,
+    ModelDocument,
+    ModelListQuery,
+    ModelSummaryDocument,
+    show_alias,
+    show_model,
+    show_model_summary,
+)
 from app.serving.engine import Servable
 from store.clock import utcnow
 from store.scope import Scope
 from store.tables import AdaptedModel, Alias
+
+
+def list_models(caller: Caller, query: ModelListQuery) -> ListDocument[ModelSummaryDocument]:
+    """Return a page of models, newest first, without their classes."""
+    filters = query.filters(decode_cursor(query.cursor))
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        rows = repository.list_models(scope, filters, query.limit + 1)
+        aliases = repository.aliases_of(scope, [row.id for row in rows])
+        found = {row.id: show_model_summary(row, aliases.get(row.id, [])) for row in rows}
+    return page(rows, query.limit, lambda row: found[row.id], lambda row: row.id)
+
+
+def read(caller: Caller, id_or_alias: str) -> ModelDocument:
+    """Return the document of the model of that id or alias; raises 404 ``model_not_found``."""
+    model = find(caller, id_or_alias)
+    with caller.state.database.read() as session:
+        return show(caller.scope(session), [model])[0]
 
 
 def get(scope: Scope, model_id: str, *, lock: bool = False) -> AdaptedModel:

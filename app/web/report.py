@@ -67,7 +67,7 @@ def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str
         steps=metrics[-1]["step"] if metrics else 0,
         charts=charts,
         prior=prior,
-        gain=_gain_in_words(job["estimated_gain"]),
+        gain=gain_in_words(job["estimated_gain"]),
         tried=_tried_forms(job),
         answers=answer_chart(job) if job["model_id"] else None,
         method=_method_rows(job["method"], with_prior=prior is None),
@@ -107,7 +107,7 @@ def _prior(job: dict[str, Any]) -> ClassPrior | None:
     return ClassPrior(_PRIOR_SOURCES.get(source, source), list(zip(names, shares, strict=True)))
 
 
-def _gain_in_words(gain: dict[str, float] | None) -> str | None:
+def gain_in_words(gain: dict[str, float] | None) -> str | None:
     """Return the estimated gain and its interval in a sentence; None where it was not estimated."""
     if gain is None:
         return None

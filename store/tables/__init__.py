@@ -7,7 +7,7 @@ from store.tables.batch_predictions import BatchPrediction
 from store.tables.datasets import Dataset, DatasetItem, OwnerLimits, Upload
 from store.tables.heartbeats import Heartbeat
 from store.tables.jobs import Job, JobEvent, JobMetric
-from store.tables.requests import ApiKey, IdempotencyKey, OutboxMessage
+from store.tables.requests import ApiKey, IdempotencyKey, OutboxMessage, WebSession
 from store.tables.webhooks import Webhook, WebhookDelivery
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "OutboxMessage",
     "OwnerLimits",
     "Upload",
+    "WebSession",
     "Webhook",
     "WebhookDelivery",
 ]

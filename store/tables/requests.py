@@ -1,9 +1,9 @@
-"""API keys, idempotency keys, and tasks to send."""
+"""API keys, browsers signed in by them, idempotency keys, and tasks to send."""
 
 from datetime import datetime
 
 from pydantic import JsonValue
-from sqlalchemy import Index, String
+from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.clock import utcnow
@@ -30,6 +30,17 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class WebSession(Base):
+    """A browser that was signed in by a key; of the id in its cookie only the SHA-256 is kept."""
+
+    __tablename__ = "web_sessions"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_id: Mapped[str] = mapped_column(Id, ForeignKey("api_keys.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class IdempotencyKey(Base):

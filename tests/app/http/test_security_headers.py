@@ -35,10 +35,12 @@ def test_a_report_may_run_nothing_and_load_nothing(api, rows):
     assert "<script" not in answer.text
 
 
-def test_the_documentation_runs_only_what_it_needs(api):
-    policy = policy_of(api.get("/docs"))
-    assert policy["script-src"] == "'unsafe-inline' https://cdn.jsdelivr.net"
-    assert policy["connect-src"] == "'self'"
+@pytest.mark.parametrize("path", ["/", "/sign-in", "/docs", "/jobs/none"])
+def test_pages_run_and_load_only_what_this_service_serves(api, path):
+    policy = policy_of(api.get(path))
+    assert (policy["default-src"], policy["script-src"], policy["connect-src"]) == ("'none'", "'self'", "'self'")
+    assert policy["style-src"] == "'self'"
+    assert not any("unsafe" in value or "//" in value for value in policy.values())
 
 
 def test_answers_with_an_etag_may_be_cached_by_their_caller_alone(api, rows):

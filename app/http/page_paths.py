@@ -1,0 +1,10 @@
+"""Which paths are pages for people; every other path answers programs."""
+
+import re
+
+_PAGES = re.compile(r"/|/(datasets|jobs|models|sign-in|sign-out)(/.*)?")
+
+
+def is_page(path: str) -> bool:
+    """Tell whether people look at what is at `path`: its errors are pages, too."""
+    return _PAGES.fullmatch(path) is not None

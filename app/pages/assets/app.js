@@ -1,0 +1,146 @@
+"use strict";
+// What pages do in the browser beside htmx: uploads with progress, and a word when the service does not answer.
+
+const BATCH_FILES = 100;
+const BATCH_BYTES = 16 * 1024 * 1024;
+const RETRY_SECONDS = 3;
+
+const message = document.getElementById("message");
+
+function say(text) {
+  const notice = document.createElement("div");
+  notice.className = "notice bad";
+  notice.textContent = text;
+  message.replaceChildren(notice);
+}
+
+document.addEventListener("htmx:sendError", () => say("The service does not answer. This page tries again by itself."));
+document.addEventListener("htmx:afterOnLoad", (event) => {
+  if (event.detail.xhr.status < 400) message.replaceChildren();
+});
+
+// ---- uploads
+
+const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+
+/** Send one request, again while the service is away or busy; resolves to the answered document. */
+async function send(method, path, body, headers, onProgress) {
+  const token = document.querySelector('meta[name="csrf-token"]');
+  for (;;) {
+    const request = new XMLHttpRequest();
+    request.open(method, path);
+    request.responseType = "json";
+    if (token) request.setRequestHeader("X-CSRF-Token", token.content);
+    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    if (onProgress) request.upload.onprogress = (event) => onProgress(event.loaded);
+    const ended = new Promise((resolve) => { request.onloadend = resolve; });
+    request.send(body);
+    await ended;
+    if (request.status >= 200 && request.status < 300) return request.response;
+    if (request.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+    const again = request.status === 0 || request.getResponseHeader("x-should-retry") === "true";
+    if (!again) throw new Error(request.response?.detail ?? `The service answered ${request.status}.`);
+    say("The service does not answer, or is busy. The upload goes on by itself.");
+    await pause(Number(request.getResponseHeader("Retry-After")) || RETRY_SECONDS);
+    message.replaceChildren();
+  }
+}
+
+/** The files of a drop, with their paths; folders are walked. */
+async function dropped(items) {
+  const found = [];
+  async function walk(entry, folder) {
+    if (entry.isFile) {
+      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+      found.push({ file, path: folder + file.name });
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (!entries.length) return;
+      for (const inner of entries) await walk(inner, `${folder}${entry.name}/`);
+    }
+  }
+  for (const entry of [...items].map((item) => item.webkitGetAsEntry()).filter(Boolean)) await walk(entry, "");
+  return found;
+}
+
+const chosen = (input) => [...input.files].map((file) => ({ file, path: file.webkitRelativePath || file.name }));
+
+function* batches(files) {
+  let batch = [], bytes = 0;
+  for (const each of files) {
+    if (batch.length && (batch.length === BATCH_FILES || bytes + each.file.size > BATCH_BYTES)) {
+      yield batch;
+      batch = [], bytes = 0;
+    }
+    batch.push(each);
+    bytes += each.file.size;
+  }
+  if (batch.length) yield batch;
+}
+
+/** Options of the form, and a name: that of the folder, or of the one file. */
+function fieldsOf(form, files) {
+  const fields = new FormData(form);
+  const [first, ...inner] = files[0].path.split("/");
+  const own = inner.length ? first : files.length === 1 ? first.replace(/\.[^.]+$/, "") : "";
+  if (!fields.get("name")) fields.set("name", own);
+  for (const [name, value] of [...fields]) if (value === "" || value instanceof File) fields.delete(name);
+  fields.set("finalize", "false");
+  return fields;
+}
+
+async function upload(form, files) {
+  const status = form.querySelector("[data-status]");
+  if (form.ariaBusy === "true") return;
+  if (!files.length) {
+    status.textContent = "There are no files in that.";
+    return;
+  }
+  const total = files.reduce((sum, each) => sum + each.file.size, 0) || 1;
+  const bar = form.querySelector("progress");
+  form.querySelector("[data-progress]").hidden = false;
+  const fields = fieldsOf(form, files);
+  form.ariaBusy = "true";
+  form.querySelectorAll("input, select").forEach((input) => { input.disabled = true; });
+  try {
+    const dataset = await send("POST", "/v1/datasets", fields, { "Idempotency-Key": key() });
+    let sent = 0, count = 0;
+    for (const batch of batches(files)) {
+      const body = new FormData();
+      for (const { file, path } of batch) body.append("files", file, path);
+      await send("POST", `${dataset.urls.self}/files`, body, {}, (bytes) => { bar.value = Math.min((sent + bytes) / total, 1); });
+      sent += batch.reduce((sum, each) => sum + each.file.size, 0);
+      count += batch.length;
+      status.textContent = `${count.toLocaleString("en")} of ${files.length.toLocaleString("en")} files have been sent.`;
+    }
+    await send("POST", dataset.urls.finalize, null, {});
+    location.assign(`/datasets/${dataset.id}`);
+  } catch (error) {
+    say(error.message);
+    form.ariaBusy = "false";
+    form.querySelectorAll("input, select").forEach((input) => { input.disabled = false; });
+  }
+}
+
+/** A random key, also where pages came without TLS and `crypto.randomUUID` is not to be had. */
+const key = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+const form = document.getElementById("upload");
+if (form) {
+  form.addEventListener("submit", (event) => event.preventDefault());
+  form.querySelectorAll("[data-files]").forEach((input) => {
+    input.addEventListener("change", () => upload(form, chosen(input)));
+  });
+  const drop = form.querySelector("[data-drop]");
+  for (const name of ["dragenter", "dragover"]) {
+    drop.addEventListener(name, (event) => { event.preventDefault(); drop.classList.add("over"); });
+  }
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", async (event) => {
+    event.preventDefault();
+    upload(form, await dropped(event.dataTransfer.items));
+  });
+}

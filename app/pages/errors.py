@@ -1,0 +1,37 @@
+"""Errors as people see them."""
+
+from http import HTTPStatus
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from app.http.errors import ApiError
+from app.pages.rendering import render
+
+SIGN_IN = "/sign-in"
+
+
+def error_page(request: Request, error: ApiError) -> Response:
+    """Return the page about `error`, or where to sign in; where a script asked, a message for the page it is in."""
+    from_script = "hx-request" in request.headers
+    if error.status == 401 and request.url.path != SIGN_IN:
+        return _to_sign_in(request, from_script)
+    template = "error_message.html.jinja" if from_script else "error.html.jinja"
+    title = HTTPStatus(error.status).phrase
+    answer = render(request, template, error.status, error=error, title=title, request_id=request.scope["request_id"])
+    answer.headers.update(error.headers)
+    if from_script:
+        answer.headers.update({"HX-Retarget": "#message", "HX-Reswap": "innerHTML"})
+    return answer
+
+
+def _to_sign_in(request: Request, from_script: bool) -> Response:
+    if from_script:
+        place = urlsplit(request.headers.get("hx-current-url", "")).path
+        return HTMLResponse(status_code=401, headers={"HX-Redirect": _sign_in(place)})
+    return HTMLResponse(status_code=303, headers={"Location": _sign_in(request.url.path)})
+
+
+def _sign_in(then: str) -> str:
+    return f"{SIGN_IN}?next={quote(then)}"

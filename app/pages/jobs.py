@@ -1,0 +1,91 @@
+"""Jobs: what is under way, and what came of it."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse
+
+from app.caller import Caller, Reader, Writer
+from app.datasets import service as datasets
+from app.datasets.schemas import DatasetDocument
+from app.http.errors import ApiError
+from app.jobs import service
+from app.jobs.predictions import predictions_of
+from app.jobs.schemas import JobDocument, JobListQuery
+from app.pages.outcomes import Outcome, outcome_of
+from app.pages.rendering import redirect, render
+from app.web.report import gain_in_words
+
+router = APIRouter()
+
+STAGES = {
+    "waiting_for_dataset": "Waiting until the dataset has been read",
+    "loading_base": "Loading the base model",
+    "encoding": "Looking at the items",
+    "training": "Adapting to the items",
+    "evaluating": "Checking whether it helped",
+    "exporting": "Saving the model",
+}
+ACTIONS = {"cancel": service.cancel, "pause": service.pause, "resume": service.resume, "retry": service.retry}
+POSSIBLE = {
+    "queued": ("pause", "cancel"),
+    "running": ("pause", "cancel"),
+    "pausing": ("cancel",),
+    "paused": ("resume", "cancel"),
+    "failed": ("retry",),
+    "cancelled": ("retry",),
+}
+
+
+@router.get("/jobs")
+def list_jobs(request: Request, caller: Reader, cursor: str | None = None) -> HTMLResponse:
+    """Return the list, newest first."""
+    return render(request, "jobs.html.jinja", page=service.list_jobs(caller, JobListQuery(cursor=cursor)))
+
+
+@router.get("/jobs/{job_id}")
+def show_job(request: Request, job_id: str, caller: Reader) -> HTMLResponse:
+    """Return how far the job is, or what came of it."""
+    document = service.read(caller, job_id)
+    job = document.model_dump(mode="json")
+    return render(
+        request,
+        "job.html.jinja",
+        job=job,
+        times=document,
+        stage=STAGES.get(document.stage or ""),
+        actions=POSSIBLE.get(document.status, ()),
+        is_final=service.is_final(document),
+        gain=gain_in_words(job["estimated_gain"]),
+        dataset=_dataset(caller, document),
+        outcome=_outcome(caller, document),
+    )
+
+
+@router.post("/jobs/{job_id}/delete")
+def delete_job(request: Request, job_id: str, caller: Writer) -> HTMLResponse:
+    """Delete the finished job; its model stays."""
+    service.delete(caller, job_id)
+    return redirect(request, "/jobs")
+
+
+@router.post("/jobs/{job_id}/{action}")
+def change_job(
+    request: Request, job_id: str, action: Literal["cancel", "pause", "resume", "retry"], caller: Writer
+) -> HTMLResponse:
+    """Cancel, pause, resume or retry the job."""
+    ACTIONS[action](caller, job_id)
+    return redirect(request, f"/jobs/{job_id}")
+
+
+def _dataset(caller: Caller, job: JobDocument) -> DatasetDocument | None:
+    """Return the job's dataset unless it was deleted."""
+    try:
+        return datasets.read(caller, job.dataset_id)
+    except ApiError:
+        return None
+
+
+def _outcome(caller: Caller, job: JobDocument) -> Outcome | None:
+    """Return what is predicted of the dataset, where that is kept."""
+    return outcome_of(caller, predictions_of(caller, job.id)) if "predictions" in job.urls else None

@@ -1,0 +1,100 @@
+"""Models: tried, named, downloaded, called."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import HTMLResponse
+
+from app.caller import Predictor, Reader, Writer
+from app.http.budgets import holding_of
+from app.http.errors import invalid
+from app.http.json_bodies import validate
+from app.http.schemas import ALIAS_NAME, Closed
+from app.models import service
+from app.models.schemas import ModelListQuery
+from app.pages.rendering import redirect, render
+from app.predictions.schemas import PredictInput, PredictOptions
+from app.predictions.service import predict, source_of
+from app.serving.inputs import Source
+from app.web.report import gain_in_words
+from pouf_core.errors import InvalidInput
+from pouf_core.families.registry import describe
+
+router = APIRouter()
+
+CLASSES_SHOWN = 5
+
+
+class AliasForm(Closed):
+    """A name to serve a model under."""
+
+    alias: ALIAS_NAME
+
+
+@router.get("/models")
+def list_models(request: Request, caller: Reader, cursor: str | None = None) -> HTMLResponse:
+    """Return the list, newest first."""
+    return render(request, "models.html.jinja", page=service.list_models(caller, ModelListQuery(cursor=cursor)))
+
+
+@router.get("/models/{model_id}")
+def show_model(request: Request, model_id: str, caller: Reader) -> HTMLResponse:
+    """Return what the model is worth, and how to use it."""
+    document = service.read(caller, model_id)
+    model = document.model_dump(mode="json")
+    return render(
+        request,
+        "model.html.jinja",
+        model=model,
+        created_at=document.created_at,
+        modality=_modality_of(document.base_model),
+        gain=gain_in_words(model["estimated_gain"]),
+        address=str(request.base_url).rstrip("/"),
+    )
+
+
+@router.post("/models/{model_id}/alias")
+def put_alias(request: Request, model_id: str, caller: Writer, alias: Annotated[str, Form()] = "") -> HTMLResponse:
+    """Serve the model under a name, too; another model that had the name gives it up."""
+    service.put_alias(caller, validate(AliasForm, {"alias": alias}).alias, model_id)
+    return redirect(request, f"/models/{model_id}")
+
+
+@router.post("/models/{model_id}/alias/delete")
+def delete_alias(request: Request, model_id: str, caller: Writer, alias: Annotated[str, Form()] = "") -> HTMLResponse:
+    """Take a name away; the model stays."""
+    service.delete_alias(caller, alias)
+    return redirect(request, f"/models/{model_id}")
+
+
+@router.post("/models/{model_id}/try")
+async def try_model(
+    request: Request,
+    model_id: str,
+    caller: Predictor,
+    picture: Annotated[UploadFile | None, File()] = None,
+    text: Annotated[str, Form()] = "",
+    text_pair: Annotated[str, Form()] = "",
+) -> HTMLResponse:
+    """Return the part of the page with the classes of one picture, text or pair."""
+    source = await _source(request, picture, text, text_pair)
+    answer = await predict(request, caller, model_id, [source], PredictOptions(top_k=CLASSES_SHOWN))
+    return await run_in_threadpool(render, request, "tried.html.jinja", answer=answer)
+
+
+async def _source(request: Request, picture: UploadFile | None, text: str, text_pair: str) -> Source:
+    if picture is not None and picture.size:
+        holding_of(request).take_memory(picture.size)
+        return await picture.read()
+    if not text.strip():
+        raise invalid("empty_input", "Choose a picture, or write a text.", "/inputs/0")
+    return source_of(PredictInput(text=text, text_pair=text_pair or None))
+
+
+def _modality_of(base_model: str) -> str | None:
+    """Return what the base model takes; None where it is not known here any more."""
+    try:
+        return describe(base_model).modality
+    except InvalidInput:
+        return None

@@ -1,0 +1,82 @@
+"""What each page may be asked by whom. One application serves all cases: pages have the callers of the other routes."""
+
+import pytest
+from fastapi.routing import iter_route_contexts
+
+from app.http.page_paths import is_page
+
+# what a route needs, and a path of alice's
+PAGES = {
+    "GET /": ("read", None),
+    "GET /datasets": ("read", None),
+    "GET /datasets/{dataset_id}": ("read", "/datasets/{dataset}"),
+    "GET /datasets/{dataset_id}/items": ("read", "/datasets/{dataset}/items"),
+    "POST /datasets/{dataset_id}/delete": ("write", "/datasets/{spare_dataset}/delete"),
+    "GET /jobs": ("read", None),
+    "GET /jobs/new": ("read", "/jobs/new?dataset={dataset}"),
+    "POST /jobs": ("write", None),
+    "GET /jobs/{job_id}": ("read", "/jobs/{job}"),
+    "POST /jobs/{job_id}/{action}": ("write", "/jobs/{job}/pause"),
+    "POST /jobs/{job_id}/delete": ("write", "/jobs/{finished}/delete"),
+    "GET /models": ("read", None),
+    "GET /models/{model_id}": ("read", "/models/{model}"),
+    "POST /models/{model_id}/alias": ("write", "/models/{model}/alias"),
+    "POST /models/{model_id}/alias/delete": ("write", "/models/{model}/alias/delete"),
+    "POST /models/{model_id}/try": ("predict", "/models/{model}/try"),
+}
+OPEN = {"GET /sign-in", "POST /sign-in", "POST /sign-out"}
+
+
+@pytest.fixture
+def alices(rows) -> dict[str, str]:
+    dataset = rows.dataset(owner="alice", name="photographs")
+    return {
+        "dataset": dataset,
+        "spare_dataset": rows.dataset(owner="alice"),
+        "job": rows.job(owner="alice", dataset_id=dataset, name="adaptation"),
+        "finished": rows.job("running", "failed", owner="alice", dataset_id=dataset),
+        "model": rows.model(owner="alice", name="adapted model"),
+    }
+
+
+@pytest.fixture
+def ask(api, alices, picture):
+    """Asks for a page with a key, as scripts in pages do."""
+
+    def send(route: str, key: str | None):
+        method, path = route.split(" ")
+        target = (PAGES[route][1] or path).format(**alices)
+        headers = {"HX-Request": "true", **({"Authorization": f"Bearer {key}"} if key else {})}
+        if method == "GET":
+            return api.get(target, headers=headers)
+        fields = {"alias": "best", "dataset_id": alices["dataset"], "class_names": "cat\ndog"}
+        if path == "/jobs":
+            return api.post(target, data=fields, headers=headers)
+        return api.post(target, data=fields, files={"picture": ("a.png", picture())}, headers=headers)
+
+    return send
+
+
+def test_every_page_has_a_case(application):
+    routes = iter_route_contexts(application.routes)
+    served = {
+        f"{method} {route.path}" for route in routes if is_page(route.path) for method in route.methods - {"HEAD"}
+    }
+    assert served == set(PAGES) | OPEN
+
+
+def test_pages_need_a_key_with_the_scope_and_of_the_owner(ask, alices, make_key):
+    scopes = {"read", "write", "predict"}
+    holders = {scope: make_key("alice", scope) for scope in scopes}
+    lackers = {scope: make_key("alice", *scopes - {scope}) for scope in scopes}
+    bob = make_key("bob", *scopes)
+    for route, (scope, path) in PAGES.items():
+        assert ask(route, None).status_code == 401, route
+        refused = ask(route, lackers[scope])
+        assert (refused.status_code, f"`{scope}`" in refused.text) == (403, True), route
+        foreign = ask(route, bob)
+        if path is not None or route == "POST /jobs":
+            assert foreign.is_client_error, route
+        for name in ("photographs", "adaptation", "adapted model", *(alices.values() if path is None else ())):
+            assert name not in foreign.text or route == "POST /jobs", route
+        assert ask(route, holders[scope]).status_code == 200, route

@@ -1,0 +1,203 @@
+"""Pages say what the resources are, whatever people called them."""
+
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from pouf_core.contract.findings import finding
+from pouf_core.contract.result import Evaluation
+from store.tables import Dataset, DatasetItem
+from tests.app.predicted.conftest import predicted
+
+__all__ = ["predicted"]  # a fixture
+
+EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}'&amp;"
+
+
+class Page(HTMLParser):
+    """What a browser makes of a page.
+
+    Attributes:
+        unsafe: scripts, styles and handlers within it, and addresses elsewhere.
+        shown: texts and values of attributes.
+    """
+
+    def __init__(self, content: str) -> None:
+        super().__init__()
+        self.unsafe: list[str] = []
+        self.shown: list[str] = []
+        self.feed(content)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        fields = {name: value or "" for name, value in attrs}
+        if tag == "style" or (tag == "script" and not fields.get("src", "").startswith("/assets/")):
+            self.unsafe.append(tag)
+        self.unsafe += [name for name in fields if name.startswith("on") or name == "style"]
+        places = [fields[name] for name in ("href", "src", "action", "hx-get", "hx-post") if name in fields]
+        self.unsafe += [place for place in places if not re.match(r"/(?!/)|#", place)]
+        self.shown += fields.values()
+
+    def handle_data(self, data: str) -> None:
+        self.shown.append(data)
+
+
+@pytest.fixture
+def evil(rows, database) -> dict[str, str]:
+    """A dataset, a job and a model whose every name is an attack."""
+    reading = {"file": EVIL, "encoding": "utf-8", "encoding_confidence": 1.0, "header": [EVIL, "b"], "text_column": 0}
+    reading |= {"first_rows": [{"text": EVIL, "text_pair": EVIL, "label": EVIL}], "label_column": 1, "rows": 1}
+    dataset = rows.dataset(
+        name=EVIL,
+        modality="text",
+        item_count=1,
+        rejected_count=1,
+        readings=[reading],
+        rejections=[{"code": "c", "count": 1, "example_name": EVIL, "message": EVIL}],
+        warnings=[finding("c", EVIL).model_dump()],
+        suggested_class_names=[EVIL, "b"],
+    )
+    item = {"dataset_id": dataset, "name": EVIL, "text": EVIL, "text_pair": EVIL, "label": EVIL}
+    with database.write() as session:
+        session.add(DatasetItem(status="accepted", sha256=hashlib.sha256(b"").hexdigest(), **item))
+        session.add(DatasetItem(status="rejected", code="c", message=EVIL, **item))
+    said = {"class_names": [EVIL, "b"], "prompt_template": [EVIL + "{}"], "name": EVIL}
+    told = {"warnings": [finding("c", EVIL)], "verdict": "harmful", "verdict_reasons": [finding("c", EVIL)]}
+    failed = rows.job("running", "failed", dataset_id=dataset, error_code=EVIL, error_message=EVIL, **said, **told)
+    return {
+        "dataset": dataset,
+        "failed": failed,
+        "job": rows.job("running", "succeeded", dataset_id=dataset, **said, **told),
+        "model": rows.model(job_id=failed, **said, **told),
+    }
+
+
+def test_names_and_texts_of_people_are_shown_and_never_obeyed(api, evil):
+    of_dataset = "/datasets/{dataset}"
+    paths = ["/", "/datasets", of_dataset, *(f"{of_dataset}/items{query}" for query in ("", "?status=rejected"))]
+    paths += ["/jobs", "/jobs/new?dataset={dataset}", "/jobs/{job}", "/jobs/{failed}", "/models", "/models/{model}"]
+    for path in paths:
+        answer = api.get(path.format(**evil))
+        assert answer.status_code == 200, path
+        page = Page(answer.text)
+        assert any(EVIL in text for text in page.shown), path
+        assert not page.unsafe, path
+
+
+def test_errors_quote_what_was_asked_for_without_obeying_it(api):
+    for headers in ({}, {"HX-Request": "true"}):
+        answer = api.get("/jobs/%3Cscript%3Ealert(1)", headers=headers)
+        assert (answer.status_code, "&lt;script&gt;alert(1)" in answer.text) == (404, True)
+        assert not Page(answer.text).unsafe
+    assert answer.headers["hx-retarget"] == "#message"
+    assert not Page(api.get("/docs").text).unsafe
+
+
+def test_assets_are_served_from_the_package_and_kept_by_browsers(api):
+    for page in ("/", "/docs"):
+        for path in re.findall(r'(?:src|href)="(/assets/[^"]+)"', api.get(page).text):
+            answer = api.get(path)
+            assert answer.status_code == 200, path
+            again = api.get(path, headers={"If-None-Match": answer.headers["etag"]})
+            assert again.status_code == 304, path
+    assert api.get("/assets/../main.py").status_code == 404
+    assert api.get("/assets/%2e%2e/main.py").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cat\r\n dog \n\n", ["cat", "dog"]),
+        ("cat, dog,", ["cat", "dog"]),
+        ("cats, big\ndogs", ["cats, big", "dogs"]),
+        ("cat = a house cat\ndog=wolf", [{"name": "cat", "prompt": "a house cat"}, "dog=wolf"]),
+        (" ", []),
+    ],
+)
+def test_classes_are_read_as_people_write_them(text, expected):
+    from app.pages.class_lists import parse_class_list
+
+    assert parse_class_list(text) == expected
+
+
+def test_a_job_is_made_from_the_form(api, rows):
+    dataset = rows.dataset(name="My cats & dogs")
+    form = api.get(f"/jobs/new?dataset={dataset}").text
+    assert 'value="my-cats-dogs"' in form
+    fields = {"dataset_id": dataset, "class_names": "cat\ndog = a wolf", "quality": "fast", "alias": "pets", "name": ""}
+    made = api.post("/jobs", data={**fields, "base_model": "pouf-lite"}, headers={"HX-Request": "true"})
+    job = api.get(f"/v1{made.headers['hx-redirect']}").json()
+    assert job["class_names"] == ["cat", {"name": "dog", "prompt": "a wolf"}]
+    assert (job["alias"], job["name"], job["dataset_id"]) == ("pets", None, dataset)
+
+
+def test_what_is_wrong_with_a_job_is_said_in_the_page(api, rows):
+    fields = {"dataset_id": rows.dataset(), "class_names": "cat", "alias": "no spaces"}
+    answer = api.post("/jobs", data=fields, headers={"HX-Request": "true"})
+    assert answer.status_code == 422
+    assert answer.headers["hx-retarget"] == "#message"
+    assert "<html" not in answer.text
+    assert "too_few_classes" in answer.text or "class" in answer.text
+
+
+def test_a_job_page_offers_what_can_be_done_and_does_it(api, rows):
+    job_id = rows.job()
+    for action, shown in (("pause", "paused"), ("resume", "queued"), ("cancel", "cancelled"), ("retry", "queued")):
+        assert f"/jobs/{job_id}/{action}" in api.get(f"/jobs/{job_id}").text
+        assert api.post(f"/jobs/{job_id}/{action}", headers={"HX-Request": "true"}).status_code == 200
+        page = api.get(f"/jobs/{job_id}").text
+        assert f'class="badge {shown}"' in page
+    assert "every 2s" in page
+    assert api.post(f"/jobs/{job_id}/explode").status_code == 422
+
+
+def test_a_finished_job_shows_what_it_predicts(api, predicted):
+    made = predicted(30)
+    page = api.get(f"/jobs/{made.job_id}").text
+    before, after = made.stored.counts()
+    for count in (*before.tolist(), *after.tolist()):
+        assert f'<td class="number">{count}</td>' in page
+    assert f"{int(made.stored.changed.sum())} of 30 items got another class" in page
+    assert f"/v1/jobs/{made.job_id}/predictions?format=csv" in page
+    changed = made.stored.rows(made.stored.changed)
+    surest = changed.records[changed.records["probability"].argmax()]["sha256"].tobytes().hex()
+    first = re.search(r"/items/([0-9a-f]{64})/thumbnail", page)
+    assert first is not None
+    assert first[1] == surest
+    assert "every 2s" not in page
+
+
+def test_labels_that_speak_against_the_verdict_are_not_passed_over(api, rows):
+    accuracies = {"zero_shot_accuracy": 0.6, "adapted_accuracy": 0.5, "n": 100, "unmatched": 0}
+    evaluation = Evaluation(**accuracies, zero_shot_interval=(0.5, 0.7), adapted_interval=(0.4, 0.61))
+    job_id = rows.job("running", "succeeded", verdict="improved", evaluation=evaluation)
+    page = api.get(f"/jobs/{job_id}").text
+    assert "These labels do not confirm that it helped" in page
+    assert "small enough to be chance" in page
+
+
+def test_a_dataset_that_is_being_read_is_looked_at_again(api, rows, database):
+    dataset = rows.dataset("ingesting")
+    assert "every 2s" in api.get(f"/datasets/{dataset}").text
+    with database.write() as session:
+        row = session.get_one(Dataset, dataset)
+        row.status, row.error_code, row.error_message = "failed", "table_ambiguous", "Which column holds the text?"
+    page = api.get(f"/datasets/{dataset}").text
+    assert "every 2s" not in page
+    assert "Which column holds the text?" in page
+
+
+def test_a_model_is_tried_and_named_in_its_page(api, rows, picture):
+    model_id = rows.model()
+    scripted = {"HX-Request": "true"}
+    tried = api.post(f"/models/{model_id}/try", files={"picture": ("a.png", picture("red"))}, headers=scripted)
+    assert "<strong>red</strong>" in tried.text
+    nothing = api.post(f"/models/{model_id}/try", data={"text": " "}, headers=scripted)
+    assert (nothing.status_code, "Choose a picture" in nothing.text) == (422, True)
+    api.post(f"/models/{model_id}/alias", data={"alias": "best"}, headers=scripted)
+    page = api.get(f"/models/{model_id}").text
+    assert "http://testserver/v1/models/best/predict" in page
+    assert api.post(f"/models/{model_id}/alias", data={"alias": "a b"}, headers=scripted).status_code == 422
+    api.post(f"/models/{model_id}/alias/delete", data={"alias": "best"}, headers=scripted)
+    assert "/v1/models/best/predict" not in api.get(f"/models/{model_id}").text
