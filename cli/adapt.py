@@ -14,6 +14,7 @@ from cli import CommandError
 from cli.wording import gain_in_words, proposal_in_words
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
 from pouf_core.contract.activation import ActivationChoice
+from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.contract.request import Quality
@@ -50,7 +51,7 @@ class Adaptation:
     data: Path
     class_names: str
     out: Path
-    base_model: str = "pouf-lite"
+    base_model: str = BY_MODALITY
     activation: ActivationChoice = "auto"
     prompt_template: str | None = None
     label_words: Sequence[str] = ()

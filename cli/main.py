@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cli import CommandError, keys, options
+from pouf_core.contract.base_model import BY_MODALITY
 
 app = typer.Typer(
     help="Adapt vision-language models and sentence encoders to your unlabelled pictures and texts.",
@@ -67,7 +68,7 @@ def adapt(
     data: options.Data,
     class_names: options.ClassNames,
     out: options.Out,
-    base_model: options.BaseModel = "pouf-lite",
+    base_model: options.BaseModel = BY_MODALITY,
     activation: options.Activation = None,
     prompt_template: options.PromptTemplate = None,
     label_words: options.LabelWords = None,

@@ -22,7 +22,7 @@ Data = Annotated[
 ]
 ClassNames = Annotated[str, typer.Option(help="The classes, separated by commas.")]
 Out = Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")]
-BaseModel = Annotated[str, typer.Option(help="What to adapt.")]
+BaseModel = Annotated[str, typer.Option(help="What to adapt. auto: pouf-lite for pictures, minilm for texts.")]
 Activation = Annotated[
     Literal["gelu", "quick_gelu"] | None,
     typer.Option(

@@ -52,7 +52,7 @@ class Jobs(DatasetPredictions):
         Args:
             dataset_id: what to adapt to.
             class_names: names, or `{"name": …, "prompt": …}` where the wording differs from the label.
-            base_model: what to adapt; None: `pouf-lite`, and `features` for embeddings.
+            base_model: what to adapt; None: `pouf-lite` for pictures, `minilm` for texts, `features` for embeddings.
             class_features_dataset_id: for embeddings, a dataset of the classes' vectors: K, or T × K for T templates.
             activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`.
             prompt_template: with `{}` for the class, or several; `{text}` and `{mask}` for a language model.

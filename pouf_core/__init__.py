@@ -10,8 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pouf_core.adaptation.adapt import adapt
     from pouf_core.adaptation.options import RunOptions
-    from pouf_core.adaptation.run import adapt, run
+    from pouf_core.adaptation.run import run
     from pouf_core.contract.request import AdaptationRequest
     from pouf_core.contract.result import AdaptationResult
     from pouf_core.feature_adaptation import adapt_features
@@ -33,7 +34,7 @@ _HOMES = {
     "AdaptationResult": "pouf_core.contract.result",
     "AdaptationRequest": "pouf_core.contract.request",
     "RunOptions": "pouf_core.adaptation.options",
-    "adapt": "pouf_core.adaptation.run",
+    "adapt": "pouf_core.adaptation.adapt",
     "adapt_features": "pouf_core.feature_adaptation",
     "run": "pouf_core.adaptation.run",
     "Prediction": "pouf_core.predictor",

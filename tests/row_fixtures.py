@@ -84,7 +84,9 @@ class Rows:
         job = Job(
             id=new_id("job"),
             dataset_id=dataset_id or self.dataset(),
-            request=take_request(values, class_names=COLOURS, prompt_template=["a photo of a {}."]),
+            request=take_request(
+                values, base_model="pouf-lite", class_names=COLOURS, prompt_template=["a photo of a {}."]
+            ),
             result=take_result(values),
             **{"owner": "local", **values},
         )
@@ -106,7 +108,9 @@ class Rows:
         row = AdaptedModel(
             id=model_id,
             job_id=values.pop("job_id", None) or self.job("running", "succeeded"),
-            request=take_request(values, class_names=COLOURS, prompt_template=["a photo of a {}."]),
+            request=take_request(
+                values, base_model="pouf-lite", class_names=COLOURS, prompt_template=["a photo of a {}."]
+            ),
             result=take_result(values),
             storage_key=key,
             size_bytes=1,

@@ -43,6 +43,14 @@ class JobCreate(Closed, AdaptationRequest):
     alias: ALIAS_NAME | None = None
     metadata: METADATA = {}
 
+    def unsettled(self) -> AdaptationRequest:
+        """Return the request alone, as it is kept until the dataset chooses its base model."""
+        fields = {name: getattr(self, name) for name in AdaptationRequest.model_fields}
+        templates, words = self.prompt_template, self.label_words
+        fields["prompt_template"] = [templates] if isinstance(templates, str) else templates
+        fields["label_words"] = words and {name: [own] if isinstance(own, str) else own for name, own in words.items()}
+        return AdaptationRequest(**fields)
+
 
 class JobListQuery(ListQuery):
     """A page of jobs."""
@@ -109,7 +117,7 @@ class JobFields(JobCommon):
     """What a job's document says beside the result."""
 
     class_names: list[Any]
-    prompt_template: list[str]
+    prompt_template: list[str] | None
     label_words: dict[str, list[str]] | None
     text_limits: dict[str, int] | None
 

@@ -24,13 +24,13 @@ from app.jobs.schemas import (
     show_job_summary,
 )
 from app.state import require_space
-from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.base_model import BY_MODALITY, DEFAULT_BASE_MODELS, BaseModelDescription
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.problems import Problems
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.result import PartialResult
-from pouf_core.errors import InvalidInput
-from pouf_core.families.features import FEATURES
+from pouf_core.errors import InvalidInput, problems_of
+from pouf_core.families.default_base_model import settle_base_model
 from pouf_core.families.registry import describe
 from pouf_core.families.vocabulary import check_vocabulary
 from store.ids import new_id
@@ -50,8 +50,8 @@ class CheckedBody:
     """What could be made of a body, and everything that is wrong with it.
 
     Attributes:
-        base: None where the base model is unknown.
-        request: None where anything is wrong.
+        base: None where the base model is unknown, or not chosen yet.
+        request: None where anything is wrong, or the base model is not chosen yet.
     """
 
     base: BaseModelDescription | None
@@ -64,8 +64,9 @@ OnCreated = Callable[[Session, JobDocument], None]
 
 def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocument:
     """Create a queued job; raises 422 with every error of the body, 409 when the dataset cannot be used, or 507."""
-    modality = _known_modality(caller, body.dataset_id)
-    body = _with_base_model(body, modality)
+    modality = _known_modality(caller, body)
+    if modality != "auto":
+        body = body.for_modality(modality)
     checked = _check_body(body, modality, caller.state.settings)
     require_space(caller.state)
     with caller.state.database.write() as session:
@@ -73,14 +74,12 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocumen
         quotas.require_room_for_job(caller.limits, scope)
         quotas.require_storage(caller.limits, scope)
         datasets, problems = job_datasets.find(scope, body, checked.base, checked.request)
-        problems = checked.problems + problems
-        if problems:
-            raise several(FieldError(item.field or "", item.code, item.message) for item in problems)
-        assert checked.request is not None
+        _refuse(checked.problems + problems)
         for dataset in datasets:
             _require_usable(dataset)
         ready = all_ready(datasets)
         job = _new_job(caller, body, checked.request)
+        _settle_base_model(job, datasets)
         quotas.require_room_in_database(caller.limits, scope, document_bytes(job.request))
         job.stage = None if ready else "waiting_for_dataset"
         start_life(session, job)
@@ -231,35 +230,34 @@ def _queue_again(session: Session, job: Job) -> None:
             raise conflict("dataset_deleted", "The job's dataset was deleted; create a new job over another one.")
         _require_usable(dataset)
     ready = all_ready(datasets)
+    _settle_base_model(job, datasets)
     transition(session, job, "queued", None if ready else "waiting_for_dataset")
     add_warnings(session, job, data_warnings(datasets))
     if ready:
         enqueue_training(session, job.id)
 
 
-def _known_modality(caller: Caller, dataset_id: str) -> RequestedModality:
-    """What the dataset holds, as far as is known now; `auto` where there is none."""
+def _known_modality(caller: Caller, body: JobCreate) -> RequestedModality:
+    """What the dataset holds, as far as is known now; `auto` where there is none. Class features are of embeddings."""
+    if body.class_features_dataset_id is not None and body.base_model == BY_MODALITY:
+        return "embedding"
     with caller.state.database.read() as session:
         scope = caller.scope(session)
-        dataset = scope.get(Dataset, dataset_id)
+        dataset = scope.get(Dataset, body.dataset_id)
         return "auto" if dataset is None else modality_of_dataset(scope, dataset)
-
-
-def _with_base_model(body: JobCreate, modality: RequestedModality) -> JobCreate:
-    """The body with `features` as the base model of embeddings, where it names none."""
-    if "base_model" in body.model_fields_set or not (body.class_features_dataset_id or modality == "embedding"):
-        return body
-    return body.model_copy(update={"base_model": FEATURES.name})
 
 
 def _check_body(body: JobCreate, modality: RequestedModality, settings: Settings) -> CheckedBody:
     problems = Problems()
-    base = problems.attempt(partial(_describe, body, modality))
+    is_chosen = body.base_model != BY_MODALITY
+    base = problems.attempt(partial(_describe, body, modality)) if is_chosen else None
     request, found = body.examine(base)
     problems.found += found
-    if base is not None and not settings.allows_base_model(body.base_model):
-        message = f"Base model {body.base_model!r} is not allowed here; GET /v1/base-models lists those that are."
-        problems.found.append(InvalidInput("base_model_not_allowed", message, field="/base_model"))
+    may_be = [body.base_model] if base is not None else [] if is_chosen else list(DEFAULT_BASE_MODELS.values())
+    for name in may_be:
+        if not settings.allows_base_model(name):
+            message = f"Base model {name!r} is not allowed here; GET /v1/base-models lists those that are."
+            problems.found.append(InvalidInput("base_model_not_allowed", message, field="/base_model"))
     if request is not None and not problems.found:  # so the base model is allowed, and its files may be read
         problems.attempt(partial(check_vocabulary, request))
     return CheckedBody(base, request, problems.found)
@@ -277,14 +275,27 @@ def _require_usable(dataset: Dataset) -> None:
         raise conflict("dataset_failed", f"The dataset failed to be ingested: {dataset.error_message}")
 
 
-def _new_job(caller: Caller, body: JobCreate, request: CheckedRequest) -> Job:
+def _refuse(problems: Sequence[InvalidInput]) -> None:
+    if problems:
+        raise several(FieldError(item.field or "", item.code, item.message) for item in problems)
+
+
+def _settle_base_model(job: Job, datasets: Sequence[Dataset]) -> None:
+    """Choose the base model by the dataset, whose items ingestion may have told meanwhile."""
+    try:
+        job.request = settle_base_model(job.request, datasets[0].modality)
+    except InvalidInput as error:
+        _refuse(problems_of(error))
+
+
+def _new_job(caller: Caller, body: JobCreate, request: CheckedRequest | None) -> Job:
     return Job(
         id=new_id("job"),
         owner=caller.owner,
         name=body.name,
         meta=body.metadata,
         alias=body.alias,
-        request=request.as_request(),
+        request=body.unsettled() if request is None else request.as_request(),
         result=PartialResult(),
         dataset_id=body.dataset_id,
         class_features_dataset_id=body.class_features_dataset_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import numpy.typing as npt
@@ -11,15 +12,18 @@ import torch
 
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.contract.base_model import Modality
+from pouf_core.contract.dataset_items import modality_of
 from pouf_core.contract.embedding_data import check_same_width, class_features_missing, class_features_not_used
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.class_features import FIELD, class_feature_vectors
-from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings
+from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings, is_array
 from pouf_core.data.items import Data, Item
 from pouf_core.data.labelled_items import LabelledItems, collect_labelled
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.losses import Rejected
+from pouf_core.data.source_files import file_names
+from pouf_core.data.texts import TextItem
 from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
 from pouf_core.families.features import FEATURES
 from pouf_core.families.interface import BaseModel
@@ -28,6 +32,27 @@ from pouf_core.scoring import CosineClassifier
 
 TargetData = Data | npt.NDArray[Any] | torch.Tensor
 """Items as callers give them, or embeddings [n, d]."""
+
+
+def holds_embeddings(data: TargetData) -> bool:
+    """Whether the data is embeddings, not items."""
+    return is_array(data) or isinstance(data, EmbeddingItems)
+
+
+def modality_of_data(data: TargetData) -> Modality:
+    """What data holds, for requests that name no base model: that of the files of a path, or of the first of a list.
+
+    Strings in a list are paths of pictures, not texts: they are told apart by nothing but the base model.
+    """
+    if holds_embeddings(data):
+        return "embedding"
+    if isinstance(data, str | Path):
+        return modality_of("auto", file_names(Path(data))) or "image"
+    first = data[0] if isinstance(data, Sequence) and len(data) else None
+    if isinstance(first, Path):
+        return modality_of("auto", [first.name]) or "image"
+    source = first.source if isinstance(first, Item) else first
+    return "text" if isinstance(source, TextItem) else "image"
 
 
 def collect(data: TargetData, modality: Modality, text_column: str | None) -> tuple[Sequence[Item], list[Rejected]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 import torch
 
@@ -15,14 +14,21 @@ from pouf_core.adaptation.base_loading import own_base_model
 from pouf_core.adaptation.baselines import run_baseline
 from pouf_core.adaptation.checkpoint import read_newest_checkpoint
 from pouf_core.adaptation.closed_form import fit_closed_form, may_train_instead
-from pouf_core.adaptation.embeddings import TargetData, base_over_embeddings, collect_with_labels, given_classes
+from pouf_core.adaptation.embeddings import (
+    TargetData,
+    base_over_embeddings,
+    collect_with_labels,
+    given_classes,
+    holds_embeddings,
+    modality_of_data,
+)
 from pouf_core.adaptation.engine import offered_engine
 from pouf_core.adaptation.evaluation import evaluate
 from pouf_core.adaptation.export import build_artifact
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.judging import judge, with_estimated_gain
 from pouf_core.adaptation.loop import CheckpointPolicy
-from pouf_core.adaptation.options import OptionKeywords, RunOptions
+from pouf_core.adaptation.options import RunOptions
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.predicting import write_served
 from pouf_core.adaptation.refinement import Refinement
@@ -31,17 +37,12 @@ from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import ZeroShot, zero_shot_classifier
 from pouf_core.artifact import save_artifact
-from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
-from pouf_core.contract.activation import ActivationChoice
-from pouf_core.contract.classes import ClassName
-from pouf_core.contract.label_words import LabelWords
 from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
 from pouf_core.contract.presets import REFINED, REFINEMENTS
-from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
-from pouf_core.contract.request import AdaptationRequest, Quality
+from pouf_core.contract.progress import Progress, Stage
+from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.contract.tune_modes import TUNE_MODES
-from pouf_core.data.embeddings import EmbeddingItems, is_array
 from pouf_core.data.items import are_pairs, fingerprint
 from pouf_core.families.interface import BaseModel, PromptedModel
 from pouf_core.families.registry import describe
@@ -77,72 +78,6 @@ def run(request: AdaptationRequest, data: TargetData, options: RunOptions | None
         return _Run(request, data, options, device).result(started)
 
 
-def adapt(
-    data: TargetData,
-    class_names: Sequence[str | Mapping[str, object] | ClassName],
-    *,
-    base_model: str | BaseModel = "pouf-lite",
-    activation: ActivationChoice = "auto",
-    prompt_template: str | Sequence[str] | None = None,
-    label_words: LabelWords | None = None,
-    text_limits: Mapping[str, int] | None = None,
-    logit_scale: float | None = None,
-    quality: Quality = "fast",
-    threshold: Threshold | None = None,
-    wished_accuracy: float = WISHED_ACCURACY,
-    method: MethodSpec | Mapping[str, Any] | None = None,
-    seed: int = 0,
-    out: str | Path | None = None,
-    on_progress: OnProgress | None = None,
-    should_stop: ShouldStop | None = None,
-    evaluation_labels: Mapping[str, str] | None = None,
-    **options: Unpack[OptionKeywords],
-) -> AdaptationResult:
-    """`run` in one call.
-
-    Args:
-        data: as for `run`.
-        class_names: at least two names, or `{"name", "prompt"}`.
-        base_model: a name that `pouf_core.families` knows, or a loaded model, which stays as it is.
-        method: what to train and how; see `MethodSpec`.
-        seed: the same seed on the same machine with the same threads gives the same weights.
-        out, on_progress, should_stop, evaluation_labels: see `RunOptions`.
-        options: the other fields of `RunOptions`, see `OptionKeywords`. All else is of `AdaptationRequest`.
-
-    Raises:
-        InvalidInput, AdaptationStopped, OutOfMemory, PoufError: as `run`.
-        TypeError: an unknown option.
-    """
-    loaded = None if isinstance(base_model, str) else base_model
-    request = AdaptationRequest.of(
-        base_model=base_model if isinstance(base_model, str) else base_model.description.name,
-        activation=activation,
-        class_names=list(class_names),
-        prompt_template=None if prompt_template is None else _plain(prompt_template),
-        label_words=None if label_words is None else {name: _plain(words) for name, words in label_words.items()},
-        text_limits=None if text_limits is None else dict(text_limits),
-        logit_scale=logit_scale,
-        quality=quality,
-        threshold=threshold,
-        wished_accuracy=wished_accuracy,
-        method=method,
-        seed=seed,
-    )
-    run_options = RunOptions(
-        out=None if out is None else Path(out),
-        on_progress=on_progress or (lambda _: None),
-        should_stop=should_stop or (lambda: None),
-        evaluation_labels=evaluation_labels or {},
-        loaded_base=loaded,
-        **options,
-    )
-    return run(request, data, run_options)
-
-
-def _plain(texts: str | Sequence[str]) -> str | list[str]:
-    return texts if isinstance(texts, str) else list(texts)
-
-
 class _Run:
     """One run: its parts in order."""
 
@@ -150,8 +85,9 @@ class _Run:
         self._options = options
         self._device = device
         self._loaded = options.loaded_base
-        description = describe(request.base_model) if self._loaded is None else self._loaded.description
-        if is_array(data) or isinstance(data, EmbeddingItems):
+        request = request if self._loaded else request.for_modality(modality_of_data(data))
+        description = self._loaded.description if self._loaded else describe(request.base_model)
+        if holds_embeddings(data):
             description = description.over_embeddings()
         checked = request.check(description)
         found = collect_with_labels(data, description.modality, options.text_column, options.labels)

@@ -12,6 +12,10 @@ from pouf_core.errors import InvalidInput
 
 Modality = Literal["image", "text", "embedding"]
 """What a base model takes, and what a dataset holds once it is ingested."""
+BY_MODALITY = "auto"
+"""Stands for a base model that the data's modality chooses."""
+DEFAULT_BASE_MODELS: Mapping[Modality, str] = {"image": "pouf-lite", "text": "minilm", "embedding": "features"}
+"""The base model of each modality, for callers who name none."""
 
 
 @dataclass(frozen=True)

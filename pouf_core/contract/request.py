@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import Activation, ActivationChoice, check_activation
-from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.base_model import BY_MODALITY, DEFAULT_BASE_MODELS, BaseModelDescription, Modality
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
 from pouf_core.contract.method_checks import (
@@ -58,7 +58,14 @@ class AdaptationRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    base_model: Annotated[str, Field(max_length=1000)] = "pouf-lite"
+    base_model: Annotated[
+        str,
+        Field(
+            max_length=1000,
+            description="`auto`: by what the data holds, once that is known: `pouf-lite` for pictures, `minilm` for "
+            "texts, `features` for embeddings.",
+        ),
+    ] = BY_MODALITY
     activation: Annotated[
         ActivationChoice,
         Field(
@@ -148,6 +155,12 @@ class AdaptationRequest(BaseModel):
         problems.raise_any()
         return request
 
+    def for_modality(self, modality: Modality) -> Self:
+        """The request with the base model of a modality where it names none."""
+        if self.base_model != BY_MODALITY:
+            return self
+        return self.model_copy(update={"base_model": DEFAULT_BASE_MODELS[modality]})
+
     def check(self, base: BaseModelDescription) -> CheckedRequest:
         """Check everything that can be told without the data and the loaded base model.
 
@@ -181,7 +194,8 @@ class AdaptationRequest(BaseModel):
         wording = Wording(templates, template, words or [], limits or {})
         method = settled_selection(method, base)
         said = (self.threshold, self.wished_accuracy, self.quality)
-        parts = (self.base_model, base, classes, wording, method, self.seed, self.activation, scale, *said)
+        name = base.name if self.base_model == BY_MODALITY else self.base_model
+        parts = (name, base, classes, wording, method, self.seed, self.activation, scale, *said)
         return CheckedRequest(*parts), []
 
 

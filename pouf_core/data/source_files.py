@@ -59,7 +59,7 @@ class SourceFiles:
 
     def __iter__(self) -> Iterator[SourceFile]:
         with TemporaryDirectory(prefix="pouf-unpacked-") as folder:
-            for path in self._paths():
+            for path in self.paths():
                 name = parse_name(path.relative_to(self._root).as_posix() if path != self._root else path.name)
                 if name.skipped and path != self._root:
                     self.skipped[name.skipped] += 1
@@ -69,7 +69,8 @@ class SourceFiles:
                 except ArchiveError as error:
                     self.rejected.append(Rejected(str(path), error.code, error.message, lost="rest"))
 
-    def _paths(self) -> Iterator[Path]:
+    def paths(self) -> Iterator[Path]:
+        """The files of the folder and its sub-folders, in order, or the file."""
         if not self._root.is_dir():
             yield self._root
             return
@@ -96,6 +97,13 @@ class SourceFiles:
                 yield SourceFile(member.name, target, unpacked=True, source=str(path))
             else:
                 self.rejected.append(Rejected(str(path / member.name.text), member.code, member.message))
+
+
+def file_names(root: Path) -> Iterator[str]:
+    """The names of a folder's own files, or of a file; those in archives do not count."""
+    for path in SourceFiles(root).paths():
+        if not parse_name(path.name).skipped:
+            yield path.name
 
 
 def kept(file: SourceFile, sha256: str) -> Path:

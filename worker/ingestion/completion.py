@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.contract.embedding_data import check_class_features_modality, check_embeddings
 from pouf_core.data.items import fingerprint_of_hashes
@@ -14,6 +15,7 @@ from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.errors import InvalidInput
+from pouf_core.families.default_base_model import settle_base_model
 from pouf_core.families.registry import describe
 from store.clock import utcnow
 from store.database import Database
@@ -92,8 +94,11 @@ def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) ->
 
 
 def _check_items(job: Job, datasets: Sequence[Dataset]) -> None:
-    """Check what is known now that one of the datasets has become ready."""
+    """Check what is known now that one of the datasets has become ready, and choose the base model by its items."""
     dataset, *class_features = datasets
+    job.request = settle_base_model(job.request, dataset.modality)
+    if job.request.base_model == BY_MODALITY:
+        return
     base = describe(job.request.base_model)
     if dataset.modality == "embedding":
         base = base.over_embeddings()

@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from pouf_core.contract.request import AdaptationRequest
+from pouf_core.contract.base_model import DEFAULT_BASE_MODELS
 from store.settings import Settings
 from worker.training.template import BECOME, FORK, READY, kill_group
 
@@ -191,7 +191,7 @@ def warm_start_of(settings: Settings) -> WarmStart | None:
     """What the settings ask for; None where every job's process is started by itself."""
     if not settings.warm_start:
         return None
-    default = str(AdaptationRequest.model_fields["base_model"].default)
+    default = DEFAULT_BASE_MODELS["image"]
     base_model = default if settings.allows_base_model(default) else None
     if may_use_gpu(settings.device):
         return WarmStart(BECOME, None)  # CUDA must be as untouched as in a process of its own

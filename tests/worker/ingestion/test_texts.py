@@ -160,6 +160,20 @@ def test_a_job_that_waited_fails_for_the_wrong_modality(
     assert (job.status, job.error_code) == (status, "wrong_modality" if status == "failed" else None)
 
 
+def test_a_job_that_waited_without_a_base_model_gets_that_of_the_items(
+    context: WorkerContext, database: Any, broker: Any, add_dataset: Any, get: Any
+) -> None:
+    dataset_id = add_dataset({"a.txt": b"one\ntwo\n"}, modality="auto")
+    job_id = insert_job(database, dataset_id, base_model="auto", method={})
+    with_words = insert_job(database, dataset_id, base_model="auto", method={}, label_words={"circle": ["round"]})
+    run_ingestion(context, dataset_id)
+    job = get(Job, job_id)
+    assert (job.status, job.request.base_model, job.summary["base_model"]) == ("queued", "minilm", "minilm")
+    assert job.request.prompt_template == ["A text about {}."]
+    assert (get(Job, with_words).status, get(Job, with_words).error_code) == ("failed", "label_words_not_used")
+    assert [message[2] for message in broker.sent] == [{"job_id": job_id}]
+
+
 def test_the_limit_of_items_holds_for_texts(make_context: Any, add_dataset: Any, get: Any) -> None:
     dataset_id = add_dataset({"a.txt": b"one\ntwo\nthree\n"}, modality="text")
     run_ingestion(make_context(max_items=2), dataset_id)
