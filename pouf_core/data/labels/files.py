@@ -47,8 +47,8 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
 
     Args:
         source: the archive or folder that holds it.
-        name: such as `labels.csv` or `labels.xlsx`, `metadata.csv` or `metadata.jsonl` (Hugging Face), `annotations.json` (COCO, Label
-            Studio), and any other of these kinds that names files beside labels.
+        name: such as `labels.csv` or `labels.xlsx`, `metadata.csv` or `metadata.jsonl` (Hugging Face),
+            `annotations.json` (COCO, Label Studio), and any other of these kinds that names files beside labels.
         data: in any encoding.
         most_rows: that it may have.
 
