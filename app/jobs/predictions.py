@@ -4,6 +4,8 @@ from app.caller import Caller
 from app.http.errors import ApiError, conflict
 from app.jobs.service import get
 from app.predicted.service import AuditedThreshold, Predictions
+from app.predicted.summary import summarize
+from app.web.predictions import PredictionSummary
 from store.tables import AdaptedModel
 from store.transitions import FINAL
 
@@ -26,3 +28,11 @@ def predictions_of(caller: Caller, job_id: str) -> Predictions:
     if model is not None and model.audited_threshold is not None:
         audited = AuditedThreshold(model.result.fallback or "adapted", model.audited_threshold)
     return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id, audited)
+
+
+def summary_of(caller: Caller, job_id: str) -> PredictionSummary | None:
+    """Return what the report says of the predictions; None where there are none, and it has the rest alone."""
+    try:
+        return summarize(caller, predictions_of(caller, job_id))
+    except ApiError:
+        return None

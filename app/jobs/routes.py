@@ -19,7 +19,7 @@ from app.http.schemas import ListDocument
 from app.jobs import events, service
 from app.jobs import queries as repository
 from app.jobs.comparison import compare_jobs
-from app.jobs.predictions import predictions_of
+from app.jobs.predictions import predictions_of, summary_of
 from app.jobs.schemas import (
     ComparisonQuery,
     EventDocument,
@@ -177,7 +177,8 @@ def get_report(job_id: str, caller: Reader) -> str:
         job = service.get(scope, job_id)
         document = service.show(scope, [job])[0]
         metrics = [show_metric(row) for row in repository.list_metrics(scope, job_id, -1, None)]
-    return render_report(document.model_dump(mode="json"), [row.model_dump(mode="json") for row in metrics])
+    numbers = [row.model_dump(mode="json") for row in metrics]
+    return render_report(document.model_dump(mode="json"), numbers, summary_of(caller, job_id))
 
 
 async def _settled(caller: Caller, document: JobDocument, prefer: str | None) -> JobDocument:

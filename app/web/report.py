@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.web.answers import answer_chart
+from app.web.predictions import PredictionSummary
 
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -56,8 +57,10 @@ class TriedForm:
     interval: str
 
 
-def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
-    """Return the page for the job's document and its per-step numbers."""
+def render_report(
+    job: dict[str, Any], metrics: Sequence[dict[str, Any]], predictions: PredictionSummary | None = None
+) -> str:
+    """Return the page for the job's document, its per-step numbers and the predictions of its items, if any."""
     names = sorted({name for row in metrics for name, value in row.items() if _is_number(value)} - _NOT_PLOTTED)
     charts = [chart for name in names if (chart := _chart(name, metrics, job["selected_step"])) is not None]
     prior = _prior(job)
@@ -69,6 +72,7 @@ def render_report(job: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str
         prior=prior,
         gain=gain_in_words(job["estimated_gain"]),
         tried=_tried_forms(job),
+        predictions=predictions,
         answers=answer_chart(job) if job["model_id"] else None,
         method=_method_rows(job["method"], with_prior=prior is None),
         max_open_rows=MAX_OPEN_ROWS,

@@ -1,10 +1,12 @@
 """The report page, from documents to what a person reads."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
+from app.web.predictions import ChangedItem, ClassCount, PredictionSummary
 from app.web.report import render_report
 from pouf_core.contract.findings import finding
 from pouf_core.contract.result import PartialResult
@@ -288,3 +290,32 @@ def test_the_page_loads_nothing_and_escapes_callers_text(api, rows, database):
     assert "<polyline" in response.text
     assert "http://" not in response.text
     assert "https://" not in response.text
+
+
+SUMMARY = PredictionSummary(
+    item_count=2000,
+    changed=300,
+    to_review=40,
+    counts=[ClassCount("cat", 1500, 1200), ClassCount("dog", 500, 800)],
+    most_changed=[ChangedItem("yard/<i>17.jpg", None, "cat", "dog", 0.97)],
+)
+
+
+def test_counts_before_and_after_and_the_most_changed_items_are_shown(job: dict[str, Any]) -> None:
+    page = render_report(job, [], SUMMARY)
+    words = " ".join(read(page).words)
+    assert "300 of 2,000 items (15.0 %) have another class than by the base model alone. 40 should be" in words
+    assert "cat 1,500 1,200 dog 500 800" in words
+    assert "yard/<i>17.jpg cat dog 97.0 %" in words
+    assert "<i>" not in page
+
+
+def test_no_review_or_one_of_everything_is_told(job: dict[str, Any]) -> None:
+    for count, said in ((0, False), (2000, True)):
+        words = " ".join(read(render_report(job, [], replace(SUMMARY, to_review=count))).words)
+        assert ("Every item should be looked at" in words) == said
+        assert "should be looked at by somebody" not in words
+
+
+def test_without_predictions_nothing_is_said_of_them(job: dict[str, Any]) -> None:
+    assert "Predictions" not in read(render_report(job, [])).words

@@ -1,0 +1,48 @@
+"""The predictions of a dataset in a few numbers and items."""
+
+import numpy as np
+
+from app.caller import Caller
+from app.predicted import queries
+from app.predicted.service import Predictions, read
+from app.web.predictions import ChangedItem, ClassCount, PredictionSummary
+from pouf_core.predictions.stored import StoredPredictions
+
+MOST_ITEMS = 20
+TEXT_CHARACTERS = 120
+
+
+def summarize(caller: Caller, predictions: Predictions) -> PredictionSummary:
+    """Return what a report shows of predictions; raises 500 ``predictions_missing``."""
+    stored = read(caller, predictions)
+    names = stored.header.class_names
+    before, after = stored.counts()
+    ordered = sorted(np.flatnonzero(before + after).tolist(), key=lambda place: int(after[place]), reverse=True)
+    return PredictionSummary(
+        item_count=len(stored),
+        changed=int(stored.changed.sum()),
+        to_review=len(stored) - int(stored.accepted.sum()),
+        counts=[ClassCount(names[place], int(before[place]), int(after[place])) for place in ordered],
+        most_changed=_most_changed(caller, predictions, stored),
+    )
+
+
+def _most_changed(caller: Caller, predictions: Predictions, stored: StoredPredictions) -> list[ChangedItem]:
+    changed = np.flatnonzero(stored.changed)
+    sureness = np.minimum(stored.records["probability"][changed], stored.records["zero_shot_probability"][changed])
+    records = stored.records[changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS]]
+    hashes = [digest.tobytes().hex() for digest in records["sha256"]]
+    with caller.state.database.read() as session:
+        items = queries.items_by_content(session, predictions.dataset_id, hashes)
+    names = stored.header.class_names
+    return [
+        ChangedItem(
+            items[sha256].name,
+            (items[sha256].text or "")[:TEXT_CHARACTERS] or None,
+            names[record["zero_shot_label"]],
+            names[record["label"]],
+            float(record["probability"]),
+        )
+        for sha256, record in zip(hashes, records, strict=True)
+        if sha256 in items
+    ]
