@@ -29,7 +29,7 @@ from app.http.idempotency_keys import Answer
 from app.http.multipart import FormInterrupted
 from app.http.prefer import PreferHeader, wait_seconds, wait_until
 from app.http.query_parameters import NumbersQuery
-from app.http.received_files import StagedFile
+from app.http.received_files import StagedFile, Staging
 from app.http.schemas import ListDocument
 from app.serving.thumbnails import MEDIA_TYPE
 from app.state import require_space
@@ -55,11 +55,7 @@ async def create_dataset(
         return respond(Answer.of(200, await _sample(request, caller)))
     await uploads.require_room(caller, idempotency_key)
     with uploads.staged(caller) as stage:
-        try:
-            fields, files = await uploads.receive_files(request, caller, stage)
-        except FormInterrupted as interrupted:
-            raise interrupted.reason from interrupted
-        form = await validating(uploads.parse_form, fields)
+        form, files = await _received(request, caller, stage)
         service.check_form(form, files)
         try:
             document = await run_in_threadpool(_create, caller, form, files, idempotency_key)
@@ -71,13 +67,18 @@ async def create_dataset(
 async def _sample(request: Request, caller: Caller) -> DatasetSampleDocument:
     await run_in_threadpool(require_space, caller.state)
     with uploads.staged(caller) as stage:
-        try:
-            fields, files = await uploads.receive_files(request, caller, stage)
-        except FormInterrupted as interrupted:
-            raise interrupted.reason from interrupted
-        form = await validating(uploads.parse_form, fields)
+        form, files = await _received(request, caller, stage)
         service.check_form(form.model_copy(update={"finalize": True}), files)
         return await samples.take(caller, form, files, stage.directory, holding_of(request))
+
+
+async def _received(request: Request, caller: Caller, stage: Staging) -> tuple[DatasetForm, list[StagedFile]]:
+    """All or nothing of a form."""
+    try:
+        fields, files = await uploads.receive_files(request, caller, stage)
+    except FormInterrupted as interrupted:
+        raise interrupted.reason from interrupted
+    return await validating(uploads.parse_form, fields), files
 
 
 def _create(caller: Caller, form: DatasetForm, files: list[StagedFile], key: str | None) -> DatasetDocument:

@@ -137,7 +137,8 @@ def delete(caller: Caller, dataset_id: str) -> None:
         if jobs:
             raise conflict("dataset_in_use", f"Unfinished jobs need this dataset: {', '.join(jobs[:5])}.", retry=True)
         dataset.deleted_at = utcnow()
-        dataset.readings = dataset.rejections = dataset.candidates = None  # which show some of what was uploaded
+        # which show some of what was uploaded
+        dataset.readings = dataset.rejections = dataset.candidates = dataset.warnings = dataset.label_source = None
         if dataset.status == "ingesting":
             dataset.status = "failed"
             dataset.error_code, dataset.error_message = "dataset_deleted", "The dataset was deleted."

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 MODULE = "pouf_core.data.uploads.sample_process"
 UNREADABLE = "sample_unreadable"
 #: For starting, and for the one file that is being read when the time for reading is up.
-MORE_SECONDS = 60.0
+MORE_SECONDS = 30.0
 _LOGGED_BYTES = 2000
 
 
