@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
 from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _MODULE = "pouf_core.data.sheet_process"
 _BYTES_PER_ALLOWANCE = 32 * 1024**2
 _LOGGED_BYTES = 2000
+_SCRATCH = "pouf-texts-"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def opened_sheet(source: Path | IO[bytes], suffix: str, limits: ReadingLimits) -
     wanted: Literal["parquet", "workbook"] = "parquet" if suffix == ".parquet" else "workbook"
     if wanted == "parquet":
         require_parquet()
-    with _on_disk(source, suffix) as path, _reader(wanted, path, limits) as reader:
+    with _on_disk(source) as path, _reader(wanted, path, limits) as reader:
         assert reader.stdout is not None
         about = _line(reader, reader.stdout)
         yield Sheet(about["sheet"], tuple(about["unread"]), about["skipped"], _rows(reader, reader.stdout))
@@ -94,21 +95,22 @@ def require_parquet() -> None:
 
 
 @contextmanager
-def _on_disk(source: Path | IO[bytes], suffix: str) -> Iterator[Path]:
+def _on_disk(source: Path | IO[bytes]) -> Iterator[Path]:
     if isinstance(source, Path):
         yield source
         return
-    with NamedTemporaryFile(prefix="pouf-texts-", suffix=suffix) as copy:
-        shutil.copyfileobj(source, copy)
-        copy.flush()
-        yield Path(copy.name)
+    with TemporaryDirectory(prefix=_SCRATCH) as folder:
+        path = Path(folder) / "copy"
+        with path.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
+        yield path
 
 
 @contextmanager
 def _reader(wanted: str, path: Path, limits: ReadingLimits) -> Iterator[subprocess.Popen[bytes]]:
     seconds = limits.cpu_seconds * (1 + path.stat().st_size // _BYTES_PER_ALLOWANCE)
     command = [sys.executable, "-m", _MODULE, wanted, str(path), str(limits.memory_bytes), str(seconds)]
-    with NamedTemporaryFile(prefix="pouf-texts-") as errors:
+    with TemporaryDirectory(prefix=_SCRATCH) as folder, (Path(folder) / "errors").open("w+b") as errors:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

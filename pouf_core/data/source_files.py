@@ -64,6 +64,9 @@ class SourceFiles:
                 if name.skipped and path != self._root:
                     self.skipped[name.skipped] += 1
                     continue
+                if not path.is_file():
+                    self.rejected.append(Rejected(str(path), "special_file", "It is no file, or a link to nowhere."))
+                    continue
                 try:
                     yield from self._read(name, path, Path(folder) / "file")
                 except ArchiveError as error:

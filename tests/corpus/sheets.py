@@ -80,6 +80,19 @@ def _column(index: int) -> str:
     return chr(65 + index)
 
 
+def sheet_of(rows: bytes) -> bytes:
+    """An `.xlsx` whose only sheet has these rows in XML."""
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(workbook({"A": ()}))) as old,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            sheet = f"{_HEAD}<worksheet {_MAIN}><sheetData>".encode() + rows + b"</sheetData></worksheet>"
+            new.writestr(name, sheet if name.startswith("xl/worksheets/") else old.read(name))
+    return stream.getvalue()
+
+
 def open_document(rows: Cells) -> bytes:
     """An `.ods` of one sheet."""
     spaces = " ".join(f'xmlns:{name}="{_TABLES}:{name}:1.0"' for name in ("office", "table", "text"))

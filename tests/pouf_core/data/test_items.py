@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -78,3 +80,24 @@ def test_items_that_are_given_are_not_read_again() -> None:
 def test_a_picture_much_longer_than_wide_is_refused_from_memory_too() -> None:
     _, rejected = collect_items([Image.new("RGB", (51, 1)), draw_shape("circle", 1)])
     assert [item.code for item in rejected] == ["extreme_aspect_ratio"]
+
+
+def test_links_to_nowhere_and_pipes_in_a_folder_are_refused_alone(tmp_path: Path) -> None:
+    draw_shape("circle", 1).save(tmp_path / "a.png")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    items, rejected = collect_items(tmp_path)
+    assert len(items) == 1
+    assert [(Path(one.name).name, one.code) for one in rejected] == [
+        ("gone.png", "special_file"),
+        ("pipe.png", "special_file"),
+    ]
+
+
+def test_pictures_in_archives_stay_as_long_as_their_items(tmp_path: Path) -> None:
+    draw_shape("circle", 1).save(tmp_path / "a.png")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.write(tmp_path / "a.png", "folder/a.png")
+    (item,), _ = collect_items(tmp_path / "a.zip")
+    (tmp_path / "a.zip").unlink()
+    assert item.image().tobytes() == collect_items(tmp_path)[0][0].image().tobytes()

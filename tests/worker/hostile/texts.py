@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+
+from tests.corpus.sheets import sheet_of
 from tests.worker.hostile.case import ACCEPTED, Case
 from tests.worker.hostile.zips import CORRUPT, zipped
 
 LONG = 1_000_000
+CORNERS = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
 
 
 def lines(*extra: bytes) -> object:
@@ -37,6 +41,10 @@ CASES = [
     Case("json-deep", ".json", lambda tag: b"[" * LONG, {"malformed_json": 1}),
     Case("json-open", ".json", lambda tag: b'{"texts": ["a", ', {"malformed_json": 1}),
     Case("json-enormous", ".json", lambda tag: b'["' + b"x" * 34_000_000 + b'"]', {"item_too_large": 1}),
+    Case("xlsx-noise", ".xlsx", lambda tag: b"PK\3\4" + bytes(500), {"malformed_table": 1}),
+    Case("xlsx-billions-of-cells", ".xlsx", lambda tag: sheet_of(CORNERS), {"malformed_table": 1}),
+    Case("parquet-noise", ".parquet", lambda tag: b"PAR1" + bytes(500) + b"PAR1", {"malformed_table": 1}),
+    Case("csv-gzip-bomb", ".csv.gz", lambda tag: gzip.compress(bytes(40_000_000)), {"archive_ratio_exceeded": 1}),
     Case("text-is-a-zip-bomb", ".txt", lambda tag: b"PK\3\4", CORRUPT),
     Case(
         "zipped-texts-climb",
