@@ -1,8 +1,6 @@
 """Adaptation jobs: validated and created, listed, cancelled, paused, resumed, retried."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy.orm import Session
 
@@ -13,6 +11,7 @@ from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
 from app.jobs import datasets as job_datasets
 from app.jobs import queries as repository
+from app.jobs.bodies import check_body
 from app.jobs.datasets import modality_of_dataset
 from app.jobs.schemas import (
     JobCreate,
@@ -24,40 +23,21 @@ from app.jobs.schemas import (
     show_job_summary,
 )
 from app.state import require_space
-from pouf_core.contract.base_model import BY_MODALITY, DEFAULT_BASE_MODELS, BaseModelDescription
+from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.dataset_items import RequestedModality
-from pouf_core.contract.problems import Problems
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.result import PartialResult
 from pouf_core.errors import InvalidInput, problems_of
 from pouf_core.families.default_base_model import settle_base_model
-from pouf_core.families.registry import describe
-from pouf_core.families.vocabulary import check_vocabulary
 from store.ids import new_id
 from store.job_datasets import all_ready, datasets_of
 from store.job_warnings import add_warnings, data_warnings
 from store.queues import enqueue_training
 from store.retention import forget_job
 from store.scope import Scope
-from store.settings import Settings
 from store.summaries import document_bytes
 from store.tables import Dataset, Job
 from store.transitions import FINAL, start_life, transition
-
-
-@dataclass(frozen=True)
-class CheckedBody:
-    """What could be made of a body, and everything that is wrong with it.
-
-    Attributes:
-        base: None where the base model is unknown, or not chosen yet.
-        request: None where anything is wrong, or the base model is not chosen yet.
-    """
-
-    base: BaseModelDescription | None
-    request: CheckedRequest | None
-    problems: list[InvalidInput]
-
 
 OnCreated = Callable[[Session, JobDocument], None]
 
@@ -67,7 +47,7 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocumen
     modality = _known_modality(caller, body)
     if modality != "auto":
         body = body.for_modality(modality)
-    checked = _check_body(body, modality, caller.state.settings)
+    checked = check_body(body, modality, caller.state.settings)
     require_space(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
@@ -245,27 +225,6 @@ def _known_modality(caller: Caller, body: JobCreate) -> RequestedModality:
         scope = caller.scope(session)
         dataset = scope.get(Dataset, body.dataset_id)
         return "auto" if dataset is None else modality_of_dataset(scope, dataset)
-
-
-def _check_body(body: JobCreate, modality: RequestedModality, settings: Settings) -> CheckedBody:
-    problems = Problems()
-    is_chosen = body.base_model != BY_MODALITY
-    base = problems.attempt(partial(_describe, body, modality)) if is_chosen else None
-    request, found = body.examine(base)
-    problems.found += found
-    may_be = [body.base_model] if base is not None else [] if is_chosen else list(DEFAULT_BASE_MODELS.values())
-    for name in may_be:
-        if not settings.allows_base_model(name):
-            message = f"Base model {name!r} is not allowed here; GET /v1/base-models lists those that are."
-            problems.found.append(InvalidInput("base_model_not_allowed", message, field="/base_model"))
-    if request is not None and not problems.found:  # so the base model is allowed, and its files may be read
-        problems.attempt(partial(check_vocabulary, request))
-    return CheckedBody(base, request, problems.found)
-
-
-def _describe(body: JobCreate, modality: RequestedModality) -> BaseModelDescription:
-    base = describe(body.base_model)
-    return base.over_embeddings() if modality == "embedding" else base
 
 
 def _require_usable(dataset: Dataset) -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.jobs import service
+from app.jobs import bodies
 from pouf_core.contract.findings import finding
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.result import PartialResult
@@ -92,7 +92,7 @@ def test_a_baseline_is_queued_and_shows_only_the_settings_it_has(api, rows, data
 
 
 def test_a_base_model_that_cannot_be_tuned_can_still_be_a_baseline(api, rows, refused, monkeypatch):
-    monkeypatch.setattr(service, "describe", lambda name: replace(describe("pouf-lite"), tune_modes=("head",)))
+    monkeypatch.setattr(bodies, "describe", lambda name: replace(describe("pouf-lite"), tune_modes=("head",)))
     refused(create(api, rows.dataset()), 422, "unsupported_tune", "/method/tune")
     for kind in ("zero-shot", "prior-matching"):
         assert create(api, rows.dataset(), method={"type": kind}).status_code == 202
