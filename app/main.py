@@ -34,6 +34,7 @@ from app.models import alias_routes as aliases
 from app.models import routes as models
 from app.predictions import routes as predictions
 from app.publishing import Publisher, Queue
+from app.reports import routes as reports
 from app.serving.engine import Engine
 from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
@@ -44,7 +45,7 @@ from store.orphans import remove_abandoned_staging
 from store.settings import Settings, get_settings
 from store.storage import Storage
 
-ROUTERS = (datasets, jobs, audits, batch_predictions, models, aliases, predictions, base_models, webhooks)
+ROUTERS = (datasets, jobs, audits, reports, batch_predictions, models, aliases, predictions, base_models, webhooks)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import HTMLResponse
 
 from app.caller import Caller, Reader, Writer
 from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional, conditional_json
@@ -19,7 +18,7 @@ from app.http.schemas import ListDocument
 from app.jobs import events, service
 from app.jobs import queries as repository
 from app.jobs.comparison import compare_jobs
-from app.jobs.predictions import predictions_of, summary_of
+from app.jobs.predictions import predictions_of
 from app.jobs.schemas import (
     ComparisonQuery,
     EventDocument,
@@ -35,7 +34,6 @@ from app.jobs.schemas import (
 )
 from app.predicted import service as predicted
 from app.predicted.schemas import PREDICTIONS, PredictionsQuery
-from app.web.report import render_report
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -167,18 +165,6 @@ def list_predictions(
 ) -> Response:
     """Return what the job's model serves for each item of its dataset: a page, or everything as a file."""
     return predicted.answer(request, caller, predictions_of(caller, job_id), query)
-
-
-@router.get("/{job_id}/report", response_class=HTMLResponse)
-def get_report(job_id: str, caller: Reader) -> str:
-    """Return one self-contained page about the job."""
-    with caller.state.database.read() as session:
-        scope = caller.scope(session)
-        job = service.get(scope, job_id)
-        document = service.show(scope, [job])[0]
-        metrics = [show_metric(row) for row in repository.list_metrics(scope, job_id, -1, None)]
-    numbers = [row.model_dump(mode="json") for row in metrics]
-    return render_report(document.model_dump(mode="json"), numbers, summary_of(caller, job_id))
 
 
 async def _settled(caller: Caller, document: JobDocument, prefer: str | None) -> JobDocument:

@@ -58,15 +58,21 @@ class TriedForm:
 
 
 def render_report(
-    job: dict[str, Any], metrics: Sequence[dict[str, Any]], predictions: PredictionSummary | None = None
+    job: dict[str, Any],
+    metrics: Sequence[dict[str, Any]],
+    predictions: PredictionSummary | None = None,
+    audits: Sequence[dict[str, Any]] = (),
 ) -> str:
-    """Return the page for the job's document, its per-step numbers and the predictions of its items, if any."""
+    """Return the page for the job's document, its per-step numbers, the predictions of its items, if any, and its
+    audits, newest first.
+    """
     names = sorted({name for row in metrics for name, value in row.items() if _is_number(value)} - _NOT_PLOTTED)
     charts = [chart for name in names if (chart := _chart(name, metrics, job["selected_step"])) is not None]
     prior = _prior(job)
     template = _ENVIRONMENT.get_template("report.html.jinja")
     return template.render(
         job=job,
+        audits=audits,
         steps=metrics[-1]["step"] if metrics else 0,
         charts=charts,
         prior=prior,
@@ -79,6 +85,7 @@ def render_report(
         width=WIDTH,
         height=HEIGHT,
         percent=_percent,
+        signed=_signed,
     )
 
 

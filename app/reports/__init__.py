@@ -1,0 +1,1 @@
+"""Pages about a job for people to read."""
