@@ -23,6 +23,7 @@ from store.storage_keys import picture_key
 from store.tables import (
     AdaptedModel,
     Audit,
+    AuditAnswer,
     AuditItem,
     BatchPrediction,
     Dataset,
@@ -130,7 +131,7 @@ class Rows:
             session.get_one(Job, job_id).model_id = model_id
         return model_id
 
-    def audit(self, job_id: str, size: int = 2) -> str:
+    def audit(self, job_id: str, size: int = 2, *, answered: bool = False) -> str:
         """An audit of a job, whose dataset has the drawn items."""
         audit_id = new_id("aud")
         hashes = [hashlib.sha256(f"{audit_id} {place}".encode()).hexdigest() for place in range(size)]
@@ -157,6 +158,9 @@ class Rows:
                 session.add(DatasetItem(dataset_id=job.dataset_id, status="accepted", **shared))
                 known = {"audit_id": audit_id, "position": place + 1, "sha256": sha256, "stratum": 0}
                 session.add(AuditItem(**known, **classes, **scores))
+                if answered:
+                    said = {"person": "ann", "kind": "label", "label": 0}
+                    session.add(AuditAnswer(audit_id=audit_id, position=place + 1, **said))
         return audit_id
 
     def batch(self, status: str, dataset_id: str | None = None, **values: Any) -> str:

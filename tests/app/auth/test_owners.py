@@ -14,10 +14,15 @@ from app.http.page_paths import is_page
 from app.main import create_app
 from store.settings import Settings
 from tests.app.colour_engine import ColourEngine
+from tests.app.predicted.conftest import predicted
+
+__all__ = ["predicted"]
 
 CLASSES = {"class_names": ["a", "b"]}
 UNKNOWN = {"dataset": "ds_0", "uploading": "ds_0", "job": "job_0", "paused": "job_0", "failed": "job_0"}
 UNKNOWN |= {"webhook": "whk_0", "spare_webhook": "whk_0", "delivery": "msg_0"}
+UNKNOWN |= {"audit": "aud_0", "spare_audit": "aud_0", "predicted": "job_0"}
+UNKNOWN |= {"batch": "bat_0", "queued_batch": "bat_0"}
 UNKNOWN |= {"model": "mdl_0", "spare": "mdl_0", "alias": "nobodys", "picture": "0" * 64}
 SSE = {"headers": {"accept": "text/event-stream"}}
 
@@ -79,6 +84,35 @@ def job_cases() -> list[Case]:
     ]
 
 
+def audit_cases() -> list[Case]:
+    route, all_of_job = "/v1/jobs/{job_id}/audits/{audit_id}", "/v1/jobs/{predicted}/audits"
+    one = f"{all_of_job}/{{audit}}"
+    said = {"json": {"answers": [{"item": "0.png", "label": "red"}]}}
+    return [
+        Case("GET /v1/jobs/{job_id}/audits", "read", all_of_job),
+        Case("POST /v1/jobs/{job_id}/audits", "write", all_of_job, {"json": {"size": 2}}),
+        Case(f"GET {route}", "read", one),
+        Case(f"DELETE {route}", "write", f"{all_of_job}/{{spare_audit}}"),
+        Case(f"PUT {route}/answers", "write", f"{one}/answers", said),
+        Case(f"GET {route}/answers", "read", f"{one}/answers"),
+        Case(f"POST {route}/confirm", "write", f"{one}/confirm"),
+    ]
+
+
+def prediction_cases() -> list[Case]:
+    batches, one = "/v1/batch-predictions", "/v1/batch-predictions/{batch_id}"
+    body = {"json": {"model": "{model}", "dataset_id": "{dataset}"}}
+    return [
+        Case("GET /v1/jobs/{job_id}/predictions", "read", "/v1/jobs/{predicted}/predictions"),
+        Case(f"GET {batches}", "read", foreign="empty"),
+        Case(f"POST {batches}", "write", request=body),
+        Case(f"GET {one}", "read", f"{batches}/{{batch}}"),
+        Case(f"GET {one}/predictions", "read", f"{batches}/{{batch}}/predictions"),
+        Case(f"POST {one}/cancel", "write", f"{batches}/{{queued_batch}}/cancel"),
+        Case(f"DELETE {one}", "write", f"{batches}/{{batch}}"),
+    ]
+
+
 def model_cases() -> list[Case]:
     one = "/v1/models/{model_id}"
     image = {"files": {"image": ("a.png", b"{picture}")}}
@@ -126,7 +160,15 @@ OTHER_CASES = [
     Case("GET /docs", None),
     Case("GET /assets/{path:path}", None, "/assets/app.css"),
 ]
-CASES = [*dataset_cases(), *job_cases(), *model_cases(), *webhook_cases(), *OTHER_CASES]
+CASES = [
+    *dataset_cases(),
+    *job_cases(),
+    *audit_cases(),
+    *prediction_cases(),
+    *model_cases(),
+    *webhook_cases(),
+    *OTHER_CASES,
+]
 GUARDED = [case for case in CASES if case.scope]
 OWNED = [case for case in GUARDED if case.foreign != "shared"]
 
@@ -146,8 +188,11 @@ def routes_of(application: FastAPI) -> set[str]:
 
 
 @pytest.fixture
-def alices(rows, make_key, picture) -> dict[str, str]:
+def alices(rows, make_key, picture, predicted) -> dict[str, str]:
     """What a case may name."""
+    made = predicted(4, owner="alice")
+    predictions = made.job_id
+    rows.model_of(predictions, owner="alice")
     dataset = rows.dataset(owner="alice")
     alice = {"owner": "alice", "dataset_id": dataset}
     webhook = rows.webhook(owner="alice")
@@ -161,6 +206,11 @@ def alices(rows, make_key, picture) -> dict[str, str]:
         "job": rows.job(**alice),
         "paused": rows.job("paused", **alice),
         "failed": rows.job("failed", **alice),
+        "predicted": predictions,
+        "batch": rows.batch("succeeded", made.dataset_id, owner="alice", predictions_key=made.key),
+        "queued_batch": rows.batch("queued", made.dataset_id, owner="alice"),
+        "audit": rows.audit(predictions, answered=True),
+        "spare_audit": rows.audit(predictions),
         "model": rows.model(owner="alice"),
         "spare": rows.model(owner="alice"),
         "alias": "best",

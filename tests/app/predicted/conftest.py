@@ -48,11 +48,15 @@ def predicted(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
     """Makes one of so many items, whose contents are their names; options as for `predict`."""
 
     def make(
-        count: int = 30, names: list[str] | None = None, texts: list[str] | None = None, **options: Any
+        count: int = 30,
+        names: list[str] | None = None,
+        texts: list[str] | None = None,
+        owner: str = "local",
+        **options: Any,
     ) -> Predicted:
         names = names or [f"folder/{number}.png" for number in range(count)]
         hashes = {hashlib.sha256(name.encode()).hexdigest(): name for name in names}
-        dataset_id = rows.dataset(item_count=len(names), modality="text" if texts else "image")
+        dataset_id = rows.dataset(owner=owner, item_count=len(names), modality="text" if texts else "image")
         key = f"datasets/{dataset_id}/texts"
         if texts:
             rows.storage.put_stream(key, [json.dumps({"text": text}).encode() + b"\n" for text in texts])
@@ -66,7 +70,7 @@ def predicted(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
                 ):
                     session.add(item)
                     session.flush()  # one by one, so that their ids are in this order
-        return _predicted(rows, tmp_path, dataset_id, hashes, **options)
+        return _predicted(rows, tmp_path, dataset_id, hashes, owner=owner, **options)
 
     return make
 
@@ -78,7 +82,13 @@ def predict(rows: Rows, tmp_path: Path) -> Callable[..., Predicted]:
 
 
 def _predicted(
-    rows: Rows, tmp_path: Path, dataset_id: str, names: dict[str, str], seed: int = 0, **header: Any
+    rows: Rows,
+    tmp_path: Path,
+    dataset_id: str,
+    names: dict[str, str],
+    seed: int = 0,
+    owner: str = "local",
+    **header: Any,
 ) -> Predicted:
     drawn = torch.Generator().manual_seed(seed)
     size = len(header.get("class_names", CLASSES))
@@ -88,8 +98,9 @@ def _predicted(
     about = PredictionsHeader.model_validate({**fields, "item_count": len(names)})
     key = f"predictions/{dataset_id}-{seed}"
     folder = tmp_path / key
-    write_predictions(folder, about, [prediction_records(digests, served, own)])
+    shown = (own, own, served) if about.variant == "zero_shot" else (served, own)
+    write_predictions(folder, about, [prediction_records(digests, *shown)])
     rows.storage.put_directory(key, folder)
-    columns = {"predictions_key": key, "model_id": "mdl_1", "class_names": about.class_names}
+    columns = {"owner": owner, "predictions_key": key, "model_id": "mdl_1", "class_names": about.class_names}
     job_id = rows.job("running", "succeeded", dataset_id=dataset_id, **columns)
     return Predicted(job_id, dataset_id, names, open_predictions(folder), key)
