@@ -14,14 +14,14 @@ from app.http.page_paths import is_page
 from app.main import create_app
 from store.settings import Settings
 from tests.app.colour_engine import ColourEngine
-from tests.app.predicted.conftest import predicted
+from tests.app.predicted.conftest import predict, predicted
 
-__all__ = ["predicted"]
+__all__ = ["predict", "predicted"]
 
 CLASSES = {"class_names": ["a", "b"]}
 UNKNOWN = {"dataset": "ds_0", "uploading": "ds_0", "job": "job_0", "paused": "job_0", "failed": "job_0"}
 UNKNOWN |= {"webhook": "whk_0", "spare_webhook": "whk_0", "delivery": "msg_0"}
-UNKNOWN |= {"audit": "aud_0", "spare_audit": "aud_0", "predicted": "job_0"}
+UNKNOWN |= {"audit": "aud_0", "spare_audit": "aud_0", "predicted": "job_0", "predicted_too": "job_1"}
 UNKNOWN |= {"batch": "bat_0", "queued_batch": "bat_0"}
 UNKNOWN |= {"model": "mdl_0", "spare": "mdl_0", "alias": "nobodys", "picture": "0" * 64}
 SSE = {"headers": {"accept": "text/event-stream"}}
@@ -104,6 +104,7 @@ def prediction_cases() -> list[Case]:
     body = {"json": {"model": "{model}", "dataset_id": "{dataset}"}}
     return [
         Case("GET /v1/jobs/{job_id}/predictions", "read", "/v1/jobs/{predicted}/predictions"),
+        Case("GET /v1/jobs/compare", "read", "/v1/jobs/compare?jobs={predicted},{predicted_too}"),
         Case(f"GET {batches}", "read", foreign="empty"),
         Case(f"POST {batches}", "write", request=body),
         Case(f"GET {one}", "read", f"{batches}/{{batch}}"),
@@ -188,7 +189,7 @@ def routes_of(application: FastAPI) -> set[str]:
 
 
 @pytest.fixture
-def alices(rows, make_key, picture, predicted) -> dict[str, str]:
+def alices(rows, make_key, picture, predicted, predict) -> dict[str, str]:
     """What a case may name."""
     made = predicted(4, owner="alice")
     predictions = made.job_id
@@ -207,6 +208,7 @@ def alices(rows, make_key, picture, predicted) -> dict[str, str]:
         "paused": rows.job("paused", **alice),
         "failed": rows.job("failed", **alice),
         "predicted": predictions,
+        "predicted_too": predict(made.dataset_id, made.names, owner="alice", seed=1).job_id,
         "batch": rows.batch("succeeded", made.dataset_id, owner="alice", predictions_key=made.key),
         "queued_batch": rows.batch("queued", made.dataset_id, owner="alice"),
         "audit": rows.audit(predictions, answered=True),
