@@ -187,21 +187,24 @@ def _packings() -> list[Archive]:
         ("tar.bz2 without its suffix", "photos", tarred(two, "w:bz2")),
     ]
     red = picture(RED)
+    packed = {f"{name}.gz": gzip.compress(data) for name, data in two.items()}
     return [
         *(Archive(name, file_name, content, **OF_TWO) for name, file_name, content in same),
         Archive("picture in gzip", "a.png.gz", gzip.compress(red), ("a.png",)),
         Archive("picture in bzip2", "a.png.bz2", bz2.compress(red), ("a.png",)),
+        Archive("packed pictures in a zip", "a.zip", zipped(packed), TWO, _labelled(TWO)),
         Archive("picture in xz", "a.png.xz", lzma.compress(red), ("a.png",)),
     ]
 
 
 def _refused() -> list[Archive]:
     two = pictures(*TWO)
+    inner, bomb = tarred(two, "w:gz"), gzip.compress(bytes(40 * 1024**2))
     whole: list[tuple[str, str, bytes, str]] = [
         ("tar.xz cut off", "a.tar.xz", tarred(two, "w:xz")[:150], "archive_corrupt"),
         ("tar.xz that asks for 4 GiB of memory", "a.tar.xz", _greedy(tarred(two, "w:xz")), "archive_corrupt"),
         ("gzip cut off", "a.png.gz", gzip.compress(picture(RED))[:-9], "archive_corrupt"),
-        ("bomb in gzip", "a.png.gz", gzip.compress(bytes(40 * 1024**2)), "archive_ratio_exceeded"),
+        ("bomb in gzip", "a.png.gz", bomb, "archive_ratio_exceeded"),
         ("7z", "a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(40), "unsupported_archive"),
         ("RAR", "a.rar", b"Rar!\x1a\x07\x01\x00" + bytes(40), "unsupported_archive"),
         ("tar.zst", "a.tar.zst", b"\x28\xb5\x2f\xfd" + bytes(40), "unsupported_archive"),
@@ -214,6 +217,8 @@ def _refused() -> list[Archive]:
     return [
         *(Archive(name, file_name, content, rejected={file_name: code}) for name, file_name, content, code in whole),
         *(Archive(name, "a.zip", content, rejected=dict.fromkeys(TWO, code)) for name, content, code in members),
+        Archive("tar.gz in a tar", "a.tar", tarred({"b.tgz": inner}), rejected={"b.tgz": "nested_archive"}),
+        Archive("bomb in a zip", "a.zip", zipped({"a.png.gz": bomb}), rejected={"a.zip": "archive_ratio_exceeded"}),
         Archive("zip in a zip", "a.zip", nested, ("c.png",), rejected={"b.zip": "nested_archive"}),
     ]
 

@@ -19,6 +19,7 @@ from pouf_core.data.archives.members import (
     special_member,
     too_many_entries,
 )
+from pouf_core.data.archives.packed_members import unpacked_member
 from pouf_core.data.archives.packings import DAMAGE as PACKING_DAMAGE
 from pouf_core.data.archives.packings import Readable, unpacked
 from pouf_core.data.file_kinds import ArchiveKind
@@ -114,4 +115,4 @@ def _read_tar_entry(
     data = stream.read()
     if info.issparse():
         unpacked.count(len(data))  # zeros that were never in the stream
-    return Found(name, data)
+    return unpacked_member(Found(name, data), limits, unpacked)

@@ -20,6 +20,7 @@ from pouf_core.data.archives.members import (
     too_large,
     too_many_entries,
 )
+from pouf_core.data.archives.packed_members import unpacked_member
 from pouf_core.data.archives.zip_names import names_of
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
@@ -68,7 +69,9 @@ def _read_zip_entry(
             data = _read_at_most(limits.item_bytes + 1, stream, unpacked)
     except MEMBER_DAMAGE as error:
         return Refused(name, "member_corrupt", f"The file is damaged inside its archive: {error}")
-    return too_large(name, limits) if len(data) > limits.item_bytes else Found(name, data)
+    if len(data) > limits.item_bytes:
+        return too_large(name, limits)
+    return unpacked_member(Found(name, data), limits, unpacked)
 
 
 def _read_at_most(size: int, stream: IO[bytes], unpacked: UnpackedBytes) -> bytes:
