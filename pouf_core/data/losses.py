@@ -60,7 +60,13 @@ class _Cause:
     def guess(self) -> str | None:
         """The encoding that rows look like which are not in that of their file."""
         found = chardet.detect(bytes(self.content))["encoding"] if self.content else None
-        return None if found is None or _same(found, self.encoding or "") else str(found)
+        if found is None or self.encoding is None:
+            return None
+        try:
+            same = codecs.lookup(found).name == codecs.lookup(self.encoding).name.removesuffix("-sig")
+        except LookupError:  # it is one that Python cannot read
+            return None
+        return None if same else str(found)
 
 
 class Losses:
@@ -115,8 +121,10 @@ class Losses:
 
 
 def _file_warning(code: str, cause: _Cause) -> Finding:
-    files = "A file was not read, or not" if cause.count == 1 else f"{cause.count:,} files were not read, or not"
-    return finding("files_rejected", f"{files} to its end: {cause.example_name}: {cause.message} ({code})")
+    what = "A file was not read, or not to its end"
+    if cause.count > 1:
+        what = f"{cause.count:,} files were not read, or not to their end"
+    return finding("files_rejected", f"{what}: {cause.example_name}: {cause.message} ({code})")
 
 
 def _item_warning(code: str, cause: _Cause, total: int, items: str) -> Finding:
@@ -126,14 +134,12 @@ def _item_warning(code: str, cause: _Cause, total: int, items: str) -> Finding:
         return finding("items_rejected", message)
     guess = cause.guess()
     wrong = f"{share} are not {shown_encoding(cause.encoding)}"
-    advice = f"; the file looks like {guess}. Upload it again with that as `encoding`." if guess else "."
-    return finding("items_rejected", wrong + advice)
+    if guess is None:
+        return finding("items_rejected", f"{wrong}. Save the file as UTF-8.")
+    advice = "Upload it again with that as `encoding`, or, where only some rows are, save it as UTF-8."
+    return finding("items_rejected", f"{wrong}; the file looks like {guess}. {advice}")
 
 
 def shown_encoding(name: str) -> str:
     """An encoding as people know it."""
     return _SHOWN.get(name, name)
-
-
-def _same(one: str, other: str) -> bool:
-    return codecs.lookup(one).name == codecs.lookup(other).name.removesuffix("-sig")

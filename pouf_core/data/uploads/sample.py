@@ -132,7 +132,7 @@ def _sample(found: Collector, keeper: SampleKeeper) -> Sample:
         rejections=found.losses.groups(),
         warnings=warnings,
         items=[_item(item, labelling.single.get(item.sha256 or "")) for item in keeper.items],
-        failure=None if found.accepted else _failure(found),
+        failure=_failure(found, keeper),
     )
 
 
@@ -149,7 +149,11 @@ def _item(item: FoundItem, label: str | None) -> SampledItem:
     )
 
 
-def _failure(found: Collector) -> SampleFailure:
+def _failure(found: Collector, keeper: SampleKeeper) -> SampleFailure | None:
+    if found.accepted:
+        return None
     error = found.failure()
-    candidates = error.candidates if isinstance(error, AmbiguousTable) else []
-    return SampleFailure(code=error.code, message=error.message, candidates=candidates)
+    if isinstance(error, AmbiguousTable):
+        return SampleFailure(code=error.code, message=error.message, candidates=error.candidates)
+    # beyond the sample there may be something usable
+    return None if keeper.cut else SampleFailure(code=error.code, message=error.message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import chardet
 import pytest
 
 from pouf_core.data.losses import Losses
@@ -57,8 +58,17 @@ def test_rows_in_another_encoding_are_told_of_with_the_one_that_they_look_like()
     losses, used = losses_of(b"text\n" + plain + "Schöne Grüße aus München\n".encode("cp1252") * 300)
     (warning,) = losses.warnings(used, "rows")
     assert warning.message == (
-        "300 of 20,300 rows are not UTF-8; the file looks like Windows-1252. Upload it again with that as `encoding`."
+        "300 of 20,300 rows are not UTF-8; the file looks like Windows-1252. Upload it again with that as `encoding`, "
+        "or, where only some rows are, save it as UTF-8."
     )
+
+
+@pytest.mark.parametrize("guessed", [None, "an encoding that Python cannot read"])
+def test_no_encoding_is_named_where_none_is_known(guessed: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chardet, "detect", lambda content: {"encoding": guessed})
+    losses, used = losses_of("text\nplain text\nschöne Grüße\n".encode() + b"\xff\xfe\xfd or not\n")
+    (warning,) = losses.warnings(used, "rows")
+    assert warning.message == "1 of 3 rows are not UTF-8. Save the file as UTF-8."
 
 
 def test_blank_lines_are_no_loss() -> None:

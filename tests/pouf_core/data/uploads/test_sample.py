@@ -67,7 +67,12 @@ def test_what_was_read_to_its_end_is_complete(tmp_path: Path, count: int) -> Non
 def test_reading_ends_when_its_time_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LIMITS, "seconds", -1.0)
     found = sampled(tmp_path, {"a.txt": lines(3)})
-    assert (found.complete, found.item_count) == (False, 0)
+    assert (found.complete, found.item_count, found.failure) == (False, 0, None)
+
+
+def test_what_is_unusable_as_far_as_was_read_is_no_failure_yet(tmp_path: Path) -> None:
+    found = sampled(tmp_path, {"a.jsonl": b"{\n" * 300 + b'"a text"\n'})
+    assert (found.complete, found.rejected_count, found.failure) == (False, module.MOST_OF_AN_UPLOAD, None)
 
 
 def test_members_of_an_archive_count_alike(tmp_path: Path) -> None:
