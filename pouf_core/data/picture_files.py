@@ -70,7 +70,7 @@ def find_pictures(root: Path, labels: PictureLabels | None = None) -> PictureFil
         labels.note_picture(file.source, file.name.parts, sha256)
         if sha256 not in paths:
             paths[sha256] = kept(file, sha256)
-    beside = PicturesBeside(labels.places())
+    beside = PicturesBeside(labels.places() if refused else ())
     for file, problem in refused:
         if may_be_sidecar(file.name.file_name) and beside.include_one_for(file.name.parts):
             files.skipped["sidecar"] += 1

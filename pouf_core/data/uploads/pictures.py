@@ -103,6 +103,8 @@ class PictureCollector(Collector):
             self.reject(*refusal)
 
     def _decide(self) -> None:
+        if not self._undecided:
+            return
         pictures = PicturesBeside(self._labels.places())
         for refusal in self._undecided:
             if pictures.include_one_for(refusal.name.parts):
