@@ -17,6 +17,7 @@ from pouf_core.errors import InvalidInput
 _TABLES = (".csv", ".tsv")
 _JSON_LINES = (".jsonl", ".ndjson")
 _JSON = (".json",)
+_LARGEST_JSON = 32 * 1024**2
 #: Names by which a file says that it is one of labels, without the suffix, in the order in which they count.
 _SAY_SO = ("labels", "metadata")
 
@@ -53,10 +54,12 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
         most_rows: that it may have.
 
     Raises:
-        InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one with too many rows.
+        InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one that is too large.
     """
     stem, _, suffix = name.file_name.lower().rpartition(".")
     says_so = stem in _SAY_SO
+    if f".{suffix}" in (*_JSON, *_JSON_LINES) and len(data) > _LARGEST_JSON:
+        raise unreadable(f"It is JSON, which is read whole and may have {_LARGEST_JSON:,} bytes; a table may have any.")
     try:
         found = _read(f".{suffix}", data, most_rows)
     except InvalidInput:

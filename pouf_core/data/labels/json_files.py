@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -15,7 +14,6 @@ from pouf_core.data.text_rows import label_of
 
 Rows = list[tuple[str, str]]
 _COCO = ("images", "annotations", "categories")
-_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # what Label Studio puts before the name of an uploaded file
 
 
 def rows_of_json(text: str, *, lines: bool) -> tuple[LabelFileFormat, Rows] | None:
@@ -38,7 +36,7 @@ def rows_of_json(text: str, *, lines: bool) -> tuple[LabelFileFormat, Rows] | No
     fields = [field_named(headings, document[0]) for headings in (FILES, PICTURE_LABELS)]
     if None in fields:
         return None
-    pairs = [[label_of(one.get(field)) for field in fields] for one in document]
+    pairs = [[_scalar(one.get(field)) for field in fields] for one in document]
     return "records", [(file, label) for file, label in pairs if file is not None and label is not None]
 
 
@@ -53,15 +51,11 @@ def is_task(value: object) -> bool:
 
 def choices(task: Mapping[str, Any]) -> Iterator[str]:
     """The class of each annotation of a task that names exactly one; predictions of models are none."""
-    for annotation in task.get("annotations", task.get("completions")) or []:
-        if not isinstance(annotation, Mapping) or annotation.get("was_cancelled"):
+    for annotation in _objects(task.get("annotations", task.get("completions"))):
+        if annotation.get("was_cancelled"):
             continue
-        found = [
-            choice
-            for one in annotation.get("result") or []
-            if isinstance(one, Mapping) and isinstance(one.get("value"), Mapping)
-            for choice in one["value"].get("choices") or []
-        ]
+        values = [one.get("value") for one in _objects(annotation.get("result"))]
+        found = [choice for value in _objects(values) for choice in _list(value.get("choices"))]
         label = label_of(found[0]) if len(found) == 1 else None
         if label is not None:
             yield label
@@ -79,18 +73,26 @@ def text_of_task(task: Mapping[str, Any]) -> object:
 
 def _of_coco(document: Mapping[str, Any]) -> Rows:
     """The pictures that show exactly one category."""
-    categories = {one.get("id"): label_of(one.get("name")) for one in _objects(document["categories"])}
-    shown: dict[Any, set[str]] = defaultdict(set)
+    categories = {str(one.get("id")): label_of(one.get("name")) for one in _objects(document["categories"])}
+    shown: dict[str, set[str]] = defaultdict(set)
     for annotation in _objects(document["annotations"]):
-        name = categories.get(annotation.get("category_id"))
+        name = categories.get(str(annotation.get("category_id")))
         if name is not None:
-            shown[annotation.get("image_id")].add(name)
-    pictures = [(one.get("file_name"), shown.get(one.get("id"), set())) for one in _objects(document["images"])]
+            shown[str(annotation.get("image_id"))].add(name)
+    pictures = [(one.get("file_name"), shown.get(str(one.get("id")), set())) for one in _objects(document["images"])]
     return [(file, min(names)) for file, names in pictures if isinstance(file, str) and len(names) == 1]
 
 
-def _objects(values: Sequence[object]) -> Iterator[Mapping[str, Any]]:
-    return (value for value in values if isinstance(value, Mapping))
+def _scalar(value: object) -> str | None:
+    return label_of(value) if isinstance(value, str | int | float) else None
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _objects(values: object) -> Iterator[Mapping[str, Any]]:
+    return (value for value in _list(values) if isinstance(value, Mapping))
 
 
 def _of_task(task: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -106,5 +108,4 @@ def _file_of(place: str) -> str:
     """The path of a task's picture, without what Label Studio and clouds put around it."""
     parts = urlsplit(place)
     path = parse_qs(parts.query).get("d", [parts.path])[0]  # /data/local-files/?d=…
-    folder, slash, name = unquote(path).lstrip("/").rpartition("/")
-    return f"{folder}{slash}{_UPLOADED.sub('', name)}"
+    return unquote(path).lstrip("/")

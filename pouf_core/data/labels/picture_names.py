@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -9,6 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pouf_core.data.labels.folders import Parts
+
+_LONGEST_SUFFIX = 5
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # before the name of a file that was uploaded to Label Studio
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class PictureNames:
         """The content hash of the picture that is meant; None where there is none, or may be several.
 
         First the picture at that path from the file of labels on; then the only one, anywhere, whose path ends so; then
-        the only one of that file name; then without regard to case; then without the name's suffix.
+        the only one of that file name; then without regard to case; then without the name's suffix; then without what
+        Label Studio puts before the names of files.
         """
         file = _composed(name)
         at = self._here.get((source, _composed(directory) + file))
@@ -46,7 +51,8 @@ class PictureNames:
                 found = index.get(wanted, set())
                 if len(found) == 1:
                     return next(iter(found))
-        return None
+        uploaded = _UPLOADED.sub("", name[-1])
+        return self.find(source, directory, (*name[:-1], uploaded)) if uploaded != name[-1] else None
 
     @cached_property
     def _here(self) -> dict[tuple[str, Parts], str]:
@@ -86,6 +92,3 @@ def _folded(parts: Parts) -> Parts:
 def _bare(parts: Parts) -> Parts:
     stem, dot, suffix = parts[-1].rpartition(".")
     return (*parts[:-1], stem) if dot and stem and len(suffix) <= _LONGEST_SUFFIX else parts
-
-
-_LONGEST_SUFFIX = 5

@@ -60,6 +60,7 @@ def job() -> dict[str, Any]:
         "quality": "best",
         "seed": 0,
         "evaluation": None,
+        "no_evaluation": None,
         "estimated_gain": None,
         "verdict": None,
         "verdict_reasons": [],
@@ -77,6 +78,13 @@ def job() -> dict[str, Any]:
 
 def text(job: dict[str, Any], **changes: Any) -> str:
     return " ".join(read(render_report(job | changes, [])).words)
+
+
+def test_a_job_without_an_evaluation_says_why_where_it_knows(job):
+    heading = "Accuracy on the labelled items"
+    assert heading not in text(job)
+    shown = text(job, no_evaluation={"code": "labels_match_no_class", "message": "None of the labels is a class."})
+    assert f"{heading} None of the labels is a class." in shown
 
 
 def test_a_harmful_adaptation_shows_its_reasons_and_how_to_ask_for_it(job):

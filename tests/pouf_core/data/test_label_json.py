@@ -1,0 +1,54 @@
+"""JSON of untrusted uploads that looks like files of labels: whatever it holds, nothing breaks."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pouf_core.data.item_names import parse_name
+from pouf_core.data.labels.files import read_label_file
+from pouf_core.data.labels.json_files import choices
+from pouf_core.errors import InvalidInput
+
+COCO = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+TASK = {"data": {"image": "a.png"}, "annotations": []}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {**COCO, "annotations": [{"image_id": [1], "category_id": {"x": 1}}, 7, None]},
+        {**COCO, "categories": [[], {"id": {}, "name": []}], "images": [1, {"file_name": 3}]},
+        [{**TASK, "annotations": [3, {"result": 4}, {"result": [5, {"value": 6}, {"value": {"choices": 7}}]}]}],
+        [{**TASK, "data": {"image": "http://["}}],
+        [{"file": ["a.png"], "label": {"x": 1}}],
+        [{}],
+        [],
+        7,
+        None,
+    ],
+)
+def test_json_of_other_shapes_gives_no_labels(document: object) -> None:
+    data = json.dumps(document).encode()
+    table = read_label_file("", parse_name("export.json"), data, 100)
+    assert table is None or all(isinstance(label, str) for _, label in table.rows)
+
+
+@pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b"1" * 5000, b"\xff\xfe\x00"])
+def test_what_is_no_json_is_none_unless_it_is_named_for_labels(content: bytes) -> None:
+    assert read_label_file("", parse_name("export.json"), content, 100) is None
+    with pytest.raises(InvalidInput) as caught:
+        read_label_file("", parse_name("labels.json"), content, 100)
+    assert caught.value.code == "labels_unreadable"
+
+
+def test_more_rows_than_are_left_are_refused() -> None:
+    data = json.dumps([{"file": f"{row}.png", "label": "cat"} for row in range(3)]).encode()
+    with pytest.raises(InvalidInput, match="2 rows"):
+        read_label_file("", parse_name("labels.json"), data, 2)
+
+
+def test_an_annotation_with_several_choices_names_no_class() -> None:
+    results = [[{"value": {"choices": ["cat", "dog"]}}], [{"value": {"choices": ["cat"]}}]]
+    assert list(choices({"data": {}, "annotations": [{"result": result} for result in results]})) == ["cat"]
