@@ -11,7 +11,7 @@ from store.clock import utcnow
 from store.tables import AdaptedModel
 from store.transitions import append_event
 
-EVENT = "job.audit_confirmed"
+EVENT, AUDITED = "job.audit_confirmed", "audited"
 
 
 def confirm(caller: Caller, job_id: str, audit_id: str, body: AuditConfirm) -> AuditDocument:
@@ -25,23 +25,36 @@ def confirm(caller: Caller, job_id: str, audit_id: str, body: AuditConfirm) -> A
         if model is None:
             raise conflict("model_deleted", "The job's model was deleted: there is nothing to apply to.")
         applied = _applied(found, body)
-        for row in (found.job, model):
-            row.result = _revised(row.result, applied)
-        if applied.threshold is not None:
-            model.audited_threshold = applied.threshold
-        elif applied.served_variant != found.reviewed().design.served:
-            model.audited_threshold = None  # it was one for the probabilities of the other variant
-        found.audit.applied = applied.model_dump(mode="json")
-        append_event(session, found.job, EVENT, {"audit_id": audit_id, **found.audit.applied})
-        session.flush()
+        if not _is_applied(found, applied):
+            _apply(found, model, applied)
         return show(found)
+
+
+def _is_applied(found: Found, applied: AppliedDocument) -> bool:
+    """Tell whether the same was confirmed before, and still holds: a request may be sent again."""
+    before, now = found.audit.applied, found.job.result
+    if before is None or (now.verdict, now.fallback or "adapted") != (applied.verdict, applied.served_variant):
+        return False
+    known = AppliedDocument.model_validate({**before, "applied_at": applied.applied_at})
+    return known == applied and applied.threshold in (None, found.threshold)
+
+
+def _apply(found: Found, model: AdaptedModel, applied: AppliedDocument) -> None:
+    for row in (found.job, model):
+        row.result = _revised(row.result, applied)
+    if applied.threshold is not None:
+        model.audited_threshold = applied.threshold
+    elif applied.served_variant != found.reviewed().design.served:
+        model.audited_threshold = None  # it was one for the probabilities of the other variant
+    found.audit.applied, found.audit.applied_at = applied.model_dump(mode="json"), applied.applied_at
+    append_event(found.scope.session, found.job, EVENT, {"audit_id": found.audit.id, **found.audit.applied})
 
 
 def _applied(found: Found, body: AuditConfirm) -> AppliedDocument:
     reviewed = found.reviewed()
     if reviewed.estimate is None:
         raise conflict("nothing_proposed", "There are no answers yet that something could be proposed by.")
-    proposal = proposal_of(found.job, reviewed, reviewed.estimate)
+    proposal = proposal_of(found.job, reviewed, reviewed.estimate, found.threshold)
     if body.threshold and proposal.threshold is None:
         raise conflict("threshold_not_proposed", "The answers allow no threshold: `estimate.more_answers` may help.")
     return AppliedDocument(
@@ -56,5 +69,6 @@ def _applied(found: Found, body: AuditConfirm) -> AppliedDocument:
 def _revised(result: PartialResult, applied: AppliedDocument) -> PartialResult:
     fallback: Fallback | None = "zero_shot" if applied.served_variant == "zero_shot" else None
     message = f"Measured by {applied.answers} answers of people, and confirmed."
-    reasons = [*result.verdict_reasons, finding("audited", message)]
+    earlier = [reason for reason in result.verdict_reasons if reason.code != AUDITED]
+    reasons = [*earlier, finding(AUDITED, message)]
     return result.model_copy(update={"verdict": applied.verdict, "fallback": fallback, "verdict_reasons": reasons})

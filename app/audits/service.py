@@ -26,7 +26,7 @@ from pouf_core.predictions.stored import StoredPredictions
 from store.ids import new_id
 from store.retention import forget_audits
 from store.scope import Scope
-from store.tables import Audit, AuditItem, Dataset, Job
+from store.tables import AdaptedModel, Audit, AuditItem, Dataset, Job
 from store.usage import BYTES_OF_AUDIT_ITEM
 
 OnCreated = Callable[[Session, AuditDocument], None]
@@ -44,6 +44,12 @@ class Found:
         """Return its items and the answers that count."""
         items = repository.list_items(self.scope, self.audit.id)
         return reviewed(self.audit, items, repository.last_answers(self.scope, self.audit.id).values())
+
+    @property
+    def threshold(self) -> float | None:
+        """What an audit gave the job's model."""
+        model = self.scope.get(AdaptedModel, self.job.model_id or "")
+        return None if model is None else model.audited_threshold
 
     def names(self, items: Sequence[AuditItem]) -> Names:
         """Return what the dataset knows of items."""
@@ -97,8 +103,12 @@ def list_audits(caller: Caller, job_id: str, query: AuditListQuery) -> ListDocum
         scope = caller.scope(session)
         job = get_job(scope, job_id)
         rows = repository.list_audits(scope, job_id, decode_cursor(query.cursor), query.limit + 1)
-        found = [Found(scope, job, row) for row in rows]
-        return page(found, query.limit, lambda one: show_audit_summary(job, one.reviewed()), lambda one: one.audit.id)
+        found, classes = [Found(scope, job, row) for row in rows], class_names_of(job)
+
+        def show_summary(one: Found) -> AuditSummaryDocument:
+            return show_audit_summary(job, one.reviewed(), one.threshold, classes)
+
+        return page(found, query.limit, show_summary, lambda one: one.audit.id)
 
 
 def delete(caller: Caller, job_id: str, audit_id: str) -> None:
@@ -120,7 +130,7 @@ def find(scope: Scope, job_id: str, audit_id: str, *, lock: bool = False) -> Fou
 def show(found: Found) -> AuditDocument:
     """Return the audit's document."""
     reviewed = found.reviewed()
-    return show_audit(found.job, reviewed, found.names(reviewed.items), class_names_of(found.job))
+    return show_audit(found.job, reviewed, found.threshold, found.names(reviewed.items), class_names_of(found.job))
 
 
 def _frame(stored: StoredPredictions) -> Frame:

@@ -38,15 +38,26 @@ def class_names_of(job: Job) -> list[str]:
     return [item.name for item in parse_class_names(job.request.class_names)]
 
 
-def show_audit(job: Job, reviewed: Reviewed, names: Names, classes: list[str]) -> AuditDocument:
-    """Return an audit's document."""
-    summary = show_audit_summary(job, reviewed, classes)
+def show_audit(
+    job: Job, reviewed: Reviewed, threshold: float | None, names: Names, classes: list[str]
+) -> AuditDocument:
+    """Return an audit's document; arguments as for `show_audit_summary`, and what the dataset knows of the items."""
+    summary = show_audit_summary(job, reviewed, threshold, classes)
     items = [_show_item(reviewed, item, names, classes) for item in reviewed.items]
     return AuditDocument(**dict(summary), items=items)
 
 
-def show_audit_summary(job: Job, reviewed: Reviewed, classes: list[str] | None = None) -> AuditSummaryDocument:
-    """Return what a list says of an audit."""
+def show_audit_summary(
+    job: Job, reviewed: Reviewed, threshold: float | None, classes: list[str]
+) -> AuditSummaryDocument:
+    """Return what a list says of an audit.
+
+    Args:
+        job: the audit's.
+        reviewed: its items with what people say.
+        threshold: that an audit gave the job's model.
+        classes: the labels of the job's classes.
+    """
     audit, found = reviewed.audit, reviewed.estimate
     url = f"/v1/jobs/{audit.job_id}/audits/{audit.id}"
     return AuditSummaryDocument(
@@ -60,8 +71,8 @@ def show_audit_summary(job: Job, reviewed: Reviewed, classes: list[str] | None =
         served_variant=reviewed.design.served,
         counts=reviewed.counts,
         people=len(reviewed.people),
-        estimate=None if found is None else show_estimate(found, classes or class_names_of(job)),
-        proposal=None if found is None else proposal_of(job, reviewed, found),
+        estimate=None if found is None else show_estimate(found, classes),
+        proposal=None if found is None else proposal_of(job, reviewed, found, threshold),
         applied=None if audit.applied is None else AppliedDocument.model_validate(audit.applied),
         created_at=audit.created_at,
         urls={
@@ -86,15 +97,15 @@ def show_estimate(found: AuditEstimate, classes: list[str]) -> AuditEstimateDocu
     return AuditEstimateDocument(classes=by_class, **{name: getattr(found, name) for name in names})
 
 
-def proposal_of(job: Job, reviewed: Reviewed, found: AuditEstimate) -> ProposalDocument:
-    """Return what the answers propose, compared with what the job says.
+def proposal_of(job: Job, reviewed: Reviewed, found: AuditEstimate, threshold_now: float | None) -> ProposalDocument:
+    """Return what the answers propose, compared with what job and model say.
 
     A threshold is one for the probabilities of the variant that was served: another variant has others.
     """
     same = found.served == reviewed.design.served
     threshold = found.threshold.threshold if same and found.threshold is not None else None
     now = (job.result.verdict, job.result.fallback or "adapted")
-    unlike = threshold is not None and threshold != job.request.threshold
+    unlike = threshold is not None and threshold != threshold_now
     return ProposalDocument(
         verdict=found.verdict,
         served_variant=found.served,

@@ -110,8 +110,6 @@ def _spread(frame: Frame, stratum: Integers, count: int, random: np.random.Gener
 
 def _design(frame: Frame, strata: list[Integers], counts: Integers, rows: Integers, suspected: bool) -> AuditDesign:
     labels = np.unique(frame.label[rows]).tolist()
-    shares = len(frame) * np.arange(1, THRESHOLDS + 1) // THRESHOLDS
-    lowest = np.sort(frame.probability)[::-1][np.maximum(shares, 1) - 1]
 
     def domain(members: object) -> list[int]:
         return [int(np.count_nonzero(np.asarray(members)[stratum])) for stratum in strata]
@@ -125,6 +123,15 @@ def _design(frame: Frame, strata: list[Integers], counts: Integers, rows: Intege
         classes=[ClassDomain(class_index=one, items=domain(frame.label == one)) for one in labels],
         thresholds=[
             ThresholdDomain(threshold=one, items=domain(frame.probability >= one))
-            for one in np.unique(lowest)[::-1].tolist()
+            for one in _thresholds(frame.probability)
         ],
     )
+
+
+def _thresholds(probability: Numbers) -> list[float]:
+    """From the one that answers the fewest to 0: halfway between the probabilities of items that it tells apart."""
+    values = np.unique(probability)
+    shares = len(probability) * np.arange(1, THRESHOLDS + 1) // THRESHOLDS
+    lowest = np.sort(probability)[::-1][np.maximum(shares, 1) - 1]
+    places = np.unique(np.searchsorted(values, lowest))[::-1]
+    return [0.0 if place == 0 else float(values[place - 1] + values[place]) / 2 for place in places.tolist()]

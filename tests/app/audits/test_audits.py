@@ -195,8 +195,11 @@ def test_a_confirmed_proposal_is_served_and_is_an_event_of_the_job(api, rows, au
         document = api.get(url).json()
         assert (document["verdict"], document["fallback"]) == ("harmful", "zero_shot")
         assert document["verdict_reasons"][-1]["code"] == "audited"
-    event = api.get(f"/v1/jobs/{job.job_id}/events").json()["data"][-1]
-    assert (event["type"], event["data"]["audit_id"]) == ("job.audit_confirmed", audit["id"])
+    api.post(f"{url_of(job, audit)}/confirm")  # again, as a client does that got no answer
+    events = api.get(f"/v1/jobs/{job.job_id}/events").json()["data"]
+    assert [event["data"].get("audit_id") for event in events if event["type"] == "job.audit_confirmed"] == [
+        audit["id"]
+    ]
     with rows.database.read() as session:
         assert session.get_one(Job, job.job_id).status == "succeeded"
 
@@ -217,8 +220,9 @@ def test_a_threshold_is_applied_where_that_is_asked_for(api, audited, picture):
 
     url = url_of(job, easier)
     assert api.post(f"{url}/confirm", json={}).json()["applied"]["threshold"] is None
-    assert threshold_of_model() == 0
-    assert api.post(f"{url}/confirm", json={"threshold": True}).json()["applied"]["threshold"] == proposal["threshold"]
+    assert threshold_of_model() == 0 and api.get(url).json()["proposal"]["differs"]
+    confirmed = api.post(f"{url}/confirm", json={"threshold": True}).json()
+    assert confirmed["applied"]["threshold"] == proposal["threshold"] and not confirmed["proposal"]["differs"]
     assert threshold_of_model() == proposal["threshold"]
 
 
