@@ -32,6 +32,7 @@ from pouf_core.scoring import CosineClassifier
 
 TargetData = Data | npt.NDArray[Any] | torch.Tensor
 """Items as callers give them, or embeddings [n, d]."""
+_OF_PARQUET: Modality = "text"  # the library takes embeddings as arrays alone
 
 
 def holds_embeddings(data: TargetData) -> bool:
@@ -47,10 +48,10 @@ def modality_of_data(data: TargetData) -> Modality:
     if holds_embeddings(data):
         return "embedding"
     if isinstance(data, str | Path):
-        return modality_of("auto", file_names(Path(data))) or "image"
+        return modality_of("auto", file_names(Path(data))) or _OF_PARQUET
     first = data[0] if isinstance(data, Sequence) and len(data) else None
     if isinstance(first, Path):
-        return modality_of("auto", [first.name]) or "image"
+        return modality_of("auto", [first.name]) or _OF_PARQUET
     source = first.source if isinstance(first, Item) else first
     return "text" if isinstance(source, TextItem) else "image"
 

@@ -57,11 +57,11 @@ def run(request: AdaptationRequest, data: TargetData, options: RunOptions | None
 
     Args:
         request: what is asked for.
-        data: for a model of pictures, a folder, paths or PIL images; for one of texts, the path of a file of texts
-            (`.txt`, `.csv`, `.jsonl`, `.json`) or of a folder of them, or a list in which a string is a text, a
-            `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file. Or embeddings, an array
-            [n, d], with `options.class_features` for base model `features`; a CLIP-like model or sentence encoder
-            makes the class features itself.
+        data: for a model of pictures, a folder or archive, paths or PIL images; for one of texts, the path of a file of
+            texts (see `pouf_core.data.text_files.read_texts`) or of a folder or archive of them, or a list in which a
+            string is a text, a `pouf_core.data.texts.TextItem` a text or a pair of them, and a `Path` such a file. Or
+            embeddings, an array [n, d], with `options.class_features` for base model `features`; a CLIP-like model or
+            sentence encoder makes the class features itself.
         options: where and how it runs.
 
     Raises:

@@ -21,6 +21,7 @@ from pouf_core.data.texts import TextItem
         ([TextItem("a text")], "text"),
         ([Item("0", TextItem("one", "other"))], "text"),
         ([Path("a.csv")], "text"),
+        ([Path("a.parquet")], "text"),
         ([Path("a.png")], "image"),
         (["a.png"], "image"),
         ([Image.new("RGB", (2, 2))], "image"),
@@ -33,7 +34,12 @@ def test_the_first_of_a_list_tells(data: Any, modality: str) -> None:
 
 @pytest.mark.parametrize(
     ("names", "modality"),
-    [(["a.csv", "b.txt"], "text"), (["a.png", "labels.csv"], "image"), ([".hidden.png", "a.jsonl.gz"], "text")],
+    [
+        (["a.csv", "b.txt"], "text"),
+        (["a.png", "labels.csv"], "image"),
+        ([".hidden.png", "a.jsonl.gz"], "text"),
+        (["a.xlsx"], "text"),
+    ],
 )
 def test_the_files_of_a_folder_tell(names: list[str], modality: str, tmp_path: Path) -> None:
     for name in names:
