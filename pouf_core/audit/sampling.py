@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pouf_core.audit.frame import Frame, Integers, Numbers
+from pouf_core.audit.frame import Booleans, Frame, Integers, Numbers
 from pouf_core.contract.audit import AuditDesign, ClassDomain, Domain, ThresholdDomain
 from pouf_core.errors import InvalidInput
 
@@ -109,18 +109,25 @@ def _spread(frame: Frame, stratum: Integers, count: int, random: np.random.Gener
 
 
 def _design(frame: Frame, strata: list[Integers], counts: Integers, rows: Integers, suspected: bool) -> AuditDesign:
-    labels = np.unique(frame.label[rows]).tolist()
+    stratum_of = np.empty(len(frame), dtype=np.int64)
+    for number, stratum in enumerate(strata):
+        stratum_of[stratum] = number
 
-    def domain(members: object) -> list[int]:
-        return [int(np.count_nonzero(np.asarray(members)[stratum])) for stratum in strata]
+    def domain(members: Booleans) -> list[int]:
+        found: list[int] = np.bincount(stratum_of[members], minlength=len(strata)).tolist()
+        return found
 
+    cells = (int(frame.label.max()) + 1) * len(strata)
+    of_class = np.bincount(frame.label * len(strata) + stratum_of, minlength=cells).reshape(-1, len(strata))
     return AuditDesign(
         served=frame.served,
         items=[len(stratum) for stratum in strata],
         drawn=counts.tolist(),
         suspected=suspected,
         changed=Domain(items=domain(frame.changed)),
-        classes=[ClassDomain(class_index=one, items=domain(frame.label == one)) for one in labels],
+        classes=[
+            ClassDomain(class_index=one, items=of_class[one].tolist()) for one in np.unique(frame.label[rows]).tolist()
+        ],
         thresholds=[
             ThresholdDomain(threshold=one, items=domain(frame.probability >= one))
             for one in _thresholds(frame.probability)

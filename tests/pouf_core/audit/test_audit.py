@@ -63,6 +63,17 @@ def test_as_many_different_items_are_drawn_as_were_asked_for(
         assert draw(population.frame, size, suspected, seed=4).rows.tolist() != drawn.rows.tolist()
 
 
+def test_the_design_counts_the_items_that_estimates_are_about(population: Population) -> None:
+    frame, design = population.frame, draw(population.frame, 80).design
+    assert sum(design.changed.items) == frame.changed.sum()
+    for each in design.classes:
+        assert sum(each.items) == (frame.label == each.class_index).sum()
+    shares = [sum(each.items) / ITEMS for each in design.thresholds]
+    assert shares == pytest.approx(np.arange(1, 21) / 20, abs=0.002)
+    assert [(frame.probability >= each.threshold).mean() for each in design.thresholds] == shares
+    assert design.thresholds[-1].threshold == 0
+
+
 def test_items_are_drawn_as_often_as_their_inclusion_probability_says(population: Population) -> None:
     count = 400
     times, chances = np.zeros(ITEMS), np.zeros(ITEMS)
