@@ -16,7 +16,7 @@ from cli.adapt import (
 from pouf_core.contract.closed_forms import ClosedFormSettings, EstimatedGain
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm
-from pouf_core.contract.result import AdaptationResult
+from pouf_core.contract.result import AdaptationResult, Evaluation
 from pouf_core.predictor import Prediction
 
 
@@ -41,9 +41,26 @@ def test_a_result_is_printed_with_its_verdict_the_reasons_and_the_variant_that_a
         "Predictions come from the zero-shot variant; --variant adapted asks for the adapted one.",
         "Done in 1.2 s, step 0 kept, the zero-shot weights: /models/mine",
     ]
-    kept = AdaptationResult(method=baseline, verdict="improved", selected_step=4, seconds=0.0)
+    kept = AdaptationResult(
+        method=baseline,
+        verdict="improved",
+        evaluation=Evaluation(
+            zero_shot_accuracy=0.5,
+            adapted_accuracy=0.75,
+            zero_shot_interval=(0.3, 0.7),
+            adapted_interval=(0.5, 0.9),
+            n=1200,
+            unmatched=0,
+        ),
+        selected_step=4,
+        seconds=0.0,
+    )
     print_result(kept.at(Path("/models/mine"), seconds=1.25))
-    assert capsys.readouterr().out.splitlines() == ["Verdict: improved", "Done in 1.2 s, step 4: /models/mine"]
+    assert capsys.readouterr().out.splitlines() == [
+        "Verdict: improved",
+        "Accuracy on 1,200 labelled items: 50.0% zero-shot, 75.0% adapted",
+        "Done in 1.2 s, step 4: /models/mine",
+    ]
 
 
 def closed_form(tune: str, settings: ClosedFormSettings | None) -> ResolvedClosedForm:
