@@ -1,5 +1,6 @@
 """Dry runs: what a dataset of files would be, and nothing kept."""
 
+import gzip
 import io
 import zipfile
 
@@ -8,6 +9,7 @@ from sqlalchemy import func, select
 
 from store.tables import Base
 from tests.app.inline_worker import InlineWorker
+from tests.corpus.sheets import parquet, workbook
 
 GERMAN = "\n".join(
     ["Nr;Review;Stimmung", *[f"{n};Ein schöner Film Nummer {n};{'gut' if n % 2 else 'öde'}" for n in range(9)]]
@@ -82,6 +84,14 @@ def test_a_dry_run_answers_what_ingestion_will(api, settings, tmp_path, picture)
         1,
         ["cat", "dog"],
     )
+
+
+def test_a_dry_run_reads_workbooks_parquet_and_packed_files(api):
+    rows = [("text", "label"), ("one fine day", "x")]
+    files = [("a.xlsx", workbook({"A": rows})), ("b.parquet", parquet({"text": ["a second day"]}))]
+    sample = dry_run(api, [*files, ("c.csv.gz", gzip.compress(b"text\na third day\n"))]).json()
+    assert (sample["modality"], sample["item_count"], sample["labelled_count"]) == ("text", 3, 1)
+    assert [reading["file"] for reading in sample["readings"]] == ["a.xlsx", "b.parquet", "c.csv"]
 
 
 def test_a_table_that_does_not_tell_is_refused_with_the_columns_to_choose_from(api, refused):
