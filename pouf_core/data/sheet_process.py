@@ -23,6 +23,7 @@ from pouf_core.errors import InvalidInput
 END = "end"
 MOST_COLUMNS = 1000
 _BATCH_ROWS = 1024
+_ALLOWANCE_ROWS = 10_000
 _TITLE_ROWS = 200
 _INDEX_OF_PANDAS = "__index_level_"
 
@@ -46,7 +47,7 @@ def read_workbook(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
         filled = (sheet for sheet in map(book.get_sheet_by_name, visible) if sheet.height)
         sheet = next(filled, None)
         if sheet is None:
-            return {"sheet": None, "unread": []}, iter(())
+            return {"sheet": None, "unread": [], "skipped": 0}, iter(())
         _check_width(sheet.total_width)
         about = {"sheet": sheet.name, "unread": [other.name for other in filled]}
     except calamine.PasswordError as error:
@@ -78,6 +79,8 @@ def read_parquet(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
         if not pa.types.is_nested(field.type) and not field.name.startswith(_INDEX_OF_PANDAS)
     ]
     _check_width(len(single))
+    if len(set(single)) != len(single):
+        raise InvalidInput("malformed_table", "Two columns of the file have the same name.")
     if not any(_is_text(schema.field(name).type) for name in single):
         columns = ", ".join(field.name[:100] for field in schema)[:200]
         raise InvalidInput("malformed_table", f"No column of the file holds texts; its columns are: {columns}.")
@@ -85,9 +88,14 @@ def read_parquet(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
 
     def rows() -> Iterator[list[str]]:
         yield single
-        for batch in file.iter_batches(_BATCH_ROWS, columns=single, use_threads=False):
-            columns = [[_named(value, names.get(name)) for value in batch.column(name).to_pylist()] for name in single]
-            yield from (_texts(row) for row in zip(*columns, strict=True))
+        try:
+            for batch in file.iter_batches(_BATCH_ROWS, columns=single, use_threads=False):
+                columns = [
+                    [_named(value, names.get(name)) for value in batch.column(name).to_pylist()] for name in single
+                ]
+                yield from (_texts(row) for row in zip(*columns, strict=True))
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise InvalidInput("malformed_table", f"The file is damaged: {_first_line(error, path)}") from error
 
     return {"sheet": None, "unread": [], "skipped": 0}, rows()
 
@@ -185,7 +193,9 @@ def main(arguments: list[str]) -> None:
     try:
         about, rows = (read_parquet if wanted == "parquet" else read_workbook)(Path(path))
         _write(about)
-        for row in rows:
+        for number, row in enumerate(rows):
+            if number % _ALLOWANCE_ROWS == 0:
+                limit_cpu(float(cpu_seconds))  # anew, since the reading gets on
             _write(row)
         _write(END)
     except InvalidInput as error:

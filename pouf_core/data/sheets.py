@@ -31,7 +31,7 @@ _SCRATCH = "pouf-texts-"
 
 @dataclass(frozen=True)
 class ReadingLimits:
-    """What reading a file may take: bytes of memory, and seconds of computing for each 32 MiB of it."""
+    """What reading a file may take: bytes of memory, and seconds of computing for 32 MiB of it, or 10,000 rows."""
 
     memory_bytes: int = DECODING_MEMORY_BYTES
     cpu_seconds: float = DECODING_CPU_SECONDS

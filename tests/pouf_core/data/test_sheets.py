@@ -6,6 +6,8 @@ import io
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pouf_core.data.items import collect_texts
@@ -23,6 +25,12 @@ def read(content: bytes, name: str = "a.xlsx", limits: ReadingLimits = USUAL_LIM
     return list(read_texts(io.BytesIO(content), name, limits=limits))
 
 
+def same_name_twice() -> bytes:
+    stream = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(["a day"]), pa.array(["b day"])], names=["text", "text"]), stream)
+    return stream.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [
@@ -32,6 +40,7 @@ def read(content: bytes, name: str = "a.xlsx", limits: ReadingLimits = USUAL_LIM
         pytest.param(b"PAR1 no parquet PAR1", "a.parquet", id="parquet of noise"),
         pytest.param(parquet({"text": ["one day"]})[:-9], "a.parquet", id="parquet cut off"),
         pytest.param(parquet({"n": [1, 2]}), "a.parquet", id="parquet without texts"),
+        pytest.param(same_name_twice(), "a.parquet", id="parquet with a name twice"),
         pytest.param(
             sheet_of(b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'),
             "a.xlsx",
@@ -50,6 +59,22 @@ def test_a_workbook_that_unpacks_to_more_than_memory_is_refused() -> None:
     assert len(bomb) < MIB
     with pytest.raises(InvalidInput, match="memory|ends the process"):
         read(bomb, limits=ReadingLimits(memory_bytes=32 * MIB))
+
+
+def test_a_workbook_without_rows_holds_no_texts() -> None:
+    assert read(workbook({"A": (), "B": ()})) == []
+
+
+def test_rows_before_the_damage_of_a_parquet_file_are_kept() -> None:
+    stream = io.BytesIO()
+    texts = pa.table({"text": [f"day {number} of many days" for number in range(2000)]})
+    pq.write_table(texts, stream, row_group_size=1000, use_dictionary=False, compression="none")
+    content = bytearray(stream.getvalue())
+    middle = len(content) // 2 + 300
+    content[middle : middle + 4000] = b"\xff" * 4000
+    *rows, last = read(bytes(content), "a.parquet")
+    assert len(rows) >= 1000
+    assert isinstance(last, BadRow) and (last.code, last.lost) == ("malformed_table", "rest")
 
 
 def test_other_sheets_with_rows_are_told_of() -> None:
