@@ -76,7 +76,8 @@ def _hugging_face(items: Iterable[PredictedItem], export: Export) -> Iterator[by
 
 def table(columns: Iterable[str], rows: Iterable[list[Any]], *, raw: bool = False) -> Iterator[bytes]:
     """Write CSV some rows at a time; unless `raw`, what begins like a formula gets an apostrophe."""
-    for part in _batches(chain([list(columns)], rows), AT_ONCE):
+    # The heading goes out before the first rows are looked for, which may lie far apart.
+    for part in chain([[list(columns)]], _batches(rows, AT_ONCE)):
         buffer = io.StringIO()
         csv.writer(buffer).writerows([_cell(value, raw) for value in row] for row in part)
         yield buffer.getvalue().encode()
@@ -95,11 +96,12 @@ def _json_lines(items: Iterable[PredictedItem], export: Export) -> Iterator[byte
 
 def _label_studio(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
     """Tasks with predictions, for a labelling configuration with `<Choices name="label" toName="item">`."""
-    before = b"[\n"
+    yield b"["
+    before = b"\n"
     for part in _batches(items, AT_ONCE):
         yield before + ",\n".join(_dump(_task(item, export)) for item in part).encode()
         before = b",\n"
-    yield b"\n]\n" if before == b",\n" else b"[]\n"
+    yield b"\n]\n"
 
 
 def _task(item: PredictedItem, export: Export) -> dict[str, Any]:
@@ -120,7 +122,8 @@ def _parquet(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
     schema = pa.schema({**types, "changed": pa.bool_()})
     sink = _Sink()
     with pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema) as writer:
-        for part in _batches(items, 20 * AT_ONCE):
+        yield sink.take()
+        for part in _batches(items, 4 * AT_ONCE):
             writer.write_table(pa.Table.from_pylist([_record(item, export) for item in part], schema=schema))
             yield sink.take()
     yield sink.take()

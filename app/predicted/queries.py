@@ -29,9 +29,20 @@ def next_items(session: Session, dataset_id: str, after: int, limit: int) -> Seq
 
 
 def items_by_content(session: Session, dataset_id: str, hashes: Sequence[str]) -> dict[str, NamedItem]:
-    """Return items by content hash."""
+    """Return items by content hash; no index helps, so that for many `items_by_id` is quicker."""
     query = select(*_COLUMNS).where(*_accepted(dataset_id), DatasetItem.sha256.in_(hashes))
     return {item.sha256: item for item in map(_named, session.execute(query))}
+
+
+def items_by_id(session: Session, ids: Sequence[int]) -> dict[int, NamedItem]:
+    """Return items by id, those that are still there."""
+    return {item.id: item for item in map(_named, session.execute(select(*_COLUMNS).where(DatasetItem.id.in_(ids))))}
+
+
+def next_ids(session: Session, dataset_id: str, after: int, limit: int) -> Sequence[tuple[int, str]]:
+    """Return id and content hash of items, in order, from id `after` (exclusive)."""
+    query = select(DatasetItem.id, DatasetItem.sha256).where(*_accepted(dataset_id), DatasetItem.id > after)
+    return [(item_id, str(sha256)) for item_id, sha256 in session.execute(query.order_by(DatasetItem.id).limit(limit))]
 
 
 def item_ids(session: Session, dataset_id: str) -> Sequence[int]:

@@ -62,9 +62,9 @@ class PredictedItems:
         if count != len(self):
             raise ItemsGone(self._dataset_id)
 
-    def after(self, position: int) -> Iterator[PredictedItem]:
-        """Yield those behind a position in the order that is asked for."""
-        for items, places in self._in_order(position) if self._by_margin else self._as_listed(position):
+    def after(self, position: int, most: int | None = None) -> Iterator[PredictedItem]:
+        """Yield those behind a position in the order that is asked for; `most`: how many will be wanted."""
+        for items, places in self._in_order(position, most) if self._by_margin else self._as_listed(position):
             yield from self._shown(items, places, position)
             position += len(items)
 
@@ -75,21 +75,46 @@ class PredictedItems:
             if not items:
                 return
             after = items[-1].id
-            places = self._stored.find(_digests(items))
+            places = self._stored.find(_digests([item.sha256 for item in items]))
             wanted = (places >= 0) & self._wanted[places]
             yield [items[index] for index in np.flatnonzero(wanted).tolist()], places[wanted]
 
-    def _in_order(self, after: int) -> Iterator[tuple[Sequence[NamedItem], Integers]]:
+    def _in_order(self, after: int, most: int | None) -> Iterator[tuple[Sequence[NamedItem], Integers]]:
         places = np.flatnonzero(self._wanted)
-        order = places[np.argsort(self._stored.margin[places], kind="stable")]
-        for start in range(after, len(order), AT_ONCE):
-            part = order[start : start + AT_ONCE]
+        order = places[np.argsort(self._stored.margin[places], kind="stable")][after:]
+        if most is not None:
+            part = order[:most]
             hashes = [digest.tobytes().hex() for digest in self._stored.records["sha256"][part]]
             with self._database.read() as session:
-                found = queries.items_by_content(session, self._dataset_id, hashes)
-            if len(found) < len(part):
-                raise ItemsGone(self._dataset_id)
-            yield [found[sha256] for sha256 in hashes], part
+                named = queries.items_by_content(session, self._dataset_id, hashes)
+            yield self._complete([named.get(sha256) for sha256 in hashes]), part
+            return
+        ids = self._ids()
+        for start in range(0, len(order), AT_ONCE):
+            part = order[start : start + AT_ONCE]
+            wanted = ids[part].tolist()
+            with self._database.read() as session:
+                found = queries.items_by_id(session, wanted)
+            yield self._complete([found.get(item_id) for item_id in wanted]), part
+
+    def _ids(self) -> Integers:
+        """The ids [n] of the items, in stored order; 0 of those that are not there any more."""
+        ids, after = np.zeros(len(self._stored), dtype=np.int64), 0
+        while True:
+            with self._database.read() as session:
+                rows = queries.next_ids(session, self._dataset_id, after, 10 * AT_ONCE)
+            if not rows:
+                return ids
+            after = rows[-1][0]
+            places = self._stored.find(_digests([sha256 for _, sha256 in rows]))
+            there = np.array([item_id for item_id, _ in rows])
+            ids[places[places >= 0]] = there[places >= 0]
+
+    def _complete(self, items: Sequence[NamedItem | None]) -> list[NamedItem]:
+        found = [item for item in items if item is not None]
+        if len(found) < len(items):
+            raise ItemsGone(self._dataset_id)
+        return found
 
     def _shown(self, items: Sequence[NamedItem], places: Integers, after: int) -> Iterator[PredictedItem]:
         names, chosen = self._stored.header.class_names, self._stored.rows(places)
@@ -140,6 +165,5 @@ def _wanted(stored: StoredPredictions, query: PredictionsQuery) -> Booleans:
     return wanted
 
 
-def _digests(items: Sequence[NamedItem]) -> npt.NDArray[np.uint8]:
-    content = bytes.fromhex("".join(item.sha256 for item in items))
-    return np.frombuffer(content, np.uint8).reshape(len(items), -1)
+def _digests(hashes: Sequence[str]) -> npt.NDArray[np.uint8]:
+    return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), -1)

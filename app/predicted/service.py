@@ -15,7 +15,7 @@ from app.http.errors import ApiError, invalid
 from app.http.query_parameters import decode_number, page
 from app.predicted import queries
 from app.predicted.formats import Export, Format, format_of
-from app.predicted.rows import PredictedItems
+from app.predicted.rows import ItemsGone, PredictedItems
 from app.predicted.schemas import PredictionsQuery, show_prediction
 from app.predicted.texts import WholeTexts
 from pouf_core.contract.abstention import VariantName
@@ -73,7 +73,11 @@ def answer(request: Request, caller: Caller, predictions: Predictions, query: Pr
     if query.format == "json":
         items = PredictedItems(caller.state.database, predictions.dataset_id, stored, query)
         after = decode_number(query.cursor) or 0
-        rows = list(islice(items.after(after), query.limit + 1))
+        try:
+            rows = list(islice(items.after(after, query.limit + 1), query.limit + 1))
+        except ItemsGone as error:
+            message = f"The dataset of {predictions.name} has just been deleted."
+            raise ApiError(404, "predictions_not_found", message) from error
         return conditional_json(request, page(rows, query.limit, show_prediction, lambda item: item.position))
     chosen = format_of(query.format)
     holding_of(request).take_stream()
