@@ -62,10 +62,7 @@ class _Cause:
         found = chardet.detect(bytes(self.content))["encoding"] if self.content else None
         if found is None or self.encoding is None:
             return None
-        try:
-            same = codecs.lookup(found).name == codecs.lookup(self.encoding).name.removesuffix("-sig")
-        except LookupError:  # it is one that Python cannot read
-            return None
+        same = codecs.lookup(found).name == codecs.lookup(self.encoding).name.removesuffix("-sig")
         return None if same else str(found)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 
-import chardet
 import pytest
 
-from pouf_core.data.losses import Losses
+from pouf_core.data.losses import Losses, Undecoded
 from pouf_core.data.text_files import BadRow, read_texts
 
 
@@ -63,11 +62,10 @@ def test_rows_in_another_encoding_are_told_of_with_the_one_that_they_look_like()
     )
 
 
-@pytest.mark.parametrize("guessed", [None, "an encoding that Python cannot read"])
-def test_no_encoding_is_named_where_none_is_known(guessed: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chardet, "detect", lambda content: {"encoding": guessed})
-    losses, used = losses_of("text\nplain text\nschöne Grüße\n".encode() + b"\xff\xfe\xfd or not\n")
-    (warning,) = losses.warnings(used, "rows")
+def test_no_encoding_is_named_where_none_is_likely() -> None:
+    losses = Losses()
+    losses.note("a.csv:1", "undecodable_text", "It is not.", undecoded=Undecoded("schön".encode()))
+    (warning,) = losses.warnings(used=2, items="rows")
     assert warning.message == "1 of 3 rows are not UTF-8. Save the file as UTF-8."
 
 
