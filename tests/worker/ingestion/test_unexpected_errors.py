@@ -56,7 +56,7 @@ def test_an_archive_whose_reading_fails_is_rejected_and_the_others_are_read(
 def test_an_error_in_what_all_files_make_together_fails_the_dataset_and_its_jobs(
     context: WorkerContext, add_dataset: Any, add_job: Any, get: Any, make_picture: Picture, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("pouf_core.data.uploads.pictures.assign_labels", a_bug)
+    monkeypatch.setattr("pouf_core.data.uploads.pictures.PictureCollector.labelling", a_bug)
     dataset_id = add_dataset({"a.png": make_picture(1)})
     job_id = add_job(dataset_id)
     run_ingestion(context, dataset_id)
