@@ -16,7 +16,8 @@ from app.http.json_bodies import is_json, parsed_size, refuse_many_values, valid
 from app.predicted.formats import FORMULAS
 
 NO_CLASS = ("none_of_these", "cant_tell")
-CSV_COLUMNS = {"item", "label", "person"}
+#: What an annotated task of JSON-MIN has beside its data.
+SHORT_FORM = {"annotator", "annotation_id"}
 
 
 async def read_answers(request: Request) -> AnswersPut:
@@ -58,8 +59,8 @@ def _of_label_studio(tasks: list[Any]) -> Iterator[dict[str, Any]]:
         data = task.get("data", task)
         item = data.get("sha256") or data.get("name") if isinstance(data, dict) else None
         annotations = task.get("annotations")
-        if annotations is None and "label" not in task:
-            annotations = []
+        if annotations is None and not ("label" in task and task.keys() & SHORT_FORM):
+            annotations = []  # a `label` alone may be our prediction
         if annotations == []:
             continue
         if not isinstance(item, str):
@@ -91,7 +92,7 @@ def _answer(item: str, label: object, person: object) -> dict[str, Any]:
     """An answer; a person of Label Studio is a number, an address, or an object with one."""
     if isinstance(person, dict):
         person = person.get("email") or person.get("id")
-    return {"item": item, "label": label, "person": ANONYMOUS if person is None else str(person)[:200]}
+    return {"item": item, "label": label, "person": ANONYMOUS if person in (None, "") else str(person)[:200]}
 
 
 def _from_csv(content: bytes, holding: Holding) -> AnswersPut:

@@ -107,6 +107,7 @@ def test_the_short_form_of_label_studio_is_read_too(api, audited, send):
     tasks = [
         {"id": 1, "sha256": items[0]["sha256"], "label": "green", "annotator": 3},
         {"id": 2, "name": items[1]["name"]},
+        {"id": 3, "name": items[2]["name"], "label": "our own prediction"},
     ]
     assert send(json.dumps(tasks), "application/json").status_code == 200
     assert given(api, audited) == [(items[0]["name"], "green", "3")]
