@@ -63,6 +63,17 @@ def test_what_was_backed_up_is_served_elsewhere(api, database, storage, in_use, 
     assert kept.read_bytes() == picture()
 
 
+def test_predictions_are_backed_up(database, storage, rows, tmp_path):
+    keys = ["predictions/mdl_1", "predictions/bat_1"]
+    rows.job("running", "succeeded", predictions_key=keys[0])
+    rows.batch("succeeded", predictions_key=keys[1])
+    for key in keys:
+        storage.put_stream(f"{key}/predictions.npy", [b"records"])
+    back_up(database, storage, tmp_path / "backup")
+    for key in keys:
+        assert (tmp_path / "backup" / "storage" / key / "predictions.npy").read_bytes() == b"records"
+
+
 def test_a_backup_leaves_out_what_is_deleted_while_it_is_made(
     api, database, storage, in_use, elsewhere, tmp_path, monkeypatch
 ):

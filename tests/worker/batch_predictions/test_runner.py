@@ -69,41 +69,65 @@ def child_of_this_process() -> psutil.Process | None:
     return None
 
 
-def test_a_killed_prediction_goes_on_and_ends_with_the_same_bytes(
-    context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
-) -> None:
-    batch_id = queued(80)
-    folder = context.settings.data_dir / runner.FOLDER / batch_id / "parts"
+def kill_after(parts: int, context: WorkerContext, batch_id: str, running: Any, wait_for: Any) -> Path:
+    """Run an attempt, and kill its process once so many parts are written; returns where they are."""
+    folder: Path = context.settings.data_dir / runner.FOLDER / batch_id / "parts"
     run = running(run_batch, context, batch_id)
-    wait_for(lambda: (folder / "000000.npy").exists())
+    wait_for(lambda: (folder / f"{parts - 1:06}.npy").exists())
     child = child_of_this_process()
     assert child is not None
     child.send_signal(signal.SIGKILL)
     run.result(timeout=30)
+    return folder
+
+
+def assert_undisturbed(context: WorkerContext, batch: BatchPrediction, artifact: Path, folder: Path) -> None:
+    """Compare its files with those of a run in this process."""
+    with context.database.read() as session:
+        columns = select(DatasetItem.sha256, DatasetItem.storage_key).where(DatasetItem.dataset_id == batch.dataset_id)
+        rows = [tuple(row) for row in session.execute(columns)]
+    items = [Item(sha256, context.storage.local(key)) for sha256, key in sorted(rows)]
+    cpu = torch.device("cpu")
+    predictor = load_for_dataset(artifact, len(items), device=cpu)
+    whole = folder / "whole"
+    predict_dataset(predictor, items, whole, folder / "parts", device=cpu, cache=FeatureCache(), at_once=AT_ONCE)
+    assert batch.predictions_key is not None
+    made = context.storage.local_directory(batch.predictions_key)
+    for name in (HEADER, RECORDS):
+        assert (made / name).read_bytes() == (whole / name).read_bytes()
+    assert batch.predictions_bytes == sum(file.stat().st_size for file in made.iterdir())
+    assert len(open_predictions(made)) == batch.item_count
+
+
+def test_a_killed_prediction_goes_on_and_ends_with_the_same_bytes(
+    context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    batch_id = queued(80)
+    folder = kill_after(1, context, batch_id, running, wait_for)
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.error_code, batch.attempt) == ("queued", None, 1)
-    kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
-    assert 1 <= len(kept) < 80 / AT_ONCE
-
+    assert 1 <= len(list(folder.glob("*.npy"))) < 80 / AT_ONCE
     run_batch(context, batch_id)
     run_batch(context, batch_id)  # a duplicate delivery
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.attempt, batch.lease_owner) == ("succeeded", 2, None), batch.error_message
     assert (batch.predicted_count, batch.durable_count, batch.lost_attempts) == (80, 80, 0)
     assert not folder.parent.exists()
-    made = context.storage.local_directory(batch.predictions_key)
-    with context.database.read() as session:
-        columns = select(DatasetItem.sha256, DatasetItem.storage_key).where(DatasetItem.dataset_id == batch.dataset_id)
-        rows = [tuple(row) for row in session.execute(columns)]
-    items = [Item(sha256, context.storage.local(key)) for sha256, key in sorted(rows)]
-    predictor = load_for_dataset(artifact, 80, device=torch.device("cpu"))
-    directories = (tmp_path / "whole", tmp_path / "whole-parts")
-    cpu = torch.device("cpu")
-    predict_dataset(predictor, items, *directories, device=cpu, cache=FeatureCache(), at_once=AT_ONCE)
-    for name in (HEADER, RECORDS):
-        assert (made / name).read_bytes() == (directories[0] / name).read_bytes()
-    assert batch.predictions_bytes == sum(file.stat().st_size for file in made.iterdir())
-    assert len(open_predictions(made)) == 80
+    assert_undisturbed(context, batch, artifact, tmp_path)
+
+
+@pytest.mark.slow
+def test_five_kills_change_nothing(
+    context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    batch_id = queued(400)
+    for parts in (5, 20, 40, 60, 80):
+        kill_after(parts, context, batch_id, running, wait_for)
+        assert get(BatchPrediction, batch_id).status == "queued"
+    run_batch(context, batch_id)
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.attempt) == ("succeeded", 6), batch.error_message
+    assert_undisturbed(context, batch, artifact, tmp_path)
 
 
 def test_a_running_one_is_cancelled_and_leaves_nothing(
