@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-text up test test-slow fuzz chaos hostile machines lint audit gpu-check bench docs clean
+.PHONY: help install demo demo-text up test test-slow fuzz chaos hostile machines browser lint audit gpu-check bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,7 +50,7 @@ test: install ## the default test suite (TEST_PROCESSES=0 for one process, which
 	  --durations=15
 
 test-slow: install ## the tests that take minutes
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --ignore tests/browser
 
 fuzz: install ## some thousands of requests made up from the OpenAPI document (FUZZ_CASES=6000)
 	POUF_FUZZ_CASES=$(or $(FUZZ_CASES),6000) $(BIN)/python -m pytest --timeout=3600 tests/app/test_openapi_cases.py
@@ -63,6 +63,9 @@ hostile: install ## attacks of every kind at once for a minute (HOSTILE="--secon
 
 machines: install ## the service on machines that vanish, and upgraded while a job runs (needs Linux and root)
 	$(BIN)/python -m pytest tests/machines
+
+browser: install ## the web app in an installed Chromium (Debian: chromium), with screenshots in build/screenshots
+	$(BIN)/python -m pytest tests/browser
 
 lint: install ## ruff, mypy (strict on pouf_core), import-linter
 	$(BIN)/ruff check .

@@ -46,23 +46,25 @@ async function send(method, path, body, headers, onProgress) {
   }
 }
 
-/** The files of a drop, with their paths; folders are walked. */
+/** The files of a drop, with their paths; folders are walked. What was dropped can be asked for at once only. */
 async function dropped(items) {
+  const entries = [...items].map((item) => item.webkitGetAsEntry() ?? item.getAsFile()).filter(Boolean);
   const found = [];
   async function walk(entry, folder) {
-    if (entry.isFile) {
-      const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-      found.push({ file, path: folder + file.name });
-      return;
-    }
-    const reader = entry.createReader();
-    for (;;) {
-      const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-      if (!entries.length) return;
-      for (const inner of entries) await walk(inner, `${folder}${entry.name}/`);
+    if (entry instanceof File) {
+      found.push({ file: entry, path: folder + entry.name });
+    } else if (entry.isFile) {
+      await walk(await new Promise((resolve, reject) => entry.file(resolve, reject)), folder);
+    } else {
+      const reader = entry.createReader();
+      for (;;) {
+        const inner = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+        if (!inner.length) return;
+        for (const each of inner) await walk(each, `${folder}${entry.name}/`);
+      }
     }
   }
-  for (const entry of [...items].map((item) => item.webkitGetAsEntry()).filter(Boolean)) await walk(entry, "");
+  for (const entry of entries) await walk(entry, "");
   return found;
 }
 

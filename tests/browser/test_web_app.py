@@ -1,0 +1,238 @@
+"""The web app as people meet it: from a folder to a CSV and a name to call, by a browser alone."""
+
+import csv
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.keys import service as keys
+from app.keys.service import NewKey
+from client import Client
+from store.database import Database
+from store.settings import Settings
+
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
+CLASSES = ("boat", "computer", "smiley face")
+PICTURES_A_CLASS = 8
+EVIL = "<img src=x onerror=alert(1)>"
+WIDTHS, SCHEMES = (375, 1280), ("light", "dark")
+JOB_MS = 240_000
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """A folder with a folder of pictures for each class, and what a person left beside them."""
+    root = tmp_path_factory.mktemp("upload") / "my clip art"
+    with (EXAMPLE / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name in CLASSES:
+        (root / name).mkdir(parents=True)
+        for row in [row for row in rows if row["label"] == name][:PICTURES_A_CLASS]:
+            shutil.copy(EXAMPLE / "images" / row["file"], root / name)
+    (root / f"{EVIL}.jpg").write_bytes(b"not a picture")
+    return root
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What the whole way came to."""
+
+    dataset: str
+    job: str
+    model: str
+
+
+@pytest.fixture(scope="session")
+def walked(browser, service, folder, tmp_path_factory) -> Walked:
+    """The whole way, by the fewest clicks; nothing is typed, since folders suggest the class names."""
+    page = browser.new_page()
+    page.goto(service.url)
+    clicks = ["a folder"]
+    page.locator("input[webkitdirectory]").set_input_files(folder)
+    for link in ("New job", "Start the job", "Download predictions (CSV)", "Use the model"):
+        found = page.get_by_role("button" if link.startswith("Start") else "link", name=link)
+        found.wait_for(timeout=JOB_MS)
+        clicks.append(link)
+        if link == "New job":
+            dataset = page.url.rpartition("/")[2]
+        if not link.startswith("Download"):
+            found.click()
+            continue
+        job = page.url.rpartition("/")[2]
+        with page.expect_download() as download:
+            found.click()
+        with Path(download.value.path()).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    assert len(clicks) <= 8
+    assert len(rows) == len(CLASSES) * PICTURES_A_CLASS
+    assert {row["label"] for row in rows} <= set(CLASSES)
+    page.wait_for_url("**/models/*")
+    walked = Walked(dataset, job, page.url.rpartition("/")[2])
+    page.close()
+    return walked
+
+
+def test_what_was_made_in_the_browser_is_served_by_its_name(walked, service, folder):
+    with Client(service.url) as client:
+        assert client.models.get("my-clip-art").id == walked.model
+        served = client.predict([next((folder / "boat").iterdir())], model="my-clip-art")
+        assert served.items[0].label in CLASSES
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_every_page_can_be_used_by_everybody(visit, walked, width, scheme):
+    pages = {
+        "start": "/",
+        "datasets": "/datasets",
+        "dataset": f"/datasets/{walked.dataset}",
+        "left-out": f"/datasets/{walked.dataset}/items?status=rejected",
+        "items": f"/datasets/{walked.dataset}/items?status=accepted",
+        "new-job": f"/jobs/new?dataset={walked.dataset}",
+        "jobs": "/jobs",
+        "job": f"/jobs/{walked.job}",
+        "models": "/models",
+        "model": f"/models/{walked.model}",
+        "error": "/jobs/none",
+    }
+    with visit(width, scheme) as seen:
+        seen.expected_statuses.add(404)
+        for name, path in pages.items():
+            seen.open(path)
+            assert seen.findings() == [], name
+            assert not seen.is_wider_than_the_screen(), name
+            seen.picture(f"{name}-{width}-{scheme}")
+
+
+def test_the_reference_needs_nothing_from_elsewhere(visit):
+    with visit() as seen:
+        seen.open("/docs")
+        seen.page.locator(".opblock").first.wait_for()
+        seen.picture("reference")
+
+
+def test_a_model_is_tried_in_its_page(visit, walked, folder):
+    with visit() as seen:
+        seen.open(f"/models/{walked.model}")
+        seen.page.locator("#picture").set_input_files(next((folder / "boat").iterdir()))
+        seen.click("button", "Classify")
+        seen.page.locator("#tried table").wait_for()
+        assert seen.page.locator("#tried tbody tr").count() == len(CLASSES)
+        assert seen.findings() == []
+
+
+def test_the_keyboard_reaches_everything_in_order(visit, walked):
+    with visit() as seen:
+        seen.open(f"/jobs/new?dataset={walked.dataset}")
+        reached = []
+        seen.page.locator("body").press("Tab")
+        for _ in range(30):
+            name = seen.page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
+            reached.append(name)
+            if name == "Start the job":
+                break
+            seen.page.keyboard.press("Tab")
+        assert reached[0] == "Skip to the content"
+        assert reached[-1] == "Start the job"
+        assert [name for name in reached if name in ("class_names", "job-name", "alias")] == [
+            "class_names",
+            "job-name",
+            "alias",
+        ]
+
+
+def test_a_file_that_is_dropped_is_uploaded_and_its_evil_name_obeyed_by_nobody(visit):
+    drop = """(name) => {
+        const files = new DataTransfer();
+        files.items.add(new File(["good film\\nbad film\\n<script>alert(2)</script>\\n"], name + ".txt"));
+        const event = new DragEvent("drop", { dataTransfer: files, cancelable: true });
+        document.querySelector("[data-drop]").dispatchEvent(event);
+    }"""
+    with visit() as seen:
+        seen.open("/datasets")
+        seen.page.evaluate(drop, EVIL.replace("/", ""))
+        seen.page.get_by_role("link", name="New job").wait_for(timeout=60_000)
+        assert EVIL in seen.page.locator("h1").inner_text()
+        assert "<script>alert(2)</script>" in seen.page.locator(".texts").inner_text()
+        seen.click("link", "New job")
+        seen.page.locator("#class_names").fill(f"{EVIL}\nbad = not good")
+        seen.click("button", "Start the job")
+        seen.page.wait_for_url("**/jobs/job_*")
+        seen.page.get_by_role("link", name="Use the model").or_(seen.page.locator(".notice.bad")).first.wait_for(
+            timeout=JOB_MS
+        )
+        assert EVIL in seen.page.locator("main").inner_text()
+
+
+def test_what_is_wrong_with_a_form_is_said_in_words_and_nothing_is_lost(visit, walked):
+    with visit() as seen:
+        seen.expected_statuses.add(422)
+        seen.open(f"/jobs/new?dataset={walked.dataset}")
+        seen.page.locator("#class_names").fill("only one")
+        seen.click("button", "Start the job")
+        seen.page.locator("#message .notice").wait_for()
+        assert seen.page.locator("#class_names").input_value() == "only one"
+        assert seen.findings() == []
+        seen.picture("refused")
+
+
+def test_a_page_goes_on_by_itself_when_the_api_was_away(visit, walked, service):
+    with Client(service.url) as client:
+        job = client.jobs.create(walked.dataset, class_names=list(CLASSES))
+        client.jobs.pause(job.id)
+        with visit() as seen:
+            seen.wrong = _Forgiving()
+            seen.open(f"/jobs/{job.id}")
+            supervisor = psutil.Process(service.pid)
+            [api] = [part for part in supervisor.children(recursive=True) if "app.main:app" in part.cmdline()]
+            api.kill()
+            seen.page.locator("#message .notice").wait_for(timeout=30_000)
+            deadline = time.monotonic() + 120
+            while seen.page.locator("#message .notice").count() and time.monotonic() < deadline:
+                seen.page.wait_for_timeout(500)
+            client.jobs.cancel(job.id)
+            seen.page.locator(".badge.cancelled").wait_for(timeout=30_000)
+
+
+class _Forgiving(list):  # type: ignore[type-arg]
+    """A service that is away is reported by browsers; that is what the test is about."""
+
+    def append(self, _: object) -> None:
+        return
+
+
+def test_with_keys_a_browser_signs_in_works_and_signs_out(visit, walked, data_dir):
+    """The last one: from the first key on, every page asks for one."""
+    settings = Settings(data_dir=data_dir)
+    database = Database.of(settings)
+    wanted = NewKey(settings.owner, "browser", ["admin"])
+    key = keys.create(settings, database, wanted)[1]
+    database.dispose()
+    with visit(375) as seen:
+        seen.expected_statuses.add(401)
+        seen.open(f"/models/{walked.model}")
+        assert "/sign-in?next=/models/" in seen.page.url
+        assert seen.findings() == []
+        seen.picture("sign-in")
+        seen.page.get_by_label("API key").fill("pouf_wrong")
+        seen.click("button", "Sign in")
+        assert "no API key" in seen.page.locator(".notice.bad").inner_text()
+        seen.page.get_by_label("API key").fill(key)
+        seen.click("button", "Sign in")
+        seen.page.wait_for_url(f"**/models/{walked.model}")
+        seen.page.locator("#alias").fill("second-name")
+        seen.click("button", "Add the name")
+        seen.page.get_by_text("second-name", exact=True).wait_for()
+        seen.open(f"/datasets/{walked.dataset}")
+        shown = seen.page.locator(".gallery img").first
+        shown.scroll_into_view_if_needed()
+        shown.evaluate("picture => picture.decode()")
+        assert seen.page.evaluate("document.cookie") == ""
+        seen.click("button", "Sign out")
+        seen.page.wait_for_url("**/sign-in")
+        seen.open("/jobs")
+        assert "/sign-in" in seen.page.url
