@@ -5,6 +5,8 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from app.audits import service as audits
+from app.audits.schemas import AuditListQuery
 from app.caller import Caller, Reader, Writer
 from app.datasets import service as datasets
 from app.datasets.schemas import DatasetDocument
@@ -59,6 +61,7 @@ def show_job(request: Request, job_id: str, caller: Reader) -> HTMLResponse:
         gain=gain_in_words(job["estimated_gain"]),
         dataset=_dataset(caller, document),
         outcome=_outcome(caller, document),
+        reviews=audits.list_audits(caller, job_id, AuditListQuery(limit=20)).data,
     )
 
 

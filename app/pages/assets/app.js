@@ -1,5 +1,5 @@
 "use strict";
-// What pages do in the browser beside htmx: uploads with progress, and a word when the service does not answer.
+// What pages do in the browser beside htmx: uploads with progress, keys, and a word when the service does not answer.
 
 const BATCH_FILES = 100;
 const BATCH_BYTES = 16 * 1024 * 1024;
@@ -17,6 +17,15 @@ function say(text) {
 document.addEventListener("htmx:sendError", () => say("The service does not answer. This page tries again by itself."));
 document.addEventListener("htmx:afterOnLoad", (event) => {
   if (event.detail.xhr.status < 400) message.replaceChildren();
+});
+
+// Keys stand for what names them in `data-key`, except where somebody writes.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || event.target.matches("input, textarea, select")) return;
+  const named = document.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`);
+  if (!named) return;
+  event.preventDefault();
+  named.click();
 });
 
 // ---- uploads

@@ -4,6 +4,9 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.http.page_paths import is_page
+from tests.app.predicted.conftest import predicted
+
+__all__ = ["predicted"]  # a fixture
 
 # what a route needs, and a path of alice's
 PAGES = {
@@ -18,6 +21,10 @@ PAGES = {
     "GET /jobs/{job_id}": ("read", "/jobs/{job}"),
     "POST /jobs/{job_id}/{action}": ("write", "/jobs/{job}/pause"),
     "POST /jobs/{job_id}/delete": ("write", "/jobs/{finished}/delete"),
+    "POST /jobs/{job_id}/reviews": ("write", "/jobs/{predicted}/reviews"),
+    "GET /jobs/{job_id}/reviews/{audit_id}": ("read", "/jobs/{predicted}/reviews/{audit}"),
+    "POST /jobs/{job_id}/reviews/{audit_id}/answers": ("write", "/jobs/{predicted}/reviews/{audit}/answers"),
+    "POST /jobs/{job_id}/reviews/{audit_id}/confirm": ("write", "/jobs/{predicted}/reviews/{audit}/confirm"),
     "GET /models": ("read", None),
     "GET /models/{model_id}": ("read", "/models/{model}"),
     "POST /models/{model_id}/alias": ("write", "/models/{model}/alias"),
@@ -28,7 +35,9 @@ OPEN = {"GET /sign-in", "POST /sign-in", "POST /sign-out"}
 
 
 @pytest.fixture
-def alices(rows) -> dict[str, str]:
+def alices(rows, predicted) -> dict[str, str]:
+    reviewed = predicted(4, owner="alice").job_id
+    rows.model_of(reviewed, owner="alice")
     dataset = rows.dataset(owner="alice", name="photographs")
     return {
         "dataset": dataset,
@@ -36,6 +45,8 @@ def alices(rows) -> dict[str, str]:
         "job": rows.job(owner="alice", dataset_id=dataset, name="adaptation"),
         "finished": rows.job("running", "failed", owner="alice", dataset_id=dataset),
         "model": rows.model(owner="alice", name="adapted model"),
+        "predicted": reviewed,
+        "audit": rows.audit(reviewed, answered=True),
     }
 
 
@@ -49,9 +60,10 @@ def ask(api, alices, picture):
         headers = {"HX-Request": "true", **({"Authorization": f"Bearer {key}"} if key else {})}
         if method == "GET":
             return api.get(target, headers=headers)
-        fields = {"alias": "best", "dataset_id": alices["dataset"], "class_names": "cat\ndog"}
+        job = {"dataset_id": alices["dataset"], "class_names": "cat\ndog"}
         if path == "/jobs":
-            return api.post(target, data=fields, headers=headers)
+            return api.post(target, data=job, headers=headers)
+        fields = {"alias": "best", "size": "2", "item": "0.png", "answer": "cant_tell"}
         return api.post(target, data=fields, files={"picture": ("a.png", picture())}, headers=headers)
 
     return send

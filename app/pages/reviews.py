@@ -1,0 +1,137 @@
+"""Reviews: a person looks at some of a job's items, one after the other, and says which class they are of."""
+
+from dataclasses import dataclass
+from itertools import repeat
+from string import ascii_lowercase, digits
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import HTMLResponse
+
+from app.audits import answers, proposals, service
+from app.audits.schemas import (
+    ANONYMOUS,
+    MOST_ITEMS,
+    AnswersPut,
+    AnswersQuery,
+    AuditConfirm,
+    AuditCreate,
+    AuditDocument,
+    AuditItemDocument,
+)
+from app.caller import Caller, Reader, Writer
+from app.datasets import service as datasets
+from app.http.json_bodies import validate
+from app.jobs import service as jobs
+from app.pages.rendering import redirect, render
+from pouf_core.contract.classes import parse_class_names
+
+router = APIRouter(prefix="/jobs/{job_id}/reviews")
+
+USUAL_ITEMS = 40
+#: Answers beside the classes: how they are sent, what they are called, and their keys.
+OTHERS = (("none_of_these", "None of these", "n"), ("cant_tell", "I cannot tell", "?"))
+BACK = "z"
+_KEYS = [key for key in digits[1:] + ascii_lowercase if key not in ("n", BACK)]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An answer that can be given: the field that it is sent in, its value, what it is called, and its key, if any."""
+
+    field: str
+    value: str
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Whose turn it is: a person's, at the item of a position from 0; None where all are answered."""
+
+    person: str
+    position: int | None
+    answered: int
+
+
+@router.post("")
+def begin(
+    request: Request,
+    job_id: str,
+    caller: Writer,
+    size: Annotated[int, Form(ge=1, le=MOST_ITEMS)] = USUAL_ITEMS,
+    person: Annotated[str, Form(max_length=200)] = "",
+) -> HTMLResponse:
+    """Draw the items."""
+    audit = service.create(caller, job_id, AuditCreate(size=size), lambda session, document: None)
+    return redirect(request, _place(audit, person.strip() or ANONYMOUS))
+
+
+@router.get("/{audit_id}")
+def show(
+    request: Request, job_id: str, audit_id: str, caller: Reader, person: str = ANONYMOUS, at: int | None = None
+) -> HTMLResponse:
+    """Return the next item that the person has not looked at, or the one at a position."""
+    return _page(request, caller, service.read(caller, job_id, audit_id), person, at)
+
+
+@router.post("/{audit_id}/answers")
+def answer(
+    request: Request,
+    job_id: str,
+    audit_id: str,
+    caller: Writer,
+    item: Annotated[str, Form()],
+    person: Annotated[str, Form()] = ANONYMOUS,
+    label: Annotated[str | None, Form()] = None,
+    answer: Annotated[str | None, Form()] = None,
+) -> HTMLResponse:
+    """Keep what the person says, and return the next item."""
+    given = {name: value for name, value in (("label", label), ("answer", answer)) if value is not None}
+    body = validate(AnswersPut, {"answers": [{"item": item, **given}], "person": person})
+    return _page(request, caller, answers.give(caller, job_id, audit_id, body), person, None)
+
+
+@router.post("/{audit_id}/confirm")
+def confirm(request: Request, job_id: str, audit_id: str, caller: Writer) -> HTMLResponse:
+    """Let the model be judged and served as the answers say."""
+    proposals.confirm(caller, job_id, audit_id, AuditConfirm())
+    return redirect(request, f"/jobs/{job_id}")
+
+
+def _page(request: Request, caller: Caller, audit: AuditDocument, person: str, at: int | None) -> HTMLResponse:
+    job = jobs.read(caller, audit.job_id)
+    turn = _turn(caller, audit, person, at)
+    item: AuditItemDocument | None = None if turn.position is None else audit.items[turn.position]
+    return render(
+        request,
+        "review.html.jinja",
+        audit=audit,
+        job=job,
+        dataset=datasets.read(caller, audit.dataset_id),
+        turn=turn,
+        item=item,
+        choices=_choices([one.name for one in parse_class_names(job.class_names)]),
+        place=_place(audit, person),
+        back_key=BACK,
+    )
+
+
+def _turn(caller: Caller, audit: AuditDocument, person: str, at: int | None) -> Turn:
+    given = answers.list_answers(caller, audit.job_id, audit.id, AnswersQuery(limit=1000)).data
+    answered = {one.sha256 for one in given if one.person == person}
+    left = (position for position, item in enumerate(audit.items) if item.sha256 not in answered)
+    if at is not None and 0 <= at < len(audit.items):
+        return Turn(person, at, len(answered))
+    return Turn(person, next(left, None), len(answered))
+
+
+def _choices(classes: list[str]) -> list[Choice]:
+    keys = [*_KEYS, *repeat("", max(0, len(classes) - len(_KEYS)))]
+    named = [Choice("label", name, name, key) for name, key in zip(classes, keys, strict=False)]
+    return named + [Choice("answer", value, name, key) for value, name, key in OTHERS]
+
+
+def _place(audit: AuditDocument, person: str) -> str:
+    return f"/jobs/{audit.job_id}/reviews/{audit.id}?person={quote(person)}"

@@ -1,0 +1,82 @@
+"""A person looks at some of a job's items by the page, one after the other."""
+
+import re
+
+import pytest
+
+from tests.app.predicted.conftest import CLASSES, predicted
+
+__all__ = ["predicted"]  # a fixture
+
+SCRIPTED = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def begun(api, rows, predicted):
+    """The place of a review of eight items of a job whose model is served."""
+    job = predicted(40)
+    rows.model_of(job.job_id)
+    answer = api.post(f"/jobs/{job.job_id}/reviews", data={"size": 8, "person": "Ann & Bob"}, headers=SCRIPTED)
+    return answer.headers["hx-redirect"]
+
+
+def item_in(page: str) -> str:
+    return re.search(r'name="item" value="([0-9a-f]{64})"', page)[1]
+
+
+def say(api, place: str, page: str, **answer: str) -> str:
+    fields = {"item": item_in(page), "person": "Ann & Bob", **answer}
+    return api.post(f"{place.partition('?')[0]}/answers", data=fields, headers=SCRIPTED).text
+
+
+def test_each_answer_leads_to_the_next_item_until_all_are_looked_at(api, begun):
+    page, seen = api.get(begun).text, []
+    for number in range(8):
+        assert f"{number} of 8 items looked at" in page
+        seen.append(item_in(page))
+        page = say(api, begun, page, label=CLASSES[number % 3])
+    assert len(set(seen)) == 8
+    assert "everything has been looked at" in page
+    assert "Right when adapted" in page
+
+
+def test_every_answer_has_a_key_and_what_is_predicted_is_not_given_away(api, begun):
+    page = api.get(begun).text
+    keys = re.findall(r'value="([^"]+)" data-key="(.)"', page)
+    assert keys == [(CLASSES[0], "1"), (CLASSES[1], "2"), (CLASSES[2], "3"), ("none_of_these", "n"), ("cant_tell", "?")]
+    assert "probability" not in page.lower()
+
+
+def test_an_answer_can_be_taken_back(api, begun):
+    first = api.get(begun).text
+    second = say(api, begun, first, answer="none_of_these")
+    back = re.search(r'href="([^"]+)" data-key="z"', second)[1].replace("&amp;", "&")
+    again = api.get(back).text
+    assert item_in(again) == item_in(first)
+    assert "1 of 8 items looked at" in say(api, begun, again, label=CLASSES[0])
+    audit = api.get(f"/v1{begun.partition('?')[0].replace('reviews', 'audits')}").json()
+    said = next(item for item in audit["items"] if item["sha256"] == item_in(first))
+    assert (said["answer"], audit["people"]) == (CLASSES[0], 1)
+
+
+def test_people_who_share_a_review_each_see_what_they_have_not_looked_at(api, begun):
+    say(api, begun, api.get(begun).text, label=CLASSES[0])
+    assert "0 of 8 items looked at" in api.get(f"{begun.partition('?')[0]}?person=Carla").text
+
+
+def test_an_answer_that_is_none_is_refused_in_words(api, begun):
+    page = api.get(begun).text
+    for answer in ({}, {"label": "no such class"}, {"answer": "maybe"}):
+        fields = {"item": item_in(page), **answer}
+        assert api.post(f"{begun.partition('?')[0]}/answers", data=fields, headers=SCRIPTED).status_code == 422
+
+
+def test_what_the_answers_say_is_applied_on_request(api, begun, predicted):
+    page = api.get(begun).text
+    place = begun.partition("?")[0]
+    for _ in range(8):
+        page = say(api, begun, page, label=CLASSES[0])
+    job_id = place.split("/")[2]
+    assert api.post(f"{place}/confirm", headers=SCRIPTED).headers["hx-redirect"] == f"/jobs/{job_id}"
+    assert ", applied" in api.get(f"/jobs/{job_id}").text
+    assert "Applied on" in api.get(begun).text
