@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from cli import CommandError, keys, options
-from pouf_core.contract.base_model import BY_MODALITY
 
 app = typer.Typer(
     help="Adapt vision-language models and sentence encoders to your unlabelled pictures and texts.",
@@ -68,7 +67,7 @@ def adapt(
     data: options.Data,
     class_names: options.ClassNames,
     out: options.Out,
-    base_model: options.BaseModel = BY_MODALITY,
+    base_model: options.BaseModel = "auto",
     activation: options.Activation = None,
     prompt_template: options.PromptTemplate = None,
     label_words: options.LabelWords = None,

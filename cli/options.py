@@ -5,8 +5,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from pouf_core.contract.labels import LabelsWanted
-
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
 DemoDir = Annotated[Path, typer.Option(help="Where the demo's own service keeps its data.")]
 RunningUrl = Annotated[str | None, typer.Option(help="Use this running service instead of starting one.")]
@@ -48,7 +46,7 @@ TextColumn = Annotated[
     str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
 ]
 Labels = Annotated[
-    LabelsWanted,
+    Literal["auto", "folders", "file", "none"],
     typer.Option(help="Evaluation labels: of files (columns, labels.csv, COCO …), folders, auto for either, or none."),
 ]
 Quality = Annotated[
