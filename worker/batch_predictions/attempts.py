@@ -31,14 +31,15 @@ def begin_attempt(
     return lease
 
 
-def succeed(batch: BatchPrediction, key: str, size: int) -> None:
-    """End it with its predictions; one that is being cancelled ends without."""
+def succeed(batch: BatchPrediction, key: str, size: int) -> bool:
+    """End it with its predictions; one that is being cancelled ends without, and False is returned."""
     if batch.status == "cancelling":
         _end(batch, "cancelled")
-        return
+        return False
     batch.predictions_key, batch.predictions_bytes = key, size
     batch.predicted_count = batch.item_count
     _end(batch, "succeeded")
+    return True
 
 
 def fail(batch: BatchPrediction, code: str, message: str) -> None:

@@ -171,7 +171,10 @@ class _Run:
         try:
             with self._keeper.long_step(self._context.settings.load_timeout):
                 self._storage.put_directory(key, predictions)
-                self._end(lambda _, batch: attempts.succeed(batch, key, size))
+                ended: list[bool] = []
+                self._end(lambda _, batch: ended.append(attempts.succeed(batch, key, size)))
+            if not ended[-1]:
+                self._storage.discard(key)
         except ShuttingDown:
             self._end(attempts.stop)
         except OSError as error:

@@ -62,7 +62,7 @@ class Housekeeper:
 
 
 def _remove_logs(directory: Path, before: float) -> None:
-    """Remove the logs of jobs that were last written before a time, in seconds since 1970."""
-    for path in directory.glob("job_*.log"):
+    """Remove the logs of jobs and batch predictions that were last written before a time, in seconds since 1970."""
+    for path in (*directory.glob("job_*.log"), *directory.glob("bat_*.log")):
         if path.stat().st_mtime < before:
             path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from store.tables import BatchPrediction, DatasetItem
 from tests.pouf_core.conftest import save_tiny_clip
 from tests.row_fixtures import CLASSES, draw_picture
 from worker.batch_predictions import runner
-from worker.batch_predictions.attempts import begin_attempt, lose
+from worker.batch_predictions.attempts import begin_attempt, lose, succeed
 from worker.batch_predictions.runner import run_batch
 from worker.batch_predictions.spec import BatchSpec
 from worker.process_context import WorkerContext
@@ -143,6 +143,14 @@ def test_a_running_one_is_cancelled_and_leaves_nothing(
     assert (batch.status, batch.predictions_key, batch.lease_owner) == ("cancelled", None, None)
     assert batch.finished_at is not None
     assert not (context.settings.data_dir / runner.FOLDER / batch_id).exists()
+
+
+def test_one_that_is_being_cancelled_gets_no_predictions(rows: Any, get: Any, database: Any) -> None:
+    batch_id = rows.batch("cancelling")
+    with database.write() as session:
+        assert not succeed(session.get_one(BatchPrediction, batch_id), "predictions/bat", 9)
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.predictions_key, batch.predictions_bytes) == ("cancelled", None, 0)
 
 
 def test_without_its_model_it_fails(context: WorkerContext, rows: Any, get: Any) -> None:

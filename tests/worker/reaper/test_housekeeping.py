@@ -90,9 +90,10 @@ def test_logs_of_jobs_and_checkpoints_of_deleted_ones_go(
     job_id = add_job(add_ready_dataset())
     settings.log_dir.mkdir()
     kept, old = settings.log_dir / f"{job_id}.log", settings.log_dir / "job_old.log"
-    for path in (kept, old, settings.log_dir / "api.log"):
+    batch = settings.log_dir / "bat_old.log"
+    for path in (kept, old, batch, settings.log_dir / "api.log"):
         path.write_text("line")
-    make_old(old, settings.log_dir / "api.log")
+    make_old(old, batch, settings.log_dir / "api.log")
     Housekeeper(settings, database).tidy()
     assert {path.name for path in settings.log_dir.iterdir()} == {kept.name, "api.log"}
 
