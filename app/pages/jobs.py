@@ -12,9 +12,8 @@ from app.datasets import service as datasets
 from app.datasets.schemas import DatasetDocument
 from app.http.errors import ApiError
 from app.jobs import service
-from app.jobs.predictions import predictions_of
+from app.jobs.predictions import summary_of
 from app.jobs.schemas import JobDocument, JobListQuery
-from app.pages.outcomes import Outcome, outcome_of
 from app.pages.rendering import redirect, render
 from app.web.report import gain_in_words
 
@@ -60,7 +59,7 @@ def show_job(request: Request, job_id: str, caller: Reader) -> HTMLResponse:
         is_final=service.is_final(document),
         gain=gain_in_words(job["estimated_gain"]),
         dataset=_dataset(caller, document),
-        outcome=_outcome(caller, document),
+        outcome=summary_of(caller, job_id) if "predictions" in document.urls else None,
         reviews=audits.list_audits(caller, job_id, AuditListQuery(limit=20)).data,
     )
 
@@ -87,8 +86,3 @@ def _dataset(caller: Caller, job: JobDocument) -> DatasetDocument | None:
         return datasets.read(caller, job.dataset_id)
     except ApiError:
         return None
-
-
-def _outcome(caller: Caller, job: JobDocument) -> Outcome | None:
-    """Return what is predicted of the dataset, where that is kept."""
-    return outcome_of(caller, predictions_of(caller, job.id)) if "predictions" in job.urls else None

@@ -1,5 +1,7 @@
 """The predictions of a dataset in a few numbers and items."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from app.caller import Caller
@@ -7,13 +9,14 @@ from app.predicted import queries
 from app.predicted.service import Predictions, read
 from app.web.predictions import ChangedItem, ClassCount, PredictionSummary
 from pouf_core.predictions.stored import StoredPredictions
+from store.database import Database
 
 MOST_ITEMS = 20
 TEXT_CHARACTERS = 120
 
 
 def summarize(caller: Caller, predictions: Predictions) -> PredictionSummary:
-    """Return what a report shows of predictions; raises 500 ``predictions_missing``."""
+    """Return what a report or a page shows of predictions; raises 500 ``predictions_missing``."""
     stored = read(caller, predictions)
     names = stored.header.class_names
     before, after = stored.counts()
@@ -31,14 +34,18 @@ def _most_changed(caller: Caller, predictions: Predictions, stored: StoredPredic
     changed = np.flatnonzero(stored.changed)
     sureness = np.minimum(stored.records["probability"][changed], stored.records["zero_shot_probability"][changed])
     records = stored.records[changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS]]
-    hashes = [digest.tobytes().hex() for digest in records["sha256"]]
-    with caller.state.database.read() as session:
-        items = queries.items_by_content(session, predictions.dataset_id, hashes)
+    hashes = tuple(digest.tobytes().hex() for digest in records["sha256"])
+    database = caller.state.database
+    with database.read() as session:
+        found = queries.items_by_id(session, _ids(database, predictions.dataset_id, hashes))
+    items = {item.sha256: item for item in found.values()}
     names = stored.header.class_names
     return [
         ChangedItem(
             items[sha256].name,
+            sha256,
             (items[sha256].text or "")[:TEXT_CHARACTERS] or None,
+            (items[sha256].text_pair or "")[:TEXT_CHARACTERS] or None,
             names[record["zero_shot_label"]],
             names[record["label"]],
             float(record["probability"]),
@@ -46,3 +53,10 @@ def _most_changed(caller: Caller, predictions: Predictions, stored: StoredPredic
         for sha256, record in zip(hashes, records, strict=True)
         if sha256 in items
     ]
+
+
+@lru_cache(maxsize=1000)
+def _ids(database: Database, dataset_id: str, hashes: tuple[str, ...]) -> tuple[int, ...]:
+    """Where items of a dataset are, which never changes: found by content they cost a look at every item."""
+    with database.read() as session:
+        return tuple(item.id for item in queries.items_by_content(session, dataset_id, hashes).values())

@@ -14,10 +14,12 @@ class ClassCount:
 
 @dataclass(frozen=True)
 class ChangedItem:
-    """An item that the adaptation gave another class; `text` is the beginning of a text."""
+    """An item that the adaptation gave another class; `text` and `text_pair` are the beginning of texts."""
 
     name: str
+    sha256: str
     text: str | None
+    text_pair: str | None
     before: str
     after: str
     probability: float

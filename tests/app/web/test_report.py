@@ -305,7 +305,7 @@ SUMMARY = PredictionSummary(
     changed=300,
     to_review=40,
     counts=[ClassCount("cat", 1500, 1200), ClassCount("dog", 500, 800)],
-    most_changed=[ChangedItem("yard/<i>17.jpg", None, "cat", "dog", 0.97)],
+    most_changed=[ChangedItem("yard/<i>17.jpg", "0" * 64, None, None, "cat", "dog", 0.97)],
 )
 
 
