@@ -180,6 +180,29 @@ def test_what_is_wrong_with_a_form_is_said_in_words_and_nothing_is_lost(visit, w
         seen.picture("refused")
 
 
+def test_items_are_reviewed_by_the_keyboard_alone(visit, walked):
+    with visit() as seen:
+        seen.open(f"/jobs/{walked.job}")
+        seen.page.locator("#review-size").fill("6")
+        seen.page.keyboard.press("Enter")
+        progress = seen.page.locator("#review label")
+        seen.page.get_by_text("0 of 6 items looked at").wait_for()
+        assert seen.findings() == []
+        seen.picture("review")
+        for number, key in enumerate("123n?", start=1):
+            seen.page.keyboard.press(key)
+            seen.page.get_by_text(f"{number} of 6 items looked at").wait_for()
+        seen.page.keyboard.press("z")
+        seen.page.wait_for_url("**at=4")
+        seen.page.keyboard.press("1")
+        seen.page.locator('a[href$="at=4"]').wait_for()  # the next item
+        seen.page.keyboard.press("1")
+        seen.page.get_by_text("everything has been looked at").wait_for()
+        assert progress.inner_text() == "6 of 6 items looked at"
+        assert seen.findings() == []
+        seen.picture("reviewed")
+
+
 def test_a_page_goes_on_by_itself_when_the_api_was_away(visit, walked, service):
     with Client(service.url) as client:
         job = client.jobs.create(walked.dataset, class_names=list(CLASSES))
