@@ -45,7 +45,8 @@ def redirect(request: Request, path: str) -> HTMLResponse:
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}\u00a0%"
+    """Return the share as a percentage that is not broken across lines; nothing is minus zero."""
+    return "–" if share is None else f"{round(100 * share, 1) + 0.0:.1f}\u00a0%"
 
 
 def _number(value: int) -> str:
