@@ -16,6 +16,7 @@ from app.auth.admission import Admission
 from app.auth.authentication import Authentication, Authenticator
 from app.base_models import routes as base_models
 from app.batch_predictions import routes as batch_predictions
+from app.comparisons import routes as comparisons
 from app.datasets import routes as datasets
 from app.health import routes as health
 from app.health.metrics import ServiceMetrics
@@ -45,7 +46,19 @@ from store.orphans import remove_abandoned_staging
 from store.settings import Settings, get_settings
 from store.storage import Storage
 
-ROUTERS = (datasets, jobs, audits, reports, batch_predictions, models, aliases, predictions, base_models, webhooks)
+ROUTERS = (
+    datasets,
+    comparisons,
+    jobs,
+    audits,
+    reports,
+    batch_predictions,
+    models,
+    aliases,
+    predictions,
+    base_models,
+    webhooks,
+)
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

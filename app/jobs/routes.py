@@ -17,13 +17,10 @@ from app.http.query_parameters import NumbersQuery, decode_number, page
 from app.http.schemas import ListDocument
 from app.jobs import events, service
 from app.jobs import queries as repository
-from app.jobs.comparison import compare_jobs
 from app.jobs.predictions import predictions_of
 from app.jobs.schemas import (
-    ComparisonQuery,
     EventDocument,
     EventsQuery,
-    JobComparisonDocument,
     JobCreate,
     JobDocument,
     JobListQuery,
@@ -74,12 +71,6 @@ def _accepted(document: JobDocument) -> Answer:
 def list_jobs(caller: Reader, query: Annotated[JobListQuery, Query()]) -> ListDocument[JobSummaryDocument]:
     """List jobs, newest first, without their classes."""
     return service.list_jobs(caller, query)
-
-
-@router.get("/compare")
-def compare(caller: Reader, query: Annotated[ComparisonQuery, Query()]) -> JobComparisonDocument:
-    """Compare two jobs over one dataset: agreement, accuracy where there are labels, and where they differ."""
-    return compare_jobs(caller, query)
 
 
 @router.get("/{job_id}", responses=conditional(JobDocument), openapi_extra=IF_NONE_MATCH)

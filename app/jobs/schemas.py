@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.http.query_parameters import ListQuery, NumbersQuery, PageQuery
+from app.http.query_parameters import ListQuery, NumbersQuery
 from app.http.schemas import (
     ALIAS_NAME,
     METADATA,
@@ -157,59 +157,6 @@ class MetricDocument(BaseModel):
 
     step: int
     created_at: datetime
-
-
-class ComparisonQuery(PageQuery):
-    """Which jobs to compare, and which part of the items on which they differ to answer."""
-
-    jobs: Annotated[str, Field(max_length=200, description="The ids of two jobs over one dataset, with a comma.")]
-
-
-class ComparedJobDocument(Document):
-    """A compared job, with its accuracy on the labelled items and the 95 % Wilson interval of that, where any are."""
-
-    id: str
-    model_id: str | None
-    accuracy: float | None
-    interval: tuple[float, float] | None
-
-
-class ComparedLabelDocument(Document):
-    """The most probable class by one of the jobs."""
-
-    label: str
-    probability: float
-
-
-class DifferingItemDocument(Document):
-    """An item of which the jobs say different classes; `predictions` are in the order of the jobs."""
-
-    name: str
-    sha256: str
-    text: str | None
-    text_pair: str | None
-    predictions: list[ComparedLabelDocument]
-
-
-class JobComparisonDocument(Document):
-    """Two jobs over one dataset."""
-
-    object: Literal["job_comparison"]
-    dataset_id: str
-    item_count: int
-    agreement: Annotated[float, Field(description="Share of the items of which both say the same class.")]
-    differing_count: int
-    labelled_count: Annotated[int, Field(description="Items with an evaluation label that is a class of both.")]
-    jobs: list[ComparedJobDocument]
-    difference: Annotated[float | None, Field(description="Accuracy of the second less that of the first.")]
-    difference_interval: Annotated[
-        tuple[float, float] | None, Field(description="Of 95 %, by the same items under both jobs.")
-    ]
-    differing: Annotated[
-        list[DifferingItemDocument], Field(description="A page of them, those first of which both jobs are surest.")
-    ]
-    has_more: bool
-    next_cursor: str | None
 
 
 def show_job(job: Job, queue_position: int | None, pace: Pace | None = None) -> JobDocument:

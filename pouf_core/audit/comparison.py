@@ -9,6 +9,7 @@ from scipy.stats import binomtest
 
 from pouf_core.audit.frame import Booleans, Integers, Numbers
 from pouf_core.audit.intervals import posterior
+from pouf_core.contract.audit import AuditDesign, Measured
 
 CONFIDENCE = 0.95
 UNLABELLED = -1
@@ -54,6 +55,41 @@ def compare(first: Integers, second: Integers, truth: Integers) -> Comparison:
     right = [(labels[known] == truth[known]).astype(float) for labels in (first, second)]
     accuracies = _share(right[0]), _share(right[1])
     return Comparison(first == second, labelled, accuracies, _paired(right[1] - right[0]))
+
+
+@dataclass(frozen=True)
+class ByAnswers:
+    """Two classifiers by people's answers: accuracy of each over all items, the second's less the first's."""
+
+    accuracies: tuple[Measured, Measured]
+    difference: Measured
+
+
+def compare_by_answers(
+    design: AuditDesign, strata: Integers, truth: Integers, first: Integers, second: Integers
+) -> ByAnswers | None:
+    """Compare by the m answers to an audit, each of which stands for the items that it was drawn from.
+
+    Args:
+        design: of the audit.
+        strata: [m] of the design.
+        truth: [m] the class that people gave; one that no classifier gives is wrong for both.
+        first, second: [m] classes, as places in one list of names.
+
+    Returns:
+        None without answers, and where nothing was drawn of some stratum.
+    """
+    if not len(truth) or min(design.drawn) == 0:
+        return None
+
+    def measured(values: Numbers, scale: float = 1.0, shift: float = 0.0) -> Measured:
+        found = posterior(values, strata, np.array(design.items), design.suspected)
+        assert found is not None  # there are answers
+        low, high = (scale * end + shift for end in found.interval)
+        return Measured(value=scale * found.value + shift, interval=(low, high), answers=found.answers)
+
+    right = [(labels == truth).astype(float) for labels in (first, second)]
+    return ByAnswers((measured(right[0]), measured(right[1])), measured((right[1] - right[0] + 1) / 2, 2.0, -1.0))
 
 
 def _share(right: Numbers) -> Share:

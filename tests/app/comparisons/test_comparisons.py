@@ -85,6 +85,28 @@ def test_classes_are_compared_by_name(predicted: Any, predict: Any, compared: An
     assert {item["predictions"][1]["label"] for item in found["differing"]} <= {"blue", "green", "violet"}
 
 
+def test_answers_of_people_tell_which_is_right_more_often(pair: Any, compared: Any, api: Any) -> None:
+    first, second = pair
+    assert compared(first, second)["by_answers"] is None
+    url = f"/v1/jobs/{second.job_id}/audits"
+    audit = api.post(url, json={"size": 40, "seed": 1}).json()
+    assert compared(first, second)["by_answers"] is None
+    answers = [
+        {"item": item["sha256"], "label": CLASSES[second.record(item["sha256"])["label"]]} for item in audit["items"]
+    ]
+    sent = api.put(f"{url}/{audit['id']}/answers", json={"answers": answers})
+    assert sent.status_code == 200, sent.text
+    found = compared(first, second)["by_answers"]
+    assert (found["audit_id"], found["answers"]) == (audit["id"], 40)
+    before, after = found["accuracies"]
+    assert after["value"] == pytest.approx(1.0)
+    assert found["difference"]["value"] == pytest.approx(after["value"] - before["value"])
+    low, high = found["difference"]["interval"]
+    assert 0 < low < found["difference"]["value"] < high
+    # as each answer stands for the items of its stratum, so is the share on which both agree
+    assert before["interval"][0] < compared(first, second)["agreement"] < before["interval"][1]
+
+
 class TestRefused:
     @pytest.mark.parametrize("count", [1, 2, 3])
     def test_other_than_two_jobs(self, pair: Any, api: Any, refused: Any, count: int) -> None:

@@ -5,17 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.caller import Caller
-from app.http.errors import invalid
-from app.http.query_parameters import decode_number, encode_cursor
-from app.jobs import queries as repository
-from app.jobs.predictions import predictions_of
-from app.jobs.schemas import (
+from app.comparisons.estimates import by_answers
+from app.comparisons.schemas import (
     ComparedJobDocument,
     ComparedLabelDocument,
     ComparisonQuery,
     DifferingItemDocument,
     JobComparisonDocument,
 )
+from app.http.errors import invalid
+from app.http.query_parameters import decode_number, encode_cursor
+from app.jobs import queries as repository
+from app.jobs.predictions import predictions_of
 from app.predicted import queries as items
 from app.predicted.service import Predictions, read
 from pouf_core.audit.comparison import UNLABELLED, Comparison, Share, compare
@@ -62,6 +63,9 @@ def compare_jobs(caller: Caller, query: ComparisonQuery) -> JobComparisonDocumen
         jobs=[_show_job(*each) for each in zip((first, second), accuracies, strict=True)],
         difference=None if found.difference is None else found.difference.value,
         difference_interval=None if found.difference is None else found.difference.interval,
+        by_answers=by_answers(
+            caller, (first.name, second.name), stored[0].records["sha256"], compared.names, compared.labels
+        ),
         differing=_show_items(caller, compared, ordered[start:stop]),
         has_more=stop < len(ordered),
         next_cursor=encode_cursor(stop) if stop < len(ordered) else None,

@@ -1,0 +1,69 @@
+"""Which of two jobs people's answers find right more often."""
+
+import numpy as np
+import numpy.typing as npt
+
+from app.audits import queries as audits
+from app.audits.estimates import Reviewed
+from app.audits.service import Found
+from app.audits.showing import class_names_of
+from app.caller import Caller
+from app.comparisons.schemas import ComparisonByAnswersDocument
+from app.jobs import service as jobs
+from pouf_core.audit.comparison import compare_by_answers
+from pouf_core.audit.estimation import NONE_OF_THESE
+from pouf_core.predictions.stored import Integers
+
+MOST_AUDITS = 20
+
+
+def by_answers(
+    caller: Caller,
+    job_ids: tuple[str, str],
+    digests: npt.NDArray[np.uint8],
+    names: list[str],
+    labels: tuple[Integers, Integers],
+) -> ComparisonByAnswersDocument | None:
+    """Return what the answers to one audit say: of those of either job, the one with most answers.
+
+    Args:
+        caller: who asks.
+        job_ids: of the compared jobs.
+        digests: [n, 32] content hashes of the items, in their order.
+        names: the classes of both jobs.
+        labels: by each job [n] places among the names.
+    """
+    found = _most_answered(caller, job_ids)
+    if found is None:
+        return None
+    reviewed, classes = found
+    place = {sha256: index for index, sha256 in enumerate(map(bytes.hex, map(np.ndarray.tobytes, digests)))}
+    truth, strata, where = [], [], []
+    for item in reviewed.items:
+        answer = reviewed.outcomes[item.position][1]
+        if answer is not None and item.sha256 in place:
+            truth.append(NONE_OF_THESE if answer == NONE_OF_THESE else names.index(classes[answer]))
+            strata.append(item.stratum)
+            where.append(place[item.sha256])
+    first, second = (one[where] for one in labels)
+    compared = compare_by_answers(reviewed.design, np.array(strata), np.array(truth), first, second)
+    if compared is None:
+        return None
+    return ComparisonByAnswersDocument(
+        audit_id=reviewed.audit.id,
+        answers=len(truth),
+        accuracies=compared.accuracies,
+        difference=compared.difference,
+    )
+
+
+def _most_answered(caller: Caller, job_ids: tuple[str, str]) -> tuple[Reviewed, list[str]] | None:
+    """The audit with the classes of its job; None where nobody has answered."""
+    candidates = []
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        for job in (jobs.get(scope, job_id) for job_id in job_ids):
+            for audit in audits.list_audits(scope, job.id, None, MOST_AUDITS):
+                candidates.append((Found(scope, job, audit).reviewed(), class_names_of(job)))
+    best = max(candidates, key=lambda one: one[0].counts["answered"] + one[0].counts["none_of_these"], default=None)
+    return best if best and best[0].people else None

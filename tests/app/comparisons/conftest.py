@@ -1,0 +1,3 @@
+from tests.app.predicted.conftest import predict, predicted
+
+__all__ = ["predict", "predicted"]  # fixtures
