@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict, Unpack, cast
 
+from client.audits import Measured
 from client.connection import Connection
 
 
@@ -54,6 +55,15 @@ class DifferingItem(TypedDict):
     predictions: list[ComparedLabel]
 
 
+class ComparisonByAnswers(TypedDict):
+    """What people's answers to an audit say of both jobs, over all items: each one's accuracy, and their difference."""
+
+    audit_id: str
+    answers: int
+    accuracies: list[Measured]
+    difference: Measured
+
+
 class JobComparison(TypedDict):
     """Two jobs over one dataset: the share of items of which both say the same class, and the accuracy of the second
     less that of the first, with a 95 % interval, as far as items are labelled. `differing` are the first of the items
@@ -68,6 +78,7 @@ class JobComparison(TypedDict):
     jobs: list[ComparedJob]
     difference: float | None
     difference_interval: list[float] | None
+    by_answers: ComparisonByAnswers | None
     differing: list[DifferingItem]
 
 
