@@ -53,7 +53,9 @@ def _apply(found: Found, model: AdaptedModel, applied: AppliedDocument) -> None:
 def _applied(found: Found, body: AuditConfirm) -> AppliedDocument:
     reviewed = found.reviewed()
     if reviewed.estimate is None:
-        raise conflict("nothing_proposed", "There are no answers yet that something could be proposed by.")
+        raise conflict(
+            "nothing_proposed", "No randomly drawn item has an answer yet that something could be proposed by."
+        )
     proposal = proposal_of(found.job, reviewed, reviewed.estimate, found.threshold)
     if body.threshold and proposal.threshold is None:
         raise conflict("threshold_not_proposed", "The answers allow no threshold: `estimate.more_answers` may help.")

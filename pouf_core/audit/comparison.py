@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import binomtest
 
 from pouf_core.audit.frame import Booleans, Integers, Numbers
-from pouf_core.audit.intervals import posterior
+from pouf_core.audit.intervals import posterior, stand_for_all
 from pouf_core.contract.audit import AuditDesign, Measured
 
 CONFIDENCE = 0.95
@@ -77,14 +77,15 @@ def compare_by_answers(
         first, second: [m] classes, as places in one list of names.
 
     Returns:
-        None without answers, and where nothing was drawn of some stratum.
+        None without answers, or with none but of the suspected items, and where nothing was drawn of some stratum.
     """
-    if not len(truth) or min(design.drawn) == 0:
+    items = np.array(design.items)
+    if min(design.drawn) == 0 or not stand_for_all(strata, items, design.suspected):
         return None
 
     def measured(values: Numbers, scale: float = 1.0, shift: float = 0.0) -> Measured:
-        found = posterior(values, strata, np.array(design.items), design.suspected)
-        assert found is not None  # there are answers
+        found = posterior(values, strata, items, design.suspected)
+        assert found is not None  # the answers stand for all items
         low, high = (scale * end + shift for end in found.interval)
         return Measured(value=scale * found.value + shift, interval=(low, high), answers=found.answers)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pouf_core.audit.frame import Booleans, Integers, Numbers
-from pouf_core.audit.intervals import Posterior, posterior
+from pouf_core.audit.intervals import Posterior, posterior, stand_for_all
 from pouf_core.contract.audit import (
     AuditDesign,
     AuditEstimate,
@@ -53,9 +53,10 @@ def estimate(design: AuditDesign, answered: Answered, wished_accuracy: float) ->
         wished_accuracy: of the items that a threshold answers, in (0, 1].
 
     Returns:
-        None while there are no answers, and where nothing was drawn of some stratum, so that answers say nothing of it.
+        None while there are no answers, or none but of the suspected items, and where nothing was drawn of some
+        stratum, so that answers say nothing of it.
     """
-    if not len(answered.truth) or min(design.drawn) == 0:
+    if min(design.drawn) == 0 or not stand_for_all(answered.strata, np.array(design.items), design.suspected):
         return None
     return _Estimation(design, answered).estimate(wished_accuracy)
 
@@ -157,7 +158,7 @@ def _conclusion(difference: Measured, design: AuditDesign) -> dict[str, Any]:
 
 
 def _measured(found: Posterior | None) -> Measured:
-    assert found is not None  # there are answers
+    assert found is not None  # the answers stand for all items
     return Measured(**_fields(found))
 
 

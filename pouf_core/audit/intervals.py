@@ -58,6 +58,16 @@ class Posterior:
         return found
 
 
+def stand_for_all(strata: Integers, items: Integers, first_apart: bool) -> bool:
+    """Whether answers say something of all items; those of a first stratum drawn apart tell nothing of the others.
+
+    Args:
+        strata: [m] the stratum of each answer.
+        items, first_apart: as for `posterior`.
+    """
+    return bool(len(strata) and (strata.any() or not first_apart or not items[1:].any()))
+
+
 def posterior(values: Numbers, strata: Integers, items: Integers, first_apart: bool) -> Posterior | None:
     """What m answers say of the mean over all items.
 
@@ -71,9 +81,9 @@ def posterior(values: Numbers, strata: Integers, items: Integers, first_apart: b
             not be joined unless it has no answers at all.
 
     Returns:
-        None without answers.
+        None without answers, and where all are of a first stratum that was drawn apart while others have items too.
     """
-    if not len(values):
+    if not stand_for_all(strata, items, first_apart):
         return None
     joined = _joined(np.bincount(strata, minlength=len(items)), first_apart)
     strata, sizes = joined[strata], np.bincount(joined, items)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
+from pouf_core.audit.comparison import compare_by_answers
 from pouf_core.audit.estimation import NONE_OF_THESE, Answered, estimate
 from pouf_core.audit.frame import Frame
 from pouf_core.audit.intervals import posterior
@@ -100,6 +103,20 @@ def test_nothing_is_estimated_of_items_that_had_no_chance(population: Population
     assert estimate(drawn.design, population.answered(drawn), 0.9) is None
     some = draw(population.frame, 40)
     assert estimate(some.design, population.answered(some, first=0), 0.9) is None
+
+
+def test_answers_to_suspected_items_alone_do_not_stand_for_all(population: Population) -> None:
+    drawn = draw(population.frame, 80)
+    suspected = drawn.strata == 0
+    all_answers = population.answered(drawn)
+    only = Answered(*(getattr(all_answers, field.name)[suspected] for field in fields(Answered)))
+    assert drawn.design.suspected and suspected.any()
+    assert estimate(drawn.design, only, 0.9) is None
+    assert compare_by_answers(drawn.design, only.strata, only.truth, only.zero_shot, only.adapted) is None
+    ones, none = np.ones(3), np.zeros(3, dtype=int)
+    assert posterior(ones, none, np.array([10, 0, 5]), first_apart=True) is None
+    assert posterior(ones, none, np.array([10, 0, 0]), first_apart=True) is not None  # a group of suspected items alone
+    assert posterior(ones, none, np.array([10, 0, 5]), first_apart=False) is not None
 
 
 @pytest.mark.parametrize("sure", [1.0, 4.0, 40.0])
