@@ -34,9 +34,10 @@ def items_by_content(session: Session, dataset_id: str, hashes: Sequence[str]) -
     return {item.sha256: item for item in map(_named, session.execute(query))}
 
 
-def items_by_id(session: Session, ids: Sequence[int]) -> dict[int, NamedItem]:
-    """Return items by id, those that are still there."""
-    return {item.id: item for item in map(_named, session.execute(select(*_COLUMNS).where(DatasetItem.id.in_(ids))))}
+def items_by_id(session: Session, dataset_id: str, ids: Sequence[int]) -> dict[int, NamedItem]:
+    """Return items of the dataset by id, those that are still there; SQLite gives ids of deleted ones out again."""
+    query = select(*_COLUMNS).where(*_accepted(dataset_id), DatasetItem.id.in_(ids))
+    return {item.id: item for item in map(_named, session.execute(query))}
 
 
 def next_ids(session: Session, dataset_id: str, after: int, limit: int) -> Sequence[tuple[int, str]]:

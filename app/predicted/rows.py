@@ -94,7 +94,7 @@ class PredictedItems:
             part = order[start : start + AT_ONCE]
             wanted = ids[part].tolist()
             with self._database.read() as session:
-                found = queries.items_by_id(session, wanted)
+                found = queries.items_by_id(session, self._dataset_id, wanted)
             yield self._complete([found.get(item_id) for item_id in wanted]), part
 
     def _ids(self) -> Integers:

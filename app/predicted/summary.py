@@ -37,7 +37,8 @@ def _most_changed(caller: Caller, predictions: Predictions, stored: StoredPredic
     hashes = tuple(digest.tobytes().hex() for digest in records["sha256"])
     database = caller.state.database
     with database.read() as session:
-        found = queries.items_by_id(session, _ids(database, predictions.dataset_id, hashes))
+        ids = _ids(database, predictions.dataset_id, hashes)
+        found = queries.items_by_id(session, predictions.dataset_id, ids)
     items = {item.sha256: item for item in found.values()}
     names = stored.header.class_names
     return [

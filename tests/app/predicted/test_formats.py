@@ -151,3 +151,15 @@ def test_a_file_is_not_ended_as_if_it_were_whole_when_its_dataset_goes_meanwhile
     assert api.delete(f"/v1/datasets/{job.dataset_id}").status_code == 204
     with pytest.raises(ItemsGone):
         list(items)
+
+
+def test_a_file_shows_no_items_that_came_in_place_of_deleted_ones(predicted: Any, api: Any, database: Any) -> None:
+    job = predicted(40)
+    items = PredictedItems(database, job.dataset_id, job.stored, PredictionsQuery(sort="margin")).all()
+    assert next(items)
+    assert api.delete(f"/v1/datasets/{job.dataset_id}").status_code == 204
+    predicted(40, names=[f"secret/{number}.png" for number in range(40)], owner="somebody else")
+    shown = []
+    with pytest.raises(ItemsGone):
+        shown.extend(item.name for item in items)
+    assert not any(name.startswith("secret/") for name in shown)
