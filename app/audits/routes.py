@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
@@ -47,14 +48,20 @@ async def create_audit(
     try:
         answer = await run_in_threadpool(_create, caller, job_id, body, idempotency_key)
     except Replayed as replayed:
-        return respond(replayed.answer, replayed=True)
+        document = await run_in_threadpool(service.read, caller, job_id, str(replayed.answer.body["id"]))
+        return respond(_created(document), replayed=True)
     return await run_in_threadpool(respond, answer)
 
 
 def _create(caller: Caller, job_id: str, body: AuditCreate, key: str | None) -> Answer:
     route = f"POST /v1/jobs/{job_id}/audits"
     with idempotent(caller.keys, key, route, body.model_dump(mode="json")) as store:
-        return _created(service.create(caller, job_id, body, lambda session, shown: store(session, _created(shown))))
+
+        def remember(session: Session, shown: AuditDocument) -> None:
+            # the id alone: names and texts of the items are not to outlast their dataset
+            store(session, Answer(201, {"id": shown.id}, {}))
+
+        return _created(service.create(caller, job_id, body, remember))
 
 
 def _created(document: AuditDocument) -> Answer:

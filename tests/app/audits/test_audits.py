@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import func, select
 
-from store.tables import Audit, AuditAnswer, AuditItem, Job
+from store.tables import Audit, AuditAnswer, AuditItem, IdempotencyKey, Job
 from tests.app.audits.conftest import url_of
 
 
@@ -48,6 +48,19 @@ def test_the_same_seed_draws_the_same_and_the_same_key_draws_once(api, predicted
     assert "items" not in listed["data"][0]
     rest = api.get(url, params={"limit": 50, "cursor": listed["next_cursor"]}).json()
     assert len(rest["data"]) == 2 and not rest["has_more"]
+
+
+def test_an_idempotency_key_keeps_nothing_of_the_items(api, predicted, database, refused):
+    job = predicted(8)
+    url, key = f"/v1/jobs/{job.job_id}/audits", {"Idempotency-Key": "k"}
+    audit = api.post(url, json={"size": 5}, headers=key).json()
+    with database.read() as session:
+        assert session.scalars(select(IdempotencyKey)).one().body == {"id": audit["id"]}
+    again = api.post(url, json={"size": 5}, headers=key)
+    assert (again.status_code, again.json(), again.headers["idempotency-replayed"]) == (201, audit, "true")
+    assert again.headers["location"] == audit["urls"]["self"]
+    assert api.delete(f"{url}/{audit['id']}").status_code == 204
+    refused(api.post(url, json={"size": 5}, headers=key), 404, "audit_not_found")
 
 
 def test_answers_measure_accuracy_before_and_after_and_their_difference(api, audited):
