@@ -1,7 +1,6 @@
 """Which of two jobs people's answers find right more often."""
 
 import numpy as np
-import numpy.typing as npt
 
 from app.audits import queries as audits
 from app.audits.estimates import Reviewed
@@ -12,7 +11,7 @@ from app.comparisons.schemas import ComparisonByAnswersDocument
 from app.jobs import service as jobs
 from pouf_core.audit.comparison import compare_by_answers
 from pouf_core.audit.estimation import NONE_OF_THESE
-from pouf_core.predictions.stored import Integers
+from pouf_core.predictions.stored import Integers, StoredPredictions
 
 MOST_AUDITS = 20
 
@@ -20,7 +19,7 @@ MOST_AUDITS = 20
 def by_answers(
     caller: Caller,
     job_ids: tuple[str, str],
-    digests: npt.NDArray[np.uint8],
+    stored: StoredPredictions,
     names: list[str],
     labels: tuple[Integers, Integers],
 ) -> ComparisonByAnswersDocument | None:
@@ -29,7 +28,7 @@ def by_answers(
     Args:
         caller: who asks.
         job_ids: of the compared jobs.
-        digests: [n, 32] content hashes of the items, in their order.
+        stored: predictions of the n items by one of the jobs, which say where an item is.
         names: the classes of both jobs.
         labels: by each job [n] places among the names.
     """
@@ -37,14 +36,15 @@ def by_answers(
     if found is None:
         return None
     reviewed, classes = found
-    place = {sha256: index for index, sha256 in enumerate(map(bytes.hex, map(np.ndarray.tobytes, digests)))}
+    digests = np.frombuffer(bytes.fromhex("".join(item.sha256 for item in reviewed.items)), np.uint8)
+    places = stored.find(digests.reshape(len(reviewed.items), -1)).tolist()
     truth, strata, where = [], [], []
-    for item in reviewed.items:
+    for item, place in zip(reviewed.items, places, strict=True):
         answer = reviewed.outcomes[item.position][1]
-        if answer is not None and item.sha256 in place:
+        if answer is not None and place >= 0:
             truth.append(NONE_OF_THESE if answer == NONE_OF_THESE else names.index(classes[answer]))
             strata.append(item.stratum)
-            where.append(place[item.sha256])
+            where.append(place)
     first, second = (one[where] for one in labels)
     compared = compare_by_answers(reviewed.design, np.array(strata), np.array(truth), first, second)
     if compared is None:

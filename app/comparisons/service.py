@@ -63,9 +63,7 @@ def compare_jobs(caller: Caller, query: ComparisonQuery) -> JobComparisonDocumen
         jobs=[_show_job(*each) for each in zip((first, second), accuracies, strict=True)],
         difference=None if found.difference is None else found.difference.value,
         difference_interval=None if found.difference is None else found.difference.interval,
-        by_answers=by_answers(
-            caller, (first.name, second.name), stored[0].records["sha256"], compared.names, compared.labels
-        ),
+        by_answers=by_answers(caller, (first.name, second.name), stored[0], compared.names, compared.labels),
         differing=_show_items(caller, compared, ordered[start:stop]),
         has_more=stop < len(ordered),
         next_cursor=encode_cursor(stop) if stop < len(ordered) else None,
