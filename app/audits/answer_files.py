@@ -4,11 +4,12 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
 
-from app.audits.schemas import ANONYMOUS, AnswerGiven, AnswersPut
+from app.audits.schemas import ANONYMOUS, MOST_ANSWERS, AnswerGiven, AnswersPut
 from app.http.budgets import Holding, holding_of
 from app.http.errors import ApiError, invalid
 from app.http.executors import validating
@@ -106,10 +107,11 @@ def _from_csv(content: bytes, holding: Holding) -> AnswersPut:
         columns = {*(reader.fieldnames or ())}
         if not {"label"} < columns or not columns & {"item", "sha256"}:
             raise invalid("csv_columns", "The table needs the columns `item` and `label`, and may have `person`.", "")
-        rows = [_of_row(row) for row in reader]
+        # one more than are allowed, so that too many are refused without being held
+        rows = list(islice((row for row in map(_of_row, reader) if row["label"]), MOST_ANSWERS + 1))
     except csv.Error as error:
         raise invalid("csv_malformed", f"The table cannot be read: {error}.", "") from error
-    return validate(AnswersPut, {"answers": [row for row in rows if row["label"]]})
+    return validate(AnswersPut, {"answers": rows})
 
 
 def _of_row(row: Mapping[str, str | None]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.audit import AuditVerdict, Measured, MeasuredThreshold, Part
 
 MOST_ITEMS = 1000
+#: In one request.
+MOST_ANSWERS = 50 * MOST_ITEMS
 ANONYMOUS = "anonymous"
 NoClass = Literal["none_of_these", "cant_tell"]
 
@@ -63,7 +65,7 @@ class AnswerGiven(Closed):
 class AnswersPut(Closed):
     """Answers, from whoever `person` is, where an answer does not say."""
 
-    answers: Annotated[list[AnswerGiven], Field(min_length=1, max_length=50 * MOST_ITEMS)]
+    answers: Annotated[list[AnswerGiven], Field(min_length=1, max_length=MOST_ANSWERS)]
     person: NAME = ANONYMOUS
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from app.audits.schemas import MOST_ANSWERS
 from tests.app.audits.conftest import url_of
 
 
@@ -48,6 +49,11 @@ def test_a_table_names_items_by_name_or_by_content(api, audited, send):
 )
 def test_tables_that_cannot_be_used_are_refused(send, refused, content, code, pointer):
     refused(send(content), 422, code, pointer)
+
+
+def test_a_table_of_too_many_answers_is_not_read_to_its_end(send, refused):
+    content = b"item,label\n" + (MOST_ANSWERS + 1) * b"a,red\n" + b'"never closed'
+    refused(send(content), 422, "invalid_value", "/answers")
 
 
 def test_exported_answers_come_back_as_they_were(api, audited, send, predicted):
