@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from store.database import Database
 from store.disk import is_disk_full
 from store.leases import Lease, LeaseLost, database_now, fenced
 from store.outages import patiently
@@ -44,29 +45,31 @@ def run_batch(
     lack = lack_of_space(context)
     if lack is not None:
         logger.warning("Batch prediction %s waits: %s.", batch_id, lack)
+        sweep(context.database, context.settings.data_dir)
         return  # the reaper wakes a worker up later
     with context.database.write() as session:
         now, seconds = database_now(session), context.settings.lease_seconds
         lease = attempts.begin_attempt(session, batch_id, context.worker_id, now, seconds)
     if lease is None:
         logger.info("Batch prediction %s is not to be run now.", batch_id)
+        sweep(context.database, context.settings.data_dir)
         return
     try:
         _Run(context, lease, shutdown_requested).run()
     except LeaseLost:
         logger.warning("Batch prediction %s was taken over by another worker; this attempt ends.", batch_id)
     finally:
-        sweep(context)
+        sweep(context.database, context.settings.data_dir)
     context.publish()
 
 
-def sweep(context: WorkerContext) -> None:
+def sweep(database: Database, data_dir: Path) -> None:
     """Remove what batch predictions that have ended, or are gone, left on this disk."""
-    folder = context.settings.data_dir / FOLDER
+    folder = data_dir / FOLDER
     found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     if not found:
         return
-    with context.database.read() as session:
+    with database.read() as session:
         query = select(BatchPrediction.id).where(BatchPrediction.id.in_(found), BatchPrediction.status.not_in(FINAL))
         kept = set(session.scalars(query))
     for name in found - kept:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from store.database import Database
 from store.outbox import publish_pending
 from store.settings import get_settings
+from worker.batch_predictions import runner as batch_predictions
 from worker.reaper.housekeeping import Housekeeper
 from worker.reaper.rounds import QueueDepth, begin_round, end_round, run_once
 from worker.training import checkpoints
@@ -59,6 +60,7 @@ def main() -> None:
                 next_round = time.monotonic() + settings.reaper_interval
                 run_once(database, send, begin_round(database, name, settings), settings, queue_depth)
                 checkpoints.sweep(database, settings.data_dir)
+                batch_predictions.sweep(database, settings.data_dir)
                 end_round(database, name)
         except SQLAlchemyError as error:
             logger.error("A round failed; the next one tries again: %s", error)

@@ -153,6 +153,20 @@ def test_one_that_is_being_cancelled_gets_no_predictions(rows: Any, get: Any, da
     assert (batch.status, batch.predictions_key, batch.predictions_bytes) == ("cancelled", None, 0)
 
 
+@pytest.mark.parametrize("disk", ["roomy", "full"])
+def test_a_delivery_that_runs_nothing_removes_what_ended_ones_left(
+    context: WorkerContext, rows: Any, monkeypatch: Any, disk: str
+) -> None:
+    ended, other = rows.batch("failed"), rows.batch("running")
+    folder = context.settings.data_dir / runner.FOLDER
+    for name in (ended, other, "bat_deleted"):
+        (folder / name / "parts").mkdir(parents=True)
+    if disk == "full":
+        monkeypatch.setattr(runner, "lack_of_space", lambda _: "the disk is full")
+    run_batch(context, ended)
+    assert [path.name for path in folder.iterdir()] == [other]
+
+
 def test_without_its_model_it_fails(context: WorkerContext, rows: Any, get: Any) -> None:
     batch_id = rows.batch("queued", model_id="mdl_gone")
     run_batch(context, batch_id)
