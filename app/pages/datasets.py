@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse
 from app.caller import Reader, Writer
 from app.datasets import service
 from app.datasets.schemas import FINAL_DATASET_STATUSES, DatasetListQuery, ItemListQuery
+from app.http.json_bodies import validate
 from app.jobs import service as jobs
 from app.jobs.schemas import JobListQuery
 from app.pages.rendering import redirect, render
@@ -28,7 +29,8 @@ def show_start(request: Request, caller: Reader) -> HTMLResponse:
 @router.get("/datasets")
 def list_datasets(request: Request, caller: Reader, cursor: str | None = None) -> HTMLResponse:
     """Return the list, newest first."""
-    return render(request, "datasets.html.jinja", page=service.list_datasets(caller, DatasetListQuery(cursor=cursor)))
+    query = validate(DatasetListQuery, {"cursor": cursor})
+    return render(request, "datasets.html.jinja", page=service.list_datasets(caller, query))
 
 
 @router.get("/datasets/{dataset_id}")

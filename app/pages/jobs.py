@@ -11,6 +11,7 @@ from app.caller import Caller, Reader, Writer
 from app.datasets import service as datasets
 from app.datasets.schemas import DatasetDocument
 from app.http.errors import ApiError
+from app.http.json_bodies import validate
 from app.jobs import service
 from app.jobs.predictions import summary_of
 from app.jobs.schemas import JobDocument, JobListQuery
@@ -41,7 +42,8 @@ POSSIBLE = {
 @router.get("/jobs")
 def list_jobs(request: Request, caller: Reader, cursor: str | None = None) -> HTMLResponse:
     """Return the list, newest first."""
-    return render(request, "jobs.html.jinja", page=service.list_jobs(caller, JobListQuery(cursor=cursor)))
+    query = validate(JobListQuery, {"cursor": cursor})
+    return render(request, "jobs.html.jinja", page=service.list_jobs(caller, query))
 
 
 @router.get("/jobs/{job_id}")

@@ -35,7 +35,8 @@ class AliasForm(Closed):
 @router.get("/models")
 def list_models(request: Request, caller: Reader, cursor: str | None = None) -> HTMLResponse:
     """Return the list, newest first."""
-    return render(request, "models.html.jinja", page=service.list_models(caller, ModelListQuery(cursor=cursor)))
+    query = validate(ModelListQuery, {"cursor": cursor})
+    return render(request, "models.html.jinja", page=service.list_models(caller, query))
 
 
 @router.get("/models/{model_id}")
@@ -89,7 +90,7 @@ async def _source(request: Request, picture: UploadFile | None, text: str, text_
         return await picture.read()
     if not text.strip():
         raise invalid("empty_input", "Choose a picture, or write a text.", "/inputs/0")
-    return source_of(PredictInput(text=text, text_pair=text_pair or None))
+    return source_of(validate(PredictInput, {"text": text, "text_pair": text_pair or None}))
 
 
 def _modality_of(base_model: str) -> str | None:

@@ -203,3 +203,17 @@ def test_a_model_is_tried_and_named_in_its_page(api, rows, picture):
     assert api.post(f"/models/{model_id}/alias", data={"alias": "a b"}, headers=scripted).status_code == 422
     api.post(f"/models/{model_id}/alias/delete", data={"alias": "best"}, headers=scripted)
     assert "/v1/models/best/predict" not in api.get(f"/models/{model_id}").text
+
+
+@pytest.mark.parametrize("cursor", ["%00", "x" * 201, "!"])
+@pytest.mark.parametrize("place", ["jobs", "datasets", "models"])
+def test_lists_refuse_a_cursor_that_they_did_not_give(api, place, cursor):
+    answer = api.get(f"/{place}?cursor={cursor}")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "text/html; charset=utf-8")
+
+
+def test_a_text_that_cannot_be_kept_is_refused_in_the_page(api, rows):
+    for field in ("text", "text_pair"):
+        given = {"text": "a", field: "a\0"}
+        answer = api.post(f"/models/{rows.model()}/try", data=given, headers={"HX-Request": "true"})
+        assert (answer.status_code, answer.headers["hx-retarget"]) == (422, "#message")
