@@ -104,10 +104,22 @@ def put_alias(caller: Caller, name: str, model_id: str) -> tuple[AliasDocument, 
         return show_alias(alias), created
 
 
-def delete_alias(caller: Caller, name: str) -> None:
-    """Delete the alias, not the model; raises 404 ``alias_not_found``."""
+def delete_alias(caller: Caller, name: str, model_id: str | None = None) -> None:
+    """Delete the alias, not the model.
+
+    Args:
+        caller: its owner.
+        name: of the alias.
+        model_id: the model that the alias must point at; None for whichever it is.
+
+    Raises 404 ``alias_not_found``, or 409 ``alias_moved`` where it points at another model.
+    """
     with caller.state.database.write() as session:
-        alias = repository.find_alias(caller.scope(session), name)
+        scope = caller.scope(session)
+        scope.lock(f"alias {name}")
+        alias = repository.find_alias(scope, name)
         if alias is None:
             raise not_found("alias", name)
+        if model_id not in (None, alias.model_id):
+            raise conflict("alias_moved", f"{name} points at another model by now. Reload the page.")
         session.delete(alias)

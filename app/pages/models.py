@@ -64,8 +64,8 @@ def put_alias(request: Request, model_id: str, caller: Writer, alias: Annotated[
 
 @router.post("/models/{model_id}/alias/delete")
 def delete_alias(request: Request, model_id: str, caller: Writer, alias: Annotated[str, Form()] = "") -> HTMLResponse:
-    """Take a name away; the model stays."""
-    service.delete_alias(caller, alias)
+    """Take a name away from the model, which stays; a name that another model has by now is left alone."""
+    service.delete_alias(caller, validate(AliasForm, {"alias": alias}).alias, model_id)
     return redirect(request, f"/models/{model_id}")
 
 

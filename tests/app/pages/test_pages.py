@@ -217,3 +217,16 @@ def test_a_text_that_cannot_be_kept_is_refused_in_the_page(api, rows):
         given = {"text": "a", field: "a\0"}
         answer = api.post(f"/models/{rows.model()}/try", data=given, headers={"HX-Request": "true"})
         assert (answer.status_code, answer.headers["hx-retarget"]) == (422, "#message")
+
+
+def test_a_stale_page_takes_no_name_from_another_model(api, rows):
+    first, second = rows.model(), rows.model()
+    for model_id in (first, second):
+        api.post(f"/models/{model_id}/alias", data={"alias": "best"})
+    for model_id in (first, "mdl_\u0394"):
+        refused = api.post(f"/models/{model_id}/alias/delete", data={"alias": "best"})
+        assert (refused.status_code, "alias_moved" in refused.text) == (409, True)
+    assert api.get("/v1/aliases/best").json()["model_id"] == second
+    assert api.post(f"/models/{second}/alias/delete", data={"alias": "best"}).status_code in (200, 303)
+    assert api.get("/v1/aliases/best").status_code == 404
+    assert api.post(f"/models/{second}/alias/delete", data={"alias": "best"}).status_code == 404
