@@ -30,6 +30,7 @@ PICTURE_TEMPLATES = (
 """CLIP's template, and the seven that its authors found to do as well as their 80 (Radford et al., 2021; notebook
 `Prompt_Engineering_for_ImageNet` of github.com/openai/CLIP)."""
 _HYPHEN = re.compile(r"(?<!^)-|-(?!\d)")  # no minus
+_MOST_DIGITS = 9  # of a label that may be a class's place
 _WHOLE_NUMBER = re.compile(r"^\+?(-?)0*(\d{1,15})(?:\.0+)?$")
 MAX_CLASSES = 10_000
 MAX_TEXT_LENGTH = 500
@@ -136,7 +137,8 @@ def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[st
 
     A label means the class of its name. Where there is none, it means the only class whose name differs in Unicode
     form, case, spacing and underscores; then in hyphens and in how a whole number is written; then in words run
-    together (`AnnualCrop`). Where none of the labels is a class's name, a number means the class at that place, from 0.
+    together (`AnnualCrop`). Where none of the labels is a class's name, a number means the class at that place, from 0;
+    unless there is one too large, for then they count from 1, or something else.
     """
     known = set(labels)
     found: dict[str, int] = {}
@@ -148,14 +150,13 @@ def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[st
         found |= {label: index for label, index in named.items() if index != _AMBIGUOUS}
     if found:
         return found
-    digits = len(str(len(classes)))
     written = {label: _loose(label) for label in known}
-    numbers = {label: int(as_number) for label, as_number in written.items() if _is_place(as_number, digits)}
-    return {label: number for label, number in numbers.items() if number < len(classes)}
+    numbers = {label: int(number) for label, number in written.items() if _is_number(number)}
+    return numbers if all(number < len(classes) for number in numbers.values()) else {}
 
 
-def _is_place(text: str, most_digits: int) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= most_digits
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def parse_templates(value: str | Sequence[str] | None, default: Sequence[str] = (DEFAULT_TEMPLATE,)) -> list[str]:

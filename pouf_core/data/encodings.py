@@ -9,6 +9,8 @@ import chardet
 
 from pouf_core.errors import InvalidInput
 
+#: What Python encodes text in, and no one a file.
+_OF_NO_FILES = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
 _MARKS = (  # the mark of UTF-32 LE begins as that of UTF-16 LE
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -39,8 +41,10 @@ def encoding_named(name: str) -> Encoding:
     """
     try:
         codec = codecs.lookup(name)
-        codec.decode(b"")
         "".encode(codec.name)  # refuses codecs that are no encodings of text
+        if codec.name in _OF_NO_FILES:
+            raise LookupError(codec.name)
+        codec.decode(b"")
     except (LookupError, ValueError, TypeError) as error:
         message = f"{name!r} is no encoding of texts; utf-8, windows-1252 and utf-16 are some."
         raise InvalidInput("unknown_encoding", message, field="/encoding") from error

@@ -16,6 +16,7 @@ from pouf_core.data.text_tables import Columns, columns_of
 from pouf_core.errors import InvalidInput
 
 LONGEST_LINE = 8 * MAX_CHARACTERS
+csv.field_size_limit(LONGEST_LINE)  # the whole process's: a cell may be as long as a line
 _COMMON_WIDTH = 0.5  # of rows, which the first one must share
 
 
@@ -120,9 +121,12 @@ def _cell(cells: list[str], column: int | None) -> str | None:
 
 
 def _names_rows(rows: list[list[str]]) -> bool:
-    """Whether every row has one cell more than the first, as R writes the names of rows."""
-    width = len(rows[0])
-    return width > 1 and len(rows) > 1 and all(len(row) == width + 1 for row in rows[1:])
+    """Whether every row has one cell more than the first, as R writes the names of rows.
+
+    Not where the cell more is an empty one at the end: then the rows, but not the first, end in a delimiter.
+    """
+    width, rest = len(rows[0]), rows[1:]
+    return width > 1 and all(len(row) == width + 1 for row in rest) and any(row[-1] for row in rest)
 
 
 def _require_even(rows: list[list[str]]) -> None:

@@ -201,6 +201,7 @@ def _delimiters() -> list[Table]:
             [text for text, _ in semicolons],
         ),
         two_columns("names of rows by R", b"text,label\n" + written([(str(n), *row) for n, row in enumerate(pairs())])),
+        two_columns("a delimiter at the end of all rows but the first", b"text,label\n" + written(trailing)),
         two_columns("a delimiter at every end", written([("text", "label", ""), *trailing], delimiter=";")),
         Table("one column, commas not quoted", plain([("text",), *[(text,) for text in TEXTS]]), TEXTS),
         Table("one column, commas not quoted, no header", plain([(text,) for text in TEXTS]), TEXTS),

@@ -26,14 +26,15 @@ def rows_of_json(text: str, *, lines: bool) -> tuple[LabelFileFormat, Rows] | No
     Raises:
         ValueError, RecursionError: it is not JSON.
     """
-    document = [json.loads(line) for line in text.splitlines() if line.strip()] if lines else json.loads(text)
+    document = [json.loads(line) for line in text.split("\n") if line.strip()] if lines else json.loads(text)
     if isinstance(document, Mapping) and all(isinstance(document.get(part), list) for part in _COCO):
         return "coco", _of_coco(document)
     if not isinstance(document, list) or not document or not all(isinstance(one, Mapping) for one in document):
         return None
     if all(map(is_task, document)):
         return "label_studio", [(file, label) for task in document for file, label in _of_task(task)]
-    fields = [field_named(headings, document[0]) for headings in (FILES, PICTURE_LABELS)]
+    known = {name: None for one in document for name in one}  # an item without a label may lack the field
+    fields = [field_named(headings, known) for headings in (FILES, PICTURE_LABELS)]
     if None in fields:
         return None
     pairs = [[_scalar(one.get(field)) for field in fields] for one in document]

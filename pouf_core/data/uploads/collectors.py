@@ -33,7 +33,8 @@ def modality_of_uploads(
         local: where one can be read.
         limits: of reading it.
     """
-    known = modality_of(requested, [parse_name(upload.filename).file_name for upload in uploads])
+    names = [parse_name(upload.filename) for upload in uploads]
+    known = modality_of(requested, [name.file_name for name in names if name.skipped is None])
     if known is not None:
         return known
     first = next((upload for upload in uploads if upload.filename.lower().endswith(PARQUET_SUFFIX)), uploads[0])

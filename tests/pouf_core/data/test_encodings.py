@@ -50,7 +50,7 @@ def test_some_wrong_bytes_leave_a_file_utf8() -> None:
     assert 0.5 < found.confidence < 1
 
 
-@pytest.mark.parametrize("name", ["klingon", "rot13", "hex", ""])
+@pytest.mark.parametrize("name", ["klingon", "rot13", "hex", "zlib", "punycode", "unicode_escape", ""])
 def test_a_name_that_is_no_encoding_of_texts_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput, match="no encoding") as caught:
         encoding_named(name)

@@ -52,3 +52,13 @@ def test_more_rows_than_are_left_are_refused() -> None:
 def test_an_annotation_with_several_choices_names_no_class() -> None:
     results = [[{"value": {"choices": ["cat", "dog"]}}], [{"value": {"choices": ["cat"]}}]]
     assert list(choices({"data": {}, "annotations": [{"result": result} for result in results]})) == ["cat"]
+
+
+@pytest.mark.parametrize(
+    "first", [{"file_name": "a.png", "label": "cat", "text": "one line\u2028another"}, {"file_name": "a.png"}]
+)
+def test_every_line_of_json_lines_is_a_record_of_its_own(first: dict[str, str]) -> None:
+    lines = [json.dumps(one, ensure_ascii=False) for one in (first, {"file_name": "b.png", "label": "dog"})]
+    table = read_label_file("", parse_name("metadata.jsonl"), "\n".join(lines).encode(), 100)
+    assert table is not None
+    assert ((("b.png",), "dog") in table.rows) and len(table.rows) == (2 if "label" in first else 1)

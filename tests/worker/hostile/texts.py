@@ -32,6 +32,9 @@ CASES = [
     Case("text-overlong-utf8", ".txt", lines("déjà hâlé".encode(), b"\xc0\xaf"), {ACCEPTED: 2, "undecodable_text": 1}),
     Case("csv-open-quote", ".csv", table(b'"never closed' + b"x\n" * LONG), {"malformed_table": 1}),
     Case("csv-endless-line", ".csv", table(b"y" * LONG), {"malformed_table": 1}),
+    Case(
+        "csv-long-cell", ".csv", table(b'"' + b"z" * 150_000 + b'",a', b"the last,b"), {ACCEPTED: 4, "text_too_long": 1}
+    ),
     Case("csv-nul", ".csv", table(b"a\0b,a"), {ACCEPTED: 3, "undecodable_text": 1}),
     Case("jsonl-deep", ".jsonl", lines(b"[" * 100_000), {"malformed_json": 2}),
     Case("jsonl-not-json", ".jsonl", lines(b'{"text": '), {"malformed_json": 2}),
