@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
+from operator import ne
 
 from pouf_core.data.labels.folders import Parts
 
 _LONGEST_SUFFIX = 5
+_AFTER_SLASH = chr(ord("/") + 1)
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # before the name of a file that was uploaded to Label Studio
 
 
@@ -46,11 +49,11 @@ class PictureNames:
         if at is not None:
             return at
         forms = ((self._exact, file), (self._folded, _folded(file)), (self._bare, _bare(_folded(file))))
-        for index, path in forms:
+        for endings, path in forms:
             for wanted in (path, path[-1:]):
-                found = index.get(wanted, set())
-                if len(found) == 1:
-                    return next(iter(found))
+                found = endings.only(wanted)
+                if found is not None:
+                    return found
         uploaded = _UPLOADED.sub("", name[-1])
         return self.find(source, directory, (*name[:-1], uploaded)) if uploaded != name[-1] else None
 
@@ -59,25 +62,45 @@ class PictureNames:
         return {(each.source, _composed(each.parts)): each.sha256 for each in self._occurrences}
 
     @cached_property
-    def _exact(self) -> dict[Parts, set[str]]:
-        return self._by_every_ending(lambda parts: parts)
+    def _exact(self) -> _Endings:
+        return self._endings(lambda parts: parts)
 
     @cached_property
-    def _folded(self) -> dict[Parts, set[str]]:
-        return self._by_every_ending(_folded)
+    def _folded(self) -> _Endings:
+        return self._endings(_folded)
 
     @cached_property
-    def _bare(self) -> dict[Parts, set[str]]:
-        return self._by_every_ending(lambda parts: _bare(_folded(parts)))
+    def _bare(self) -> _Endings:
+        return self._endings(lambda parts: _bare(_folded(parts)))
 
-    def _by_every_ending(self, form: Callable[[Parts], Parts]) -> dict[Parts, set[str]]:
-        """By `b.png`, `a/b.png`, …"""
-        found: dict[Parts, set[str]] = defaultdict(set)
-        for each in self._occurrences:
-            parts = form(_composed(each.parts))
-            for start in range(len(parts)):
-                found[parts[start:]].add(each.sha256)
-        return dict(found)
+    def _endings(self, form: Callable[[Parts], Parts]) -> _Endings:
+        return _Endings((form(_composed(each.parts)), each.sha256) for each in self._occurrences if each.parts)
+
+
+class _Endings:
+    """Pictures by how their paths end: a sorted list of these from their ends on, however deep they are.
+
+    Args:
+        pictures: paths and content hashes.
+    """
+
+    def __init__(self, pictures: Iterable[tuple[Parts, str]]) -> None:
+        ordered = sorted((_backwards(parts), sha256) for parts, sha256 in pictures)
+        self._paths = [path for path, _ in ordered]
+        self._hashes = [sha256 for _, sha256 in ordered]
+        self._runs = list(accumulate(map(ne, self._hashes, self._hashes[1:]), initial=0))
+
+    def only(self, path: Parts) -> str | None:
+        """The content hash of all pictures whose path ends so; None where there is none, or several."""
+        wanted = _backwards(path)
+        first = bisect_left(self._paths, wanted)
+        last = bisect_left(self._paths, wanted[:-1] + _AFTER_SLASH) - 1
+        return self._hashes[first] if first <= last and self._runs[first] == self._runs[last] else None
+
+
+def _backwards(parts: Parts) -> str:
+    """`b.png/a/` of `a/b.png`: it begins as that of any ending of the path."""
+    return "".join(f"{part}/" for part in reversed(parts))
 
 
 def _composed(parts: Parts) -> Parts:
