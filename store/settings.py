@@ -101,7 +101,10 @@ class Settings(LimitSettings, RetentionSettings):
         100 * GIB, ge=1, description="Most bytes of uploads, items and models that a key's owner may have."
     )
     key_database_bytes: int = Field(
-        10 * GIB, ge=1, description="Most bytes that jobs and models of an owner with keys may take in the database."
+        10 * GIB,
+        ge=1,
+        description="Most bytes that jobs, models, batch predictions and audits of an owner with keys may take in the "
+        "database.",
     )
     key_items: int = Field(10_000_000, ge=1, description="Most dataset items that a key's owner may have.")
     key_concurrent_jobs: int = Field(

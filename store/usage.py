@@ -6,13 +6,14 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from store.scope import Scope
-from store.tables import AdaptedModel, Audit, BatchPrediction, Dataset, Job, Upload
+from store.tables import AdaptedModel, Audit, AuditAnswer, BatchPrediction, Dataset, Job, Upload
 from store.transitions import UNFINISHED
 
-#: What a job has beside its documents, roughly: rows of events and numbers, and what indexes take.
+#: What a job has beside its documents, roughly: rows of events and numbers, and what indexes take. A batch prediction
+#: has no documents.
 BYTES_BESIDE = 8 * 1024
-#: What an item of an audit takes with a few answers.
 BYTES_OF_AUDIT_ITEM = 1024
+BYTES_OF_AUDIT_ANSWER = 512
 
 
 def stored_bytes(scope: Scope) -> int:
@@ -30,10 +31,14 @@ def stored_bytes(scope: Scope) -> int:
 
 
 def database_bytes(scope: Scope) -> int:
-    """Return about how many bytes the owner's jobs, models and audits take in the database: documents, events, numbers
-    and answers.
+    """Return about how many bytes the owner's jobs, models, batch predictions and audits take in the database:
+    documents, events, numbers and answers.
     """
+    answers = select(func.count(AuditAnswer.id)).join(Audit, Audit.id == AuditAnswer.audit_id)
+    batches = select(func.count()).select_from(BatchPrediction)
     total = BYTES_OF_AUDIT_ITEM * _number(scope, select(func.sum(Audit.size)).where(Audit.owner == scope.owner))
+    total += BYTES_OF_AUDIT_ANSWER * _number(scope, answers.where(Audit.owner == scope.owner))
+    total += BYTES_BESIDE * _number(scope, batches.where(BatchPrediction.owner == scope.owner))
     for table in (Job, AdaptedModel):
         taken = func.sum(table.document_bytes) + func.count() * BYTES_BESIDE
         total += _number(scope, select(taken).where(table.owner == scope.owner))

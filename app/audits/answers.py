@@ -8,12 +8,14 @@ from app.audits.answer_files import without_class
 from app.audits.schemas import AnswerDocument, AnswersPut, AnswersQuery, AuditDocument
 from app.audits.service import Found, find, show
 from app.audits.showing import class_names_of
+from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import FieldError, invalid, several
 from app.http.query_parameters import decode_number, page
 from app.http.schemas import ListDocument
 from app.predicted.formats import table
 from store.tables import AuditAnswer, AuditItem
+from store.usage import BYTES_OF_AUDIT_ANSWER
 
 #: An answer that says what its author said before is not kept again.
 MOST_ANSWERS_PER_ITEM = 50
@@ -25,10 +27,12 @@ def give(caller: Caller, job_id: str, audit_id: str, body: AnswersPut) -> AuditD
     """Keep answers, all or none; returns the audit with them.
 
     Raises 422 with every error: ``audit_item_not_drawn``, ``audit_item_ambiguous``, ``unknown_class``; or
-    ``too_many_answers``.
+    ``too_many_answers``; 429 ``database_bytes_limit``.
     """
     with caller.state.database.write() as session:
-        found = find(caller.scope(session), job_id, audit_id, lock=True)
+        scope = caller.scope(session)
+        quotas.require_room_in_database(caller.limits, scope, BYTES_OF_AUDIT_ANSWER * len(body.answers))
+        found = find(scope, job_id, audit_id, lock=True)
         rows = _Answers(found).read(body)
         kept = repository.count_answers(found.scope, audit_id)
         if rows and kept + len(rows) > MOST_ANSWERS_PER_ITEM * found.audit.size:

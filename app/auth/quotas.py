@@ -43,8 +43,9 @@ def require_room_in_database(limits: KeyLimits | None, scope: Scope, added_bytes
     lock_owner(scope.session, scope.owner)
     used, allowed = usage.database_bytes(scope), limits.database_bytes
     if used + added_bytes > allowed:
-        state = f"Jobs and models take {used:,} of the {allowed:,} bytes of the database that an owner may have"
-        raise _full("database_bytes_limit", state, "finished jobs")
+        taken = f"{used:,} of the {allowed:,} bytes of the database that an owner may have"
+        state = f"Jobs, models, batch predictions and audits take {taken}"
+        raise _full("database_bytes_limit", state, "finished jobs, batch predictions or audits")
 
 
 def require_room_in_queue(limits: KeyLimits | None, scope: Scope) -> None:

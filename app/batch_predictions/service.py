@@ -27,6 +27,7 @@ from store.queues import enqueue_prediction
 from store.scope import Scope
 from store.tables import AdaptedModel, BatchPrediction, Dataset
 from store.transitions import FINAL
+from store.usage import BYTES_BESIDE
 
 OnCreated = Callable[[Session, BatchPredictionDocument], None]
 
@@ -40,6 +41,7 @@ def create(caller: Caller, body: BatchPredictionCreate, on_created: OnCreated) -
         scope = caller.scope(session)
         quotas.require_room_for_job(caller.limits, scope)
         quotas.require_storage(caller.limits, scope)
+        quotas.require_room_in_database(caller.limits, scope, BYTES_BESIDE)
         dataset = scope.get(Dataset, body.dataset_id, lock=True)
         if dataset is None:
             raise not_found("dataset", body.dataset_id)

@@ -9,6 +9,8 @@ from fastapi.testclient import TestClient
 from app.auth import rate_limit
 from app.auth.rate_limit import RateLimiter
 from app.main import create_app
+from store import usage
+from store.scope import Scope
 from store.tables import Dataset, Job
 from tests.app.colour_engine import ColourEngine
 
@@ -167,6 +169,36 @@ class TestJobs:
         api.post(f"/v1/jobs/{job_id}/cancel")
         assert api.delete(f"/v1/jobs/{job_id}").status_code == 204
         assert api.post("/v1/jobs", json=body).status_code == 202
+
+    def test_batch_predictions_take_room_in_the_database_too(self, settings, with_key, full, rows, dataset_id):
+        model_id = rows.model(owner="alice", job_id=rows.job("running", "succeeded", owner="alice"))
+        with rows.database.read() as session:
+            settings.key_database_bytes = usage.database_bytes(Scope(session, "alice")) + 2 * usage.BYTES_BESIDE
+        api = with_key()
+        body = {"model": model_id, "dataset_id": dataset_id}
+        answers = [api.post("/v1/batch-predictions", json=body) for _ in range(3)]
+        assert [answer.status_code for answer in answers[:2]] == [202, 202]
+        full(answers[2], "database_bytes_limit", retry=False)
+        batch_id = answers[0].json()["id"]
+        api.post(f"/v1/batch-predictions/{batch_id}/cancel")
+        assert api.delete(f"/v1/batch-predictions/{batch_id}").status_code == 204
+        assert api.post("/v1/batch-predictions", json=body).status_code == 202
+
+    def test_answers_to_audits_take_room_in_the_database_too(self, settings, with_key, full, rows, dataset_id):
+        job_id = rows.job("running", "succeeded", owner="alice", dataset_id=dataset_id)
+        audit_id = rows.audit(job_id, size=2)
+        with rows.database.read() as session:
+            room = usage.database_bytes(Scope(session, "alice")) + 2 * usage.BYTES_OF_AUDIT_ANSWER
+        settings.key_database_bytes = room
+        api = with_key()
+        url = f"/v1/jobs/{job_id}/audits/{audit_id}/answers"
+
+        def give(person):
+            answers = [{"item": f"{place}.png", "answer": "cant_tell"} for place in range(2)]
+            return api.put(url, json={"answers": answers, "person": person})
+
+        assert give("ann").status_code == 200
+        full(give("bob"), "database_bytes_limit", retry=False)
 
     def test_unfinished_jobs_are_limited(self, with_key, full, rows, dataset_id):
         api = with_key(concurrent_jobs=2)
