@@ -28,10 +28,11 @@ def error_page(request: Request, error: ApiError) -> Response:
 
 def _to_sign_in(request: Request, from_script: bool) -> Response:
     if from_script:
-        place = urlsplit(request.headers.get("hx-current-url", "")).path
-        return HTMLResponse(status_code=401, headers={"HX-Redirect": _sign_in(place)})
-    return HTMLResponse(status_code=303, headers={"Location": _sign_in(request.url.path)})
+        place = urlsplit(request.headers.get("hx-current-url", ""))
+        return HTMLResponse(status_code=401, headers={"HX-Redirect": _sign_in(place.path, place.query)})
+    return HTMLResponse(status_code=303, headers={"Location": _sign_in(request.url.path, request.url.query)})
 
 
-def _sign_in(then: str) -> str:
+def _sign_in(path: str, query: str) -> str:
+    then = f"{path}?{query}" if query else path
     return f"{SIGN_IN}?next={quote(then)}"

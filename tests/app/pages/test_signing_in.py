@@ -59,6 +59,15 @@ def test_pages_lead_to_where_a_key_is_asked_for_and_back(api, make_key, rows):
     assert job_id in api.get(f"/jobs/{job_id}").text
 
 
+def test_who_reviews_is_kept_while_signing_in(api, make_key):
+    key, place = make_key(), "/jobs/job_1/reviews/aud_1?person=Ann%20%26%20Bob&at=3"
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver{place}"}
+    sent = api.get(place, **HTML).headers["location"]
+    assert sent == api.get("/jobs/job_1", headers=headers).headers["hx-redirect"]
+    assert f'value="{place.replace("&", "&amp;")}"' in api.get(sent).text
+    assert sign_in(api, key, next=place).headers["location"] == place
+
+
 def test_scripts_are_told_where_to_sign_in(api, make_key):
     make_key()
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/jobs/job_1"}
