@@ -11,7 +11,7 @@ from pouf_core.data.file_kinds import WORKBOOK_SUFFIXES
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
 from pouf_core.data.labels.json_files import Rows, rows_of_json
-from pouf_core.data.labels.tables import labels_in_sheet, labels_of_files, unreadable
+from pouf_core.data.labels.tables import has_headings, labels_in_sheet, labels_of_files, unreadable
 from pouf_core.errors import InvalidInput
 
 _TABLES = (".csv", ".tsv")
@@ -61,7 +61,7 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
     if f".{suffix}" in (*_JSON, *_JSON_LINES) and len(data) > _LARGEST_JSON:
         raise unreadable(f"It is JSON, which is read whole and may have {_LARGEST_JSON:,} bytes; a table may have any.")
     try:
-        found = _read(f".{suffix}", data, most_rows)
+        found = _read(f".{suffix}", data, most_rows, says_so)
     except InvalidInput:
         if says_so:
             raise
@@ -78,11 +78,13 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
     return LabelTable(name.text, source, name.parts[:-1], form, [(file, label) for file, label in rows if file], rank)
 
 
-def _read(suffix: str, data: bytes, most_rows: int) -> tuple[LabelFileFormat, Rows] | None:
+def _read(suffix: str, data: bytes, most_rows: int, says_so: bool) -> tuple[LabelFileFormat, Rows] | None:
     if suffix in WORKBOOK_SUFFIXES:
         return "table", labels_in_sheet(data, suffix, most_rows + 1)
     text = decoded(data)
     if suffix in _TABLES:
+        if not says_so and not has_headings(text):
+            return None  # measurements beside each picture, of which there may be thousands
         return "table", list(islice(labels_of_files(text), most_rows + 1))
     try:
         return rows_of_json(text, lines=suffix in _JSON_LINES)

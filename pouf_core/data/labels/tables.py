@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -14,6 +15,10 @@ from pouf_core.data.text_rows import label_of
 from pouf_core.errors import InvalidInput
 
 UNREADABLE = "labels_unreadable"
+_HEADING_CHARACTERS, _HEADING_LINES = 65_536, 20  # titles may stand above the headings
+_DELIMITERS = re.compile(r"[,;\t|]")
+_AROUND_CELLS = "\"' \ufeff"
+_SEPARATOR = "sep="  # begins a line that says another delimiter
 
 
 def labels_of_files(text: str) -> Iterator[tuple[str, str]]:
@@ -26,6 +31,15 @@ def labels_of_files(text: str) -> Iterator[tuple[str, str]]:
         InvalidInput: `labels_unreadable`.
     """
     yield from _labels_of_files(*_opened(text))
+
+
+def has_headings(text: str) -> bool:
+    """Whether one of the table's first lines may head files and labels, without the process that tells its dialect."""
+    lines = text[:_HEADING_CHARACTERS].splitlines()[:_HEADING_LINES]
+    if lines and lines[0].strip(_AROUND_CELLS).lower().startswith(_SEPARATOR):
+        return True
+    cells = ({folded(cell.strip(_AROUND_CELLS)) for cell in _DELIMITERS.split(line)} for line in lines)
+    return any(not names.isdisjoint(FILES) and not names.isdisjoint(PICTURE_LABELS) for names in cells)
 
 
 def labels_in_sheet(data: bytes, suffix: str, most_rows: int) -> list[tuple[str, str]]:

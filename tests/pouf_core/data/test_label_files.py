@@ -1,0 +1,35 @@
+"""Which tables among pictures are files of labels."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from pouf_core.data.item_names import parse_name
+from pouf_core.data.labels.files import read_label_file
+from pouf_core.data.labels.tables import has_headings
+
+
+@pytest.mark.parametrize("table", ["x,y,visible\n1,2,1\n3,4,0\n", "file\n1.png\n", "1;2;3\n", "", "\n\n"])
+def test_a_table_without_headings_of_labels_starts_no_process(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(subprocess, "run")
+
+    assert read_label_file("a.zip", parse_name("keypoints/1.csv"), table.encode(), 100) is None
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "file,label\n",
+        'n;"File Name";"Class"\r\n1;a.png;cat\r\n',
+        "path\ttarget\n",
+        "'image'|'label'\n",
+        "My labels\n\nfile,label\n",
+        '"sep=:"\nfile:label\n',
+        "file," + "measure," * 5000 + "label\n",
+    ],
+)
+def test_a_table_with_headings_of_labels_may_be_one(table: str) -> None:
+    assert has_headings(table)
+    assert has_headings("\ufeff" + table)
