@@ -143,6 +143,13 @@ def list_answers(caller: Caller, job_id: str, audit_id: str, query: AnswersQuery
         return page(rows, query.limit, _Shower.of(found).show, lambda row: row.id)
 
 
+def positions_answered(caller: Caller, job_id: str, audit_id: str, person: str) -> set[int]:
+    """Return the positions, from 1, of the audit's items that the person has answered."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        return repository.positions_answered(scope, find(scope, job_id, audit_id).audit.id, person)
+
+
 def as_csv(caller: Caller, job_id: str, audit_id: str) -> Iterator[bytes]:
     """Return all answers as a table, which can be sent as answers again."""
     with caller.state.database.read() as session:

@@ -41,6 +41,12 @@ def last_answers(scope: Scope, audit_id: str) -> dict[tuple[int, str], AuditAnsw
     return {(answer.position, answer.person): answer for answer in scope.session.scalars(query)}
 
 
+def positions_answered(scope: Scope, audit_id: str, person: str) -> set[int]:
+    """Return the positions, from 1, of the items that the person has answered."""
+    query = select(AuditAnswer.position).where(AuditAnswer.audit_id == audit_id, AuditAnswer.person == person)
+    return set(scope.session.scalars(query.distinct()))
+
+
 def count_answers(scope: Scope, audit_id: str) -> int:
     """Return how many answers are kept."""
     query = select(func.count()).select_from(AuditAnswer).where(AuditAnswer.audit_id == audit_id)

@@ -15,6 +15,7 @@ from app.audits.schemas import (
 )
 from app.predicted.queries import NamedItem
 from pouf_core.audit.estimation import NONE_OF_THESE
+from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.audit import AuditEstimate
 from pouf_core.contract.classes import parse_class_names
 from store.tables import AuditItem, Job
@@ -100,17 +101,20 @@ def show_estimate(found: AuditEstimate, classes: list[str]) -> AuditEstimateDocu
 def proposal_of(job: Job, reviewed: Reviewed, found: AuditEstimate, threshold_now: float | None) -> ProposalDocument:
     """Return what the answers propose, compared with what job and model say.
 
-    A threshold is one for the probabilities of the variant that was served: another variant has others.
+    What is served now stays where the answers cannot tell, even if it is not what was served when items were drawn. A
+    threshold is one for the probabilities of the variant that was served then: another variant has others.
     """
-    same = found.served == reviewed.design.served
+    served_now: VariantName = job.result.fallback or "adapted"
+    served = served_now if found.verdict == "uncertain" else found.served
+    same = served == reviewed.design.served
     threshold = found.threshold.threshold if same and found.threshold is not None else None
-    now = (job.result.verdict, job.result.fallback or "adapted")
+    now = (job.result.verdict, served_now)
     unlike = threshold is not None and threshold != threshold_now
     return ProposalDocument(
         verdict=found.verdict,
-        served_variant=found.served,
+        served_variant=served,
         threshold=threshold,
-        differs=unlike or now != (found.verdict, found.served),
+        differs=unlike or now != (found.verdict, served),
     )
 
 

@@ -14,7 +14,6 @@ from app.audits.schemas import (
     ANONYMOUS,
     MOST_ITEMS,
     AnswersPut,
-    AnswersQuery,
     AuditConfirm,
     AuditCreate,
     AuditDocument,
@@ -23,6 +22,7 @@ from app.audits.schemas import (
 from app.caller import Caller, Reader, Writer
 from app.datasets import service as datasets
 from app.http.json_bodies import validate
+from app.http.schemas import NAME, Closed
 from app.jobs import service as jobs
 from app.pages.rendering import redirect, render
 from pouf_core.contract.classes import parse_class_names
@@ -34,6 +34,12 @@ USUAL_ITEMS = 40
 OTHERS = (("none_of_these", "None of these", "n"), ("cant_tell", "I cannot tell", "?"))
 BACK = "z"
 _KEYS = [key for key in digits[1:] + ascii_lowercase if key not in ("n", BACK)]
+
+
+class Reviewer(Closed):
+    """Who looks at the items."""
+
+    person: NAME
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,8 @@ def show(
     request: Request, job_id: str, audit_id: str, caller: Reader, person: str = ANONYMOUS, at: int | None = None
 ) -> HTMLResponse:
     """Return the next item that the person has not looked at, or the one at a position."""
-    return _page(request, caller, service.read(caller, job_id, audit_id), person, at)
+    whose = validate(Reviewer, {"person": person}).person
+    return _page(request, caller, service.read(caller, job_id, audit_id), whose, at)
 
 
 @router.post("/{audit_id}/answers")
@@ -119,9 +126,8 @@ def _page(request: Request, caller: Caller, audit: AuditDocument, person: str, a
 
 
 def _turn(caller: Caller, audit: AuditDocument, person: str, at: int | None) -> Turn:
-    given = answers.list_answers(caller, audit.job_id, audit.id, AnswersQuery(limit=1000)).data
-    answered = {one.sha256 for one in given if one.person == person}
-    left = (position for position, item in enumerate(audit.items) if item.sha256 not in answered)
+    answered = answers.positions_answered(caller, audit.job_id, audit.id, person)
+    left = (position for position in range(len(audit.items)) if position + 1 not in answered)
     if at is not None and 0 <= at < len(audit.items):
         return Turn(person, at, len(answered))
     return Turn(person, next(left, None), len(answered))

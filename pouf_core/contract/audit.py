@@ -102,7 +102,7 @@ class AuditEstimate(Document):
         more_answers: about how many more answers would allow a threshold, should they be like those given; None where
             one is allowed, or where no number would do.
         verdict: what the difference says: an interval without zero is `improved` or `harmful`.
-        served: the variant that should be served.
+        served: the variant that should be served; where the verdict is `uncertain`, that of the design.
     """
 
     answers: int

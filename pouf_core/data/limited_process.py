@@ -13,7 +13,7 @@ _OPEN_FILES = 32
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 _STATM = Path("/proc/self/statm")
 # the process gets these variables alone: no settings, and no secrets that may be in the others
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH")
+_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH", "TMPDIR")
 _ROOT = Path(__file__).parents[2]  # what `pouf_core` is imported from
 
 

@@ -39,7 +39,12 @@ def has_headings(text: str) -> bool:
     if lines and lines[0].strip(_AROUND_CELLS).lower().startswith(_SEPARATOR):
         return True
     cells = ({folded(cell.strip(_AROUND_CELLS)) for cell in _DELIMITERS.split(line)} for line in lines)
-    return any(not names.isdisjoint(FILES) and not names.isdisjoint(PICTURE_LABELS) for names in cells)
+    return any(not names.isdisjoint(FILES) and not _labels_among(names).isdisjoint(PICTURE_LABELS) for names in cells)
+
+
+def _labels_among(names: set[str]) -> set[str]:
+    """The headings that may be of labels: beside an `x`, `y` is a coordinate."""
+    return names - {"y"} if "x" in names else names
 
 
 def labels_in_sheet(data: bytes, suffix: str, most_rows: int) -> list[tuple[str, str]]:

@@ -33,7 +33,7 @@ def take_sample(request: SampleRequest) -> Sample:
             [sys.executable, "-m", MODULE],
             input=request.model_dump_json().encode(),
             capture_output=True,
-            env=environment(),
+            env=environment() | {"TMPDIR": str(request.scratch)},  # whose owner removes what a killed process left
             start_new_session=True,
             timeout=seconds,
             check=False,

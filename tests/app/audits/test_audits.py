@@ -255,3 +255,17 @@ def test_a_job_that_fell_back_is_told_that_its_adaptation_was_better(api, rows, 
     audit = api.post(f"/v1/jobs/{job.job_id}/audits", json={"size": 50}).json()
     assert {item["label"] == item["zero_shot_label"] for item in audit["items"]} == {True}
     assert answer_all(api, job, audit, "adapted_label")["proposal"]["served_variant"] == "adapted"
+
+
+def test_answers_that_cannot_tell_do_not_undo_what_was_confirmed_before(api, audited):
+    job, audit = audited
+    answer_all(api, job, audit, "zero_shot_label")
+    api.post(f"{url_of(job, audit)}/confirm")
+    second = api.post(f"/v1/jobs/{job.job_id}/audits", json={"size": 60, "wished_accuracy": 0.01}).json()
+    rows = [{"item": item["sha256"], "label": item["adapted_label"]} for item in second["items"] if not item["changed"]]
+    answered = give(api, url_of(job, second), *rows).json()
+    proposal = answered["proposal"]
+    assert answered["estimate"]["threshold"] is not None  # of the variant that is not served any more
+    assert (proposal["verdict"], proposal["served_variant"], proposal["threshold"]) == ("uncertain", "zero_shot", None)
+    api.post(f"{url_of(job, second)}/confirm")
+    assert api.get(f"/v1/jobs/{job.job_id}").json()["fallback"] == "zero_shot"

@@ -64,6 +64,20 @@ def test_people_who_share_a_review_each_see_what_they_have_not_looked_at(api, be
     assert "0 of 8 items looked at" in api.get(f"{begun.partition('?')[0]}?person=Carla").text
 
 
+def test_progress_is_a_persons_own_however_many_answers_others_gave(api, begun):
+    job_id = begun.split("/")[2]
+    audit = api.post(f"/v1/jobs/{job_id}/audits", json={"size": 40}).json()
+    place = f"/jobs/{job_id}/reviews/{audit['id']}?person=Ann%20%26%20Bob"
+    many = [
+        {"item": item["sha256"], "label": CLASSES[0], "person": f"p{number}"}
+        for number in range(26)
+        for item in audit["items"]
+    ]
+    assert api.put(audit["urls"]["answers"], json={"answers": many}).status_code == 200
+    assert "1 of 40 items looked at" in say(api, place, api.get(place).text, label=CLASSES[1])
+    assert api.get(f"{place}%00").status_code == 422
+
+
 def test_an_answer_that_is_none_is_refused_in_words(api, begun):
     page = api.get(begun).text
     for answer in ({}, {"label": "no such class"}, {"answer": "maybe"}):
