@@ -92,5 +92,9 @@ def test_what_the_answers_say_is_applied_on_request(api, begun, predicted):
         page = say(api, begun, page, label=CLASSES[0])
     job_id = place.split("/")[2]
     assert api.post(f"{place}/confirm", headers=SCRIPTED).headers["hx-redirect"] == f"/jobs/{job_id}"
+    said = "answers to a review of this job say so"
+    for shown in (f"/jobs/{job_id}", f"/v1/jobs/{job_id}/report"):
+        assert said in api.get(shown).text
+        assert "without labels does not tell" not in api.get(shown).text
     assert ", applied" in api.get(f"/jobs/{job_id}").text
     assert "Applied on" in api.get(begun).text
