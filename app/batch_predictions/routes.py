@@ -16,7 +16,7 @@ from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, cond
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
 from app.http.json_bodies import json_body, json_body_schema
-from app.http.prefer import PreferHeader, wait_seconds, wait_until
+from app.http.prefer import PreferHeader, settled
 from app.http.schemas import ListDocument
 from app.predicted import service as predicted
 from app.predicted.schemas import PREDICTIONS, PredictionsQuery
@@ -96,7 +96,4 @@ def delete_batch_prediction(batch_id: str, caller: Writer) -> None:
 
 
 async def _settled(caller: Caller, document: BatchPredictionDocument, prefer: str | None) -> BatchPredictionDocument:
-    seconds = wait_seconds(prefer)
-    if not seconds or service.is_final(document):
-        return document
-    return await wait_until(lambda: service.read(caller, document.id), service.is_final, seconds)
+    return await settled(document, prefer, lambda: service.read(caller, document.id), service.is_final)

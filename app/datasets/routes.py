@@ -9,7 +9,6 @@ from app.caller import Caller, Reader, Writer
 from app.datasets import pictures, samples, service, uploads
 from app.datasets.samples import DatasetSampleDocument
 from app.datasets.schemas import (
-    FINAL_DATASET_STATUSES,
     ArchiveQuery,
     DatasetCreateQuery,
     DatasetDocument,
@@ -27,7 +26,7 @@ from app.http.executors import validating
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, form_content, idempotent, respond
 from app.http.idempotency_keys import Answer
 from app.http.multipart import FormInterrupted
-from app.http.prefer import PreferHeader, wait_seconds, wait_until
+from app.http.prefer import PreferHeader, settled
 from app.http.query_parameters import NumbersQuery
 from app.http.received_files import StagedFile, Staging
 from app.http.schemas import ListDocument
@@ -189,9 +188,4 @@ async def get_thumbnail(request: Request, dataset_id: str, sha256: str, caller: 
 
 
 async def _settled(caller: Caller, document: DatasetDocument, prefer: str | None) -> DatasetDocument:
-    seconds = wait_seconds(prefer)
-    if not seconds or document.status in FINAL_DATASET_STATUSES:
-        return document
-    return await wait_until(
-        lambda: service.read(caller, document.id), lambda found: found.status in FINAL_DATASET_STATUSES, seconds
-    )
+    return await settled(document, prefer, lambda: service.read(caller, document.id), service.is_final)

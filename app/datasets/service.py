@@ -9,6 +9,7 @@ from app.auth import quotas
 from app.caller import Caller
 from app.datasets import queries as repository
 from app.datasets.schemas import (
+    FINAL_DATASET_STATUSES,
     DatasetDocument,
     DatasetFileDocument,
     DatasetForm,
@@ -159,6 +160,11 @@ def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:
     if dataset is None:
         raise not_found("dataset", dataset_id)
     return dataset
+
+
+def is_final(document: DatasetDocument) -> bool:
+    """Tell whether the dataset of that document will not change any more."""
+    return document.status in FINAL_DATASET_STATUSES
 
 
 def list_datasets(caller: Caller, query: DatasetListQuery) -> ListDocument[DatasetSummaryDocument]:

@@ -26,6 +26,12 @@ def wait_seconds(prefer: str | None) -> int:
     return min(int(match[1]), MAX_WAIT_SECONDS) if match else 0
 
 
+async def settled(document: T, prefer: str | None, read: Callable[[], T], is_final: Callable[[T], bool]) -> T:
+    """Return the document, or `read()` where the ``Prefer`` header asks to wait until `is_final` of it."""
+    seconds = wait_seconds(prefer)
+    return await wait_until(read, is_final, seconds) if seconds and not is_final(document) else document
+
+
 async def wait_until(read: Callable[[], T], is_final: Callable[[T], bool], seconds: float) -> T:
     """Return `read()` as soon as `is_final` of it, or as it is after `seconds`.
 

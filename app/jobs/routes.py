@@ -12,7 +12,7 @@ from app.http.budgets import holding_of
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
 from app.http.json_bodies import json_body, json_body_schema
-from app.http.prefer import PreferHeader, wait_seconds, wait_until
+from app.http.prefer import PreferHeader, settled
 from app.http.query_parameters import NumbersQuery, decode_number, page
 from app.http.schemas import ListDocument
 from app.jobs import events, service
@@ -159,7 +159,4 @@ def list_predictions(
 
 
 async def _settled(caller: Caller, document: JobDocument, prefer: str | None) -> JobDocument:
-    seconds = wait_seconds(prefer)
-    if not seconds or service.is_final(document):
-        return document
-    return await wait_until(lambda: service.read(caller, document.id), service.is_final, seconds)
+    return await settled(document, prefer, lambda: service.read(caller, document.id), service.is_final)

@@ -7,7 +7,7 @@ from starlette.responses import HTMLResponse
 
 from app.caller import Reader, Writer
 from app.datasets import service
-from app.datasets.schemas import FINAL_DATASET_STATUSES, DatasetListQuery, ItemListQuery
+from app.datasets.schemas import DatasetListQuery, ItemListQuery
 from app.http.json_bodies import validate
 from app.jobs import service as jobs
 from app.jobs.schemas import JobListQuery
@@ -41,7 +41,7 @@ def show_dataset(request: Request, dataset_id: str, caller: Reader) -> HTMLRespo
         request,
         "dataset.html.jinja",
         dataset=dataset,
-        is_final=dataset.status in FINAL_DATASET_STATUSES,
+        is_final=service.is_final(dataset),
         items=service.list_items(caller, dataset_id, ItemListQuery(limit=ITEMS_SHOWN, status="accepted")),
         jobs=jobs.list_jobs(caller, JobListQuery(dataset_id=dataset_id, limit=20)).data,
     )
