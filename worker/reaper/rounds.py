@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from store import heartbeats
 from store import webhook_messages as webhooks
@@ -35,9 +36,11 @@ logger = logging.getLogger(__name__)
 
 #: How many messages wait in a queue of the broker; None when it cannot be asked.
 QueueDepth = Callable[[str], int | None]
+#: Rows of work that is done soon after its message arrives: one that waits for long has lost it.
+Quick = TypeVar("Quick", Dataset, BatchPrediction)
 
 WAKE_LIMIT = 100
-#: A dataset whose queue is not empty may wait so many times longer before its message counts as lost.
+#: Quick work whose queue is not empty may wait so many times longer before its message counts as lost.
 BUSY_QUEUE_FACTOR = 10
 OUTBOX_KEPT = timedelta(days=1)
 #: Rounds of a reaper without a sign of any, after which it counts as having been away.
@@ -178,39 +181,42 @@ def _overtaken(now: datetime) -> ColumnElement[bool]:
 
 
 def _wake_for_datasets(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    waiting = queue_depth(INGEST.queue)
-    if waiting is None:
-        return
-    # Ingestion is quick: a dataset that waits so much longer has lost its message, even if others wait.
-    limit = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_QUEUE_FACTOR)
-    with database.write() as session:
-        unclaimed = (
-            Dataset.status == "ingesting",
-            Dataset.deleted_at.is_(None),
-            Dataset.lease_owner.is_(None),
-            _long_ago(Dataset.updated_at, now, limit),
-        )
-        for dataset_id in session.scalars(select(Dataset.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
-            touch = update(Dataset).where(Dataset.id == dataset_id, *unclaimed)
-            if changed_one_row(session, touch.values(updated_at=now)):
-                enqueue_ingestion(session, dataset_id)
+    wanted = Dataset.status == "ingesting", Dataset.deleted_at.is_(None)
+    _wake_unclaimed(database, Dataset, wanted, enqueue_ingestion, now, _patience(settings, queue_depth(INGEST.queue)))
 
 
 def _wake_for_batches(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:
-    waiting = queue_depth(PREDICT.queue)
+    wanted = (BatchPrediction.status == "queued",)
+    patience = _patience(settings, queue_depth(PREDICT.queue))
+    _wake_unclaimed(database, BatchPrediction, wanted, enqueue_prediction, now, patience)
+
+
+def _patience(settings: Settings, waiting: int | None) -> float | None:
+    """Seconds that quick work may wait for a worker until its message counts as lost, with so many in its queue.
+
+    None where the broker cannot be asked.
+    """
     if waiting is None:
+        return None
+    return settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_QUEUE_FACTOR)
+
+
+def _wake_unclaimed(
+    database: Database,
+    table: type[Quick],
+    wanted: tuple[ColumnElement[bool], ...],
+    enqueue: Callable[[Session, str], None],
+    now: datetime,
+    patience: float | None,
+) -> None:
+    if patience is None:
         return
-    limit = settings.requeue_after_seconds * (1 if waiting == 0 else BUSY_QUEUE_FACTOR)
     with database.write() as session:
-        unclaimed = (
-            BatchPrediction.status == "queued",
-            BatchPrediction.lease_owner.is_(None),
-            _long_ago(BatchPrediction.updated_at, now, limit),
-        )
-        for batch_id in session.scalars(select(BatchPrediction.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
-            touch = update(BatchPrediction).where(BatchPrediction.id == batch_id, *unclaimed)
+        unclaimed = (*wanted, table.lease_owner.is_(None), _long_ago(table.updated_at, now, patience))
+        for row_id in session.scalars(select(table.id).where(*unclaimed).limit(WAKE_LIMIT)).all():
+            touch = update(table).where(table.id == row_id, *unclaimed)
             if changed_one_row(session, touch.values(updated_at=now)):
-                enqueue_prediction(session, batch_id)
+                enqueue(session, row_id)
 
 
 def _wake_for_webhooks(database: Database, now: datetime, queue_depth: QueueDepth) -> None:
