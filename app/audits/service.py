@@ -148,11 +148,12 @@ def _frame(stored: StoredPredictions) -> Frame:
 
 
 def _items(audit_id: str, drawn: Drawn, stored: StoredPredictions) -> list[AuditItem]:
+    chosen = stored.rows(drawn.rows)
     return [
         AuditItem(
             audit_id=audit_id,
             position=position,
-            sha256=record["sha256"].tobytes().hex(),
+            sha256=sha256,
             stratum=stratum,
             adapted=int(record["adapted_label"]),
             zero_shot=int(record["zero_shot_label"]),
@@ -160,7 +161,7 @@ def _items(audit_id: str, drawn: Drawn, stored: StoredPredictions) -> list[Audit
             probability=float(record["probability"]),
             runner_up_probability=float(record["runner_up_probability"]),
         )
-        for position, (stratum, record) in enumerate(
-            zip(drawn.strata.tolist(), stored.records[drawn.rows], strict=True), start=1
+        for position, (stratum, sha256, record) in enumerate(
+            zip(drawn.strata.tolist(), chosen.hashes, chosen.records, strict=True), start=1
         )
     ]

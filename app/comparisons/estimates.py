@@ -36,8 +36,7 @@ def by_answers(
     if found is None:
         return None
     reviewed, classes = found
-    digests = np.frombuffer(bytes.fromhex("".join(item.sha256 for item in reviewed.items)), np.uint8)
-    places = stored.find(digests.reshape(len(reviewed.items), -1)).tolist()
+    places = stored.find([item.sha256 for item in reviewed.items]).tolist()
     truth, strata, where = [], [], []
     for item, place in zip(reviewed.items, places, strict=True):
         answer = reviewed.outcomes[item.position][1]

@@ -97,10 +97,9 @@ def _truth(caller: Caller, dataset_id: str, stored: StoredPredictions, names: li
     if not labels:
         return truth
     matched = match_labels(labels.values(), parse_class_names(names))
-    digests = np.frombuffer(bytes.fromhex("".join(labels)), np.uint8).reshape(len(labels), -1)
     meant = np.array([matched.get(label, UNLABELLED) for label in labels.values()])
     meant[~np.isin(meant, list(shared))] = UNLABELLED
-    places = stored.find(digests)
+    places = stored.find(list(labels))
     truth[places[places >= 0]] = meant[places >= 0]
     return truth
 
@@ -115,8 +114,8 @@ def _show_job(predictions: Predictions, accuracy: Share | None) -> ComparedJobDo
 
 
 def _show_items(caller: Caller, compared: _Compared, places: Integers) -> list[DifferingItemDocument]:
-    records = [one.records[places] for one in compared.stored]
-    hashes = [digest.tobytes().hex() for digest in records[0]["sha256"]]
+    chosen = [one.rows(places) for one in compared.stored]
+    hashes = chosen[0].hashes
     with caller.state.database.read() as session:
         found = items.items_by_content(session, compared.predictions[0].dataset_id, hashes)
     shown = []
@@ -125,8 +124,10 @@ def _show_items(caller: Caller, compared: _Compared, places: Integers) -> list[D
         if item is None:  # the dataset has just been deleted
             continue
         predictions = [
-            ComparedLabelDocument(label=compared.names[labels[place]], probability=float(record["probability"][index]))
-            for labels, record in zip(compared.labels, records, strict=True)
+            ComparedLabelDocument(
+                label=compared.names[labels[place]], probability=float(one.records["probability"][index])
+            )
+            for labels, one in zip(compared.labels, chosen, strict=True)
         ]
         shown.append(
             DifferingItemDocument(

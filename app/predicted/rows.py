@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from app.predicted import queries
 from app.predicted.queries import NamedItem
@@ -75,7 +74,7 @@ class PredictedItems:
             if not items:
                 return
             after = items[-1].id
-            places = self._stored.find(_digests([item.sha256 for item in items]))
+            places = self._stored.find([item.sha256 for item in items])
             wanted = (places >= 0) & self._wanted[places]
             yield [items[index] for index in np.flatnonzero(wanted).tolist()], places[wanted]
 
@@ -84,7 +83,7 @@ class PredictedItems:
         order = places[np.argsort(self._stored.margin[places], kind="stable")][after:]
         if most is not None:
             part = order[:most]
-            hashes = [digest.tobytes().hex() for digest in self._stored.records["sha256"][part]]
+            hashes = self._stored.rows(part).hashes
             with self._database.read() as session:
                 named = queries.items_by_content(session, self._dataset_id, hashes)
             yield self._complete([named.get(sha256) for sha256 in hashes]), part
@@ -106,7 +105,7 @@ class PredictedItems:
             if not rows:
                 return ids
             after = rows[-1][0]
-            places = self._stored.find(_digests([sha256 for _, sha256 in rows]))
+            places = self._stored.find([sha256 for _, sha256 in rows])
             there = np.array([item_id for item_id, _ in rows])
             ids[places[places >= 0]] = there[places >= 0]
 
@@ -163,7 +162,3 @@ def _wanted(stored: StoredPredictions, query: PredictionsQuery) -> Booleans:
     if query.label is not None:
         wanted &= stored.records["label"] == stored.header.class_names.index(query.label)
     return wanted
-
-
-def _digests(hashes: Sequence[str]) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), -1)

@@ -33,11 +33,11 @@ def summarize(caller: Caller, predictions: Predictions) -> PredictionSummary:
 def _most_changed(caller: Caller, predictions: Predictions, stored: StoredPredictions) -> list[ChangedItem]:
     changed = np.flatnonzero(stored.changed)
     sureness = np.minimum(stored.records["probability"][changed], stored.records["zero_shot_probability"][changed])
-    records = stored.records[changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS]]
-    hashes = tuple(digest.tobytes().hex() for digest in records["sha256"])
+    chosen = stored.rows(changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS])
+    hashes = tuple(chosen.hashes)
     database = caller.state.database
+    ids = _ids(database, predictions.dataset_id, hashes)
     with database.read() as session:
-        ids = _ids(database, predictions.dataset_id, hashes)
         found = queries.items_by_id(session, predictions.dataset_id, ids)
     items = {item.sha256: item for item in found.values()}
     names = stored.header.class_names
@@ -51,7 +51,7 @@ def _most_changed(caller: Caller, predictions: Predictions, stored: StoredPredic
             names[record["label"]],
             float(record["probability"]),
         )
-        for sha256, record in zip(hashes, records, strict=True)
+        for sha256, record in zip(hashes, chosen.records, strict=True)
         if sha256 in items
     ]
 

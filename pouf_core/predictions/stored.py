@@ -6,7 +6,7 @@ memory. Names, texts and labels of items are no part of it: an item is known by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -85,8 +85,14 @@ class StoredPredictions:
         """Some of them."""
         return StoredPredictions(self.header, self.records[which])
 
-    def find(self, digests: npt.NDArray[np.uint8]) -> Integers:
-        """Where [m] in `records`, in stored order, the items with content hashes [m, 32] are; -1 for nowhere."""
+    @property
+    def hashes(self) -> list[str]:
+        """Content hashes of the n items, in hexadecimal digits."""
+        return [digest.tobytes().hex() for digest in self.records["sha256"]]
+
+    def find(self, hashes: Sequence[str]) -> Integers:
+        """Where [m] in `records`, in stored order, the items with m content hashes are; -1 for nowhere."""
+        digests = np.frombuffer(bytes.fromhex("".join(hashes)), np.uint8).reshape(len(hashes), -1)
         known, wanted = self._known, _sortable(digests)
         places = np.searchsorted(known, wanted)
         found = places < len(known)

@@ -40,7 +40,7 @@ class Predicted:
 
     def record(self, sha256: str) -> Any:
         """What is stored of an item."""
-        return self.stored.records[self.stored.find(np.frombuffer(bytes.fromhex(sha256), np.uint8)[None])[0]]
+        return self.stored.records[self.stored.find([sha256])[0]]
 
 
 @pytest.fixture

@@ -51,8 +51,9 @@ def test_items_are_found_by_content_in_any_order(tmp_path: Path, records: Record
     write_predictions(tmp_path / "p", header(), [records])
     found = open_predictions(tmp_path / "p")
     order = np.random.default_rng(1).permutation(COUNT)
-    unknown = np.full((1, 32), 255, np.uint8)
-    assert found.find(np.concatenate([records["sha256"][order], unknown])).tolist() == [*order.tolist(), -1]
+    hashes = [digest.tobytes().hex() for digest in records["sha256"]]
+    assert found.hashes == hashes
+    assert found.find([*(hashes[place] for place in order), "ff" * 32]).tolist() == [*order.tolist(), -1]
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.5])
