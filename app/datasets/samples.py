@@ -1,5 +1,6 @@
 """Dry runs: a sample of what is uploaded, read as ingestion would read it, and nothing kept."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -10,7 +11,7 @@ from app.http.errors import ApiError, invalid, which_column
 from app.http.received_files import StagedFile
 from app.http.schemas import Document
 from pouf_core.contract.sample import SampledFile, SampleFailure, SampleFindings, SampleLimits, SampleRequest
-from pouf_core.data.uploads.limits import ROWS_PER_ITEM
+from pouf_core.data.uploads.limits import UploadLimits
 from store.settings import Settings
 
 READING_SECONDS = 5.0
@@ -49,17 +50,9 @@ async def take(
 
 
 def _limits(settings: Settings) -> SampleLimits:
-    return SampleLimits(
-        items=settings.max_items,
-        rows=ROWS_PER_ITEM * settings.max_items,
-        item_bytes=settings.max_item_bytes,
-        archive_entries=settings.max_archive_entries,
-        archive_ratio=settings.max_archive_ratio,
-        pixels=settings.max_pixels,
-        memory_bytes=settings.decode_memory_bytes,
-        cpu_seconds=settings.decode_cpu_seconds,
-        seconds=READING_SECONDS,
-    )
+    limits = asdict(UploadLimits.of(settings))
+    del limits["extracted_bytes"]  # a sample stores nothing
+    return SampleLimits(**limits, seconds=READING_SECONDS)
 
 
 def _failure(failure: SampleFailure) -> ApiError:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from pouf_core.contract.file_reading import TextFileOptions
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_named
 from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES
 from pouf_core.data.headings import LABELS, PAIR, TEXTS, field_named
@@ -35,6 +36,11 @@ class TextOptions(TableOptions):
     """
 
     encoding: str | None = None
+
+    @classmethod
+    def of(cls, text_column: str | None, label_column: str | None, said: TextFileOptions) -> TextOptions:
+        """What a caller says of columns, and beside them."""
+        return cls(text_column, label_column, said.delimiter, said.header, said.encoding)
 
 
 @dataclass(frozen=True)

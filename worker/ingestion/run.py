@@ -145,7 +145,7 @@ def _ingest(
 
 def _text_options(dataset: Dataset) -> TextOptions:
     said = TextFileOptions.model_validate(dataset.text_options or {})
-    return TextOptions(dataset.text_column, dataset.label_column, said.delimiter, said.header, said.encoding)
+    return TextOptions.of(dataset.text_column, dataset.label_column, said)
 
 
 def _uploaded(upload: Upload) -> Uploaded:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 from pouf_core.data.archives.limits import ArchiveLimits
 
 #: Accepted, duplicate and rejected entries together, as a multiple of the items that a dataset may hold.
 ROWS_PER_ITEM = 4
+
+
+class LimitsSet(Protocol):
+    """Where an operator sets limits."""
+
+    max_items: int
+    max_item_bytes: int
+    max_archive_entries: int
+    max_archive_ratio: float
+    max_pixels: int
+    decode_memory_bytes: int
+    decode_cpu_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,3 +42,17 @@ class UploadLimits(ArchiveLimits):
     extracted_bytes: float = math.inf
     memory_bytes: int
     cpu_seconds: float
+
+    @classmethod
+    def of(cls, settings: LimitsSet) -> UploadLimits:
+        """The limits that an operator set."""
+        return cls(
+            items=settings.max_items,
+            rows=ROWS_PER_ITEM * settings.max_items,
+            item_bytes=settings.max_item_bytes,
+            pixels=settings.max_pixels,
+            archive_entries=settings.max_archive_entries,
+            archive_ratio=settings.max_archive_ratio,
+            memory_bytes=settings.decode_memory_bytes,
+            cpu_seconds=settings.decode_cpu_seconds,
+        )

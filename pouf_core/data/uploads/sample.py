@@ -98,8 +98,7 @@ def read_sample(request: SampleRequest) -> Sample:
     files = request.files
     uploads = [Uploaded(str(at), one.filename, str(one.path), one.size, one.sha256) for at, one in enumerate(files)]
     keeper = SampleKeeper(request.scratch, request.limits.seconds)
-    said = request.text_options
-    options = TextOptions(request.text_column, request.label_column, said.delimiter, said.header, said.encoding)
+    options = TextOptions.of(request.text_column, request.label_column, request.text_options)
     limits = UploadLimits(**request.limits.model_dump(exclude={"seconds"}))
     modality = modality_of_uploads(request.modality, uploads, keeper.local, limits)
     with collector_of(modality, keeper, limits, options, request.labels) as collector:

@@ -16,12 +16,12 @@ from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.labels.labelling import PictureLabels
 from pouf_core.data.picture_files import PictureFiles, find_pictures
 from pouf_core.data.uploads.keeper import Uploaded
+from pouf_core.data.uploads.limits import UploadLimits
 from pouf_core.data.uploads.pictures import PictureCollector
 from store.leases import claim_dataset, database_now
 from store.tables import Upload
 from tests.corpus.archives import ARCHIVES, Archive
 from worker.ingestion.item_rows import ItemRows
-from worker.ingestion.upload_limits import operators_limits
 from worker.process_context import WorkerContext
 
 
@@ -40,7 +40,7 @@ def ingested(context: WorkerContext, decoder: Decoder, dataset_id: str) -> Pictu
         lease = claim_dataset(session, dataset_id, "worker-1", database_now(session), 60)
     assert lease is not None
     rows = ItemRows(context, lease, lambda: None, nullcontext, 500)
-    found = PictureCollector(rows, operators_limits(context.settings), decoder=decoder)
+    found = PictureCollector(rows, UploadLimits.of(context.settings), decoder=decoder)
     found.collect(uploads)
     rows.flush()
     return found
