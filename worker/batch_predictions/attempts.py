@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -93,7 +92,3 @@ def _end(batch: BatchPrediction, status: str) -> None:
     batch.status = status
     batch.finished_at = utcnow()
     batch.lease_owner = batch.lease_expires_at = None
-
-
-#: What ends an attempt, given its locked row.
-Ending = Callable[[Session, BatchPrediction], None]

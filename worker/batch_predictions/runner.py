@@ -5,25 +5,22 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from sqlalchemy import select
 
 from store.database import Database
-from store.disk import is_disk_full
-from store.leases import Lease, LeaseLost, database_now, fenced
+from store.leases import Lease, LeaseLost, database_now
 from store.outages import patiently
 from store.storage_keys import dataset_key, predictions_key
 from store.tables import AdaptedModel, BatchPrediction
 from store.transitions import FINAL
 from worker.batch_predictions import attempts
-from worker.batch_predictions.attempts import Ending
 from worker.batch_predictions.journal import Journal
 from worker.batch_predictions.spec import BatchSpec
-from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, lack_of_space, redact_paths
 from worker.shutdown import ShuttingDown, shutdown_requested
+from worker.training.attempt_run import AttemptRun
 from worker.training.messages import ErrorMessage, PostponedMessage, PredictedMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.runner import kept_features, training_device
@@ -76,17 +73,15 @@ def sweep(database: Database, data_dir: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-class _Run:
-    """One attempt under one lease."""
+class _Run(AttemptRun[BatchPrediction]):
+    """One attempt at a batch prediction."""
+
+    noun = "Batch prediction"
 
     def __init__(
         self, context: WorkerContext, lease: Lease[BatchPrediction], shutdown_requested: Callable[[], bool]
     ) -> None:
-        self._context = context
-        self._lease = lease
-        self._shutdown_requested = shutdown_requested
-        self._keeper = LeaseKeeper(context.database, lease, context.settings)
-        self._storage = context.storage.patient(self._check)
+        super().__init__(context, lease, shutdown_requested)
         self._folder = context.settings.data_dir / FOLDER / lease.row_id
         self._work_dir = self._folder / str(lease.fence)
 
@@ -94,26 +89,13 @@ class _Run:
         """Prepare, predict, and record the outcome; raises `LeaseLost`."""
         try:
             with self._keeper, self._storage.in_use(*patiently(self._keys, self._keeper.check)):
-                self._finish(self._attempt())
+                self._finish(self._outcome_of(self._predict))
         finally:
             shutil.rmtree(self._work_dir, ignore_errors=True)
 
-    def _attempt(self) -> AttemptOutcome:
-        try:
-            return self._predict()
-        except ShuttingDown:
-            return StoppedMessage(reason="shutdown")
-        except OSError as error:  # a full disk, an unreachable storage, no process to be had
-            return self._unable(error)
-
-    def _unable(self, error: OSError) -> AttemptOutcome:
-        logger.error("Batch prediction %s could not be run here.", self._lease.row_id, exc_info=error)
-        reason = f"{type(error).__name__}: {error}"
-        return PostponedMessage(reason=reason) if is_disk_full(error) else Lost(reason)
-
     def _predict(self) -> AttemptOutcome:
         context = self._context
-        with self._keeper.long_step(context.settings.load_timeout):
+        with self._copying():
             specification = patiently(self._specification, self._check)
         log = context.settings.log_dir / f"{self._lease.row_id}.log"
         child = ChildProcess.start(specification, self._work_dir, log, module=CHILD)
@@ -172,7 +154,7 @@ class _Run:
         key = predictions_key(self._lease.row_id)
         size = sum(file.stat().st_size for file in predictions.iterdir())
         try:
-            with self._keeper.long_step(self._context.settings.load_timeout):
+            with self._copying():
                 self._storage.put_directory(key, predictions)
                 ended: list[bool] = []
                 self._end(lambda _, batch: ended.append(attempts.succeed(batch, key, size)))
@@ -187,19 +169,3 @@ class _Run:
         with self._context.database.read() as session:
             batch = session.get_one(BatchPrediction, self._lease.row_id)
             return [dataset_key(batch.dataset_id), session.get_one(AdaptedModel, batch.model_id).storage_key]
-
-    def _check(self) -> None:
-        """Called while files are fetched, and while an outage lasts."""
-        self._keeper.check()
-        if self._shutdown_requested():
-            raise ShuttingDown
-
-    def _end(self, ending: Ending) -> None:
-        def end() -> None:
-            with self._context.database.write() as session:
-                ending(session, fenced(session, self._lease))
-
-        self._persist(end)
-
-    def _persist(self, write: Callable[[], object]) -> None:
-        patiently(partial(write), self._keeper.check)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import cast
 
@@ -119,7 +118,3 @@ def note_checkpoint(session: Session, job: Job, step: int) -> None:
     if newest is None or newest.type in ends or step > cast(int, newest.data["step"]):
         job.lost_attempts = 0
         append_event(session, job, CHECKPOINT_EVENT, {"step": step})
-
-
-#: What ends an attempt, given its locked row.
-Ending = Callable[[Session, Job], None]

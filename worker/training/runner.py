@@ -17,19 +17,18 @@ from sqlalchemy import select
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm, ResolvedMethod
 from store import feature_files
 from store.clock import utcnow
-from store.disk import is_disk_full, scarcest
+from store.disk import scarcest
 from store.job_datasets import datasets_of
-from store.leases import Lease, LeaseLost, fenced
+from store.leases import Lease, LeaseLost
 from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
 from store.storage_keys import dataset_key
 from store.tables import Job
 from store.transitions import FINAL, TransitionNotAllowed
-from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, lack_of_space, redact_paths
 from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training import attempts, checkpoints, queueing, stored_checkpoints
-from worker.training.attempts import Ending
+from worker.training.attempt_run import AttemptRun
 from worker.training.journal import Journal
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
@@ -107,8 +106,10 @@ def kept_features(context: WorkerContext, owner: str) -> dict[str, Any]:
     }
 
 
-class JobRun:
-    """One attempt under one lease."""
+class JobRun(AttemptRun[Job]):
+    """One attempt at a job."""
+
+    noun = "Job"
 
     def __init__(
         self,
@@ -117,36 +118,19 @@ class JobRun:
         shutdown_requested: Callable[[], bool],
         warm_start: WarmStart | None = None,
     ) -> None:
+        super().__init__(context, lease, shutdown_requested)
         self._warm_start = warm_start
-        self._context = context
-        self._lease = lease
-        self._shutdown_requested = shutdown_requested
         self._data_dir = context.settings.data_dir
-        self._keeper = LeaseKeeper(context.database, lease, context.settings)
-        self._storage = context.storage.patient(self._check)
 
     def run(self) -> None:
         """Prepare, train, and record the outcome; raises `LeaseLost`."""
         work_dir = checkpoints.work_dir(self._data_dir, self._lease.row_id, self._lease.fence)
         try:
             with self._keeper, self._storage.in_use(*patiently(self._datasets, self._keeper.check)):
-                self._finish(self._attempt(work_dir))
+                self._finish(self._outcome_of(partial(self._train, work_dir)))
         finally:
             shutil.rmtree(work_dir, ignore_errors=True)
         self._remove_what_a_final_job_leaves()
-
-    def _attempt(self, work_dir: Path) -> AttemptOutcome:
-        try:
-            return self._train(work_dir)
-        except ShuttingDown:
-            return StoppedMessage(reason="shutdown")
-        except OSError as error:  # a full disk, an unreachable storage, no process to be had
-            return self._unable(error)
-
-    def _unable(self, error: OSError) -> AttemptOutcome:
-        logger.error("Job %s could not be run here.", self._lease.row_id, exc_info=error)
-        reason = f"{type(error).__name__}: {error}"
-        return PostponedMessage(reason=reason) if is_disk_full(error) else Lost(reason)
 
     def _train(self, work_dir: Path) -> AttemptOutcome:
         job_id, context = self._lease.row_id, self._context
@@ -250,12 +234,6 @@ class JobRun:
         except OSError as error:
             self._finish(self._unable(error))
 
-    def _check(self) -> None:
-        """Called while files are fetched, and while an outage lasts."""
-        self._keeper.check()
-        if self._shutdown_requested():
-            raise ShuttingDown
-
     def _datasets(self) -> list[str]:
         with self._context.database.read() as session:
             job = session.get_one(Job, self._lease.row_id)
@@ -265,20 +243,6 @@ class JobRun:
         """Around the training; not by the patient storage, since nothing waits for it."""
         storage, lease = self._context.storage, self._lease
         return stored_checkpoints.uploading(storage, lease.row_id, lease.fence, directory)
-
-    def _copying(self) -> AbstractContextManager[None]:
-        """Around what copies files, which reports no progress."""
-        return self._keeper.long_step(self._context.settings.load_timeout)
-
-    def _end(self, ending: Ending) -> None:
-        def end() -> None:
-            with self._context.database.write() as session:
-                ending(session, fenced(session, self._lease))
-
-        self._persist(end)
-
-    def _persist(self, write: Callable[[], object]) -> None:
-        patiently(write, self._keeper.check)
 
     def _remove_what_a_final_job_leaves(self) -> None:
         job_id, fence = self._lease.row_id, self._lease.fence
