@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from cli.addresses import free_port, why_not_ready
 from cli.data_directory import tail
 from client import ApiError, Client
 from tests.integration import compose
+from tests.waiting import wait_for
 
 VARIABLES = {
     "POSTGRES_PASSWORD": "postgrespassword",
@@ -86,13 +86,6 @@ class Stack:
                 pytest.fail(f"{name} did not stop on SIGTERM:\n{tail(self.log(name))}")
 
 
-def wait_for(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds:g} s"
-        time.sleep(0.1)
-
-
 @pytest.fixture
 def stack(tmp_path, postgres_server_url):
     if shutil.which("redis-server") is None:
@@ -104,7 +97,9 @@ def stack(tmp_path, postgres_server_url):
         made.write_redis_configuration()
         cleanup.callback(made.stop)
         made.start("redis")
-        wait_for(lambda: "Ready to accept connections" in made.log("redis").read_text(), 20, "Redis' start")
+        wait_for(
+            lambda: "Ready to accept connections" in made.log("redis").read_text(), 20, lambda: tail(made.log("redis"))
+        )
         made.start("migrate")
         assert made.processes["migrate"].wait(60) == 0, tail(made.log("migrate"))
         for name in PARTS:
@@ -114,7 +109,7 @@ def stack(tmp_path, postgres_server_url):
 
 def test_a_job_goes_through_the_services_of_the_compose_file(stack):
     try:
-        wait_for(lambda: why_not_ready(stack.url) is None, 120, "readiness")
+        wait_for(lambda: why_not_ready(stack.url) is None, 120, lambda: f"not ready: {why_not_ready(stack.url)}")
         with Client(stack.url, api_key="") as stranger, pytest.raises(ApiError, match="missing_api_key"):
             next(stranger.datasets.list())
         with Client(stack.url, VARIABLES["POUF_BOOTSTRAP_KEY"]) as client:

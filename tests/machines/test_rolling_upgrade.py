@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from client import Client
 from tests.chaos.pictures import copy_pictures
 from tests.chaos.service import QUICK
 from tests.chaos.workload import CLASSES, persistently
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +49,7 @@ class Release:
         self._run(celery_command(f"train-{self.port}", "train"))
         self._run(celery_command(f"ingest-{self.port}", "ingest"))
         self._run([sys.executable, "-m", "worker.reaper"])
-        wait_for(lambda: why_not_ready(self.url) is None, 180, self)
+        wait_for(lambda: why_not_ready(self.url) is None, 180, lambda: logs(self))
 
     def stop(self) -> None:
         """Ask every part to end, and wait until it has."""
@@ -106,11 +106,8 @@ def releases(tmp_path: Path, old_code: Path, postgres_url: str, valkey_url: str)
         release.kill()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, *releases: Release) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "\n".join(tail(release.log, 40) for release in releases)
-        time.sleep(0.1)
+def logs(*releases: Release) -> str:
+    return "\n".join(tail(release.log, 40) for release in releases)
 
 
 def test_an_upgrade_part_by_part_loses_neither_jobs_nor_requests(
@@ -123,7 +120,7 @@ def test_an_upgrade_part_by_part_loses_neither_jobs_nor_requests(
     with Client(old.url) as before, Client(new.url) as after:
         dataset = before.datasets.create(pictures, wait=True)
         running = before.jobs.create(dataset.id, CLASSES, seed=1, method=METHOD)
-        wait_for(lambda: before.jobs.get(running.id).step > 5, 120, old)
+        wait_for(lambda: before.jobs.get(running.id).step > 5, 120, lambda: logs(old))
 
         new.migrate()
         migrated_at = datetime.now(UTC)
@@ -140,7 +137,7 @@ def test_an_upgrade_part_by_part_loses_neither_jobs_nor_requests(
             job = after.jobs.get(running.id)
             return job.attempt > handed_over.attempt and job.step > handed_over.step
 
-        wait_for(has_gone_on, 120, old, new)
+        wait_for(has_gone_on, 120, lambda: logs(old, new))
         steps = after.jobs.metrics(running.id)
         assert datetime.fromisoformat(steps[0]["created_at"]) < migrated_at, "it went on from a checkpoint"
         after.jobs.cancel(running.id)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +15,7 @@ from tests.chaos.workload import CLASSES, persistently, weights_of
 from tests.machines.cluster import Cluster, cluster
 from tests.machines.network import why_no_namespaces
 from tests.postgres_server import find_initdb
+from tests.waiting import wait_for
 
 SEEN_SECONDS = 2.0
 METHOD = {"tune": "prompt", "max_steps": 100, "batch_size": 8, "selection": "last"}
@@ -55,13 +54,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset_id(clients: list[Client], pictures: Path) -> str:
     return clients[0].datasets.create(pictures, wait=True).id
-
-
-def wait_for(condition: Callable[[], Any], seconds: float, what: Callable[[], str]) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.1)
 
 
 def test_the_job_of_a_machine_that_vanishes_ends_on_another_with_equal_weights(
