@@ -77,8 +77,7 @@ class _Answers:
 
     def _places(self) -> tuple[dict[str, int], set[str]]:
         """Positions by content hash and by name, and the names of several items."""
-        items = repository.list_items(self.found.scope, self.found.audit.id)
-        named = self.found.names(items).items
+        items, named = self.found.items, self.found.names.items
         places: dict[str, int] = {}
         ambiguous: set[str] = set()
         for item in items:
@@ -108,8 +107,7 @@ class _Shower:
 
     @classmethod
     def of(cls, found: Found) -> "_Shower":
-        items = repository.list_items(found.scope, found.audit.id)
-        named = found.names(items).items
+        items, named = found.items, found.names.items
         last = repository.last_answers(found.scope, found.audit.id).values()
         return cls(
             {item.position: item for item in items},

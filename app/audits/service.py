@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -40,10 +41,14 @@ class Found:
     job: Job
     audit: Audit
 
+    @cached_property
+    def items(self) -> Sequence[AuditItem]:
+        """The drawn items in order."""
+        return repository.list_items(self.scope, self.audit.id)
+
     def reviewed(self) -> Reviewed:
         """Return its items and the answers that count."""
-        items = repository.list_items(self.scope, self.audit.id)
-        return reviewed(self.audit, items, repository.last_answers(self.scope, self.audit.id).values())
+        return reviewed(self.audit, self.items, repository.last_answers(self.scope, self.audit.id).values())
 
     @property
     def threshold(self) -> float | None:
@@ -51,10 +56,11 @@ class Found:
         model = self.scope.get(AdaptedModel, self.job.model_id or "")
         return None if model is None else model.audited_threshold
 
-    def names(self, items: Sequence[AuditItem]) -> Names:
-        """Return what the dataset knows of items."""
+    @cached_property
+    def names(self) -> Names:
+        """What the dataset knows of the drawn items; looked up once, since no index helps."""
         dataset = self.scope.session.get_one(Dataset, self.audit.dataset_id)
-        found = predicted.items_by_content(self.scope.session, dataset.id, [item.sha256 for item in items])
+        found = predicted.items_by_content(self.scope.session, dataset.id, [item.sha256 for item in self.items])
         return Names(dataset.modality == "image", found)
 
 
@@ -130,7 +136,7 @@ def find(scope: Scope, job_id: str, audit_id: str, *, lock: bool = False) -> Fou
 def show(found: Found) -> AuditDocument:
     """Return the audit's document."""
     reviewed = found.reviewed()
-    return show_audit(found.job, reviewed, found.threshold, found.names(reviewed.items), class_names_of(found.job))
+    return show_audit(found.job, reviewed, found.threshold, found.names, class_names_of(found.job))
 
 
 def _frame(stored: StoredPredictions) -> Frame:
