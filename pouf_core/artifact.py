@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from torch import Tensor
 from pouf_core.contract.manifest import FORMAT, MANIFEST, Manifest
 from pouf_core.contract.progress import Metrics
 from pouf_core.errors import ArtifactError
+from pouf_core.system.durable_files import sync
 
 WEIGHTS = "adapter.safetensors"
 METRICS = "metrics.json"
@@ -69,7 +69,8 @@ def save_artifact(directory: Path, artifact: Artifact) -> Path:
         (temporary / CARD).write_text(_model_card(artifact.manifest))
         (temporary / SUMS).write_text(_sums(temporary))
         temporary.chmod(0o755)
-        _fsync_files(temporary)
+        for written in [*temporary.iterdir(), temporary]:
+            sync(written)
         if directory.exists():
             directory.rmdir()
         temporary.rename(directory)
@@ -149,12 +150,3 @@ def _check_sums(directory: Path) -> None:
         path = directory / name
         if path.parent != directory or not path.is_file() or _sha256(path) != digest:
             raise ArtifactError("artifact_corrupt", f"{path} is missing or differs from its checksum.")
-
-
-def _fsync_files(directory: Path) -> None:
-    for path in [*directory.iterdir(), directory]:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

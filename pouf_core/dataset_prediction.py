@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +30,7 @@ from pouf_core.feature_cache.digests import digests_of
 from pouf_core.predictions.predicted import prediction_records
 from pouf_core.predictions.stored import RECORD, Records, write_predictions
 from pouf_core.predictor import Predictor
+from pouf_core.system.durable_files import whole_file
 
 OnPredicted = Callable[[int, int], None]
 """Items done and items in all; raises to stop."""
@@ -89,7 +89,9 @@ def predict_dataset(
     for number, rows in enumerate(pieces):
         files.append(parts / f"{number:06}.npy")
         if not run.has(files[-1], rows):
-            _write_whole(files[-1], run.records(rows))
+            records = run.records(rows)
+            with whole_file(files[-1]) as stream:
+                np.save(stream, records)
         on_durable(min(rows.stop, len(items)), len(items))
     write_predictions(directory, header, map(np.load, files))
 
@@ -200,16 +202,6 @@ class _Plain:
 
     def view(self, item: Item, number: int) -> Any:
         return self.plain(item)
-
-
-def _write_whole(target: Path, records: Records) -> None:
-    """Write a file that is whole or not there."""
-    unfinished = target.with_suffix(f".{os.getpid()}.part")
-    with unfinished.open("wb") as stream:
-        np.save(stream, records)
-        stream.flush()
-        os.fsync(stream.fileno())
-    unfinished.replace(target)
 
 
 def _check(predictor: Predictor, items: Sequence[Item]) -> None:

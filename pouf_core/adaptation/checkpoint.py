@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from pouf_core.contract.progress import Metrics
+from pouf_core.system.durable_files import whole_file
 
 _KEPT = 2
 _PATTERN = "step-*.pt"
@@ -62,17 +62,8 @@ def write_checkpoint(directory: Path, checkpoint: Checkpoint) -> Path:
     """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{checkpoint.step:08d}.pt"
-    temporary = path.with_suffix(".tmp")
-    try:
-        with temporary.open("wb") as file:
-            _save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    _fsync_directory(directory)
+    with whole_file(path) as file:
+        _save(checkpoint, file)
     for old in sorted(directory.glob(_PATTERN))[:-_KEPT]:
         old.unlink()
     return path
@@ -105,11 +96,3 @@ def _save(checkpoint: Checkpoint, file: IO[bytes]) -> None:
         if isinstance(error.__context__, OSError):  # torch hides what went wrong while it wrote
             raise error.__context__ from error
         raise
-
-
-def _fsync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

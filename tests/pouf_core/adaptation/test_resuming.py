@@ -90,7 +90,7 @@ def test_training_goes_on_where_a_checkpoint_cannot_be_written_and_keeps_the_one
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as full_disk:
-        full_disk.setattr("pouf_core.adaptation.checkpoint.os.fsync", full)
+        full_disk.setattr("os.fsync", full)
         with pytest.raises(OSError, match="No space"):
             run.adapt(stop=False)  # the artifact, which nothing works without
     assert run.trained == [3, 4]
