@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.temporary_service import RunningService, temporary_service
-from client import Client
+from pouf_client import Client
 
 ROOT = Path(__file__).parent.parent
 THIS, BASELINE = "this version", "baseline"

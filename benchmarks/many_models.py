@@ -30,7 +30,7 @@ from serving import FORM, asking, form, wait_for_engine
 from sqlalchemy import func, select
 
 from cli.temporary_service import RunningService, temporary_service
-from client import Client
+from pouf_client import Client
 from pouf_core.artifact import Artifact, load_artifact, save_artifact
 from store.database import Database
 from store.ids import new_id

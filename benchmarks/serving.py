@@ -32,7 +32,7 @@ from serving_loop import KINDS, batches
 
 import pouf_core
 from cli.temporary_service import temporary_service
-from client import Client
+from pouf_client import Client
 
 HERE = Path(__file__).parent
 FASTEST = "openvino, decoding in parallel"

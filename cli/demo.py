@@ -16,7 +16,7 @@ from cli import CommandError
 from cli.addresses import why_not_ready
 from cli.demo_report import curl_lines, job_bar, print_predictions, print_results
 from cli.temporary_service import temporary_service
-from client import Client, ClientError, Dataset, Job
+from pouf_client import Client, ClientError, Dataset, Job
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "clipart"
 QUALITIES = ("fast", "best")

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from cli.wording import gain_in_words
-from client import Dataset, Job, Predictions
+from pouf_client import Dataset, Job, Predictions
 
 KEY_HEADER = '"Authorization: Bearer $POUF_API_KEY"'
 

@@ -11,7 +11,7 @@ from cli import CommandError
 from cli.demo import running_service, watch
 from cli.demo_report import print_results
 from cli.review_texts import LABEL_TEMPLATE, LABEL_WORDS, TASKS, ReviewTask, fetch, write_table
-from client import Client, ClientError, Dataset, Job
+from pouf_client import Client, ClientError, Dataset, Job
 
 SENTENCE_ENCODER, MASKED_LM = "minilm", "minilm-mlm"
 METHODS: dict[str, dict[str, str | float]] = {

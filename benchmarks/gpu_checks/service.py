@@ -7,8 +7,8 @@ import shutil
 from typing import Any
 
 from cli.temporary_service import temporary_service
-from client import Client
 from gpu_checks.setting import CLASS_NAMES, Setting, require
+from pouf_client import Client
 
 PICTURES = 32
 METHODS: tuple[dict[str, Any], ...] = ({}, {"tune": "head", "max_steps": 3, "batch_size": 16, "selection": "last"})

@@ -11,7 +11,7 @@ import pytest
 
 from app.keys import service as keys
 from app.keys.service import NewKey
-from client import Client
+from pouf_client import Client
 from store.database import Database
 from store.settings import Settings
 

@@ -5,7 +5,7 @@ import random
 import psutil
 import pytest
 
-from client import Client
+from pouf_client import Client
 from tests.chaos.pictures import copy_pictures
 from tests.chaos.service import ChaosService, chaos_service
 from tests.chaos.workload import CLASSES, weights_of

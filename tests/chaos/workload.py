@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
-from client import ApiError, Client, ClientError, JobFailed, Unreachable
+from pouf_client import ApiError, Client, ClientError, JobFailed, Unreachable
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from cli.demo_report import curl_lines, print_predictions, print_results
-from client import Dataset, Job, Predictions
+from pouf_client import Dataset, Job, Predictions
 
 REASON = {"code": "classes_vanished", "message": "2 classes [of 3] are gone."}
 EVALUATION = {

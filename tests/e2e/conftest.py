@@ -8,7 +8,7 @@ import pytest
 
 from cli.processes import marked_processes
 from cli.temporary_service import temporary_service
-from client import Client, Dataset
+from pouf_client import Client, Dataset
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
 CLASSES = ["boat", "computer", "smiley face"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import pouf_core
-from client import ApiError
+from pouf_client import ApiError
 
 CLASSES = ["fox", "heron", "otter", "wren"]
 WIDTH = 32

@@ -9,7 +9,7 @@ import pytest
 
 from cli.processes import marked_processes
 from cli.temporary_service import temporary_service
-from client import Client, Job
+from pouf_client import Client, Job
 from tests.e2e.conftest import CLASSES
 
 STEPS = 120

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import pouf_core
-from client import ApiError, Client
+from pouf_client import ApiError, Client
 from tests.e2e.conftest import CLASSES, EXAMPLE, digest
 
 STEPS = 3

@@ -20,7 +20,7 @@ import psutil
 
 from app.keys import service as keys
 from cli.temporary_service import temporary_service
-from client import Client
+from pouf_client import Client
 from store.database import Database
 from store.settings import Settings
 from tests.hostile_load.attacks import ATTACKS, Attack, Target, picture

@@ -17,7 +17,7 @@ import redis
 from app.auth.key_text import new_key_text
 from cli.addresses import free_port, why_not_ready
 from cli.data_directory import tail
-from client import ApiError, Client
+from pouf_client import ApiError, Client
 from tests.integration import compose
 from tests.waiting import wait_for
 

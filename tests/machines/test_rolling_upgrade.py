@@ -15,7 +15,7 @@ import pytest
 from cli.addresses import LOOPBACK, free_port, why_not_ready
 from cli.data_directory import tail
 from cli.services import api_command, celery_command
-from client import Client
+from pouf_client import Client
 from tests.chaos.pictures import copy_pictures
 from tests.chaos.service import QUICK
 from tests.chaos.workload import CLASSES, persistently

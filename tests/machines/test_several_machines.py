@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.addresses import why_not_ready
-from client import ApiError, Client, Job
+from pouf_client import ApiError, Client, Job
 from tests.chaos.pictures import copy_pictures
 from tests.chaos.workload import CLASSES, persistently, weights_of
 from tests.machines.cluster import Cluster, cluster

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from client.connection import Connection
-from client.results import Document
+from pouf_client.connection import Connection
+from pouf_client.results import Document
 
 
 class AuditItem(TypedDict):

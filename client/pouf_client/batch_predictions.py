@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from client.connection import Connection
-from client.errors import ClientError, JobFailed
-from client.predictions import DatasetPredictions
-from client.resources import FINAL_JOB_STATUSES, CodedMessage
-from client.results import Document
+from pouf_client.connection import Connection
+from pouf_client.errors import ClientError, JobFailed
+from pouf_client.predictions import DatasetPredictions
+from pouf_client.resources import FINAL_JOB_STATUSES, CodedMessage
+from pouf_client.results import Document
 
 POLL_SECONDS = 0.5
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypedDict, Unpack, cast
 
-from client.audits import Measured
-from client.connection import Connection
+from pouf_client.audits import Measured
+from pouf_client.connection import Connection
 
 
 class ItemPrediction(TypedDict):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from client.connection import Connection
-from client.resources import Model
+from pouf_client.connection import Connection
+from pouf_client.resources import Model
 
 
 class Models:

@@ -1,8 +1,8 @@
 import pytest
 
 from cli.addresses import free_port
-from client import ApiError, Client, Unreachable
-from tests.client.conftest import Answer, problem
+from pouf_client import ApiError, Client, Unreachable
+from tests.pouf_client.conftest import Answer, problem
 
 JOB = Answer(202, b'{"id": "job_1", "status": "queued", "dataset_id": "ds_1"}')
 

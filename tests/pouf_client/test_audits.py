@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from client import ApiError, Client
+from pouf_client import ApiError, Client
 from tests.app.conftest import application, make_key, server
 from tests.app.predicted.conftest import predicted
 

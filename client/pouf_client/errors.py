@@ -4,7 +4,7 @@ from typing import NotRequired, TypedDict
 
 import httpx
 
-from client.results import Document
+from pouf_client.results import Document
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 LONGEST_RETRY_AFTER = 60.0

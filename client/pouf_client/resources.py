@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
-from client.results import Abstention, Document, EstimatedGain, Evaluation, Note
+from pouf_client.results import Abstention, Document, EstimatedGain, Evaluation, Note
 
 FINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})

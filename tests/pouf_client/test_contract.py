@@ -10,13 +10,13 @@ from typing import Any, get_args, get_origin
 import pytest
 
 from app.main import create_app
-from client import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions, errors, resources
-from client.audits import Audit, AuditEstimate, AuditItem, Audits, Proposal
-from client.batch_predictions import BatchPrediction, BatchPredictions
-from client.dataset_samples import DatasetSample
-from client.datasets import DatasetOptions, Datasets, ReadingOptions
-from client.jobs import Jobs
-from client.predictions import ItemPrediction, JobComparison
+from pouf_client import BaseModel, Dataset, Evaluation, Event, Job, Model, Prediction, Predictions, errors, resources
+from pouf_client.audits import Audit, AuditEstimate, AuditItem, Audits, Proposal
+from pouf_client.batch_predictions import BatchPrediction, BatchPredictions
+from pouf_client.dataset_samples import DatasetSample
+from pouf_client.datasets import DatasetOptions, Datasets, ReadingOptions
+from pouf_client.jobs import Jobs
+from pouf_client.predictions import ItemPrediction, JobComparison
 from pouf_core.contract.result import Evaluation as EvaluationResult
 from store.settings import Settings
 

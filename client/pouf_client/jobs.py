@@ -8,11 +8,11 @@ from typing import cast
 
 from httpx_sse import EventSource
 
-from client.connection import Connection
-from client.errors import ApiError, JobFailed, Unreachable
-from client.predictions import DatasetPredictions, JobComparison
-from client.resources import Event, Job
-from client.results import Document
+from pouf_client.connection import Connection
+from pouf_client.errors import ApiError, JobFailed, Unreachable
+from pouf_client.predictions import DatasetPredictions, JobComparison
+from pouf_client.resources import Event, Job
+from pouf_client.results import Document
 
 RECONNECT_SECONDS = 1.0
 RECONNECT_TRIES = 60

@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict, Unpack, cast
 
-from client.archives import Source, as_archive
-from client.connection import Connection
-from client.dataset_samples import DatasetSample
-from client.embeddings import Vectors, save_vectors
-from client.errors import ClientError
-from client.resources import Dataset, DatasetItem
-from client.results import Document
+from pouf_client.archives import Source, as_archive
+from pouf_client.connection import Connection
+from pouf_client.dataset_samples import DatasetSample
+from pouf_client.embeddings import Vectors, save_vectors
+from pouf_client.errors import ClientError
+from pouf_client.resources import Dataset, DatasetItem
+from pouf_client.results import Document
 
 POLL_SECONDS = 0.3
 

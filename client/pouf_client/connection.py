@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import httpx
 
-from client.errors import ApiError, Unreachable
-from client.results import Document
+from pouf_client.errors import ApiError, Unreachable
+from pouf_client.results import Document
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0

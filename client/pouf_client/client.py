@@ -6,15 +6,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self, cast
 
-from client.audits import Audits
-from client.batch_predictions import BatchPredictions
-from client.connection import Connection
-from client.datasets import Datasets
-from client.embeddings import encode_vector
-from client.jobs import Jobs
-from client.models import Aliases, Models
-from client.resources import BaseModel, Predictions, Template
-from client.results import Document
+from pouf_client.audits import Audits
+from pouf_client.batch_predictions import BatchPredictions
+from pouf_client.connection import Connection
+from pouf_client.datasets import Datasets
+from pouf_client.embeddings import encode_vector
+from pouf_client.jobs import Jobs
+from pouf_client.models import Aliases, Models
+from pouf_client.resources import BaseModel, Predictions, Template
+from pouf_client.results import Document
 
 Picture = str | Path | bytes
 
