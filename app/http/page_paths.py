@@ -2,7 +2,7 @@
 
 import re
 
-_PAGES = re.compile(r"/|/(datasets|jobs|models|sign-in|sign-out)(/.*)?")
+_PAGES = re.compile(r"/|/(datasets|guide|jobs|models|sign-in|sign-out)(/.*)?")
 
 
 def is_page(path: str) -> bool:

@@ -15,7 +15,7 @@ PAGE = (
     "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; script-src 'self'; "
     "style-src 'self'; img-src 'self' blob:; connect-src 'self'"
 )
-# Swagger UI draws its icons from its own style sheet
+# Swagger UI and the guide's theme draw their icons from their own style sheets
 DOCS = f"{NOTHING}; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 EVERYWHERE = {
     "X-Content-Type-Options": "nosniff",
@@ -23,6 +23,7 @@ EVERYWHERE = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_GUIDE_PATH = re.compile(r"/guide(/.*)?")
 _REPORT_PATH = re.compile(r"/v1/jobs/[^/]+/report/?")
 # browsers send no `Origin` with a form whose page sends no referrer at all
 _PAGE_HEADERS = {"Referrer-Policy": "same-origin"}
@@ -54,7 +55,7 @@ def policy(path: str) -> str:
     """Return the content security policy of what is at `path`."""
     if _REPORT_PATH.fullmatch(path):
         return REPORT
-    if path == "/docs":
+    if path == "/docs" or _GUIDE_PATH.fullmatch(path):
         return DOCS
     return PAGE if is_page(path) else NOTHING
 

@@ -2,10 +2,10 @@
 
 from fastapi import FastAPI
 
-from app.pages import assets, datasets, jobs, models, new_jobs, reference, reviews, signing_in
+from app.pages import assets, datasets, guide, jobs, models, new_jobs, reference, reviews, signing_in
 from app.pages.errors import error_page
 
-ROUTERS = (signing_in, datasets, new_jobs, reviews, jobs, models, reference, assets)
+ROUTERS = (signing_in, datasets, new_jobs, reviews, jobs, models, reference, guide, assets)
 
 
 def install(app: FastAPI) -> None:

@@ -31,7 +31,14 @@ PAGES = {
     "POST /models/{model_id}/alias/delete": ("write", "/models/{model}/alias/delete"),
     "POST /models/{model_id}/try": ("predict", "/models/{model}/try"),
 }
-OPEN = {"GET /sign-in", "POST /sign-in", "POST /sign-out"}
+OPEN = {
+    "GET /guide",
+    "GET /guide/",
+    "GET /guide/{path:path}",
+    "GET /sign-in",
+    "POST /sign-in",
+    "POST /sign-out",
+}
 
 
 @pytest.fixture
