@@ -23,7 +23,7 @@ from app.health.metrics import ServiceMetrics
 from app.health.readiness import Readiness
 from app.http.answers import Answers
 from app.http.budgets import Budgets
-from app.http.errors import install_handlers
+from app.http.error_handlers import install_handlers
 from app.http.metrics import HttpMetrics
 from app.http.protocol import ConnectionLimits, connection_limits
 from app.http.query_parameters import refuse_repeated

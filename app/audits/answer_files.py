@@ -11,11 +11,13 @@ from starlette.requests import Request
 
 from app.audits.schemas import ANONYMOUS, MOST_ANSWERS, AnswerGiven, AnswersPut
 from app.http.budgets import Holding, holding_of
+from app.http.content_types import JSON, content_type, is_json, wrong_content_type
 from app.http.errors import ApiError, invalid
 from app.http.executors import validating
-from app.http.json_bodies import is_json, parsed_size, refuse_many_values, validate
+from app.http.json_bodies import parsed_size, refuse_many_values, validate
 from app.predicted.formats import FORMULAS
 
+CSV = "text/csv"
 NO_CLASS = ("none_of_these", "cant_tell")
 #: What an annotated task of JSON-MIN has beside its data.
 SHORT_FORM = {"annotator", "annotation_id"}
@@ -27,11 +29,11 @@ async def read_answers(request: Request) -> AnswersPut:
     Raises 400 ``malformed_json``, 415, 422 with every error, or as `Budget.take`.
     """
     content = await request.body()
-    if is_json(request):
+    if is_json(request.headers):
         return await validating(_from_json, content, holding_of(request))
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() == "text/csv":
+    if content_type(request.headers) == CSV:
         return await validating(_from_csv, content, holding_of(request))
-    raise ApiError(415, "unsupported_media_type", "Send application/json or text/csv.")
+    raise wrong_content_type(request.headers, JSON, CSV)
 
 
 def _from_json(content: bytes, holding: Holding) -> AnswersPut:

@@ -9,7 +9,7 @@ from starlette.responses import StreamingResponse
 
 from app.audits import answers as audit_answers
 from app.audits import proposals, service
-from app.audits.answer_files import read_answers
+from app.audits.answer_files import CSV, read_answers
 from app.audits.schemas import (
     AnswerDocument,
     AnswersPut,
@@ -28,8 +28,6 @@ from app.http.json_bodies import json_body, json_body_schema
 from app.http.schemas import ListDocument
 
 router = APIRouter(prefix="/v1/jobs/{job_id}/audits", tags=["audits"])
-
-CSV = "text/csv"
 
 
 @router.post(

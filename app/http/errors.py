@@ -1,27 +1,22 @@
 """The one exception of the API and how every error becomes an RFC 9457 problem document."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from itertools import islice
-from typing import Any, NotRequired
+from typing import NotRequired
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import Request
 from pydantic import ConfigDict, with_config
-from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
 from app.http.page_paths import is_page
 from pouf_core.contract.file_reading import ColumnCandidate
-from pouf_core.contract.method import field_description
 from pouf_core.errors import InvalidInput, PoufError
 
 #: An answer is no longer than what it answers.
 MAX_ERRORS = 100
 PROBLEM_JSON = "application/problem+json"
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
 
 
 @dataclass(frozen=True)
@@ -173,107 +168,3 @@ def problem_response(request: Request, error: ApiError) -> Response:
 
 
 ErrorPage = Callable[[Request, ApiError], Response]
-
-
-def install_handlers(app: FastAPI) -> None:
-    """Make every error of `app` a problem document."""
-    app.add_exception_handler(ApiError, _on_api_error)
-    app.add_exception_handler(PoufError, _on_pouf_error)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(RequestValidationError, _on_validation_error)
-
-
-async def _on_api_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)
-    return problem_response(request, error)
-
-
-async def _on_pouf_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, PoufError)
-    return problem_response(request, from_pouf_error(error))
-
-
-async def _on_http_exception(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    # FastAPI makes a 400 of whatever happens while it reads a body
-    if isinstance(error.__cause__, ApiError):
-        return problem_response(request, error.__cause__)
-    if isinstance(error.__cause__, ValueError | RecursionError):
-        return problem_response(request, _malformed_json())
-    status = HTTPStatus(error.status_code)
-    code = HTTP_CODES.get(status, status.phrase.lower().replace(" ", "_"))
-    return problem_response(request, ApiError(status, code, str(error.detail), headers=dict(error.headers or {})))
-
-
-async def _on_validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return problem_response(request, from_validation_errors(error.errors(), error.body))
-
-
-def from_validation_errors(errors: Iterable[Mapping[str, Any]], body: object) -> ApiError:
-    """Return the API's form of pydantic's `errors` about `body`."""
-    found = list(islice(errors, MAX_ERRORS))
-    if any(error["type"] == "json_invalid" for error in found):
-        return _malformed_json()
-    by_pointer: dict[str, list[FieldError]] = {}
-    for error in found:
-        pointer = _pointer(error, body)
-        by_pointer.setdefault(pointer, []).append(FieldError(pointer, _code(error), _message(error)))
-    return several(_explained(_merged(same)) for same in by_pointer.values())
-
-
-def _malformed_json() -> ApiError:
-    return ApiError(400, "malformed_json", "The request body is not valid JSON.")
-
-
-def _merged(errors: list[FieldError]) -> FieldError:
-    """Make one error of what the branches of a union say about the same value."""
-    if len(errors) == 1:
-        return errors[0]
-    codes = {error.code for error in errors}
-    messages = dict.fromkeys(error.message for error in errors)
-    return FieldError(errors[0].pointer, codes.pop() if len(codes) == 1 else "invalid_value", " or: ".join(messages))
-
-
-def _explained(error: FieldError) -> FieldError:
-    """Add what a field of the method may be; the branches of its union say it piecemeal."""
-    description = field_description(error.pointer)
-    return FieldError(error.pointer, error.code, f"{error.message} {description}") if description else error
-
-
-def _code(error: Mapping[str, Any]) -> str:
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        return "unknown_field"
-    if kind == "missing":
-        return "missing_field"
-    return "invalid_type" if kind.endswith(("_type", "_parsing")) else "invalid_value"
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "This field is not known."
-    if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
-    return str(error["msg"])
-
-
-def _pointer(error: Mapping[str, Any], body: object) -> str:
-    place, *path = error["loc"] or ("body",)
-    if place != "body":
-        return "/" + "/".join(_escape(part) for part in (place, *path))
-    kept: list[str | int] = []
-    value: Any = body
-    for part in path:
-        # pydantic names the branches of unions too; only what the caller wrote belongs in a pointer
-        present = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
-        if present:
-            kept.append(part)
-            value = value[part]
-        elif error["type"] == "missing" and part == path[-1]:
-            kept.append(part)
-    return "".join(f"/{_escape(part)}" for part in kept)
-
-
-def _escape(part: object) -> str:
-    return str(part).replace("~", "~0").replace("/", "~1")

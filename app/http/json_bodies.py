@@ -1,17 +1,22 @@
 """JSON bodies, parsed and checked beside the event loop, within the memory that requests may hold."""
 
 import json
-from collections.abc import Awaitable, Callable, Collection
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from app.http.budgets import Holding, holding_of
-from app.http.errors import ApiError, FieldError, from_validation_errors, several
+from app.http.content_types import JSON, is_json, wrong_content_type
+from app.http.errors import ApiError, FieldError, several
 from app.http.executors import validating
+from app.http.validation_errors import from_validation_errors, malformed_json
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
+ReadT = TypeVar("ReadT")
 Check = Callable[[object], None]
 
 # about what each of them adds to what CPython's parser makes: list slots, strings, lists, objects and their entries
@@ -22,16 +27,29 @@ MAX_VALUES = 100_000
 MAX_DEPTH = 20
 
 
-def is_json(request: Request) -> bool:
-    """Tell whether the body is JSON by its content type; one without a type is."""
-    kind = request.headers.get("content-type", "application/json").split(";")[0].strip().lower()
-    return kind == "application/json" or kind.endswith("+json")
-
-
 def parsed_size(content: bytes) -> int:
     """Return about how many bytes parsing JSON takes at most, text and values together."""
     width = 1 if content.isascii() else _WIDEST_CHARACTER
     return 2 * width * len(content) + sum(each * content.count(mark) for mark, each in _BYTES_OF.items())
+
+
+@dataclass(frozen=True)
+class Draft(Generic[SchemaT]):
+    """What can be read of a body, so that whoever checks it further can tell every mistake at once.
+
+    Attributes:
+        body: the body without the fields at fault.
+        errors: what is wrong with those.
+        left_out: names of the body's known fields that are at fault, whole or in part.
+    """
+
+    body: SchemaT
+    errors: list[FieldError] = field(default_factory=list)
+    left_out: frozenset[str] = frozenset()
+
+    def lacks(self, pointer: str) -> bool:
+        """Tell whether the field that the JSON pointer leads into is left out."""
+        return pointer.split("/")[1:2] in [[name] for name in self.left_out]
 
 
 async def read_json(request: Request, schema: type[SchemaT], check: Check = lambda values: None) -> SchemaT:
@@ -39,21 +57,49 @@ async def read_json(request: Request, schema: type[SchemaT], check: Check = lamb
 
     Raises 400 ``malformed_json``, 415, 422 with every error, 413, 429 and 503 as `Budget.take`.
     """
-    if not is_json(request):
-        raise ApiError(415, "unsupported_media_type", "Send application/json.")
+    _require_json(request)
     content = await request.body()
-    return await validating(_parse, content, schema, check, holding_of(request))
+    return await validating(_parse, content, partial(validate, schema), check, holding_of(request))
 
 
 def json_body(schema: type[SchemaT]) -> Callable[[Request], Awaitable[SchemaT]]:
     """Return the dependency that is the request's body; the route describes it by `json_body_schema`."""
 
     async def body(request: Request) -> SchemaT:
-        if not await request.body():
-            raise several([FieldError("", "missing_field", "Send a JSON object.")])
+        await _require_body(request)
         return await read_json(request, schema, refuse_many_values)
 
     return body
+
+
+def json_draft(
+    schema: type[SchemaT], stand_ins: Mapping[str, object]
+) -> Callable[[Request], Awaitable[Draft[SchemaT]]]:
+    """Return the dependency that is the draft of the request's body.
+
+    Args:
+        schema: of the body; the route describes it by `json_body_schema`.
+        stand_ins: values for required fields that are at fault.
+    """
+
+    async def draft(request: Request) -> Draft[SchemaT]:
+        await _require_body(request)
+        content = await request.body()
+        read = partial(draft_of, schema, stand_ins)
+        return await validating(_parse, content, read, refuse_many_values, holding_of(request))
+
+    return draft
+
+
+async def _require_body(request: Request) -> None:
+    if not await request.body():
+        raise several([FieldError("", "missing_field", "Send a JSON object.")])
+    _require_json(request)
+
+
+def _require_json(request: Request) -> None:
+    if not is_json(request.headers):
+        raise wrong_content_type(request.headers, JSON)
 
 
 def refuse_many_values(values: object) -> None:
@@ -88,15 +134,51 @@ def validate(schema: type[SchemaT], values: object) -> SchemaT:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        located = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
-        raise from_validation_errors(located, values) from error
+        raise _refusal(error, values) from error
 
 
-def _parse(content: bytes, schema: type[SchemaT], check: Check, holding: Holding) -> SchemaT:
+def draft_of(schema: type[SchemaT], stand_ins: Mapping[str, object], values: object) -> Draft[SchemaT]:
+    """Return the draft of a body; raises 422 where nothing can be read of it."""
+    try:
+        return Draft(schema.model_validate(values))
+    except ValidationError as error:
+        refusal = _refusal(error, values)
+        if not isinstance(values, dict):
+            raise refusal from error
+        readable: dict[str, Any] = dict(values)
+        left_out = set()
+        for item in error.errors(include_url=False, include_context=False, include_input=False):
+            path = item["loc"]
+            if item["type"] == "extra_forbidden":
+                readable = _without(readable, path)
+            elif path:
+                readable.pop(str(path[0]), None)
+                left_out.add(str(path[0]))
+        try:
+            body = schema.model_validate({**stand_ins, **readable})
+        except ValidationError:
+            raise refusal from error
+        return Draft(body, refusal.errors, frozenset(left_out))
+
+
+def _without(values: dict[str, Any], path: tuple[int | str, ...]) -> dict[str, Any]:
+    """Return a copy without the member at `path`; where lists or branches of unions lie on it, without the whole."""
+    name, *rest = path
+    inner = values.get(str(name))
+    kept = {key: value for key, value in values.items() if key != name}
+    return {**kept, str(name): _without(inner, tuple(rest))} if rest and isinstance(inner, dict) else kept
+
+
+def _refusal(error: ValidationError, values: object) -> ApiError:
+    located = [{**item, "loc": ("body", *item["loc"])} for item in error.errors()]
+    return from_validation_errors(located, values)
+
+
+def _parse(content: bytes, read: Callable[[object], ReadT], check: Check, holding: Holding) -> ReadT:
     holding.take_memory(parsed_size(content))
     try:
         values = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ApiError(400, "malformed_json", "The request body is not valid JSON.") from error
+        raise malformed_json() from error
     check(values)
-    return validate(schema, values)
+    return read(values)

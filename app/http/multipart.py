@@ -9,6 +9,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
+from app.http.content_types import FORM, wrong_content_type
 from app.http.errors import ApiError, FieldError, invalid, several
 from app.http.received_files import StagedFile, Staging, blocks
 from app.http.slow_clients import ClientStalled
@@ -42,7 +43,7 @@ async def receive_form(
     if kind in (b"", b"application/x-www-form-urlencoded"):
         return await _read_urlencoded(request), []
     if kind != b"multipart/form-data":
-        raise ApiError(415, "unsupported_media_type", "Send multipart/form-data.")
+        raise wrong_content_type(request.headers, FORM)
     form = _Form(options.get(b"boundary", b""), staging, file_field, max_files)
     try:
         async for block in blocks(request):
@@ -55,7 +56,7 @@ async def receive_form(
 async def _read_urlencoded(request: Request) -> dict[str, str]:
     content = b"".join([block async for block in blocks(request, MAX_FIELD_BYTES)])
     if content and not request.headers.get("content-type"):
-        raise ApiError(415, "unsupported_media_type", "Send multipart/form-data.")
+        raise wrong_content_type(request.headers, FORM)
     fields: dict[str, str] = {}
     try:
         pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS)

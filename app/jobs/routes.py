@@ -11,7 +11,7 @@ from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, cond
 from app.http.budgets import holding_of
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
-from app.http.json_bodies import json_body, json_body_schema
+from app.http.json_bodies import Draft, json_body_schema, json_draft
 from app.http.prefer import PreferHeader, settled
 from app.http.query_parameters import NumbersQuery, decode_number, page
 from app.http.schemas import ListDocument
@@ -35,6 +35,7 @@ from app.predicted.schemas import PREDICTIONS, PredictionsQuery
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 POLL_SECONDS = "2"
+STAND_INS = {"dataset_id": "", "class_names": []}
 
 
 @router.post(
@@ -44,23 +45,25 @@ POLL_SECONDS = "2"
     openapi_extra=json_body_schema(JobCreate),
 )
 async def create_job(
-    body: Annotated[JobCreate, Depends(json_body(JobCreate))],
+    draft: Annotated[Draft[JobCreate], Depends(json_draft(JobCreate, STAND_INS))],
     caller: Writer,
     prefer: PreferHeader = None,
     idempotency_key: IdempotencyKeyHeader = None,
 ) -> Response:
     """Create an adaptation job; a dataset that is still being ingested is waited for."""
     try:
-        document = await run_in_threadpool(_create, caller, body, idempotency_key)
+        document = await run_in_threadpool(_create, caller, draft, idempotency_key)
     except Replayed as replayed:
         return await run_in_threadpool(respond, replayed.answer, replayed=True)
     document = await _settled(caller, document, prefer)
     return await run_in_threadpool(lambda: respond(_accepted(document)))
 
 
-def _create(caller: Caller, body: JobCreate, key: str | None) -> JobDocument:
-    with idempotent(caller.keys, key, "POST /v1/jobs", body.model_dump(mode="json")) as store:
-        return service.create(caller, body, lambda session, shown: store(session, _accepted(shown)))
+def _create(caller: Caller, draft: Draft[JobCreate], key: str | None) -> JobDocument:
+    # what is refused has no answer to repeat
+    key = None if draft.errors else key
+    with idempotent(caller.keys, key, "POST /v1/jobs", draft.body.model_dump(mode="json")) as store:
+        return service.create(caller, draft, lambda session, shown: store(session, _accepted(shown)))
 
 
 def _accepted(document: JobDocument) -> Answer:

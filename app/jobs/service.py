@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import FieldError, conflict, not_found, several
+from app.http.json_bodies import Draft
 from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
 from app.jobs import datasets as job_datasets
@@ -42,9 +43,11 @@ from store.transitions import FINAL, start_life, transition
 OnCreated = Callable[[Session, JobDocument], None]
 
 
-def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocument:
+def create(caller: Caller, draft: Draft[JobCreate], on_created: OnCreated) -> JobDocument:
     """Create a queued job; raises 422 with every error of the body, 409 when the dataset cannot be used, or 507."""
-    modality = _known_modality(caller, body)
+    body = draft.body
+    # what a wrong base model was meant to be is not known, nor what else would go with it
+    modality = "auto" if draft.lacks("/base_model") else _known_modality(caller, body)
     if modality != "auto":
         body = body.for_modality(modality)
     checked = check_body(body, modality, caller.state.settings)
@@ -54,7 +57,7 @@ def create(caller: Caller, body: JobCreate, on_created: OnCreated) -> JobDocumen
         quotas.require_room_for_job(caller.limits, scope)
         quotas.require_storage(caller.limits, scope)
         datasets, problems = job_datasets.find(scope, body, checked.base, checked.request)
-        _refuse(checked.problems + problems)
+        _refuse(checked.problems + problems, draft)
         for dataset in datasets:
             _require_usable(dataset)
         ready = all_ready(datasets)
@@ -234,9 +237,13 @@ def _require_usable(dataset: Dataset) -> None:
         raise conflict("dataset_failed", f"The dataset failed to be ingested: {dataset.error_message}")
 
 
-def _refuse(problems: Sequence[InvalidInput]) -> None:
-    if problems:
-        raise several(FieldError(item.field or "", item.code, item.message) for item in problems)
+def _refuse(problems: Sequence[InvalidInput], draft: Draft[JobCreate] | None = None) -> None:
+    """Raise 422 for the problems, and for those of the draft; of fields that it lacks only the latter."""
+    errors = [FieldError(item.field or "", item.code, item.message) for item in problems]
+    if draft is not None:
+        errors = draft.errors + [error for error in errors if not draft.lacks(error.pointer)]
+    if errors:
+        raise several(errors)
 
 
 def _settle_base_model(job: Job, datasets: Sequence[Dataset]) -> None:

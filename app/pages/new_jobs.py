@@ -12,7 +12,7 @@ from app.base_models.schemas import BaseModelDocument
 from app.caller import Caller, Reader, Writer
 from app.datasets import service as datasets
 from app.datasets.schemas import DatasetDocument
-from app.http.json_bodies import validate
+from app.http.json_bodies import Draft, validate
 from app.jobs import service
 from app.jobs.schemas import JobCreate
 from app.pages.class_lists import parse_class_list
@@ -50,7 +50,7 @@ def _create(caller: Caller, form: FormData) -> str:
     values: dict[str, object] = {name: value for name, value in form.items() if value != ""}
     values["class_names"] = parse_class_list(str(values.get("class_names", "")))
     body = validate(JobCreate, values)
-    return service.create(caller, body, lambda session, document: None).id
+    return service.create(caller, Draft(body), lambda session, document: None).id
 
 
 def _suits(model: BaseModelDocument, dataset: DatasetDocument) -> bool:

@@ -8,9 +8,10 @@ from starlette.exceptions import HTTPException
 
 from app.caller import Predictor
 from app.http.budgets import Holding, holding_of
+from app.http.content_types import FORM, JSON, content_type, is_json, wrong_content_type
 from app.http.errors import ApiError, invalid
 from app.http.executors import validating
-from app.http.json_bodies import is_json, read_json, validate
+from app.http.json_bodies import read_json, validate
 from app.http.schemas import Closed
 from app.predictions.schemas import (
     NamedPredictBody,
@@ -71,10 +72,10 @@ async def predict_by_name(request: Request, caller: Predictor) -> PredictionList
 
 
 def _is_form(request: Request) -> bool:
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() == "multipart/form-data":
+    if content_type(request.headers) == FORM:
         return True
-    if not is_json(request):
-        raise ApiError(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
+    if not is_json(request.headers):
+        raise wrong_content_type(request.headers, JSON, FORM)
     return False
 
 

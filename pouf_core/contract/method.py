@@ -275,12 +275,6 @@ def parse_method(values: Mapping[str, Any]) -> MethodSpec:
         problems: dict[str, InvalidInput] = {}
         for found in error.errors():  # several of a field that may be one thing or another
             field = "/".join(["/method", *map(str, found["loc"][:1])])
-            message = " ".join(filter(None, [f"{field}: {found['msg']}.", field_description(field)]))
-            problems.setdefault(field, InvalidInput("invalid_method", message, field=field))
+            problem = InvalidInput("invalid_method", f"{field}: {found['msg']}.", field=field)
+            problems.setdefault(field, problem)
         raise InvalidRequest(list(problems.values())) from error
-
-
-def field_description(pointer: str) -> str | None:
-    """What the field at that JSON pointer (`/method/<name>`) may be; None where there is no such field."""
-    field = MethodSpec.model_fields.get(pointer.removeprefix("/method/"))
-    return field.description if field is not None and pointer.startswith("/method/") else None

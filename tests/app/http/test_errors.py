@@ -88,6 +88,29 @@ def test_ids_with_characters_that_no_database_stores_are_not_found(api, path):
     assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
 
 
+JSON, FORM = "application/json", "multipart/form-data"
+BODIES = [
+    ("POST", "/v1/jobs", JSON),
+    ("POST", "/v1/batch-predictions", JSON),
+    ("POST", "/v1/webhooks", JSON),
+    ("PUT", "/v1/aliases/latest", JSON),
+    ("POST", "/v1/jobs/job_1/audits", JSON),
+    ("POST", "/v1/jobs/job_1/audits/aud_1/confirm", JSON),
+    ("PUT", "/v1/jobs/job_1/audits/aud_1/answers", JSON),
+    ("POST", "/predict", JSON),
+    ("POST", "/v1/datasets", FORM),
+]
+
+
+def test_a_body_of_another_kind_is_answered_by_the_headers_name(api, refused):
+    for method, path, wanted in BODIES:
+        kind = "application/x-www-form-urlencoded" if wanted == JSON else JSON  # the first as curl -d sends it
+        response = api.request(method, path, content=b'{"class_names": ["a"]}', headers={"content-type": kind})
+        problem = refused(response, 415, "unsupported_media_type", "/header/Content-Type")
+        assert f"`Content-Type: {wanted}" in problem["detail"]
+        assert kind in problem["detail"]
+
+
 def test_the_openapi_document_describes_every_route(api):
     document = api.get("/openapi.json").json()
     for path in ("/v1/datasets", "/v1/jobs", "/v1/jobs/{job_id}/events", "/v1/models/{model_id}/predict", "/predict"):

@@ -206,6 +206,51 @@ def test_every_error_is_told_at_once(api, refused):
     }
 
 
+MISTAKES_TOGETHER = [
+    ({"colour": "red", "class_names": ["a"]}, {("/colour", "unknown_field"), ("/class_names", "too_few_classes")}),
+    (
+        {"method": {"epochs": 3, "class_prior": [0.5, 0.4]}, "seed": -1, "prompt_template": "x"},
+        {
+            ("/method/epochs", "unknown_field"),
+            ("/method/class_prior", "invalid_class_prior"),
+            ("/seed", "invalid_value"),
+            ("/prompt_template", "template_without_placeholder"),
+        },
+    ),
+    (
+        {"class_names": None, "prompt_template": "x"},
+        {("/class_names", "invalid_type"), ("/prompt_template", "template_without_placeholder")},
+    ),
+    (
+        {"method": {"transport": "wasserstein", "partial_mass": 0.5}, "class_names": ["a", "a"]},
+        {("/method/transport", "invalid_value"), ("/class_names/1", "duplicate_class_name")},
+    ),
+    (
+        {"base_model": 5, "dataset_id": "ds_unknown", "label_words": {"cat": "cat"}, "class_names": ["a"]},
+        {("/base_model", "invalid_type"), ("/dataset_id", "dataset_not_found"), ("/class_names", "too_few_classes")},
+    ),
+]
+
+
+def test_mistakes_of_form_and_of_sense_are_told_together(api, rows):
+    dataset = rows.dataset()
+    for change, told in MISTAKES_TOGETHER:
+        problem = create(api, dataset, **change).json()
+        assert {(error["pointer"], error["code"]) for error in problem["errors"]} == told
+
+
+def test_a_refused_body_is_no_repetition_of_the_one_that_was_meant(api, rows, refused):
+    body = {"dataset_id": rows.dataset(), "class_names": CLASSES}
+    key = {"idempotency-key": "one"}
+    assert api.post("/v1/jobs", json=body, headers=key).status_code == 202
+    refused(api.post("/v1/jobs", json=body | {"colour": "red"}, headers=key), 422, "unknown_field", "/colour")
+
+
+def test_a_message_holds_no_description_of_the_field(api, rows):
+    problem = create(api, rows.dataset(), method={"type": "guessing"}).json()
+    assert problem["errors"][0]["message"] == "Input should be 'pouf', 'prior-matching' or 'zero-shot'"
+
+
 def test_a_foreign_dataset_is_not_found(api, rows, refused):
     refused(create(api, rows.dataset(owner="somebody else")), 422, "dataset_not_found", "/dataset_id")
 

@@ -1,0 +1,52 @@
+"""Every error of the application, however it was raised, as a problem document."""
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.http.content_types import JSON, is_json, wrong_content_type
+from app.http.errors import ApiError, from_pouf_error, problem_response
+from app.http.validation_errors import from_validation_errors, malformed_json
+from pouf_core.errors import PoufError
+
+HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Make every error of `app` a problem document."""
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(PoufError, _on_pouf_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+
+
+async def _on_api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return problem_response(request, error)
+
+
+async def _on_pouf_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PoufError)
+    return problem_response(request, from_pouf_error(error))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    # FastAPI makes a 400 of whatever happens while it reads a body
+    if isinstance(error.__cause__, ApiError):
+        return problem_response(request, error.__cause__)
+    if isinstance(error.__cause__, ValueError | RecursionError):
+        return problem_response(request, malformed_json())
+    status = HTTPStatus(error.status_code)
+    code = HTTP_CODES.get(status, status.phrase.lower().replace(" ", "_"))
+    return problem_response(request, ApiError(status, code, str(error.detail), headers=dict(error.headers or {})))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    if error.body is not None and not is_json(request.headers):
+        return problem_response(request, wrong_content_type(request.headers, JSON))
+    return problem_response(request, from_validation_errors(error.errors(), error.body))
