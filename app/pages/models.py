@@ -15,8 +15,7 @@ from app.models import service
 from app.models.schemas import ModelListQuery
 from app.pages.rendering import redirect, render
 from app.predictions.schemas import PredictInput, PredictOptions
-from app.predictions.service import predict, source_of
-from app.serving.inputs import Source
+from app.predictions.service import Input, input_of, predict
 from app.web.report import gain_in_words
 from pouf_core.errors import InvalidInput
 from pouf_core.families.registry import describe
@@ -79,18 +78,18 @@ async def try_model(
     text_pair: Annotated[str, Form()] = "",
 ) -> HTMLResponse:
     """Return the part of the page with the classes of one picture, text or pair."""
-    source = await _source(request, picture, text, text_pair)
-    answer = await predict(request, caller, model_id, [source], PredictOptions(top_k=CLASSES_SHOWN))
+    tried = await _input(request, picture, text, text_pair)
+    answer = await predict(request, caller, model_id, [tried], PredictOptions(top_k=CLASSES_SHOWN))
     return await run_in_threadpool(render, request, "tried.html.jinja", answer=answer)
 
 
-async def _source(request: Request, picture: UploadFile | None, text: str, text_pair: str) -> Source:
+async def _input(request: Request, picture: UploadFile | None, text: str, text_pair: str) -> Input:
     if picture is not None and picture.size:
         holding_of(request).take_memory(picture.size)
-        return await picture.read()
+        return Input(await picture.read())
     if not text.strip():
         raise invalid("empty_input", "Choose a picture, or write a text.", "/inputs/0")
-    return source_of(validate(PredictInput, {"text": text, "text_pair": text_pair or None}))
+    return input_of(validate(PredictInput, {"text": text, "text_pair": text_pair or None}))
 
 
 def _modality_of(base_model: str) -> str | None:

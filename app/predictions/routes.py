@@ -12,6 +12,7 @@ from app.http.content_types import FORM, JSON, content_type, is_json, wrong_cont
 from app.http.errors import ApiError, invalid
 from app.http.executors import validating
 from app.http.json_bodies import read_json, validate
+from app.http.received_files import MAX_FILENAME
 from app.http.schemas import Closed
 from app.predictions.schemas import (
     NamedPredictBody,
@@ -20,8 +21,7 @@ from app.predictions.schemas import (
     PredictionListDocument,
     PredictOptions,
 )
-from app.predictions.service import predict, source_of, too_many_inputs
-from app.serving.inputs import Source
+from app.predictions.service import Input, input_of, predict, too_many_inputs
 
 router = APIRouter(tags=["predictions"])
 
@@ -39,7 +39,8 @@ def _request_schema(body: type[Closed], options: type[Closed]) -> dict[str, obje
 def _inlined(model: type[Closed]) -> dict[str, object]:
     schema = model.model_json_schema()
     definitions = schema.pop("$defs", {})
-    schema["properties"]["inputs"]["items"] = definitions["PredictInput"]
+    text = {"type": "string", "description": "A text."}
+    schema["properties"]["inputs"]["items"] = {"anyOf": [text, definitions["PredictInput"]]}
     return schema
 
 
@@ -51,10 +52,10 @@ def _inlined(model: type[Closed]) -> dict[str, object]:
 async def predict_with_model(request: Request, model_id: str, caller: Predictor) -> PredictionListDocument:
     """Classify pictures, texts or embeddings with one model, named by id or alias."""
     if _is_form(request):
-        options, sources = await _read_form(request, PredictOptions, caller.state.settings.max_predict_items)
-        return await predict(request, caller, model_id, sources, options)
+        options, inputs = await _read_form(request, PredictOptions, caller.state.settings.max_predict_items)
+        return await predict(request, caller, model_id, inputs, options)
     body = await _read_json(request, PredictBody, caller.state.settings.max_predict_items)
-    return await predict(request, caller, model_id, [source_of(item) for item in body.inputs], body)
+    return await predict(request, caller, model_id, [input_of(item) for item in body.inputs], body)
 
 
 @router.post(
@@ -65,10 +66,10 @@ async def predict_with_model(request: Request, model_id: str, caller: Predictor)
 async def predict_by_name(request: Request, caller: Predictor) -> PredictionListDocument:
     """Classify pictures, texts or embeddings with the model that the body names, by id or alias."""
     if _is_form(request):
-        options, sources = await _read_form(request, NamedPredictOptions, caller.state.settings.max_predict_items)
-        return await predict(request, caller, options.model, sources, options)
+        options, inputs = await _read_form(request, NamedPredictOptions, caller.state.settings.max_predict_items)
+        return await predict(request, caller, options.model, inputs, options)
     body = await _read_json(request, NamedPredictBody, caller.state.settings.max_predict_items)
-    return await predict(request, caller, body.model, [source_of(item) for item in body.inputs], body)
+    return await predict(request, caller, body.model, [input_of(item) for item in body.inputs], body)
 
 
 def _is_form(request: Request) -> bool:
@@ -88,20 +89,20 @@ async def _read_json(request: Request, schema: type[Schema], max_items: int) -> 
     return await read_json(request, schema, check)
 
 
-async def _read_form(request: Request, schema: type[Schema], max_items: int) -> tuple[Schema, list[Source]]:
+async def _read_form(request: Request, schema: type[Schema], max_items: int) -> tuple[Schema, list[Input]]:
     try:
         form = await request.form(max_files=max_items, max_fields=20)
     except HTTPException as error:
         if str(error.detail).startswith("Too many files"):
             raise too_many_inputs(max_items, "/image") from error
         raise ApiError(400, "malformed_multipart", str(error.detail)) from error
-    values, sources = await _split(form, holding_of(request))
-    return await validating(validate, schema, values), sources
+    values, inputs = await _split(form, holding_of(request))
+    return await validating(validate, schema, values), inputs
 
 
-async def _split(form: FormData, holding: Holding) -> tuple[dict[str, object], list[Source]]:
+async def _split(form: FormData, holding: Holding) -> tuple[dict[str, object], list[Input]]:
     values: dict[str, object] = {}
-    sources: list[Source] = []
+    inputs: list[Input] = []
     for name, value in form.multi_items():
         if name in values:
             raise invalid("duplicate_field", "This field may be given once.", f"/{name}")
@@ -109,8 +110,8 @@ async def _split(form: FormData, holding: Holding) -> tuple[dict[str, object], l
             values[name] = value
         elif isinstance(value, UploadFile):
             holding.take_memory(value.size or 0)
-            sources.append(await value.read())
+            inputs.append(Input(await value.read(), (value.filename or "")[:MAX_FILENAME] or None))
         else:
             raise invalid("missing_filename", "A picture's part needs a filename.", "/image")
     await form.close()
-    return values, sources
+    return values, inputs

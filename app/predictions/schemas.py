@@ -1,8 +1,9 @@
 """Predictions: the requests and the documents."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict
+from pydantic import BeforeValidator, Field, Strict, model_validator
 
 from app.http.schemas import Closed, Document, ErrorBody
 from app.serving.engine import Served
@@ -25,8 +26,14 @@ def _up_to_the_first_that_is_no_number(value: object) -> object:
 
 
 class PredictInput(Closed):
-    """One thing to classify: base64 of a picture's file, a text, or an embedding."""
+    """One thing to classify: base64 of a picture's file, a text, or an embedding.
 
+    A string stands for a text.
+    """
+
+    name: Annotated[
+        str | None, Field(max_length=1024, description="Comes back with the prediction, such as the file's name.")
+    ] = None
     image: Annotated[str | None, Field(description="Base64, with or without a `data:` prefix.")] = None
     text: str | None = None
     text_pair: str | None = None
@@ -38,6 +45,11 @@ class PredictInput(Closed):
     embedding_base64: Annotated[
         str | None, Field(description="Base64 of such a vector's float32 numbers, little-endian.")
     ] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_text(cls, values: object) -> object:
+        return {"text": values} if isinstance(values, str) else values
 
 
 class PredictOptions(Closed):
@@ -83,6 +95,7 @@ class PredictionDocument(Document):
     """The answer for one input: a prediction, or an error."""
 
     index: int
+    name: Annotated[str | None, Field(description="What the input was called, where it had a name.")] = None
     label: Annotated[str | None, Field(description="Null where the score is below the threshold.")] = None
     class_index: int | None = None
     score: Annotated[float | None, Field(description="The largest class probability.")] = None
@@ -109,8 +122,8 @@ class PredictionListDocument(Document):
     predictions: list[PredictionDocument]
 
 
-def show_predictions(served: Served) -> PredictionListDocument:
-    """Return the document of an answered request."""
+def show_predictions(served: Served, names: Sequence[str | None]) -> PredictionListDocument:
+    """Return the document of an answered request whose inputs have these names."""
     return PredictionListDocument(
         object="prediction_list",
         model_id=served.model_id,
@@ -118,16 +131,23 @@ def show_predictions(served: Served) -> PredictionListDocument:
         requested_variant=served.requested_variant,
         served_variant=served.served_variant,
         threshold=served.threshold,
-        predictions=[_show_outcome(index, outcome) for index, outcome in enumerate(served.outcomes)],
+        predictions=[
+            _show_outcome(_place(index, name), outcome)
+            for index, (name, outcome) in enumerate(zip(names, served.outcomes, strict=True))
+        ],
     )
 
 
-def _show_outcome(index: int, outcome: "Prediction | ItemError") -> PredictionDocument:
+def _place(index: int, name: str | None) -> dict[str, Any]:
+    return {"index": index} if name is None else {"index": index, "name": name}
+
+
+def _show_outcome(place: dict[str, Any], outcome: "Prediction | ItemError") -> PredictionDocument:
     """Set what there is: fields that are not set are not answered."""
     if isinstance(outcome, ItemError):
-        return PredictionDocument(index=index, error=ErrorBody(code=outcome.code, message=outcome.message))
+        return PredictionDocument(**place, error=ErrorBody(code=outcome.code, message=outcome.message))
     return PredictionDocument(
-        index=index,
+        **place,
         label=outcome.label,
         class_index=outcome.class_index,
         score=outcome.score,

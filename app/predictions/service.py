@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
@@ -22,18 +23,26 @@ from pouf_core.errors import ArtifactError, InvalidInput
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Input:
+    """What is to be classified, and what the caller calls it."""
+
+    source: Source
+    name: str | None = None
+
+
 async def predict(
-    request: Request, caller: Caller, model_name: str, sources: Sequence[Source], options: PredictOptions
+    request: Request, caller: Caller, model_name: str, inputs: Sequence[Input], options: PredictOptions
 ) -> PredictionListDocument:
     """Return the prediction document; raises 404, 422 when no input is usable, 503 or 504 when overloaded."""
     model = await run_in_threadpool(models.find_servable, caller, model_name)
     settings = caller.state.settings
-    if not sources:
+    if not inputs:
         raise invalid("no_inputs", "Send at least one input.", "/inputs")
-    if len(sources) > settings.max_predict_items:
+    if len(inputs) > settings.max_predict_items:
         raise too_many_inputs(settings.max_predict_items)
     work = caller.state.engine.predict(
-        model, sources, options.top_k, options.variant, options.threshold, holding_of(request)
+        model, [each.source for each in inputs], options.top_k, options.variant, options.threshold, holding_of(request)
     )
     try:
         async with asyncio.timeout(settings.predict_timeout):
@@ -49,8 +58,8 @@ async def predict(
         raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error
     except TimeoutError as error:
         raise ApiError(504, "predict_timeout", f"No answer within {settings.predict_timeout:g} seconds.") from error
-    _require_one_prediction(served)
-    return show_predictions(served)
+    _require_one_prediction(served, inputs)
+    return show_predictions(served, [each.name for each in inputs])
 
 
 def too_many_inputs(most: int, pointer: str = "/inputs") -> ApiError:
@@ -58,7 +67,12 @@ def too_many_inputs(most: int, pointer: str = "/inputs") -> ApiError:
     return invalid("too_many_inputs", f"Send at most {most} inputs a request.", pointer)
 
 
-def source_of(item: PredictInput) -> Source:
+def input_of(item: PredictInput) -> Input:
+    """Return the input with its name."""
+    return Input(_source_of(item), item.name)
+
+
+def _source_of(item: PredictInput) -> Source:
     """Return the input's picture, text or embedding, or what is wrong with it."""
     is_text = item.text is not None or item.text_pair is not None
     if sum(value is not None for value in (item.image, item.embedding, item.embedding_base64)) + is_text > 1:
@@ -100,10 +114,15 @@ async def _disconnected(request: Request) -> None:
         continue
 
 
-def _require_one_prediction(served: Served) -> None:
+def _require_one_prediction(served: Served, inputs: Sequence[Input]) -> None:
     errors = [outcome for outcome in served.outcomes if isinstance(outcome, ItemError)]
-    if len(errors) == len(served.outcomes):
-        raise several(FieldError(f"/inputs/{index}", error.code, error.message) for index, error in enumerate(errors))
+    if len(errors) == len(inputs):
+        raise several(_refusal(index, *each) for index, each in enumerate(zip(inputs, errors, strict=True)))
+
+
+def _refusal(index: int, refused: Input, error: ItemError) -> FieldError:
+    message = error.message if refused.name is None else f"{refused.name}: {error.message}"
+    return FieldError(f"/inputs/{index}", error.code, message)
 
 
 def _unavailable(code: str, detail: str) -> ApiError:

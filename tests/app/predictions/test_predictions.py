@@ -51,7 +51,22 @@ def test_forms_give_the_same_answers(api, ask, picture, model_id):
     pictures = [picture("blue"), picture("red")]
     files = [("image", (f"{i}.png", content)) for i, content in enumerate(pictures)]
     form = api.post(f"/v1/models/{model_id}/predict", data={"top_k": "3", "variant": "zero_shot"}, files=files)
-    assert form.json() == ask([encoded(content) for content in pictures], top_k=3, variant="zero_shot").json()
+    named = [encoded(content) | {"name": f"{i}.png"} for i, content in enumerate(pictures)]
+    assert form.json() == ask(named, top_k=3, variant="zero_shot").json()
+
+
+def test_answers_carry_the_names_of_their_files(api, ask, picture, model_id):
+    files = [("image", ("holiday/a.png", picture("blue"))), ("image", ("broken.png", b"x"))]
+    answers = api.post(f"/v1/models/{model_id}/predict", files=files).json()["predictions"]
+    assert [answer["name"] for answer in answers] == ["holiday/a.png", "broken.png"]
+    assert "error" in answers[1]
+    assert "name" not in ask([encoded(picture())]).json()["predictions"][0]
+    refusal = api.post(f"/v1/models/{model_id}/predict", files=files[1:]).json()
+    assert refusal["errors"][0]["message"].startswith("broken.png: ")
+
+
+def test_a_string_is_a_text(ask, refused):
+    refused(ask(["a text", {"text": "another"}]), 422, "wrong_modality", "/inputs/0")
 
 
 def test_below_the_threshold_an_answer_has_no_label_and_keeps_its_scores(api, ask, model_id, picture):
@@ -63,8 +78,10 @@ def test_below_the_threshold_an_answer_has_no_label_and_keeps_its_scores(api, as
     assert (unsure["label"], unsure["class_index"], unsure["none_score"]) == (None, None, 0.9)
     assert unsure["score"] == unsure["top_k"][0]["score"] < 0.9
     files = [("image", (f"{i}.png", content)) for i, content in enumerate(pictures)]
-    form = api.post(f"/v1/models/{model_id}/predict", data={"top_k": "2", "threshold": "0.9"}, files=files)
-    assert form.json() == document
+    form = api.post(f"/v1/models/{model_id}/predict", data={"top_k": "2", "threshold": "0.9"}, files=files).json()
+    assert [{**each, "name": None} for each in form["predictions"]] == [
+        {**each, "name": None} for each in document["predictions"]
+    ]
     document = ask([encoded(content) for content in pictures]).json()
     assert document["threshold"] == 0
     assert [prediction["label"] for prediction in document["predictions"]] == ["blue", "red"]
@@ -85,8 +102,8 @@ def test_a_threshold_is_a_probability(ask, picture, refused, threshold):
 def test_the_model_may_be_named_in_the_body_by_id_or_alias(api, model_id, picture):
     api.put("/v1/aliases/best", json={"model_id": model_id})
     for name in (model_id, "best"):
-        as_json = api.post("/predict", json={"model": name, "inputs": [encoded(picture())]})
         as_form = api.post("/predict", data={"model": name}, files={"image": ("a.png", picture())})
+        as_json = api.post("/predict", json={"model": name, "inputs": [encoded(picture()) | {"name": "a.png"}]})
         assert as_json.json() == as_form.json()
         assert as_json.json()["model_id"] == model_id
     by_alias = api.post("/v1/models/best/predict", json={"inputs": [encoded(picture())]})
