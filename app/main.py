@@ -39,6 +39,7 @@ from app.reports import routes as reports
 from app.serving.engine import Engine
 from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
+from app.serving.trials import Trials
 from app.state import State
 from app.webhooks import routes as webhooks
 from store.database import Database, upgrade
@@ -64,7 +65,7 @@ PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Of routes whose bodies FastAPI parses on the event loop.
 SMALL_BODY_BYTES = 64 * 1024
-_JOBS = re.compile(r"/v1/jobs(/[^/]+/audits/[^/]+/answers)?/?|/jobs")
+_JOBS = re.compile(r"/v1/jobs(/[^/]+/audits/[^/]+/answers)?/?|/jobs(/trial)?")
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?|/models/[^/]+/try")
 
@@ -127,6 +128,7 @@ def _lifespan(
             state.engine.stop()
             state.thumbnails.close()
             state.samples.close()
+            state.trials.close()
             state.publisher.stop()
             state.queue.close()
             state.database.dispose()
@@ -142,7 +144,8 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
-    state = State(settings, database, storage, queue, publisher, engine, metrics, Thumbnails(settings), Samples())
+    beside = Thumbnails(settings), Samples(), Trials(engine)
+    state = State(settings, database, storage, queue, publisher, engine, metrics, *beside)
     remove_abandoned_staging(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.registry.register(ServiceMetrics(state))
     return state

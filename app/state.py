@@ -12,6 +12,7 @@ from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
 from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
+from app.serving.trials import Trials
 from store import disk
 from store.database import Database
 from store.settings import Settings
@@ -31,6 +32,7 @@ class State:
     metrics: HttpMetrics
     thumbnails: Thumbnails
     samples: Samples
+    trials: Trials
 
     @property
     def staging_root(self) -> Path:

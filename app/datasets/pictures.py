@@ -30,9 +30,9 @@ async def thumbnail(caller: Caller, dataset_id: str, sha256: str, holding: Holdi
 
     Raises 404 ``dataset_not_found`` or ``picture_not_found``, or as `Thumbnails.make`.
     """
-    file = await run_in_threadpool(_find, caller, dataset_id, sha256)
+    file = await run_in_threadpool(find, caller, dataset_id, sha256)
     try:
-        return await caller.state.thumbnails.make(file.size, partial(_read, caller, file), holding)
+        return await caller.state.thumbnails.make(file.size, partial(read, caller, file), holding)
     except FileNotFoundError as error:  # the dataset has just been deleted
         raise _unknown(sha256) from error
     except InvalidInput as error:
@@ -41,8 +41,11 @@ async def thumbnail(caller: Caller, dataset_id: str, sha256: str, holding: Holdi
         raise
 
 
-def _find(caller: Caller, dataset_id: str, sha256: str) -> StoredFile:
-    """By its hash a picture's place is known: without an index of items, which would slow ingestion down."""
+def find(caller: Caller, dataset_id: str, sha256: str) -> StoredFile:
+    """Return where a picture lies; raises 404 ``dataset_not_found`` or ``picture_not_found``.
+
+    By its hash its place is known: without an index of items, which would slow ingestion down.
+    """
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         dataset = service.get(scope, dataset_id)
@@ -55,7 +58,8 @@ def _find(caller: Caller, dataset_id: str, sha256: str) -> StoredFile:
         raise _unknown(sha256) from error
 
 
-def _read(caller: Caller, file: StoredFile) -> bytes:
+def read(caller: Caller, file: StoredFile) -> bytes:
+    """Return a picture's file; raises `FileNotFoundError` once its dataset was deleted."""
     with caller.state.storage.open(file.key) as stream:
         return stream.read()
 

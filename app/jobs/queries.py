@@ -1,16 +1,29 @@
 """Queries about jobs, their events and their metrics."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 
+from pouf_core.contract.progress import Stage
 from store.scope import Filters, Scope, newest_first
-from store.tables import DatasetItem, Job, JobEvent, JobMetric
+from store.tables import Dataset, DatasetItem, Job, JobEvent, JobMetric
 from store.transitions import RUNNING
 
 PACE_STEPS = 20
+
+
+@dataclass(frozen=True)
+class PastJob:
+    """What a job took: seconds by stage, for so many items, at least one."""
+
+    base_model: str
+    quality: str
+    dataset_id: str
+    item_count: int
+    timings: Mapping[Stage, float]
 
 
 def list_jobs(scope: Scope, filters: Filters, dataset_id: str | None, limit: int) -> Sequence[Job]:
@@ -62,6 +75,19 @@ def recent_pace(scope: Scope, job_id: str) -> tuple[int, datetime, float] | None
         return None
     (last_step, last_at), (first_step, first_at) = rows[0], rows[-1]
     return last_step, last_at, (last_at - first_at).total_seconds() / (last_step - first_step)
+
+
+def past_jobs(scope: Scope, limit: int) -> list[PastJob]:
+    """Return the owner's last jobs that succeeded and say what they took, newest first."""
+    query = select(Job.summary, Job.result, Job.dataset_id, Dataset.item_count)
+    query = query.join(Dataset, Dataset.id == Job.dataset_id)
+    query = query.where(Job.owner == scope.owner, Job.status == "succeeded", Dataset.item_count > 0)
+    rows = scope.session.execute(query.order_by(Job.id.desc()).limit(limit))
+    return [
+        PastJob(str(summary["base_model"]), str(summary["quality"]), dataset_id, item_count, result.timings)
+        for summary, result, dataset_id, item_count in rows
+        if summary is not None and result.timings
+    ]
 
 
 def evaluation_labels(scope: Scope, dataset_id: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def create(caller: Caller, draft: Draft[JobCreate], on_created: OnCreated) -> Jo
         quotas.require_room_for_job(caller.limits, scope)
         quotas.require_storage(caller.limits, scope)
         datasets, problems = job_datasets.find(scope, body, checked.base, checked.request)
-        _refuse(checked.problems + problems, draft)
+        refuse(checked.problems + problems, draft)
         for dataset in datasets:
             _require_usable(dataset)
         ready = all_ready(datasets)
@@ -237,7 +237,7 @@ def _require_usable(dataset: Dataset) -> None:
         raise conflict("dataset_failed", f"The dataset failed to be ingested: {dataset.error_message}")
 
 
-def _refuse(problems: Sequence[InvalidInput], draft: Draft[JobCreate] | None = None) -> None:
+def refuse(problems: Sequence[InvalidInput], draft: Draft[JobCreate] | None = None) -> None:
     """Raise 422 for the problems, and for those of the draft; of fields that it lacks only the latter."""
     errors = [FieldError(item.field or "", item.code, item.message) for item in problems]
     if draft is not None:
@@ -251,7 +251,7 @@ def _settle_base_model(job: Job, datasets: Sequence[Dataset]) -> None:
     try:
         job.request = settle_base_model(job.request, datasets[0].modality)
     except InvalidInput as error:
-        _refuse(problems_of(error))
+        refuse(problems_of(error))
 
 
 def _new_job(caller: Caller, body: JobCreate, request: CheckedRequest | None) -> Job:

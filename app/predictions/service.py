@@ -19,6 +19,7 @@ from app.serving.inputs import EmbeddingSource, Source
 from app.serving.outcomes import ItemError
 from pouf_core.data.texts import TextItem
 from pouf_core.errors import ArtifactError, InvalidInput
+from store.settings import Settings
 
 T = TypeVar("T")
 
@@ -45,21 +46,30 @@ async def predict(
         model, [each.source for each in inputs], options.top_k, options.variant, options.threshold, holding_of(request)
     )
     try:
-        async with asyncio.timeout(settings.predict_timeout):
-            served = await while_connected(request, work)
-    except QueueFull as error:
-        raise _unavailable("overloaded", "Too many inputs are waiting; try again shortly.") from error
-    except BatcherStopped as error:
-        raise _unavailable("serving_unavailable", f"Serving was interrupted: {error}.") from error
+        served = await answered(request, work, settings)
     except (FileNotFoundError, ArtifactError) as error:
         await run_in_threadpool(models.find_servable, caller, model.id)  # 404 if it was deleted while it was loaded
         if isinstance(error, ArtifactError):
             raise
         raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error
-    except TimeoutError as error:
-        raise ApiError(504, "predict_timeout", f"No answer within {settings.predict_timeout:g} seconds.") from error
     _require_one_prediction(served, inputs)
     return show_predictions(served, [each.name for each in inputs])
+
+
+async def answered(request: Request, work: Awaitable[T], settings: Settings) -> T:
+    """Return what the engine answers, within the time of a predict request and while its client is there.
+
+    Raises 503 ``overloaded`` or ``serving_unavailable``, 504 ``predict_timeout``, or what `work` raises.
+    """
+    try:
+        async with asyncio.timeout(settings.predict_timeout):
+            return await while_connected(request, work)
+    except QueueFull as error:
+        raise _unavailable("overloaded", "Too many inputs are waiting; try again shortly.") from error
+    except BatcherStopped as error:
+        raise _unavailable("serving_unavailable", f"Serving was interrupted: {error}.") from error
+    except TimeoutError as error:
+        raise ApiError(504, "predict_timeout", f"No answer within {settings.predict_timeout:g} seconds.") from error
 
 
 def too_many_inputs(most: int, pointer: str = "/inputs") -> ApiError:

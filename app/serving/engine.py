@@ -31,6 +31,7 @@ from store.storage import Storage
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from pouf_core.families.interface import BaseModel
     from pouf_core.predictor import Prediction, Predictor
 
 logger = logging.getLogger(__name__)
@@ -139,6 +140,18 @@ class Engine:
         in_input_order = [outcome for _, outcome in sorted(zip(order, outcomes, strict=True), key=itemgetter(0))]
         return Served(model.id, variant or "adapted", served_variant, limit, in_input_order)
 
+    async def features(
+        self, base: "BaseModel", sources: Sequence[Source], holding: Holding
+    ) -> "list[Tensor | ItemError]":
+        """Return each source's features [d] by a base model as it is, or why it has none.
+
+        Owners take turns, among those who predict too. Raises `QueueFull`, `BatcherStopped`, or as `Budget.take`.
+        """
+        if base.description.modality == "image":
+            sources = await self._pipeline.admitted(sources, holding)
+        encoder = await run_in_threadpool(base.encoder)  # names the weights by a hash, made once
+        return await self._pipeline.rows(sources, _PlainItems(base), encoder, holding.owner)
+
     async def probe(self) -> None:
         """Encode an item with the default base model, in the same way as predictions; raises what goes wrong."""
         name = self.base_models.default
@@ -173,6 +186,21 @@ class Engine:
         except Exception:
             logger.exception("base model %s could not be loaded", name)
             self._warm_up_error = f"base model {name} could not be loaded; the log says why"
+
+
+@dataclass(frozen=True)
+class _PlainItems:
+    """Reads items for a base model as it is."""
+
+    base: "BaseModel"
+
+    @property
+    def modality(self) -> Modality:
+        return self.base.description.modality
+
+    def decode(self, source: object) -> object:
+        decoded: object = self.base.decode(source)
+        return decoded
 
 
 def _length(source: Source) -> int:

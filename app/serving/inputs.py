@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,6 @@ from pouf_core.errors import InvalidInput
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from pouf_core.predictor import Predictor
 
 
 @dataclass(frozen=True)
@@ -49,23 +47,34 @@ _DATA_URL = re.compile(r"data:[\w.+/-]{0,200};base64,", re.ASCII)
 _WHITESPACE = b" \t\r\n\v\f"
 
 
-def decode(source: Source, predictor: "Predictor", decode_picture: Callable[[bytes], Image]) -> Item:
-    """Return the picture, text or embedding that the predictor takes.
+class Reader(Protocol):
+    """What takes items of a modality: a predictor, or a base model."""
 
-    Raises `InvalidInput`: ``wrong_modality``, ``invalid_base64``, or what `decode_picture` and the predictor's `decode`
+    @property
+    def modality(self) -> Modality:
+        """Return what it takes."""
+
+    def decode(self, source: Any) -> Any:
+        """Return a text or an embedding as its encoder takes it; raises `InvalidInput`."""
+
+
+def decode(source: Source, reader: Reader, decode_picture: Callable[[bytes], Image]) -> Item:
+    """Return the picture, text or embedding that the reader takes.
+
+    Raises `InvalidInput`: ``wrong_modality``, ``invalid_base64``, or what `decode_picture` and the reader's `decode`
     raise.
     """
     if isinstance(source, InvalidInput):
         raise source
     kind = _kind_of(source)
-    if kind != predictor.modality:
-        raise InvalidInput("wrong_modality", f"This input is {_SHOWN[kind]}, and {_WANTED[predictor.modality]}")
+    if kind != reader.modality:
+        raise InvalidInput("wrong_modality", f"This input is {_SHOWN[kind]}, and {_WANTED[reader.modality]}")
     if isinstance(source, TextItem):
-        text: Text = predictor.decode(source)
+        text: Text = reader.decode(source)
         return text
     if isinstance(source, EmbeddingSource):
         values = source.values
-        vector: NDArray[np.float32] = predictor.decode(
+        vector: NDArray[np.float32] = reader.decode(
             _from_base64(values, "embedding") if isinstance(values, str) else values
         )
         return vector

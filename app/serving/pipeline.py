@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.http.budgets import Holding
 from app.serving.batcher import Batcher, BatcherStopped
-from app.serving.inputs import DecoderPool, Prepared, Source, decode, picture_bytes
+from app.serving.inputs import DecoderPool, Prepared, Reader, Source, decode, picture_bytes
 from app.serving.outcomes import ItemError
 from app.serving.turns import TurnThreads
 from pouf_core.errors import InvalidInput
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pouf_core.families.interface import SharedEncoder
-    from pouf_core.predictor import Predictor
 
 #: Few, so that the encoder can begin with the first while the next are decoded.
 PICTURES_AT_ONCE = 4
@@ -80,16 +79,16 @@ class Pipeline:
         return found, pixels
 
     async def rows(
-        self, sources: Sequence[Source], predictor: "Predictor", encoder: "SharedEncoder", caller: str = ""
+        self, sources: Sequence[Source], reader: Reader, encoder: "SharedEncoder", caller: str = ""
     ) -> "list[Tensor | ItemError]":
         """Return each source's feature row, or why it has none; raises `QueueFull` or `BatcherStopped`."""
-        at_once = PICTURES_AT_ONCE if predictor.modality == "image" else self._batch_size
+        at_once = PICTURES_AT_ONCE if reader.modality == "image" else self._batch_size
         ahead = asyncio.Semaphore(max(1, BATCHES_AHEAD * self._batch_size // at_once))
 
         async def part(few: Sequence[Source]) -> "list[Tensor | ItemError]":
             async with ahead:
                 with self._batcher.expecting(encoder, len(few)):
-                    prepare = partial(self._prepare, few, predictor, encoder)
+                    prepare = partial(self._prepare, few, reader, encoder)
                     items = await asyncio.wrap_future(self._threads.submit(caller, prepare))
                     futures = self._submit(encoder, items, caller)
                 return await _rows(items, futures)
@@ -103,12 +102,12 @@ class Pipeline:
                 task.cancel()
 
     def _prepare(
-        self, sources: Sequence[Source], predictor: "Predictor", encoder: "SharedEncoder"
+        self, sources: Sequence[Source], reader: Reader, encoder: "SharedEncoder"
     ) -> list[Prepared | ItemError]:
         prepared: list[Prepared | ItemError] = []
         for source in sources:
             try:
-                prepared.append(encoder.prepare(decode(source, predictor, self._decoders.decode)))
+                prepared.append(encoder.prepare(decode(source, reader, self._decoders.decode)))
             except InvalidInput as error:
                 prepared.append(ItemError(error.code, error.message))
         return prepared

@@ -264,6 +264,10 @@ class BaseModel(Protocol):
         """Float32 features [n, d] of decoded items as they are, on the CPU and without gradients."""
         ...
 
+    def encoder(self) -> SharedEncoder:
+        """The encoder of `encode_plain`, which predictors share where it was not trained for them."""
+        ...
+
     def prompted(self, request: CheckedRequest) -> PromptedModel[Any]:
         """Bring it together with the classes of a request; training then changes its network in place.
 

@@ -125,6 +125,20 @@ def test_a_model_is_tried_in_its_page(visit, walked, folder):
         assert seen.findings() == []
 
 
+def test_class_names_are_tried_while_they_are_typed(visit, walked):
+    with visit() as seen:
+        seen.open(f"/jobs/new?dataset={walked.dataset}")
+        seen.page.locator("#trial figcaption strong").first.wait_for(timeout=30_000)
+        assert seen.page.locator("#trial figure").count() == len(CLASSES) * PICTURES_A_CLASS
+        seen.page.locator("#class_names").fill("boat\nboats")
+        started = time.monotonic()
+        seen.page.locator("#trial .notice").filter(has_text="nearly the same").wait_for()
+        assert time.monotonic() - started < 10
+        assert seen.findings() == []
+        seen.page.locator("#class_names").fill("boat")
+        seen.page.locator("#trial").filter(has_text="at least two class names").wait_for()
+
+
 def test_the_keyboard_reaches_everything_in_order(visit, walked):
     with visit() as seen:
         seen.open(f"/jobs/new?dataset={walked.dataset}")

@@ -136,6 +136,10 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         with torch.inference_mode():
             return self.encode_items(views).float().cpu()
 
+    def encoder(self) -> SharedEncoder:
+        """The encoder of `encode_plain`."""
+        return self._shared_encoder(f"{self.description.name}@{self.weights_key}")
+
     def _shared_encoder(self, key: str, nbytes: int = 0) -> SharedEncoder:
         return SharedEncoder(key, self._encode_prepared, nbytes, self.plain_view)
 
@@ -239,7 +243,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
     def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
         """The encoders of an artifact, in the precision that was asked for."""
         base = self.computing_in(wanted_precision(manifest.request.method))
-        own = base._shared_encoder(f"{self.description.name}@{base.weights_key}")
+        own = base.encoder()
         weights = network_parameters(trained, f"{self.item_tower}.")
         if not weights:
             return EncoderPair(adapted=own, zero_shot=own)

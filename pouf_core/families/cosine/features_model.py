@@ -112,9 +112,13 @@ class FeaturesModel:
             raise InvalidInput("class_features_count", message, field=FIELD)
         return PromptedFeatures(self._classes, self.device)
 
+    def encoder(self) -> SharedEncoder:
+        """The encoder of `encode_plain`."""
+        return SharedEncoder(f"{self.description.name}@{self.width}", self.encode_plain)
+
     def encoders(self, trained: Mapping[str, Tensor], manifest: Manifest) -> EncoderPair:
         """One encoder for both variants, and for all models of one width."""
-        own = SharedEncoder(f"{self.description.name}@{self.width}", self.encode_plain)
+        own = self.encoder()
         return EncoderPair(adapted=own, zero_shot=own)
 
     def classifier(self, tensors: Mapping[str, Tensor]) -> CosineClassifier | LinearClassifier:

@@ -207,6 +207,10 @@ class LanguageModel:
         with torch.inference_mode():
             return self.features(self.batch(tokens)).float().cpu()
 
+    def encoder(self) -> SharedEncoder:
+        """The encoder of `encode_plain`; predictors, which read items within their template, share another."""
+        return SharedEncoder(f"{self.description.name}@{self.weights_key}", self.encode_plain)
+
     @property
     def input_embedding(self) -> nn.Embedding:
         """Token ids to the embeddings that context vectors stand in for."""
