@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import pouf_core
 from cli import CommandError
 from cli.wording import gain_in_words, proposal_in_words
-from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
+from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.labels import LabelsWanted
@@ -147,26 +147,6 @@ def parse_text_limits(values: Sequence[str]) -> dict[str, int]:
             raise CommandError(f"--text-limit {value}: give text=64, or text_a=64 and text_b=128, once for each text.")
         limits[name] = int(number)
     return limits
-
-
-def parse_threshold(value: str | None) -> Threshold | None:
-    """A probability, or `auto`.
-
-    Raises:
-        CommandError: it is neither.
-    """
-    if value is None:
-        return None
-    if value == "auto":
-        return "auto"
-    try:
-        number = float(value)
-        check_threshold(number)
-    except ValueError as error:
-        raise CommandError(f"--threshold {value}: give auto, or a probability from 0 to 1.") from error
-    except InvalidInput as error:
-        raise CommandError(f"--threshold {value}: {error} ({error.code})") from error
-    return number
 
 
 def print_result(result: pouf_core.AdaptationResult) -> None:

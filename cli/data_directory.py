@@ -1,5 +1,6 @@
 """The folder that one running service owns: its lock, its logs, and where its parts keep their files."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -53,6 +54,21 @@ class DataDirectory:
             yield
         finally:
             os.close(descriptor)
+
+    def served_at(self) -> str | None:
+        """The address of the service that runs on the directory, if one does."""
+        try:
+            descriptor = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            with contextlib.suppress(ValueError, KeyError):
+                return str(json.loads(os.read(descriptor, 4096))["url"])
+        finally:
+            os.close(descriptor)
+        return None
 
     def _in_use(self, holder: bytes) -> str:
         try:

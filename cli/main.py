@@ -6,19 +6,43 @@ from typing import Annotated
 
 import typer
 
-from cli import CommandError, keys, options
+from cli import keys, options
+from cli.remote.label import label
+from cli.root import RootGroup
+
+OVER_HTTP = "With a service (--url or POUF_URL; key: POUF_API_KEY)"
+HERE = "Without a service"
+OPERATION = "Running a service"
 
 app = typer.Typer(
-    help="Adapt vision-language models and sentence encoders to your unlabelled pictures and texts.",
+    cls=RootGroup,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_show_locals=False,
+    pretty_exceptions_enable=False,
 )
 
-app.add_typer(keys.app, name="keys")
+app.command(rich_help_panel=OVER_HTTP)(label)
+app.add_typer(keys.app, name="keys", rich_help_panel=OPERATION)
 
 
-@app.command()
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="POUF_DEBUG", help="Show the trace of an error, too.")
+    ] = False,
+) -> None:
+    """Adapt vision-language models and sentence encoders to your unlabelled pictures and texts."""
+
+
+@app.command(rich_help_panel=OPERATION)
 def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: POUF_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. Default: POUF_PORT, else 8000.")] = None,
@@ -34,7 +58,7 @@ def up(
     run(settings_with(host=host, port=port, data_dir=data_dir), say)
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def demo(
     url: options.RunningUrl = None,
     data_dir: options.DemoDir = Path(".pouf/demo"),
@@ -48,7 +72,7 @@ def demo(
     run(url, data_dir, pictures)
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def demo_text(
     url: options.RunningUrl = None,
     data_dir: options.DemoDir = Path(".pouf/demo"),
@@ -62,7 +86,7 @@ def demo_text(
     run(url, data_dir)
 
 
-@app.command()
+@app.command(rich_help_panel=HERE)
 def adapt(
     data: options.Data,
     class_names: options.ClassNames,
@@ -88,7 +112,8 @@ def adapt(
     cache: options.Cache = True,
 ) -> None:
     """Adapt a base model to unlabelled pictures or texts, here, without the service."""
-    from cli.adapt import Adaptation, adapt_data, parse_threshold
+    from cli.adapt import Adaptation, adapt_data
+    from cli.thresholds import parse_threshold
     from pouf_core.contract.abstention import WISHED_ACCURACY
 
     # what is not said is left out: baselines refuse settings that they do not have
@@ -117,7 +142,7 @@ def adapt(
     adapt_data(wanted)
 
 
-@app.command()
+@app.command(rich_help_panel=HERE)
 def predict(
     artifact: Annotated[Path, typer.Argument(help="An adapted model's folder.", exists=True, file_okay=False)],
     items: Annotated[list[str], typer.Argument(help="Picture files; or, for a model of texts, the texts.")],
@@ -130,12 +155,13 @@ def predict(
     device: options.Device = "auto",
 ) -> None:
     """Classify pictures or texts with an adapted model, here, without the service."""
-    from cli.adapt import parse_threshold, predict_items
+    from cli.adapt import predict_items
+    from cli.thresholds import parse_threshold
 
     predict_items(artifact, items, top_k, variant, device, parse_threshold(threshold))
 
 
-@app.command()
+@app.command(rich_help_panel=HERE)
 def base_models(
     names: Annotated[
         list[str] | None, typer.Argument(help="open_clip architectures to decide about. Default: all of them.")
@@ -150,7 +176,7 @@ def base_models(
     list_base_models(names or [])
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def migrate() -> None:
     """Bring the database of POUF_DATABASE_URL to the present schema."""
     from cli.supervisor import migrate as run
@@ -162,7 +188,7 @@ def migrate() -> None:
     typer.echo("The database is up to date")
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def backup(
     target: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")], data_dir: options.DataDir = None
 ) -> None:
@@ -172,7 +198,7 @@ def backup(
     back_up(target, data_dir)
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def restore(
     source: Annotated[Path, typer.Argument(help="A folder that `pouf backup` wrote.", exists=True, file_okay=False)],
     data_dir: options.DataDir = None,
@@ -183,7 +209,7 @@ def restore(
     run(source, data_dir)
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def orphans(
     delete: Annotated[bool, typer.Option("--delete", help="Remove them, too.")] = False,
     data_dir: options.DataDir = None,
@@ -197,7 +223,7 @@ def orphans(
     list_orphans(data_dir, delete)
 
 
-@app.command()
+@app.command(rich_help_panel=OPERATION)
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only.")] = False,
     data_dir: options.DataDir = None,
@@ -220,14 +246,10 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command; what the user can do something about is one line, not a traceback."""
+    """Run the command; what goes wrong is a line and an exit code (`cli.root`)."""
     # Threads that spin while they wait take the processor from training and serving beside each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        app()
-    except CommandError as error:
-        typer.secho(str(error), err=True, fg=typer.colors.RED)
-        raise SystemExit(1) from error
+    app()
 
 
 if __name__ == "__main__":

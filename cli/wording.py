@@ -1,6 +1,9 @@
 """Figures in words, for people."""
 
-from pouf_core.contract.abstention import AnswerPoint
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pouf_core.contract.abstention import AnswerPoint
 
 
 def gain_in_words(points: float, low: float, high: float) -> str:
@@ -8,7 +11,7 @@ def gain_in_words(points: float, low: float, high: float) -> str:
     return f"{points:+.1f} points of accuracy, 90 % interval {low:+.1f} to {high:+.1f}"
 
 
-def proposal_in_words(proposed: AnswerPoint | None, wished_accuracy: float) -> str:
+def proposal_in_words(proposed: "AnswerPoint | None", wished_accuracy: float) -> str:
     """What the proposed threshold gives, as estimated without labels."""
     if proposed is None:
         return f"none; no threshold is estimated to reach an accuracy of {wished_accuracy:.1%}"

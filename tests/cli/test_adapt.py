@@ -9,7 +9,6 @@ from cli.adapt import (
     adapt_data,
     parse_label_words,
     parse_text_limits,
-    parse_threshold,
     predict_items,
     print_result,
 )
@@ -162,17 +161,6 @@ def test_every_problem_of_a_request_is_reported_at_once(folder, tmp_path):
 def test_a_folder_that_is_no_model_is_reported(folder):
     with pytest.raises(CommandError, match="artifact_not_found"):
         predict_items(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")
-
-
-@pytest.mark.parametrize(("value", "expected"), [(None, None), ("auto", "auto"), ("0.25", 0.25)])
-def test_a_threshold_is_a_probability_or_auto(value, expected):
-    assert parse_threshold(value) == expected
-
-
-@pytest.mark.parametrize("value", ["high", "1.5", "-0.1", "nan"])
-def test_another_threshold_is_refused(value):
-    with pytest.raises(CommandError, match="from 0 to 1"):
-        parse_threshold(value)
 
 
 def test_the_proposed_threshold_is_printed_with_what_it_gives(capsys):

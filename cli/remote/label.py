@@ -1,0 +1,182 @@
+"""`pouf label`: from files and class names to a table of labels, in one command."""
+
+import csv
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli import CommandError, options
+from cli.class_names import parse_class_names
+from cli.exit_codes import ExitCode
+from cli.remote import job_options
+from cli.remote.connection import Url, client_of, connected, default_url, why_no_service
+from cli.remote.output import AsJson, note, print_json
+from cli.remote.progress import follow, push
+from cli.remote.sources import Modality, Sources, TextColumn, Upload, given
+from cli.remote.verdicts import print_verdict
+
+if TYPE_CHECKING:
+    from pouf_client import Client, Dataset, Job
+
+FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
+SHOWN_REJECTED = 5
+SHOWN_CLASSES = 8
+STDOUT = Path("-")
+
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", "-o", help="A .csv, .jsonl or .parquet, or - for stdout. Default: NAME-labels.csv here.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the labels go, and as what."""
+
+    path: Path
+    format: str
+
+    @classmethod
+    def of(cls, chosen: Path | None, name: str) -> "Target":
+        """The file that was chosen, or a new one called after the data.
+
+        Raises:
+            CommandError: the file cannot be written, or nobody chose it and it is there already.
+        """
+        path = chosen or Path(f"{Path(name).stem or 'data'}-labels.csv")
+        if path == STDOUT:
+            return cls(path, "csv")
+        if chosen is None and path.exists():
+            raise CommandError(f"{path} is there already; say with -o where to write.", ExitCode.WRONG_USE)
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            raise CommandError(f"{path} cannot be written: give a file in a folder that exists.", ExitCode.WRONG_USE)
+        if path.suffix.lower() not in FORMATS:
+            raise CommandError(f"{path}: give a name that ends in {', '.join(FORMATS)}.", ExitCode.WRONG_USE)
+        return cls(path, FORMATS[path.suffix.lower()])
+
+
+def label(
+    data: Sources,
+    classes: job_options.Classes,
+    out: Out = None,
+    quality: options.Quality = "fast",
+    base_model: job_options.BaseModel = None,
+    prompt_template: job_options.PromptTemplate = None,
+    threshold: options.Threshold = None,
+    modality: Modality = "auto",
+    text_column: TextColumn = None,
+    alias: job_options.Alias = None,
+    seed: options.Seed = 0,
+    url: Url = None,
+    data_dir: options.DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Label pictures or texts: from a folder and class names to a CSV, in one command.
+
+    Uses the service that runs here or at --url; else starts one for the time, whose dataset, job and model stay in the
+    data directory, for `pouf up`.
+    """
+    from cli.thresholds import parse_threshold
+
+    names = parse_class_names(classes)
+    upload = Upload.of(data, modality)
+    target = Target.of(out, upload.name)
+    request = given(
+        base_model=base_model,
+        prompt_template=prompt_template or None,
+        threshold=parse_threshold(threshold),
+        alias=alias,
+    )
+    with _some_service(url, data_dir) as client:
+        dataset = push(client, upload, given(text_column=text_column))
+        job = client.jobs.create(dataset.id, names, quality=quality, seed=seed, name=upload.name, **request)
+        job = _finished(client, job.id)
+        counts = _write(client, job, target)
+        if as_json:
+            print_json(client.jobs.get(job.id).raw)
+        _tell(job, dataset, target, counts)
+        rejected = _name_rejected(client, dataset)
+    if rejected:
+        raise typer.Exit(ExitCode.PARTLY)
+
+
+@contextmanager
+def _some_service(url: str | None, data_dir: Path | None) -> "Iterator[Client]":
+    """The service at `url`; else one that runs here; else one for the length of the block."""
+    from cli.data_directory import DataDirectory
+    from cli.supervisor import settings_with
+    from cli.temporary_service import temporary_service
+
+    if url:
+        with connected(url) as client:
+            yield client
+        return
+    directory = DataDirectory(settings_with(data_dir=data_dir).data_dir)
+    for address in filter(None, [None if data_dir else default_url(), directory.served_at()]):
+        if why_no_service(address) is None:
+            note(f"Using the service at {address}")
+            with client_of(address) as client:
+                yield client
+            return
+    note(f"Starting a service for the time (data: {directory.root})")
+    with temporary_service(directory.root) as service, client_of(service.url) as client:
+        yield client
+
+
+def _finished(client: "Client", job_id: str) -> "Job":
+    """The job, when it has succeeded; Ctrl-C cancels it."""
+    try:
+        return follow(client, job_id)
+    except KeyboardInterrupt:
+        client.jobs.cancel(job_id)
+        raise
+
+
+def _write(client: "Client", job: "Job", target: Target) -> Counter[str]:
+    """Write the labels; how often each class was given, as far as the format tells."""
+    with TemporaryDirectory(prefix="pouf-labels-") as folder:
+        received = client.jobs.save_predictions(job.id, Path(folder) / "labels", format=target.format)
+        counts = _counts(received) if target.format == "csv" else Counter[str]()
+        if target.path == STDOUT:
+            sys.stdout.write(received.read_text(encoding="utf-8"))
+        else:
+            shutil.copyfile(received, target.path)
+    return counts
+
+
+def _counts(table: Path) -> Counter[str]:
+    with table.open(newline="", encoding="utf-8") as file:
+        return Counter(row["label"] or "none of these" for row in csv.DictReader(file))
+
+
+def _tell(job: "Job", dataset: "Dataset", target: Target, counts: Counter[str]) -> None:
+    print_verdict(job)
+    if counts:
+        common = [f"{name} {count:,}" for name, count in counts.most_common(SHOWN_CLASSES)]
+        more = len(counts) - len(common)
+        note(f"Labels: {', '.join(common)}" + (f" and {more} more classes" if more else ""))
+    place = "stdout" if target.path == STDOUT else target.path
+    note(f"Wrote the labels of {dataset.item_count:,} items to {place} (job {job.id}, model {job.model_id})")
+
+
+def _name_rejected(client: "Client", dataset: "Dataset") -> bool:
+    """Name the first files that could not be read; whether there are any."""
+    if not dataset.rejected_count:
+        return False
+    note(f"{dataset.rejected_count:,} could not be read:", "yellow")
+    for item, _ in zip(client.datasets.items(dataset.id, status="rejected"), range(SHOWN_REJECTED), strict=False):
+        note(f"  {item['name']}: {item['message']} ({item['code']})", "yellow")
+    if dataset.rejected_count > SHOWN_REJECTED:
+        note(f"  … `pouf datasets show {dataset.id} --rejected` lists them all", "yellow")
+    return True
