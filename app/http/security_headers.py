@@ -8,8 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.http.page_paths import is_page
 
 NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-# one page with its styles in it, and names that users chose
-REPORT = f"{NOTHING}; style-src 'unsafe-inline'; sandbox"
+# one page with its styles and pictures in it, and names that users chose
+REPORT = f"{NOTHING}; style-src 'unsafe-inline'; img-src data:; sandbox"
 # pages for people, whose scripts, styles and fonts are files of this service
 PAGE = (
     "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'; script-src 'self'; "

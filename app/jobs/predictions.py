@@ -1,13 +1,21 @@
 """Where the predictions of a job's items are."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+
 from app.caller import Caller
 from app.http.errors import ApiError, conflict
 from app.jobs.service import get
-from app.predicted.service import AuditedThreshold, Predictions
+from app.predicted.confusion import confusion_of
+from app.predicted.service import AuditedThreshold, Predictions, read
 from app.predicted.summary import summarize
-from app.web.predictions import PredictionSummary
+from app.web.predictions import Confusion, PredictionSummary
 from store.tables import AdaptedModel
 from store.transitions import FINAL
+
+T = TypeVar("T")
 
 
 def predictions_of(caller: Caller, job_id: str) -> Predictions:
@@ -31,8 +39,27 @@ def predictions_of(caller: Caller, job_id: str) -> Predictions:
 
 
 def summary_of(caller: Caller, job_id: str) -> PredictionSummary | None:
-    """Return what the report says of the predictions; None where there are none, and it has the rest alone."""
+    """Return what pages and the report say of the predictions; None where there are none, and they have the rest."""
+    return _if_any(lambda: summarize(caller, predictions_of(caller, job_id)))
+
+
+def mistakes_of(caller: Caller, job_id: str) -> Confusion | None:
+    """Return what labels say of the predictions; None where there are none of either."""
+    return _if_any(lambda: confusion_of(caller, predictions_of(caller, job_id)))
+
+
+def answered_from(caller: Caller, job_id: str, threshold: float) -> tuple[int, int] | None:
+    """Return how many items get a class at a threshold, and of how many; None where there are no predictions."""
+
+    def look() -> tuple[int, int]:
+        stored = read(caller, predictions_of(caller, job_id))
+        return int((stored.records["probability"] >= np.float32(threshold)).sum()), len(stored)
+
+    return _if_any(look)
+
+
+def _if_any(look: Callable[[], T | None]) -> T | None:
     try:
-        return summarize(caller, predictions_of(caller, job_id))
+        return look()
     except ApiError:
         return None

@@ -67,6 +67,14 @@ def list_metrics(scope: Scope, job_id: str, after_step: int, limit: int | None) 
     return scope.session.scalars(query.order_by(JobMetric.step).limit(limit)).all()
 
 
+def thinned_metrics(scope: Scope, job_id: str, most: int) -> Sequence[JobMetric]:
+    """Return about `most` of the per-step numbers, evenly spaced, in order, and the last."""
+    query = select(JobMetric).where(JobMetric.job_id == job_id)
+    last = scope.session.scalar(select(func.max(JobMetric.step)).where(JobMetric.job_id == job_id)) or 0
+    query = query.where((JobMetric.step % (last // most + 1) == 0) | (JobMetric.step == last))
+    return scope.session.scalars(query.order_by(JobMetric.step)).all()
+
+
 def recent_pace(scope: Scope, job_id: str) -> tuple[int, datetime, float] | None:
     """Return (last step, when it ended, seconds a step) over the last steps, or None when there are too few."""
     query = select(JobMetric.step, JobMetric.created_at).where(JobMetric.job_id == job_id)

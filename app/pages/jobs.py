@@ -7,16 +7,16 @@ from starlette.responses import HTMLResponse
 
 from app.audits import service as audits
 from app.audits.schemas import AuditListQuery
-from app.caller import Caller, Reader, Writer
-from app.datasets import service as datasets
-from app.datasets.schemas import DatasetDocument
-from app.http.errors import ApiError
+from app.caller import Reader, Writer
 from app.http.json_bodies import validate
 from app.jobs import service
+from app.jobs.metrics import numbers_by_step
 from app.jobs.predictions import summary_of
-from app.jobs.schemas import JobDocument, JobListQuery
+from app.jobs.schemas import JobListQuery
+from app.pages.item_pictures import dataset_of, pictures_of
 from app.pages.rendering import redirect, render
-from app.web.report import gain_in_words
+from app.web.judgement import judgement_of
+from app.web.report import step_charts
 
 router = APIRouter()
 
@@ -51,6 +51,9 @@ def show_job(request: Request, job_id: str, caller: Reader) -> HTMLResponse:
     """Return how far the job is, or what came of it."""
     document = service.read(caller, job_id)
     job = document.model_dump(mode="json")
+    dataset = dataset_of(caller, document.dataset_id)
+    outcome = summary_of(caller, job_id) if "predictions" in document.urls else None
+    reviews = audits.list_audits(caller, job_id, AuditListQuery(limit=20)).data
     return render(
         request,
         "job.html.jinja",
@@ -59,10 +62,12 @@ def show_job(request: Request, job_id: str, caller: Reader) -> HTMLResponse:
         stage=STAGES.get(document.stage or ""),
         actions=POSSIBLE.get(document.status, ()),
         is_final=service.is_final(document),
-        gain=gain_in_words(job["estimated_gain"]),
-        dataset=_dataset(caller, document),
-        outcome=summary_of(caller, job_id) if "predictions" in document.urls else None,
-        reviews=audits.list_audits(caller, job_id, AuditListQuery(limit=20)).data,
+        judged=judgement_of(job, [one.model_dump(mode="json") for one in reviews]),
+        dataset=dataset,
+        picture_of=pictures_of(dataset),
+        outcome=outcome,
+        reviews=reviews,
+        charts=step_charts(numbers_by_step(caller, job_id), document.selected_step, ["loss"]),
     )
 
 
@@ -80,11 +85,3 @@ def change_job(
     """Cancel, pause, resume or retry the job."""
     ACTIONS[action](caller, job_id)
     return redirect(request, f"/jobs/{job_id}")
-
-
-def _dataset(caller: Caller, job: JobDocument) -> DatasetDocument | None:
-    """Return the job's dataset unless it was deleted."""
-    try:
-        return datasets.read(caller, job.dataset_id)
-    except ApiError:
-        return None

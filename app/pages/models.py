@@ -6,17 +6,23 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
-from app.caller import Predictor, Reader, Writer
+from app.audits import service as audits
+from app.audits.schemas import AuditListQuery
+from app.caller import Caller, Predictor, Reader, Writer
 from app.http.budgets import holding_of
-from app.http.errors import invalid
+from app.http.errors import ApiError, invalid
 from app.http.json_bodies import validate
 from app.http.schemas import ALIAS_NAME, Closed
+from app.jobs.predictions import answered_from, summary_of
 from app.models import service
 from app.models.schemas import ModelListQuery
+from app.pages.item_pictures import dataset_of, pictures_of
 from app.pages.rendering import redirect, render
 from app.predictions.schemas import PredictInput, PredictOptions
 from app.predictions.service import Input, input_of, predict
-from app.web.report import gain_in_words
+from app.web.answers import answers_of
+from app.web.judgement import Fields, judgement_of
+from app.web.report import sureness_chart
 from pouf_core.errors import InvalidInput
 from pouf_core.families.registry import describe
 
@@ -43,15 +49,30 @@ def show_model(request: Request, model_id: str, caller: Reader) -> HTMLResponse:
     """Return what the model is worth, and how to use it."""
     document = service.read(caller, model_id)
     model = document.model_dump(mode="json")
+    outcome = summary_of(caller, document.job_id)
+    dataset = None if outcome is None else dataset_of(caller, outcome.dataset_id)
     return render(
         request,
         "model.html.jinja",
         model=model,
         created_at=document.created_at,
         modality=_modality_of(document.base_model),
-        gain=gain_in_words(model["estimated_gain"]),
+        judged=judgement_of(model, _audits(caller, document.job_id)),
+        outcome=outcome,
+        picture_of=pictures_of(dataset),
+        sure_chart=None if outcome is None else sureness_chart(outcome),
+        answers=answers_of(model),
         address=str(request.base_url).rstrip("/"),
     )
+
+
+@router.get("/models/{model_id}/threshold")
+def show_threshold(request: Request, model_id: str, caller: Reader, place: int = 0) -> HTMLResponse:
+    """Return the part of the page with what one of the thresholds gives."""
+    document = service.read(caller, model_id)
+    answers = answers_of(document.model_dump(mode="json", include={"abstention", "fallback"}), max(place, 0))
+    counted = None if answers is None else answered_from(caller, document.job_id, answers.point["threshold"])
+    return render(request, "threshold.html.jinja", answers=answers, counted=counted)
 
 
 @router.post("/models/{model_id}/alias")
@@ -98,3 +119,12 @@ def _modality_of(base_model: str) -> str | None:
         return describe(base_model).modality
     except InvalidInput:
         return None
+
+
+def _audits(caller: Caller, job_id: str) -> list[Fields]:
+    """Return the reviews of the job's items, newest first, unless it was deleted."""
+    try:
+        found = audits.list_audits(caller, job_id, AuditListQuery(limit=1)).data
+    except ApiError:
+        return []
+    return [one.model_dump(mode="json") for one in found]

@@ -51,6 +51,13 @@ def item_ids(session: Session, dataset_id: str) -> Sequence[int]:
     return session.scalars(select(DatasetItem.id).where(*_accepted(dataset_id)).order_by(DatasetItem.id)).all()
 
 
+def labels_of(session: Session, dataset_id: str) -> Sequence[tuple[str, str]]:
+    """Return content hash and evaluation label of the items that have one, in order of content hash."""
+    query = select(DatasetItem.sha256, DatasetItem.label).where(*_accepted(dataset_id), DatasetItem.label.is_not(None))
+    rows = session.execute(query.order_by(DatasetItem.sha256))
+    return [(sha256, label) for sha256, label in rows if sha256 is not None and label is not None]
+
+
 def texts_key_of(session: Session, dataset_id: str) -> str | None:
     """Return the storage key of the one file that holds all texts of a dataset of texts."""
     return session.scalars(select(DatasetItem.storage_key).where(*_accepted(dataset_id)).limit(1)).one_or_none()

@@ -1,5 +1,6 @@
 """The predictions of a dataset in a few numbers and items."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -7,11 +8,12 @@ import numpy as np
 from app.caller import Caller
 from app.predicted import queries
 from app.predicted.service import Predictions, read
-from app.web.predictions import ChangedItem, ClassCount, PredictionSummary
+from app.web.predictions import BINS, ClassCount, Guess, PredictionSummary, ShownItem
 from pouf_core.predictions.stored import StoredPredictions
 from store.database import Database
 
 MOST_ITEMS = 20
+EXAMPLES = 12
 TEXT_CHARACTERS = 120
 
 
@@ -21,39 +23,50 @@ def summarize(caller: Caller, predictions: Predictions) -> PredictionSummary:
     names = stored.header.class_names
     before, after = stored.counts()
     ordered = sorted(np.flatnonzero(before + after).tolist(), key=lambda place: int(after[place]), reverse=True)
+    steps = np.minimum((stored.records["probability"] * BINS).astype(np.intp), BINS - 1)
     return PredictionSummary(
+        dataset_id=predictions.dataset_id,
         item_count=len(stored),
         changed=int(stored.changed.sum()),
         to_review=len(stored) - int(stored.accepted.sum()),
         counts=[ClassCount(names[place], int(before[place]), int(after[place])) for place in ordered],
-        most_changed=_most_changed(caller, predictions, stored),
+        # in order of content hash, which is a random one
+        examples=show_items(caller, predictions, stored.rows(slice(EXAMPLES))),
+        most_changed=show_items(caller, predictions, _most_changed(stored)),
+        probabilities=np.bincount(steps, minlength=BINS).tolist(),
     )
 
 
-def _most_changed(caller: Caller, predictions: Predictions, stored: StoredPredictions) -> list[ChangedItem]:
-    changed = np.flatnonzero(stored.changed)
-    sureness = np.minimum(stored.records["probability"][changed], stored.records["zero_shot_probability"][changed])
-    chosen = stored.rows(changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS])
+def show_items(caller: Caller, predictions: Predictions, chosen: StoredPredictions) -> list[ShownItem]:
+    """Return some items in the order of their predictions, those that are still there."""
     hashes = tuple(chosen.hashes)
     database = caller.state.database
     ids = _ids(database, predictions.dataset_id, hashes)
     with database.read() as session:
         found = queries.items_by_id(session, predictions.dataset_id, ids)
     items = {item.sha256: item for item in found.values()}
-    names = stored.header.class_names
     return [
-        ChangedItem(
+        ShownItem(
             items[sha256].name,
             sha256,
             (items[sha256].text or "")[:TEXT_CHARACTERS] or None,
             (items[sha256].text_pair or "")[:TEXT_CHARACTERS] or None,
-            names[record["zero_shot_label"]],
-            names[record["label"]],
-            float(record["probability"]),
+            _guess(chosen.header.class_names, record, "zero_shot_"),
+            _guess(chosen.header.class_names, record, ""),
         )
         for sha256, record in zip(hashes, chosen.records, strict=True)
         if sha256 in items
     ]
+
+
+def _guess(names: Sequence[str], record: np.void, variant: str) -> Guess:
+    return Guess(names[record[f"{variant}label"]], float(record[f"{variant}probability"]))
+
+
+def _most_changed(stored: StoredPredictions) -> StoredPredictions:
+    changed = np.flatnonzero(stored.changed)
+    sureness = np.minimum(stored.records["probability"][changed], stored.records["zero_shot_probability"][changed])
+    return stored.rows(changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS])
 
 
 @lru_cache(maxsize=1000)

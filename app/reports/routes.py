@@ -1,33 +1,71 @@
 """`/v1/jobs/{job_id}/report`: one page about a job, from what several resources know of it."""
 
-from fastapi import APIRouter
+from base64 import b64encode
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
 from app.audits import service as audits
 from app.audits.schemas import AuditListQuery
 from app.caller import Caller, Reader
-from app.jobs import queries as jobs_repository
+from app.datasets import pictures
+from app.http.budgets import holding_of
+from app.http.errors import ApiError
 from app.jobs import service as jobs
-from app.jobs.predictions import summary_of
-from app.jobs.schemas import show_metric
-from app.web.report import render_report
+from app.jobs.metrics import numbers_by_step
+from app.jobs.predictions import mistakes_of, summary_of
+from app.serving.thumbnails import MEDIA_TYPE
+from app.web.judgement import Fields
+from app.web.predictions import PredictionSummary
+from app.web.report import ReportParts, render_report
+from pouf_core.errors import InvalidInput
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 MOST_AUDITS = 10
+#: Reports look as pages do.
+_STYLE = Path(__file__).parents[1] / "pages" / "assets" / "app.css"
 
 
 @router.get("/{job_id}/report", response_class=HTMLResponse)
-def get_report(job_id: str, caller: Reader) -> str:
+async def get_report(request: Request, job_id: str, caller: Reader) -> str:
     """Return one self-contained page about the job."""
-    with caller.state.database.read() as session:
-        scope = caller.scope(session)
-        document = jobs.show(scope, [jobs.get(scope, job_id)])[0]
-        metrics = [show_metric(row) for row in jobs_repository.list_metrics(scope, job_id, -1, None)]
-    numbers = [row.model_dump(mode="json") for row in metrics]
-    return render_report(document.model_dump(mode="json"), numbers, summary_of(caller, job_id), _audits(caller, job_id))
+    job, parts = await run_in_threadpool(_collected, caller, job_id)
+    if parts.predictions is not None:
+        parts = replace(parts, pictures=await _pictures(request, caller, job["dataset_id"], parts.predictions))
+    return await run_in_threadpool(render_report, job, parts)
 
 
-def _audits(caller: Caller, job_id: str) -> list[dict[str, object]]:
+def _collected(caller: Caller, job_id: str) -> tuple[Fields, ReportParts]:
+    job = jobs.read(caller, job_id).model_dump(mode="json")
     found = audits.list_audits(caller, job_id, AuditListQuery(limit=MOST_AUDITS))
-    return [one.model_dump(mode="json") for one in found.data]
+    return job, ReportParts(
+        metrics=numbers_by_step(caller, job_id),
+        predictions=summary_of(caller, job_id),
+        confusion=mistakes_of(caller, job_id) if job["evaluation"] else None,
+        audits=[one.model_dump(mode="json") for one in found.data],
+        style=_style(),
+    )
+
+
+async def _pictures(request: Request, caller: Caller, dataset_id: str, shown: PredictionSummary) -> dict[str, str]:
+    """Return the addresses that hold the pictures of the shown items, by content hash; of texts there are none."""
+    found = {}
+    for item in [*shown.examples, *shown.most_changed]:
+        if item.text is not None or item.sha256 in found:
+            continue
+        try:
+            content = await pictures.thumbnail(caller, dataset_id, item.sha256, holding_of(request))
+        except (ApiError, InvalidInput):  # deleted, no dataset of pictures, or too many wait: the report has the rest
+            break
+        found[item.sha256] = f"data:{MEDIA_TYPE};base64,{b64encode(content).decode()}"
+    return found
+
+
+@lru_cache(maxsize=1)
+def _style() -> str:
+    return _STYLE.read_text(encoding="utf-8")

@@ -1,67 +1,78 @@
-"""The report's picture of estimated accuracy against the share of items that get a class."""
+"""How many items get a class from which threshold on, and how many of those are estimated to be right."""
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-LEFT, TOP, WIDTH, HEIGHT = 60, 12, 560, 200
-_STEPS = 4
+from markupsafe import Markup
+
+from app.web.charts import curve, share_axis
+from app.web.templating import percent
+
+_TITLE = "Estimated accuracy against the share of the items that get a class"
+_LOWEST = 0.9  # the axis of accuracy begins here at most
 
 
 @dataclass(frozen=True)
-class Tick:
-    """A place on an axis, in the coordinates of the picture, and what is written there."""
-
-    at: float
-    label: str
-
-
-@dataclass(frozen=True)
-class AnswerChart:
-    """The curve of the served variant.
+class Answers:
+    """What thresholds give, by the variant that is served.
 
     Attributes:
-        path: the curve, in the coordinates of the picture.
-        across, up: what the axes say.
-        proposed: where the proposed threshold lies, if any.
-        all_answered: estimated accuracy where every item gets a class.
-        rows: threshold, share answered and accuracy of every fourth point, most answered first.
-        proposal: what the proposed threshold gives.
-        wished_accuracy: what it is to reach.
+        points: threshold, share answered and estimated accuracy, from all answered to the fewest.
+        place: of the point that is looked at.
+        proposed: what is proposed, in a sentence.
+        chart: the curve, with that point.
     """
 
-    path: str
-    across: list[Tick]
-    up: list[Tick]
-    proposed: tuple[float, float] | None
-    all_answered: float
-    rows: list[dict[str, float]]
-    proposal: dict[str, float] | None
-    wished_accuracy: float
+    points: list[dict[str, float]]
+    place: int
+    proposed: str
+    chart: Markup
+
+    @property
+    def point(self) -> dict[str, float]:
+        """The point that is looked at."""
+        return self.points[self.place]
 
 
-def answer_chart(job: dict[str, Any]) -> AnswerChart | None:
-    """The chart of the job's document; None where there is no curve."""
-    abstention = job.get("abstention")
+def answers_of(result: dict[str, Any], place: int | None = None) -> Answers | None:
+    """Return what a job's or a model's document says; None where it was not estimated.
+
+    Args:
+        result: the document.
+        place: of the point that is looked at; None for the proposed one, else that which gives every item a class.
+    """
+    abstention = result.get("abstention")
     if abstention is None:
         return None
-    curve = abstention[job["fallback"] or "adapted"]
-    points, proposal = curve["points"], curve["proposed"]
-    floor = min(math.floor(10 * min(point["accuracy"] for point in points)) / 10, 0.9)
+    found = abstention[result["fallback"] or "adapted"]
+    points, proposal = found["points"][::-1], found["proposed"]
+    if place is None:
+        place = 0 if proposal is None else _nearest(points, proposal["threshold"])
+    place = min(place, len(points) - 1)
+    drawn = tuple((point["answered"], point["accuracy"]) for point in points)
+    return Answers(points, place, _proposed(proposal, abstention["wished_accuracy"]), _chart(drawn, place))
 
-    def place(point: dict[str, float]) -> tuple[float, float]:
-        x = LEFT + WIDTH * point["answered"]
-        y = TOP + HEIGHT * (1 - (point["accuracy"] - floor) / (1 - floor))
-        return round(x, 1), round(y, 1)
 
-    shares = [step / _STEPS for step in range(_STEPS + 1)]
-    return AnswerChart(
-        path=" ".join(f"{x},{y}" for x, y in map(place, points)),
-        across=[Tick(LEFT + WIDTH * share, f"{share:.0%}") for share in shares],
-        up=[Tick(TOP + HEIGHT * (1 - share), f"{floor + (1 - floor) * share:.1%}") for share in shares],
-        proposed=None if proposal is None else place(proposal),
-        all_answered=points[-1]["accuracy"],
-        rows=points[::-1][::4],
-        proposal=proposal,
-        wished_accuracy=abstention["wished_accuracy"],
+def _nearest(points: list[dict[str, float]], threshold: float) -> int:
+    return min(range(len(points)), key=lambda place: abs(points[place]["threshold"] - threshold))
+
+
+@lru_cache(maxsize=512)
+def _chart(points: tuple[tuple[float, float], ...], place: int) -> Markup:
+    floor = min(math.floor(10 * min(accuracy for _, accuracy in points)) / 10, _LOWEST)
+    across, up = share_axis("share of the items that get a class"), share_axis("estimated accuracy", floor)
+    return curve(_TITLE, across, up, points, dot=points[place])
+
+
+def _proposed(proposal: dict[str, float] | None, wished: float) -> str:
+    if proposal is None:
+        return f"No threshold is proposed: none is estimated to reach the wished accuracy of {percent(wished)}."
+    if proposal["threshold"] == 0:
+        return f"No threshold is needed for the wished accuracy of {percent(wished)}."
+    return (
+        f"Proposed is a threshold of {proposal['threshold']:.4g}: {percent(proposal['answered'])} of the items would "
+        f"get a class, and an estimated {percent(proposal['accuracy'])} of those would be right ({percent(wished)} are "
+        "wished for)."
     )

@@ -1,49 +1,39 @@
-"""The report on a job: one page that needs nothing from anywhere else."""
+"""The report on a job: one page that needs nothing from anywhere else, of the same parts as the pages."""
 
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
-from app.web.answers import answer_chart
-from app.web.predictions import PredictionSummary
+from app.web.answers import answers_of
+from app.web.charts import columns, curve, number_axis
+from app.web.judgement import Fields, judgement_of
+from app.web.predictions import BINS, Confusion, PredictionSummary, ShownItem
+from app.web.templating import environment, signed
 
-_ENVIRONMENT = Environment(
-    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-)
-WIDTH, HEIGHT = 640, 160
-MAX_POINTS = 400
-MAX_OPEN_ROWS = 30
+_ENVIRONMENT = environment()
 _NOT_PLOTTED = {"step", "created_at"}
-_PRIOR_SOURCES = {
+#: What training counts; the names are those of the metrics.
+_MEASURED = {
+    "loss": "The loss: what training lowers.",
+    "transport": "Transport: the distance between items and classes.",
+    "transport_cost": "Transport cost: the distance between items and classes.",
+    "transport_error": "Transport error: the share of the items that were left unmatched.",
+    "target_to_prototype": "From target to prototype: the distance from items to classes.",
+    "prototype_to_target": "From prototype to target: the distance from classes to items.",
+    "conditional_entropy": "Conditional entropy: how unsure the model is of single items.",
+    "marginal_entropy": "Marginal entropy: how evenly the items are spread over the classes.",
+    "cross_entropy": "Cross-entropy: the distance from the classes that the items had before.",
+    "learning_rate": "Learning rate: the length of a step.",
+}
+_SHARES = {
     "given": "given with the job",
-    "estimated": "estimated from the unlabelled data",
+    "estimated": "estimated from the data",
     "uniform": "every class is expected equally often",
 }
-
-
-@dataclass(frozen=True)
-class Chart:
-    """One number by step: `path` and `kept`, the place of the kept step, are in the coordinates of the picture."""
-
-    name: str
-    path: str
-    low: float
-    high: float
-    last: float
-    steps: int
-    kept: str | None
-
-
-@dataclass(frozen=True)
-class ClassPrior:
-    """The expected share of each class, in the classes' order, and where it comes from."""
-
-    source: str
-    rows: list[tuple[str, float]]
 
 
 @dataclass(frozen=True)
@@ -57,114 +47,124 @@ class TriedForm:
     interval: str
 
 
-def render_report(
-    job: dict[str, Any],
-    metrics: Sequence[dict[str, Any]],
-    predictions: PredictionSummary | None = None,
-    audits: Sequence[dict[str, Any]] = (),
-) -> str:
-    """Return the page for the job's document, its per-step numbers, the predictions of its items, if any, and its
-    audits, newest first.
+@dataclass(frozen=True)
+class ReportParts:
+    """What a report shows beside the job's own document.
+
+    Attributes:
+        metrics: numbers by step.
+        predictions: of its items, if there are any.
+        confusion: where items have labels.
+        audits: newest first.
+        pictures: content hash to the address of a picture, which holds the picture.
+        style: sheet of the pages.
     """
-    names = sorted({name for row in metrics for name, value in row.items() if _is_number(value)} - _NOT_PLOTTED)
-    charts = [chart for name in names if (chart := _chart(name, metrics, job["selected_step"])) is not None]
-    prior = _prior(job)
-    template = _ENVIRONMENT.get_template("report.html.jinja")
-    return template.render(
+
+    metrics: Sequence[Fields] = ()
+    predictions: PredictionSummary | None = None
+    confusion: Confusion | None = None
+    audits: Sequence[Fields] = ()
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    style: str = ""
+
+
+def render_report(job: Fields, parts: ReportParts) -> str:
+    """Return the page for the job's document."""
+
+    def picture_of(item: ShownItem) -> str | None:
+        return parts.pictures.get(item.sha256)
+
+    return _ENVIRONMENT.get_template("report.html.jinja").render(
         job=job,
-        audits=audits,
-        steps=metrics[-1]["step"] if metrics else 0,
-        charts=charts,
-        prior=prior,
-        gain=gain_in_words(job["estimated_gain"]),
+        style=Markup(parts.style),
+        judged=judgement_of(job, parts.audits) if job["model_id"] else None,
+        audits=parts.audits,
+        outcome=parts.predictions,
+        confusion=parts.confusion,
+        picture_of=picture_of,
+        sure_chart=None if parts.predictions is None else sureness_chart(parts.predictions),
+        answers=answers_of(job) if job["model_id"] else None,
+        steps=parts.metrics[-1]["step"] if parts.metrics else 0,
+        charts=step_charts(parts.metrics, job["selected_step"]),
+        shares=_expected_shares(job),
         tried=_tried_forms(job),
-        predictions=predictions,
-        answers=answer_chart(job) if job["model_id"] else None,
-        method=_method_rows(job["method"], with_prior=prior is None),
-        max_open_rows=MAX_OPEN_ROWS,
-        width=WIDTH,
-        height=HEIGHT,
-        percent=_percent,
-        signed=_signed,
+        settings=_settings(job["method"]),
     )
 
 
-def _chart(name: str, metrics: Sequence[dict[str, Any]], kept_step: int | None) -> Chart | None:
-    points = [(row["step"], row[name]) for row in metrics if _is_number(row.get(name))]
-    if len(points) < 2:
-        return None
-    stride = math.ceil(len(points) / MAX_POINTS)
-    shown = points[::stride]
-    if shown[-1] != points[-1]:
-        shown.append(points[-1])
-    (first, last), values = (shown[0][0], shown[-1][0]), [value for _, value in shown]
-    low, high = min(values), max(values)
-    across = (last - first) or 1
-    up = (high - low) or 1
-    path = " ".join(
-        f"{WIDTH * (step - first) / across:.1f},{HEIGHT * (1 - (value - low) / up):.1f}" for step, value in shown
-    )
-    kept = None if kept_step is None else f"{WIDTH * min(max((kept_step - first) / across, 0), 1):.1f}"
-    return Chart(name.replace("_", " "), path, low, high, values[-1], last, kept)
+def sureness_chart(predictions: PredictionSummary) -> Markup:
+    """Return columns of the items by the probability of their class."""
+    width = 100 // BINS
+    bars = [(str(width * place), count) for place, count in enumerate(predictions.probabilities)]
+    return columns("Items by the probability of their class", "probability of the class, from … %", "items", bars)
 
 
-def _prior(job: dict[str, Any]) -> ClassPrior | None:
-    """Return the class prior; None while it is unknown or where none is used."""
+@dataclass(frozen=True)
+class StepChart:
+    """A number by step, and what it is."""
+
+    drawn: Markup
+    caption: str
+
+
+def step_charts(
+    metrics: Sequence[Fields], kept_step: int | None, names: Sequence[str] | None = None
+) -> list[StepChart]:
+    """Return a chart of each number by step: of those named, else of all."""
+    if names is None:
+        numbers = {name for row in metrics for name, value in row.items() if _is_number(value)}
+        names = sorted(numbers - _NOT_PLOTTED)
+    charts = []
+    for name in names:
+        points = [(row["step"], row[name]) for row in metrics if _is_number(row.get(name))]
+        if len(points) > 1:
+            kept = None if kept_step is None else min(max(kept_step, points[0][0]), points[-1][0])
+            words = name.replace("_", " ")
+            drawn = curve(f"{words} by step", number_axis("step"), number_axis(words), points, line=kept)
+            charts.append(StepChart(drawn, _MEASURED.get(name, words)))
+    return charts
+
+
+def _expected_shares(job: Fields) -> tuple[str, list[tuple[str, float]]] | None:
+    """Return where the expected shares of the classes come from, and them; None where none are used or known yet."""
     shares = job["method"].get("class_prior")
     if not isinstance(shares, list):
         return None
     names = [item["name"] if isinstance(item, dict) else item for item in job["class_names"]]
     source = job["method"].get("class_prior_source", "given")
-    return ClassPrior(_PRIOR_SOURCES.get(source, source), list(zip(names, shares, strict=True)))
+    return _SHARES.get(source, source), list(zip(names, shares, strict=True))
 
 
-def gain_in_words(gain: dict[str, float] | None) -> str | None:
-    """Return the estimated gain and its interval in a sentence; None where it was not estimated."""
-    if gain is None:
-        return None
-    points, low, high = (_signed(gain[name]) for name in ("points", "low", "high"))
-    return (
-        f"Over zero-shot {points} percentage points of accuracy are estimated, without labels: "
-        f"with a probability of 90 % the true gain lies between {low} and {high}."
-    )
-
-
-def _tried_forms(job: dict[str, Any]) -> list[TriedForm]:
+def _tried_forms(job: Fields) -> list[TriedForm]:
     """Return the closed forms that were tried, best first."""
     return [
         TriedForm(
             candidate["settings"]["tune"],
-            _settings_in_words(candidate["settings"]),
+            _in_words(candidate["settings"]),
             candidate["changed"],
-            _signed(candidate["estimated_gain"]["points"]),
-            f"{_signed(candidate['estimated_gain']['low'])} to {_signed(candidate['estimated_gain']['high'])}",
+            signed(candidate["estimated_gain"]["points"]),
+            f"{signed(candidate['estimated_gain']['low'])} to {signed(candidate['estimated_gain']['high'])}",
         )
         for candidate in job["method"].get("candidates") or []
     ]
 
 
-def _settings_in_words(settings: dict[str, Any]) -> str:
+def _settings(method: Fields) -> Fields:
+    """Return the method's numbers, without what has a table of its own."""
+    rows = {name: value for name, value in method.items() if name != "candidates"}
+    if isinstance(rows.get("class_prior"), list):
+        del rows["class_prior"]
+    return {name: _in_words(value) if isinstance(value, dict) else _written(value) for name, value in rows.items()}
+
+
+def _in_words(settings: dict[str, Any]) -> str:
     used = {name: value for name, value in settings.items() if name != "tune" and value is not None}
-    shown = {name: f"{value:.4g}" if _is_number(value) else str(value) for name, value in used.items()}
-    return ", ".join(f"{name} {value}".replace("_", " ") for name, value in shown.items())
+    return ", ".join(f"{name} {_written(value)}".replace("_", " ") for name, value in used.items())
 
 
-def _method_rows(method: dict[str, Any], *, with_prior: bool) -> dict[str, Any]:
-    """Return what the table of the method shows: not what the page shows elsewhere, and no nested document."""
-    elsewhere = {"candidates"} if with_prior else {"candidates", "class_prior"}
-    rows = {name: value for name, value in method.items() if name not in elsewhere}
-    if isinstance(rows.get("settings"), dict):
-        rows["settings"] = _settings_in_words(rows["settings"])
-    return rows
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.1f}".replace("-", "−")
+def _written(value: Any) -> str:
+    return f"{value:.4g}" if _is_number(value) else value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:.1f} %"

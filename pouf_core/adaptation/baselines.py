@@ -21,7 +21,8 @@ def run_baseline(zero_shot: ZeroShot, method: ResolvedBaseline, reporter: Report
         logits = torch.cat(list(logit_pieces(classifier, zero_shot.features[:MOST_ITEMS])))
         exact, misplaced = matching_bias(logits, torch.tensor(method.class_prior, dtype=torch.float64))
         if misplaced > CONVERGED:
-            message = f"Re-weighting to the class prior was stopped with {100 * misplaced:.2g} % of the mass misplaced."
+            left = f"{100 * misplaced:.2g} % of the items"
+            message = f"Re-weighting to the expected size of each class was stopped with {left} misplaced."
             reporter.warn("evaluating", finding("prior_matching_not_converged", message))
         bias = exact.float()
     pieces = logit_pieces(classifier, zero_shot.features[:count], bias)

@@ -151,8 +151,9 @@ class TrainingLoop:
         if error <= CONVERGED or code in {warning.code for warning in self._warnings}:
             return
         message = (
-            f"At step {self._step} the solver of transport `{self._method.transport}` stopped with {100 * error:.2g} % "
-            "of the mass misplaced; training goes on with the plan it had. A larger regularization converges sooner."
+            f"At step {self._step} the solver that matches items with classes (transport `{self._method.transport}`) "
+            f"stopped with {100 * error:.2g} % of the items misplaced; training goes on with the plan it had. A larger "
+            "regularization converges sooner."
         )
         self._warn(code, message)
 

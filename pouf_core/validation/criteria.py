@@ -13,6 +13,9 @@ from pouf_core.contract.findings import Finding, finding
 from pouf_core.validation.measurements import Change, Structure
 from pouf_core.validation.thresholds import Level, Thresholds, constant
 
+#: What tells how reliable predictions are: in words, since messages are for people who know nothing of views.
+VERSIONS = "two versions of one item (a picture and its mirror image, or a text with some words left out)"
+
 
 @dataclass(frozen=True)
 class NamedChange:
@@ -44,17 +47,17 @@ class Criterion(Generic[Seen]):
 
 def _weak_structure(seen: Structure, value: float) -> str:
     return (
-        f"Predictions agree between neighbouring items only {max(seen.ratio, 0):.0%} as well as between two views "
-        f"of one item ({value:.0%} are needed): items that lie close together are not of one class, so training has "
-        "nothing to go by."
+        f"Neighbouring items get the same class only {max(seen.ratio, 0):.0%} as reliably as {VERSIONS} do "
+        f"({value:.0%} are needed): items that lie close together are not of one class, so training has nothing to go "
+        "by."
     )
 
 
 def _little_room(seen: Structure, value: float) -> str:
     return (
-        "The base model is sure of its predictions: agreement between two views of an item is "
-        f"{seen.view_agreement:.2f} above chance, {value} or more. Learned prompts then gain little and may lose; "
-        "tuning the head is safer."
+        f"The base model is already sure of its classes: {VERSIONS} get the same one more reliably than is good for "
+        f"learning ({seen.view_agreement:.2f}, where 0 is two items drawn at random and 1 is certain; the limit is "
+        f'{value}). Wording that is learned for the classes then gains little and may lose; "tune": "head" is safer.'
     )
 
 
@@ -72,7 +75,8 @@ def _flips(seen: NamedChange, _: float) -> str:
 
 
 def _label_share_shift(seen: NamedChange, _: float) -> str:
-    return f"The shares of the classes are {seen.change.marginal_shift:.2f} nats from the expected ones."
+    shift = f"{seen.change.marginal_shift:.2f}"
+    return f"The shares of the classes are not the expected ones: {shift} nats apart, where 0 is no difference."
 
 
 def _one_sided(seen: NamedChange, _: float) -> str:

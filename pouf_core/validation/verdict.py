@@ -15,6 +15,7 @@ from pouf_core.contract.findings import Finding, finding
 from pouf_core.contract.method import PriorSource, Resolved
 from pouf_core.contract.result import Fallback, Verdict
 from pouf_core.validation.criteria import (
+    VERSIONS,
     failed_change_checks,
     failed_data_checks,
     insufficient_data,
@@ -94,8 +95,8 @@ def verdict_on_trained(
     if insufficient:
         return ReasonedVerdict("uncertain", insufficient, None, structure, change)
     message = (
-        f"Predictions agree between neighbouring items {structure.ratio:.0%} as well as between two views of one item, "
-        f"and adaptation changed {change.flip_rate:.0%} of them, which the base model was unsure of."
+        f"Neighbouring items get the same class {structure.ratio:.0%} as reliably as {VERSIONS} do, and adaptation "
+        f"changed the class of {change.flip_rate:.0%} of the items, which the base model was unsure of."
     )
     return ReasonedVerdict("improved", [finding("clear_structure", message)], None, structure, change)
 
@@ -130,8 +131,8 @@ def verdict_on_baseline(
     reasons = [] if prior_source == "given" else failed_change_checks(change, class_names, thresholds)
     if prior_source == "estimated" and change.changed_count:
         message = (
-            "The class prior was estimated, and re-weighting to an estimate lowers accuracy far more often than it "
-            'raises it. Give the shares as "class_prior", or "uniform" where classes are known to be balanced.'
+            "How large each class is was estimated, and re-weighting to an estimate lowers accuracy far more often "
+            'than it raises it. Give the shares as "class_prior", or "uniform" where classes are known to be balanced.'
         )
         reasons.append(finding("prior_only_estimated", message))
     if reasons:

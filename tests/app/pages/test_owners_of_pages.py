@@ -28,6 +28,7 @@ PAGES = {
     "POST /jobs/{job_id}/reviews/{audit_id}/confirm": ("write", "/jobs/{predicted}/reviews/{audit}/confirm"),
     "GET /models": ("read", None),
     "GET /models/{model_id}": ("read", "/models/{model}"),
+    "GET /models/{model_id}/threshold": ("read", "/models/{model}/threshold"),
     "POST /models/{model_id}/alias": ("write", "/models/{model}/alias"),
     "POST /models/{model_id}/alias/delete": ("write", "/models/{model}/alias/delete"),
     "POST /models/{model_id}/try": ("predict", "/models/{model}/try"),

@@ -159,7 +159,7 @@ def test_a_finished_job_shows_what_it_predicts(api, predicted):
     before, after = made.stored.counts()
     for count in (*before.tolist(), *after.tolist()):
         assert f'<td class="number">{count}</td>' in page
-    assert f"{int(made.stored.changed.sum())} of 30 items got another class" in page
+    assert f"{int(made.stored.changed.sum())} of 30 items (" in page
     assert f"/v1/jobs/{made.job_id}/predictions?format=csv" in page
     changed = made.stored.rows(made.stored.changed)
     sureness = np.minimum(changed.records["probability"], changed.records["zero_shot_probability"])
