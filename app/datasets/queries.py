@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import defer
 
 from store.job_datasets import needs
@@ -78,6 +78,15 @@ def unfinished_job_ids(scope: Scope, dataset_id: str) -> Sequence[str]:
         BatchPrediction.dataset_id == dataset_id, BatchPrediction.status.not_in(FINAL)
     )
     return [*scope.session.scalars(jobs), *scope.session.scalars(batches)]
+
+
+def was_used(scope: Scope, dataset_id: str) -> bool:
+    """Tell whether there is a job or a batch prediction, finished or not, of the dataset as it was read."""
+    used = or_(
+        exists().where(needs(dataset_id)),
+        exists().where(BatchPrediction.dataset_id == dataset_id),
+    )
+    return bool(scope.session.scalar(select(used)))
 
 
 def forget_contents(scope: Scope, dataset_id: str) -> None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from app.caller import Caller, Reader, Writer
-from app.datasets import pictures, samples, service, uploads
+from app.datasets import pictures, rereading, samples, service, uploads
 from app.datasets.samples import DatasetSampleDocument
 from app.datasets.schemas import (
     ArchiveQuery,
@@ -18,6 +18,7 @@ from app.datasets.schemas import (
     DatasetListQuery,
     DatasetSummaryDocument,
     ItemListQuery,
+    ReadingOptions,
 )
 from app.http.answers import IF_NONE_MATCH, LOCATION, answers, conditional, conditional_json
 from app.http.budgets import holding_of
@@ -164,6 +165,18 @@ def list_files(
 async def finalize_dataset(dataset_id: str, caller: Writer, prefer: PreferHeader = None) -> Response:
     """Declare the dataset complete and start ingesting it; done again, it changes nothing."""
     document = await run_in_threadpool(service.finalize, caller, dataset_id)
+    return respond(_accepted(await _settled(caller, document, prefer)))
+
+
+@router.post("/{dataset_id}/read-again", status_code=202, responses=answers(DatasetDocument, 202, LOCATION))
+async def read_dataset_again(
+    dataset_id: str, options: ReadingOptions, caller: Writer, prefer: PreferHeader = None
+) -> Response:
+    """Read the uploaded files again, as they should have been read; fields as for a new dataset.
+
+    It is for datasets that are ready or failed, and that no job or batch prediction was made of.
+    """
+    document = await run_in_threadpool(rereading.read_again, caller, dataset_id, options)
     return respond(_accepted(await _settled(caller, document, prefer)))
 
 

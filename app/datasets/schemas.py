@@ -34,10 +34,9 @@ DELIMITER = Annotated[str | None, Field(min_length=1, max_length=1), BeforeValid
 HEADER = Annotated[bool | None, BeforeValidator(_empty_is_absent)]
 
 
-class DatasetForm(Closed):
-    """The text fields of an upload."""
+class ReadingOptions(Closed):
+    """How uploaded files are to be read."""
 
-    name: Annotated[NAME | None, BeforeValidator(_empty_is_absent)] = None
     modality: RequestedModality = "auto"
     text_column: COLUMN = None
     label_column: COLUMN = None
@@ -45,8 +44,6 @@ class DatasetForm(Closed):
     delimiter: DELIMITER = None
     header: HEADER = None
     labels: LabelsWanted = "auto"
-    finalize: bool = True
-    metadata: METADATA = {}
 
     @field_validator("text_column", "label_column", "encoding", "delimiter", "header")
     @classmethod
@@ -77,6 +74,14 @@ class DatasetForm(Closed):
     def text_options(self) -> TextFileOptions:
         """What is said of files of texts beside the names of columns."""
         return TextFileOptions(encoding=self.encoding, delimiter=self.delimiter, header=self.header)
+
+
+class DatasetForm(ReadingOptions):
+    """The text fields of an upload."""
+
+    name: Annotated[NAME | None, BeforeValidator(_empty_is_absent)] = None
+    finalize: bool = True
+    metadata: METADATA = {}
 
 
 class DatasetCreateQuery(Closed):

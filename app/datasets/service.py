@@ -71,7 +71,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
             session.flush()
             repository.add_uploads(scope, dataset.id, uploads)
             if form.finalize:
-                _begin_ingestion(caller, session, dataset)
+                begin_ingestion(caller, session, dataset)
             document = show(scope, dataset)
             on_created(session, document)
     except BaseException as error:
@@ -120,7 +120,7 @@ def finalize(caller: Caller, dataset_id: str) -> DatasetDocument:
         if dataset.status == "uploading":
             if repository.next_position(scope, dataset_id) == 1:
                 raise _no_files()
-            _begin_ingestion(caller, session, dataset)
+            begin_ingestion(caller, session, dataset)
         document = show(scope, dataset)
     caller.state.publisher.wake()
     return document
@@ -230,7 +230,8 @@ def require_room(caller: Caller) -> None:
         quotas.require_room_for_files(caller.limits, caller.scope(session))
 
 
-def _begin_ingestion(caller: Caller, session: Session, dataset: Dataset) -> None:
+def begin_ingestion(caller: Caller, session: Session, dataset: Dataset) -> None:
+    """Let a worker read what was uploaded, once the transaction has committed."""
     dataset.status = "ingesting"
     dataset.owner_limits = quotas.left_to_ingestion(caller.limits)
     dataset.updated_at = utcnow()

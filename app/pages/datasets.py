@@ -1,13 +1,14 @@
 """Datasets: how to upload one, what was read of it, and its items."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import HTMLResponse
 
 from app.caller import Reader, Writer
-from app.datasets import service
-from app.datasets.schemas import DatasetListQuery, ItemListQuery
+from app.datasets import rereading, service
+from app.datasets.schemas import DatasetDocument, DatasetListQuery, ItemListQuery, ReadingOptions
 from app.http.json_bodies import validate
 from app.jobs import service as jobs
 from app.jobs.schemas import JobListQuery
@@ -16,6 +17,15 @@ from app.pages.rendering import redirect, render
 router = APIRouter()
 
 ITEMS_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that a person may choose: its number or heading, what it is called, and some of its cells."""
+
+    value: str
+    name: str
+    examples: list[str]
 
 
 @router.get("/")
@@ -42,6 +52,8 @@ def show_dataset(request: Request, dataset_id: str, caller: Reader) -> HTMLRespo
         "dataset.html.jinja",
         dataset=dataset,
         is_final=service.is_final(dataset),
+        columns=_columns(dataset),
+        may_be_read_again=rereading.may_be_read_again(caller, dataset),
         items=service.list_items(caller, dataset_id, ItemListQuery(limit=ITEMS_SHOWN, status="accepted")),
         jobs=jobs.list_jobs(caller, JobListQuery(dataset_id=dataset_id, limit=20)).data,
     )
@@ -57,8 +69,43 @@ def show_items(
     return render(request, "items.html.jinja", dataset=dataset, items=items, shown=query.status)
 
 
+@router.post("/datasets/{dataset_id}/read-again")
+def read_again(
+    request: Request,
+    dataset_id: str,
+    caller: Writer,
+    text_column: Annotated[str, Form()] = "",
+    label_column: Annotated[str, Form()] = "",
+    delimiter: Annotated[str, Form()] = "",
+    encoding: Annotated[str, Form()] = "",
+    header: Annotated[str, Form()] = "",
+    labels: Annotated[str, Form()] = "auto",
+) -> HTMLResponse:
+    """Read the uploaded files again, as a person says that they are meant."""
+    texts = {"text_column": text_column, "label_column": label_column, "delimiter": delimiter, "encoding": encoding}
+    options = validate(ReadingOptions, {**texts, "header": header, "labels": labels})
+    rereading.read_again(caller, dataset_id, options)
+    return redirect(request, f"/datasets/{dataset_id}")
+
+
 @router.post("/datasets/{dataset_id}/delete")
 def delete_dataset(request: Request, dataset_id: str, caller: Writer) -> HTMLResponse:
     """Delete the dataset."""
     service.delete(caller, dataset_id)
     return redirect(request, "/datasets")
+
+
+def _columns(dataset: DatasetDocument) -> list[Column]:
+    """Return the columns to choose from: of a table that does not tell, or of the first that was read.
+
+    They go by number, which no two of them share.
+    """
+    found = [] if dataset.error is None else [one["candidate"] for one in dataset.error.errors if "candidate" in one]
+    if found:
+        return [Column(str(one["column"]), _name(one["column"], one["heading"]), one["examples"]) for one in found]
+    header = next((reading.header for reading in dataset.readings if reading.header), None) or []
+    return [Column(str(number), _name(number, heading), []) for number, heading in enumerate(header)]
+
+
+def _name(number: int, heading: str | None) -> str:
+    return heading or f"column {number + 1}"

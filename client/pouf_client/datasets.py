@@ -34,7 +34,7 @@ class DatasetOptions(TypedDict, total=False):
 
 
 class ReadingOptions(TypedDict, total=False):
-    """The options of `Datasets.dry_run`: those of `Datasets.create` that say how files are read."""
+    """How files are read: the options of `Datasets.dry_run` and `Datasets.read_again`, as of `Datasets.create`."""
 
     modality: str
     text_column: str | None
@@ -164,6 +164,15 @@ class Datasets:
         """A small copy of a picture, a JPEG of at most 256 x 256 pixels."""
         with self._connection.stream(f"/v1/datasets/{dataset_id}/items/{sha256}/thumbnail") as response:
             return response.read()
+
+    def read_again(self, dataset_id: str, **options: Unpack[ReadingOptions]) -> Dataset:
+        """Let the service read the uploaded files otherwise.
+
+        Args:
+            dataset_id: of a failed dataset, or of a ready one that no job was made of.
+            **options: as for `create`; what is not given is told by the files.
+        """
+        return Dataset.of(self._connection.request("POST", f"/v1/datasets/{dataset_id}/read-again", json=dict(options)))
 
     def delete(self, dataset_id: str) -> None:
         """Delete a dataset; models made from it stay."""

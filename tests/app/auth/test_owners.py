@@ -19,7 +19,14 @@ from tests.app.predicted.conftest import predict, predicted
 __all__ = ["predict", "predicted"]
 
 CLASSES = {"class_names": ["a", "b"]}
-UNKNOWN = {"dataset": "ds_0", "uploading": "ds_0", "job": "job_0", "paused": "job_0", "failed": "job_0"}
+UNKNOWN = {
+    "dataset": "ds_0",
+    "unused": "ds_0",
+    "uploading": "ds_0",
+    "job": "job_0",
+    "paused": "job_0",
+    "failed": "job_0",
+}
 UNKNOWN |= {"webhook": "whk_0", "spare_webhook": "whk_0", "delivery": "msg_0"}
 UNKNOWN |= {"audit": "aud_0", "spare_audit": "aud_0", "predicted": "job_0", "predicted_too": "job_1"}
 UNKNOWN |= {"batch": "bat_0", "queued_batch": "bat_0"}
@@ -60,6 +67,7 @@ def dataset_cases() -> list[Case]:
         Case(f"POST {one}/files", "write", "/v1/datasets/{uploading}/files", picture),
         Case(f"GET {one}/files", "read", "/v1/datasets/{dataset}/files"),
         Case(f"POST {one}/finalize", "write", "/v1/datasets/{uploading}/finalize"),
+        Case(f"POST {one}/read-again", "write", "/v1/datasets/{unused}/read-again", {"json": {}}),
         Case(f"GET {one}/items", "read", "/v1/datasets/{dataset}/items"),
         Case(f"GET {one}/items/{{sha256}}/thumbnail", "read", "/v1/datasets/{dataset}/items/{picture}/thumbnail"),
     ]
@@ -204,6 +212,7 @@ def alices(rows, make_key, picture, predicted, predict) -> dict[str, str]:
         "dataset": dataset,
         "picture": rows.picture(dataset, picture()),
         "uploading": rows.dataset("uploading", owner="alice"),
+        "unused": rows.dataset(owner="alice"),
         "job": rows.job(**alice),
         "paused": rows.job("paused", **alice),
         "failed": rows.job("failed", **alice),

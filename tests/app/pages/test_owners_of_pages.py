@@ -14,6 +14,7 @@ PAGES = {
     "GET /datasets": ("read", None),
     "GET /datasets/{dataset_id}": ("read", "/datasets/{dataset}"),
     "GET /datasets/{dataset_id}/items": ("read", "/datasets/{dataset}/items"),
+    "POST /datasets/{dataset_id}/read-again": ("write", "/datasets/{unused_dataset}/read-again"),
     "POST /datasets/{dataset_id}/delete": ("write", "/datasets/{spare_dataset}/delete"),
     "GET /jobs": ("read", None),
     "GET /jobs/new": ("read", "/jobs/new?dataset={dataset}"),
@@ -50,6 +51,7 @@ def alices(rows, predicted) -> dict[str, str]:
     dataset = rows.dataset(owner="alice", name="photographs")
     return {
         "dataset": dataset,
+        "unused_dataset": rows.dataset(owner="alice"),
         "spare_dataset": rows.dataset(owner="alice"),
         "job": rows.job(owner="alice", dataset_id=dataset, name="adaptation"),
         "finished": rows.job("running", "failed", owner="alice", dataset_id=dataset),

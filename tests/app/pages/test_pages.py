@@ -190,6 +190,20 @@ def test_a_dataset_that_is_being_read_is_looked_at_again(api, rows, database):
     assert "Which column holds the text?" in page
 
 
+def test_a_person_says_which_column_was_meant(api, rows, database):
+    candidates = [{"column": 3, "heading": "Inhalt", "examples": ["a cell"]}]
+    problem = {"error_code": "table_ambiguous", "error_message": "Which one?", "candidates": candidates}
+    dataset = rows.dataset("failed", modality="text", **problem)
+    page = api.get(f"/datasets/{dataset}").text
+    assert 'name="text_column" value="3"' in page
+    assert "<q>a cell</q>" in page
+    api.post(f"/datasets/{dataset}/read-again", data={"text_column": "3", "labels": "none", "header": ""})
+    with database.read() as session:
+        row = session.get_one(Dataset, dataset)
+    assert (row.status, row.text_column, row.labels, row.candidates) == ("ingesting", "3", "none", None)
+    assert "Read again" not in api.get(f"/datasets/{dataset}").text
+
+
 def test_a_model_is_tried_and_named_in_its_page(api, rows, picture):
     model_id = rows.model()
     scripted = {"HX-Request": "true"}
