@@ -30,6 +30,11 @@ def test_the_settings_table_is_what_the_code_says():
     assert generate.configuration(text) == text, "run `make docs` and commit the result"
 
 
+def test_the_table_of_metrics_is_what_the_code_says():
+    text = generate.METRICS.read_text(encoding="utf-8")
+    assert generate.metrics(text) == text, "run `make docs` and commit the result"
+
+
 def test_the_tables_of_presets_are_what_the_code_says():
     text = generate.METHOD.read_text(encoding="utf-8")
     assert generate.method(text) == text, "run `make docs` and commit the result"
