@@ -1,7 +1,7 @@
 """The codes that the source can give: of errors, rejected items, warnings and reasons.
 
-A code is a text in snake case that is given as `code` (or `…_code`) to whatever has such a parameter or field, or that is
-kept under such a name.
+A code is a text in snake case that is given as `code` (or `…_code`) to whatever has such a parameter or field, or that
+is kept under such a name.
 """
 
 import ast
@@ -90,7 +90,7 @@ def _given(call: ast.Call, takers: dict[str, set[int]], assigned: dict[str, list
 
 
 def _texts(value: ast.expr, assigned: dict[str, list[ast.expr]]) -> Iterator[str]:
-    """The texts that an expression can be: a constant, either end of a choice, a value of a table, what a name holds."""
+    """The texts that an expression can be: a constant, an end of a choice, a value of a table, what a name holds."""
     if isinstance(value, ast.Constant) and isinstance(value.value, str):
         yield value.value
     elif isinstance(value, ast.IfExp):
