@@ -16,10 +16,10 @@ COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
 
 
 def services(settings: Settings, gpus: list[str]) -> list[Service]:
-    """The API, one train worker a GPU (one in all without), the workers for ingestion and webhooks, the reaper."""
+    """The API, train workers of so many GPUs (one without), workers for ingestion and webhooks, the reaper."""
     return [
         Service("api", api_command(settings.host, settings.port)),
-        *train_workers(gpus),
+        *train_workers(gpus, settings.gpus_per_job),
         Service("ingest", celery_command("ingest", "ingest"), ON_CPU),
         Service("notify", notify_command(), ON_CPU),
         Service("reaper", (sys.executable, "-m", "worker.reaper"), ON_CPU),
@@ -55,18 +55,19 @@ def notify_command() -> tuple[str, ...]:
     return (sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", *options, "-n", "notify@%h")
 
 
-def train_workers(gpus: list[str]) -> list[Service]:
-    """One worker for each GPU, which sees no other; without GPUs one for the CPU."""
+def train_workers(gpus: list[str], gpus_each: int = 1) -> list[Service]:
+    """Workers that see so many GPUs each and no other, the last one what is left; without GPUs one for the CPU."""
     if not gpus:
         return [Service("train", celery_command("train", "train"), ON_CPU)]
+    shares = [gpus[start : start + gpus_each] for start in range(0, len(gpus), gpus_each)]
     return [
-        # The only GPU that a worker sees is its number 0, whatever `cuda:N` the setting names.
+        # The first GPU that a worker sees is its number 0, whatever `cuda:N` the setting names.
         Service(
             f"train-{i}",
             celery_command(f"train-{i}", "train"),
-            {"CUDA_VISIBLE_DEVICES": gpu, "POUF_DEVICE": "cuda"},
+            {"CUDA_VISIBLE_DEVICES": ",".join(share), "POUF_DEVICE": "cuda"},
         )
-        for i, gpu in enumerate(gpus)
+        for i, share in enumerate(shares)
     ]
 
 

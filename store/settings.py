@@ -40,6 +40,11 @@ class Settings(LimitSettings, RetentionSettings):
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
         description="`auto` (CUDA when present), `cpu`, `cuda` or `cuda:N`.",
     )
+    gpus_per_job: int = Field(
+        1,
+        ge=1,
+        description="GPUs of a train worker, which trains an item encoder (`tune: model`) on all of them together.",
+    )
     engine: EngineChoice = Field(
         "auto",
         description="What runs frozen encoders on a CPU: `torch`, `openvino`, or `auto` for OpenVINO wherever "
@@ -198,11 +203,6 @@ class Settings(LimitSettings, RetentionSettings):
     )
     orphan_age_hours: float = Field(
         24, ge=1, description="Age in hours above which stored files that no row refers to are removed."
-    )
-    metrics_owners: int = Field(
-        20,
-        ge=0,
-        description="Owners that `/metrics` names in what it tells of each owner: those with most. 0: it names none.",
     )
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="Least severe level that is logged."

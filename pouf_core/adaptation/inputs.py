@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,8 @@ from pouf_core.adaptation.reporting import Reporter
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.items import Item
 from pouf_core.feature_cache.cache import FeatureCache
+
+Helpers = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class RunInputs:
         cache: features of frozen encoders.
         reporter: told about everything.
         device: what encodes.
+        helpers: starts the processes that train an item encoder with this one, which then leads their process group
+            (`pouf_core.adaptation.parallel`); None for none.
     """
 
     request: CheckedRequest
@@ -31,3 +36,4 @@ class RunInputs:
     cache: FeatureCache
     reporter: Reporter
     device: torch.device = CPU
+    helpers: Helpers | None = None

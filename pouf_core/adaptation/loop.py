@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pouf_core.adaptation.batch_encoding import MakeBatches
 from pouf_core.adaptation.checkpoint import Checkpoint, write_checkpoint
 from pouf_core.adaptation.features import FeatureSource
 from pouf_core.adaptation.optimisation import build_optimizer, build_schedule, clip_gradients
@@ -60,6 +61,7 @@ class TrainingLoop:
         should_stop: asked before every step; a reason stops the loop.
         selection: told about every step, or None to keep the last one.
         pseudo_labels: what the method trains towards besides, or None.
+        batches: makes what encodes batches, see `pouf_core.adaptation.parallel`; None for this process alone.
     """
 
     def __init__(
@@ -74,9 +76,9 @@ class TrainingLoop:
         should_stop: ShouldStop,
         selection: WeightKeeper | None = None,
         pseudo_labels: PseudoLabels | None = None,
+        batches: MakeBatches | None = None,
     ) -> None:
         self._learner = learner
-        self._source = source
         self._sampler = sampler
         self._method = method
         self._checkpoints = checkpoints
@@ -84,7 +86,9 @@ class TrainingLoop:
         self._should_stop = should_stop
         self._selection = selection
         self._pseudo_labels = pseudo_labels
-        self._gradient = BatchGradient(learner, source, method, self._report_micro_batch, pseudo_labels)
+        told = self._report_micro_batch
+        shared = None if batches is None else batches(told)
+        self._gradient = BatchGradient(learner, source, method, told, pseudo_labels, shared)
         self._optimizer = build_optimizer(method, learner.parameter_groups())
         self._schedule = build_schedule(method, self._optimizer)
         self._running_marginal: Tensor | None = None
@@ -162,7 +166,7 @@ class TrainingLoop:
         last = self._step + 1 == self._method.max_steps
         following = [] if last else self._sampler.batch(self._step + 1)
         draws = self._sampler.batch(self._step)
-        self._source.expect(draws, following)
+        self._gradient.expect(draws, following)
         while True:
             self._optimizer.zero_grad(set_to_none=True)
             try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from pouf_core.adaptation.inputs import Helpers
 from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.labels import LabelsWanted
@@ -47,6 +48,8 @@ class RunOptions:
         loaded_base: the base model, which stays as it is; None to load the one that the request names.
         feature_cache: features that earlier runs over the same items have left, and room for this run's; None forgets
             them after the run. `FeatureCache(place=FeaturePlace(directory))` keeps them on disk.
+        helpers: starts further processes that train item encoders with this one, each with a device of its own, see
+            `pouf_core.adaptation.parallel`; None trains here alone.
         gives_base: whether `loaded_base` is given away instead: the run may change it, which saves a copy.
     """
 
@@ -70,6 +73,7 @@ class RunOptions:
     loaded_base: BaseModel | None = None
     gives_base: bool = False
     feature_cache: FeatureCache | None = None
+    helpers: Helpers | None = None
 
 
 class OptionKeywords(TypedDict, total=False):

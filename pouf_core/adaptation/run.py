@@ -30,6 +30,7 @@ from pouf_core.adaptation.judging import judge, with_estimated_gain
 from pouf_core.adaptation.loop import CheckpointPolicy
 from pouf_core.adaptation.options import RunOptions
 from pouf_core.adaptation.outcome import Outcome
+from pouf_core.adaptation.parallel import help_training
 from pouf_core.adaptation.predicting import write_served
 from pouf_core.adaptation.refinement import Refinement
 from pouf_core.adaptation.reporting import Reporter, input_warnings
@@ -73,9 +74,27 @@ def run(request: AdaptationRequest, data: TargetData, options: RunOptions | None
     options = options or RunOptions()
     started = time.monotonic()
     device = choose_device(options.device)
-    wanted = device.type == "cpu" if options.deterministic is None else options.deterministic
-    with deterministic_algorithms(wanted):
+    with deterministic_algorithms(_is_deterministic(options, device)):
         return _Run(request, data, options, device).result(started)
+
+
+def help_with(request: AdaptationRequest, data: TargetData, options: RunOptions) -> None:
+    """Be a helper of a process that runs this adaptation; called within `process_group`, by every rank but 0.
+
+    Args:
+        request, data: as that process has them.
+        options: as for `run`; what concerns results is not used.
+
+    Raises:
+        InvalidInput, PoufError: as `run`, and where that process has other items.
+    """
+    device = choose_device(options.device)
+    with deterministic_algorithms(_is_deterministic(options, device)):
+        _Run(request, data, options, device).help()
+
+
+def _is_deterministic(options: RunOptions, device: torch.device) -> bool:
+    return device.type == "cpu" if options.deterministic is None else options.deterministic
 
 
 class _Run:
@@ -97,7 +116,9 @@ class _Run:
         if description.modality == "text":
             checked.wording.check_texts(description, are_pairs(items))
         reporter = Reporter(options.on_progress, options.should_stop)
-        self._inputs = RunInputs(checked, items, options.feature_cache or FeatureCache(), reporter, device)
+        self._inputs = RunInputs(
+            checked, items, options.feature_cache or FeatureCache(), reporter, device, options.helpers
+        )
         self._threads = use_threads(options.threads)
 
     def result(self, started: float) -> AdaptationResult:
@@ -138,6 +159,11 @@ class _Run:
         reporter.stage("exporting", 1, 1)
         return found.at(directory, time.monotonic() - started)
 
+    def help(self) -> None:
+        """Train for the process that leads until that ends."""
+        _, model = self._load()
+        help_training(model, self._inputs)
+
     def _load(self) -> tuple[BaseModel, PromptedModel[Any]]:
         reporter = self._inputs.reporter
         reporter.stage("loading_base", 0, 1)
@@ -152,10 +178,10 @@ class _Run:
 
     def _outcome(self, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, count: int) -> Outcome:
         """The classifier that the method gives, and what it says of the first `count` items."""
-        spec = self._inputs.request.method
+        spec, item_count = self._inputs.request.method, len(self._inputs.items)
         if spec.type != "pouf":
             baseline = resolve_baseline(spec, zero_shot.marginal.cpu(), device=self._device, threads=self._threads)
-            self._inputs.reporter.announce(baseline)
+            self._announce(baseline, "encoding", item_count, item_count)
             return run_baseline(zero_shot, baseline, self._inputs.reporter, count)
         fits_closed_forms = TUNE_MODES[spec.tune].learner == "closed_form"
         if fits_closed_forms:
@@ -174,7 +200,7 @@ class _Run:
         if fits_closed_forms:
             self._announce(resolved, "training", 0, resolved.max_steps)
         else:
-            self._inputs.reporter.announce(resolved)
+            self._announce(resolved, "encoding", item_count, item_count)
         return tune_base_model(
             self._inputs,
             model,

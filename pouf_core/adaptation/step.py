@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from pouf_core.adaptation.batch_encoding import BatchEncoder, MicroBatches, OnMicroBatch
 from pouf_core.adaptation.features import Draw, FeatureSource
 from pouf_core.adaptation.pseudo_labels import PseudoLabels
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.families.interface import Trainable
 from pouf_core.objective import Objective, pouf_objective
 from pouf_core.transport import build_transport
-
-OnMicroBatch = Callable[[], None]
 
 
 class BatchGradient:
@@ -31,6 +30,7 @@ class BatchGradient:
         method: the resolved method.
         on_micro_batch: called after every encoded micro-batch.
         pseudo_labels: of the items, where the method gives them a weight.
+        batches: what encodes batches instead of this process alone.
     """
 
     def __init__(
@@ -40,14 +40,21 @@ class BatchGradient:
         method: ResolvedMethod,
         on_micro_batch: OnMicroBatch,
         pseudo_labels: PseudoLabels | None = None,
+        batches: BatchEncoder | None = None,
     ) -> None:
         self._learner = learner
         self._source = source
         self._method = method
         self._on_micro_batch = on_micro_batch
         self._pseudo_labels = pseudo_labels
+        self._alone = batches is None
+        self._batches: BatchEncoder = batches or MicroBatches(source, on_micro_batch)
         self._prior = _weighting_prior(method)
         self._transport = build_transport(method)
+
+    def expect(self, draws: Sequence[Draw], following: Sequence[Draw]) -> None:
+        """Be told what this step and the next one draw, before the gradient is asked for."""
+        self._batches.expect(draws, following)
 
     def __call__(self, draws: Sequence[Draw], running_marginal: Tensor | None, micro_batch_size: int) -> Objective:
         """Objective of a batch; gradients are added to the parameters'.
@@ -57,28 +64,17 @@ class BatchGradient:
             running_marginal: [K] or None, see `pouf_objective`.
             micro_batch_size: items encoded at once.
         """
-        if not self._learner.trains_item_encoder or micro_batch_size >= len(draws):
+        if not self._learner.trains_item_encoder or (self._alone and micro_batch_size >= len(draws)):
             objective = self._objective(self._source.features(draws), running_marginal, draws)
             objective.loss.backward()
             self._on_micro_batch()
             return objective
-        parts = [draws[start : start + micro_batch_size] for start in range(0, len(draws), micro_batch_size)]
-        features = self._encode_without_gradients(parts)
+        features = self._batches.features(draws, micro_batch_size).requires_grad_(True)
         objective = self._objective(features, running_marginal, draws)
         objective.loss.backward()
         assert features.grad is not None
-        for part, gradient in zip(parts, features.grad.split(micro_batch_size), strict=True):
-            self._source.features(part).backward(gradient)
-            self._on_micro_batch()
+        self._batches.backward(draws, features.grad, micro_batch_size)
         return objective
-
-    def _encode_without_gradients(self, parts: Sequence[Sequence[Draw]]) -> Tensor:
-        rows = []
-        with torch.no_grad():
-            for part in parts:
-                rows.append(self._source.features(part))
-                self._on_micro_batch()
-        return torch.cat(rows).requires_grad_(True)
 
     def _objective(self, features: Tensor, running_marginal: Tensor | None, draws: Sequence[Draw]) -> Objective:
         classifier = self._learner.classifier()

@@ -15,6 +15,7 @@ from pouf_core.adaptation.features import FeaturesOnDemand, FeatureSource, OnEnc
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.loop import CheckpointPolicy, TrainingLoop
 from pouf_core.adaptation.outcome import Outcome, Predicted
+from pouf_core.adaptation.parallel import shared_batches
 from pouf_core.adaptation.sampling import BatchSampler
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.method import ResolvedMethod
@@ -71,17 +72,19 @@ def tune_base_model(
     if label_free:
         chosen_by = held_out or zero_shot.judged_count
         selection = _selection(inputs, learner, scores, zero_shot, method, chosen_by, thresholds)
-    loop = TrainingLoop(
-        learner,
-        source,
-        _sampler(method, item_count, held_out, inputs.request.seed),
-        method,
-        checkpoints=checkpoints,
-        on_progress=inputs.reporter.send,
-        should_stop=inputs.reporter.should_stop,
-        selection=selection,
-    )
-    loop.run()
+    with shared_batches(inputs, learner, source, method) as batches:
+        loop = TrainingLoop(
+            learner,
+            source,
+            _sampler(method, item_count, held_out, inputs.request.seed),
+            method,
+            checkpoints=checkpoints,
+            on_progress=inputs.reporter.send,
+            should_stop=inputs.reporter.should_stop,
+            selection=selection,
+            batches=batches,
+        )
+        loop.run()
     selected = selection.settle() if selection is not None else method.max_steps
     if selected == 0:
         return _kept_zero_shot(zero_shot, method, loop.metrics)

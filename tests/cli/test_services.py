@@ -29,6 +29,11 @@ def test_each_gpu_gets_a_train_worker_that_sees_no_other():
     }
 
 
+def test_a_train_worker_sees_the_gpus_that_a_job_takes_together():
+    parts = services(Settings(device="cuda", gpus_per_job=2), gpus=["0", "1", "2"])
+    assert [part.environment["CUDA_VISIBLE_DEVICES"] for part in parts if "train" in part.name] == ["0,1", "2"]
+
+
 def test_the_device_setting_chooses_gpus(gpus):
     gpus("3", "5")
     assert visible_gpus("auto") == ["3", "5"]

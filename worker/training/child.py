@@ -75,7 +75,7 @@ class StopRequest:
 
 
 def listen(stop: StopRequest) -> None:
-    """Read commands until the runner is gone, then end this process without any clean-up."""
+    """Read commands until whoever started this process is gone, then end it without any clean-up."""
     for line in sys.stdin:
         command, _, reason = line.strip().partition(" ")
         if command == STOP_COMMAND:
@@ -176,10 +176,11 @@ def adapt(
     import pouf_core
     from pouf_core.system.memory import keep_freed_memory
     from pouf_core.system.runtime import choose_device
+    from worker.training.helpers import helpers_of
 
     on_progress: OnProgress = reporter.progress
-    base = None
-    if choose_device(spec.device).type == "cpu":  # CUDA reserves far more address space than it uses
+    base, device = None, choose_device(spec.device)
+    if device.type == "cpu":  # CUDA reserves far more address space than it uses
         limit_host_memory(spec.memory_bytes, beginning.shared_bytes)
         keep_freed_memory()
         base = beginning.base_of(spec.request.base_model)
@@ -201,6 +202,7 @@ def adapt(
         data_warnings=spec.data_warnings,
         on_progress=on_progress,
         should_stop=stop,
+        helpers=helpers_of(spec, device),
         loaded_base=base,
         gives_base=True,
     )

@@ -63,6 +63,7 @@ class JobSpec(WorkSpec):
 
     Attributes:
         class_features: one file, the rows of the classes; None where the base model makes class features itself.
+        processes: how many train an item encoder together, where there are as many GPUs.
         data_warnings: what ingestion has to say of the target data.
     """
 
@@ -70,6 +71,7 @@ class JobSpec(WorkSpec):
     request: AdaptationRequest
     class_features: Path | None = None
     deterministic: bool | None = None
+    processes: int = 1
     checkpoint_dir: Path
     checkpoint_seconds: float
     artifact_dir: Path

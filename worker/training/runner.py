@@ -24,7 +24,7 @@ from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
 from store.storage_keys import dataset_key
 from store.tables import Job
-from store.transitions import FINAL, TransitionNotAllowed, ran_seconds
+from store.transitions import FINAL, TransitionNotAllowed
 from worker.process_context import WorkerContext, lack_of_space, redact_paths
 from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training import attempts, checkpoints, queueing, stored_checkpoints
@@ -35,6 +35,7 @@ from worker.training.process import ChildProcess
 from worker.training.stored_checkpoints import Uploader
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
 from worker.training.target_files import TargetFiles
+from worker.training.time_limit import ran_seconds
 from worker.training.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
@@ -179,6 +180,7 @@ class JobRun(AttemptRun[Job]):
             engine=settings.engine,
             engine_dir=settings.engine_dir,
             deterministic=settings.deterministic,
+            processes=settings.gpus_per_job,
             memory_bytes=settings.job_memory_bytes,
             **kept_features(self._context, job.owner),
             checkpoint_dir=self._inherited_checkpoints(),
