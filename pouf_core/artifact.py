@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata, resources
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -117,11 +117,15 @@ def _json(value: object) -> str:
 
 
 @cache
+def templates() -> Environment:
+    """What text files of artifacts and exports are made from."""
+    folder = FileSystemLoader(str(resources.files("pouf_core") / "templates"))
+    return Environment(loader=folder, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
+
+
 def model_card_template() -> Template:
     """What `README.md` is made from; compiled once in a process."""
-    template = (resources.files("pouf_core") / "templates" / "model_card.md.jinja").read_text()
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False)
-    return environment.from_string(template)
+    return templates().get_template("model_card.md.jinja")
 
 
 def _model_card(manifest: Manifest) -> str:

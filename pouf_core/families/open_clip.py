@@ -56,6 +56,7 @@ OPEN_CLIP = Family(
     default_prompt_templates=PICTURE_TEMPLATES,
     describe=_describe,
     load=_load,
+    exports=("numpy", "onnx"),
     takes_activation=True,
     reads_only_english=_reads_only_english,
 )

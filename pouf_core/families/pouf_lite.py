@@ -39,5 +39,6 @@ POUF_LITE = Family(
         "EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU."
     ),
     load=_load,
+    exports=("numpy", "onnx"),
     reads_only_english=lambda _: True,
 )

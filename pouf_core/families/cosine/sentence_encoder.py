@@ -111,7 +111,7 @@ class SentenceTokenizer:
     def __init__(self, tokenizer: Any, longest: int, lower_case: bool) -> None:
         self.tokenizer = tokenizer
         self.longest = longest
-        self._lower_case = lower_case
+        self.lower_case = lower_case
 
     def __call__(self, texts: Sequence[str], context_length: int | None = None) -> Tensor:
         """Token ids [K, L], cut and padded to the context length (the longest by default)."""
@@ -120,7 +120,7 @@ class SentenceTokenizer:
     @cached_property
     def key(self) -> str:
         """Equal keys mean that equal texts get equal token ids."""
-        return f"{tokenizer_hash(self.tokenizer)} {self.longest} {self._lower_case}"
+        return f"{tokenizer_hash(self.tokenizer)} {self.longest} {self.lower_case}"
 
     def together(self, texts: Sequence[str]) -> Tensor:
         """Token ids [B, L], padded to the longest of these texts."""
@@ -128,7 +128,7 @@ class SentenceTokenizer:
 
     def _ids(self, texts: Sequence[str], padding: str, length: int) -> Tensor:
         stripped = [text.strip() for text in texts]
-        lowered = [text.lower() for text in stripped] if self._lower_case else stripped
+        lowered = [text.lower() for text in stripped] if self.lower_case else stripped
         encoded = self.tokenizer(lowered, padding=padding, truncation=True, max_length=length, return_tensors="pt")
         ids: Tensor = encoded["input_ids"]
         return ids
@@ -159,6 +159,9 @@ class SentenceModel(CosineModel[str, Text]):
         network: the tower and the scale.
         tokenizer: its tokenizer.
         device: where the network lives.
+
+    Attributes:
+        sentence_tokenizer: the tokenizer of items; prompts have the same behind `tokenizer`.
     """
 
     item_tower = "text"
@@ -174,7 +177,7 @@ class SentenceModel(CosineModel[str, Text]):
         device: torch.device,
     ) -> None:
         super().__init__(description, network, TextTokenizer(tokenizer), device)
-        self._tokenizer = tokenizer
+        self.sentence_tokenizer = tokenizer
 
     def views(self, kind: str, seed: int) -> TextViews:
         """Versions of texts: as they are, or with words left out."""
@@ -200,7 +203,7 @@ class SentenceModel(CosineModel[str, Text]):
     @property
     def reading_key(self) -> str:
         """The tokenizer."""
-        return self._tokenizer.key
+        return self.sentence_tokenizer.key
 
     def _frozen_network(self) -> FrozenNetwork:
         tower: Any = self.network.text
@@ -213,7 +216,9 @@ class SentenceModel(CosineModel[str, Text]):
         )
 
     def _tokens(self, views: Sequence[Text]) -> Tensor:
-        return self._tokenizer.together([text_item(view).text for view in views]).to(self.device, non_blocking=True)
+        return self.sentence_tokenizer.together([text_item(view).text for view in views]).to(
+            self.device, non_blocking=True
+        )
 
     def project(self, trunk_features: Tensor) -> Tensor:
         """Unit-length features [B, d] from the trunk's [B, d]."""
@@ -254,4 +259,4 @@ class SentenceModel(CosineModel[str, Text]):
 
     def _around(self, network: nn.Module) -> Self:
         assert isinstance(network, SentenceNetwork)
-        return type(self)(self.description, network, self._tokenizer, self.device)
+        return type(self)(self.description, network, self.sentence_tokenizer, self.device)

@@ -1,0 +1,97 @@
+"""Writing a model in another form."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pouf_core.contract.exports import ExportFormat, ExportOptions
+from pouf_core.errors import ArtifactError
+from pouf_core.exports.arrays import CLASSIFIER, save_classifier
+from pouf_core.exports.card import Told, write_card
+from pouf_core.exports.formats import require_format
+from pouf_core.exports.model import ModelToExport, read_model
+from pouf_core.exports.onnx_format import MODEL, write_onnx
+
+ABOUT = "model.json"
+_ARRAYS = (CLASSIFIER, "The classifier as arrays: class features, weights, bias, class names, threshold.")
+
+
+def export(artifact: str | Path, target: str | Path, options: ExportOptions) -> Path:
+    """Write an adapted model in a form that needs nothing of this project.
+
+    Args:
+        artifact: the model's directory.
+        target: the directory to write; it appears whole or not at all.
+        options: which form, and of which variant.
+
+    Returns:
+        The directory.
+
+    Raises:
+        InvalidInput: `export_not_supported`, `unknown_variant`, `invalid_threshold`.
+        ArtifactError: `artifact_exists` where there is something at the target; or as `pouf_core.load`.
+        PoufError: `export_unavailable` where packages are missing, `export_failed`, `export_differs`,
+            `export_preprocessing_unknown`; or the base model cannot be loaded.
+    """
+    place = Path(target)
+    if place.exists():
+        raise ArtifactError("artifact_exists", f"{place} exists already; choose another place.")
+    model = read_model(Path(artifact), options)
+    require_format(model.manifest.base_model.name, options.format)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
+    try:
+        told = _WRITERS[options.format](model, unfinished)
+        write_card(model, options.format, told, unfinished, options.audit)
+        unfinished.chmod(0o755)
+        unfinished.rename(place)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+    return place
+
+
+def _numpy(model: ModelToExport, directory: Path) -> Told:
+    save_classifier(model, directory)
+    base = model.manifest.base_model.name
+    tuned = " as it was trained here; the `onnx` export has it" if model.variant.encoder.nbytes else ""
+    source = f"Features of items come from the encoder of `{base}`{tuned}."
+    if model.manifest.modality == "embedding":
+        source = "Features of items are the embeddings that the model was adapted to, from the same encoder."
+    return Told(
+        title="Adapted classifier as NumPy arrays",
+        summary=f"The classes of an adapted model in feature space, and nothing else. {source}",
+        needs="`pip install numpy`. Features are an array [n, d], one row an item.",
+        files=[_ARRAYS],
+        shows_formula=True,
+    )
+
+
+def _onnx(model: ModelToExport, directory: Path) -> Told:
+    prepared = write_onnx(model, directory)
+    about = model.about() | {"preparation": prepared}
+    (directory / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    texts = prepared["kind"] == "tokens"
+    item, packages = ("texts", "tokenizers") if texts else ("pictures", "pillow")
+    packages += " transformers" if prepared["kind"] == "transformers" else ""
+    inputs = "`tokens` [items, length], int64" if texts else "`pixels` [items, 3, height, width], float32"
+    files = [
+        (MODEL, f"Input: {inputs}. Outputs: `probabilities` [items, K], `features` [items, d], `similarity` [items]."),
+        (ABOUT, "Class names, threshold, how items are prepared, and quantiles of `similarity`."),
+    ]
+    files += [("tokenizer.json", "The tokenizer.")] if texts else []
+    return Told(
+        title="Adapted model as ONNX",
+        summary=f"The encoder of {item} and the classifier in one graph, computing in float32. The classes are frozen.",
+        needs=f"`pip install numpy onnxruntime {packages}`.",
+        library="onnx",
+        files=files,
+        prepared=prepared,
+    )
+
+
+_WRITERS: Mapping[ExportFormat, Callable[[ModelToExport, Path], Told]] = {"numpy": _numpy, "onnx": _onnx}

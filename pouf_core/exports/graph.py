@@ -1,0 +1,57 @@
+"""Encoder and classifier as one network of one tensor, with the classes frozen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from pouf_core.exports.model import ModelToExport
+from pouf_core.families.cosine.cosine_model import CosineModel
+from pouf_core.families.trained_tensors import network_parameters, with_tower
+from pouf_core.none_of_these import expected_similarity
+from pouf_core.scoring import class_probabilities, unit_length
+from pouf_core.variants import Variant
+
+OUTPUTS = ("probabilities", "features", "similarity")
+
+
+class Graph(nn.Module):
+    """From prepared items to probabilities.
+
+    Args:
+        network: of a base model that classifies by cosine.
+        encode: the name of its method that encodes items.
+        variant: the classifier.
+    """
+
+    def __init__(self, network: nn.Module, encode: str, variant: Variant) -> None:
+        super().__init__()
+        self.network = network
+        self._encode = encode
+        self._variant = variant
+
+    def forward(self, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Probabilities [B, K], features [B, d] of unit length, and the expected similarity [B] to the class.
+
+        Args:
+            items: pixels [B, 3, H, W], or token ids [B, L].
+        """
+        features = unit_length(getattr(self.network, self._encode)(items))
+        variant = self._variant
+        scores = variant.classifier(features)
+        probabilities = class_probabilities(scores, variant.class_bias, variant.confidence)
+        return probabilities, features, expected_similarity(scores, variant.class_bias)
+
+    def largest_logit(self, features: Tensor) -> float:
+        """The largest number, by its size, that the softmax takes for features [B, d]."""
+        logits = self._variant.confidence * self._variant.classifier(features).class_logits
+        return float(logits.abs().max())
+
+
+def graph_of(model: ModelToExport, base: CosineModel[Any, Any]) -> Graph:
+    """The graph of a model; its network is a copy where the items' tower was trained, else the base model's own."""
+    weights = network_parameters(model.trained, f"{base.item_tower}.")
+    network = with_tower(base.network, base.item_tower, weights) if weights else base.network
+    encode = "encode_text" if base.item_tower == "text" else "encode_image"
+    return Graph(network, encode, model.variant).eval()

@@ -1,0 +1,96 @@
+"""Adapted models of every kind that is exported, and what the library answers with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pouf_core
+from pouf_core.contract.exports import ExportOptions
+from pouf_core.exports.export import export
+from pouf_core.families.loading import BaseModelPool
+from pouf_core.predictor import Predictor
+from tests.pouf_core.conftest import CLASS_NAMES
+from tests.pouf_core.embeddings import clusters
+from tests.pouf_core.exports.alone import run_alone
+from tests.pouf_core.sentence_encoders import save_sentence_encoder
+
+TEXTS = ["good news of the day", "a bad word", "no more", "what is this good for", "day by day the news", "bad"]
+Make = Callable[[str], Path]
+
+
+@pytest.fixture(scope="session")
+def pool() -> BaseModelPool:
+    return BaseModelPool()
+
+
+@pytest.fixture(scope="session")
+def model(
+    tmp_path_factory: pytest.TempPathFactory, tiny_clip_directory: Path, picture_paths: list[Path]
+) -> Callable[[str], Path]:
+    """The artifact of a model by what was adapted how; each is made once."""
+    folder = tmp_path_factory.mktemp("exported-models")
+    made: dict[str, Path] = {}
+
+    def pictures(name: str, **method: Any) -> Path:
+        base = f"open_clip:{tiny_clip_directory}"
+        return pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=base, method=method, out=folder / name).path
+
+    def texts(name: str) -> Path:
+        base = f"sentence:{save_sentence_encoder(folder / 'sentences')}"
+        method = {"tune": "head", "preset": "paper", "max_steps": 2, "learning_rate": 0.1}
+        return pouf_core.adapt(TEXTS, ["news", "words"], base_model=base, method=method, out=folder / name).path
+
+    def embeddings(name: str) -> Path:
+        data = clusters(count=80, classes=4)
+        return pouf_core.adapt_features(data.features, data.class_features, out=folder / name).path
+
+    steps = {"max_steps": 2, "learning_rate": 0.01, "selection": "last"}
+    kinds: dict[str, Callable[[str], Path]] = {
+        "prompt": lambda name: pictures(name, tune="prompt", **steps),
+        "closed-form": lambda name: pictures(name, tune="gaussian"),
+        "model": lambda name: pictures(name, tune="model", preset="paper", max_steps=2, learning_rate=0.01),
+        "texts": texts,
+        "embeddings": embeddings,
+    }
+
+    def make(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = kinds[kind](kind)
+        return made[kind]
+
+    return make
+
+
+@pytest.fixture
+def exported(model: Make, tmp_path: Path) -> Callable[..., Path]:
+    """Exports a model of some kind."""
+
+    def make(kind: str, wanted: str, **options: Any) -> Path:
+        settings = ExportOptions(format=wanted, variant="adapted", **options)
+        return export(model(kind), tmp_path / f"{kind}-{wanted}", settings)
+
+    return make
+
+
+@pytest.fixture
+def predictor(model: Make, pool: BaseModelPool) -> Callable[[str], Predictor]:
+    return lambda kind: pouf_core.load(model(kind), base_models=pool)
+
+
+@pytest.fixture
+def answers_alone(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """What the export's own script prints in a process that cannot import this project."""
+
+    def run(directory: Path, items: Sequence[Any], **options: Any) -> list[dict[str, Any]]:
+        arguments = [str(item) for item in items]
+        if isinstance(items, np.ndarray):
+            np.save(tmp_path / "features.npy", items)
+            arguments = [str(tmp_path / "features.npy")]
+        return run_alone(directory / "example.py", *arguments, folder=tmp_path, **options)
+
+    return run

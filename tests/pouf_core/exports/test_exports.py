@@ -1,0 +1,104 @@
+"""Exports answer as the service does, in processes that cannot import it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pouf_core.contract.exports import ExportOptions
+from pouf_core.errors import ArtifactError, InvalidInput
+from pouf_core.exports.export import export
+from pouf_core.predictor import Prediction, Predictor
+from tests.pouf_core.embeddings import clusters
+from tests.pouf_core.exports.conftest import TEXTS
+
+TOLERANCE = 1e-4
+
+
+def assert_same(found: Sequence[dict[str, Any]], expected: Sequence[Prediction], predictor: Predictor) -> None:
+    assert len(found) == len(expected)
+    for ours, theirs in zip(found, expected, strict=True):
+        scores = dict(theirs.top_k)
+        assert ours["label"] == theirs.label
+        assert ours["score"] == pytest.approx(theirs.score, abs=TOLERANCE)
+        assert ours["probabilities"] == pytest.approx([scores[name] for name in predictor.class_names], abs=TOLERANCE)
+        assert ours["none_score"] == pytest.approx(theirs.none_score, abs=1e-2)  # steps of 1 % between the levels
+
+
+@pytest.mark.parametrize("kind", ["prompt", "closed-form"])
+def test_arrays_answer_for_features(
+    kind: str,
+    exported: Callable[..., Path],
+    predictor: Callable[[str], Predictor],
+    answers_alone: Callable[..., list[dict[str, Any]]],
+    picture_paths: list[Path],
+) -> None:
+    ours = predictor(kind)
+    features = ours.embed(picture_paths, "adapted").numpy()
+    found = answers_alone(exported(kind, "numpy"), features)
+    assert_same(found, ours.predict(picture_paths, 9, "adapted"), ours)
+
+
+def test_arrays_answer_for_embeddings_of_any_length(
+    exported: Callable[..., Path],
+    predictor: Callable[[str], Predictor],
+    answers_alone: Callable[..., list[dict[str, Any]]],
+) -> None:
+    ours, features = predictor("embeddings"), clusters(count=80, classes=4).features
+    scores = [each.score for each in ours.classify(features, variant="adapted")]
+    threshold = (min(scores) + max(scores)) / 2  # some get a class
+    found = answers_alone(exported("embeddings", "numpy", threshold=threshold), features)
+    expected = ours.classify(features, 9, "adapted", threshold)
+    assert None in {each.label for each in expected}
+    assert_same(found, expected, ours)
+
+
+@pytest.mark.parametrize("kind", ["closed-form", "model"])
+def test_a_graph_answers_for_pictures(
+    kind: str,
+    exported: Callable[..., Path],
+    predictor: Callable[[str], Predictor],
+    answers_alone: Callable[..., list[dict[str, Any]]],
+    picture_paths: list[Path],
+) -> None:
+    ours = predictor(kind)
+    found = answers_alone(exported(kind, "onnx"), picture_paths)
+    assert_same(found, ours.predict(picture_paths, 9, "adapted"), ours)
+
+
+def test_a_graph_answers_for_texts(
+    exported: Callable[..., Path],
+    predictor: Callable[[str], Predictor],
+    answers_alone: Callable[..., list[dict[str, Any]]],
+) -> None:
+    ours = predictor("texts")
+    found = answers_alone(exported("texts", "onnx"), TEXTS)
+    assert_same(found, ours.predict(TEXTS, 9, "adapted"), ours)
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("embeddings", "onnx")])
+def test_what_a_family_cannot_be_is_refused_with_what_it_can(
+    kind: str, wanted: str, exported: Callable[..., Path]
+) -> None:
+    with pytest.raises(InvalidInput, match="It can be exported as numpy") as caught:
+        exported(kind, wanted)
+    assert caught.value.code == "export_not_supported"
+
+
+def test_nothing_is_overwritten(model: Callable[[str], Path], tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        export(model("embeddings"), tmp_path, ExportOptions(format="numpy"))
+    assert caught.value.code == "artifact_exists"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_class_names_and_formula_are_read_without_unpickling(exported: Callable[..., Path]) -> None:
+    directory = exported("prompt", "numpy")
+    arrays = np.load(directory / "classifier.npz", allow_pickle=False)
+    assert arrays["class_names"].tolist() == ["circle", "square", "line"]
+    np.testing.assert_allclose(arrays["weights"], arrays["logit_scale"] * arrays["class_features"], rtol=1e-6)
+    assert "logit of class k = weights[k] · x + bias[k]" in (directory / "README.md").read_text()
