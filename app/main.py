@@ -44,6 +44,7 @@ from app.state import State
 from app.webhooks import routes as webhooks
 from store.database import Database, upgrade
 from store.orphans import remove_abandoned_staging
+from store.private_files import make_data_private
 from store.settings import Settings, get_settings
 from store.storage import Storage
 
@@ -137,6 +138,7 @@ def _lifespan(
 
 
 def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory) -> State:
+    make_data_private(settings)
     upgrade(settings.database_url)
     database = Database.of(settings)
     prepare_keys(settings, database)

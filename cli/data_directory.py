@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli import CommandError
+from store.private_files import make_private_directory
 
 LOG_ROTATE_BYTES = 16 * 1024 * 1024
 
@@ -31,8 +32,7 @@ class DataDirectory:
         """
         try:
             for folder in (self.root, self.logs, self.broker):
-                folder.mkdir(parents=True, exist_ok=True)
-            self.broker.chmod(0o700)
+                make_private_directory(folder)
         except OSError as error:
             raise CommandError(f"Cannot use {self.root} as the data directory: {error.strerror}.") from error
 

@@ -121,10 +121,11 @@ def generate() -> None:
 def _open(data_dir: Path | None) -> "tuple[Settings, Database]":
     from cli.supervisor import check_paths, migrate, settings_with
     from store.database import Database
+    from store.private_files import make_data_private
 
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_private(settings)
     migrate(settings)
     return settings, Database.of(settings)
 

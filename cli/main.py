@@ -181,9 +181,10 @@ def migrate() -> None:
     """Bring the database of POUF_DATABASE_URL to the present schema."""
     from cli.supervisor import migrate as run
     from cli.supervisor import settings_with
+    from store.private_files import make_data_private
 
     settings = settings_with()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    make_data_private(settings)
     run(settings)
     typer.echo("The database is up to date")
 

@@ -12,6 +12,7 @@ import psutil
 
 from cli.data_directory import rotate
 from cli.tether import tethered
+from store.private_files import append_to_log
 
 MARKER = "POUF_SUPERVISED_BY"
 FIRST_RESTART_SECONDS = 0.5
@@ -44,7 +45,7 @@ class Child:
     def start(self) -> None:
         """Start the process; its output goes to the log. Only from the main thread (see `cli.tether`)."""
         environment = {**os.environ, **self._service.environment, MARKER: str(self._directory)}
-        with self.log.open("ab") as output:
+        with append_to_log(self.log) as output:
             self._process = subprocess.Popen(
                 tethered(list(self._service.command)),
                 # The service's own folder: a package called `app` where the user stands must not shadow ours.

@@ -18,6 +18,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from store.private_files import create_sqlite_file, mend_sqlite_files
+
 if TYPE_CHECKING:
     from store.settings import Settings
 
@@ -121,7 +123,8 @@ def upgrade(url: str, revision: str = "head") -> None:
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        create_sqlite_file(Path(parsed.database))
+        mend_sqlite_files(Path(parsed.database))
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = parsed
@@ -132,9 +135,10 @@ def upgrade(url: str, revision: str = "head") -> None:
 def _create_engine(url: URL, patience: Patience) -> Engine:
     if url.get_backend_name() != "sqlite":
         return _create_postgres_engine(url, patience)
+    engine = create_engine(url, pool_size=10, max_overflow=40)
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(url, pool_size=10, max_overflow=40)
+        event.listen(engine, "connect", lambda *_: mend_sqlite_files(Path(url.database or "")))
     event.listen(engine, "connect", partial(_configure_sqlite, patience.busy))
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -12,6 +12,7 @@ from store.database import Database
 from store.disk import shortage
 from store.ids import new_id
 from store.outbox import Send, publish_pending
+from store.private_files import make_data_private
 from store.settings import Settings
 from store.storage import Storage
 
@@ -35,6 +36,7 @@ class WorkerContext:
 
 def create_context(settings: Settings, send: Send) -> WorkerContext:
     """Connect to what the settings name."""
+    make_data_private(settings)
     return WorkerContext(
         settings=settings,
         database=Database.of(settings),

@@ -15,6 +15,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
+from store.private_files import append_to_log
 from worker.training.messages import STOP_COMMAND, Message, WorkSpec, decode
 from worker.training.warm_start import ENVIRONMENT, CopiedProcess, WarmStart
 
@@ -70,7 +71,7 @@ class ChildProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         spec_file = directory / "spec.json"
         spec_file.write_text(spec.model_dump_json())
-        with log.open("ab") as output:
+        with append_to_log(log) as output:
             output.write(f"--- attempt with fence {spec.fence}\n".encode())
             output.flush()
             child = None if warm is None else cls._start_with(_from_template(warm), spec_file, output, log)
