@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from app.http.metric_descriptions import metrics_table
 from pouf_core.contract.presets import PRESETS, REFINED, REFINEMENTS, Preset
 from pouf_core.contract.tune_modes import ModelKind
 from pouf_core.validation.thresholds import KINDS, TABLE, Limit, Row
@@ -10,6 +11,7 @@ from store.settings_table import settings_table
 
 DOCS = Path(__file__).parent
 FILE = DOCS / "configuration.md"
+METRICS = DOCS / "metrics.md"
 METHOD = DOCS / "method.md"
 TRUST = DOCS / "trust.md"
 BASE_MODELS = {
@@ -23,6 +25,11 @@ BASE_MODELS = {
 def configuration(text: str) -> str:
     """The page with its table of settings as the code has it now."""
     return _between(text, "settings", settings_table)
+
+
+def metrics(text: str) -> str:
+    """The page with its table of metrics as the code has it now."""
+    return _between(text, "metrics", metrics_table)
 
 
 def method(text: str) -> str:
@@ -125,5 +132,6 @@ def _between(text: str, name: str, table: Callable[[], str]) -> str:
 
 if __name__ == "__main__":
     FILE.write_text(configuration(FILE.read_text(encoding="utf-8")), encoding="utf-8")
+    METRICS.write_text(metrics(METRICS.read_text(encoding="utf-8")), encoding="utf-8")
     METHOD.write_text(method(METHOD.read_text(encoding="utf-8")), encoding="utf-8")
     TRUST.write_text(trust(TRUST.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,5 +1,6 @@
 """Which rows a caller may see; every query for a caller starts here."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -45,6 +46,13 @@ class Scope:
         if lock:
             query = query.with_for_update().execution_options(populate_existing=True)
         return self.session.scalars(query).one_or_none()
+
+    def missing(self, model: type[Row], row_ids: Iterable[str | None]) -> frozenset[str]:
+        """Return those of the ids that are of no row of the owner's, or of one that is deleted."""
+        named = {row_id for row_id in row_ids if row_id is not None}
+        table: Any = model
+        found = self.session.scalars(self.select(model).with_only_columns(table.id).where(table.id.in_(named)))
+        return frozenset(named.difference(found.all()))
 
 
 @dataclass(frozen=True)

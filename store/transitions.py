@@ -1,6 +1,6 @@
 """The life of a job: the one table of allowed status changes, and the one function that makes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from pydantic import JsonValue
@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from store.clock import utcnow
 from store.ids import new_id
+from store.observations import count, observe
 from store.tables import Job, JobEvent
+from store.tables.jobs import StatusChange
 from store.webhook_messages import announce
 
 ALLOWED: dict[str, frozenset[str]] = {
@@ -65,6 +67,8 @@ def transition(
     if changed_status and status not in ALLOWED[job.status]:
         raise TransitionNotAllowed(job.id, job.status, status)
     now = utcnow()
+    if changed_status:
+        _count(session, job, status, now)
     job.status = status
     job.stage = stage
     job.status_transitions = [*job.status_transitions, {"status": status, "stage": stage, "at": _rfc3339(now)}]
@@ -98,6 +102,38 @@ def append_event(session: Session, job: Job, kind: str, data: Mapping[str, JsonV
     session.add(event)
     session.flush()
     return event
+
+
+def ran_seconds(changes: Iterable[StatusChange], now: datetime) -> float:
+    """Seconds that a job has spent in `RUNNING`, since its first attempt or the retry of an ended job.
+
+    Args:
+        changes: its history, oldest first.
+        now: until when it counts.
+    """
+    total = 0.0
+    since: datetime | None = None
+    for change in changes:
+        moment = datetime.fromisoformat(change["at"])
+        if since is not None:
+            total += max((moment - since).total_seconds(), 0.0)  # a clock may have been set back
+        since = moment if change["status"] in RUNNING else None
+        if change["status"] in FINAL:
+            total = 0.0
+    return total + (max((now - since).total_seconds(), 0.0) if since is not None else 0.0)
+
+
+def _count(session: Session, job: Job, status: str, now: datetime) -> None:
+    """Count a change of status that is about to be made."""
+    if status == "running" and job.queued_at is not None:
+        observe(session, "job_wait_seconds", "", (now - job.queued_at).total_seconds())
+    if status in FINAL:
+        seconds = ran_seconds(job.status_transitions, now)
+        observe(session, "job_seconds", status, seconds)
+        if seconds:
+            count(session, "owner_job_seconds", job.owner, seconds)
+    if status == "failed" and job.error_code is not None:
+        count(session, "job_failures", job.error_code)
 
 
 def _rfc3339(moment: datetime) -> str:

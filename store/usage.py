@@ -1,9 +1,11 @@
 """How much an owner has, for limits to be compared with."""
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
 
 from store.scope import Scope
 from store.tables import AdaptedModel, Audit, AuditAnswer, BatchPrediction, Dataset, Job, Upload
@@ -18,16 +20,25 @@ BYTES_OF_AUDIT_ANSWER = 512
 
 def stored_bytes(scope: Scope) -> int:
     """Return the bytes of the owner's uploads, extracted items, models and predictions."""
-    uploads = select(func.sum(Upload.size)).join(Dataset, Dataset.id == Upload.dataset_id)
-    extracted = select(func.sum(Dataset.extracted_bytes))
-    models = select(func.sum(AdaptedModel.size_bytes)).where(
-        AdaptedModel.owner == scope.owner, AdaptedModel.deleted_at.is_(None)
-    )
-    predictions = [
-        select(func.sum(table.predictions_bytes)).where(table.owner == scope.owner) for table in (Job, BatchPrediction)
+    return sum(stored_bytes_by_owner(scope.session, scope.owner).values())
+
+
+def stored_bytes_by_owner(session: Session, owner: str | None = None) -> Counter[str]:
+    """Return the bytes of uploads, extracted items, models and predictions by owner; with `owner`, of that one."""
+    dataset, model = Dataset.deleted_at.is_(None), AdaptedModel.deleted_at.is_(None)
+    uploads = select(Dataset.owner, func.sum(Upload.size)).join_from(Dataset, Upload, Upload.dataset_id == Dataset.id)
+    sums = [
+        (Dataset.owner, uploads.where(dataset)),
+        (Dataset.owner, select(Dataset.owner, func.sum(Dataset.extracted_bytes)).where(dataset)),
+        (AdaptedModel.owner, select(AdaptedModel.owner, func.sum(AdaptedModel.size_bytes)).where(model)),
+        (Job.owner, select(Job.owner, func.sum(Job.predictions_bytes))),
+        (BatchPrediction.owner, select(BatchPrediction.owner, func.sum(BatchPrediction.predictions_bytes))),
     ]
-    of_datasets = (_of_datasets(uploads, scope), _of_datasets(extracted, scope))
-    return sum(_number(scope, query) for query in (*of_datasets, models, *predictions))
+    found: Counter[str] = Counter()
+    for column, query in sums:
+        query = query if owner is None else query.where(column == owner)
+        found.update({name: int(size or 0) for name, size in session.execute(query.group_by(column))})
+    return found
 
 
 def database_bytes(scope: Scope) -> int:
@@ -53,6 +64,16 @@ def items(scope: Scope) -> int:
 def unfinished_jobs(scope: Scope) -> int:
     """Return how many of the owner's jobs and batch predictions have not ended."""
     return _of_work(scope, UNFINISHED)
+
+
+def unfinished_jobs_by_owner(session: Session) -> Counter[str]:
+    """Return how many jobs and batch predictions have not ended, by owner."""
+    found: Counter[str] = Counter()
+    for table in (Job, BatchPrediction):
+        query = select(table.owner, func.count()).where(table.status.in_(UNFINISHED)).group_by(table.owner)
+        for owner, number in session.execute(query):
+            found[owner] += number
+    return found
 
 
 def queued_jobs(scope: Scope) -> int:

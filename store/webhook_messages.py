@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from store.clock import utcnow
 from store.ids import new_id
 from store.leases import changed_one_row
+from store.observations import count
 from store.queues import enqueue_delivery
 from store.tables import Job, JobEvent, Webhook, WebhookDelivery
 
@@ -128,6 +129,7 @@ def record(
         delivery.status, delivery.finished_at = "failed", now
     elif counted >= 1:
         delivery.next_attempt_at = now + pause_after(counted)
+    count(session, "webhooks", "tried_again" if delivery.status == "pending" else delivery.status)
 
 
 def pause_after(attempts: int) -> timedelta:

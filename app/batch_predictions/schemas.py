@@ -1,12 +1,13 @@
 """Batch predictions: the request and the document."""
 
+from collections.abc import Container
 from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from app.http.query_parameters import ListQuery
-from app.http.schemas import METADATA, NAME, Closed, Document, ErrorBody
+from app.http.schemas import DELETED, METADATA, NAME, Closed, Document, ErrorBody
 from store.tables import BatchPrediction
 
 BATCH_STATUS = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
@@ -46,7 +47,9 @@ class BatchPredictionDocument(Document):
     progress: BatchProgressDocument
     attempt: int
     model_id: str
+    model_deleted: DELETED
     dataset_id: str
+    dataset_deleted: DELETED
     item_count: int
     error: ErrorBody | None
     created_at: datetime
@@ -55,8 +58,8 @@ class BatchPredictionDocument(Document):
     urls: dict[str, str]
 
 
-def show_batch(batch: BatchPrediction) -> BatchPredictionDocument:
-    """Return the document of a batch prediction."""
+def show_batch(batch: BatchPrediction, gone: Container[str] = ()) -> BatchPredictionDocument:
+    """Return the document of a batch prediction; `gone` are ids of deleted models and datasets."""
     done, total = batch.predicted_count, batch.item_count
     return BatchPredictionDocument(
         object="batch_prediction",
@@ -67,19 +70,26 @@ def show_batch(batch: BatchPrediction) -> BatchPredictionDocument:
         progress=BatchProgressDocument(step=done, total_steps=total, fraction=done / total if total else 1.0),
         attempt=batch.attempt,
         model_id=batch.model_id,
+        model_deleted=batch.model_id in gone,
         dataset_id=batch.dataset_id,
+        dataset_deleted=batch.dataset_id in gone,
         item_count=total,
         error=ErrorBody.of(batch.error_code, batch.error_message),
         created_at=batch.created_at,
         started_at=batch.started_at,
         finished_at=batch.finished_at,
-        urls=_urls(batch),
+        urls=_urls(batch, gone),
     )
 
 
-def _urls(batch: BatchPrediction) -> dict[str, str]:
+def _urls(batch: BatchPrediction, gone: Container[str]) -> dict[str, str]:
+    """Return links to what there is: a deleted dataset or model has none."""
     url = f"/v1/batch-predictions/{batch.id}"
-    urls = {"self": url, "model": f"/v1/models/{batch.model_id}", "dataset": f"/v1/datasets/{batch.dataset_id}"}
+    urls = {"self": url}
+    if batch.model_id not in gone:
+        urls["model"] = f"/v1/models/{batch.model_id}"
+    if batch.dataset_id not in gone:
+        urls["dataset"] = f"/v1/datasets/{batch.dataset_id}"
     urls["cancel"] = f"{url}/cancel"
     if batch.predictions_key is not None:
         urls["predictions"] = f"{url}/predictions"

@@ -1,7 +1,7 @@
 """Batch predictions: created, read, cancelled, deleted."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -84,15 +84,24 @@ def get(scope: Scope, batch_id: str, *, lock: bool = False) -> BatchPrediction:
 def read(caller: Caller, batch_id: str) -> BatchPredictionDocument:
     """Return the document as it is now; raises 404 ``batch_prediction_not_found``."""
     with caller.state.database.read() as session:
-        return show_batch(get(caller.scope(session), batch_id))
+        scope = caller.scope(session)
+        return _show(scope, [get(scope, batch_id)])[0]
 
 
 def list_batches(caller: Caller, query: BatchPredictionListQuery) -> ListDocument[BatchPredictionDocument]:
     """Return a page of batch predictions, newest first."""
     filters = query.filters(decode_cursor(query.cursor), query.status)
     with caller.state.database.read() as session:
-        rows = repository.list_batches(caller.scope(session), filters, query.limit + 1)
-    return page(rows, query.limit, show_batch, lambda row: row.id)
+        scope = caller.scope(session)
+        rows = repository.list_batches(scope, filters, query.limit + 1)
+        documents = {document.id: document for document in _show(scope, rows)}
+    return page(rows, query.limit, lambda row: documents[row.id], lambda row: row.id)
+
+
+def _show(scope: Scope, batches: Sequence[BatchPrediction]) -> list[BatchPredictionDocument]:
+    gone = scope.missing(AdaptedModel, [batch.model_id for batch in batches])
+    gone |= scope.missing(Dataset, [batch.dataset_id for batch in batches])
+    return [show_batch(batch, gone) for batch in batches]
 
 
 def is_final(document: BatchPredictionDocument) -> bool:
@@ -103,7 +112,8 @@ def is_final(document: BatchPredictionDocument) -> bool:
 def cancel(caller: Caller, batch_id: str) -> BatchPredictionDocument:
     """Stop it for good; a cancelled one stays as it is. Raises 409 ``batch_prediction_already_finished``."""
     with caller.state.database.write() as session:
-        batch = get(caller.scope(session), batch_id, lock=True)
+        scope = caller.scope(session)
+        batch = get(scope, batch_id, lock=True)
         if batch.status in FINAL and batch.status != "cancelled":
             message = f"The batch prediction has {batch.status} and cannot be cancelled."
             raise conflict("batch_prediction_already_finished", message)
@@ -111,7 +121,7 @@ def cancel(caller: Caller, batch_id: str) -> BatchPredictionDocument:
             batch.status, batch.finished_at = "cancelled", utcnow()
         elif batch.status == "running":
             batch.status = "cancelling"
-        return show_batch(batch)
+        return _show(scope, [batch])[0]
 
 
 def delete(caller: Caller, batch_id: str) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app.http.query_parameters import PageQuery
-from app.http.schemas import Document
+from app.http.schemas import DELETED, Document
 from pouf_core.contract.audit import Measured
 
 
@@ -20,6 +20,7 @@ class ComparedJobDocument(Document):
 
     id: str
     model_id: str | None
+    model_deleted: DELETED
     accuracy: float | None
     interval: tuple[float, float] | None
 

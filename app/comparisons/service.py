@@ -108,6 +108,7 @@ def _show_job(predictions: Predictions, accuracy: Share | None) -> ComparedJobDo
     return ComparedJobDocument(
         id=predictions.name,
         model_id=predictions.model_id,
+        model_deleted=predictions.model_deleted,
         accuracy=None if accuracy is None else accuracy.value,
         interval=None if accuracy is None else accuracy.interval,
     )

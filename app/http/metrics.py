@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
+from app.http.metric_descriptions import BY_NAME
+
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -11,14 +13,10 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        labels = ["method", "route", "status"]
-        self._requests = Counter("pouf_http_requests", "HTTP requests.", labels, registry=self.registry)
+        requests, seconds = BY_NAME["pouf_http_requests"], BY_NAME["pouf_http_request_seconds"]
+        self._requests = Counter(requests.name, requests.meaning, requests.labels, registry=self.registry)
         self._seconds = Histogram(
-            "pouf_http_request_seconds",
-            "Seconds until the last byte of an answer.",
-            labels[:2],
-            buckets=LATENCY_BUCKETS,
-            registry=self.registry,
+            seconds.name, seconds.meaning, seconds.labels, buckets=LATENCY_BUCKETS, registry=self.registry
         )
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:

@@ -21,6 +21,9 @@ ALIAS_NAME = Annotated[
 ]
 
 
+DELETED = Annotated[bool, Field(description="Whether what that id names was deleted; `urls` then lead to none of it.")]
+
+
 def _at_most_16(value: dict[str, str]) -> dict[str, str]:
     if len(value) > 16:
         raise ValueError("metadata holds at most 16 pairs.")

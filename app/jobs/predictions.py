@@ -35,7 +35,8 @@ def predictions_of(caller: Caller, job_id: str) -> Predictions:
     audited = None
     if model is not None and model.audited_threshold is not None:
         audited = AuditedThreshold(model.result.fallback or "adapted", model.audited_threshold)
-    return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id, audited)
+    deleted = job.model_id is not None and model is None
+    return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id, audited, deleted)
 
 
 def summary_of(caller: Caller, job_id: str) -> PredictionSummary | None:

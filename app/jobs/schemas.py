@@ -1,5 +1,6 @@
 """Adaptation jobs: the request and the documents."""
 
+from collections.abc import Container
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.http.query_parameters import ListQuery, NumbersQuery
 from app.http.schemas import (
     ALIAS_NAME,
+    DELETED,
     METADATA,
     NAME,
     RESULT_CONFIG,
@@ -94,6 +96,7 @@ class JobCommon(Document):
     queue_position: int | None
     attempt: int
     dataset_id: str
+    dataset_deleted: DELETED
     class_features_dataset_id: str | None
     base_model: str
     activation: str
@@ -106,6 +109,7 @@ class JobCommon(Document):
     latest_metrics: dict[str, Any] | None
     estimate: dict[str, float] | None
     model_id: str | None
+    model_deleted: DELETED
     error: ErrorBody | None
     created_at: datetime
     started_at: datetime | None
@@ -159,21 +163,30 @@ class MetricDocument(BaseModel):
     created_at: datetime
 
 
-def show_job(job: Job, queue_position: int | None, pace: Pace | None = None) -> JobDocument:
-    """Return the job's document; `pace` is (last step, its end, seconds a step) while it trains."""
+def show_job(job: Job, queue_position: int | None, pace: Pace | None = None, gone: Container[str] = ()) -> JobDocument:
+    """Return the job's document.
+
+    Args:
+        job: the row.
+        queue_position: from 1, while it is queued.
+        pace: the last step, its end and seconds a step, while it trains.
+        gone: ids of deleted models and datasets.
+    """
     return JobDocument(
-        **_common(job, queue_position, pace),
+        **_common(job, queue_position, pace, gone),
         **job.request.model_dump(exclude={"method"}),
         **show_result(job.request, job.result),
     )
 
 
-def show_job_summary(job: Job, queue_position: int | None, pace: Pace | None = None) -> JobSummaryDocument:
+def show_job_summary(
+    job: Job, queue_position: int | None, pace: Pace | None = None, gone: Container[str] = ()
+) -> JobSummaryDocument:
     """Return what a list says of the job; arguments as for `show_job`."""
-    return JobSummaryDocument(**_common(job, queue_position, pace), **show_summary(job))
+    return JobSummaryDocument(**_common(job, queue_position, pace, gone), **show_summary(job))
 
 
-def _common(job: Job, queue_position: int | None, pace: Pace | None) -> dict[str, Any]:
+def _common(job: Job, queue_position: int | None, pace: Pace | None, gone: Container[str]) -> dict[str, Any]:
     return {
         "object": "job",
         "id": job.id,
@@ -186,16 +199,18 @@ def _common(job: Job, queue_position: int | None, pace: Pace | None) -> dict[str
         "queue_position": queue_position,
         "attempt": job.attempt,
         "dataset_id": job.dataset_id,
+        "dataset_deleted": job.dataset_id in gone,
         "class_features_dataset_id": job.class_features_dataset_id,
         "alias": job.alias,
         "latest_metrics": job.latest_metrics,
         "estimate": None,
         "model_id": job.model_id,
+        "model_deleted": job.model_id in gone,
         "error": ErrorBody.of(job.error_code, job.error_message),
         "created_at": job.created_at,
         "started_at": job.started_at,
         "finished_at": job.finished_at,
-        "urls": _urls(job),
+        "urls": _urls(job, gone),
     }
 
 
@@ -210,13 +225,15 @@ def _progress(job: Job, pace: Pace | None) -> ProgressDocument:
     return ProgressDocument(step=job.step, total_steps=job.total_steps, fraction=fraction, eta_at=eta)
 
 
-def _urls(job: Job) -> dict[str, str]:
+def _urls(job: Job, gone: Container[str]) -> dict[str, str]:
+    """Return links to what there is: a deleted dataset or model has none."""
     url = f"/v1/jobs/{job.id}"
-    urls = {"self": url, "dataset": f"/v1/datasets/{job.dataset_id}"}
-    if job.class_features_dataset_id is not None:
-        urls["class_features_dataset"] = f"/v1/datasets/{job.class_features_dataset_id}"
+    urls = {"self": url}
+    for name, dataset_id in (("dataset", job.dataset_id), ("class_features_dataset", job.class_features_dataset_id)):
+        if dataset_id is not None and dataset_id not in gone:
+            urls[name] = f"/v1/datasets/{dataset_id}"
     urls |= {name: f"{url}/{name}" for name in ("events", "metrics", "report", "cancel", "pause", "resume", "retry")}
-    if job.model_id is not None:
+    if job.model_id is not None and job.model_id not in gone:
         model = f"/v1/models/{job.model_id}"
         urls |= {"model": model, "predict": f"{model}/predict", "artifact": f"{model}/artifact"}
     if job.predictions_key is not None:

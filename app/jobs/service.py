@@ -37,7 +37,7 @@ from store.queues import enqueue_training
 from store.retention import forget_job
 from store.scope import Scope
 from store.summaries import document_bytes
-from store.tables import Dataset, Job
+from store.tables import AdaptedModel, Dataset, Job
 from store.transitions import FINAL, start_life, transition
 
 OnCreated = Callable[[Session, JobDocument], None]
@@ -103,13 +103,21 @@ def get(scope: Scope, job_id: str, *, lock: bool = False) -> Job:
 def show(scope: Scope, jobs: Sequence[Job]) -> list[JobDocument]:
     """Return the jobs' documents."""
     positions = repository.queue_positions(scope, [job.id for job in jobs if job.status == "queued"])
-    return [show_job(job, positions.get(job.id), _pace(scope, job)) for job in jobs]
+    gone = _gone(scope, jobs)
+    return [show_job(job, positions.get(job.id), _pace(scope, job), gone) for job in jobs]
 
 
 def summarize(scope: Scope, jobs: Sequence[Job]) -> list[JobSummaryDocument]:
     """Return what a list says of the jobs."""
     positions = repository.queue_positions(scope, [job.id for job in jobs if job.status == "queued"])
-    return [show_job_summary(job, positions.get(job.id), _pace(scope, job)) for job in jobs]
+    gone = _gone(scope, jobs)
+    return [show_job_summary(job, positions.get(job.id), _pace(scope, job), gone) for job in jobs]
+
+
+def _gone(scope: Scope, jobs: Sequence[Job]) -> frozenset[str]:
+    """Return the ids of models and datasets that the jobs name and that are deleted."""
+    datasets = [name for job in jobs for name in (job.dataset_id, job.class_features_dataset_id)]
+    return scope.missing(AdaptedModel, [job.model_id for job in jobs]) | scope.missing(Dataset, datasets)
 
 
 def is_final(document: JobDocument) -> bool:

@@ -16,13 +16,13 @@ def list_models(scope: Scope, filters: Filters, limit: int) -> Sequence[AdaptedM
     return scope.session.scalars(query.options(defer(AdaptedModel.request))).all()
 
 
-def find_model(scope: Scope, id_or_alias: str) -> AdaptedModel | None:
-    """Return the model with that id, else the one that the alias points at."""
-    model = scope.get(AdaptedModel, id_or_alias)
+def find_model(scope: Scope, id_or_alias: str, *, lock: bool = False) -> AdaptedModel | None:
+    """Return the model with that id, else the one that the alias points at, locked as by `Scope.get`."""
+    model = scope.get(AdaptedModel, id_or_alias, lock=lock)
     if model is not None:
         return model
     alias = find_alias(scope, id_or_alias)
-    return scope.get(AdaptedModel, alias.model_id) if alias else None
+    return scope.get(AdaptedModel, alias.model_id, lock=lock) if alias else None
 
 
 Servable = tuple[str, str, str | None, float | None]

@@ -31,7 +31,7 @@ def get_model(request: Request, model_id: str, caller: Reader) -> Response:
 
 @router.delete("/{model_id}", status_code=204)
 def delete_model(model_id: str, caller: Writer) -> None:
-    """Delete a model that no alias points at."""
+    """Delete a model, named by id or alias, that no alias points at."""
     service.delete(caller, model_id)
 
 
@@ -41,7 +41,7 @@ def delete_model(model_id: str, caller: Writer) -> None:
     responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 def get_artifact(model_id: str, caller: Reader) -> Response:
-    """Download the model's directory as a zip that `pouf_core.load` reads once unpacked."""
+    """Download the directory of a model, by id or alias, as a zip that `pouf_core.load` reads once unpacked."""
     model = service.find(caller, model_id)
     storage = caller.state.storage
     try:

@@ -1,12 +1,13 @@
 """Adapted models and aliases."""
 
+from collections.abc import Container
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from app.http.query_parameters import ListQuery
-from app.http.schemas import RESULT_CONFIG, Closed, Document, show_result, show_summary
+from app.http.schemas import DELETED, RESULT_CONFIG, Closed, Document, show_result, show_summary
 from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
@@ -21,7 +22,7 @@ class ModelListQuery(ListQuery):
 class AliasPut(Closed):
     """Where an alias is to point."""
 
-    model_id: Annotated[str, Field(max_length=64)]
+    model_id: Annotated[str, Field(max_length=64, description="Id of an adapted model, or another alias.")]
 
 
 class ModelCommon(Document):
@@ -32,6 +33,7 @@ class ModelCommon(Document):
     name: str | None
     metadata: dict[str, str]
     job_id: str
+    job_deleted: DELETED
     base_model: str
     tune: str
     threshold: Threshold | None
@@ -77,22 +79,24 @@ class AliasDocument(Document):
     urls: dict[str, str]
 
 
-def show_model(model: AdaptedModel, aliases: list[str]) -> ModelDocument:
-    """Return the model's document; `aliases` are the names that point at it."""
+def show_model(model: AdaptedModel, aliases: list[str], gone: Container[str] = ()) -> ModelDocument:
+    """Return the model's document; `aliases` are the names that point at it, `gone` ids of deleted jobs."""
     result = show_result(model.request, model.result)
     return ModelDocument(
-        **_common(model, aliases),
+        **_common(model, aliases, gone),
         tune=result["method"].get("tune", model.request.method.tune),
         **model.request.model_dump(include=REQUEST_FIELDS) | _audited(model),
         **result,
     )
 
 
-def show_model_summary(model: AdaptedModel, aliases: list[str]) -> ModelSummaryDocument:
+def show_model_summary(model: AdaptedModel, aliases: list[str], gone: Container[str] = ()) -> ModelSummaryDocument:
     """Return what a list says of the model; arguments as for `show_model`."""
     fields = show_summary(model)
     kept = {name: value for name, value in fields.items() if name in ModelSummaryDocument.model_fields}
-    return ModelSummaryDocument(**_common(model, aliases), **kept | _audited(model), tune=fields["method"].get("tune"))
+    return ModelSummaryDocument(
+        **_common(model, aliases, gone), **kept | _audited(model), tune=fields["method"].get("tune")
+    )
 
 
 def _audited(model: AdaptedModel) -> dict[str, float]:
@@ -100,25 +104,21 @@ def _audited(model: AdaptedModel) -> dict[str, float]:
     return {} if model.audited_threshold is None else {"threshold": model.audited_threshold}
 
 
-def _common(model: AdaptedModel, aliases: list[str]) -> dict[str, Any]:
-    url = f"/v1/models/{model.id}"
+def _common(model: AdaptedModel, aliases: list[str], gone: Container[str]) -> dict[str, Any]:
+    url, job = f"/v1/models/{model.id}", f"/v1/jobs/{model.job_id}"
+    of_job = {} if model.job_id in gone else {"job": job, "report": f"{job}/report"}
     return {
         "object": "model",
         "id": model.id,
         "name": model.name,
         "metadata": model.meta,
         "job_id": model.job_id,
+        "job_deleted": model.job_id in gone,
         "size_bytes": model.size_bytes,
         "fingerprint": model.fingerprint,
         "aliases": aliases,
         "created_at": model.created_at,
-        "urls": {
-            "self": url,
-            "job": f"/v1/jobs/{model.job_id}",
-            "report": f"/v1/jobs/{model.job_id}/report",
-            "predict": f"{url}/predict",
-            "artifact": f"{url}/artifact",
-        },
+        "urls": {"self": url, **of_job, "predict": f"{url}/predict", "artifact": f"{url}/artifact"},
     }
 
 

@@ -19,7 +19,7 @@ from app.models.schemas import (
 from app.serving.engine import Servable
 from store.clock import utcnow
 from store.scope import Scope
-from store.tables import AdaptedModel, Alias
+from store.tables import AdaptedModel, Alias, Job
 
 
 def list_models(caller: Caller, query: ModelListQuery) -> ListDocument[ModelSummaryDocument]:
@@ -29,7 +29,8 @@ def list_models(caller: Caller, query: ModelListQuery) -> ListDocument[ModelSumm
         scope = caller.scope(session)
         rows = repository.list_models(scope, filters, query.limit + 1)
         aliases = repository.aliases_of(scope, [row.id for row in rows])
-        found = {row.id: show_model_summary(row, aliases.get(row.id, [])) for row in rows}
+        gone = scope.missing(Job, [row.job_id for row in rows])
+        found = {row.id: show_model_summary(row, aliases.get(row.id, []), gone) for row in rows}
     return page(rows, query.limit, lambda row: found[row.id], lambda row: row.id)
 
 
@@ -40,21 +41,18 @@ def read(caller: Caller, id_or_alias: str) -> ModelDocument:
         return show(caller.scope(session), [model])[0]
 
 
-def get(scope: Scope, model_id: str, *, lock: bool = False) -> AdaptedModel:
-    """Return the model with that id; raises 404 ``model_not_found``."""
-    model = scope.get(AdaptedModel, model_id, lock=lock)
+def get(scope: Scope, id_or_alias: str, *, lock: bool = False) -> AdaptedModel:
+    """Return the model of that id or alias; raises 404 ``model_not_found``."""
+    model = repository.find_model(scope, id_or_alias, lock=lock)
     if model is None:
-        raise not_found("model", model_id)
+        raise not_found("model", id_or_alias)
     return model
 
 
 def find(caller: Caller, id_or_alias: str) -> AdaptedModel:
     """Return the model of that id or alias; raises 404 ``model_not_found``."""
     with caller.state.database.read() as session:
-        model = repository.find_model(caller.scope(session), id_or_alias)
-    if model is None:
-        raise not_found("model", id_or_alias)
-    return model
+        return get(caller.scope(session), id_or_alias)
 
 
 def find_servable(caller: Caller, id_or_alias: str) -> Servable:
@@ -69,15 +67,16 @@ def find_servable(caller: Caller, id_or_alias: str) -> Servable:
 def show(scope: Scope, models: Sequence[AdaptedModel]) -> list[ModelDocument]:
     """Return the models' documents."""
     aliases = repository.aliases_of(scope, [model.id for model in models])
-    return [show_model(model, aliases.get(model.id, [])) for model in models]
+    gone = scope.missing(Job, [model.job_id for model in models])
+    return [show_model(model, aliases.get(model.id, []), gone) for model in models]
 
 
-def delete(caller: Caller, model_id: str) -> None:
+def delete(caller: Caller, id_or_alias: str) -> None:
     """Delete the model and its artifact; raises 409 ``model_has_aliases`` while names point at it."""
     with caller.state.database.write() as session:
         scope = caller.scope(session)
-        model = get(scope, model_id, lock=True)
-        names = repository.aliases_of(scope, [model_id]).get(model_id, [])
+        model = get(scope, id_or_alias, lock=True)
+        names = repository.aliases_of(scope, [model.id]).get(model.id, [])
         if names:
             message = f"Aliases point at this model: {', '.join(names)}. Move or delete them first."
             raise conflict("model_has_aliases", message)
@@ -87,11 +86,11 @@ def delete(caller: Caller, model_id: str) -> None:
     caller.state.storage.discard(storage_key)
 
 
-def put_alias(caller: Caller, name: str, model_id: str) -> tuple[AliasDocument, bool]:
+def put_alias(caller: Caller, name: str, id_or_alias: str) -> tuple[AliasDocument, bool]:
     """Point the alias at the model, creating it if need be; return its document and whether it is new."""
     with caller.state.database.write() as session:
         scope = caller.scope(session)
-        model = get(scope, model_id, lock=True)
+        model = get(scope, id_or_alias, lock=True)
         scope.lock(f"alias {name}")
         alias = repository.find_alias(scope, name)
         created = alias is None

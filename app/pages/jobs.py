@@ -23,7 +23,8 @@ router = APIRouter()
 STAGES = {
     "waiting_for_dataset": "Waiting until the dataset has been read",
     "loading_base": "Loading the base model",
-    "encoding": "Looking at the items",
+    "encoding": "Encoding the items",
+    "encoding_views": "Encoding other views of the items, to train on and to check by",
     "training": "Adapting to the items",
     "evaluating": "Checking whether it helped",
     "exporting": "Saving the model",

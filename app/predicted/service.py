@@ -41,6 +41,7 @@ class Predictions:
         dataset_id: whose items they are of.
         model_id: of the model that predicted.
         audited: of an audit that was confirmed since; it takes the place of what was served and proposed then.
+        model_deleted: whether that model was deleted since.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Predictions:
     dataset_id: str
     model_id: str | None
     audited: AuditedThreshold | None = None
+    model_deleted: bool = False
 
 
 def read(caller: Caller, predictions: Predictions) -> StoredPredictions:

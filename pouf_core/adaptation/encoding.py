@@ -19,6 +19,7 @@ from pouf_core.adaptation.features import (
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.presets import REFINED
+from pouf_core.contract.progress import Stage
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.items import Item
 from pouf_core.families.interface import PromptedModel, Trainable, Trunk, Views, ViewT
@@ -31,6 +32,7 @@ def encode_items(
     views_of: Views[ViewT],
     views: Sequence[int],
     items: Sequence[Item] | None = None,
+    stage: Stage = "encoding_views",
 ) -> list[FeatureMatrix]:
     """Features [n, d] of items, all by default, in each of the given views, by the untrained encoder.
 
@@ -44,7 +46,7 @@ def encode_items(
         inputs.device,
         lambda: model.engine_used,
     )
-    return _encode(encoder, inputs, views_of, views, items)
+    return _encode(encoder, inputs, views_of, views, items, stage)
 
 
 def encode_trunk(
@@ -83,9 +85,10 @@ def _encode(
     views_of: Views[ViewT],
     views: Sequence[int],
     items: Sequence[Item] | None = None,
+    stage: Stage = "encoding_views",
 ) -> list[FeatureMatrix]:
     """Features of the first kind."""
-    report = partial(inputs.reporter.stage, "encoding")
+    report = partial(inputs.reporter.stage, stage)
     wanted = inputs.items if items is None else items
     return encode_views(encoder, wanted, views_of, views, report, inputs.cache)[0]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pouf_core.contract.class_scripts import other_scripts_warnings
 from pouf_core.contract.findings import Finding
+from pouf_core.contract.method import Resolved
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.labelled_items import LabelledItems
@@ -28,6 +29,7 @@ class Reporter:
     should_stop: ShouldStop
     warnings: list[Finding] = field(default_factory=list)
     timings: dict[Stage, float] = field(default_factory=dict)
+    _last: Progress = Progress(stage="loading_base", step=0, total_steps=1)
     _heard_at: float = field(default_factory=time.monotonic)
 
     def send(self, progress: Progress) -> None:
@@ -35,6 +37,7 @@ class Reporter:
         now = time.monotonic()
         self.timings[progress.stage] = self.timings.get(progress.stage, 0.0) + now - self._heard_at
         self._heard_at = now
+        self._last = progress
         if progress.warning:
             self.warnings.append(progress.warning)
         self.on_progress(progress)
@@ -42,6 +45,11 @@ class Reporter:
     def warn(self, stage: Stage, warning: Finding) -> None:
         """Send a warning."""
         self.send(Progress(stage=stage, step=0, total_steps=1, warning=warning))
+
+    def announce(self, method: Resolved) -> None:
+        """Tell the resolved method, without leaving the stage that it became known in."""
+        last = self._last
+        self.send(Progress(stage=last.stage, step=last.step, total_steps=last.total_steps, method=method))
 
     def stage(self, stage: Stage, done: int, total: int) -> None:
         """Say how far a stage is; raises `AdaptationStopped` when the run is to stop."""

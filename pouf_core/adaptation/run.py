@@ -178,10 +178,10 @@ class _Run:
 
     def _outcome(self, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, count: int) -> Outcome:
         """The classifier that the method gives, and what it says of the first `count` items."""
-        spec, item_count = self._inputs.request.method, len(self._inputs.items)
+        spec = self._inputs.request.method
         if spec.type != "pouf":
             baseline = resolve_baseline(spec, zero_shot.marginal.cpu(), device=self._device, threads=self._threads)
-            self._announce(baseline, "encoding", item_count, item_count)
+            self._inputs.reporter.announce(baseline)
             return run_baseline(zero_shot, baseline, self._inputs.reporter, count)
         fits_closed_forms = TUNE_MODES[spec.tune].learner == "closed_form"
         if fits_closed_forms:
@@ -200,7 +200,7 @@ class _Run:
         if fits_closed_forms:
             self._announce(resolved, "training", 0, resolved.max_steps)
         else:
-            self._announce(resolved, "encoding", item_count, item_count)
+            self._inputs.reporter.announce(resolved)
         return tune_base_model(
             self._inputs,
             model,

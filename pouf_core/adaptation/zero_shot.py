@@ -69,7 +69,7 @@ def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroSh
     classifier = model.zero_shot()
     views_of = model.views(model.view_kind, inputs.request.seed)
     judged = inputs.items[:MOST_JUDGED_ITEMS]
-    features = encode_items(model, inputs, views_of, [0])[0]
+    features = encode_items(model, inputs, views_of, [0], stage="encoding")[0]
     engine = inputs.cache.engine(model.encoder_key, views_of.name(0)) or model.engine_used
     other = encode_items(model, inputs, views_of, [1], judged)[0]
     logits, other_logits = (

@@ -9,7 +9,9 @@ from pouf_core.contract.document import Document
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
 
-Stage = Literal["loading_base", "encoding", "training", "evaluating", "exporting"]
+Stage = Literal["loading_base", "encoding", "encoding_views", "training", "evaluating", "exporting"]
+"""`encoding` is of the items as they are, which is what predictions are made of; `encoding_views` of other views of
+them, by which the result is judged and which training sees."""
 Metrics = dict[str, float | None]
 """Numbers of one optimiser step, `step` among them; None for what is not finite, which JSON cannot say."""
 

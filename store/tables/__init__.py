@@ -7,6 +7,7 @@ from store.tables.batch_predictions import BatchPrediction
 from store.tables.datasets import Dataset, DatasetItem, OwnerLimits, Upload
 from store.tables.heartbeats import Heartbeat
 from store.tables.jobs import Job, JobEvent, JobMetric
+from store.tables.observations import Observation
 from store.tables.requests import ApiKey, IdempotencyKey, OutboxMessage, WebSession
 from store.tables.webhooks import Webhook, WebhookDelivery
 
@@ -26,6 +27,7 @@ __all__ = [
     "Job",
     "JobEvent",
     "JobMetric",
+    "Observation",
     "OutboxMessage",
     "OwnerLimits",
     "Upload",

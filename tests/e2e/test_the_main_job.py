@@ -57,7 +57,13 @@ def test_its_events_tell_the_way_it_went(client, job):
     events = list(client.jobs.events(job.id))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     stages = [event.data["stage"] for event in events if event.type in ("job.running", "job.stage")]
-    assert [stage for stage in stages if stage != "evaluating"] == ["loading_base", "encoding", "training", "exporting"]
+    assert [stage for stage in stages if stage != "evaluating"] == [
+        "loading_base",
+        "encoding",
+        "encoding_views",
+        "training",
+        "exporting",
+    ]
     assert [event.type for event in events if event.type.endswith("ed")] == ["job.queued", "job.succeeded"]
     assert list(client.jobs.events(job.id, after=events[-2].seq)) == events[-1:]
 

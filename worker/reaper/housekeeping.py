@@ -9,6 +9,7 @@ from pathlib import Path
 
 from store.clock import utcnow
 from store.database import Database
+from store.observations import sum_up
 from store.orphans import OrphanCollector, remove_abandoned_staging
 from store.retention import prune
 from store.settings import Settings
@@ -42,6 +43,8 @@ class Housekeeper:
         remove_abandoned_staging(self._staging, before)
         remove_left_behind(self._database, self._storage)
         _remove_logs(self._settings.log_dir, time.time() - DAY_SECONDS * self._settings.keep_logs_days)
+        with self._database.write() as session:
+            sum_up(session)
         removed = prune(self._database, self._storage, self._settings, utcnow())
         if any(removed.values()):
             found = ", ".join(f"{count:,} {what}" for what, count in removed.items() if count)

@@ -24,7 +24,7 @@ from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
 from store.storage_keys import dataset_key
 from store.tables import Job
-from store.transitions import FINAL, TransitionNotAllowed
+from store.transitions import FINAL, TransitionNotAllowed, ran_seconds
 from worker.process_context import WorkerContext, lack_of_space, redact_paths
 from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training import attempts, checkpoints, queueing, stored_checkpoints
@@ -35,7 +35,6 @@ from worker.training.process import ChildProcess
 from worker.training.stored_checkpoints import Uploader
 from worker.training.supervision import AttemptOutcome, Lost, Supervision
 from worker.training.target_files import TargetFiles
-from worker.training.time_limit import ran_seconds
 from worker.training.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)

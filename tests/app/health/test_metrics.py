@@ -2,8 +2,11 @@ from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.http.metric_descriptions import DESCRIPTIONS
+from store import webhook_messages as webhooks
 from store.clock import utcnow
 from store.heartbeats import REAPER, beat
+from store.observations import count, observe
 from store.tables import Heartbeat
 
 COUNTED = {"pouf_predict_batches": "batches", "pouf_predict_items": "items", "pouf_batcher_restarts": "restarts"}
@@ -75,3 +78,69 @@ def test_metrics_tell_who_was_last_seen_and_whether_the_storage_answers(api, dat
     assert 90 <= values["pouf_reaper_lag_seconds"] < 120
     assert values["pouf_storage_up"] == 0
     assert 'pouf_worker_last_seen{kind="train",worker="train@host"}' in api.get("/metrics").text
+
+
+def test_every_metric_is_described_with_its_type_and_labels(api, rows, database):
+    rows.job()
+    with database.write() as session:
+        beat(session, "reaper@host", REAPER)
+        observe(session, "job_seconds", "succeeded", 3)
+        count(session, "job_failures", "out_of_memory")
+        count(session, "owner_job_seconds", "local", 3)
+        count(session, "webhooks", "delivered")
+    api.get("/health/live")
+    families = {family.name: family for family in text_string_to_metric_families(api.get("/metrics").text)}
+    former = {f"pouf_{name}" for name in ("predict_batches", "predict_items", "batcher_restarts")}
+    shown = {
+        (family.name, family.type, frozenset(label for sample in family.samples for label in sample.labels) - {"le"})
+        for family in families.values()
+        if family.type != "unknown" and not family.name.endswith("_created")
+    }
+    described = {(each.name, each.type, frozenset(each.labels)) for each in DESCRIPTIONS}
+    assert {each for each in shown if each[0] not in former} == {each for each in described if each[0] not in former}
+
+
+def test_durations_are_histograms_and_failures_counters(api, database):
+    with database.write() as session:
+        for seconds in (0.5, 20, 20, 1e6):
+            observe(session, "job_seconds", "succeeded", seconds)
+        observe(session, "job_wait_seconds", "", 7)
+        count(session, "job_failures", "worker_lost")
+    text = api.get("/metrics").text
+    buckets = {"1": 1, "15": 1, "60": 3, "86400": 3, "+Inf": 4}
+    for bound, number in buckets.items():
+        assert f'pouf_job_seconds_bucket{{le="{bound}",status="succeeded"}} {number}.0' in text
+    assert 'pouf_job_seconds_sum{status="succeeded"} 1.0000405e+06' in text
+    assert 'pouf_job_wait_seconds_bucket{le="15"} 1.0' in text
+    assert 'pouf_job_failures_total{code="worker_lost"} 1.0' in text
+
+
+def test_of_thousands_of_owners_only_those_with_most_are_named(api, rows, database, settings):
+    named = settings.metrics_owners
+    with database.write() as session:
+        for number in range(3 * named):
+            count(session, "owner_job_seconds", f"owner-{number}", number)
+    for number in range(named + 2):
+        rows.dataset(owner=f"owner-{number}", extracted_bytes=10 + number)
+    rows.job(owner="owner-0")
+    found = {}
+    for family in text_string_to_metric_families(api.get("/metrics").text):
+        found[family.name] = {sample.labels.get("owner"): sample.value for sample in family.samples}
+    expected = {f"owner-{number}": float(number) for number in range(2 * named, 3 * named)}
+    assert found["pouf_owner_job_seconds"] == expected
+    stored = found["pouf_owner_stored_bytes"]
+    assert (len(stored), stored["(others)"]) == (named + 1, 10 + 11)
+    assert found["pouf_owner_unfinished_jobs"] == {"owner-0": 1, "(others)": 0}
+
+
+def test_attempts_at_webhooks_are_counted_by_their_result(api, rows, database):
+    now = utcnow()
+    for most_attempts, error in ((8, None), (8, "No answer."), (1, "No answer.")):
+        delivery = rows.delivery(rows.webhook())
+        with database.write() as session:
+            claimed = webhooks.claim(session, delivery, utcnow())
+            webhooks.record(session, claimed, now, most_attempts, None, error)
+    text = api.get("/metrics").text
+    for result in ("delivered", "tried_again", "failed"):
+        assert f'pouf_webhook_attempts_total{{result="{result}"}} 1.0' in text
+    assert scrape(api)[1]["pouf_webhooks_pending"] == 1

@@ -1,3 +1,4 @@
+import base64
 import io
 import zipfile
 
@@ -77,6 +78,81 @@ def test_a_model_with_an_alias_is_not_deleted(api, rows, refused):
     refused(api.delete(f"/v1/models/{model_id}"), 409, "model_has_aliases")
     api.delete("/v1/aliases/best")
     assert api.delete(f"/v1/models/{model_id}").status_code == 204
+
+
+def operations_of_models(document):
+    """Every operation that names a model: in its path, or in its body by the field that is returned with it."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            if "$ref" in body:
+                body = document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+            field = next((name for name in ("model", "model_id") if name in body.get("properties", {})), None)
+            if field or "{model_id}" in path:
+                yield method.upper(), path, field, body.get("required", [])
+
+
+def test_whatever_takes_a_models_id_takes_an_alias(api, rows, picture):
+    model_id, dataset_id = rows.model(), rows.dataset()
+    api.put("/v1/aliases/best", json={"model_id": model_id})
+    values = {
+        "dataset_id": dataset_id,
+        "inputs": [{"image": base64.b64encode(picture()).decode()}],
+    }
+    found = list(operations_of_models(api.get("/openapi.json").json()))
+    assert {path for _, path, _, _ in found} >= {
+        "/predict",
+        "/v1/aliases/{name}",
+        "/v1/batch-predictions",
+        "/v1/models/{model_id}",
+        "/v1/models/{model_id}/artifact",
+        "/v1/models/{model_id}/predict",
+    }
+    # the last deletes the alias that the others need
+    for method, path, field, required in sorted(found, key=lambda one: one[0] == "DELETE"):
+        body = {name: values[name] for name in required if name != field} | ({field: "best"} if field else {})
+        answer = api.request(
+            method,
+            path.format(model_id="best", name="other", format="numpy"),
+            json=body if method in ("POST", "PUT") else None,
+        )
+        assert answer.status_code in (200, 201, 202) or answer.json()["code"] == "model_has_aliases", (
+            path,
+            answer.text,
+        )
+    assert api.get("/v1/aliases/other").json()["model_id"] == model_id
+
+
+def test_what_names_a_deleted_model_says_so_and_leads_nowhere(api, rows):
+    job_id = rows.job("running", "succeeded")
+    model_id = rows.model_of(job_id)
+    dataset_id = rows.dataset(item_count=1)
+    batch = api.post("/v1/batch-predictions", json={"model": model_id, "dataset_id": dataset_id}).json()
+    paths = (f"/v1/jobs/{job_id}", f"/v1/batch-predictions/{batch['id']}")
+    for document in map(api.get, paths):
+        assert not document.json()["model_deleted"]
+        assert api.get(document.json()["urls"]["model"]).status_code == 200
+    assert api.delete(f"/v1/models/{model_id}").status_code == 204
+    listed = [api.get(path.rpartition("/")[0]).json()["data"][0] for path in paths]
+    for document in [*listed, *(api.get(path).json() for path in paths)]:
+        assert (document["model_id"], document["model_deleted"], document["dataset_deleted"]) == (model_id, True, False)
+        assert not any(model_id in url for url in document["urls"].values())
+        assert api.get(document["urls"]["dataset"]).status_code == 200
+    for page in (f"/jobs/{job_id}", f"/v1/jobs/{job_id}/report"):
+        text = api.get(page).text
+        assert "The model was deleted" in text
+        assert f"/models/{model_id}" not in text
+
+
+def test_a_model_outlives_its_job_and_does_not_lead_to_it(api, rows):
+    job_id = rows.job("running", "succeeded")
+    model_id = rows.model_of(job_id)
+    assert api.get(f"/v1/models/{model_id}").json()["urls"]["job"] == f"/v1/jobs/{job_id}"
+    assert api.delete(f"/v1/jobs/{job_id}").status_code == 204
+    model = api.get(f"/v1/models/{model_id}").json()
+    assert (model["job_id"], model["job_deleted"]) == (job_id, True)
+    assert not {"job", "report"} & set(model["urls"])
+    assert f"/jobs/{job_id}" not in api.get(f"/models/{model_id}").text
 
 
 def test_a_deleted_model_is_gone_with_its_artifact(api, rows, storage, refused, picture):

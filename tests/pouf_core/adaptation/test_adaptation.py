@@ -346,7 +346,10 @@ def test_progress_names_every_stage_and_the_resolved_method(
         evaluation_labels={hashlib.sha256(picture_paths[0].read_bytes()).hexdigest(): "circle"},
     )
     stages = list(dict.fromkeys(progress.stage for progress in seen))
-    assert stages == ["loading_base", "encoding", "training", "evaluating", "exporting"]
+    assert stages == ["loading_base", "encoding", "encoding_views", "training", "evaluating", "exporting"]
+    for stage in stages:
+        done = [progress.step for progress in seen if progress.stage == stage and progress.metrics is None]
+        assert done == sorted(done), "what a stage has done never falls"
     assert list(result.timings) == stages
     assert 0 < sum(result.timings.values()) <= result.seconds
     assert [progress.method["max_steps"] for progress in seen if progress.method] == [2]

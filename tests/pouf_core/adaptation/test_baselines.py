@@ -175,6 +175,7 @@ def test_stages_leave_training_out_and_the_method_is_announced(
     assert list(dict.fromkeys(progress.stage for progress in seen)) == [
         "loading_base",
         "encoding",
+        "encoding_views",
         "evaluating",
         "exporting",
     ]

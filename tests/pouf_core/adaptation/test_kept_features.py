@@ -187,7 +187,7 @@ def test_no_picture_is_encoded_after_the_first_pass(
 
     first = runs.adapt(items, "first", on_progress=note, **wanted)
     assert runs.encoded == 2 * len(items)  # as they are and mirrored
-    assert encoded_in["training"] == encoded_in["encoding"]
+    assert encoded_in["training"] == encoded_in["encoding_views"]
     second = runs.adapt(items, "second", **wanted)
     assert runs.encoded == 0
     assert contents(first) == contents(second)

@@ -66,7 +66,7 @@ def test_a_job_runs_to_its_one_model(undisturbed: tuple[WorkerContext, str]) -> 
     assert DATA_WARNING in [warning.model_dump() for warning in job.result.warnings]
     assert steps == list(range(1, 25))
     stages = [entry["stage"] for entry in job.status_transitions]
-    assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
+    assert stages == [None, "loading_base", "encoding", "encoding_views", "training", "evaluating", "exporting", None]
     assert kinds[:2] == ["job.queued", "job.running"]
     assert kinds[-1] == "job.succeeded"
     assert {"job.method", "job.progress", "job.stage", "job.checkpoint"} <= set(kinds)
@@ -317,7 +317,7 @@ def test_a_job_without_a_method_goes_on_to_training_where_no_closed_form_is_sure
     job = get(Job, job_id)
     assert (job.status, job.result.method.type, job.result.method.tune) == ("succeeded", "pouf", "prototypes")
     stages = [entry["stage"] for entry in job.status_transitions]
-    assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
+    assert stages == [None, "loading_base", "encoding", "encoding_views", "training", "evaluating", "exporting", None]
     assert job.step == job.total_steps == job.result.method.max_steps
 
 

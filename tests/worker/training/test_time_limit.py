@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from store.tables import Job
+from store.transitions import ran_seconds
 from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
-from worker.training.time_limit import ran_seconds
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -273,7 +273,7 @@ def test_a_suspended_copy_is_killed_when_it_is_asked_to_stop(
     context = make_context(cancel_grace_seconds=0.3)
     job_id = add_job(add_ready_dataset(2))
     run = running(run_job, context, job_id, warm_start=warm)
-    wait_for(lambda: get(Job, job_id).stage in ("encoding", "training"))
+    wait_for(lambda: get(Job, job_id).stage in ("encoding", "encoding_views", "training"))
     (child,) = copies()
     child.suspend()
     with context.database.write() as session:
