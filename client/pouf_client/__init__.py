@@ -10,30 +10,66 @@
 
 from pouf_client.audits import Audit
 from pouf_client.batch_predictions import BatchPrediction
-from pouf_client.client import Client
-from pouf_client.errors import ApiError, ClientError, JobFailed, Unreachable
+from pouf_client.client import AsyncClient, Client
+from pouf_client.errors import (
+    ApiError,
+    ClientError,
+    ClosedClient,
+    Conflict,
+    DatasetFailed,
+    Deleted,
+    Forbidden,
+    InvalidInput,
+    JobFailed,
+    MissingFile,
+    NotFound,
+    RateLimited,
+    RefusedInput,
+    ServerError,
+    StorageFull,
+    Unauthorized,
+    Unavailable,
+    Unreachable,
+    WaitTimeout,
+)
 from pouf_client.predictions import ItemPrediction, JobComparison
 from pouf_client.resources import BaseModel, Dataset, Event, Job, Model, Prediction, Predictions
 from pouf_client.results import EstimatedGain, Evaluation, Note
 
 __all__ = [
     "ApiError",
+    "AsyncClient",
     "Audit",
     "BaseModel",
     "BatchPrediction",
     "Client",
     "ClientError",
+    "ClosedClient",
+    "Conflict",
     "Dataset",
+    "DatasetFailed",
+    "Deleted",
     "EstimatedGain",
     "Evaluation",
     "Event",
+    "Forbidden",
+    "InvalidInput",
     "ItemPrediction",
     "Job",
     "JobComparison",
     "JobFailed",
+    "MissingFile",
     "Model",
+    "NotFound",
     "Note",
     "Prediction",
     "Predictions",
+    "RateLimited",
+    "RefusedInput",
+    "ServerError",
+    "StorageFull",
+    "Unauthorized",
+    "Unavailable",
     "Unreachable",
+    "WaitTimeout",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from pouf_client.connection import Connection
+from pouf_client.blocking import Blocking, blocking, blocking_iterator
+from pouf_client.connection import Connection, path_to
 from pouf_client.results import Document
 
 
@@ -116,13 +117,13 @@ class Audit:
         )
 
 
-class Audits:
-    """`client.audits`."""
+class AsyncAudits:
+    """`client.audits` of an `AsyncClient`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(
+    async def create(
         self,
         job_id: str,
         size: int,
@@ -146,21 +147,23 @@ class Audits:
         body: Document = {"size": size}
         optional = {"suspected": suspected, "seed": seed, "wished_accuracy": wished_accuracy}
         body |= {name: value for name, value in optional.items() if value is not None}
-        return Audit.of(self._connection.request("POST", _path(job_id), json=body))
+        return Audit.of(await self._connection.request("POST", _path(job_id), json=body))
 
-    def get(self, job_id: str, audit_id: str) -> Audit:
+    async def get(self, job_id: str, audit_id: str) -> Audit:
         """One audit, with what the answers measure so far."""
-        return Audit.of(self._connection.request("GET", _path(job_id, audit_id)))
+        return Audit.of(await self._connection.request("GET", _path(job_id, audit_id)))
 
-    def list(self, job_id: str) -> Iterator[Audit]:
+    def list(self, job_id: str) -> AsyncIterator[Audit]:
         """A job's audits, newest first, without their items."""
-        return (Audit.of(raw) for raw in self._connection.pages(_path(job_id)))
+        return (Audit.of(raw) async for raw in self._connection.pages(_path(job_id)))
 
-    def delete(self, job_id: str, audit_id: str) -> None:
+    async def delete(self, job_id: str, audit_id: str) -> None:
         """Delete an audit and its answers."""
-        self._connection.request("DELETE", _path(job_id, audit_id))
+        await self._connection.request("DELETE", _path(job_id, audit_id))
 
-    def answer(self, job_id: str, audit_id: str, answers: Sequence[AnswerGiven], *, person: str | None = None) -> Audit:
+    async def answer(
+        self, job_id: str, audit_id: str, answers: Sequence[AnswerGiven], *, person: str | None = None
+    ) -> Audit:
         """Give answers, all or none. The later answer of one person to an item counts.
 
         Raises:
@@ -169,9 +172,9 @@ class Audits:
         body: Document = {"answers": list(answers)}
         if person is not None:
             body["person"] = person
-        return Audit.of(self._connection.request("PUT", f"{_path(job_id, audit_id)}/answers", json=body))
+        return Audit.of(await self._connection.request("PUT", _path(job_id, audit_id, "answers"), json=body))
 
-    def answer_from(self, job_id: str, audit_id: str, file: str | Path) -> Audit:
+    async def answer_from(self, job_id: str, audit_id: str, file: str | Path) -> Audit:
         """Give the answers of a file: `.csv` with the columns `item`, `label` and, if wanted, `person`, or `.json` as
         Label Studio exports it.
 
@@ -181,26 +184,39 @@ class Audits:
         path = Path(file)
         media_type = "text/csv" if path.suffix.lower() == ".csv" else "application/json"
         content = (media_type, path.read_bytes())
-        return Audit.of(self._connection.request("PUT", f"{_path(job_id, audit_id)}/answers", content=content))
+        return Audit.of(await self._connection.request("PUT", _path(job_id, audit_id, "answers"), content=content))
 
-    def answers(self, job_id: str, audit_id: str) -> Iterator[Document]:
+    def answers(self, job_id: str, audit_id: str) -> AsyncIterator[Document]:
         """All answers in the order in which they came; of a person's answers to an item the last `counts`."""
-        return self._connection.pages(f"{_path(job_id, audit_id)}/answers")
+        return self._connection.pages(_path(job_id, audit_id, "answers"))
 
-    def save_answers(self, job_id: str, audit_id: str, target: str | Path) -> Path:
+    async def save_answers(self, job_id: str, audit_id: str, target: str | Path) -> Path:
         """Save all answers as CSV, and return the path."""
-        return self._connection.save(f"{_path(job_id, audit_id)}/answers", {"format": "csv"}, target)
+        return await self._connection.save(_path(job_id, audit_id, "answers"), {"format": "csv"}, target)
 
-    def confirm(self, job_id: str, audit_id: str, *, threshold: bool = False) -> Audit:
+    async def confirm(self, job_id: str, audit_id: str, *, threshold: bool = False) -> Audit:
         """Apply the proposed verdict and served variant, and the proposed threshold where that is asked for.
 
         Raises:
             ApiError: nothing is proposed.
         """
         body: Document = {"threshold": threshold}
-        return Audit.of(self._connection.request("POST", f"{_path(job_id, audit_id)}/confirm", json=body))
+        return Audit.of(await self._connection.request("POST", _path(job_id, audit_id, "confirm"), json=body))
 
 
-def _path(job_id: str, audit_id: str | None = None) -> str:
-    path = f"/v1/jobs/{job_id}/audits"
-    return path if audit_id is None else f"{path}/{audit_id}"
+def _path(job_id: str, *parts: str) -> str:
+    return path_to("jobs", job_id, "audits", *parts)
+
+
+class Audits(Blocking[AsyncAudits]):
+    """`client.audits`."""
+
+    create = blocking(AsyncAudits.create)
+    get = blocking(AsyncAudits.get)
+    list = blocking_iterator(AsyncAudits.list)
+    delete = blocking(AsyncAudits.delete)
+    answer = blocking(AsyncAudits.answer)
+    answer_from = blocking(AsyncAudits.answer_from)
+    answers = blocking_iterator(AsyncAudits.answers)
+    save_answers = blocking(AsyncAudits.save_answers)
+    confirm = blocking(AsyncAudits.confirm)

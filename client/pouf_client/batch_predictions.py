@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
-from pouf_client.connection import Connection
-from pouf_client.errors import ClientError, JobFailed
-from pouf_client.predictions import DatasetPredictions
+from pouf_client.blocking import blocking, blocking_iterator
+from pouf_client.connection import Connection, check_id, path_to
+from pouf_client.errors import JobFailed
+from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions
 from pouf_client.resources import FINAL_JOB_STATUSES, CodedMessage
 from pouf_client.results import Document
-
-POLL_SECONDS = 0.5
+from pouf_client.waiting import until_final
 
 
 @dataclass(frozen=True)
@@ -53,15 +52,15 @@ class BatchPrediction:
         return self.status in FINAL_JOB_STATUSES
 
 
-class BatchPredictions(DatasetPredictions):
-    """`client.batch_predictions`."""
+class AsyncBatchPredictions(AsyncDatasetPredictions):
+    """`client.batch_predictions` of an `AsyncClient`."""
 
-    _path = "/v1/batch-predictions"
+    _collection = "batch-predictions"
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(
+    async def create(
         self, model: str, dataset_id: str, *, name: str | None = None, metadata: Mapping[str, str] | None = None
     ) -> BatchPrediction:
         """Ask for the predictions of every item of a dataset.
@@ -74,40 +73,57 @@ class BatchPredictions(DatasetPredictions):
         Raises:
             ApiError: the service refused.
         """
+        check_id(model, "model")
+        check_id(dataset_id, "dataset")
         body: Document = {"model": model, "dataset_id": dataset_id, "metadata": dict(metadata or {})}
         if name is not None:
             body["name"] = name
-        return BatchPrediction.of(self._connection.request("POST", self._path, json=body))
+        return BatchPrediction.of(await self._connection.request("POST", path_to(self._collection), json=body))
 
-    def get(self, batch_id: str) -> BatchPrediction:
+    async def get(self, batch_id: str) -> BatchPrediction:
         """One of them."""
-        return BatchPrediction.of(self._connection.request("GET", f"{self._path}/{batch_id}"))
+        return BatchPrediction.of(await self._connection.request("GET", path_to(self._collection, batch_id)))
 
-    def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[BatchPrediction]:
+    def list(self, *, name: str | None = None, status: str | None = None) -> AsyncIterator[BatchPrediction]:
         """All of them, newest first."""
-        return (BatchPrediction.of(raw) for raw in self._connection.pages(self._path, name=name, status=status))
+        pages = self._connection.pages(path_to(self._collection), name=name, status=status)
+        return (BatchPrediction.of(raw) async for raw in pages)
 
-    def cancel(self, batch_id: str) -> BatchPrediction:
+    async def cancel(self, batch_id: str) -> BatchPrediction:
         """Ask one to stop; it is `cancelled` soon after."""
-        return BatchPrediction.of(self._connection.request("POST", f"{self._path}/{batch_id}/cancel"))
+        return BatchPrediction.of(await self._connection.request("POST", path_to(self._collection, batch_id, "cancel")))
 
-    def delete(self, batch_id: str) -> None:
+    async def delete(self, batch_id: str) -> None:
         """Delete one that has ended, with its predictions."""
-        self._connection.request("DELETE", f"{self._path}/{batch_id}")
+        await self._connection.request("DELETE", path_to(self._collection, batch_id))
 
-    def wait(self, batch_id: str, *, timeout: float = 3600.0) -> BatchPrediction:
-        """Return one when it has succeeded.
+    async def wait(
+        self,
+        batch_id: str,
+        *,
+        timeout: float | None = 3600.0,
+        on_progress: Callable[[BatchPrediction], None] | None = None,
+        progress: bool = False,
+    ) -> BatchPrediction:
+        """Return one when it has succeeded; arguments and errors as for `Jobs.wait`."""
 
-        Raises:
-            JobFailed: it ended without success.
-            ClientError: it took more than `timeout` seconds.
-        """
-        deadline = time.monotonic() + timeout
-        while not (batch := self.get(batch_id)).final:
-            if time.monotonic() > deadline:
-                raise ClientError(f"{batch_id} is still {batch.status} after {timeout:g} s")
-            time.sleep(POLL_SECONDS)
+        async def read(seconds: int) -> BatchPrediction:
+            path = path_to(self._collection, batch_id)
+            return BatchPrediction.of(await self._connection.request("GET", path, wait=seconds))
+
+        batch = await until_final(self._connection, read, timeout=timeout, on_progress=on_progress, progress=progress)
         if batch.status != "succeeded":
             code, message = (batch.error["code"], batch.error["message"]) if batch.error else (None, None)
             raise JobFailed(batch.id, batch.status, code, message)
         return batch
+
+
+class BatchPredictions(DatasetPredictions[AsyncBatchPredictions]):
+    """`client.batch_predictions`."""
+
+    create = blocking(AsyncBatchPredictions.create)
+    get = blocking(AsyncBatchPredictions.get)
+    list = blocking_iterator(AsyncBatchPredictions.list)
+    cancel = blocking(AsyncBatchPredictions.cancel)
+    delete = blocking(AsyncBatchPredictions.delete)
+    wait = blocking(AsyncBatchPredictions.wait)

@@ -1,81 +1,82 @@
-"""The client itself."""
+"""The clients themselves: one that blocks, one for an event loop."""
 
-import base64
+from __future__ import annotations
+
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Self, cast
 
-from pouf_client.audits import Audits
-from pouf_client.batch_predictions import BatchPredictions
+import httpx
+
+from pouf_client.audits import AsyncAudits, Audits
+from pouf_client.batch_predictions import AsyncBatchPredictions, BatchPredictions
+from pouf_client.blocking import Blocking, blocking, run
 from pouf_client.connection import Connection
-from pouf_client.datasets import Datasets
-from pouf_client.embeddings import encode_vector
-from pouf_client.jobs import Jobs
-from pouf_client.models import Aliases, Models
+from pouf_client.datasets import AsyncDatasets, Datasets
+from pouf_client.embeddings import Vectors
+from pouf_client.errors import InvalidInput
+from pouf_client.inputs import Inputs
+from pouf_client.jobs import AsyncJobs, Jobs
+from pouf_client.models import Aliases, AsyncAliases, AsyncModels, Models
+from pouf_client.predicting import Predicting
 from pouf_client.resources import BaseModel, Predictions, Template
-from pouf_client.results import Document
+from pouf_client.transport import AsyncTransport, BlockingTransport, Transport
 
-Picture = str | Path | bytes
+KEY_VARIABLE = "POUF_API_KEY"
 
 
-class Client:
-    """A connection to one POUF service; close it, or use it in a `with` statement.
+class Service:
+    """What a service can be asked, over a transport of either kind."""
 
-    Args:
-        base_url: the service, such as `http://127.0.0.1:8000`.
-        api_key: sent as a bearer token, where the service asks for one. None: the environment's POUF_API_KEY, if any;
-            an empty one: no key.
-        timeout: seconds to wait for any one read or write.
-        retries: how often a request is sent again when the connection fails or the service is briefly overloaded.
-            What creates something carries an Idempotency-Key, so a retry never creates it twice.
-    """
+    def __init__(self, transport: Transport, retries: int) -> None:
+        self._connection = Connection(transport, retries)
+        self._predicting = Predicting(self._connection)
+        self.datasets = AsyncDatasets(self._connection)
+        self.jobs = AsyncJobs(self._connection)
+        self.audits = AsyncAudits(self._connection)
+        self.batch_predictions = AsyncBatchPredictions(self._connection)
+        self.models = AsyncModels(self._connection)
+        self.aliases = AsyncAliases(self._connection)
 
-    def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
-        if api_key is None:
-            api_key = os.environ.get("POUF_API_KEY")
-        self._connection = Connection(base_url, api_key, timeout, retries)
-        self.datasets = Datasets(self._connection)
-        self.jobs = Jobs(self._connection)
-        self.audits = Audits(self._connection)
-        self.batch_predictions = BatchPredictions(self._connection)
-        self.models = Models(self._connection)
-        self.aliases = Aliases(self._connection)
-
-    def templates(self) -> list[Template]:
+    async def templates(self) -> list[Template]:
         """Templates and label words of known text tasks, as a job over a language model takes them."""
-        return cast(list[Template], self._connection.request("GET", "/v1/templates")["data"])
+        return cast(list[Template], (await self._connection.request("GET", "/v1/templates"))["data"])
 
-    def base_models(self) -> list[BaseModel]:
+    async def base_models(self) -> list[BaseModel]:
         """What can be adapted here."""
-        return [BaseModel.of(raw) for raw in self._connection.request("GET", "/v1/base-models")["data"]]
+        return [BaseModel.of(raw) for raw in (await self._connection.request("GET", "/v1/base-models"))["data"]]
 
-    def predict(
+    async def predict(
         self,
-        pictures: Sequence[Picture],
+        inputs: Inputs,
         model: str,
         *,
         top_k: int = 1,
         variant: str | None = None,
         threshold: float | str | None = None,
     ) -> Predictions:
-        """Classify pictures.
+        """Classify pictures, texts or embeddings, whichever the model was adapted to; many go in several requests.
 
         Args:
-            pictures: paths, or the bytes of picture files.
+            inputs: one, or a list of them. For a model of pictures: paths of files or folders, as `str` or `Path`;
+                bytes of files; pictures of Pillow; or arrays [height, width, 3] of uint8. For one of texts: texts, or
+                pairs of them as `(text, text_pair)`. For one of embeddings: an array [n, d], or rows of numbers. Or a
+                table of pandas, polars or pyarrow with a column of paths or texts, or columns of numbers.
             model: a model's id or an alias.
-            top_k: how many classes to return for each picture.
+            top_k: how many classes to return for each input.
             variant: `adapted` or `zero_shot`; None: `adapted`, unless the model fell back to zero-shot.
-            threshold: a picture whose largest class probability is below gets no label; `auto`: the threshold that the
+            threshold: an input whose largest class probability is below gets no label; `auto`: the threshold that the
                 model's job proposed. None: the one that the job was created with, if any.
 
         Raises:
-            ApiError: the model is unknown, or no picture could be read; a single bad one has its `error` set instead.
+            MissingFile: a path leads nowhere.
+            InvalidInput: the model cannot classify what was given, or there is nothing to classify.
+            ApiError: the model is unknown, or no input could be read; a single bad one has its `error` set instead.
         """
-        inputs = [{"image": base64.b64encode(_content(picture)).decode()} for picture in pictures]
-        return self._predict(inputs, model, top_k, variant, threshold)
+        options = {"top_k": top_k, "variant": variant, "threshold": threshold}
+        return await self._predicting.predict(inputs, None, model, options)
 
-    def predict_texts(
+    async def predict_texts(
         self,
         texts: Sequence[str | tuple[str, str]],
         model: str,
@@ -85,11 +86,12 @@ class Client:
         threshold: float | str | None = None,
     ) -> Predictions:
         """Classify texts, or pairs of texts; other arguments and errors as for `predict`."""
-        return self._predict([_text_input(text) for text in texts], model, top_k, variant, threshold)
+        options = {"top_k": top_k, "variant": variant, "threshold": threshold}
+        return await self._predicting.predict(texts, "text", model, options)
 
-    def predict_embeddings(
+    async def predict_embeddings(
         self,
-        vectors: Iterable[Iterable[float]],
+        vectors: Vectors,
         model: str,
         *,
         top_k: int = 1,
@@ -97,20 +99,66 @@ class Client:
         threshold: float | str | None = None,
     ) -> Predictions:
         """Classify embeddings, such as the rows of a numpy array; other arguments and errors as for `predict`."""
-        inputs = [{"embedding_base64": encode_vector(row)} for row in vectors]
-        return self._predict(inputs, model, top_k, variant, threshold)
+        options = {"top_k": top_k, "variant": variant, "threshold": threshold}
+        return await self._predicting.predict(vectors, "embedding", model, options)
 
-    def _predict(
-        self, inputs: list[dict[str, str]], model: str, top_k: int, variant: str | None, threshold: float | str | None
-    ) -> Predictions:
-        body: Document = {"model": model, "inputs": inputs, "top_k": top_k}
-        optional = {"variant": variant, "threshold": threshold}
-        body |= {field: value for field, value in optional.items() if value is not None}
-        return Predictions.of(self._connection.request("POST", "/predict", json=body))
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+
+class AsyncClient(Service):
+    """A connection to one POUF service for programs on an event loop; arguments as for `Client`.
+
+    The methods are those of `Client`, to be awaited; what gives one element after another is for `async for`. Close it,
+    or use it in an `async with` statement.
+    """
+
+    def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
+        http = httpx.AsyncClient(base_url=_checked_url(base_url), headers=_headers(api_key), timeout=timeout)
+        super().__init__(AsyncTransport(http), retries)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.close()
+
+
+class Client(Blocking[Service]):
+    """A connection to one POUF service; close it, or use it in a `with` statement.
+
+    Args:
+        base_url: the service, such as `http://127.0.0.1:8000`.
+        api_key: sent as a bearer token, where the service asks for one. None: the environment's POUF_API_KEY, if any;
+            an empty one: no key.
+        timeout: seconds to wait for any one read or write.
+        retries: how often a request is sent again when the connection fails or the service is briefly overloaded.
+            What creates something carries an Idempotency-Key, so a retry never creates it twice.
+
+    Raises:
+        InvalidInput: the address or the key cannot be right.
+    """
+
+    def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
+        http = httpx.Client(base_url=_checked_url(base_url), headers=_headers(api_key), timeout=timeout)
+        super().__init__(Service(BlockingTransport(http), retries))
+        self.datasets = Datasets(self._core.datasets)
+        self.jobs = Jobs(self._core.jobs)
+        self.audits = Audits(self._core.audits)
+        self.batch_predictions = BatchPredictions(self._core.batch_predictions)
+        self.models = Models(self._core.models)
+        self.aliases = Aliases(self._core.aliases)
+
+    templates = blocking(Service.templates)
+    base_models = blocking(Service.base_models)
+    predict = blocking(Service.predict)
+    predict_texts = blocking(Service.predict_texts)
+    predict_embeddings = blocking(Service.predict_embeddings)
 
     def close(self) -> None:
         """Close the connection."""
-        self._connection.close()
+        run(self._core.close())
 
     def __enter__(self) -> Self:
         return self
@@ -119,9 +167,29 @@ class Client:
         self.close()
 
 
-def _content(picture: Picture) -> bytes:
-    return picture if isinstance(picture, bytes) else Path(picture).read_bytes()
+def _checked_url(base_url: str) -> str:
+    example = "give one such as http://127.0.0.1:8000"
+    try:
+        url = httpx.URL(base_url.strip())
+    except (httpx.InvalidURL, AttributeError, TypeError) as error:
+        raise _invalid("invalid_url", f"{base_url!r} is no address of a service: {example}.", "base_url") from error
+    if url.scheme not in ("http", "https") or not url.host:
+        message = f"The address {base_url!r} has no http:// or https:// before a host: {example}."
+        raise _invalid("invalid_url", message, "base_url")
+    path = url.path.rstrip("/")
+    if path.endswith(("/v1", "/docs", "/guide")):
+        message = f"The address {base_url!r} names a page of the service: leave out {path[path.rindex('/') :]!r}."
+        raise _invalid("invalid_url", message, "base_url")
+    return str(url).rstrip("/")
 
 
-def _text_input(text: str | tuple[str, str]) -> dict[str, str]:
-    return {"text": text} if isinstance(text, str) else {"text": text[0], "text_pair": text[1]}
+def _headers(api_key: str | None) -> dict[str, str]:
+    key = (os.environ.get(KEY_VARIABLE, "") if api_key is None else api_key).strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        message = "The API key has characters that no key has: copy it again, as `pouf keys create` printed it."
+        raise _invalid("invalid_api_key", message, "api_key")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _invalid(code: str, message: str, field: str) -> InvalidInput:
+    return InvalidInput(message, code=code, field=field)

@@ -1,41 +1,59 @@
 """Requests with retries: every one is safe to send twice, since what creates carries an Idempotency-Key."""
 
-import time
+from __future__ import annotations
+
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
+from urllib.parse import quote
 
 import httpx
 
-from pouf_client.errors import ApiError, Unreachable
+from pouf_client.errors import ApiError, ClosedClient, InvalidInput, Unreachable
 from pouf_client.results import Document
+from pouf_client.transport import Transport
 
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 10.0
+#: The service holds no answer back for longer.
+LONGEST_WAIT_SECONDS = 30
+
+T = TypeVar("T")
 
 
 class Connection:
-    """An HTTP connection to one service.
+    """Requests to one service over a transport.
 
     Args:
-        base_url: the service, such as `http://127.0.0.1:8000`.
-        api_key: sent as a bearer token.
-        timeout: seconds to wait for any one read or write.
+        transport: blocking, or on an event loop.
         retries: how often a request is sent again after a connection error or a passing refusal (429, 502–504).
     """
 
-    def __init__(self, base_url: str, api_key: str | None, timeout: float, retries: int) -> None:
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-        self._http = httpx.Client(base_url=base_url.rstrip("/"), headers=headers, timeout=timeout)
+    def __init__(self, transport: Transport, retries: int) -> None:
+        self._transport = transport
         self._retries = retries
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection."""
-        self._http.close()
+        await self._transport.close()
 
-    def request(
+    @property
+    def longest_wait(self) -> int:
+        """Seconds that an answer may be held back before a read times out."""
+        read = self._transport.http.timeout.read
+        return LONGEST_WAIT_SECONDS if read is None else min(LONGEST_WAIT_SECONDS, int(read / 2))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait."""
+        await self._transport.pause(seconds)
+
+    async def work(self, job: Callable[[], T]) -> T:
+        """Do something that reads files or computes, without holding up an event loop."""
+        return await self._transport.work(job)
+
+    async def request(
         self,
         method: str,
         path: str,
@@ -45,6 +63,7 @@ class Connection:
         form: Mapping[str, str] | None = None,
         files: Mapping[str, tuple[str, BinaryIO]] | None = None,
         content: tuple[str, bytes] | None = None,
+        wait: int | None = None,
     ) -> Document:
         """Send a request and return the JSON object of its answer, `{}` where it is empty.
 
@@ -57,12 +76,17 @@ class Connection:
             files: in place of `json`, the files of a multipart body, as `(name, opened file)`; each try reads them
                 from their beginning.
             content: in place of `json`, a body as `(media type, bytes)`.
+            wait: seconds, at most 30, that the service may take until the resource has reached a final state.
 
         Raises:
             ApiError: the service refused.
             Unreachable: no answer came.
+            InvalidInput: the answer is none of a POUF service.
+            ClosedClient: the client was closed before.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
+        if wait:
+            headers["Prefer"] = f"wait={wait}"
         body = None
         if content is not None:
             headers["Content-Type"], body = content
@@ -72,69 +96,121 @@ class Connection:
         pause = FIRST_PAUSE_SECONDS
         for retries_left in range(self._retries, -1, -1):
             try:
-                return self._send(request)
+                return await self._send(request)
             except (ApiError, Unreachable) as error:
                 if not (retries_left and error.passing):
                     raise
-                time.sleep(error.retry_after or pause)
+                await self.pause(error.retry_after or pause)
                 pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
         raise AssertionError("the last try returns or raises")
 
-    def _send(self, request: httpx.Request) -> Document:
+    async def _send(self, request: httpx.Request) -> Document:
         try:
-            response = self._http.send(request)
+            response = await self._transport.send(request)
         except httpx.TransportError as error:
             raise self._unreachable(error) from error
         if not response.is_success:
             raise ApiError.of(response)
-        return dict(response.json()) if response.content else {}
+        if not response.content:
+            return {}
+        try:
+            return dict(response.json())
+        except (ValueError, TypeError) as error:
+            raise self._no_service(response) from error
 
-    def pages(self, path: str, **filters: str | int | None) -> Iterator[Document]:
+    async def pages(self, path: str, **filters: str | int | None) -> AsyncIterator[Document]:
         """Each element of a list, page after page; filters that are None are left out."""
         query = {name: value for name, value in filters.items() if value is not None}
         while True:
-            page = self.request("GET", path, params={"limit": 100, **query})
-            yield from page["data"]
+            page = await self.request("GET", path, params={"limit": 100, **query})
+            for element in page["data"]:
+                yield element
             if not page.get("has_more"):
                 return
             query["cursor"] = page["next_cursor"]
 
-    @contextmanager
-    def stream(
-        self, path: str, headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None
-    ) -> Iterator[httpx.Response]:
-        """GET an answer that is read as it comes.
+    async def lines(self, path: str, headers: Mapping[str, str]) -> AsyncIterator[str]:
+        """GET an answer line by line, as they come; raises as `request`."""
+        async with self._stream(path, headers=headers) as response:
+            async for line in self._transport.lines(response):
+                yield line
 
-        Raises:
-            ApiError: the service refused.
-            Unreachable: no answer came.
-        """
-        try:
-            with self._http.stream("GET", path, headers=headers, params=params) as response:
-                if not response.is_success:
-                    response.read()
-                    raise ApiError.of(response)
-                yield response
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+    async def content(self, path: str) -> bytes:
+        """GET a small file; raises as `request`."""
+        async with self._stream(path) as response:
+            return await self._transport.read(response)
 
-    def save(self, path: str, params: Mapping[str, str], target: str | Path) -> Path:
-        """GET a file, and return where it lies: whole, or not at all.
+    async def fetch(self, path: str, file: BinaryIO, params: Mapping[str, str] | None = None) -> None:
+        """GET a file and write it to `file`.
 
         Raises:
             ApiError: the service refused.
             Unreachable: the answer was cut short.
         """
+        async with self._stream(path, params=params) as response:
+            async for chunk in self._transport.chunks(response):
+                file.write(chunk)
+
+    async def save(self, path: str, params: Mapping[str, str], target: str | Path) -> Path:
+        """GET a file, and return where it lies: whole, or not at all; raises as `fetch`."""
         place = Path(target)
         unfinished = place.with_name(f".{place.name}.part")
         try:
-            with self.stream(path, params=params) as response, unfinished.open("wb") as file:
-                for chunk in response.iter_bytes():
-                    file.write(chunk)
+            with unfinished.open("wb") as file:
+                await self.fetch(path, file, params)
             unfinished.replace(place)
         finally:
             unfinished.unlink(missing_ok=True)
         return place
 
+    @asynccontextmanager
+    async def _stream(
+        self, path: str, headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None
+    ) -> AsyncIterator[httpx.Response]:
+        request = self._http.build_request("GET", path, headers=headers, params=params)
+        try:
+            async with self._transport.stream(request) as response:
+                if not response.is_success:
+                    await self._transport.read(response)
+                    raise ApiError.of(response)
+                yield response
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    @property
+    def _http(self) -> httpx.Client | httpx.AsyncClient:
+        if self._transport.http.is_closed:
+            raise ClosedClient
+        return self._transport.http
+
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
-        return Unreachable(f"No answer from {self._http.base_url}: {error}")
+        reason = str(error) or type(error).__name__
+        advice = "is the service running there, and the address right?"
+        return Unreachable(f"No answer from {self._transport.http.base_url} ({reason}): {advice}")
+
+    def _no_service(self, response: httpx.Response) -> InvalidInput:
+        return InvalidInput(
+            f"{response.url} answered, but not as a POUF service does: give the address of one, such as "
+            "http://127.0.0.1:8000.",
+            code="not_a_pouf_service",
+            field="base_url",
+        )
+
+
+def path_to(collection: str, *parts: str) -> str:
+    """The path of a collection of the API, or of what lies below it: its id, and so on, quoted.
+
+    Raises:
+        InvalidInput: a part is no text, such as the model's id of a job that has not succeeded.
+    """
+    for part in parts:
+        check_id(part, collection.removesuffix("s"))
+    return "/".join(["/v1", collection, *(quote(part, safe="") for part in parts)])
+
+
+def check_id(given: object, what: str) -> None:
+    """Raises InvalidInput where an id, or name, of `what` is none."""
+    if isinstance(given, str) and given.strip():
+        return
+    hint = ": a job has its model_id when it has succeeded" if given is None and what == "model" else ""
+    raise InvalidInput(f"Give the id of a {what}, not {given!r}{hint}.", code="no_id", field=what)

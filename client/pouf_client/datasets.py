@@ -1,21 +1,23 @@
 """Datasets over HTTP."""
 
+from __future__ import annotations
+
 import json
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict, Unpack, cast
 
-from pouf_client.archives import Source, as_archive
-from pouf_client.connection import Connection
+from pouf_client.blocking import Blocking, blocking, blocking_iterator
+from pouf_client.connection import Connection, path_to
 from pouf_client.dataset_samples import DatasetSample
 from pouf_client.embeddings import Vectors, save_vectors
-from pouf_client.errors import ClientError
+from pouf_client.errors import DatasetFailed
 from pouf_client.resources import Dataset, DatasetItem
 from pouf_client.results import Document
-
-POLL_SECONDS = 0.3
+from pouf_client.uploads import Source, Upload, save_texts, upload_of
+from pouf_client.waiting import until_final
 
 
 class DatasetOptions(TypedDict, total=False):
@@ -30,7 +32,9 @@ class DatasetOptions(TypedDict, total=False):
     header: bool | None
     metadata: dict[str, str] | None
     wait: bool
-    timeout: float
+    timeout: float | None
+    on_progress: Callable[[Dataset], None] | None
+    progress: bool
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -45,13 +49,13 @@ class ReadingOptions(TypedDict, total=False):
     labels: str | None
 
 
-class Datasets:
-    """`client.datasets`."""
+class AsyncDatasets:
+    """`client.datasets` of an `AsyncClient`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(
+    async def create(
         self,
         source: Source,
         *,
@@ -65,15 +69,20 @@ class Datasets:
         labels: str = "auto",
         metadata: dict[str, str] | None = None,
         wait: bool = False,
-        timeout: float = 600.0,
+        timeout: float | None = 600.0,
+        on_progress: Callable[[Dataset], None] | None = None,
+        progress: bool = False,
     ) -> Dataset:
-        """Upload files as a new dataset.
+        """Upload a new dataset. A retry never makes a second one.
 
         Args:
-            source: an archive, another file (texts, embeddings or a picture), a folder or a list of files.
+            source: the path of an archive, of another file (texts, embeddings or a picture) or of a folder; a list of
+                files, of pictures (bytes of files, Pillow's, or uint8 arrays [height, width, 3]), of texts (with
+                modality `text`), of pairs of texts, or of vectors; an array [n, d]; a table of pandas, polars or
+                pyarrow with texts, or with numbers; a picture; or the bytes of one file.
             name: shown in lists.
             modality: `image`, `text`, `embedding` or `auto`; folders, lists and archives of files of texts need `text`,
-                and of embeddings `embedding`.
+                and of embeddings `embedding`. With `text`, each `str` of a list is a text, and files are `Path`s.
             text_column: of tables and JSON of texts, the column or field with the text; by default `text`, or the only
                 column with texts.
             label_column: the one with labels, which are used for evaluation alone; by default `label`, if there is one.
@@ -83,11 +92,13 @@ class Datasets:
                 `auto` for files where any gives labels, else folders; or `none`.
             metadata: at most 16 pairs, kept as they are.
             wait: return only when the service has read the files.
-            timeout: seconds to wait at most.
+            timeout, on_progress, progress: as for `wait`, where it is waited.
 
         Raises:
+            MissingFile: a file is not there.
+            InvalidInput: there is nothing to upload, or what it is cannot be told.
             ApiError: the service refused the upload.
-            ClientError: with `wait`, the files could not be read or it took too long.
+            ClientError: with `wait`, as for the method of that name.
         """
         options: ReadingOptions = {
             "modality": modality,
@@ -103,10 +114,12 @@ class Datasets:
             fields["name"] = name
         if metadata:
             fields["metadata"] = json.dumps(metadata)
-        dataset = Dataset.of(self._upload("/v1/datasets", source, fields))
-        return self.wait(dataset.id, timeout=timeout) if wait else dataset
+        dataset = Dataset.of(await self._upload(source, fields))
+        if not wait:
+            return dataset
+        return await self.wait(dataset.id, timeout=timeout, on_progress=on_progress, progress=progress)
 
-    def dry_run(self, source: Source, **options: Unpack[ReadingOptions]) -> DatasetSample:
+    async def dry_run(self, source: Source, **options: Unpack[ReadingOptions]) -> DatasetSample:
         """What a dataset of files would be, as far as a sample of them tells; nothing of them is kept.
 
         Args:
@@ -117,22 +130,30 @@ class Datasets:
             ApiError: the files cannot be used, or do not tell how: with `table_ambiguous` its `errors` have the columns
                 to choose `text_column` from.
         """
-        return DatasetSample.of(self._upload("/v1/datasets?dry_run=true", source, _fields(options)))
+        return DatasetSample.of(await self._upload(source, _fields(options), {"dry_run": "true"}))
 
-    def _upload(self, path: str, source: Source, fields: dict[str, str]) -> Document:
-        with as_archive(source) as archive, archive.open("rb") as file:
-            return self._connection.request("POST", path, form=fields, files={"files": (archive.name, file)})
+    async def _upload(self, source: Source, fields: dict[str, str], params: dict[str, str] | None = None) -> Document:
+        with ExitStack() as stack:
 
-    def create_from_texts(self, texts: Iterable[str | tuple[str, str]], **options: Unpack[DatasetOptions]) -> Dataset:
+            def prepare() -> Upload:
+                made = upload_of(source, fields.get("modality", "auto"), fields.get("label_column"))
+                return stack.enter_context(made)
+
+            upload = await self._connection.work(prepare)
+            file = stack.enter_context(upload.path.open("rb"))
+            form = {**fields, "modality": upload.modality}
+            files = {"files": (upload.path.name, file)}
+            return await self._connection.request("POST", path_to("datasets"), params=params, form=form, files=files)
+
+    async def create_from_texts(
+        self, texts: Iterable[str | tuple[str, str]], **options: Unpack[DatasetOptions]
+    ) -> Dataset:
         """Upload texts, or pairs of texts, as a new dataset; options and errors as for `create`."""
         with TemporaryDirectory(prefix="pouf-upload-") as folder:
-            path = Path(folder) / "texts.jsonl"
-            with path.open("w", encoding="utf-8") as file:
-                file.writelines(json.dumps(_row(text)) + "\n" for text in texts)
             options.setdefault("modality", "text")
-            return self.create(path, **options)
+            return await self.create(save_texts(Path(folder), texts), **options)
 
-    def create_from_embeddings(
+    async def create_from_embeddings(
         self, vectors: Vectors, labels: Sequence[str] | None = None, **options: Unpack[DatasetOptions]
     ) -> Dataset:
         """Upload embeddings, or class features, as a new dataset.
@@ -145,53 +166,62 @@ class Datasets:
         """
         with TemporaryDirectory(prefix="pouf-upload-") as folder:
             options.setdefault("modality", "embedding")
-            return self.create(save_vectors(Path(folder), vectors, labels), **options)
+            return await self.create(save_vectors(Path(folder), vectors, labels), **options)
 
-    def get(self, dataset_id: str) -> Dataset:
+    async def get(self, dataset_id: str) -> Dataset:
         """One dataset."""
-        return Dataset.of(self._connection.request("GET", f"/v1/datasets/{dataset_id}"))
+        return Dataset.of(await self._connection.request("GET", path_to("datasets", dataset_id)))
 
-    def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Dataset]:
+    def list(self, *, name: str | None = None, status: str | None = None) -> AsyncIterator[Dataset]:
         """Datasets, newest first; `suggested_class_names` is empty in lists."""
-        return (Dataset.of(raw) for raw in self._connection.pages("/v1/datasets", name=name, status=status))
+        pages = self._connection.pages(path_to("datasets"), name=name, status=status)
+        return (Dataset.of(raw) async for raw in pages)
 
-    def items(self, dataset_id: str, *, status: str | None = None) -> Iterator[DatasetItem]:
+    def items(self, dataset_id: str, *, status: str | None = None) -> AsyncIterator[DatasetItem]:
         """The items, as the service describes them; `status="rejected"` for those that could not be read."""
-        items = self._connection.pages(f"/v1/datasets/{dataset_id}/items", status=status)
-        return cast(Iterator[DatasetItem], items)
+        items = self._connection.pages(path_to("datasets", dataset_id, "items"), status=status)
+        return cast(AsyncIterator[DatasetItem], items)
 
-    def thumbnail(self, dataset_id: str, sha256: str) -> bytes:
+    async def thumbnail(self, dataset_id: str, sha256: str) -> bytes:
         """A small copy of a picture, a JPEG of at most 256 x 256 pixels."""
-        with self._connection.stream(f"/v1/datasets/{dataset_id}/items/{sha256}/thumbnail") as response:
-            return response.read()
+        return await self._connection.content(path_to("datasets", dataset_id, "items", sha256, "thumbnail"))
 
-    def read_again(self, dataset_id: str, **options: Unpack[ReadingOptions]) -> Dataset:
+    async def read_again(self, dataset_id: str, **options: Unpack[ReadingOptions]) -> Dataset:
         """Let the service read the uploaded files otherwise.
 
         Args:
             dataset_id: of a failed dataset, or of a ready one that no job was made of.
             **options: as for `create`; what is not given is told by the files.
         """
-        return Dataset.of(self._connection.request("POST", f"/v1/datasets/{dataset_id}/read-again", json=dict(options)))
+        path = path_to("datasets", dataset_id, "read-again")
+        return Dataset.of(await self._connection.request("POST", path, json=dict(options)))
 
-    def delete(self, dataset_id: str) -> None:
+    async def delete(self, dataset_id: str) -> None:
         """Delete a dataset; models made from it stay."""
-        self._connection.request("DELETE", f"/v1/datasets/{dataset_id}")
+        await self._connection.request("DELETE", path_to("datasets", dataset_id))
 
-    def wait(self, dataset_id: str, *, timeout: float = 600.0) -> Dataset:
-        """Return when the service has read the files.
+    async def wait(
+        self,
+        dataset_id: str,
+        *,
+        timeout: float | None = 600.0,
+        on_progress: Callable[[Dataset], None] | None = None,
+        progress: bool = False,
+    ) -> Dataset:
+        """Return when the service has read the files; arguments as for `Jobs.wait`.
 
         Raises:
-            ClientError: they could not be read, or it took more than `timeout` seconds.
+            DatasetFailed: they could not be read.
+            ClientError: otherwise as for `Jobs.wait`.
         """
-        deadline = time.monotonic() + timeout
-        while not (dataset := self.get(dataset_id)).final:
-            if time.monotonic() > deadline:
-                raise ClientError(f"{dataset_id} is still {dataset.status} after {timeout:g} s")
-            time.sleep(POLL_SECONDS)
+
+        async def read(seconds: int) -> Dataset:
+            return Dataset.of(await self._connection.request("GET", path_to("datasets", dataset_id), wait=seconds))
+
+        dataset = await until_final(self._connection, read, timeout=timeout, on_progress=on_progress, progress=progress)
         if dataset.status == "failed":
-            reason = "no reason given" if not dataset.error else f"{dataset.error['message']} ({dataset.error['code']})"
-            raise ClientError(f"{dataset_id} failed: {reason}")
+            code, message = (dataset.error["code"], dataset.error["message"]) if dataset.error else (None, None)
+            raise DatasetFailed(dataset.id, dataset.status, code, message)
         return dataset
 
 
@@ -200,5 +230,17 @@ def _fields(options: ReadingOptions) -> dict[str, str]:
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in given.items()}
 
 
-def _row(text: str | tuple[str, str]) -> dict[str, str]:
-    return {"text": text} if isinstance(text, str) else {"text_a": text[0], "text_b": text[1]}
+class Datasets(Blocking[AsyncDatasets]):
+    """`client.datasets`."""
+
+    create = blocking(AsyncDatasets.create)
+    dry_run = blocking(AsyncDatasets.dry_run)
+    create_from_texts = blocking(AsyncDatasets.create_from_texts)
+    create_from_embeddings = blocking(AsyncDatasets.create_from_embeddings)
+    get = blocking(AsyncDatasets.get)
+    list = blocking_iterator(AsyncDatasets.list)
+    items = blocking_iterator(AsyncDatasets.items)
+    thumbnail = blocking(AsyncDatasets.thumbnail)
+    read_again = blocking(AsyncDatasets.read_again)
+    delete = blocking(AsyncDatasets.delete)
+    wait = blocking(AsyncDatasets.wait)

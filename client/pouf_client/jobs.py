@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import cast
 
-from httpx_sse import EventSource
-
-from pouf_client.connection import Connection
+from pouf_client.blocking import blocking, blocking_iterator
+from pouf_client.class_names import ClassName, listed_class_names
+from pouf_client.connection import Connection, check_id, path_to
 from pouf_client.errors import ApiError, JobFailed, Unreachable
-from pouf_client.predictions import DatasetPredictions, JobComparison
+from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions, JobComparison
 from pouf_client.resources import Event, Job
 from pouf_client.results import Document
+from pouf_client.waiting import until_final
 
 RECONNECT_SECONDS = 1.0
 RECONNECT_TRIES = 60
+#: Begins the line of an event stream that holds the event.
+DATA = "data:"
 
 
-class Jobs(DatasetPredictions):
-    """`client.jobs`."""
+class AsyncJobs(AsyncDatasetPredictions):
+    """`client.jobs` of an `AsyncClient`."""
 
-    _path = "/v1/jobs"
+    _collection = "jobs"
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def create(
+    async def create(
         self,
         dataset_id: str,
-        class_names: Sequence[str | Mapping[str, str]],
+        class_names: Sequence[ClassName],
         *,
         base_model: str | None = None,
         class_features_dataset_id: str | None = None,
@@ -65,9 +68,11 @@ class Jobs(DatasetPredictions):
             name, alias, metadata: shown in lists; moved to the new model when the job succeeds; at most 16 pairs.
 
         Raises:
+            InvalidInput: the class names are no list.
             ApiError: the service refused.
         """
-        body: Document = {"dataset_id": dataset_id, "class_names": list(class_names), "seed": seed}
+        check_id(dataset_id, "dataset")
+        body: Document = {"dataset_id": dataset_id, "class_names": listed_class_names(class_names), "seed": seed}
         optional = {
             "base_model": base_model,
             "class_features_dataset_id": class_features_dataset_id,
@@ -85,37 +90,37 @@ class Jobs(DatasetPredictions):
         }
         body |= {field: value for field, value in optional.items() if value is not None}
         body["metadata"] = dict(metadata or {})
-        return Job.of(self._connection.request("POST", "/v1/jobs", json=body))
+        return Job.of(await self._connection.request("POST", path_to("jobs"), json=body))
 
-    def get(self, job_id: str) -> Job:
+    async def get(self, job_id: str) -> Job:
         """One job."""
-        return Job.of(self._connection.request("GET", f"/v1/jobs/{job_id}"))
+        return Job.of(await self._connection.request("GET", path_to("jobs", job_id)))
 
-    def list(self, *, name: str | None = None, status: str | None = None) -> Iterator[Job]:
-        """Jobs, newest first; `raw` has no class names in lists."""
-        return (Job.of(raw) for raw in self._connection.pages("/v1/jobs", name=name, status=status))
+    def list(self, *, name: str | None = None, status: str | None = None) -> AsyncIterator[Job]:
+        """Jobs, newest first, page after page; `raw` has no class names in lists."""
+        return (Job.of(raw) async for raw in self._connection.pages(path_to("jobs"), name=name, status=status))
 
-    def cancel(self, job_id: str) -> Job:
+    async def cancel(self, job_id: str) -> Job:
         """Ask a job to stop; it is `cancelled` soon after."""
-        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/cancel"))
+        return Job.of(await self._connection.request("POST", path_to("jobs", job_id, "cancel")))
 
-    def pause(self, job_id: str) -> Job:
+    async def pause(self, job_id: str) -> Job:
         """Ask a job to stop for now; it is `paused` soon after and keeps its progress."""
-        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/pause"))
+        return Job.of(await self._connection.request("POST", path_to("jobs", job_id, "pause")))
 
-    def resume(self, job_id: str) -> Job:
+    async def resume(self, job_id: str) -> Job:
         """Let a paused job go on."""
-        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/resume"))
+        return Job.of(await self._connection.request("POST", path_to("jobs", job_id, "resume")))
 
-    def delete(self, job_id: str) -> None:
+    async def delete(self, job_id: str) -> None:
         """Delete a job that has ended; its model stays."""
-        self._connection.request("DELETE", f"/v1/jobs/{job_id}")
+        await self._connection.request("DELETE", path_to("jobs", job_id))
 
-    def retry(self, job_id: str) -> Job:
+    async def retry(self, job_id: str) -> Job:
         """Run a failed or cancelled job again under the same id."""
-        return Job.of(self._connection.request("POST", f"/v1/jobs/{job_id}/retry"))
+        return Job.of(await self._connection.request("POST", path_to("jobs", job_id, "retry")))
 
-    def compare(self, first_id: str, second_id: str, *, limit: int = 20) -> JobComparison:
+    async def compare(self, first_id: str, second_id: str, *, limit: int = 20) -> JobComparison:
         """Compare two jobs over one dataset.
 
         Args:
@@ -126,13 +131,13 @@ class Jobs(DatasetPredictions):
             ApiError: they are over different datasets, or have no predictions.
         """
         query: dict[str, str | int] = {"jobs": f"{first_id},{second_id}", "limit": limit}
-        return cast(JobComparison, self._connection.request("GET", f"{self._path}/compare", params=query))
+        return cast(JobComparison, await self._connection.request("GET", path_to("jobs", "compare"), params=query))
 
-    def metrics(self, job_id: str) -> Sequence[Document]:
+    async def metrics(self, job_id: str) -> Sequence[Document]:
         """The numbers of each training step."""
-        return list(self._connection.pages(f"/v1/jobs/{job_id}/metrics"))
+        return [entry async for entry in self._connection.pages(path_to("jobs", job_id, "metrics"))]
 
-    def events(self, job_id: str, *, after: int = 0) -> Iterator[Event]:
+    async def events(self, job_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         """What happens to a job, as it happens, until it has ended. A broken connection is taken up where it broke, and
         a service that briefly refuses is asked again.
 
@@ -147,43 +152,72 @@ class Jobs(DatasetPredictions):
         tries = RECONNECT_TRIES
         while True:
             try:
-                for event in self._event_stream(job_id, after):
+                async for event in self._event_stream(job_id, after):
                     after, tries = event.seq, RECONNECT_TRIES
                     yield event
-                if self.get(job_id).final:
+                if (await self.get(job_id)).final:
                     # What came between the end of the stream and the look at the job.
-                    yield from self._event_stream(job_id, after)
+                    async for event in self._event_stream(job_id, after):
+                        yield event
                     return
             except (Unreachable, ApiError) as error:
                 tries -= 1
                 if not (tries and error.passing):
                     raise
-            time.sleep(RECONNECT_SECONDS)
+            await self._connection.pause(RECONNECT_SECONDS)
 
-    def _event_stream(self, job_id: str, after: int) -> Iterator[Event]:
+    async def _event_stream(self, job_id: str, after: int) -> AsyncIterator[Event]:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
-        with self._connection.stream(f"/v1/jobs/{job_id}/events", headers=headers) as response:
-            for message in EventSource(response).iter_sse():
-                if message.data:
-                    yield Event.of(message.json())
+        async for line in self._connection.lines(path_to("jobs", job_id, "events"), headers):
+            # An event is one document, which stands in one line: JSON has no line breaks.
+            if line.startswith(DATA):
+                yield Event.of(json.loads(line.removeprefix(DATA)))
 
-    def wait(self, job_id: str, *, on_progress: Callable[[Job], None] | None = None) -> Job:
-        """Return the job when it has succeeded.
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        timeout: float | None = None,
+        on_progress: Callable[[Job], None] | None = None,
+        progress: bool = False,
+    ) -> Job:
+        """Return the job when it has succeeded. Jobs go on when nobody waits.
 
         Args:
             job_id: the job.
-            on_progress: called with the job's present state at each of its events.
+            timeout: seconds to wait at most; None: as long as it takes.
+            on_progress: called with the job's state whenever it has changed, about once a second.
+            progress: show a bar, by rich or tqdm.
 
         Raises:
             JobFailed: it ended without success.
+            WaitTimeout: `timeout` seconds have passed.
+            NotFound: the job is unknown; `Deleted` where it was deleted meanwhile.
+            Unreachable: the service stayed away for about a minute.
         """
-        if on_progress:
-            on_progress(self.get(job_id))
-        for _ in self.events(job_id):
-            if on_progress:
-                on_progress(self.get(job_id))
-        job = self.get(job_id)
+
+        async def read(seconds: int) -> Job:
+            return Job.of(await self._connection.request("GET", path_to("jobs", job_id), wait=seconds))
+
+        job = await until_final(self._connection, read, timeout=timeout, on_progress=on_progress, progress=progress)
         if job.status != "succeeded":
             code, message = (job.error["code"], job.error["message"]) if job.error else (None, None)
             raise JobFailed(job.id, job.status, code, message)
         return job
+
+
+class Jobs(DatasetPredictions[AsyncJobs]):
+    """`client.jobs`."""
+
+    create = blocking(AsyncJobs.create)
+    get = blocking(AsyncJobs.get)
+    list = blocking_iterator(AsyncJobs.list)
+    cancel = blocking(AsyncJobs.cancel)
+    pause = blocking(AsyncJobs.pause)
+    resume = blocking(AsyncJobs.resume)
+    delete = blocking(AsyncJobs.delete)
+    retry = blocking(AsyncJobs.retry)
+    compare = blocking(AsyncJobs.compare)
+    metrics = blocking(AsyncJobs.metrics)
+    events = blocking_iterator(AsyncJobs.events)
+    wait = blocking(AsyncJobs.wait)

@@ -1,51 +1,83 @@
 """Adapted models and their movable names over HTTP."""
 
+from __future__ import annotations
+
 import zipfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from pouf_client.connection import Connection
+from pouf_client.blocking import Blocking, blocking, blocking_iterator
+from pouf_client.connection import Connection, check_id, path_to
 from pouf_client.resources import Model
 
 
-class Models:
-    """`client.models`."""
+class AsyncModels:
+    """`client.models` of an `AsyncClient`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, model_id: str) -> Model:
+    async def get(self, model_id: str) -> Model:
         """One model."""
-        return Model.of(self._connection.request("GET", f"/v1/models/{model_id}"))
+        return Model.of(await self._connection.request("GET", path_to("models", model_id)))
 
-    def list(self, *, name: str | None = None) -> Iterator[Model]:
+    def list(self, *, name: str | None = None) -> AsyncIterator[Model]:
         """Models, newest first; `class_names` is empty in lists."""
-        return (Model.of(raw) for raw in self._connection.pages("/v1/models", name=name))
+        return (Model.of(raw) async for raw in self._connection.pages(path_to("models"), name=name))
 
-    def delete(self, model_id: str) -> None:
+    async def delete(self, model_id: str) -> None:
         """Delete a model."""
-        self._connection.request("DELETE", f"/v1/models/{model_id}")
+        await self._connection.request("DELETE", path_to("models", model_id))
 
-    def download(self, model_id: str, folder: str | Path) -> Path:
+    async def download(self, model_id: str, folder: str | Path) -> Path:
         """Fetch a model's files into `folder`, which is made; returns it. `pouf_core.load` reads it."""
         target = Path(folder)
         with TemporaryFile() as packed:
-            with self._connection.stream(f"/v1/models/{model_id}/artifact") as response:
-                for chunk in response.iter_bytes():
-                    packed.write(chunk)
+            await self._connection.fetch(path_to("models", model_id, "artifact"), packed)
             target.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(packed) as archive:
                 archive.extractall(target)
         return target
 
 
-class Aliases:
-    """`client.aliases`."""
+class AsyncAliases:
+    """`client.aliases` of an `AsyncClient`."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def set(self, name: str, model_id: str) -> None:
+    async def set(self, name: str, model_id: str) -> None:
         """Make `name` stand for a model, from now on."""
-        self._connection.request("PUT", f"/v1/aliases/{name}", json={"model_id": model_id})
+        check_id(model_id, "model")
+        await self._connection.request("PUT", path_to("aliases", name), json={"model_id": model_id})
+
+    async def get(self, name: str) -> str:
+        """The id of the model that `name` stands for."""
+        return str((await self._connection.request("GET", path_to("aliases", name)))["model_id"])
+
+    async def list(self) -> dict[str, str]:
+        """Every name, and the id of its model."""
+        return {raw["name"]: raw["model_id"] async for raw in self._connection.pages(path_to("aliases"))}
+
+    async def delete(self, name: str) -> None:
+        """Forget a name; the model stays."""
+        await self._connection.request("DELETE", path_to("aliases", name))
+
+
+class Models(Blocking[AsyncModels]):
+    """`client.models`."""
+
+    get = blocking(AsyncModels.get)
+    list = blocking_iterator(AsyncModels.list)
+    delete = blocking(AsyncModels.delete)
+    download = blocking(AsyncModels.download)
+
+
+class Aliases(Blocking[AsyncAliases]):
+    """`client.aliases`."""
+
+    set = blocking(AsyncAliases.set)
+    get = blocking(AsyncAliases.get)
+    list = blocking(AsyncAliases.list)
+    delete = blocking(AsyncAliases.delete)

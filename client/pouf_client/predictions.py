@@ -1,11 +1,12 @@
 """Predictions of a whole dataset, read in pages or saved as a file."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypedDict, Unpack, cast
+from typing import TypedDict, TypeVar, Unpack, cast
 
 from pouf_client.audits import Measured
-from pouf_client.connection import Connection
+from pouf_client.blocking import Blocking, blocking, blocking_iterator
+from pouf_client.connection import Connection, path_to
 
 
 class ItemPrediction(TypedDict):
@@ -95,21 +96,21 @@ class PredictionFilters(TypedDict, total=False):
     sort: str
 
 
-class DatasetPredictions:
+class AsyncDatasetPredictions:
     """The methods of what has predictions of a dataset."""
 
     _connection: Connection
-    _path: str
+    _collection: str
 
-    def predictions(self, resource_id: str, **filters: Unpack[PredictionFilters]) -> Iterator[ItemPrediction]:
+    def predictions(self, resource_id: str, **filters: Unpack[PredictionFilters]) -> AsyncIterator[ItemPrediction]:
         """The predictions of each item, by default in the order of the dataset.
 
         Raises:
             ApiError: there are none, or not yet.
         """
-        return cast(Iterator[ItemPrediction], self._connection.pages(self._url(resource_id), **_query(filters)))
+        return cast(AsyncIterator[ItemPrediction], self._connection.pages(self._url(resource_id), **_query(filters)))
 
-    def save_predictions(
+    async def save_predictions(
         self,
         resource_id: str,
         target: str | Path,
@@ -132,10 +133,20 @@ class DatasetPredictions:
             Unreachable: the answer was cut short; nothing is at `target`.
         """
         query = {**_query(filters), "format": format, **({"raw": "true"} if raw else {})}
-        return self._connection.save(self._url(resource_id), query, target)
+        return await self._connection.save(self._url(resource_id), query, target)
 
     def _url(self, resource_id: str) -> str:
-        return f"{self._path}/{resource_id}/predictions"
+        return path_to(self._collection, resource_id, "predictions")
+
+
+C = TypeVar("C", bound=AsyncDatasetPredictions)
+
+
+class DatasetPredictions(Blocking[C]):
+    """The same, blocking."""
+
+    predictions = blocking_iterator(AsyncDatasetPredictions.predictions)
+    save_predictions = blocking(AsyncDatasetPredictions.save_predictions)
 
 
 def _query(filters: PredictionFilters) -> dict[str, str]:

@@ -249,7 +249,7 @@ class Prediction:
     """One input's answer. `error` is set, and `label` None, where that input could not be read.
 
     `label` is None, too, where `score`, the largest class probability, is below the threshold. `none_score` is the
-    score for "none of these", from 0 to 1.
+    score for "none of these", from 0 to 1. `name` is that of the input's file, if it came from one.
     """
 
     index: int
@@ -259,6 +259,7 @@ class Prediction:
     none_score: float | None
     top_k: list[tuple[str, float]]
     error: CodedMessage | None
+    name: str | None = None
 
     @classmethod
     def of(cls, raw: Document) -> "Prediction":
@@ -270,6 +271,7 @@ class Prediction:
             none_score=raw.get("none_score"),
             top_k=[(entry["label"], entry["score"]) for entry in raw.get("top_k") or []],
             error=raw.get("error"),
+            name=raw.get("name"),
         )
 
 

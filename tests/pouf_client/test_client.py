@@ -6,8 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pouf_client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, batch_predictions, jobs
-from pouf_client.archives import as_archive
+from pouf_client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, jobs, waiting
+from pouf_client.uploads import upload_of
 from tests.pouf_client.conftest import Answer, problem
 
 
@@ -30,6 +30,7 @@ def stream(*events: tuple[int, str], cut_at: int | None = None) -> Answer:
 @pytest.fixture
 def client(server, monkeypatch):
     monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0.01)
     with Client(server.url) as made:
         yield made
 
@@ -108,10 +109,10 @@ def test_a_job_that_is_unknown_has_no_events(client, server):
 
 def test_waiting_reports_progress_and_returns_the_job(client, server):
     done = job("succeeded", model_id="mdl_1", progress={"step": 4, "total_steps": 4, "fraction": 1.0})
-    server.answers = [job("queued"), stream((1, "job.running")), job("running"), done, stream(), done]
+    server.answers = [job("queued"), job("running"), job("running"), done]
     seen = []
     result = client.jobs.wait("job_1", on_progress=lambda state: seen.append(state.status))
-    assert seen == ["queued", "running"]
+    assert seen == ["queued", "running", "succeeded"]
     assert (result.model_id, result.step, result.fraction) == ("mdl_1", 4, 1.0)
 
 
@@ -138,7 +139,7 @@ def test_a_baseline_is_asked_for_by_its_type_alone(client, server):
 
 def test_waiting_for_a_job_that_fails_raises_its_reason(client, server):
     failed = job("failed", error={"code": "out_of_memory", "message": "It did not fit."})
-    server.answers = [stream(), failed, stream(), failed]
+    server.answers = [failed]
     with pytest.raises(JobFailed, match=r"It did not fit. \(out_of_memory\)"):
         client.jobs.wait("job_1")
 
@@ -184,29 +185,32 @@ def test_a_folder_keeps_its_names_and_leaves_hidden_files_out(tmp_path):
     (tmp_path / "bird").mkdir()
     (tmp_path / "bird" / "a.png").write_bytes(b"a")
     (tmp_path / ".DS_Store").write_bytes(b"x")
-    with as_archive(tmp_path) as archive, zipfile.ZipFile(archive) as opened:
+    with upload_of(tmp_path) as upload, zipfile.ZipFile(upload.path) as opened:
         assert opened.namelist() == ["bird/a.png"]
 
 
 @pytest.mark.parametrize("name", ["a.tar.gz", "a.ndjson", "a.png"])
 def test_one_file_is_sent_as_it_is_whatever_it_holds(tmp_path, name):
     (tmp_path / name).write_bytes(b"content")
-    with as_archive(tmp_path / name) as sent:
-        assert sent == tmp_path / name
+    with upload_of(tmp_path / name) as sent:
+        assert sent.path == tmp_path / name
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError), as_archive(tmp_path / "a.png"):
+    with pytest.raises(FileNotFoundError), upload_of(tmp_path / "a.png"):
         pass
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):
-    with pytest.raises(ValueError, match="same name"), as_archive([tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.png").touch()
+    with pytest.raises(ValueError, match="same name"), upload_of([tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]):
         pass
 
 
 def test_nothing_to_send_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="no file"), as_archive(tmp_path):
+    with pytest.raises(ValueError, match="no file"), upload_of(tmp_path):
         pass
 
 
@@ -245,8 +249,7 @@ def batch(status: str, **fields) -> Answer:
     return answer({**document, "item_count": 4, "progress": progress, **fields})
 
 
-def test_a_dataset_is_predicted_and_waited_for(client, server, monkeypatch, tmp_path):
-    monkeypatch.setattr(batch_predictions, "POLL_SECONDS", 0.01)
+def test_a_dataset_is_predicted_and_waited_for(client, server, tmp_path):
     server.answers = [batch("queued"), batch("running"), batch("succeeded"), Answer(200, b"{}\n")]
     asked = client.batch_predictions.create("best", "ds_1", name="week 48")
     assert json.loads(server.requests[0].body) == {

@@ -60,12 +60,12 @@ CONVERTED = {
 }
 #: Fields of the request that the client does not take, and why.
 LEFT_OUT = {("DatasetForm", "finalize"): "`create` sends every file in one request, so that the dataset is complete"}
+WAITING = ("wait", "timeout", "on_progress", "progress")
 #: Arguments that are no field of the request, and why.
 NOT_SENT = {
     ("AuditCreate", "job_id"): "in the path",
     ("DatasetForm", "source"): "sent as `files`",
-    ("DatasetForm", "wait"): "what the client does afterwards",
-    ("DatasetForm", "timeout"): "what the client does afterwards",
+    **{("DatasetForm", name): "what the client does afterwards" for name in WAITING},
 }
 
 
@@ -159,11 +159,13 @@ def find(schema: Schema, path: str, openapi: Schema) -> Schema | None:
     return schema
 
 
+#: Fields that the client fills in by itself.
+ADDED = {(Prediction, "name"): "the name of the file that was sent"}
 ANSWER_FIELDS = [
     (of, name)
     for of in ANSWERS
     for name in ([field.name for field in fields(of)] if is_dataclass(of) else of.__annotations__)
-    if name != "raw"
+    if name != "raw" and (of, name) not in ADDED
 ]
 
 
@@ -224,7 +226,7 @@ def test_the_options_of_a_dataset_are_those_of_create():
     given = inspect.signature(Datasets.create).parameters.keys() - {"self", "source"}
     given -= {"labels"}  # texts and vectors at hand lie in no folders
     assert DatasetOptions.__annotations__.keys() == given
-    assert ReadingOptions.__annotations__.keys() == given - {"name", "metadata", "wait", "timeout"} | {"labels"}
+    assert ReadingOptions.__annotations__.keys() == given - {"name", "metadata", *WAITING} | {"labels"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,106 @@
+"""Predictions of inputs, a request for as many as the service takes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from pouf_client.connection import Connection, check_id, path_to
+from pouf_client.errors import InvalidInput, RefusedInput
+from pouf_client.inputs import Inputs, PredictInput, are_pictures_for_sure, inputs_for
+from pouf_client.resources import CodedMessage, Prediction, Predictions
+from pouf_client.results import Document
+
+#: Of one request; the service takes 256 by default, and fewer keep its other callers waiting less.
+MOST_INPUTS = 64
+MOST_CHARACTERS = 16_000_000
+
+Encoded = tuple[PredictInput, dict[str, str]]
+
+
+class Predicting:
+    """Asks for predictions; remembers what models classify, which never changes."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._modalities: dict[str, str] = {}
+
+    async def predict(self, given: Inputs, modality: str | None, model: str, options: Document) -> Predictions:
+        """The answers for all inputs.
+
+        Args:
+            given: in any form that `inputs_for` takes.
+            modality: of the model; None: as the service says.
+            model: id or alias.
+            options: of the request.
+
+        Raises:
+            InvalidInput: as `inputs_for`; or the service does not say what the model classifies.
+            ApiError: the service refused, or could read no input.
+        """
+        check_id(model, "model")
+        if modality is None:
+            modality = "image" if are_pictures_for_sure(given) else await self._modality(model)
+        inputs = await self._connection.work(partial(inputs_for, given, modality))
+        body: Document = {"model": model, **{name: value for name, value in options.items() if value is not None}}
+        answers: list[Predictions] = []
+        items: list[Prediction] = []
+        refusal: RefusedInput | None = None
+        batches = _batches(inputs)
+        while batch := await self._connection.work(lambda: next(batches, None)):
+            try:
+                sent = {**body, "inputs": [content for _, content in batch]}
+                answer = Predictions.of(await self._connection.request("POST", "/predict", json=sent))
+                answers.append(answer)
+                found = answer.items
+            except RefusedInput as error:
+                found = _each_refused(error, len(batch))
+                refusal = error
+            for (each, _), prediction in zip(batch, found, strict=True):
+                items.append(replace(prediction, index=len(items), name=prediction.name or each.name))
+        if not answers and refusal is not None:
+            raise refusal
+        raw = {**answers[0].raw, "predictions": [entry for answer in answers for entry in answer.raw["predictions"]]}
+        return replace(answers[0], items=items, raw=raw)
+
+    async def _modality(self, model: str) -> str:
+        if model in self._modalities:
+            return self._modalities[model]
+        document = await self._connection.request("GET", path_to("models", model))
+        modality = document.get("modality")
+        if modality is None:
+            raise InvalidInput(
+                f"The service does not say what the model {model} classifies: use predict_texts or predict_embeddings, "
+                "or give pictures as pathlib.Path.",
+                code="modality_unknown",
+                field="inputs",
+            )
+        if model == document["id"]:  # an alias may be moved
+            self._modalities[model] = modality
+        return str(modality)
+
+
+def _batches(inputs: Sequence[PredictInput]) -> Iterator[list[Encoded]]:
+    """The inputs in order, encoded only when their turn comes."""
+    batch: list[Encoded] = []
+    size = 0
+    for each in inputs:
+        content = each.encode()
+        length = sum(map(len, content.values()))
+        if batch and (len(batch) == MOST_INPUTS or size + length > MOST_CHARACTERS):
+            yield batch
+            batch, size = [], 0
+        batch.append((each, content))
+        size += length
+    if batch:
+        yield batch
+
+
+def _each_refused(error: RefusedInput, count: int) -> list[Prediction]:
+    """What the refusal of a request says of each of its inputs; raises it where it is about something else."""
+    reasons = {entry["pointer"]: CodedMessage(code=entry["code"], message=entry["message"]) for entry in error.errors}
+    pointers = [f"/inputs/{index}" for index in range(count)]
+    if reasons.keys() != set(pointers):
+        raise error
+    return [Prediction.of({"index": index, "error": reasons[pointer]}) for index, pointer in enumerate(pointers)]
