@@ -198,7 +198,7 @@ def _members(given: Any) -> list[Any]:
 
 
 def _kind(given: Any) -> str:
-    shown = repr(given)
+    shown = " ".join(repr(given).split())
     return f"{type(given).__name__} {shown if len(shown) <= 40 else shown[:40] + '…'}"
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 from pouf_client.connection import Connection, check_id, path_to
 from pouf_client.errors import InvalidInput, RefusedInput
 from pouf_client.inputs import Inputs, PredictInput, are_pictures_for_sure, inputs_for
-from pouf_client.resources import CodedMessage, Prediction, Predictions
+from pouf_client.resources import Predictions
 from pouf_client.results import Document
 
 #: Of one request; the service takes 256 by default, and fewer keep its other callers waiting less.
@@ -44,25 +43,23 @@ class Predicting:
             modality = "image" if are_pictures_for_sure(given) else await self._modality(model)
         inputs = await self._connection.work(partial(inputs_for, given, modality))
         body: Document = {"model": model, **{name: value for name, value in options.items() if value is not None}}
-        answers: list[Predictions] = []
-        items: list[Prediction] = []
+        answer: Document | None = None
         refusal: RefusedInput | None = None
+        found: list[Document] = []
         batches = _batches(inputs)
         while batch := await self._connection.work(lambda: next(batches, None)):
+            sent = {**body, "inputs": [content for _, content in batch]}
             try:
-                sent = {**body, "inputs": [content for _, content in batch]}
-                answer = Predictions.of(await self._connection.request("POST", "/predict", json=sent))
-                answers.append(answer)
-                found = answer.items
+                answer = await self._connection.request("POST", "/predict", json=sent)
+                predictions = answer["predictions"]
             except RefusedInput as error:
-                found = _each_refused(error, len(batch))
+                predictions = _each_refused(error, len(batch))
                 refusal = error
-            for (each, _), prediction in zip(batch, found, strict=True):
-                items.append(replace(prediction, index=len(items), name=prediction.name or each.name))
-        if not answers and refusal is not None:
+            for (each, _), prediction in zip(batch, predictions, strict=True):
+                found.append({"name": each.name, **prediction, "index": len(found)})
+        if answer is None and refusal is not None:
             raise refusal
-        raw = {**answers[0].raw, "predictions": [entry for answer in answers for entry in answer.raw["predictions"]]}
-        return replace(answers[0], items=items, raw=raw)
+        return Predictions.of({**(answer or {}), "predictions": found})
 
     async def _modality(self, model: str) -> str:
         if model in self._modalities:
@@ -97,10 +94,10 @@ def _batches(inputs: Sequence[PredictInput]) -> Iterator[list[Encoded]]:
         yield batch
 
 
-def _each_refused(error: RefusedInput, count: int) -> list[Prediction]:
+def _each_refused(error: RefusedInput, count: int) -> list[Document]:
     """What the refusal of a request says of each of its inputs; raises it where it is about something else."""
-    reasons = {entry["pointer"]: CodedMessage(code=entry["code"], message=entry["message"]) for entry in error.errors}
+    reasons = {entry["pointer"]: {"code": entry["code"], "message": entry["message"]} for entry in error.errors}
     pointers = [f"/inputs/{index}" for index in range(count)]
     if reasons.keys() != set(pointers):
         raise error
-    return [Prediction.of({"index": index, "error": reasons[pointer]}) for index, pointer in enumerate(pointers)]
+    return [{"error": reasons[pointer]} for pointer in pointers]

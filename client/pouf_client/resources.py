@@ -193,12 +193,13 @@ class Event:
 
 @dataclass(frozen=True)
 class Model:
-    """An adapted model; its verdict is that of its job."""
+    """An adapted model, of `image`, `text` or `embedding`; its verdict is that of its job."""
 
     id: str
     name: str | None
     job_id: str | None
     base_model: str
+    modality: str | None
     class_names: list[str]
     size_bytes: int | None
     verdict: str | None
@@ -218,6 +219,7 @@ class Model:
             name=raw.get("name"),
             job_id=raw.get("job_id"),
             base_model=raw["base_model"],
+            modality=raw.get("modality"),
             class_names=names,
             size_bytes=raw.get("size_bytes"),
             verdict=raw.get("verdict"),

@@ -41,7 +41,6 @@ def build_artifact(
     manifest = Manifest(
         **result.as_partial(),
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        modality=base.description.modality,
         base_model=BaseWeights(name=base.description.name, sha256=base.sha256),
         request=inputs.request.as_request(),
         longest=model.longest,

@@ -138,6 +138,7 @@ class _Run:
         reporter.stage("exporting", 0, 1)
         write_served(self._options.predictions_dir, inputs, zero_shot, outcome, abstention, verdict.served)
         found = AdaptationResult(
+            modality=base.description.modality,
             method=outcome.method,
             metrics=outcome.metrics,
             evaluation=evaluation,

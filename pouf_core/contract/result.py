@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, PrivateAttr
 
 from pouf_core.contract.abstention import Abstention
 from pouf_core.contract.activation import Activation
+from pouf_core.contract.base_model import Modality
 from pouf_core.contract.closed_forms import EstimatedGain
 from pouf_core.contract.document import Document
 from pouf_core.contract.engine import EngineUsed
@@ -44,6 +45,7 @@ class PartialResult(Document):
     """What is known so far of a result: all of it once the adaptation has finished.
 
     Attributes:
+        modality: what the adapted model classifies; None where an older version wrote it.
         method: the resolved method; as it was written, where an older version wrote it with other fields.
         evaluation: None without labels that match a class.
         no_evaluation: why a finished adaptation has none.
@@ -61,6 +63,7 @@ class PartialResult(Document):
         timings: wall-clock seconds by stage; of an interrupted run, those of its last attempt.
     """
 
+    modality: Modality | None = None
     method: Resolved | dict[str, JsonValue] | None = Field(None, union_mode="left_to_right")
     evaluation: Evaluation | None = None
     no_evaluation: Finding | None = None

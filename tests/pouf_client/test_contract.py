@@ -159,13 +159,11 @@ def find(schema: Schema, path: str, openapi: Schema) -> Schema | None:
     return schema
 
 
-#: Fields that the client fills in by itself.
-ADDED = {(Prediction, "name"): "the name of the file that was sent"}
 ANSWER_FIELDS = [
     (of, name)
     for of in ANSWERS
     for name in ([field.name for field in fields(of)] if is_dataclass(of) else of.__annotations__)
-    if name != "raw" and (of, name) not in ADDED
+    if name != "raw"
 ]
 
 

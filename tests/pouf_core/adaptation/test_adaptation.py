@@ -351,6 +351,7 @@ def test_progress_names_every_stage_and_the_resolved_method(
         done = [progress.step for progress in seen if progress.stage == stage and progress.metrics is None]
         assert done == sorted(done), "what a stage has done never falls"
     assert list(result.timings) == stages
+    assert result.modality == "image"
     assert 0 < sum(result.timings.values()) <= result.seconds
     assert [progress.method["max_steps"] for progress in seen if progress.method] == [2]
     assert [progress.metrics["step"] for progress in seen if progress.metrics] == [1, 2]

@@ -166,11 +166,12 @@ def test_labels_change_no_weight(
 
 
 def test_a_text_tower_makes_the_class_features_of_embeddings_of_its_space(
-    upload: Callable[..., str], adapt: Callable[..., dict[str, Any]]
+    api: TestClient, upload: Callable[..., str], adapt: Callable[..., dict[str, Any]]
 ) -> None:
     texts = RANDOM.standard_normal((60, 384))
     job = adapt(upload(texts), base_model="minilm")
     assert (job["status"], job["base_model"], job["class_features_dataset_id"]) == ("succeeded", "minilm", None)
+    assert api.get(f"/v1/models/{job['model_id']}").json()["modality"] == "embedding"
     job = adapt(upload(FEATURES), base_model="minilm")
     assert (job["status"], job["error"]["code"]) == ("failed", "class_features_width")
 
