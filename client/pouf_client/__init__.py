@@ -8,6 +8,7 @@
 ...     predictions = pouf.predict(["new.jpg"], model=job.model_id)
 """
 
+from pouf_client.answers import Prediction, Predictions
 from pouf_client.audits import Audit
 from pouf_client.batch_predictions import BatchPrediction
 from pouf_client.client import AsyncClient, Client
@@ -33,7 +34,7 @@ from pouf_client.errors import (
     WaitTimeout,
 )
 from pouf_client.predictions import ItemPrediction, JobComparison
-from pouf_client.resources import BaseModel, Dataset, Event, Job, Model, Prediction, Predictions
+from pouf_client.resources import BaseModel, Dataset, Event, Job, Model
 from pouf_client.results import EstimatedGain, Evaluation, Note
 
 __all__ = [

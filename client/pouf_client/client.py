@@ -8,6 +8,7 @@ from typing import Self, cast
 
 import httpx
 
+from pouf_client.answers import Predictions
 from pouf_client.audits import AsyncAudits, Audits
 from pouf_client.batch_predictions import AsyncBatchPredictions, BatchPredictions
 from pouf_client.blocking import Blocking, blocking, run
@@ -19,7 +20,7 @@ from pouf_client.inputs import Inputs
 from pouf_client.jobs import AsyncJobs, Jobs
 from pouf_client.models import Aliases, AsyncAliases, AsyncModels, Models
 from pouf_client.predicting import Predicting
-from pouf_client.resources import BaseModel, Predictions, Template
+from pouf_client.resources import BaseModel, Template
 from pouf_client.transport import AsyncTransport, BlockingTransport, Transport
 
 KEY_VARIABLE = "POUF_API_KEY"

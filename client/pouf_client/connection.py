@@ -185,7 +185,7 @@ class Connection:
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         reason = str(error) or type(error).__name__
-        advice = "is the service running there, and the address right?"
+        advice = "start the service there, or give the address of one"
         return Unreachable(f"No answer from {self._transport.http.base_url} ({reason}): {advice}")
 
     def _no_service(self, response: httpx.Response) -> InvalidInput:

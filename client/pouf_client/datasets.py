@@ -76,10 +76,9 @@ class AsyncDatasets:
         """Upload a new dataset. A retry never makes a second one.
 
         Args:
-            source: the path of an archive, of another file (texts, embeddings or a picture) or of a folder; a list of
-                files, of pictures (bytes of files, Pillow's, or uint8 arrays [height, width, 3]), of texts (with
-                modality `text`), of pairs of texts, or of vectors; an array [n, d]; a table of pandas, polars or
-                pyarrow with texts, or with numbers; a picture; or the bytes of one file.
+            source: the path of an archive, another file (texts, embeddings or a picture) or a folder; a list of files,
+                pictures (bytes, Pillow's, or uint8 arrays [height, width, 3]), texts (with modality `text`), pairs or
+                vectors; an array [n, d]; or a table of pandas, polars or pyarrow with texts, or with numbers.
             name: shown in lists.
             modality: `image`, `text`, `embedding` or `auto`; folders, lists and archives of files of texts need `text`,
                 and of embeddings `embedding`. With `text`, each `str` of a list is a text, and files are `Path`s.
@@ -92,13 +91,11 @@ class AsyncDatasets:
                 `auto` for files where any gives labels, else folders; or `none`.
             metadata: at most 16 pairs, kept as they are.
             wait: return only when the service has read the files.
-            timeout, on_progress, progress: as for `wait`, where it is waited.
+            timeout, on_progress, progress: as for `wait`.
 
         Raises:
-            MissingFile: a file is not there.
-            InvalidInput: there is nothing to upload, or what it is cannot be told.
+            InvalidInput: there is nothing to upload, or what it is cannot be told; `MissingFile` of a file.
             ApiError: the service refused the upload.
-            ClientError: with `wait`, as for the method of that name.
         """
         options: ReadingOptions = {
             "modality": modality,

@@ -68,8 +68,7 @@ class AsyncJobs(AsyncDatasetPredictions):
             name, alias, metadata: shown in lists; moved to the new model when the job succeeds; at most 16 pairs.
 
         Raises:
-            InvalidInput: the class names are no list.
-            ApiError: the service refused.
+            InvalidInput: the class names are no list, or the service refused.
         """
         check_id(dataset_id, "dataset")
         body: Document = {"dataset_id": dataset_id, "class_names": listed_class_names(class_names), "seed": seed}
@@ -88,8 +87,9 @@ class AsyncJobs(AsyncDatasetPredictions):
             "threshold": threshold,
             "wished_accuracy": wished_accuracy,
         }
-        body |= {field: value for field, value in optional.items() if value is not None}
-        body["metadata"] = dict(metadata or {})
+        body |= {"metadata": dict(metadata or {})} | {
+            field: value for field, value in optional.items() if value is not None
+        }
         return Job.of(await self._connection.request("POST", path_to("jobs"), json=body))
 
     async def get(self, job_id: str) -> Job:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
+from pouf_client.answers import Predictions
 from pouf_client.connection import Connection, check_id, path_to
 from pouf_client.errors import InvalidInput, RefusedInput
 from pouf_client.inputs import Inputs, PredictInput, are_pictures_for_sure, inputs_for
-from pouf_client.resources import Predictions
 from pouf_client.results import Document
 
 #: Of one request; the service takes 256 by default, and fewer keep its other callers waiting less.
