@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
@@ -16,6 +17,14 @@ from store.transitions import UNFINISHED
 BYTES_BESIDE = 8 * 1024
 BYTES_OF_AUDIT_ITEM = 1024
 BYTES_OF_AUDIT_ANSWER = 512
+
+
+@dataclass(frozen=True)
+class OwnerUsage:
+    """What an owner has: bytes of files, and items of datasets."""
+
+    stored_bytes: int
+    items: int
 
 
 def stored_bytes(scope: Scope) -> int:
@@ -59,6 +68,30 @@ def database_bytes(scope: Scope) -> int:
 def items(scope: Scope) -> int:
     """Return the number of items in the owner's datasets; those of a dataset count once it is ingested."""
     return _number(scope, _of_datasets(select(func.sum(Dataset.item_count)), scope))
+
+
+def by_owner(session: Session) -> dict[str, OwnerUsage]:
+    """Return what each owner has, those first who have most."""
+    files: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    there = Dataset.deleted_at.is_(None)
+    uploads = select(Dataset.owner, func.sum(Upload.size)).join(Upload, Upload.dataset_id == Dataset.id).where(there)
+    models = select(AdaptedModel.owner, func.sum(AdaptedModel.size_bytes)).where(AdaptedModel.deleted_at.is_(None))
+    sums = [
+        uploads.group_by(Dataset.owner),
+        select(Dataset.owner, func.sum(Dataset.extracted_bytes)).where(there).group_by(Dataset.owner),
+        models.group_by(AdaptedModel.owner),
+        *(
+            select(table.owner, func.sum(table.predictions_bytes)).group_by(table.owner)
+            for table in (Job, BatchPrediction)
+        ),
+    ]
+    for query in sums:
+        files.update({owner: int(total or 0) for owner, total in session.execute(query)})
+    of_items = select(Dataset.owner, func.sum(Dataset.item_count)).where(there).group_by(Dataset.owner)
+    counts.update({owner: int(total or 0) for owner, total in session.execute(of_items)})
+    owners = sorted({*files, *counts}, key=lambda owner: (-files[owner], owner))
+    return {owner: OwnerUsage(files[owner], counts[owner]) for owner in owners}
 
 
 def unfinished_jobs(scope: Scope) -> int:

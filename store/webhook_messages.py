@@ -25,6 +25,9 @@ PAUSE_FACTOR = 6
 #: An attempt without a result after this long counts as lost; far above the time that one may take.
 ATTEMPT_LOST_AFTER = timedelta(minutes=5)
 KEPT_FOR = timedelta(days=30)
+TEST_EVENT = "webhook.test"
+#: In place of a job's id, of messages that are about none.
+NO_JOB = ""
 
 
 class ErrorCause(TypedDict):
@@ -48,12 +51,18 @@ class TransitionData(TypedDict):
     error: ErrorCause | None
 
 
+class TestData(TypedDict):
+    """What a message says that only shows whether messages arrive."""
+
+    webhook_id: str
+
+
 class WebhookMessage(TypedDict):
     """The body that a webhook receives."""
 
     type: str
     timestamp: str
-    data: TransitionData
+    data: TransitionData | TestData
 
 
 @dataclass(frozen=True)
@@ -72,16 +81,26 @@ def announce(session: Session, job: Job, event: JobEvent) -> None:
     hooks = select(Webhook).where(Webhook.owner == job.owner, Webhook.deleted_at.is_(None))
     for hook in session.scalars(hooks).all():
         if event.type in hook.event_types:
-            delivery = WebhookDelivery(
-                id=new_id("msg"),
-                owner=job.owner,
-                webhook_id=hook.id,
-                job_id=job.id,
-                event_type=event.type,
-                body=json.dumps(_message(job, event), ensure_ascii=False, separators=(",", ":")),
-            )
-            session.add(delivery)
-            enqueue_delivery(session, delivery.id)
+            _add(session, hook, job.id, _message(job, event))
+
+
+def test(session: Session, hook: Webhook) -> WebhookDelivery:
+    """Store a message that is about no job, so that its receiver can be tried."""
+    return _add(session, hook, NO_JOB, _of_type(TEST_EVENT, TestData(webhook_id=hook.id)))
+
+
+def _add(session: Session, hook: Webhook, job_id: str, message: WebhookMessage) -> WebhookDelivery:
+    delivery = WebhookDelivery(
+        id=new_id("msg"),
+        owner=hook.owner,
+        webhook_id=hook.id,
+        job_id=job_id,
+        event_type=message["type"],
+        body=json.dumps(message, ensure_ascii=False, separators=(",", ":")),
+    )
+    session.add(delivery)
+    enqueue_delivery(session, delivery.id)
+    return delivery
 
 
 def ask_again(session: Session, delivery: WebhookDelivery) -> None:
@@ -153,18 +172,19 @@ def forget(session: Session, now: datetime) -> None:
 
 def _message(job: Job, event: JobEvent) -> WebhookMessage:
     error = None if job.error_code is None else ErrorCause(code=job.error_code, message=job.error_message)
-    return WebhookMessage(
-        type=event.type,
-        timestamp=utcnow().isoformat().replace("+00:00", "Z"),
-        data=TransitionData(
-            event_id=event.id,
-            seq=event.seq,
-            job_id=job.id,
-            name=job.name,
-            metadata=job.meta,
-            status=job.status,
-            model_id=job.model_id,
-            verdict=job.result.verdict,
-            error=error,
-        ),
+    data = TransitionData(
+        event_id=event.id,
+        seq=event.seq,
+        job_id=job.id,
+        name=job.name,
+        metadata=job.meta,
+        status=job.status,
+        model_id=job.model_id,
+        verdict=job.result.verdict,
+        error=error,
     )
+    return _of_type(event.type, data)
+
+
+def _of_type(kind: str, data: TransitionData | TestData) -> WebhookMessage:
+    return WebhookMessage(type=kind, timestamp=utcnow().isoformat().replace("+00:00", "Z"), data=data)

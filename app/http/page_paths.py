@@ -2,7 +2,7 @@
 
 import re
 
-_PAGES = re.compile(r"/|/(datasets|guide|jobs|models|sign-in|sign-out)(/.*)?")
+_PAGES = re.compile(r"/|/(datasets|guide|jobs|keys|models|service|sign-in|sign-out|webhooks)(/.*)?")
 
 
 def is_page(path: str) -> bool:

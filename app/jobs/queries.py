@@ -109,9 +109,11 @@ def evaluation_labels(scope: Scope, dataset_id: str) -> dict[str, str]:
     return {str(sha256): str(label) for sha256, label in scope.session.execute(query)}
 
 
-def counts_by_status(scope: Scope) -> dict[str, int]:
-    """Return how many jobs, of all owners, are in each status."""
+def counts_by_status(scope: Scope, *, own: bool = False) -> dict[str, int]:
+    """Return how many jobs, of all owners or the `own` ones, are in each status."""
     query = select(Job.status, func.count()).group_by(Job.status)
+    if own:
+        query = query.where(Job.owner == scope.owner)
     return {status: int(count) for status, count in scope.session.execute(query)}
 
 

@@ -1,4 +1,4 @@
-"""API keys: made, listed and revoked by the command line, which has the database; no route does it."""
+"""API keys: made, listed and revoked by the command line, which has the database, or on a page; not over /v1."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -2,10 +2,25 @@
 
 from fastapi import FastAPI
 
-from app.pages import assets, datasets, guide, jobs, models, new_jobs, reference, reviews, signing_in
+from app.pages import (
+    assets,
+    comparisons,
+    datasets,
+    guide,
+    jobs,
+    keys,
+    models,
+    new_jobs,
+    reference,
+    reviews,
+    service,
+    signing_in,
+    webhooks,
+)
 from app.pages.errors import error_page
 
-ROUTERS = (signing_in, datasets, new_jobs, reviews, jobs, models, reference, guide, assets)
+_OF_DATA = (datasets, new_jobs, comparisons, reviews, jobs, models)
+ROUTERS = (signing_in, *_OF_DATA, service, keys, webhooks, reference, guide, assets)
 
 
 def install(app: FastAPI) -> None:

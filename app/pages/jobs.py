@@ -7,12 +7,12 @@ from starlette.responses import HTMLResponse
 
 from app.audits import service as audits
 from app.audits.schemas import AuditListQuery
-from app.caller import Reader, Writer
+from app.caller import Caller, Reader, Writer
 from app.http.json_bodies import validate
 from app.jobs import service
 from app.jobs.metrics import numbers_by_step
 from app.jobs.predictions import summary_of
-from app.jobs.schemas import JobListQuery
+from app.jobs.schemas import JobDocument, JobListQuery, JobSummaryDocument
 from app.pages.item_pictures import dataset_of, pictures_of
 from app.pages.rendering import redirect, render
 from app.web.judgement import judgement_of
@@ -68,6 +68,7 @@ def show_job(request: Request, job_id: str, caller: Reader) -> HTMLResponse:
         picture_of=pictures_of(dataset),
         outcome=outcome,
         reviews=reviews,
+        others=_others(caller, document),
         charts=step_charts(numbers_by_step(caller, job_id), document.selected_step, ["loss"]),
     )
 
@@ -86,3 +87,12 @@ def change_job(
     """Cancel, pause, resume or retry the job."""
     ACTIONS[action](caller, job_id)
     return redirect(request, f"/jobs/{job_id}")
+
+
+def _others(caller: Caller, job: JobDocument) -> list[JobSummaryDocument]:
+    """Return other jobs that it can be compared with: over its dataset, with predictions like itself."""
+    if "predictions" not in job.urls:
+        return []
+    query = JobListQuery(dataset_id=job.dataset_id, status="succeeded", limit=50)
+    found = service.list_jobs(caller, query).data
+    return [other for other in found if other.id != job.id and "predictions" in other.urls]

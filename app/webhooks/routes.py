@@ -55,6 +55,12 @@ def delete_webhook(webhook_id: str, caller: Writer) -> None:
     service.delete(caller, webhook_id)
 
 
+@router.post("/{webhook_id}/test", status_code=202)
+def test_webhook(webhook_id: str, caller: Writer) -> DeliveryDocument:
+    """Send a message of the type `webhook.test`, signed like the others, to show whether they arrive."""
+    return service.test(caller, webhook_id)
+
+
 @router.get("/{webhook_id}/deliveries")
 def list_deliveries(
     webhook_id: str, caller: Reader, query: Annotated[DeliveryListQuery, Query()]

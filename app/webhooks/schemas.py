@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 from app.http.query_parameters import PageQuery
 from app.http.schemas import Closed, Document
 from store.tables import Webhook, WebhookDelivery
+from store.webhook_messages import NO_JOB
 from store.webhook_targets import MAX_URL
 
 EventType = Literal[
@@ -68,8 +69,8 @@ class DeliveryDocument(Document):
     object: Literal["webhook_delivery"]
     id: str
     webhook_id: str
-    job_id: str
-    event_type: EventType
+    job_id: Annotated[str | None, Field(description="Null of a `webhook.test`.")]
+    event_type: EventType | Literal["webhook.test"]
     status: DeliveryStatus
     attempts: int
     next_attempt_at: datetime | None
@@ -98,11 +99,12 @@ def show_delivery(delivery: WebhookDelivery) -> DeliveryDocument:
     """Return the document of a message."""
     hook = f"/v1/webhooks/{delivery.webhook_id}"
     pending = delivery.status == "pending"
+    job_id = None if delivery.job_id == NO_JOB else delivery.job_id
     return DeliveryDocument(
         object="webhook_delivery",
         id=delivery.id,
         webhook_id=delivery.webhook_id,
-        job_id=delivery.job_id,
+        job_id=job_id,
         event_type=delivery.event_type,
         status=delivery.status,
         attempts=delivery.attempts,
@@ -114,7 +116,7 @@ def show_delivery(delivery: WebhookDelivery) -> DeliveryDocument:
         finished_at=delivery.finished_at,
         urls={
             "webhook": hook,
-            "job": f"/v1/jobs/{delivery.job_id}",
             "redeliver": f"{hook}/deliveries/{delivery.id}/redeliver",
+            **({} if job_id is None else {"job": f"/v1/jobs/{job_id}"}),
         },
     )

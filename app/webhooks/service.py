@@ -89,6 +89,16 @@ def delete(caller: Caller, webhook_id: str) -> None:
         hook.secret = ""
 
 
+def test(caller: Caller, webhook_id: str) -> DeliveryDocument:
+    """Send a message that is about no job, to show whether messages arrive."""
+    with caller.state.database.write() as session:
+        delivery = webhooks.test(session, get(caller.scope(session), webhook_id))
+        session.flush()
+        document = show_delivery(delivery)
+    caller.state.publisher.wake()
+    return document
+
+
 def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> DeliveryDocument:
     """Make a message due now, whatever its result was, under the same id."""
     with caller.state.database.write() as session:

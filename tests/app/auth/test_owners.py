@@ -150,6 +150,7 @@ def webhook_cases() -> list[Case]:
     body = {"json": {"url": "https://example.com/hook"}}
     message = "/v1/webhooks/{webhook}/deliveries/{delivery}/redeliver"
     return [
+        Case(f"POST {one}/test", "write", "/v1/webhooks/{webhook}/test"),
         Case("GET /v1/webhooks", "read", foreign="empty"),
         Case("POST /v1/webhooks", "write", request=body, foreign="shared"),
         Case(f"GET {one}", "read", "/v1/webhooks/{webhook}"),

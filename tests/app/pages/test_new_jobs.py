@@ -122,6 +122,11 @@ def test_a_dataset_that_is_not_ready_is_not_tried(ask, base, rows):
     assert "no items" in ask(rows.dataset(), "red\nblue")
 
 
+def test_names_are_quoted(ask, base, dataset):
+    said = ask(dataset, "<b>red\n<b>reds\nblue") + ask(dataset, "<b>red")
+    assert ("&lt;b&gt;red" in said, "<b>" in said) == (True, False)
+
+
 def test_a_picture_that_has_gone_is_said_alone(ask, base, dataset, storage):
     storage.discard(f"datasets/{dataset}/blobs")
     assert ask(dataset, "red\nblue").count("not there any more") == SAMPLE_ITEMS

@@ -4,9 +4,11 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.http.page_paths import is_page
-from tests.app.predicted.conftest import predicted
+from app.keys import service as keys
+from app.keys.service import NewKey
+from tests.app.predicted.conftest import predict, predicted
 
-__all__ = ["predicted"]  # a fixture
+__all__ = ["predict", "predicted"]  # fixtures
 
 # what a route needs, and a path of alice's
 PAGES = {
@@ -27,12 +29,26 @@ PAGES = {
     "GET /jobs/{job_id}/reviews/{audit_id}": ("read", "/jobs/{predicted}/reviews/{audit}"),
     "POST /jobs/{job_id}/reviews/{audit_id}/answers": ("write", "/jobs/{predicted}/reviews/{audit}/answers"),
     "POST /jobs/{job_id}/reviews/{audit_id}/confirm": ("write", "/jobs/{predicted}/reviews/{audit}/confirm"),
+    "GET /jobs/compare": ("read", "/jobs/compare?first={predicted}&second={predicted_too}"),
     "GET /models": ("read", None),
     "GET /models/{model_id}": ("read", "/models/{model}"),
     "GET /models/{model_id}/threshold": ("read", "/models/{model}/threshold"),
     "POST /models/{model_id}/alias": ("write", "/models/{model}/alias"),
     "POST /models/{model_id}/alias/delete": ("write", "/models/{model}/alias/delete"),
     "POST /models/{model_id}/try": ("predict", "/models/{model}/try"),
+    "GET /service": ("read", None),
+    "GET /webhooks": ("read", None),
+    "POST /webhooks": ("write", None),
+    "GET /webhooks/{webhook_id}": ("read", "/webhooks/{webhook}"),
+    "POST /webhooks/{webhook_id}/test": ("write", "/webhooks/{webhook}/test"),
+    "POST /webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver": (
+        "write",
+        "/webhooks/{webhook}/deliveries/{delivery}/redeliver",
+    ),
+    "POST /webhooks/{webhook_id}/delete": ("write", "/webhooks/{spare_webhook}/delete"),
+    "GET /keys": ("admin", None),
+    "POST /keys": ("admin", None),
+    "POST /keys/{key_id}/revoke": ("admin", "/keys/{key}/revoke"),
 }
 OPEN = {
     "GET /guide",
@@ -45,8 +61,9 @@ OPEN = {
 
 
 @pytest.fixture
-def alices(rows, predicted) -> dict[str, str]:
-    reviewed = predicted(4, owner="alice").job_id
+def alices(rows, predicted, predict, settings, database) -> dict[str, str]:
+    made = predicted(4, owner="alice")
+    reviewed, webhook = made.job_id, rows.webhook(owner="alice")
     rows.model_of(reviewed, owner="alice")
     dataset = rows.dataset(owner="alice", name="photographs")
     return {
@@ -57,7 +74,12 @@ def alices(rows, predicted) -> dict[str, str]:
         "finished": rows.job("running", "failed", owner="alice", dataset_id=dataset),
         "model": rows.model(owner="alice", name="adapted model"),
         "predicted": reviewed,
+        "predicted_too": predict(made.dataset_id, made.names, owner="alice", seed=1).job_id,
         "audit": rows.audit(reviewed, answered=True),
+        "webhook": webhook,
+        "spare_webhook": rows.webhook(owner="alice"),
+        "delivery": rows.delivery(webhook, owner="alice"),
+        "key": keys.create(settings, database, NewKey("alice", "spare", ["read"]))[0].id,
     }
 
 
@@ -75,6 +97,8 @@ def ask(api, alices, picture):
         if path in ("/jobs", "/jobs/trial"):
             return api.post(target, data=job, headers=headers)
         fields = {"alias": "best", "size": "2", "item": "0.png", "answer": "cant_tell"}
+        fields |= {"url": "https://example.com/", "event_types": "job.failed", "name": "key", "owner": "alice"}
+        fields |= {"scopes": "read"}
         return api.post(target, data=fields, files={"picture": ("a.png", picture())}, headers=headers)
 
     return send
@@ -90,8 +114,8 @@ def test_every_page_has_a_case(application):
 
 def test_pages_need_a_key_with_the_scope_and_of_the_owner(ask, alices, make_key):
     scopes = {"read", "write", "predict"}
-    holders = {scope: make_key("alice", scope) for scope in scopes}
-    lackers = {scope: make_key("alice", *scopes - {scope}) for scope in scopes}
+    holders = {scope: make_key("alice", scope) for scope in scopes | {"admin"}}
+    lackers = {scope: make_key("alice", *scopes - {scope}) for scope in scopes | {"admin"}}
     bob = make_key("bob", *scopes)
     for route, (scope, path) in PAGES.items():
         assert ask(route, None).status_code == 401, route

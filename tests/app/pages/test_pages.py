@@ -10,9 +10,9 @@ import pytest
 from pouf_core.contract.findings import finding
 from pouf_core.contract.result import Evaluation
 from store.tables import Dataset, DatasetItem
-from tests.app.predicted.conftest import predicted
+from tests.app.predicted.conftest import predict, predicted
 
-__all__ = ["predicted"]  # a fixture
+__all__ = ["predict", "predicted"]  # fixtures
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}'&amp;"
 
@@ -45,8 +45,10 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def evil(rows, database) -> dict[str, str]:
-    """A dataset, a job and a model whose every name is an attack."""
+def evil(rows, database, predicted, predict) -> dict[str, str]:
+    """A dataset, a job and a model whose every name is an attack, and what else shows names."""
+    rows.dataset(owner=EVIL)
+    first = predicted(names=[f"{number}{EVIL}" for number in range(9)], texts=[EVIL] * 9)
     reading = {"file": EVIL, "encoding": "utf-8", "encoding_confidence": 1.0, "header": [EVIL, "b"], "text_column": 0}
     reading |= {"first_rows": [{"text": EVIL, "text_pair": EVIL, "label": EVIL}], "label_column": 1, "rows": 1}
     dataset = rows.dataset(
@@ -71,6 +73,9 @@ def evil(rows, database) -> dict[str, str]:
         "failed": failed,
         "job": rows.job("running", "succeeded", dataset_id=dataset, **said, **told),
         "model": rows.model(job_id=failed, **said, **told),
+        "first": first.job_id,
+        "second": predict(first.dataset_id, first.names, seed=1).job_id,
+        "webhook": rows.webhook(EVIL),
     }
 
 
@@ -78,6 +83,7 @@ def test_names_and_texts_of_people_are_shown_and_never_obeyed(api, evil):
     of_dataset = "/datasets/{dataset}"
     paths = ["/", "/datasets", of_dataset, *(f"{of_dataset}/items{query}" for query in ("", "?status=rejected"))]
     paths += ["/jobs", "/jobs/new?dataset={dataset}", "/jobs/{job}", "/jobs/{failed}", "/models", "/models/{model}"]
+    paths += ["/jobs/compare?first={first}&second={second}", "/service", "/webhooks", "/webhooks/{webhook}"]
     for path in paths:
         answer = api.get(path.format(**evil))
         assert answer.status_code == 200, path

@@ -108,3 +108,15 @@ def test_a_message_to_another_webhook_is_not_found(api, rows, refused):
     message = rows.delivery(rows.webhook())
     answer = api.post(f"/v1/webhooks/{rows.webhook()}/deliveries/{message}/redeliver")
     refused(answer, 404, "delivery_not_found")
+
+
+def test_a_webhook_is_tried_by_a_message_about_no_job(api, rows, database):
+    hook = rows.webhook()
+    answer = api.post(f"/v1/webhooks/{hook}/test")
+    tried = answer.json()
+    DeliveryDocument.model_validate(tried)
+    assert (answer.status_code, tried["event_type"], tried["job_id"]) == (202, "webhook.test", None)
+    assert (tried["message"]["data"], "job" in tried["urls"]) == ({"webhook_id": hook}, False)
+    assert api.get(f"/v1/webhooks/{hook}/deliveries").json()["data"] == [tried]
+    with database.read() as session:
+        assert session.scalars(select(OutboxMessage.payload)).all() == [{"delivery_id": tried["id"]}]

@@ -1,0 +1,88 @@
+"""API keys: made, with what they may do, and revoked, by whoever runs the service."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from pydantic import Field
+from starlette.responses import HTMLResponse
+
+from app.auth import key_queries
+from app.auth.identity import KeyScope
+from app.caller import Admin, Caller
+from app.http.errors import invalid, not_found
+from app.http.json_bodies import validate
+from app.http.schemas import NAME, Closed
+from app.keys import service
+from app.keys.service import NewKey, NoSuchKey
+from app.pages.rendering import redirect, render
+from store.clock import utcnow
+
+router = APIRouter()
+
+SCOPES = {
+    KeyScope.READ: "look at datasets, jobs, models and predictions",
+    KeyScope.WRITE: "upload, start jobs, review, name and delete",
+    KeyScope.PREDICT: "call models",
+    KeyScope.ADMIN: "all of that, keys and the service itself",
+}
+
+
+class KeyForm(Closed):
+    """A key to make."""
+
+    name: NAME
+    owner: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
+    scopes: Annotated[list[KeyScope], Field(min_length=1)]
+    days: Annotated[int | None, Field(ge=1, le=3650)] = None
+
+
+@router.get("/keys")
+def list_keys(request: Request, caller: Admin) -> HTMLResponse:
+    """Return the keys of all owners, newest first, and the form for another."""
+    return render(
+        request,
+        "keys.html.jinja",
+        keys=[*reversed(service.list_all(caller.state.database))],
+        scopes=SCOPES,
+        owner=caller.owner,
+        now=utcnow(),
+    )
+
+
+@router.post("/keys")
+def create_key(
+    request: Request,
+    caller: Admin,
+    name: Annotated[str, Form()] = "",
+    owner: Annotated[str, Form()] = "",
+    scopes: Annotated[list[str] | None, Form()] = None,
+    days: Annotated[str, Form()] = "",
+) -> HTMLResponse:
+    """Make a key, and return the part of the page that shows it, once."""
+    form = validate(KeyForm, {"name": name, "owner": owner, "scopes": scopes or [], "days": days or None})
+    is_first = _require_admin_first(caller, form)
+    expires_at = None if form.days is None else utcnow() + timedelta(days=form.days)
+    wanted = NewKey(form.owner, form.name, form.scopes, expires_at)
+    key, text = service.create(caller.state.settings, caller.state.database, wanted)
+    return render(request, "key_made.html.jinja", key=key, text=text, is_first=is_first)
+
+
+@router.post("/keys/{key_id}/revoke")
+def revoke_key(request: Request, key_id: str, caller: Admin) -> HTMLResponse:
+    """Revoke a key; browsers that were signed in by it are signed out."""
+    try:
+        service.revoke(caller.state.database, key_id)
+    except NoSuchKey as error:
+        raise not_found("key", key_id) from error
+    return redirect(request, "/keys")
+
+
+def _require_admin_first(caller: Caller, form: KeyForm) -> bool:
+    """Tell whether it is the first key; raises 422 ``first_key_not_admin`` where nobody could make the next here."""
+    with caller.state.database.read() as session:
+        is_first = not key_queries.any_key(session)
+    if is_first and KeyScope.ADMIN not in form.scopes:
+        message = "From the first key on nobody gets in without one: let it have the scope admin."
+        raise invalid("first_key_not_admin", message, "/scopes")
+    return is_first
