@@ -9,7 +9,7 @@ from typing import NotRequired, TypedDict
 
 from pouf_client.blocking import Blocking, blocking, blocking_iterator
 from pouf_client.connection import Connection, path_to
-from pouf_client.results import Document
+from pouf_client.results import Document, stated
 
 
 class AuditItem(TypedDict):
@@ -144,10 +144,8 @@ class AsyncAudits:
         Raises:
             ApiError: the service refused.
         """
-        body: Document = {"size": size}
-        optional = {"suspected": suspected, "seed": seed, "wished_accuracy": wished_accuracy}
-        body |= {name: value for name, value in optional.items() if value is not None}
-        return Audit.of(await self._connection.request("POST", _path(job_id), json=body))
+        body = {"size": size, "suspected": suspected, "seed": seed, "wished_accuracy": wished_accuracy}
+        return Audit.of(await self._connection.request("POST", _path(job_id), json=stated(body)))
 
     async def get(self, job_id: str, audit_id: str) -> Audit:
         """One audit, with what the answers measure so far."""

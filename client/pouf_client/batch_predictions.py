@@ -10,7 +10,7 @@ from pouf_client.connection import Connection, check_id, path_to
 from pouf_client.errors import JobFailed
 from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions
 from pouf_client.resources import FINAL_JOB_STATUSES, CodedMessage
-from pouf_client.results import Document
+from pouf_client.results import Document, stated
 from pouf_client.waiting import until_final
 
 
@@ -75,10 +75,9 @@ class AsyncBatchPredictions(AsyncDatasetPredictions):
         """
         check_id(model, "model")
         check_id(dataset_id, "dataset")
-        body: Document = {"model": model, "dataset_id": dataset_id, "metadata": dict(metadata or {})}
-        if name is not None:
-            body["name"] = name
-        return BatchPrediction.of(await self._connection.request("POST", path_to(self._collection), json=body))
+        body: Document = {"model": model, "dataset_id": dataset_id, "name": name}
+        body["metadata"] = dict(metadata or {})
+        return BatchPrediction.of(await self._connection.request("POST", path_to(self._collection), json=stated(body)))
 
     async def get(self, batch_id: str) -> BatchPrediction:
         """One of them."""

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import httpx
 
 from pouf_client.errors import ApiError, ClosedClient, InvalidInput, Unreachable
-from pouf_client.results import Document
+from pouf_client.results import Document, stated
 from pouf_client.transport import Transport
 
 FIRST_PAUSE_SECONDS = 0.5
@@ -120,7 +120,7 @@ class Connection:
 
     async def pages(self, path: str, **filters: str | int | None) -> AsyncIterator[Document]:
         """Each element of a list, page after page; filters that are None are left out."""
-        query = {name: value for name, value in filters.items() if value is not None}
+        query = stated(filters)
         while True:
             page = await self.request("GET", path, params={"limit": 100, **query})
             for element in page["data"]:

@@ -12,7 +12,7 @@ from pouf_client.connection import Connection, check_id, path_to
 from pouf_client.errors import ApiError, JobFailed, Unreachable
 from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions, JobComparison
 from pouf_client.resources import Event, Job
-from pouf_client.results import Document
+from pouf_client.results import Document, stated
 from pouf_client.waiting import until_final
 
 RECONNECT_SECONDS = 1.0
@@ -71,8 +71,11 @@ class AsyncJobs(AsyncDatasetPredictions):
             InvalidInput: the class names are no list, or the service refused.
         """
         check_id(dataset_id, "dataset")
-        body: Document = {"dataset_id": dataset_id, "class_names": listed_class_names(class_names), "seed": seed}
-        optional = {
+        body = {
+            "dataset_id": dataset_id,
+            "class_names": listed_class_names(class_names),
+            "seed": seed,
+            "metadata": dict(metadata or {}),
             "base_model": base_model,
             "class_features_dataset_id": class_features_dataset_id,
             "activation": activation,
@@ -87,10 +90,7 @@ class AsyncJobs(AsyncDatasetPredictions):
             "threshold": threshold,
             "wished_accuracy": wished_accuracy,
         }
-        body |= {"metadata": dict(metadata or {})} | {
-            field: value for field, value in optional.items() if value is not None
-        }
-        return Job.of(await self._connection.request("POST", path_to("jobs"), json=body))
+        return Job.of(await self._connection.request("POST", path_to("jobs"), json=stated(body)))
 
     async def get(self, job_id: str) -> Job:
         """One job."""

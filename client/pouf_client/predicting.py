@@ -9,7 +9,7 @@ from pouf_client.answers import Predictions
 from pouf_client.connection import Connection, check_id, path_to
 from pouf_client.errors import InvalidInput, RefusedInput
 from pouf_client.inputs import Inputs, PredictInput, are_pictures_for_sure, inputs_for
-from pouf_client.results import Document
+from pouf_client.results import Document, stated
 
 #: Of one request; the service takes 256 by default, and fewer keep its other callers waiting less.
 MOST_INPUTS = 64
@@ -42,7 +42,7 @@ class Predicting:
         if modality is None:
             modality = "image" if are_pictures_for_sure(given) else await self._modality(model)
         inputs = await self._connection.work(partial(inputs_for, given, modality))
-        body: Document = {"model": model, **{name: value for name, value in options.items() if value is not None}}
+        body: Document = {"model": model, **stated(options)}
         answer: Document | None = None
         refusal: RefusedInput | None = None
         found: list[Document] = []

@@ -7,6 +7,11 @@ from typing import Any
 Document = dict[str, Any]
 
 
+def stated(fields: Document) -> Document:
+    """The fields that say something: those that are None are left to the service."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Evaluation:
     """Accuracy on the items that had evaluation labels: fractions, with 95 % intervals."""
