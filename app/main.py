@@ -46,6 +46,7 @@ from store.database import Database, upgrade
 from store.orphans import remove_abandoned_staging
 from store.private_files import make_data_private
 from store.settings import Settings, get_settings
+from store.settings_at_start import settings_or_exit
 from store.storage import Storage
 
 ROUTERS = (
@@ -172,6 +173,6 @@ def __getattr__(name: str) -> FastAPI:
     """Build `app` only when something asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
-    globals()["app"] = create_app()
+    globals()["app"] = create_app(settings_or_exit())
     application: FastAPI = globals()["app"]
     return application

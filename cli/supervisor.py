@@ -9,15 +9,15 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-from pydantic import ValidationError
-
 from cli import CommandError
 from cli.addresses import base_url, free_port, port_is_free, why_not_ready
 from cli.broker import EmbeddedBroker, prepare_broker
 from cli.data_directory import DataDirectory, tail
 from cli.processes import Child, Service, end_marked_processes
 from cli.services import services, visible_gpus
+from store.setting_names import variable_of
 from store.settings import Settings, get_settings
+from store.settings_at_start import WrongSettings, read_settings
 
 POLL_SECONDS = 0.2
 READY_POLL_SECONDS = 0.3
@@ -231,13 +231,12 @@ def settings_with(**chosen: object) -> Settings:
     """
     for name, value in chosen.items():
         if value is not None:
-            os.environ[f"POUF_{name.upper()}"] = str(value)
+            os.environ[variable_of(name)] = str(value)
     get_settings.cache_clear()
     try:
-        return get_settings()
-    except ValidationError as error:
-        lines = [f"POUF_{str(wrong['loc'][0]).upper()}: {wrong['msg']}" for wrong in error.errors()]
-        raise CommandError("\n".join(lines)) from error
+        return read_settings()
+    except WrongSettings as error:
+        raise CommandError(str(error)) from error
 
 
 def say(line: str) -> None:

@@ -1,6 +1,7 @@
 """Every setting of the service, read from ``POUF_*`` environment variables."""
 
 import json
+import os
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -12,6 +13,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from pouf_core.contract.engine import EngineChoice
 from store.limit_settings import GIB, LimitSettings
 from store.retention_settings import RetentionSettings
+from store.setting_names import check_names
+from store.setting_values import matches_entry, split_entries
 
 
 class Settings(LimitSettings, RetentionSettings):
@@ -218,12 +221,12 @@ class Settings(LimitSettings, RetentionSettings):
     def _split_base_models(cls, value: object) -> object:
         if isinstance(value, str) and value.lstrip().startswith("["):
             return json.loads(value)
-        return _split(value)
+        return split_entries(value)
 
     @field_validator("webhook_allowed_networks", "allowed_hosts", mode="before")
     @classmethod
     def _split_entries(cls, value: object) -> object:
-        return _split(value)
+        return split_entries(value)
 
     @field_validator("webhook_allowed_networks")
     @classmethod
@@ -285,21 +288,11 @@ class Settings(LimitSettings, RetentionSettings):
 
     def allows_base_model(self, spec: str) -> bool:
         """Tell whether the operator allows the base model `spec`; a `*` matches no `..`."""
-        return any(_matches(spec, entry) for entry in self.base_models)
+        return any(matches_entry(spec, entry) for entry in self.base_models)
 
 
 @lru_cache
 def get_settings() -> Settings:
-    """Return the process's settings, read once."""
+    """Return the process's settings, read once; raises as `check_names` and pydantic."""
+    check_names(os.environ, Settings.model_fields)
     return Settings()
-
-
-def _split(value: object) -> object:
-    return [entry.strip() for entry in value.split(",") if entry.strip()] if isinstance(value, str) else value
-
-
-def _matches(spec: str, entry: str) -> bool:
-    if not entry.endswith("*"):
-        return spec == entry
-    start = entry.removesuffix("*")
-    return spec.startswith(start) and ".." not in spec.removeprefix(start).split("/")

@@ -17,6 +17,7 @@ from kombu.entity import Exchange, Queue
 from store.outbox import Send
 from store.queues import INGEST, NOTIFY, PREDICT, TASKS, TRAIN
 from store.settings import get_settings
+from store.settings_at_start import settings_or_exit
 from worker import heartbeat  # noqa: F401 - listens to Celery's signals
 from worker.batch_predictions.runner import run_batch
 from worker.ingestion.run import run_ingestion
@@ -88,7 +89,7 @@ def sender(celery: Celery) -> Send:
     return send
 
 
-app = create_celery_app(get_settings().redis_url or DEFAULT_BROKER_URL)
+app = create_celery_app(settings_or_exit().redis_url or DEFAULT_BROKER_URL)
 send = sender(app)
 
 

@@ -1,8 +1,12 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from store.setting_names import MistypedSetting, check_names
 from store.settings import Settings
 from store.settings_table import settings_table
 
@@ -44,3 +48,43 @@ def test_the_table_names_every_setting_with_its_meaning() -> None:
     for name, field in Settings.model_fields.items():
         assert field.description
         assert any(line.startswith(f"| `POUF_{name.upper()}` |") and field.description in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("POUF_DATABSE_URL", "POUF_DATABASE_URL"),
+        ("POUF_LEASE_SECOND", "POUF_LEASE_SECONDS"),
+        ("POUF_LOG_LEVLE", "POUF_LOG_LEVEL"),
+        ("POUF_BASEMODEL", "POUF_BASE_MODELS"),
+        ("pouf_prot", "POUF_PORT"),
+    ],
+)
+def test_a_variable_that_is_nearly_a_setting_is_refused_by_the_settings_name(name: str, meant: str) -> None:
+    with pytest.raises(MistypedSetting, match=f"{name} is no setting; did you mean {meant}"):
+        check_names({name: "1", "PATH": "/bin"}, Settings.model_fields)
+
+
+def test_other_unknown_variables_are_warned_of_and_known_ones_are_not(caplog: pytest.LogCaptureFixture) -> None:
+    names = ["POUF_SERVICE_HOST", "POUF_API_KEY", "POUF_URL", "POUF_PORT", "pouf_host", "OTHER", "POUF"]
+    check_names(dict.fromkeys(names, "1"), Settings.model_fields)
+    assert [record.getMessage() for record in caplog.records] == [
+        "POUF_SERVICE_HOST is no setting of this version and does nothing"
+    ]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["-m", "cli.main", "migrate"],
+        pytest.param(["-c", "from app.main import app"], marks=pytest.mark.slow),  # for their imports
+        pytest.param(["-c", "import worker.celery_app"], marks=pytest.mark.slow),
+    ],
+)
+def test_no_part_starts_on_a_mistyped_setting_and_each_says_so_in_a_line(command: list[str], tmp_path: Path) -> None:
+    environment = {**os.environ, "POUF_DATA_DIR": str(tmp_path), "POUF_DATABSE_URL": "sqlite:///x"}
+    ran = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert "POUF_DATABSE_URL is no setting; did you mean POUF_DATABASE_URL?" in ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert not list(tmp_path.iterdir())
