@@ -10,6 +10,7 @@ from app.http.errors import ApiError
 from app.http.metrics import HttpMetrics
 from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
+from app.serving.planes import Planes
 from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
 from app.serving.trials import Trials
@@ -33,6 +34,7 @@ class State:
     thumbnails: Thumbnails
     samples: Samples
     trials: Trials
+    planes: Planes
 
     @property
     def staging_root(self) -> Path:

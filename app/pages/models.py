@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, Path, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse
 
@@ -13,11 +13,12 @@ from app.http.budgets import holding_of
 from app.http.errors import ApiError, invalid
 from app.http.json_bodies import validate
 from app.http.schemas import ALIAS_NAME, Closed
-from app.jobs.predictions import answered_from, summary_of
+from app.jobs.predictions import answered_from, predictions_of, summary_of
 from app.models import service
 from app.models.schemas import ModelListQuery
 from app.pages.item_pictures import dataset_of, pictures_of
 from app.pages.rendering import redirect, render
+from app.predicted.planes import item_at, map_of
 from app.predictions.schemas import PredictInput, PredictOptions
 from app.predictions.service import Input, input_of, predict
 from app.web.answers import answers_of
@@ -73,6 +74,22 @@ def show_threshold(request: Request, model_id: str, caller: Reader, place: int =
     answers = answers_of(document.model_dump(mode="json", include={"abstention", "fallback"}), max(place, 0))
     counted = None if answers is None else answered_from(caller, document.job_id, answers.point["threshold"])
     return render(request, "threshold.html.jinja", answers=answers, counted=counted)
+
+
+@router.get("/models/{model_id}/map")
+def show_map(request: Request, model_id: str, caller: Reader) -> HTMLResponse:
+    """Return the part of the page with the map of the items; as long as it is being made, one that asks again."""
+    predictions = predictions_of(caller, service.read(caller, model_id).job_id)
+    return render(request, "map.html.jinja", found=map_of(caller, predictions), model_id=model_id)
+
+
+@router.get("/models/{model_id}/map/{place}")
+def show_mapped(request: Request, model_id: str, place: Annotated[int, Path(ge=0)], caller: Reader) -> HTMLResponse:
+    """Return the part of the page with one item of the map."""
+    predictions = predictions_of(caller, service.read(caller, model_id).job_id)
+    item = item_at(caller, predictions, place)
+    picture_of = pictures_of(dataset_of(caller, predictions.dataset_id))
+    return render(request, "mapped.html.jinja", item=item, picture=picture_of(item) if item else None)
 
 
 @router.post("/models/{model_id}/alias")

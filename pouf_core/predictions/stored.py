@@ -1,7 +1,8 @@
 """The stored form of a dataset's predictions: one record an item, in order of content hash.
 
 A folder with `predictions.json`, a `PredictionsHeader`, and `predictions.npy`, records of 60 bytes that are mapped into
-memory. Names, texts and labels of items are no part of it: an item is known by the SHA-256 of its content.
+memory. Names, texts and labels of items are no part of it: an item is known by the SHA-256 of its content. After an
+adaptation `features.npy` is there too: features of the first items, for a map of them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy.typing as npt
 
 from pouf_core.contract.predictions import PredictionsHeader
 
-HEADER, RECORDS = "predictions.json", "predictions.npy"
+HEADER, RECORDS, FEATURES = "predictions.json", "predictions.npy", "features.npy"
 
 #: Classes are places in the header's `class_names`; `label` is the most probable class, of items without one too.
 RECORD = np.dtype(
@@ -37,6 +38,11 @@ Records = npt.NDArray[np.void]
 """Records [n] of type `RECORD`."""
 Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
+Features = npt.NDArray[np.float16]
+"""Unit-length features [m, d] of the first m items, which are a random sample: items are in order of content hash."""
+
+MOST_MAPPED = 2000
+_MOST_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,31 @@ def write_predictions(directory: Path, header: PredictionsHeader, pieces: Iterab
     if count != header.item_count:
         raise ValueError(f"{count} predictions of {header.item_count} items")
     (directory / HEADER).write_text(header.model_dump_json())
+
+
+def mapped_count(items: int, width: int) -> int:
+    """How many of so many items have their features of `width` numbers stored: 2,000, and less than 8 MB."""
+    return min(items, MOST_MAPPED, _MOST_NUMBERS // width)
+
+
+def write_features(directory: Path, features: Features) -> None:
+    """Add the features of the first items to a folder of stored predictions."""
+    np.save(directory / FEATURES, features)
+
+
+def open_features(directory: Path) -> Features | None:
+    """Read what `write_features` added; None where nothing was.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        found: Features = np.load(directory / FEATURES, allow_pickle=False)
+    except FileNotFoundError:
+        return None
+    if found.dtype != np.float16 or found.ndim != 2:
+        raise ValueError(f"{directory / FEATURES} does not hold features")
+    return found
 
 
 def open_predictions(directory: Path) -> StoredPredictions:

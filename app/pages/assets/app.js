@@ -28,6 +28,47 @@ document.addEventListener("keydown", (event) => {
   named.click();
 });
 
+// ---- the map of a model's items
+
+const SHOWN_AFTER_MS = 80;
+let pointing;
+
+function pointAt(dot) {
+  const plane = dot.closest("[data-map]");
+  plane.querySelector(".at")?.classList.remove("at");
+  dot.classList.add("at");
+  const place = [...plane.querySelectorAll("svg circle")].indexOf(dot);
+  clearTimeout(pointing);
+  pointing = setTimeout(() => htmx.ajax("GET", `${plane.dataset.map}/${place}`, { target: "#pointed" }), SHOWN_AFTER_MS);
+}
+
+document.addEventListener("mouseover", (event) => {
+  if (event.target.matches("[data-map] circle")) pointAt(event.target);
+});
+
+const ARROWS = { ArrowRight: [1, 0], ArrowLeft: [-1, 0], ArrowDown: [0, 1], ArrowUp: [0, -1] };
+
+/** The nearest item on that side of the one that is shown: what lies ahead counts less than what lies aside. */
+function ahead(plane, [right, down]) {
+  const dots = [...plane.querySelectorAll("circle")];
+  const from = plane.querySelector(".at");
+  if (!from) return dots[0];
+  const far = (dot) => {
+    const x = dot.cx.baseVal.value - from.cx.baseVal.value, y = dot.cy.baseVal.value - from.cy.baseVal.value;
+    const forth = x * right + y * down, aside = Math.abs(x * down + y * right);
+    return forth > 0 ? forth + 2 * aside : Infinity;
+  };
+  const next = dots.reduce((best, dot) => (far(dot) < far(best) ? dot : best), from);
+  return next === from ? null : next;
+}
+
+document.addEventListener("keydown", (event) => {
+  if (!(event.key in ARROWS) || !event.target.matches("[data-map] svg")) return;
+  event.preventDefault();
+  const dot = ahead(event.target, ARROWS[event.key]);
+  if (dot) pointAt(dot);
+});
+
 // ---- uploads
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));

@@ -33,6 +33,8 @@ PAGES = {
     "GET /models": ("read", None),
     "GET /models/{model_id}": ("read", "/models/{model}"),
     "GET /models/{model_id}/threshold": ("read", "/models/{model}/threshold"),
+    "GET /models/{model_id}/map": ("read", "/models/{mapped}/map"),
+    "GET /models/{model_id}/map/{place}": ("read", "/models/{mapped}/map/0"),
     "POST /models/{model_id}/alias": ("write", "/models/{model}/alias"),
     "POST /models/{model_id}/alias/delete": ("write", "/models/{model}/alias/delete"),
     "POST /models/{model_id}/try": ("predict", "/models/{model}/try"),
@@ -64,7 +66,7 @@ OPEN = {
 def alices(rows, predicted, predict, settings, database) -> dict[str, str]:
     made = predicted(4, owner="alice")
     reviewed, webhook = made.job_id, rows.webhook(owner="alice")
-    rows.model_of(reviewed, owner="alice")
+    mapped = rows.model_of(reviewed, owner="alice")
     dataset = rows.dataset(owner="alice", name="photographs")
     return {
         "dataset": dataset,
@@ -73,6 +75,7 @@ def alices(rows, predicted, predict, settings, database) -> dict[str, str]:
         "job": rows.job(owner="alice", dataset_id=dataset, name="adaptation"),
         "finished": rows.job("running", "failed", owner="alice", dataset_id=dataset),
         "model": rows.model(owner="alice", name="adapted model"),
+        "mapped": mapped,
         "predicted": reviewed,
         "predicted_too": predict(made.dataset_id, made.names, owner="alice", seed=1).job_id,
         "audit": rows.audit(reviewed, answered=True),

@@ -9,7 +9,7 @@ import pytest
 
 from pouf_core.contract.findings import finding
 from pouf_core.contract.result import Evaluation
-from store.tables import Dataset, DatasetItem
+from store.tables import Dataset, DatasetItem, JobMetric
 from tests.app.predicted.conftest import predict, predicted
 
 __all__ = ["predict", "predicted"]  # fixtures
@@ -223,6 +223,38 @@ def test_a_model_is_tried_and_named_in_its_page(api, rows, picture):
     assert api.post(f"/models/{model_id}/alias", data={"alias": "a b"}, headers=scripted).status_code == 422
     api.post(f"/models/{model_id}/alias/delete", data={"alias": "best"}, headers=scripted)
     assert "/v1/models/best/predict" not in api.get(f"/models/{model_id}").text
+
+
+def test_a_model_page_shows_what_came_out_and_what_each_threshold_gives(api, rows, predicted):
+    made = predicted(30)
+    points = [{"threshold": 0.5, "answered": 0.4, "accuracy": 0.9}, {"threshold": 0, "answered": 1, "accuracy": 0.7}]
+    found = {"points": points, "proposed": points[0]}
+    abstention = {"wished_accuracy": 0.9, "adapted": found, "zero_shot": found}
+    model_id = rows.model_of(made.job_id, abstention=abstention)
+    page = api.get(f"/models/{model_id}").text
+    assert "of 30 items (" in page
+    assert 'type="range" name="place" min="0" max="1" value="1"' in page
+    assert f'hx-get="/models/{model_id}/map"' in page
+    assert page.count('class="chart"') == 2
+    assert not Page(page).unsafe
+    answered = int((made.stored.records["probability"] >= 0.5).sum())
+    for place, count, accuracy in ((0, 30, "70.0"), (1, answered, "90.0"), (99, answered, "90.0")):
+        shown = api.get(f"/models/{model_id}/threshold?place={place}").text
+        assert f" {count} of 30 items get a class" in shown
+        assert f"{accuracy}\u00a0%</strong> of those are right" in shown
+        assert not Page(shown).unsafe
+    assert "<svg" not in api.get(f"/models/{rows.model()}/threshold").text
+
+
+def test_a_job_page_draws_what_training_lowered(api, rows, database):
+    job_id = rows.job("running")
+    with database.write() as session:
+        session.add_all(JobMetric(job_id=job_id, step=step, data={"loss": 1 / step}) for step in range(1, 500))
+    page = api.get(f"/jobs/{job_id}").text
+    assert page.count('class="chart"') == 1
+    assert ">loss</text>" in page
+    assert ">step</text>" in page
+    assert 150 < page.count(" L ") + page.count("L ") <= 500
 
 
 @pytest.mark.parametrize("cursor", ["%00", "x" * 201, "!"])

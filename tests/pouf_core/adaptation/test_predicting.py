@@ -12,7 +12,7 @@ import pouf_core
 from pouf_core.data.items import collect_items
 from pouf_core.families.loading import BaseModelPool
 from pouf_core.feature_cache.digests import digests_of
-from pouf_core.predictions.stored import open_predictions
+from pouf_core.predictions.stored import open_features, open_predictions
 from tests.pouf_core.conftest import CLASS_NAMES
 
 TRAINED = {"max_steps": 2, "learning_rate": 0.05, "selection": "last", "batch_size": 8}
@@ -60,6 +60,10 @@ def test_stored_predictions_are_what_the_model_answers(
     assert stored.records["zero_shot_probability"] == pytest.approx(np.array([one.score for one in own]), abs=1e-5)
     adapted = predictor.predict([item.source for item in items], variant="adapted", threshold=0.0)
     assert stored.records["adapted_label"].tolist() == [answer.class_index for answer in adapted]
+    features = open_features(tmp_path / "p")
+    assert features is not None
+    assert len(features) == len(items)
+    assert np.linalg.norm(features.astype(np.float32), axis=1) == pytest.approx(1, abs=1e-3)
     if "threshold" in settings:
         assert None in answered and not all(label is None for label in answered)
 

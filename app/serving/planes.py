@@ -1,0 +1,91 @@
+"""Maps of features: laid out once a model, one at a time in a process of its own; owners take turns."""
+
+import logging
+import subprocess
+import sys
+import tempfile
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from app.serving.turns import TurnThreads
+from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.predictions.plane import Places
+from pouf_core.predictions.stored import open_features
+from store.storage import Storage
+
+logger = logging.getLogger(__name__)
+
+MODULE = "pouf_core.predictions.plane"
+PLANE = "plane.npy"
+MOST_SECONDS = 300.0
+#: Beyond, maps are asked for again later.
+MOST_WAITING = 20
+_LOGGED_BYTES = 2000
+
+
+class Planes:
+    """Makes maps, and keeps them beside the predictions, with which they go."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._threads = TurnThreads(1, "planes")
+        self._lock = threading.Lock()
+        self._made: dict[str, Future[None]] = {}
+
+    def find(self, predictions_key: str, owner: str) -> Places | Literal["none", "under_way"]:
+        """Return the places of the first items in the plane.
+
+        `under_way` while they are being laid out, which begins by this call; `none` where no features were kept, or
+        they cannot be laid out. Raises `StorageUnavailable`.
+        """
+        key = f"{predictions_key}/{PLANE}"
+        try:
+            places: Places = np.load(self._storage.local(key), allow_pickle=False)
+            return places
+        except (FileNotFoundError, ValueError):
+            pass
+        with self._lock:
+            made = self._made.get(key)
+            if made is None:
+                folder = self._storage.local_directory(predictions_key)
+                if not _has_features(folder):
+                    return "none"
+                if len(self._made) < MOST_WAITING:
+                    self._made[key] = made = self._threads.submit(owner, lambda: self._make(folder, key))
+                return "under_way"
+            if not made.done():
+                return "under_way"
+            del self._made[key]
+        return "none" if made.exception() is not None else self.find(predictions_key, owner)
+
+    def close(self) -> None:
+        """Begin nothing more."""
+        self._threads.close()
+
+    def _make(self, folder: Path, key: str) -> None:
+        with tempfile.TemporaryDirectory(prefix="pouf-plane-") as scratch:
+            target = Path(scratch) / PLANE
+            ran = subprocess.run(
+                [sys.executable, "-m", MODULE, str(folder), str(target)],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=environment(),
+                timeout=MOST_SECONDS,
+                check=False,
+            )
+            if ran.returncode:
+                logger.warning("No map: %s", ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
+                raise RuntimeError(f"no map was made: {describe_end(ran.returncode)}")
+            self._storage.put_file(key, target)
+
+
+def _has_features(folder: Path) -> bool:
+    try:
+        return open_features(folder) is not None
+    except (ValueError, EOFError) as error:
+        logger.warning("No map: %s", error)
+        return False

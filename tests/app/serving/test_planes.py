@@ -1,0 +1,50 @@
+"""Maps of features: made once, beside the predictions, with which they go."""
+
+import re
+
+import numpy as np
+
+from pouf_core.predictions.stored import write_features
+from store.tables import Job
+from tests.app.predicted.conftest import predicted
+from tests.waiting import wait_for
+
+__all__ = ["predicted"]  # a fixture
+
+
+def features(count: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, 4)).astype(np.float16)
+
+
+def test_a_map_is_made_in_the_background_and_then_shown(api, rows, predicted, storage):
+    made = predicted(30)
+    page = f"/models/{rows.model_of(made.job_id)}/map"
+    assert "no map of these items" in api.get(page).text
+    write_features(storage.local_directory(made.key), features(20))
+    assert "being made" in api.get(page).text
+    wait_for(lambda: "<circle" in api.get(page).text, 60, lambda: api.get(page).text)
+    shown = api.get(page).text
+    assert len(re.findall(r"<circle cx=\"\d+\" cy=\"\d+\" r=\"7\"", shown)) == 20
+    assert "20 of the 30 items" in shown
+    first = api.get(f"{page}/0").text
+    assert made.names[made.stored.hashes[0]].rpartition("/")[2] in first
+    assert f"{made.stored.hashes[0]}/thumbnail" in first
+    assert "not there any more" in api.get(f"{page}/30").text
+
+
+def test_features_that_are_damaged_have_no_map(api, rows, predicted, storage):
+    made = predicted(6)
+    page = f"/models/{rows.model_of(made.job_id)}/map"
+    folder = storage.local_directory(made.key)
+    write_features(folder, features(6))
+    (folder / "features.npy").write_bytes((folder / "features.npy").read_bytes()[:90])
+    assert "no map of these items" in api.get(page).text
+
+
+def test_a_map_goes_with_the_job(api, rows, predicted, storage, database):
+    made = predicted(6)
+    storage.put_stream(f"{made.key}/plane.npy", [b"abc"])
+    with database.write() as session:
+        assert session.get_one(Job, made.job_id).predictions_key == made.key
+    assert api.delete(f"/v1/jobs/{made.job_id}").status_code == 204
+    assert not storage.exists(f"{made.key}/plane.npy")
