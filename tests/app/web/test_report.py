@@ -75,6 +75,7 @@ def job() -> dict[str, Any]:
         "fallback": None,
         "selected_step": 8,
         "model_id": "mdl_1",
+        "model_deleted": False,
         "error": None,
         "warnings": [],
         "created_at": "2026-01-01T00:00:00Z",
