@@ -167,9 +167,7 @@ class AsyncAudits:
         Raises:
             ApiError: an item was not drawn, or a label is no class; `errors` names each.
         """
-        body: Document = {"answers": list(answers)}
-        if person is not None:
-            body["person"] = person
+        body = stated({"answers": list(answers), "person": person})
         return Audit.of(await self._connection.request("PUT", _path(job_id, audit_id, "answers"), json=body))
 
     async def answer_from(self, job_id: str, audit_id: str, file: str | Path) -> Audit:

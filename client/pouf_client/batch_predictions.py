@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from pouf_client.blocking import blocking, blocking_iterator
-from pouf_client.connection import Connection, check_id, path_to
+from pouf_client.connection import Connection, checked_id, path_to
 from pouf_client.errors import JobFailed
 from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions
 from pouf_client.resources import FINAL_JOB_STATUSES, CodedMessage
@@ -73,9 +73,11 @@ class AsyncBatchPredictions(AsyncDatasetPredictions):
         Raises:
             ApiError: the service refused.
         """
-        check_id(model, "model")
-        check_id(dataset_id, "dataset")
-        body: Document = {"model": model, "dataset_id": dataset_id, "name": name}
+        body: Document = {
+            "model": checked_id(model, "model"),
+            "dataset_id": checked_id(dataset_id, "dataset"),
+            "name": name,
+        }
         body["metadata"] = dict(metadata or {})
         return BatchPrediction.of(await self._connection.request("POST", path_to(self._collection), json=stated(body)))
 

@@ -203,14 +203,17 @@ def path_to(collection: str, *parts: str) -> str:
     Raises:
         InvalidInput: a part is no text, such as the model's id of a job that has not succeeded.
     """
-    for part in parts:
-        check_id(part, collection.removesuffix("s"))
-    return "/".join(["/v1", collection, *(quote(part, safe="") for part in parts)])
+    what = collection.removesuffix("s")
+    return "/".join(["/v1", collection, *(quote(checked_id(part, what), safe="") for part in parts)])
 
 
-def check_id(given: object, what: str) -> None:
-    """Raises InvalidInput where an id, or name, of `what` is none."""
+def checked_id(given: str | None, what: str) -> str:
+    """The id, or name, of `what`.
+
+    Raises:
+        InvalidInput: it is none, such as the model's id of a job that has not succeeded.
+    """
     if isinstance(given, str) and given.strip():
-        return
+        return given
     hint = ": a job has its model_id when it has succeeded" if given is None and what == "model" else ""
     raise InvalidInput(f"Give the id of a {what}, not {given!r}{hint}.", code="no_id", field=what)

@@ -8,7 +8,7 @@ from typing import cast
 
 from pouf_client.blocking import blocking, blocking_iterator
 from pouf_client.class_names import ClassName, listed_class_names
-from pouf_client.connection import Connection, check_id, path_to
+from pouf_client.connection import Connection, checked_id, path_to
 from pouf_client.errors import ApiError, JobFailed, Unreachable
 from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions, JobComparison
 from pouf_client.resources import Event, Job
@@ -59,8 +59,7 @@ class AsyncJobs(AsyncDatasetPredictions):
             class_features_dataset_id: for embeddings, a dataset of the classes' vectors: K, or T × K for T templates.
             activation: of an `open_clip:` model given as a file of weights, `gelu` or `quick_gelu`.
             prompt_template: with `{}` for the class, or several; `{text}` and `{mask}` for a language model.
-            label_words: for a language model, class name to the word, or words, that stand for it at the mask.
-            text_limits: for a language model, tokens read at most, by `text`, `text_a`, `text_b`.
+            label_words, text_limits: for a language model, class name to its words at the mask; tokens read at most.
             logit_scale, quality: what cosines of embeddings are multiplied by; `fast` (None) or `best`.
             method: the `method` object of the HTTP contract; what is left out is chosen by the service.
             seed: the same seed and data give the same model.
@@ -70,9 +69,8 @@ class AsyncJobs(AsyncDatasetPredictions):
         Raises:
             InvalidInput: the class names are no list, or the service refused.
         """
-        check_id(dataset_id, "dataset")
         body = {
-            "dataset_id": dataset_id,
+            "dataset_id": checked_id(dataset_id, "dataset"),
             "class_names": listed_class_names(class_names),
             "seed": seed,
             "metadata": dict(metadata or {}),

@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from pouf_client.blocking import Blocking, blocking, blocking_iterator
-from pouf_client.connection import Connection, check_id, path_to
+from pouf_client.connection import Connection, checked_id, path_to
 from pouf_client.resources import Model
 
 
@@ -49,8 +49,9 @@ class AsyncAliases:
 
     async def set(self, name: str, model_id: str) -> None:
         """Make `name` stand for a model, from now on."""
-        check_id(model_id, "model")
-        await self._connection.request("PUT", path_to("aliases", name), json={"model_id": model_id})
+        await self._connection.request(
+            "PUT", path_to("aliases", name), json={"model_id": checked_id(model_id, "model")}
+        )
 
     async def get(self, name: str) -> str:
         """The id of the model that `name` stands for."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 from pouf_client.answers import Predictions
-from pouf_client.connection import Connection, check_id, path_to
+from pouf_client.connection import Connection, checked_id, path_to
 from pouf_client.errors import InvalidInput, RefusedInput
 from pouf_client.inputs import Inputs, PredictInput, are_pictures_for_sure, inputs_for
 from pouf_client.results import Document, stated
@@ -38,11 +38,10 @@ class Predicting:
             InvalidInput: as `inputs_for`; or the service does not say what the model classifies.
             ApiError: the service refused, or could read no input.
         """
-        check_id(model, "model")
         if modality is None:
             modality = "image" if are_pictures_for_sure(given) else await self._modality(model)
         inputs = await self._connection.work(partial(inputs_for, given, modality))
-        body: Document = {"model": model, **stated(options)}
+        body: Document = {"model": checked_id(model, "model"), **stated(options)}
         answer: Document | None = None
         refusal: RefusedInput | None = None
         found: list[Document] = []
