@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pouf_client.display import rows
 from pouf_client.resources import CodedMessage
 from pouf_client.results import Document
 
@@ -62,3 +63,14 @@ class Predictions:
             items=[Prediction.of(item) for item in raw["predictions"]],
             raw=raw,
         )
+
+    def _repr_html_(self) -> str:
+        shown = (
+            (
+                each.name or each.index,
+                each.error["message"] if each.error else each.label or "none of these",
+                each.score,
+            )
+            for each in self.items
+        )
+        return rows(f"Predictions of {self.model_id}", ("input", "label", "score"), shown)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pouf_client.blocking import blocking, blocking_iterator
 from pouf_client.connection import Connection, checked_id, path_to
+from pouf_client.display import facts
 from pouf_client.errors import JobFailed
 from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions
 from pouf_client.resources import FINAL_JOB_STATUSES, CodedMessage
@@ -50,6 +51,11 @@ class BatchPrediction:
     def final(self) -> bool:
         """Whether it will not change any more."""
         return self.status in FINAL_JOB_STATUSES
+
+    def _repr_html_(self) -> str:
+        done = f"{self.step:,} of {self.total_steps:,}"
+        shown = {"name": self.name, "status": self.status, "items": done, "model": self.model_id}
+        return facts(f"Batch prediction {self.id}", shown | {"error": self.error["message"] if self.error else None})
 
 
 class AsyncBatchPredictions(AsyncDatasetPredictions):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TypedDict
 
+from pouf_client.display import facts, percent
 from pouf_client.results import Abstention, Document, EstimatedGain, Evaluation, Note
 
 FINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
@@ -109,6 +110,11 @@ class Dataset:
     def final(self) -> bool:
         return self.status in FINAL_DATASET_STATUSES
 
+    def _repr_html_(self) -> str:
+        counts = {"items": self.item_count, "rejected": self.rejected_count, "with a label": self.labelled_count}
+        shown = {"name": self.name, "status": self.status, "modality": self.modality, **counts}
+        return facts(f"Dataset {self.id}", {**shown, **_messages(self.error, self.warnings)})
+
 
 @dataclass(frozen=True)
 class Job:
@@ -177,6 +183,19 @@ class Job:
     def final(self) -> bool:
         return self.status in FINAL_JOB_STATUSES
 
+    def _repr_html_(self) -> str:
+        evaluation = self.evaluation
+        shown = {
+            "name": self.name,
+            "status": self.status,
+            "done": percent(self.fraction),
+            "dataset": self.dataset_id,
+            "model": self.model_id,
+            "zero-shot accuracy": percent(evaluation.zero_shot_accuracy) if evaluation else None,
+            "adapted accuracy": percent(evaluation.adapted_accuracy) if evaluation else None,
+        }
+        return facts(f"Job {self.id}", {**shown, **_judged(self), **_messages(self.error, self.warnings)})
+
 
 @dataclass(frozen=True)
 class Event:
@@ -230,6 +249,27 @@ class Model:
             selected_step=raw.get("selected_step"),
             raw=raw,
         )
+
+    def _repr_html_(self) -> str:
+        classes = ", ".join(self.class_names) or None
+        shown = {"name": self.name, "base model": self.base_model, "modality": self.modality, "classes": classes}
+        return facts(f"Model {self.id}", {**shown, **_judged(self)})
+
+
+def _judged(of: Job | Model) -> dict[str, str | None]:
+    gain = of.estimated_gain
+    return {
+        "verdict": of.verdict,
+        "estimated gain": f"{gain.points:+.1f} points ({gain.low:+.1f} to {gain.high:+.1f})" if gain else None,
+        "served instead": of.fallback,
+    }
+
+
+def _messages(error: CodedMessage | None, warnings: list[CodedMessage]) -> dict[str, str | None]:
+    return {
+        "error": error["message"] if error else None,
+        "warnings": " ".join(warning["message"] for warning in warnings) or None,
+    }
 
 
 @dataclass(frozen=True)
