@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GUIDE := app/pages/built_guide/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help install guide demo demo-text up test test-slow fuzz chaos hostile machines browser lint audit gpu-check bench docs clean
+.PHONY: help install guide demo demo-text up test test-slow docs-test fuzz chaos hostile machines browser lint audit gpu-check bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ test: install ## the default test suite (TEST_PROCESSES=0 for one process, which
 
 test-slow: install ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow --ignore tests/browser
+
+docs-test: install ## the commands of README and docs, the slow ones too, against a real service
+	$(BIN)/python -m pytest tests/docs --timeout=900
 
 fuzz: install ## some thousands of requests made up from the OpenAPI document (FUZZ_CASES=6000)
 	POUF_FUZZ_CASES=$(or $(FUZZ_CASES),6000) $(BIN)/python -m pytest --timeout=3600 tests/app/test_openapi_cases.py

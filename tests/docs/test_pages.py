@@ -1,4 +1,6 @@
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,15 @@ def test_every_call_that_the_contract_names_exists_and_the_other_way_round(tmp_p
     text = (ROOT / "docs" / "http.md").read_text()
     named = {plain(call) for call in re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`", text)}
     assert named == served
+
+
+def test_the_citation_obeys_its_format():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.citation-file-format"]
+    done = subprocess.run([*command, str(ROOT / "CITATION.cff")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_readme_is_short_and_begins_with_what_it_is_for():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(lines) < 120
+    assert "| accuracy, without any label | before | after |" in lines[:25]
