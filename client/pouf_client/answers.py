@@ -24,6 +24,11 @@ class Prediction:
     error: CodedMessage | None
     name: str | None = None
 
+    @property
+    def said(self) -> str:
+        """The label, or why there is none, for people."""
+        return self.error["message"] if self.error else self.label or "none of these"
+
     @classmethod
     def of(cls, raw: Document) -> "Prediction":
         return cls(
@@ -65,12 +70,5 @@ class Predictions:
         )
 
     def _repr_html_(self) -> str:
-        shown = (
-            (
-                each.name or each.index,
-                each.error["message"] if each.error else each.label or "none of these",
-                each.score,
-            )
-            for each in self.items
-        )
+        shown = [(each.name or each.index, each.said, each.score) for each in self.items]
         return rows(f"Predictions of {self.model_id}", ("input", "label", "score"), shown)
