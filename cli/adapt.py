@@ -11,6 +11,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import pouf_core
 from cli import CommandError
+from cli.class_names import parse_class_names
+from cli.exit_codes import ExitCode
+from cli.label_words import parse_label_words, parse_text_limits
 from cli.wording import gain_in_words, proposal_in_words
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import ActivationChoice
@@ -18,14 +21,12 @@ from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.contract.request import Quality
-from pouf_core.errors import InvalidInput, PoufError, problems_of
 from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.feature_cache.place import FeaturePlace
 from pouf_core.system.memory import keep_freed_memory
 from pouf_core.system.user_cache import user_cache
 
 console = Console()
-error_console = Console(stderr=True)  # so that predictions can be piped
 
 VERDICT_COLOURS = {"improved": "green", "uncertain": "yellow", "harmful": "red"}
 
@@ -73,18 +74,16 @@ def adapt_data(wanted: Adaptation) -> None:
     """Adapt, with a progress bar, and print the result.
 
     Raises:
-        CommandError: the input or the settings are refused.
+        CommandError: a setting is refused.
+        PoufError: the input or the request is refused, or it failed.
     """
     keep_freed_memory()
     try:
         with progress_bar(console) as bar:
             result = _adapt(wanted, bar)
-    except InvalidInput as error:
-        raise CommandError("\n".join(f"{problem} ({problem.code})" for problem in problems_of(error))) from error
-    except PoufError as error:
-        raise CommandError(f"{error} ({error.code})") from error
     except ValidationError as error:
-        raise CommandError("\n".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())) from error
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise CommandError("\n".join(lines), ExitCode.WRONG_USE) from error
     print_result(result)
 
 
@@ -97,7 +96,7 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
 
     return pouf_core.adapt(
         wanted.data,
-        [name.strip() for name in wanted.class_names.split(",")],
+        parse_class_names(wanted.class_names),
         base_model=wanted.base_model,
         activation=wanted.activation,
         prompt_template=wanted.prompt_template,
@@ -117,36 +116,6 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
         deterministic=wanted.deterministic,
         feature_cache=FeatureCache(place=FeaturePlace(user_cache() / "features")) if wanted.cache else None,
     )
-
-
-def parse_label_words(values: Sequence[str]) -> dict[str, list[str]]:
-    """`class=word,word` for each class.
-
-    Raises:
-        CommandError: a value has another form, or a class is named twice.
-    """
-    words: dict[str, list[str]] = {}
-    for value in values:
-        name, equals, listed = value.partition("=")
-        if not equals or name.strip() in words:
-            raise CommandError(f"--label-words {value}: give class=word, or class=word,word, once for each class.")
-        words[name.strip()] = [word.strip() for word in listed.split(",")]
-    return words
-
-
-def parse_text_limits(values: Sequence[str]) -> dict[str, int]:
-    """`text_a=64` for each text.
-
-    Raises:
-        CommandError: a value has another form, or a text is named twice.
-    """
-    limits: dict[str, int] = {}
-    for value in values:
-        name, _, number = value.partition("=")
-        if not number.isdecimal() or name in limits:
-            raise CommandError(f"--text-limit {value}: give text=64, or text_a=64 and text_b=128, once for each text.")
-        limits[name] = int(number)
-    return limits
 
 
 def print_result(result: pouf_core.AdaptationResult) -> None:
@@ -177,41 +146,6 @@ def _what_was_kept(result: pouf_core.AdaptationResult) -> str:
 
 def _print(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
-
-
-def predict_items(
-    artifact: Path, items: list[str], top_k: int, variant: str | None, device: str, threshold: Threshold | None = None
-) -> None:
-    """Print each item's classes with their probabilities.
-
-    Args:
-        artifact: an adapted model's folder.
-        items: picture files; or, for a model of texts, the texts themselves.
-        top_k: how many classes to show for each.
-        variant: `adapted` or `zero_shot`; None is `adapted`, unless the model fell back to zero-shot, which is said.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        threshold: items whose largest probability is below are said to be none of the classes; None is the model's own.
-
-    Raises:
-        CommandError: the artifact or an item cannot be read.
-    """
-    try:
-        predictor = pouf_core.load(artifact, device=device)
-        served = variant or predictor.served
-        predictions = predictor.predict(items, top_k=top_k, variant=served, threshold=threshold)
-    except PoufError as error:
-        raise CommandError(f"{error} ({error.code})") from error
-    except FileNotFoundError as error:
-        raise CommandError(f"There is no file {error.filename}.") from error
-    if variant is None and served != "adapted":
-        error_console.print(
-            "This model fell back to zero-shot; --variant adapted asks for the adapted one.",
-            style="yellow",
-            soft_wrap=True,
-        )
-    for item, prediction in zip(items, predictions, strict=True):
-        shown = ", ".join(f"{label} {score:.3f}" for label, score in prediction.top_k)
-        _print(escape(f"{item}: {shown if prediction.label is not None else f'none of these ({shown})'}"))
 
 
 def progress_bar(target: Console) -> Progress:

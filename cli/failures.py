@@ -20,8 +20,11 @@ STATUS_CODES = {
     401: ExitCode.FORBIDDEN,
     403: ExitCode.FORBIDDEN,
     404: ExitCode.NOT_FOUND,
+    408: ExitCode.TRY_LATER,
     409: ExitCode.CONFLICT,
+    421: ExitCode.FORBIDDEN,
     429: ExitCode.TRY_LATER,
+    502: ExitCode.TRY_LATER,
     503: ExitCode.TRY_LATER,
     504: ExitCode.TRY_LATER,
     507: ExitCode.TRY_LATER,
@@ -56,13 +59,17 @@ def explain(error: Exception) -> Failure:
 
 
 def _of_client(client: Any, error: Exception) -> Failure | None:
+    if not isinstance(error, client.ClientError):
+        return None
     if isinstance(error, client.ApiError):
         return _of_api(error)
     if isinstance(error, client.Unreachable):
         return Failure(f"{error}. `pouf up` starts a service; --url or POUF_URL names one.", ExitCode.UNREACHABLE)
-    if isinstance(error, client.JobFailed):
+    if error.code == "invalid_api_key":
+        return Failure(f"POUF_API_KEY: {error}", ExitCode.FORBIDDEN)
+    if isinstance(error, client.JobFailed | client.DatasetFailed):
         return Failure(str(error), ExitCode.JOB_FAILED)
-    return Failure(str(error), ExitCode.FAILED) if isinstance(error, client.ClientError) else None
+    return Failure(str(error), ExitCode.WRONG_USE if isinstance(error, client.InvalidInput) else ExitCode.FAILED)
 
 
 def _of_api(error: "ApiError") -> Failure:

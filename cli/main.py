@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from cli import keys, options
+from cli.predictions.command import predict
+from cli.remote import datasets, jobs, models
 from cli.remote.label import label
 from cli.root import RootGroup
 
@@ -21,6 +23,10 @@ app = typer.Typer(
 )
 
 app.command(rich_help_panel=OVER_HTTP)(label)
+app.command(rich_help_panel=OVER_HTTP)(predict)
+app.add_typer(datasets.app, name="datasets", rich_help_panel=OVER_HTTP)
+app.add_typer(jobs.app, name="jobs", rich_help_panel=OVER_HTTP)
+app.add_typer(models.app, name="models", rich_help_panel=OVER_HTTP)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATION)
 
 
@@ -140,25 +146,6 @@ def adapt(
         cache=cache,
     )
     adapt_data(wanted)
-
-
-@app.command(rich_help_panel=HERE)
-def predict(
-    artifact: Annotated[Path, typer.Argument(help="An adapted model's folder.", exists=True, file_okay=False)],
-    items: Annotated[list[str], typer.Argument(help="Picture files; or, for a model of texts, the texts.")],
-    top_k: Annotated[int, typer.Option(help="How many classes to show for each.", min=1)] = 1,
-    variant: Annotated[
-        str | None,
-        typer.Option(help="adapted or zero_shot. Default: adapted, unless the model fell back to zero-shot."),
-    ] = None,
-    threshold: options.Threshold = None,
-    device: options.Device = "auto",
-) -> None:
-    """Classify pictures or texts with an adapted model, here, without the service."""
-    from cli.adapt import predict_items
-    from cli.thresholds import parse_threshold
-
-    predict_items(artifact, items, top_k, variant, device, parse_threshold(threshold))
 
 
 @app.command(rich_help_panel=HERE)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli import class_names
+
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
 DemoDir = Annotated[Path, typer.Option(help="Where the demo's own service keeps its data.")]
 RunningUrl = Annotated[str | None, typer.Option(help="Use this running service instead of starting one.")]
@@ -18,7 +20,7 @@ Data = Annotated[
         exists=True,
     ),
 ]
-ClassNames = Annotated[str, typer.Option(help="The classes, separated by commas.")]
+ClassNames = Annotated[str, typer.Option("--class-names", "--classes", help=class_names.HELP)]
 Out = Annotated[Path, typer.Option(help="Where to write the adapted model (a folder).")]
 BaseModel = Annotated[str, typer.Option(help="What to adapt. auto: pouf-lite for pictures, minilm for texts.")]
 Activation = Annotated[
@@ -63,6 +65,10 @@ Tune = Annotated[
 Preset = Annotated[str | None, typer.Option(help="default or paper. Default: default.")]
 MaxSteps = Annotated[int | None, typer.Option(help="Training steps at most.", min=1)]
 Seed = Annotated[int, typer.Option(help="The same seed and data give the same model.")]
+Variant = Annotated[
+    Literal["adapted", "zero_shot"] | None,
+    typer.Option(help="Which variant answers. Default: adapted, unless the model fell back to zero-shot."),
+]
 Threshold = Annotated[
     str | None,
     typer.Option(

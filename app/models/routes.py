@@ -12,7 +12,7 @@ from app.http.archive import files_of, zip_stream
 from app.http.errors import ApiError
 from app.http.schemas import ListDocument
 from app.models import service
-from app.models.schemas import ModelDocument, ModelListQuery, ModelSummaryDocument
+from app.models.schemas import ModelDocument, ModelListQuery, ModelPatch, ModelSummaryDocument
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
@@ -27,6 +27,12 @@ def list_models(caller: Reader, query: Annotated[ModelListQuery, Query()]) -> Li
 def get_model(request: Request, model_id: str, caller: Reader) -> Response:
     """Return one model, by id or alias."""
     return conditional_json(request, service.read(caller, model_id))
+
+
+@router.patch("/{model_id}")
+def rename_model(model_id: str, body: ModelPatch, caller: Writer) -> ModelDocument:
+    """Give a model, by id or alias, another name; its files keep the one that they were written with."""
+    return service.rename(caller, model_id, body.name)
 
 
 @router.delete("/{model_id}", status_code=204)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app.http.query_parameters import ListQuery
-from app.http.schemas import DELETED, RESULT_CONFIG, Closed, Document, show_result, show_summary
+from app.http.schemas import DELETED, NAME, RESULT_CONFIG, Closed, Document, show_result, show_summary
 from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
@@ -23,6 +23,12 @@ class AliasPut(Closed):
     """Where an alias is to point."""
 
     model_id: Annotated[str, Field(max_length=64, description="Id of an adapted model, or another alias.")]
+
+
+class ModelPatch(Closed):
+    """What of a model may be changed."""
+
+    name: NAME | None
 
 
 class ModelCommon(Document):

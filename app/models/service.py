@@ -71,6 +71,16 @@ def show(scope: Scope, models: Sequence[AdaptedModel]) -> list[ModelDocument]:
     return [show_model(model, aliases.get(model.id, []), gone) for model in models]
 
 
+def rename(caller: Caller, id_or_alias: str, name: str | None) -> ModelDocument:
+    """Give the model of that id or alias another name, and return its document; raises 404 ``model_not_found``."""
+    with caller.state.database.write() as session:
+        scope = caller.scope(session)
+        model = get(scope, id_or_alias, lock=True)
+        model.name = name
+        session.flush()
+        return show(scope, [model])[0]
+
+
 def delete(caller: Caller, id_or_alias: str) -> None:
     """Delete the model and its artifact; raises 409 ``model_has_aliases`` while names point at it."""
     with caller.state.database.write() as session:

@@ -1,9 +1,14 @@
 """Which service a command speaks to, and with which key."""
 
+import json
 import os
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException, InvalidURL
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -15,6 +20,8 @@ if TYPE_CHECKING:
     from pouf_client import Client
 
 LOOK_SECONDS = 10.0
+MOST_BYTES = 4096
+LIVE = {"status": "ok"}
 
 Url = Annotated[
     str | None,
@@ -34,22 +41,10 @@ def connected(url: str | None) -> "Iterator[Client]":
     address = (url or default_url()).rstrip("/")
     if reason := why_no_service(address):
         raise CommandError(f"{reason} `pouf up` starts a service; --url or POUF_URL names one.", ExitCode.UNREACHABLE)
-    with client_of(address) as client:
-        yield client
-
-
-def client_of(address: str) -> "Client":
-    """A client of a service that answers.
-
-    Raises:
-        CommandError: the key cannot be sent.
-    """
     from pouf_client import Client
 
-    key = os.environ.get("POUF_API_KEY", "").strip()
-    if not (key.isascii() and key.isprintable()):
-        raise CommandError("POUF_API_KEY is no API key: one begins with pouf_.", ExitCode.FORBIDDEN)
-    return Client(address, key)
+    with Client(address) as client:
+        yield client
 
 
 def default_url() -> str:
@@ -60,16 +55,15 @@ def default_url() -> str:
 
 def why_no_service(address: str) -> str | None:
     """None where a service of this kind answers, else a sentence with the reason."""
-    import httpx
-
     try:
-        answer = httpx.get(f"{address}/health/live", timeout=LOOK_SECONDS)
-        if answer.is_success and answer.json() == {"status": "ok"}:
-            return None
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError):
-        return f"{address!r} is no address: give one such as http://127.0.0.1:8000."
-    except httpx.HTTPError as error:
-        return f"No service answers at {address} ({error})."
-    except ValueError:  # no JSON
+        with urllib.request.urlopen(f"{address}/health/live", timeout=LOOK_SECONDS) as answer:
+            if json.loads(answer.read(MOST_BYTES)) == LIVE:
+                return None
+    except urllib.error.HTTPError:
         pass
+    except OSError as error:
+        return f"No service answers at {address} ({getattr(error, 'reason', error)})."
+    except (ValueError, HTTPException) as error:
+        if isinstance(error, InvalidURL) or not urlsplit(address).hostname:
+            return f"{address!r} is no address: give one such as http://127.0.0.1:8000."
     return f"What answers at {address} is no POUF service."

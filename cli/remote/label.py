@@ -17,17 +17,16 @@ from cli import CommandError, options
 from cli.class_names import parse_class_names
 from cli.exit_codes import ExitCode
 from cli.remote import job_options
-from cli.remote.connection import Url, client_of, connected, default_url, why_no_service
+from cli.remote.connection import Url, connected, default_url, why_no_service
 from cli.remote.output import AsJson, note, print_json
 from cli.remote.progress import follow, push
-from cli.remote.sources import Modality, Sources, TextColumn, Upload, given
+from cli.remote.sources import Modality, Sources, TextColumn, Upload, given, name_rejected
 from cli.remote.verdicts import print_verdict
 
 if TYPE_CHECKING:
     from pouf_client import Client, Dataset, Job
 
 FORMATS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
-SHOWN_REJECTED = 5
 SHOWN_CLASSES = 8
 STDOUT = Path("-")
 
@@ -64,6 +63,21 @@ class Target:
         if path.suffix.lower() not in FORMATS:
             raise CommandError(f"{path}: give a name that ends in {', '.join(FORMATS)}.", ExitCode.WRONG_USE)
         return cls(path, FORMATS[path.suffix.lower()])
+
+    @property
+    def place(self) -> str:
+        """In words."""
+        return "stdout" if self.path == STDOUT else str(self.path)
+
+    def receive(self, client: "Client", job_id: str) -> Counter[str]:
+        """Write a job's labels, and return how often each was given, as far as the format tells."""
+        with TemporaryDirectory(prefix="pouf-labels-") as folder:
+            received = client.jobs.save_predictions(job_id, Path(folder) / "labels", format=self.format)
+            if self.path == STDOUT:
+                sys.stdout.write(received.read_text(encoding="utf-8"))
+            else:
+                shutil.copyfile(received, self.path)
+            return _counts(received) if self.format == "csv" else Counter()
 
 
 def label(
@@ -102,11 +116,11 @@ def label(
         dataset = push(client, upload, given(text_column=text_column))
         job = client.jobs.create(dataset.id, names, quality=quality, seed=seed, name=upload.name, **request)
         job = _finished(client, job.id)
-        counts = _write(client, job, target)
+        counts = target.receive(client, job.id)
         if as_json:
             print_json(client.jobs.get(job.id).raw)
         _tell(job, dataset, target, counts)
-        rejected = _name_rejected(client, dataset)
+        rejected = name_rejected(client, dataset)
     if rejected:
         raise typer.Exit(ExitCode.PARTLY)
 
@@ -126,11 +140,11 @@ def _some_service(url: str | None, data_dir: Path | None) -> "Iterator[Client]":
     for address in filter(None, [None if data_dir else default_url(), directory.served_at()]):
         if why_no_service(address) is None:
             note(f"Using the service at {address}")
-            with client_of(address) as client:
+            with connected(address) as client:
                 yield client
             return
     note(f"Starting a service for the time (data: {directory.root})")
-    with temporary_service(directory.root) as service, client_of(service.url) as client:
+    with temporary_service(directory.root) as service, connected(service.url) as client:
         yield client
 
 
@@ -141,18 +155,6 @@ def _finished(client: "Client", job_id: str) -> "Job":
     except KeyboardInterrupt:
         client.jobs.cancel(job_id)
         raise
-
-
-def _write(client: "Client", job: "Job", target: Target) -> Counter[str]:
-    """Write the labels; how often each class was given, as far as the format tells."""
-    with TemporaryDirectory(prefix="pouf-labels-") as folder:
-        received = client.jobs.save_predictions(job.id, Path(folder) / "labels", format=target.format)
-        counts = _counts(received) if target.format == "csv" else Counter[str]()
-        if target.path == STDOUT:
-            sys.stdout.write(received.read_text(encoding="utf-8"))
-        else:
-            shutil.copyfile(received, target.path)
-    return counts
 
 
 def _counts(table: Path) -> Counter[str]:
@@ -166,17 +168,4 @@ def _tell(job: "Job", dataset: "Dataset", target: Target, counts: Counter[str]) 
         common = [f"{name} {count:,}" for name, count in counts.most_common(SHOWN_CLASSES)]
         more = len(counts) - len(common)
         note(f"Labels: {', '.join(common)}" + (f" and {more} more classes" if more else ""))
-    place = "stdout" if target.path == STDOUT else target.path
-    note(f"Wrote the labels of {dataset.item_count:,} items to {place} (job {job.id}, model {job.model_id})")
-
-
-def _name_rejected(client: "Client", dataset: "Dataset") -> bool:
-    """Name the first files that could not be read; whether there are any."""
-    if not dataset.rejected_count:
-        return False
-    note(f"{dataset.rejected_count:,} could not be read:", "yellow")
-    for item, _ in zip(client.datasets.items(dataset.id, status="rejected"), range(SHOWN_REJECTED), strict=False):
-        note(f"  {item['name']}: {item['message']} ({item['code']})", "yellow")
-    if dataset.rejected_count > SHOWN_REJECTED:
-        note(f"  … `pouf datasets show {dataset.id} --rejected` lists them all", "yellow")
-    return True
+    note(f"Wrote the labels of {dataset.item_count:,} items to {target.place} (job {job.id}, model {job.model_id})")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON, unabridged.")]
@@ -34,11 +34,14 @@ def print_list(documents: Sequence[Mapping[str, Any]], *, more: bool = False) ->
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Rows under headings; what is piped into other programs is not cut."""
-    table = Table(*headings, box=None, header_style="bold")
+    first, *others = headings
+    table = Table(Column(first, no_wrap=True, overflow="ignore"), *others, box=None, header_style="bold")
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
     console = Console(highlight=False)
-    console.print(table, soft_wrap=not console.is_terminal, width=None if console.is_terminal else PIPED_WIDTH)
+    if not console.is_terminal:
+        console.width = PIPED_WIDTH
+    console.print(table)
 
 
 def print_fields(fields: Mapping[str, object]) -> None:

@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
+from cli.remote.output import note
+
+if TYPE_CHECKING:
+    from pouf_client import Client, Dataset
+
+SHOWN_REJECTED = 5
 
 Sources = Annotated[
     list[Path],
@@ -89,3 +95,15 @@ def modality_of_folder(folder: Path, modality: str) -> str:
 def given(**options: Any) -> dict[str, Any]:
     """The options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def name_rejected(client: "Client", dataset: "Dataset") -> bool:
+    """Name the first files that could not be read; whether there are any."""
+    if not dataset.rejected_count:
+        return False
+    note(f"{dataset.rejected_count:,} could not be read:", "yellow")
+    for item, _ in zip(client.datasets.items(dataset.id, status="rejected"), range(SHOWN_REJECTED), strict=False):
+        note(f"  {item['name']}: {item['message']} ({item['code']})", "yellow")
+    if dataset.rejected_count > SHOWN_REJECTED:
+        note(f"  … `pouf datasets show {dataset.id} --rejected` lists them all", "yellow")
+    return True

@@ -135,6 +135,10 @@ class AsyncJobs(AsyncDatasetPredictions):
         """The numbers of each training step."""
         return [entry async for entry in self._connection.pages(path_to("jobs", job_id, "metrics"))]
 
+    def past_events(self, job_id: str) -> AsyncIterator[Event]:
+        """What has happened to a job so far, in order."""
+        return (Event.of(raw) async for raw in self._connection.pages(path_to("jobs", job_id, "events")))
+
     async def events(self, job_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         """What happens to a job, as it happens, until it has ended. A broken connection is taken up where it broke, and
         a service that briefly refuses is asked again.
@@ -217,5 +221,6 @@ class Jobs(DatasetPredictions[AsyncJobs]):
     retry = blocking(AsyncJobs.retry)
     compare = blocking(AsyncJobs.compare)
     metrics = blocking(AsyncJobs.metrics)
+    past_events = blocking_iterator(AsyncJobs.past_events)
     events = blocking_iterator(AsyncJobs.events)
     wait = blocking(AsyncJobs.wait)

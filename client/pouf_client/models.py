@@ -26,6 +26,10 @@ class AsyncModels:
         """Models, newest first; `class_names` is empty in lists."""
         return (Model.of(raw) async for raw in self._connection.pages(path_to("models"), name=name))
 
+    async def rename(self, model_id: str, name: str | None) -> Model:
+        """Give a model another name in lists; None: none."""
+        return Model.of(await self._connection.request("PATCH", path_to("models", model_id), json={"name": name}))
+
     async def delete(self, model_id: str) -> None:
         """Delete a model."""
         await self._connection.request("DELETE", path_to("models", model_id))
@@ -71,6 +75,7 @@ class Models(Blocking[AsyncModels]):
 
     get = blocking(AsyncModels.get)
     list = blocking_iterator(AsyncModels.list)
+    rename = blocking(AsyncModels.rename)
     delete = blocking(AsyncModels.delete)
     download = blocking(AsyncModels.download)
 

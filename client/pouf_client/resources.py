@@ -204,10 +204,11 @@ class Event:
     seq: int
     type: str
     data: Document
+    raw: Document
 
     @classmethod
     def of(cls, raw: Document) -> "Event":
-        return cls(raw["seq"], raw["type"], raw["data"])
+        return cls(raw["seq"], raw["type"], raw["data"], raw)
 
 
 @dataclass(frozen=True)

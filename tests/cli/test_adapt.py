@@ -2,21 +2,19 @@ from pathlib import Path
 
 import pytest
 
-import pouf_core
 from cli import CommandError
 from cli.adapt import (
     Adaptation,
     adapt_data,
-    parse_label_words,
-    parse_text_limits,
-    predict_items,
     print_result,
 )
+from cli.exit_codes import ExitCode
+from cli.failures import explain
 from pouf_core.contract.closed_forms import ClosedFormSettings, EstimatedGain
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import ResolvedBaseline, ResolvedClosedForm
 from pouf_core.contract.result import AdaptationResult, Evaluation
-from pouf_core.predictor import Prediction
+from pouf_core.errors import InvalidInput
 
 
 def test_a_result_is_printed_with_its_verdict_the_reasons_and_the_variant_that_answers(capsys):
@@ -83,84 +81,35 @@ def test_a_closed_form_is_printed_with_its_estimated_gain_and_without_steps(caps
     assert capsys.readouterr().out.splitlines() == ["Verdict: uncertain", "Done in 1.2 s, zero-shot kept: /models/mine"]
 
 
-class TwoVariants:
-    """Answers with the name of the variant that was asked for."""
-
-    def __init__(self, fallback):
-        self.served = fallback or "adapted"
-
-    def predict(self, pictures, top_k, variant, threshold):
-        return [Prediction(variant, 0, 1.0, [(variant, 1.0)]) for _ in pictures]
-
-
-@pytest.mark.parametrize(
-    ("fallback", "asked", "answered", "said"),
-    [
-        ("zero_shot", None, "zero_shot", True),
-        ("zero_shot", "adapted", "adapted", False),
-        ("zero_shot", "zero_shot", "zero_shot", False),
-        (None, None, "adapted", False),
-        (None, "zero_shot", "zero_shot", False),
-    ],
-)
-def test_a_model_that_fell_back_answers_by_zero_shot_unless_told_otherwise(
-    monkeypatch, capsys, fallback, asked, answered, said
-):
-    monkeypatch.setattr(pouf_core, "load", lambda path, device: TwoVariants(fallback))
-    predict_items(Path("model"), [Path("a.png")], 1, asked, "cpu")
-    printed = capsys.readouterr()
-    assert printed.out == f"a.png: {answered} 1.000\n"
-    assert ("fell back to zero-shot" in printed.err) is said
-
-
-def test_label_words_are_read_class_by_class():
-    assert parse_label_words(["bad=terrible, awful", "good = great"]) == {
-        "bad": ["terrible", "awful"],
-        "good": ["great"],
-    }
-    for values in (["terrible"], ["bad=a", "bad=b"]):
-        with pytest.raises(CommandError, match="once for each class"):
-            parse_label_words(values)
-
-
-def test_text_limits_are_read_text_by_text():
-    assert parse_text_limits(["text_a=64", "text_b=8"]) == {"text_a": 64, "text_b": 8}
-    for values in (["64"], ["text=long"], ["text=1", "text=2"]):
-        with pytest.raises(CommandError, match="once for each text"):
-            parse_text_limits(values)
-
-
 @pytest.mark.parametrize(
     ("class_names", "base_model", "tune", "reason"),
     [
-        ("one", "pouf-lite", "prompt", "too_few_classes"),
+        ("one", "pouf-lite", "prompt", "at least two"),
         ("a,b", "none", "prompt", "unknown_base_model"),
         ("a,b", "pouf-lite", "everything", "tune: Input should be 'auto'"),
     ],
 )
 def test_a_refused_adaptation_is_reported_with_its_code(folder, tmp_path, class_names, base_model, tune, reason):
     wanted = Adaptation(folder, class_names, tmp_path / "model", base_model, method={"tune": tune}, device="cpu")
-    with pytest.raises(CommandError, match=reason):
+    with pytest.raises((CommandError, InvalidInput)) as refused:
         adapt_data(wanted)
+    failure = explain(refused.value)
+    assert reason in failure.message
+    assert failure.exit_code == ExitCode.WRONG_USE
     assert not (tmp_path / "model").exists()
 
 
 def test_every_problem_of_a_request_is_reported_at_once(folder, tmp_path):
     method = {"tune": "head", "last_n": 2, "partial_mass": 0.5}
     wanted = Adaptation(folder, "cat, cat", tmp_path / "model", "pouf-lite", method=method, device="cpu")
-    with pytest.raises(CommandError) as refused:
+    with pytest.raises(InvalidInput) as refused:
         adapt_data(wanted)
-    told = str(refused.value).splitlines()
+    told = explain(refused.value).message.splitlines()
     assert [line.rpartition("(")[2] for line in told] == [
         "duplicate_class_name)",
         "unused_parameter)",
         "unused_parameter)",
     ]
-
-
-def test_a_folder_that_is_no_model_is_reported(folder):
-    with pytest.raises(CommandError, match="artifact_not_found"):
-        predict_items(folder, [folder / "00fdfebaa3e3.jpg"], 1, "adapted", "cpu")
 
 
 def test_the_proposed_threshold_is_printed_with_what_it_gives(capsys):
@@ -178,13 +127,3 @@ def test_the_proposed_threshold_is_printed_with_what_it_gives(capsys):
     assert said in capsys.readouterr().out
     print_result(result.model_copy(update={"fallback": "zero_shot"}).at(Path("/models/mine"), seconds=1.25))
     assert "none; no threshold is estimated to reach an accuracy of 95.0%" in capsys.readouterr().out
-
-
-def test_an_item_below_the_threshold_is_said_to_be_none_of_the_classes(monkeypatch, capsys):
-    class Unsure(TwoVariants):
-        def predict(self, pictures, top_k, variant, threshold):
-            return [Prediction(None, None, threshold / 2, [("boat", threshold / 2)]) for _ in pictures]
-
-    monkeypatch.setattr(pouf_core, "load", lambda path, device: Unsure(None))
-    predict_items(Path("anywhere"), ["a.png"], 1, None, "cpu", 0.5)
-    assert capsys.readouterr().out == "a.png: none of these (boat 0.250)\n"

@@ -9,7 +9,6 @@ from sqlalchemy import select
 from typer.testing import CliRunner
 
 from cli import adapt, main
-from cli.adapt import predict_items
 from cli.data_directory import DataDirectory
 from cli.main import app
 from cli.processes import marked_processes
@@ -46,15 +45,16 @@ def test_threads_that_wait_leave_the_processor_to_others_unless_told_otherwise(m
     assert os.environ["OMP_WAIT_POLICY"] == policy
 
 
-def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path, capsys):
+def test_a_folder_is_adapted_and_the_model_predicts(folder, tmp_path):
     out = tmp_path / "model"
     options = ["--class-names", "computer, smiley face", "--max-steps", 1, "--threads", 1, "--device", "cpu"]
     ran = pouf("adapt", folder, *options, "--out", out, XDG_CACHE_HOME=str(tmp_path / "cache"))
     assert ran.returncode == 0, ran.stderr
     assert list((tmp_path / "cache" / "pouf" / "features").rglob("*.features"))
     assert str(out) in ran.stdout.replace("\n", "")
-    predict_items(out, [folder / "00fdfebaa3e3.jpg"], 2, "adapted", "cpu")
-    assert capsys.readouterr().out.startswith(f"{folder / '00fdfebaa3e3.jpg'}: smiley face 0.")
+    picture = str(folder / "00fdfebaa3e3.jpg")
+    predicted = CliRunner().invoke(app, ["predict", str(out), picture, "--top-k", "2", "--device", "cpu"])
+    assert predicted.stdout.startswith(f"{picture}: smiley face 0.")
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_every_call_that_the_contract_names_exists_and_the_other_way_round(tmp_p
     paths = create_app(Settings(data_dir=tmp_path)).openapi()["paths"]
     served = {f"{method.upper()} {plain(path)}" for path, methods in paths.items() for method in methods}
     text = (ROOT / "docs" / "http.md").read_text()
-    named = {plain(call) for call in re.findall(r"`((?:GET|POST|PUT|DELETE) /[^`]*)`", text)}
+    named = {plain(call) for call in re.findall(r"`((?:GET|POST|PUT|PATCH|DELETE) /[^`]*)`", text)}
     assert named == served
 
 

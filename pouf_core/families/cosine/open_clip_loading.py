@@ -5,9 +5,11 @@ from __future__ import annotations
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from pickle import UnpicklingError
 
 import open_clip
 import torch
+from safetensors import SafetensorError
 
 from pouf_core.contract.activation import Activation, activation_mismatch
 from pouf_core.contract.base_model import BaseModelDescription
@@ -16,6 +18,11 @@ from pouf_core.families.cosine.architectures import check_adaptable, examine, ex
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.pretrained import unavailable
+
+#: What open_clip and PyTorch raise over weights of another architecture, and over files that hold none.
+_OTHER_WEIGHTS = (AssertionError, AttributeError, EOFError, LookupError, SafetensorError, UnpicklingError)
+_NOT_LOADED = (OSError, RuntimeError, ValueError, TypeError, *_OTHER_WEIGHTS)
+_LONGEST_REASON = 300
 
 
 def load_open_clip(
@@ -60,11 +67,20 @@ def load_open_clip(
                 quick_gelu=description.activation == "quick_gelu",
             )
         tokenizer = open_clip.get_tokenizer(model_name)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
-        raise unavailable(description.name, f"{found.reason}; {error}" if found.undecided else str(error)) from error
+    except _NOT_LOADED as error:
+        reason = _why_not_loaded(error)
+        raise unavailable(description.name, f"{found.reason}; {reason}" if found.undecided else reason) from error
     if found.undecided:
         check_adaptable(description.name, examine_network(network.eval()))
     return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+
+
+def _why_not_loaded(error: Exception) -> str:
+    """In a line: PyTorch names every parameter that is missing, and explains how to unpickle what is no tensor."""
+    said = " ".join(str(error).split())
+    if isinstance(error, _OTHER_WEIGHTS) or said.startswith("Error(s) in loading state_dict"):
+        return f"the file does not hold the weights of this architecture ({said[:_LONGEST_REASON]})"
+    return said[:_LONGEST_REASON]
 
 
 def _with_activation(

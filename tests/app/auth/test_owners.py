@@ -131,6 +131,7 @@ def model_cases() -> list[Case]:
         Case("GET /v1/models", "read", foreign="empty"),
         Case(f"GET {one}", "read", "/v1/models/{model}"),
         Case(f"GET {one}", "read", "/v1/models/{alias}"),
+        Case(f"PATCH {one}", "write", "/v1/models/{model}", {"json": {"name": "mine"}}),
         Case(f"DELETE {one}", "write", "/v1/models/{spare}"),
         Case(f"GET {one}/artifact", "read", "/v1/models/{model}/artifact"),
         Case(f"GET {one}/artifact", "read", "/v1/models/{alias}/artifact"),

@@ -94,6 +94,7 @@ BODIES = [
     ("POST", "/v1/batch-predictions", JSON),
     ("POST", "/v1/webhooks", JSON),
     ("PUT", "/v1/aliases/latest", JSON),
+    ("PATCH", "/v1/models/latest", JSON),
     ("POST", "/v1/jobs/job_1/audits", JSON),
     ("POST", "/v1/jobs/job_1/audits/aud_1/confirm", JSON),
     ("PUT", "/v1/jobs/job_1/audits/aud_1/answers", JSON),

@@ -29,6 +29,18 @@ def test_a_model_is_shown_by_id_and_by_alias(api, rows):
     assert [model["id"] for model in api.get("/v1/models").json()["data"]] == [model_id]
 
 
+def test_a_model_is_renamed_by_id_and_by_alias(api, rows, refused):
+    model_id = rows.model(name="m")
+    api.put("/v1/aliases/best", json={"model_id": model_id})
+    assert api.patch(f"/v1/models/{model_id}", json={"name": "birds"}).json()["name"] == "birds"
+    renamed = api.patch("/v1/models/best", json={"name": None})
+    assert (renamed.status_code, renamed.json()) == (200, api.get(f"/v1/models/{model_id}").json())
+    assert renamed.json()["name"] is None
+    refused(api.patch("/v1/models/best", json={"name": ""}), 422, "invalid_value")
+    refused(api.patch("/v1/models/best", json={}), 422, "missing_field")
+    refused(api.patch("/v1/models/worst", json={"name": "birds"}), 404, "model_not_found")
+
+
 def test_an_alias_moves_and_says_whether_it_is_new(api, rows):
     first, second = rows.model(), rows.model()
     assert api.put("/v1/aliases/best", json={"model_id": first}).status_code == 201
@@ -98,6 +110,7 @@ def test_whatever_takes_a_models_id_takes_an_alias(api, rows, picture):
     values = {
         "dataset_id": dataset_id,
         "inputs": [{"image": base64.b64encode(picture()).decode()}],
+        "name": "birds",
     }
     found = list(operations_of_models(api.get("/openapi.json").json()))
     assert {path for _, path, _, _ in found} >= {

@@ -102,6 +102,22 @@ def test_unknown_architectures_and_weights_are_refused_by_name(tmp_path: Path) -
     assert missing.value.code == "base_model_unavailable"
 
 
+class NoTensor:
+    """Something that a checkpoint may hold, and that is not unpickled."""
+
+
+def test_files_without_the_weights_of_the_architecture_are_refused_in_a_line(tmp_path: Path) -> None:
+    torch.save({"positional_embedding": torch.zeros(77, 16)}, tmp_path / "of_another.pt")
+    torch.save({"model": NoTensor()}, tmp_path / "pickled.pt")
+    for path in tmp_path.iterdir():
+        with pytest.raises(PoufError) as refused:
+            load_base_model(f"open_clip:ViT-S-32-alt/{path}")
+        assert refused.value.code == "base_model_unavailable"
+        assert "does not hold the weights of this architecture" in refused.value.message
+        assert len(refused.value.message) < 600
+        assert "\n" not in refused.value.message
+
+
 def test_a_local_safetensors_file_loads_into_a_named_architecture(tmp_path: Path) -> None:
     torch.manual_seed(3)
     network = open_clip.create_model("ViT-S-32-alt", load_weights=False)

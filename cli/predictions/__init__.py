@@ -1,0 +1,1 @@
+"""`pouf predict`: files, folders, tables and texts classified by a model here or at a service."""

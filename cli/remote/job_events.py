@@ -1,0 +1,23 @@
+"""`pouf jobs logs`: a job's events as lines."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from cli.remote.output import shown
+
+if TYPE_CHECKING:
+    from pouf_client import Client, Event
+
+
+def print_events(client: "Client", job_id: str, *, follow: bool, as_json: bool) -> None:
+    """Print the events so far, and with `follow` those that come, until the job has ended."""
+    for event in client.jobs.events(job_id) if follow else client.jobs.past_events(job_id):
+        sys.stdout.write((json.dumps(event.raw, ensure_ascii=False) if as_json else _line(event)) + "\n")
+        sys.stdout.flush()
+
+
+def _line(event: "Event") -> str:
+    said = {name: value for name, value in event.data.items() if value not in (None, [], {})}
+    details = ", ".join(f"{name} {shown(value)}" for name, value in said.items())
+    return f"{event.raw['created_at']}  {event.type}  {details}"
