@@ -1,4 +1,4 @@
-"""Settings of what one request, file or dataset may hold, and how much requests may take together."""
+"""Settings of what one request, file or dataset may hold, how much requests may take together, what metrics tell."""
 
 from pydantic import Field
 from pydantic_settings import BaseSettings
@@ -66,3 +66,8 @@ class LimitSettings(BaseSettings):
     )
     max_predict_bytes: int = Field(64 * MIB, ge=1024, description="Largest request body of predict, in bytes.")
     max_predict_items: int = Field(256, ge=1, description="Most inputs in one predict request.")
+    metrics_owners: int = Field(
+        20,
+        ge=0,
+        description="Owners that `/metrics` names in what it tells of each owner: those with most. 0: it names none.",
+    )

@@ -207,11 +207,6 @@ class Settings(LimitSettings, RetentionSettings):
     orphan_age_hours: float = Field(
         24, ge=1, description="Age in hours above which stored files that no row refers to are removed."
     )
-    metrics_owners: int = Field(
-        20,
-        ge=0,
-        description="Owners that `/metrics` names in what it tells of each owner: those with most. 0: it names none.",
-    )
     log_level: str = Field(
         "INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR|CRITICAL)$", description="Least severe level that is logged."
     )

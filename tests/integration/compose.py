@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,16 @@ def interpolate(text: str, variables: Mapping[str, str]) -> str:
 
 
 def load(variables: Mapping[str, str]) -> dict[str, Any]:
-    """The file with its variables filled in."""
-    return _filled(yaml.safe_load(FILE.read_text()), variables)
+    """The file with its variables filled in. One that is named without a value is passed on, if it has one."""
+    file: dict[str, Any] = _filled(yaml.safe_load(FILE.read_text()), variables)
+    for service in file["services"].values():
+        environment = {name: variables.get(name) if value is None else value for name, value in _environment(service)}
+        service["environment"] = {name: value for name, value in environment.items() if value is not None}
+    return file
+
+
+def _environment(service: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    return (service.get("environment") or {}).items()
 
 
 def _filled(node: Any, variables: Mapping[str, str]) -> Any:
@@ -64,4 +72,4 @@ class Translation:
         return [self.text(word) for word in shlex.split(service["command"])]
 
     def environment(self, service: Mapping[str, Any]) -> dict[str, str]:
-        return {name: self.text(str(value)) for name, value in (service.get("environment") or {}).items()}
+        return {name: self.text(str(value)) for name, value in _environment(service)}

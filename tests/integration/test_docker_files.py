@@ -1,3 +1,5 @@
+import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -5,15 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import s3fs
 import yaml
 
 from app.auth.key_text import is_well_formed
 from cli.services import api_command, celery_command, notify_command
+from store.settings_table import settings_table
 from tests.integration import compose
+from tests.s3_server import CREDENTIALS
 
 PASSWORDS = {"POSTGRES_PASSWORD": "one", "REDIS_PASSWORD": "two", "POUF_BOOTSTRAP_KEY": "three"}
 DOCKERFILE = compose.ROOT / "docker" / "Dockerfile"
 OURS = ("api", "worker", "worker-cpu", "ingest", "notify", "reaper", "migrate")
+SET_BY_COMPOSE = {"POUF_HOST", "POUF_PORT", "POUF_DEVICE", "POUF_BOOTSTRAP_KEY"}
 
 
 @pytest.fixture
@@ -114,6 +120,36 @@ def test_a_workers_stop_leaves_time_to_give_its_job_back(services):
 
     for name in ("worker", "worker-cpu"):
         assert int(services[name]["stop_grace_period"].removesuffix("s")) > Settings().cancel_grace_seconds + 10
+
+
+def test_every_documented_setting_reaches_every_part():
+    documented = set(re.findall(r"^\| `(POUF_\w+)`", settings_table(), re.MULTILINE)) - SET_BY_COMPOSE
+    given = {name: f"value of {name}" for name in documented - {"POUF_DATA_DIR", "POUF_DATABASE_URL", "POUF_REDIS_URL"}}
+    for name in OURS:
+        told = compose.load(PASSWORDS | given)["services"][name]["environment"]
+        assert {variable: told.get(variable) for variable in given} == given, name
+        assert documented <= told.keys(), name
+        # what is not given keeps its default, base models too
+        told = compose.load(PASSWORDS)["services"][name]["environment"]
+        assert told.keys() & given.keys() == {"POUF_STORAGE_URL"}, name
+
+
+def test_one_profile_adds_a_gpu_one_does_without_and_one_adds_a_storage(services):
+    profiles = {name: service["profiles"] for name, service in services.items() if "profiles" in service}
+    assert profiles == {"worker": ["gpu"], "worker-cpu": ["cpu"], "s3": ["s3"], "s3-bucket": ["s3"]}
+    for name in set(OURS) - {"migrate"}:
+        # only where the profile is chosen
+        assert services[name]["depends_on"]["s3-bucket"]["required"] is False, name
+
+
+def test_the_profile_s3_makes_the_bucket(services, s3_address):
+    bucket = f"made-{os.urandom(4).hex()}"
+    environment = CREDENTIALS | {"AWS_ENDPOINT_URL": s3_address, "POUF_STORAGE_URL": f"s3://{bucket}/storage"}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = shlex.split(services["s3-bucket"]["command"])
+    subprocess.run(command, env={"PATH": path, **environment}, timeout=30, check=True)
+    storage = s3fs.S3FileSystem(key="test", secret="test", endpoint_url=s3_address, skip_instance_cache=True)
+    assert storage.exists(bucket)
 
 
 def test_the_image_gets_only_what_it_needs():
