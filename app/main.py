@@ -37,6 +37,7 @@ from app.predictions import routes as predictions
 from app.publishing import Publisher, Queue
 from app.reports import routes as reports
 from app.serving.engine import Engine
+from app.serving.exports import Exports
 from app.serving.planes import Planes
 from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
@@ -131,6 +132,7 @@ def _lifespan(
             state.engine.stop()
             state.thumbnails.close()
             state.samples.close()
+            state.exports.close()
             state.trials.close()
             state.planes.close()
             state.publisher.stop()
@@ -149,7 +151,7 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
-    beside = Thumbnails(settings), Samples(), Trials(engine), Planes(storage)
+    beside = Thumbnails(settings), Samples(), Trials(engine), Planes(storage), Exports(settings, storage)
     state = State(settings, database, storage, queue, publisher, engine, metrics, *beside)
     remove_abandoned_staging(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.registry.register(ServiceMetrics(state))

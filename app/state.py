@@ -10,6 +10,7 @@ from app.http.errors import ApiError
 from app.http.metrics import HttpMetrics
 from app.publishing import Publisher, Queue
 from app.serving.engine import Engine
+from app.serving.exports import Exports
 from app.serving.planes import Planes
 from app.serving.samples import Samples
 from app.serving.thumbnails import Thumbnails
@@ -35,6 +36,7 @@ class State:
     samples: Samples
     trials: Trials
     planes: Planes
+    exports: Exports
 
     @property
     def staging_root(self) -> Path:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from store.database import Database
 from store.settings import Settings
 from store.storage import Storage
-from store.storage_keys import dataset_key
+from store.storage_keys import EXPORTS, dataset_key, export_key, exports_key
 from store.tables import (
     AdaptedModel,
     Alias,
@@ -55,6 +55,7 @@ def prune(
         "unfinished datasets": _unfinished(database, storage, before(settings.keep_unfinished_days), now, remove),
         "deleted models": _deleted_models(database, deleted, remove),
         "deleted datasets": _deleted_datasets(database, deleted, remove),
+        "exports": _exports(storage, before(settings.keep_exports_days), remove),
         "expired sign-ins": _expired_sessions(database, now, remove),
     }
 
@@ -174,3 +175,21 @@ def _rows(
 def _number(database: Database, table: type[Any], conditions: Sequence[ColumnElement[bool]]) -> int:
     with database.read() as session:
         return session.scalars(select(func.count()).select_from(table).where(*conditions)).one()
+
+
+def _exports(storage: Storage, before: datetime, remove: bool) -> int:
+    """Exports of models, of deleted ones too, and what was left of unfinished ones."""
+    count = 0
+    for model_id in storage.names(EXPORTS):
+        names = storage.names(exports_key(model_id))
+        old = [name for name in names if _stored_before(storage, export_key(model_id, name), before)]
+        for name in old if remove else []:
+            storage.delete(export_key(model_id, name))
+        if remove and not storage.names(exports_key(model_id)):
+            storage.delete(exports_key(model_id))
+        count += len(old)
+    return count
+
+
+def _stored_before(storage: Storage, key: str, before: datetime) -> bool:
+    return all(file.stored_at < before.timestamp() for file in storage.files(key))

@@ -3,6 +3,7 @@ so that deleting the one key deletes them all.
 """
 
 DATASETS, MODELS, CHECKPOINTS, PREDICTIONS = "datasets", "models", "checkpoints", "predictions"
+EXPORTS = "exports"
 
 
 def dataset_key(dataset_id: str) -> str:
@@ -43,3 +44,13 @@ def predictions_key(name: str) -> str:
 def checkpoints_key(job_id: str, fence: int) -> str:
     """The checkpoints of the attempt with this fence."""
     return f"{CHECKPOINTS}/{job_id}/{fence}"
+
+
+def exports_key(model_id: str) -> str:
+    """All exports of a model."""
+    return f"{EXPORTS}/{model_id}"
+
+
+def export_key(model_id: str, name: str) -> str:
+    """The folder of one export."""
+    return f"{exports_key(model_id)}/{name}"

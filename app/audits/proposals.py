@@ -5,13 +5,14 @@ from app.audits.service import Found, find, show
 from app.audits.showing import proposal_of
 from app.caller import Caller
 from app.http.errors import conflict
+from pouf_core.contract.audit import AUDITED
 from pouf_core.contract.findings import finding
 from pouf_core.contract.result import Fallback, PartialResult
 from store.clock import utcnow
 from store.tables import AdaptedModel
 from store.transitions import append_event
 
-EVENT, AUDITED = "job.audit_confirmed", "audited"
+EVENT = "job.audit_confirmed"
 
 
 def confirm(caller: Caller, job_id: str, audit_id: str, body: AuditConfirm) -> AuditDocument:

@@ -1,6 +1,5 @@
 """Batch predictions: created, read, cancelled, deleted."""
 
-import json
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.orm import Session
@@ -20,7 +19,6 @@ from app.http.schemas import ListDocument
 from app.models import service as models
 from app.predicted.service import Predictions
 from app.state import require_space
-from pouf_core.contract.manifest import MANIFEST
 from store.clock import utcnow
 from store.ids import new_id
 from store.queues import enqueue_prediction
@@ -35,7 +33,7 @@ OnCreated = Callable[[Session, BatchPredictionDocument], None]
 def create(caller: Caller, body: BatchPredictionCreate, on_created: OnCreated) -> BatchPredictionDocument:
     """Queue a prediction; raises 404 for an unknown model or dataset, 409 for one not ready, 422, 429 or 507."""
     model = models.find(caller, body.model)
-    modality = _modality_of(caller, model)
+    modality = models.manifest_of(caller, model).get("modality", "image")
     require_space(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
@@ -161,12 +159,3 @@ def _require_ready(dataset: Dataset) -> None:
         raise conflict("dataset_not_ready", "The dataset is still being ingested; try again.", retry=True)
     if dataset.status == "failed":
         raise conflict("dataset_failed", f"The dataset failed to be ingested: {dataset.error_message}")
-
-
-def _modality_of(caller: Caller, model: AdaptedModel) -> str:
-    """Return what the model takes, which only its artifact says."""
-    try:
-        with caller.state.storage.open(f"{model.storage_key}/{MANIFEST}") as stream:
-            return str(json.load(stream).get("modality", "image"))
-    except FileNotFoundError as error:
-        raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error

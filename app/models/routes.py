@@ -1,20 +1,31 @@
 """`/v1/models`: adapted models and their artifacts."""
 
-from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.responses import StreamingResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, StreamingResponse
 
 from app.caller import Reader, Writer
-from app.http.answers import IF_NONE_MATCH, conditional, conditional_json
-from app.http.archive import files_of, zip_stream
-from app.http.errors import ApiError
+from app.http.answers import IF_NONE_MATCH, RETRY_AFTER, answers, conditional, conditional_json
+from app.http.errors import invalid
+from app.http.prefer import PreferHeader
 from app.http.schemas import ListDocument
-from app.models import service
-from app.models.schemas import ModelDocument, ModelListQuery, ModelPatch, ModelSummaryDocument
+from app.models import exports, service
+from app.models.exports import zip_answer
+from app.models.schemas import (
+    ArtifactQuery,
+    ExportDocument,
+    ModelDocument,
+    ModelListQuery,
+    ModelPatch,
+    ModelSummaryDocument,
+)
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
+
+POLL_SECONDS = "2"
+_FILE = {"type": "string", "format": "binary"}
 
 
 @router.get("")
@@ -44,22 +55,23 @@ def delete_model(model_id: str, caller: Writer) -> None:
 @router.get(
     "/{model_id}/artifact",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
+    responses={200: {"content": {"application/zip": {"schema": _FILE}}}, **answers(ExportDocument, 202, RETRY_AFTER)},
 )
-def get_artifact(model_id: str, caller: Reader) -> Response:
-    """Download the directory of a model, by id or alias, as a zip that `pouf_core.load` reads once unpacked."""
-    model = service.find(caller, model_id)
-    storage = caller.state.storage
-    try:
-        files = files_of(storage.local_directory(model.storage_key))
-    except FileNotFoundError as error:
-        raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error
+async def get_artifact(
+    model_id: str, caller: Reader, query: Annotated[ArtifactQuery, Query()], prefer: PreferHeader = None
+) -> Response:
+    """Download a model, by id or alias, as a zip: its own files, which `pouf_core.load` reads unpacked, or an export.
 
-    def kept_while_sent() -> Iterator[bytes]:
-        with storage.in_use(model.storage_key):
-            yield from zip_stream(files)
-        storage.cache.trim()
-
-    content = kept_while_sent()
-    headers = {"Content-Disposition": f'attachment; filename="{model.id}.zip"'}
-    return StreamingResponse(content, media_type="application/zip", headers=headers)
+    An export is made when it is first asked for: 202 as long as that takes; `Prefer: wait=N` waits up to N seconds.
+    """
+    if query.format is None:
+        if query.variant is not None:
+            raise invalid("export_format_missing", "A variant is that of an export: say which by `as`.", "/query/as")
+        model = await run_in_threadpool(service.find, caller, model_id)
+        return await run_in_threadpool(zip_answer, caller.state.storage, model.storage_key, f"{model.id}.zip")
+    found = await exports.wanted(caller, model_id, query, prefer)
+    if not found.is_made:
+        document = exports.show_export(found).model_dump(mode="json")
+        return JSONResponse(document, 202, {"Retry-After": POLL_SECONDS})
+    name = f"{found.model.id}-{query.format}.zip"
+    return await run_in_threadpool(zip_answer, caller.state.storage, found.key, name)

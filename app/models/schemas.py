@@ -8,7 +8,8 @@ from pydantic import Field
 
 from app.http.query_parameters import ListQuery
 from app.http.schemas import DELETED, NAME, RESULT_CONFIG, Closed, Document, show_result, show_summary
-from pouf_core.contract.abstention import Threshold
+from pouf_core.contract.abstention import Threshold, VariantName
+from pouf_core.contract.exports import ExportFormat
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
 
@@ -17,6 +18,29 @@ REQUEST_FIELDS = {"base_model", "class_names", "prompt_template", "label_words",
 
 class ModelListQuery(ListQuery):
     """A page of models."""
+
+
+class ArtifactQuery(Closed):
+    """In which form to answer a model."""
+
+    format: Annotated[
+        ExportFormat | None,
+        Field(alias="as", description="An export, which needs nothing of this project; by default the own files."),
+    ] = None
+    variant: Annotated[
+        VariantName | None, Field(description="Of an export: the classifier; by default the one that is served.")
+    ] = None
+
+
+class ExportDocument(Document):
+    """An export that is being made: ask again for the file."""
+
+    object: Literal["export"]
+    model_id: str
+    format: ExportFormat
+    variant: VariantName
+    status: Literal["running"]
+    urls: dict[str, str]
 
 
 class AliasPut(Closed):

@@ -1,9 +1,11 @@
 """Adapted models and the aliases that point at them."""
 
+import json
 from collections.abc import Sequence
+from typing import Any
 
 from app.caller import Caller
-from app.http.errors import conflict, not_found
+from app.http.errors import ApiError, conflict, not_found
 from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
 from app.models import queries as repository
@@ -17,8 +19,10 @@ from app.models.schemas import (
     show_model_summary,
 )
 from app.serving.engine import Servable
+from pouf_core.contract.manifest import MANIFEST
 from store.clock import utcnow
 from store.scope import Scope
+from store.storage_keys import exports_key
 from store.tables import AdaptedModel, Alias, Job
 
 
@@ -53,6 +57,16 @@ def find(caller: Caller, id_or_alias: str) -> AdaptedModel:
     """Return the model of that id or alias; raises 404 ``model_not_found``."""
     with caller.state.database.read() as session:
         return get(caller.scope(session), id_or_alias)
+
+
+def manifest_of(caller: Caller, model: AdaptedModel) -> dict[str, Any]:
+    """Return the manifest in the model's artifact; raises 500 ``artifact_missing``."""
+    try:
+        with caller.state.storage.open(f"{model.storage_key}/{MANIFEST}") as stream:
+            manifest: dict[str, Any] = json.load(stream)
+            return manifest
+    except FileNotFoundError as error:
+        raise ApiError(500, "artifact_missing", f"The artifact of model {model.id} is not in the storage.") from error
 
 
 def find_servable(caller: Caller, id_or_alias: str) -> Servable:
@@ -91,9 +105,10 @@ def delete(caller: Caller, id_or_alias: str) -> None:
             message = f"Aliases point at this model: {', '.join(names)}. Move or delete them first."
             raise conflict("model_has_aliases", message)
         model.deleted_at = utcnow()
-        storage_key = model.storage_key
+        storage_key, exports = model.storage_key, exports_key(model.id)
     caller.state.engine.cache.discard(storage_key)
-    caller.state.storage.discard(storage_key)
+    for key in (storage_key, exports):
+        caller.state.storage.discard(key)
 
 
 def put_alias(caller: Caller, name: str, id_or_alias: str) -> tuple[AliasDocument, bool]:

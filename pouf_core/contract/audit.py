@@ -8,6 +8,8 @@ from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.document import Document
 
 AuditVerdict = Literal["improved", "uncertain", "harmful"]
+AUDITED = "audited"
+"""Code of the reason of a verdict that people's answers gave."""
 Part = Literal["random", "suspected"]
 """Of an audit: drawn from all items, or from those that are most likely wrong."""
 

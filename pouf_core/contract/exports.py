@@ -6,13 +6,26 @@ from pathlib import Path
 from typing import Literal
 
 from pouf_core.contract.abstention import VariantName
-from pouf_core.contract.audit import AuditEstimate
 from pouf_core.contract.document import Document
+from pouf_core.contract.findings import Finding
+from pouf_core.contract.result import Fallback, Verdict
 
 ExportFormat = Literal["numpy", "onnx", "open_clip", "huggingface"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = ("numpy", "onnx", "open_clip", "huggingface")
 EXPORT_LAYOUT = 1
 """Another number where the same model is exported to other files."""
+
+
+class Judgement(Document):
+    """What is held of a model now, which people's answers may have changed since it was adapted.
+
+    Attributes:
+        verdict, verdict_reasons, fallback: as in `PartialResult`.
+    """
+
+    verdict: Verdict | None
+    verdict_reasons: list[Finding]
+    fallback: Fallback | None
 
 
 class ExportOptions(Document):
@@ -21,13 +34,13 @@ class ExportOptions(Document):
     Attributes:
         variant: the classifier to export; None for the one that is served.
         threshold: below which an item gets no class, in place of the model's own; None for that.
-        audit: what people's answers measured of the model, for its card.
+        judgement: in place of the artifact's own; None for that.
     """
 
     format: ExportFormat
     variant: VariantName | None = None
     threshold: float | None = None
-    audit: AuditEstimate | None = None
+    judgement: Judgement | None = None
 
 
 class ExportTask(Document):
@@ -37,12 +50,14 @@ class ExportTask(Document):
         artifact: the model's directory.
         target: the directory to write, which does not exist.
         threads: CPU threads; None for the machine's choice.
+        memory_bytes: of the host that it may use; None for most of what is free.
     """
 
     artifact: Path
     target: Path
     options: ExportOptions
     threads: int | None = None
+    memory_bytes: int | None = None
 
 
 class ExportOutcome(Document):

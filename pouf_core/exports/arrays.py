@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from pouf_core.exports.model import ModelToExport
-from pouf_core.families.language.label_word_classifier import LabelWordClassifier
-from pouf_core.scoring import CosineClassifier, LinearClassifier
 
 CLASSIFIER = "classifier.npz"
 Arrays = dict[str, npt.NDArray[Any]]
+_OF_WORDS = ("rows", "biases", "present", "word_bias")
 
 
 def classifier_arrays(model: ModelToExport) -> Arrays:
@@ -36,7 +37,7 @@ def classifier_arrays(model: ModelToExport) -> Arrays:
         "similarity_levels": np.array(variant.levels or [], dtype=np.float64),
     }
     bias = 0.0 if variant.class_bias is None else variant.class_bias.numpy()
-    return {name: np.asarray(value) for name, value in (arrays | _logits(variant.classifier, bias)).items()}
+    return {name: np.asarray(value) for name, value in (arrays | _logits(variant.classifier.tensors(), bias)).items()}
 
 
 def save_classifier(model: ModelToExport, directory: Path) -> None:
@@ -44,20 +45,25 @@ def save_classifier(model: ModelToExport, directory: Path) -> None:
     np.savez(directory / CLASSIFIER, **classifier_arrays(model))  # type: ignore[arg-type]
 
 
-def _logits(classifier: object, class_bias: Any) -> dict[str, Any]:
-    """Weights and bias, and what they are made of."""
-    if isinstance(classifier, LinearClassifier):
-        return {"weights": classifier.weights.numpy(), "bias": classifier.bias.numpy() + class_bias}
-    if isinstance(classifier, CosineClassifier):
-        scale = classifier.logit_scale.exp().reshape(())
-        weights = (classifier.prototypes * scale).numpy()
-        bias = np.zeros(len(weights), dtype=np.float32) + class_bias
-        return {"weights": weights, "bias": bias, "logit_scale": scale.numpy()}
-    assert isinstance(classifier, LabelWordClassifier)
-    classes, words = classifier.present.nonzero(as_tuple=True)
-    subtracted = classifier.word_bias[classes] - torch.as_tensor(class_bias).expand(len(classifier.present))[classes]
+def has_label_words(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether these are the tensors of a language model's classifier."""
+    return "label_words_rows" in tensors
+
+
+def _logits(tensors: Mapping[str, Tensor], class_bias: Any) -> dict[str, Any]:
+    """Weights and bias of the classifier that gave these tensors, and what they are made of."""
+    if has_label_words(tensors):
+        rows, biases, present, word_bias = (tensors[f"label_words_{name}"] for name in _OF_WORDS)
+        classes, words = present.nonzero(as_tuple=True)
+        subtracted = (word_bias - torch.as_tensor(class_bias))[classes]
+        bias = (biases[classes, words] - subtracted).numpy()
+        return {"weights": rows[classes, words].numpy(), "bias": bias, "class_of_word": classes.numpy()}
+    if "weights" in tensors:
+        return {"weights": tensors["weights"].numpy(), "bias": tensors["bias"].numpy() + class_bias}
+    scale = tensors["logit_scale"].exp().reshape(())
+    scaled = (tensors["prototypes"] * scale).numpy()
     return {
-        "weights": classifier.rows[classes, words].numpy(),
-        "bias": (classifier.biases[classes, words] - subtracted).numpy(),
-        "class_of_word": classes.numpy(),
+        "weights": scaled,
+        "bias": np.zeros(len(scaled), dtype=np.float32) + class_bias,
+        "logit_scale": scale.numpy(),
     }

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pouf_core.artifact import CARD, templates
-from pouf_core.contract.audit import AuditEstimate
-from pouf_core.contract.exports import ExportFormat
+from pouf_core.contract.audit import AUDITED
+from pouf_core.contract.exports import ExportFormat, Judgement
+from pouf_core.exports.arrays import has_label_words
 from pouf_core.exports.model import ModelToExport
-from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 
 EXAMPLE = "example.py"
 _PIPELINES = {"image": "image-classification", "text": "text-classification"}
@@ -57,12 +57,12 @@ class Told:
 
 
 def write_card(
-    model: ModelToExport, wanted: ExportFormat, told: Told, directory: Path, audit: AuditEstimate | None
+    model: ModelToExport, wanted: ExportFormat, told: Told, directory: Path, judgement: Judgement | None
 ) -> None:
     """Write `example.py` and `README.md`."""
     example = _example(model, wanted, told.prepared or {})
     (directory / EXAMPLE).write_text(example, encoding="utf-8")
-    manifest = model.manifest.as_json()
+    manifest = model.manifest.as_json() | ({} if judgement is None else judgement.model_dump(mode="json"))
     content = (
         templates()
         .get_template("exports/card.md.jinja")
@@ -78,7 +78,7 @@ def write_card(
             prepared=(told.prepared or {}).get("in_words", []),
             variant=model.name,
             threshold=model.threshold,
-            audit=None if audit is None else audit.model_dump(mode="json"),
+            audited=any(reason["code"] == AUDITED for reason in manifest["verdict_reasons"]),
         )
     )
     (directory / CARD).write_text(content + "\n", encoding="utf-8")
@@ -86,7 +86,7 @@ def write_card(
 
 def _example(model: ModelToExport, wanted: ExportFormat, prepared: Mapping[str, Any]) -> str:
     template = templates().get_template(f"exports/example_{wanted}.py.jinja")
-    words = isinstance(model.variant.classifier, LabelWordClassifier)
+    words = has_label_words(model.variant.classifier.tensors())
     settings = {"kind": "features", **prepared, "words": words, "levels": bool(model.variant.levels)}
     return template.render(**settings).rstrip("\n") + "\n"
 
@@ -94,7 +94,7 @@ def _example(model: ModelToExport, wanted: ExportFormat, prepared: Mapping[str, 
 def _formula(model: ModelToExport) -> str | None:
     """In words; of a language model, whose classes may have several words, `example.py` says it."""
     tensors = model.variant.classifier.tensors()
-    if "weights" not in tensors and "logit_scale" not in tensors:
+    if has_label_words(tensors):
         return None
     scale = f"{float(tensors['logit_scale'].exp()):.6g}" if "logit_scale" in tensors else None
     formula = templates().from_string(_FORMULA)

@@ -14,7 +14,6 @@ from pouf_core.exports.arrays import CLASSIFIER, save_classifier
 from pouf_core.exports.card import Told, write_card
 from pouf_core.exports.formats import require_format
 from pouf_core.exports.model import ModelToExport, read_model
-from pouf_core.exports.onnx_format import MODEL, write_onnx
 
 ABOUT = "model.json"
 _ARRAYS = (CLASSIFIER, "The classifier as arrays: class features, weights, bias, class names, threshold.")
@@ -46,7 +45,7 @@ def export(artifact: str | Path, target: str | Path, options: ExportOptions) -> 
     unfinished = Path(tempfile.mkdtemp(prefix=f".{place.name}-", dir=place.parent))
     try:
         told = _WRITERS[options.format](model, unfinished)
-        write_card(model, options.format, told, unfinished, options.audit)
+        write_card(model, options.format, told, unfinished, options.judgement)
         unfinished.chmod(0o755)
         unfinished.rename(place)
     except BaseException:
@@ -72,6 +71,8 @@ def _numpy(model: ModelToExport, directory: Path) -> Told:
 
 
 def _onnx(model: ModelToExport, directory: Path) -> Told:
+    from pouf_core.exports.onnx_format import MODEL, write_onnx
+
     prepared = write_onnx(model, directory)
     about = model.about() | {"preparation": prepared}
     (directory / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,5 +1,7 @@
 """What is too old goes, and nothing that is needed."""
 
+import os
+import time
 from datetime import timedelta
 
 import pytest
@@ -110,3 +112,14 @@ def test_postgresql_takes_the_same_statements(postgres_url, storage, settings):
             assert not any(prune(database, storage, settings, utcnow(), remove=remove).values())
     finally:
         database.dispose()
+
+
+def test_exports_are_kept_for_a_while(pruned, storage, settings, tmp_path):
+    for name in ("old", "new"):
+        storage.put_stream(f"exports/mdl_{name}/numpy-1/README.md", [b"x"])
+    written = storage.local("exports/mdl_old/numpy-1/README.md")
+    moment = time.time() - 86_400 * settings.keep_exports_days - 60
+    os.utime(written, (moment, moment))
+    assert pruned(remove=False)["exports"] == 1
+    assert pruned()["exports"] == 1
+    assert storage.names("exports") == ["mdl_new"]

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped
+from pouf_core.system.memory_limit import limit_host_memory
 from worker.batch_predictions.spec import BatchSpec
 from worker.training.child import Reporter, StopRequest, feature_cache, listen, outcome_of, target_data
-from worker.training.memory_limit import limit_host_memory
 from worker.training.messages import Message, PredictedMessage
 
 

@@ -21,9 +21,9 @@ from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.progress import OnProgress, Progress
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.errors import AdaptationStopped, PoufError
+from pouf_core.system.memory_limit import limit_host_memory
 from store.disk import is_disk_full
 from store.outages import is_outage
-from worker.training.memory_limit import limit_host_memory
 from worker.training.messages import (
     STOP_COMMAND,
     ErrorMessage,

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from pouf_core.system.memory_limit import data_bytes
 from worker.training import child
-from worker.training.memory_limit import data_bytes
 
 if TYPE_CHECKING:
     from pouf_core.families.interface import BaseModel

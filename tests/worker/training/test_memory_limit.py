@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.request import AdaptationRequest
-from worker.training.memory_limit import free_memory
+from pouf_core.system.memory_limit import free_memory
 from worker.training.messages import JobSpec, Message, ProgressMessage, ResultMessage
 from worker.training.process import ChildProcess
 
@@ -69,7 +69,7 @@ def test_training_goes_on_in_smaller_micro_batches_under_a_memory_limit(tmp_path
 
 def test_the_limit_makes_allocations_fail_that_the_system_would_grant() -> None:
     code = (
-        "from worker.training.memory_limit import limit_host_memory\n"
+        "from pouf_core.system.memory_limit import limit_host_memory\n"
         "limit_host_memory(400_000_000)\n"
         "try:\n    bytearray(600_000_000)\nexcept MemoryError:\n    print('refused')\n"
     )
