@@ -56,6 +56,7 @@ def get_caller(
     return Caller(state, identity.owner, identity.limits)
 
 
+Anybody = Annotated[Caller, Security(get_caller)]
 Reader = Annotated[Caller, Security(get_caller, scopes=[KeyScope.READ.value])]
 Writer = Annotated[Caller, Security(get_caller, scopes=[KeyScope.WRITE.value])]
 Predictor = Annotated[Caller, Security(get_caller, scopes=[KeyScope.PREDICT.value])]

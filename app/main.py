@@ -30,6 +30,7 @@ from app.http.query_parameters import refuse_repeated
 from app.http.request_context import RequestContext
 from app.http.security_headers import SecurityHeaders
 from app.jobs import routes as jobs
+from app.keys import routes as keys
 from app.keys.startup import prepare_keys
 from app.models import alias_routes as aliases
 from app.models import routes as models
@@ -63,6 +64,7 @@ ROUTERS = (
     predictions,
     base_models,
     webhooks,
+    keys,
 )
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}

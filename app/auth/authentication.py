@@ -131,7 +131,13 @@ class Authenticator:
             message = f"This key allows {limits.requests_per_minute:,} requests a minute; try again in {wait} s."
             raise too_many("rate_limited", message, wait)
         self._note_use(key)
-        return Identity(key.owner, frozenset(key.scopes), limits, page_token)
+        return Identity(key.owner, frozenset(key.scopes), key, limits, page_token)
+
+    def requests_in_last_minute(self, identity: Identity) -> int | None:
+        """Return how many requests were made with the caller's key; None of a caller without one."""
+        if identity.key is None or identity.limits is None:
+            return None
+        return self._rate_limiter.used(identity.key.id, identity.limits.requests_per_minute)
 
     def keys_needed(self) -> bool:
         """Tell whether there are keys. Once there is a key there always is one: they are revoked, never deleted."""

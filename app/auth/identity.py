@@ -45,12 +45,14 @@ class Identity:
     """An owner, what they may do, and how much of it.
 
     Attributes:
+        key: what they showed; None while there are no keys.
         limits: None while there are no keys.
         page_token: of a browser that is signed in: what its pages send along with whatever changes anything.
     """
 
     owner: str
     scopes: frozenset[str]
+    key: ApiKey | None = None
     limits: KeyLimits | None = None
     page_token: str | None = None
 

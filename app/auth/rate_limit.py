@@ -3,6 +3,8 @@
 import logging
 import math
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from limits import RateLimitItemPerMinute
 from limits.errors import StorageError
@@ -15,6 +17,8 @@ logger = logging.getLogger(__name__)
 SOCKET_SECONDS = 1.0
 PAUSE_SECONDS = 10.0
 KEY_PREFIX = "pouf-requests"
+
+Answer = TypeVar("Answer")
 
 
 class RateLimiter:
@@ -31,15 +35,23 @@ class RateLimiter:
     def hit(self, key_id: str, per_minute: int) -> int | None:
         """Count a request; returns None, or the seconds to wait when the limit is reached."""
         limit = RateLimitItemPerMinute(per_minute)
+        return self._ask(lambda limiter: _hit(limiter, limit, key_id))
+
+    def used(self, key_id: str, per_minute: int) -> int:
+        """Return how many requests were counted in the last minute."""
+        limit = RateLimitItemPerMinute(per_minute)
+        return self._ask(lambda limiter: per_minute - limiter.get_window_stats(limit, key_id).remaining)
+
+    def _ask(self, question: Callable[[MovingWindowRateLimiter], Answer]) -> Answer:
         if self._shared is None or time.monotonic() < self._shared_from:
-            return _hit(self._alone, limit, key_id)
+            return question(self._alone)
         try:
-            return _hit(self._shared, limit, key_id)
+            return question(self._shared)
         except (RedisError, StorageError) as error:
             # asked again only after a while, so that not every request waits for the time-out
             self._shared_from = time.monotonic() + PAUSE_SECONDS
             logger.warning("requests are counted by this process alone for %g s: %s", PAUSE_SECONDS, error)
-            return _hit(self._alone, limit, key_id)
+            return question(self._alone)
 
 
 def _connect(redis_url: str) -> Storage:

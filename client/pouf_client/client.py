@@ -18,6 +18,7 @@ from pouf_client.embeddings import Vectors
 from pouf_client.errors import InvalidInput
 from pouf_client.inputs import Inputs
 from pouf_client.jobs import AsyncJobs, Jobs
+from pouf_client.me import Me
 from pouf_client.models import Aliases, AsyncAliases, AsyncModels, Models
 from pouf_client.predicting import Predicting
 from pouf_client.resources import BaseModel, Template
@@ -46,6 +47,10 @@ class Service:
     async def base_models(self) -> list[BaseModel]:
         """What can be adapted here."""
         return [BaseModel.of(raw) for raw in (await self._connection.request("GET", "/v1/base-models"))["data"]]
+
+    async def me(self) -> Me:
+        """Who the key is, what it may do, and what is taken of its limits."""
+        return cast(Me, await self._connection.request("GET", "/v1/me"))
 
     async def predict(
         self,
@@ -153,6 +158,7 @@ class Client(Blocking[Service]):
 
     templates = blocking(Service.templates)
     base_models = blocking(Service.base_models)
+    me = blocking(Service.me)
     predict = blocking(Service.predict)
     predict_texts = blocking(Service.predict_texts)
     predict_embeddings = blocking(Service.predict_embeddings)

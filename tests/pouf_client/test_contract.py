@@ -16,6 +16,7 @@ from pouf_client.batch_predictions import BatchPrediction, BatchPredictions
 from pouf_client.dataset_samples import DatasetSample
 from pouf_client.datasets import DatasetOptions, Datasets, ReadingOptions
 from pouf_client.jobs import Jobs
+from pouf_client.me import Me
 from pouf_client.predictions import ItemPrediction, JobComparison
 from pouf_core.contract.result import Evaluation as EvaluationResult
 from store.settings import Settings
@@ -33,6 +34,7 @@ ANSWERS = {
     Prediction: "PredictionDocument",
     resources.DatasetItem: "DatasetItemDocument",
     DatasetSample: "DatasetSampleDocument",
+    Me: "MeDocument",
     ItemPrediction: "PredictedItemDocument",
     JobComparison: "JobComparisonDocument",
     BatchPrediction: "BatchPredictionDocument",
