@@ -65,15 +65,22 @@ def pull(
     folder: Annotated[
         Path | None, typer.Argument(help="Where to; it must be empty or new. Default: the model's name here.")
     ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--as", help="numpy, onnx, open_clip or huggingface: for use without this project."),
+    ] = None,
     url: Url = None,
 ) -> None:
-    """Fetch a model: a folder that `pouf predict` and `pouf_core.load` read."""
+    """Fetch a model: a folder that `pouf predict` and `pouf_core.load` read, or an export of it."""
     target = folder or Path(model)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         message = f"{target} is there already and not empty; name another folder."
         raise CommandError(message, ExitCode.WRONG_USE)
     with connected(url) as client:
-        path = client.models.download(model, target)
+        path = client.models.pull(model, target, form)
+    if form:
+        note(f"Exported {model} to {path}; {path / 'README.md'} says how to use it")
+        return
     note(f"Fetched {model} to {path}; `pouf predict {path} FILES` classifies with it")
 
 

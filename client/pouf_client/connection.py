@@ -141,15 +141,20 @@ class Connection:
             return await self._transport.read(response)
 
     async def fetch(self, path: str, file: BinaryIO, params: Mapping[str, str] | None = None) -> None:
-        """GET a file and write it to `file`.
+        """GET a file and write it to `file`; waits as long as the service is making it.
 
         Raises:
             ApiError: the service refused.
             Unreachable: the answer was cut short.
         """
-        async with self._stream(path, params=params) as response:
-            async for chunk in self._transport.chunks(response):
-                file.write(chunk)
+        while True:
+            async with self._stream(path, {"Prefer": f"wait={self.longest_wait}"}, params) as response:
+                if response.status_code != httpx.codes.ACCEPTED:
+                    async for chunk in self._transport.chunks(response):
+                        file.write(chunk)
+                    return
+                await self._transport.read(response)
+            await self.pause(float(response.headers.get("Retry-After", FIRST_PAUSE_SECONDS)))
 
     async def save(self, path: str, params: Mapping[str, str], target: str | Path) -> Path:
         """GET a file, and return where it lies: whole, or not at all; raises as `fetch`."""

@@ -10,6 +10,7 @@ from tempfile import TemporaryFile
 from pouf_client.blocking import Blocking, blocking, blocking_iterator
 from pouf_client.connection import Connection, checked_id, path_to
 from pouf_client.resources import Model
+from pouf_client.results import stated
 
 
 class AsyncModels:
@@ -36,9 +37,26 @@ class AsyncModels:
 
     async def download(self, model_id: str, folder: str | Path) -> Path:
         """Fetch a model's files into `folder`, which is made; returns it. `pouf_core.load` reads it."""
-        target = Path(folder)
+        return await self.pull(model_id, folder)
+
+    async def pull(
+        self, model_id: str, folder: str | Path, as_: str | None = None, *, variant: str | None = None
+    ) -> Path:
+        """Fetch a model into `folder`, which is made; returns it.
+
+        Args:
+            model_id: its id, or an alias.
+            folder: where its files are to lie.
+            as_: in which form: `numpy`, `onnx`, `open_clip` or `huggingface`, which need nothing of this project and
+                are waited for while the service makes them; None: the model's own files, as for `download`.
+            variant: of such a form: `adapted` or `zero_shot`; None: the one that is served.
+
+        Raises:
+            ApiError: the model is unknown, or cannot be had in this form: the message says in which it can.
+        """
+        target, asked = Path(folder), stated({"as": as_, "variant": variant})
         with TemporaryFile() as packed:
-            await self._connection.fetch(path_to("models", model_id, "artifact"), packed)
+            await self._connection.fetch(path_to("models", model_id, "artifact"), packed, asked)
             target.mkdir(parents=True, exist_ok=True)
             with zipfile.ZipFile(packed) as archive:
                 archive.extractall(target)
@@ -78,6 +96,7 @@ class Models(Blocking[AsyncModels]):
     rename = blocking(AsyncModels.rename)
     delete = blocking(AsyncModels.delete)
     download = blocking(AsyncModels.download)
+    pull = blocking(AsyncModels.pull)
 
 
 class Aliases(Blocking[AsyncAliases]):

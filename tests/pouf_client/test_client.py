@@ -181,6 +181,18 @@ def test_a_model_is_unpacked(client, server, tmp_path):
     assert (folder / "pouf.json").read_text() == "{}"
 
 
+def test_an_export_is_waited_for_as_long_as_it_is_being_made(server, client, tmp_path):
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("README.md", "card")
+    being_made = Answer(202, b"{}", {"Retry-After": "0"})
+    server.answers = [being_made, being_made, Answer(body=packed.getvalue())]
+    folder = client.models.pull("best", tmp_path / "export", "numpy", variant="adapted")
+    assert (folder / "README.md").read_text() == "card"
+    assert {request.path for request in server.requests} == {"/v1/models/best/artifact?as=numpy&variant=adapted"}
+    assert len(server.requests) == 3
+
+
 def test_a_folder_keeps_its_names_and_leaves_hidden_files_out(tmp_path):
     (tmp_path / "bird").mkdir()
     (tmp_path / "bird" / "a.png").write_bytes(b"a")
