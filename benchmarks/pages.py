@@ -28,7 +28,7 @@ from store.database import Database
 from store.ids import new_id
 from store.settings import Settings
 from store.storage import Storage
-from store.tables import Dataset, DatasetItem, Job
+from store.tables import Dataset, DatasetItem, Job, Webhook, WebhookDelivery
 from store.transitions import start_life, transition
 
 CLASSES = [f"class {number}" for number in range(100)]
@@ -49,17 +49,31 @@ def add_dataset(database: Database, count: int) -> tuple[str, list[str]]:
     return dataset_id, hashes
 
 
-def add_jobs(database: Database, dataset_id: str, count: int) -> str:
-    """So many finished jobs over it, the last of which has predictions; returns its id."""
+def add_jobs(database: Database, dataset_id: str, count: int) -> list[str]:
+    """So many finished jobs over it, the last two of which have predictions; returns the ids of those."""
+    made = []
     request = AdaptationRequest(class_names=CLASSES, prompt_template=["a photo of a {}."])
     for number in range(count):
         job = Job(id=new_id("job"), owner="local", dataset_id=dataset_id, request=request, result=PartialResult())
-        job.predictions_key = FINISHED_KEY if number == count - 1 else None
+        job.predictions_key = FINISHED_KEY if number >= count - 2 else None
         with database.write() as session:
             start_life(session, job)
             transition(session, job, "running")
             transition(session, job, "succeeded")
-    return job.id
+        made.append(job.id)
+    return made[-2:]
+
+
+def add_webhook(database: Database, count: int) -> str:
+    """A webhook with so many messages that arrived; returns its id."""
+    hook = Webhook(id=new_id("whk"), owner="local", url="https://example.com/", event_types=["job.failed"], secret="")
+    sent = {"webhook_id": hook.id, "owner": "local", "event_type": "job.failed", "body": "{}", "status": "delivered"}
+    with database.write() as session:
+        session.add(hook)
+        session.flush()
+        messages = [{"id": new_id("msg"), "job_id": new_id("job"), **sent} for _ in range(count)]
+        session.execute(insert(WebhookDelivery), messages)
+    return hook.id
 
 
 def add_predictions(storage: Storage, hashes: list[str], folder: Path) -> None:
@@ -103,9 +117,12 @@ def main() -> None:
             database = Database.of(settings)
             dataset_id, hashes = add_dataset(database, options.items)
             add_predictions(Storage.of(settings), hashes, Path(name) / "made")
-            job_id = add_jobs(database, dataset_id, options.jobs)
+            other_id, job_id = add_jobs(database, dataset_id, options.jobs)
+            webhook_id = add_webhook(database, options.jobs)
             paths = ["/", "/datasets", f"/datasets/{dataset_id}", f"/datasets/{dataset_id}/items?status=accepted"]
             paths += [f"/jobs/new?dataset={dataset_id}", "/jobs", f"/jobs/{job_id}", "/models", "/docs"]
+            paths += [f"/jobs/compare?first={job_id}&second={other_id}", "/service", "/keys"]
+            paths += ["/webhooks", f"/webhooks/{webhook_id}"]
             found = {path: measure(api, path, options.rounds) for path in paths}
             database.dispose()
     for path, times in found.items():

@@ -6,14 +6,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
-from app.keys import service as keys
-from app.keys.service import NewKey
 from pouf_client import Client
-from store.database import Database
-from store.settings import Settings
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
 CLASSES = ("boat", "computer", "smiley face")
@@ -76,6 +73,23 @@ def walked(browser, service, folder, tmp_path_factory) -> Walked:
     return walked
 
 
+@pytest.fixture(scope="session")
+def other_job(walked, service) -> str:
+    """Another job over the dataset, that knows fewer classes."""
+    with Client(service.url) as client:
+        job = client.jobs.create(walked.dataset, class_names=list(CLASSES[:2]))
+        return client.jobs.wait(job.id).id
+
+
+@pytest.fixture(scope="session")
+def webhook(service) -> str:
+    """A webhook to an address where nobody answers, that was called to try it."""
+    with httpx.Client(base_url=service.url) as api:
+        made = api.post("/v1/webhooks", json={"url": "https://example.com:9/hook"}).raise_for_status().json()
+        api.post(f"/v1/webhooks/{made['id']}/test").raise_for_status()
+    return made["id"]
+
+
 def test_what_was_made_in_the_browser_is_served_by_its_name(walked, service, folder):
     with Client(service.url) as client:
         assert client.models.get("my-clip-art").id == walked.model
@@ -85,7 +99,7 @@ def test_what_was_made_in_the_browser_is_served_by_its_name(walked, service, fol
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_every_page_can_be_used_by_everybody(visit, walked, width, scheme):
+def test_every_page_can_be_used_by_everybody(visit, walked, other_job, webhook, width, scheme):
     pages = {
         "start": "/",
         "datasets": "/datasets",
@@ -97,21 +111,33 @@ def test_every_page_can_be_used_by_everybody(visit, walked, width, scheme):
         "job": f"/jobs/{walked.job}",
         "models": "/models",
         "model": f"/models/{walked.model}",
+        "comparison": f"/jobs/compare?first={walked.job}&second={other_job}",
+        "service": "/service",
+        "keys": "/keys",
+        "webhooks": "/webhooks",
+        "webhook": f"/webhooks/{webhook}",
         "error": "/jobs/none",
     }
     with visit(width, scheme) as seen:
         seen.expected_statuses.add(404)
         for name, path in pages.items():
             seen.open(path)
+            if name == "new-job":
+                seen.page.locator("#trial figcaption").first.wait_for(timeout=30_000)
             assert seen.findings() == [], name
             assert not seen.is_wider_than_the_screen(), name
             seen.picture(f"{name}-{width}-{scheme}")
 
 
-def test_the_reference_needs_nothing_from_elsewhere(visit):
+def test_the_reference_can_be_read_by_everybody_and_needs_nothing_from_elsewhere(visit):
     with visit() as seen:
         seen.open("/docs")
-        seen.page.locator(".opblock").first.wait_for()
+        seen.page.locator(".opblock-summary-control").first.click()
+        seen.page.locator(".opblock-body .responses-wrapper").wait_for()
+        for width in WIDTHS:
+            seen.page.set_viewport_size({"width": width, "height": 800})
+            assert seen.findings() == []
+            assert not seen.is_wider_than_the_screen()
         seen.picture("reference")
 
 
@@ -242,13 +268,15 @@ class _Forgiving(list):  # type: ignore[type-arg]
         return
 
 
-def test_with_keys_a_browser_signs_in_works_and_signs_out(visit, walked, data_dir):
+def test_with_keys_a_browser_signs_in_works_and_signs_out(visit, walked):
     """The last one: from the first key on, every page asks for one."""
-    settings = Settings(data_dir=data_dir)
-    database = Database.of(settings)
-    wanted = NewKey(settings.owner, "browser", ["admin"])
-    key = keys.create(settings, database, wanted)[1]
-    database.dispose()
+    with visit() as seen:
+        seen.open("/keys")
+        seen.page.locator("#key-name").fill("browser")
+        seen.click("button", "Make the key")
+        key = seen.page.locator("#made code").inner_text()
+        assert seen.findings() == []
+        seen.picture("key-made")
     with visit(375) as seen:
         seen.expected_statuses.add(401)
         seen.open(f"/models/{walked.model}")
