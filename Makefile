@@ -71,7 +71,7 @@ chaos: install ## 200 faults over at least 50 jobs on a real service; CHAOS="--f
 hostile: install ## attacks of every kind at once for a minute (HOSTILE="--seconds 3600 --json FILE" for others)
 	$(BIN)/python -m tests.hostile_load $(HOSTILE)
 
-machines: install ## the service on machines that vanish, and upgraded while a job runs (needs Linux and root)
+machines: install ## the service on machines that vanish, upgraded while a job runs, and as docs/machines.md says (needs Linux and root)
 	$(BIN)/python -m pytest tests/machines
 
 browser: install guide ## the web app in an installed Chromium (Debian: chromium), with screenshots in build/screenshots

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from s3fs import S3FileSystem
@@ -27,9 +28,10 @@ BUCKET = "pouf"
 class Cluster:
     """Every machine has a disk of its own. They share what has an address, and the pepper that keys are hashed with."""
 
-    def __init__(self, folder: Path, net: Network, database_url: str, redis_url: str, s3_url: str) -> None:
+    def __init__(self, folder: Path, shared: SharedParts) -> None:
+        net = shared.net
         self._folder = folder
-        self._bucket = _make_bucket(s3_url)
+        self._bucket = make_bucket(shared.s3_url)
         self.key = new_key_text()
         self.apis = [net.add(f"api{number}") for number in (1, 2)]
         self.trainers = [net.add(f"train{number}") for number in (1, 2)]
@@ -39,10 +41,10 @@ class Cluster:
             **inherited,
             **QUICK,
             **CREDENTIALS,
-            "AWS_ENDPOINT_URL": s3_url,
+            "AWS_ENDPOINT_URL": shared.s3_url,
             "POUF_STORAGE_URL": f"s3://{BUCKET}/storage",
-            "POUF_DATABASE_URL": database_url,
-            "POUF_REDIS_URL": redis_url,
+            "POUF_DATABASE_URL": shared.database_url,
+            "POUF_REDIS_URL": shared.redis_url,
             "POUF_KEY_PEPPER_FILE": str(folder / "key-pepper"),
             "POUF_BASE_MODELS": "pouf-lite",
             "POUF_STORAGE_TIMEOUT": "3",
@@ -93,9 +95,19 @@ class Cluster:
         return {**self._shared, "POUF_DATA_DIR": str(disk)}
 
 
+@dataclass(frozen=True)
+class SharedParts:
+    """What all machines of a service reach, each on a machine of its own: the network, and three addresses."""
+
+    net: Network
+    database_url: str
+    redis_url: str
+    s3_url: str
+
+
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
-    """All but the service's own processes runs, and the database has its tables."""
+def shared_parts(folder: Path) -> Iterator[SharedParts]:
+    """An empty database, a broker and an object storage, which run until the block ends."""
     initdb = find_initdb()
     assert initdb is not None
     with ExitStack() as stack:
@@ -105,12 +117,20 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         options = ["--bind", broker.address, "--port", "6379", "--protected-mode", "no", "--dir", str(folder)]
         broker.start([server_binary(), *options, "--save", ""], dict(os.environ), folder / "broker.log")
         s3_url = stack.enter_context(s3_server(9000, storage.address, storage.command([])))
-        made = Cluster(folder, net, database_url, f"redis://{broker.address}:6379/0", s3_url)
+        yield SharedParts(net, database_url, f"redis://{broker.address}:6379/0", s3_url)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Cluster]:
+    """All but the service's own processes runs, and the database has its tables."""
+    with shared_parts(folder) as shared:
+        made = Cluster(folder, shared)
         made.migrate()
         yield made
 
 
-def _make_bucket(s3_url: str) -> S3FileSystem:
+def make_bucket(s3_url: str) -> S3FileSystem:
+    """Make the bucket of the service in an empty storage."""
     key, secret = (CREDENTIALS[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"))
     files = S3FileSystem(key, secret=secret, endpoint_url=s3_url, use_listings_cache=False)
     files.mkdir(BUCKET)
