@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GUIDE := app/pages/built_guide/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help install guide demo demo-text up test test-slow docs-test fuzz chaos hostile machines browser lint audit gpu-check bench docs clean
+.PHONY: help install guide demo demo-text up test test-slow docs-test fuzz chaos hostile machines browser lint audit gpu-check bench docs typescript check-typescript clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,14 @@ bench: install ## every benchmark; see benchmarks/README.md
 
 docs: install ## write the tables of settings, presets and thresholds into the docs
 	$(BIN)/python docs/generate.py
+
+typescript: install ## write the TypeScript client's types out of the OpenAPI document (needs npm)
+	npm ci --silent --prefix client/typescript
+	$(BIN)/python scripts/generate_typescript.py
+
+check-typescript: install ## whether the TypeScript client compiles, has the API's types and can call it (needs npm)
+	npm ci --silent --prefix client/typescript
+	$(BIN)/python -m pytest tests/pouf_client/test_typescript.py
 
 clean: ## remove .venv, caches and the demo's data (.pouf/demo), never other data
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .pouf/demo *.egg-info

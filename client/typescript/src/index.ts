@@ -1,0 +1,144 @@
+/**
+ * A client of the POUF service: every call of its OpenAPI document, typed, by openapi-fetch; errors as exceptions; waiting
+ * for what the service does in the background; and lists that walk all pages.
+ */
+import createClient, { type Client } from "openapi-fetch";
+import type { Readable } from "openapi-typescript-helpers";
+import type { components, paths } from "./schema.js";
+
+export type { components, paths } from "./schema.js";
+
+type Schemas = components["schemas"];
+export type Dataset = Readable<Schemas["DatasetDocument"]>;
+export type Job = Readable<Schemas["JobDocument"]>;
+export type Model = Readable<Schemas["ModelDocument"]>;
+export type Predictions = Readable<Schemas["PredictionListDocument"]>;
+export type Pouf = Client<paths>;
+
+export interface Options {
+  /** The service, such as `http://127.0.0.1:8000`. */
+  baseUrl: string;
+  /** Sent as a bearer token, where the service asks for one. */
+  apiKey?: string;
+  /** In place of the runtime's own. */
+  fetch?: (request: Request) => Promise<Response>;
+}
+
+/** The service refused a request; the fields are those of its `application/problem+json` answer. */
+export class PoufError extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    detail: string,
+    readonly errors: readonly { pointer: string; code: string; message: string }[] = [],
+    readonly requestId?: string,
+  ) {
+    super(`${detail} (${status} ${code})`);
+    this.name = "PoufError";
+  }
+}
+
+/** A client whose calls are those of openapi-fetch, such as `pouf.GET("/v1/jobs/{job_id}", …)`; see `ok`. */
+export function createPouf({ baseUrl, apiKey, fetch }: Options): Pouf {
+  return createClient<paths>({
+    baseUrl: baseUrl.replace(/\/+$/, ""),
+    headers: apiKey ? { Authorization: `Bearer ${apiKey}` } : {},
+    ...(fetch ? { fetch } : {}),
+  });
+}
+
+interface Answer<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
+/** What the service answered; throws a `PoufError` where it refused. */
+export async function ok<T>(answer: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await answer;
+  if (response.ok) return data as T;
+  const problem = (typeof error === "object" && error !== null ? error : {}) as Partial<Schemas["Problem"]>;
+  const detail = problem.detail ?? `HTTP status ${response.status}`;
+  throw new PoufError(response.status, problem.code ?? "unknown", detail, problem.errors ?? [], problem.request_id);
+}
+
+export interface Waiting<T> {
+  /** Called with each state that is asked for. */
+  onProgress?: (state: T) => void;
+  /** Seconds to wait at most; as long as it takes where there is none. */
+  timeout?: number;
+}
+
+/** The job when it has ended, however it ended; its `status` says how. */
+export function waitForJob(pouf: Pouf, jobId: string, waiting: Waiting<Job> = {}): Promise<Job> {
+  const path = { job_id: jobId };
+  const read = (prefer: string) => ok(pouf.GET("/v1/jobs/{job_id}", { params: { path, header: { prefer } } }));
+  return untilFinal(read, ["succeeded", "failed", "cancelled"], waiting);
+}
+
+/** The dataset when the service has read its files, or has failed to. */
+export function waitForDataset(pouf: Pouf, datasetId: string, waiting: Waiting<Dataset> = {}): Promise<Dataset> {
+  const path = { dataset_id: datasetId };
+  const read = (prefer: string) => ok(pouf.GET("/v1/datasets/{dataset_id}", { params: { path, header: { prefer } } }));
+  return untilFinal(read, ["ready", "failed"], waiting);
+}
+
+/** `read` is told how long the service may hold its answer back until the end is reached. */
+async function untilFinal<T extends { id: string; status: string }>(
+  read: (prefer: string) => Promise<T>,
+  final: readonly string[],
+  { onProgress, timeout = Infinity }: Waiting<T>,
+): Promise<T> {
+  const deadline = Date.now() + 1000 * timeout;
+  for (;;) {
+    const left = (deadline - Date.now()) / 1000;
+    const state = await read(`wait=${Math.floor(Math.min(onProgress ? 1 : 30, Math.max(0, left)))}`);
+    onProgress?.(state);
+    if (final.includes(state.status)) return state;
+    if (left <= 0) throw new Error(`${state.id} is still ${state.status} after ${timeout} s; it goes on.`);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
+interface Page<T> {
+  data: T[];
+  has_more: boolean;
+  next_cursor: string | null;
+}
+
+/**
+ * Each element of a list, page after page. `page` asks for one of them, such as
+ * `(cursor) => ok(pouf.GET("/v1/jobs", { params: { query: { cursor } } }))`.
+ */
+export async function* everyOne<T>(page: (cursor: string | null) => Promise<Page<T>>): AsyncGenerator<T> {
+  let cursor: string | null = null;
+  do {
+    const found: Page<T> = await page(cursor);
+    yield* found.data;
+    cursor = found.has_more ? found.next_cursor : null;
+  } while (cursor !== null);
+}
+
+/** Upload files as a new dataset; `modality` is `image`, `text`, `embedding` or `auto`. */
+export async function createDataset(
+  pouf: Pouf,
+  files: readonly { name: string; content: Blob }[],
+  fields: { name?: string; modality?: string } = {},
+): Promise<Dataset> {
+  const form = new FormData();
+  for (const [field, value] of Object.entries(fields)) form.append(field, value);
+  for (const { name, content } of files) form.append("files", content, name);
+  const headers = { "Idempotency-Key": crypto.randomUUID() };
+  // The form is sent as it is: its fields are those that the schema names.
+  const made = await ok(pouf.POST("/v1/datasets", { body: form as never, bodySerializer: (body) => body, headers }));
+  if (made.object !== "dataset") throw new Error("The service answered with a dry run that nobody asked for.");
+  return made;
+}
+
+/** Classify pictures by a model, named by its id or an alias. */
+export async function predictPictures(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<Predictions> {
+  const form = new FormData();
+  form.append("model", model);
+  for (const picture of pictures) form.append("image", picture, picture instanceof File ? picture.name : "picture");
+  return ok(pouf.POST("/predict", { body: form as never, bodySerializer: (body) => body }));
+}
