@@ -627,7 +627,11 @@ export interface paths {
         delete: operations["delete_model"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Rename Model
+         * @description Give a model, by id or alias, another name; its files keep the one that they were written with.
+         */
+        patch: operations["rename_model"];
         trace?: never;
     };
     "/v1/models/{model_id}/artifact": {
@@ -639,7 +643,9 @@ export interface paths {
         };
         /**
          * Get Artifact
-         * @description Download the directory of a model, by id or alias, as a zip that `pouf_core.load` reads once unpacked.
+         * @description Download a model, by id or alias, as a zip: its own files, which `pouf_core.load` reads unpacked, or an export.
+         *
+         *     An export is made when it is first asked for: 202 as long as that takes; `Prefer: wait=N` waits up to N seconds.
          */
         get: operations["get_artifact"];
         put?: never;
@@ -880,6 +886,26 @@ export interface paths {
          * @description Send a message again now, whatever its result was.
          */
         post: operations["redeliver"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Me
+         * @description Return the key that asks, its owner, scopes and limits, and what is taken of those; any scope will do.
+         */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1965,6 +1991,38 @@ export interface components {
             created_at: string;
         };
         /**
+         * ExportDocument
+         * @description An export that is being made: ask again for the file.
+         */
+        ExportDocument: {
+            /**
+             * Object
+             * @constant
+             */
+            object: "export";
+            /** Model Id */
+            model_id: string;
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "numpy" | "onnx" | "open_clip" | "huggingface";
+            /**
+             * Variant
+             * @enum {string}
+             */
+            variant: "adapted" | "zero_shot";
+            /**
+             * Status
+             * @constant
+             */
+            status: "running";
+            /** Urls */
+            urls: {
+                [key: string]: string;
+            };
+        };
+        /**
          * FileReading
          * @description How one file was read.
          */
@@ -2367,6 +2425,31 @@ export interface components {
             class_count: number;
         };
         /**
+         * KeyDocument
+         * @description An API key, without its text.
+         */
+        KeyDocument: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+        };
+        /**
+         * KeyScope
+         * @description What a key may be used for; `ADMIN` stands for all the others, too.
+         * @enum {string}
+         */
+        KeyScope: "read" | "write" | "predict" | "admin";
+        /**
          * LabelFile
          * @description A file that says the labels of pictures.
          */
@@ -2413,6 +2496,24 @@ export interface components {
              * @default []
              */
             skipped_levels: string[];
+        };
+        /**
+         * LimitsDocument
+         * @description How much may be done with the key; all but the requests hold for whatever its owner has.
+         */
+        LimitsDocument: {
+            /** Requests Per Minute */
+            requests_per_minute: number;
+            /** Stored Bytes */
+            stored_bytes: number;
+            /** Items */
+            items: number;
+            /** Concurrent Jobs */
+            concurrent_jobs: number;
+            /** Queued Jobs */
+            queued_jobs: number;
+            /** Database Bytes */
+            database_bytes: number;
         };
         /** ListDocument[AliasDocument] */
         ListDocument_AliasDocument_: {
@@ -2639,6 +2740,26 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * MeDocument
+         * @description Who asks, with what they may do and what their owner uses.
+         */
+        MeDocument: {
+            /**
+             * Object
+             * @constant
+             */
+            object: "me";
+            /** Owner */
+            owner: string;
+            /** @description Null while there are no keys. */
+            key: components["schemas"]["KeyDocument"] | null;
+            /** Scopes */
+            scopes: components["schemas"]["KeyScope"][];
+            /** @description Null while there are no keys, and no limits. */
+            limits: components["schemas"]["LimitsDocument"] | null;
+            usage: components["schemas"]["UsageDocument"];
+        };
+        /**
          * Measured
          * @description An estimate over all items of a group by the answers to some of them.
          *
@@ -2786,6 +2907,14 @@ export interface components {
             timings: {
                 [key: string]: number;
             };
+        };
+        /**
+         * ModelPatch
+         * @description What of a model may be changed.
+         */
+        ModelPatch: {
+            /** Name */
+            name: string | null;
         };
         /**
          * ModelSummaryDocument
@@ -3187,6 +3316,27 @@ export interface components {
             } | null;
             /** Text Pairs */
             text_pairs: boolean;
+        };
+        /**
+         * UsageDocument
+         * @description What is taken of each limit.
+         */
+        UsageDocument: {
+            /**
+             * Requests Per Minute
+             * @description Requests in the last 60 seconds, this one among them; null while there are no keys.
+             */
+            requests_per_minute: number | null;
+            /** Stored Bytes */
+            stored_bytes: number;
+            /** Items */
+            items: number;
+            /** Concurrent Jobs */
+            concurrent_jobs: number;
+            /** Queued Jobs */
+            queued_jobs: number;
+            /** Database Bytes */
+            database_bytes: number;
         };
         /**
          * WebhookCreate
@@ -9201,10 +9351,51 @@ export interface operations {
             };
         };
     };
-    get_artifact: {
+    rename_model: {
         parameters: {
             query?: never;
             header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ModelPatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDocument"];
+                };
+            };
+            /** @description A problem document (RFC 9457). */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    get_artifact: {
+        parameters: {
+            query?: {
+                /** @description An export, which needs nothing of this project; by default the own files. */
+                as?: ("numpy" | "onnx" | "open_clip" | "huggingface") | null;
+                /** @description Of an export: the classifier; by default the one that is served. */
+                variant?: ("adapted" | "zero_shot") | null;
+            };
+            header?: {
+                /** @description `wait=N` answers when the state is final, N up to 30. */
+                prefer?: string | null;
+            };
             path: {
                 model_id: string;
             };
@@ -9221,6 +9412,19 @@ export interface operations {
                 };
                 content: {
                     "application/zip": string;
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    /** @description When to ask again. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExportDocument"];
                 };
             };
             /** @description Unauthorized: a problem document (RFC 9457). */
@@ -11361,6 +11565,108 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: a problem document (RFC 9457). */
+            422: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: a problem document (RFC 9457). */
+            429: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: a problem document (RFC 9457). */
+            500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: a problem document (RFC 9457). */
+            503: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage: a problem document (RFC 9457). */
+            507: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeDocument"];
+                };
+            };
+            /** @description Unauthorized: a problem document (RFC 9457). */
+            401: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: a problem document (RFC 9457). */
+            403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
