@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "client" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHELL, PYTHON = frozenset({"sh", "bash"}), "python"
 #: What begins a command; in blocks of no language nobody would run it.
 BEGINNING = re.compile(r"^\s*(\$ |pouf |\.venv/bin/|make |curl |pip |python |docker |npm )", re.MULTILINE)

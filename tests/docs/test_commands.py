@@ -44,9 +44,10 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for row in [row for row in rows if row["label"] == name][:PICTURES_A_CLASS]:
             shutil.copy(clipart / "images" / row["file"], images)
     shutil.copy(clipart / "images" / "00fdfebaa3e3.jpg", images)
-    shutil.copytree(images, folder / "pictures")
+    for copied in ("pictures", "new-pictures"):
+        shutil.copytree(images, folder / copied)
     shutil.make_archive(str(folder / "pictures"), "zip", images)
-    for name, picture in zip(("a.jpg", "b.jpg"), sorted(images.glob("*.jpg")), strict=False):
+    for name, picture in zip(("a.jpg", "b.jpg", "new.jpg"), sorted(images.glob("*.jpg")), strict=False):
         shutil.copy(picture, folder / name)
     reviews = [
         f'"It broke after {n} weeks. I am not happy.",negative\n"Works well, day {n}.",positive' for n in range(12)
@@ -77,6 +78,7 @@ def reader(
     monkeypatch.setenv("PATH", f"{sys.prefix}/bin{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("POUF_URL", service.url)
+    monkeypatch.setenv("POUF_API_KEY", "none-is-needed-here")
     monkeypatch.setenv("POUF_DATA_DIR", str(data))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # curl then fails where the service refuses
