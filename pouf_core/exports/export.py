@@ -95,4 +95,54 @@ def _onnx(model: ModelToExport, directory: Path) -> Told:
     )
 
 
-_WRITERS: Mapping[ExportFormat, Callable[[ModelToExport, Path], Told]] = {"numpy": _numpy, "onnx": _onnx}
+def _open_clip(model: ModelToExport, directory: Path) -> Told:
+    from pouf_core.exports.open_clip_format import CONFIGURATION, WEIGHTS, write_open_clip
+
+    prepared = write_open_clip(model, directory)
+    save_classifier(model, directory)
+    return Told(
+        title="Adapted model for open_clip",
+        summary=f"Image and text tower as they are used here, and the adapted classes beside them.{_CLASSES_APART}",
+        needs="`pip install numpy pillow open_clip_torch`.",
+        library="open_clip",
+        files=[
+            (CONFIGURATION, "The architecture and the preprocessing."),
+            (WEIGHTS, "The weights of both towers."),
+            _ARRAYS,
+        ],
+        prepared=prepared,
+        shows_formula=True,
+    )
+
+
+def _huggingface(model: ModelToExport, directory: Path) -> Told:
+    from pouf_core.exports.huggingface_format import write_huggingface
+
+    prepared = write_huggingface(model, directory)
+    save_classifier(model, directory)
+    texts = prepared["kind"] == "sentences"
+    what = "The sentence encoder as it is used here" if texts else "Image and text tower as they are used here"
+    pooling = ("modules.json", "How sentence-transformers reads the directory: pooling and what follows it.")
+    return Told(
+        title="Adapted model for transformers",
+        summary=f"{what}, and the adapted classes beside it.{_CLASSES_APART}",
+        needs=f"`pip install numpy torch transformers{'' if texts else ' pillow'}`.",
+        library="sentence-transformers" if texts else "transformers",
+        files=[
+            ("config.json", "The architecture."),
+            ("model.safetensors", "The weights."),
+            *([pooling] if texts else []),
+            _ARRAYS,
+        ],
+        prepared=prepared,
+        shows_formula=True,
+    )
+
+
+_CLASSES_APART = " Learned prompts are in the class features: they cannot be written as words."
+_WRITERS: Mapping[ExportFormat, Callable[[ModelToExport, Path], Told]] = {
+    "numpy": _numpy,
+    "onnx": _onnx,
+    "open_clip": _open_clip,
+    "huggingface": _huggingface,
+}

@@ -15,8 +15,7 @@ _REASONS: dict[ExportFormat, str] = {
     "onnx": "only encoders of pictures and sentence encoders become one graph; a language model reads each text inside "
     "its template, and of embeddings there is no encoder",
     "open_clip": "only models of open_clip become a directory of open_clip",
-    "huggingface": "only models of transformers whose weights were trained as they are become a directory of "
-    "transformers",
+    "huggingface": "only vision-language models of transformers and sentence encoders become one of transformers",
 }
 
 

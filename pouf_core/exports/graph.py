@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from pouf_core.exports.model import ModelToExport
 from pouf_core.families.cosine.cosine_model import CosineModel
-from pouf_core.families.trained_tensors import network_parameters, with_tower
+from pouf_core.families.trained_tensors import LOGIT_SCALE, network_parameters, with_tower
 from pouf_core.none_of_these import expected_similarity
 from pouf_core.scoring import class_probabilities, unit_length
 from pouf_core.variants import Variant
@@ -51,7 +51,19 @@ class Graph(nn.Module):
 
 def graph_of(model: ModelToExport, base: CosineModel[Any, Any]) -> Graph:
     """The graph of a model; its network is a copy where the items' tower was trained, else the base model's own."""
-    weights = network_parameters(model.trained, f"{base.item_tower}.")
-    network = with_tower(base.network, base.item_tower, weights) if weights else base.network
     encode = "encode_text" if base.item_tower == "text" else "encode_image"
-    return Graph(network, encode, model.variant).eval()
+    return Graph(adapted_network(model, base), encode, model.variant).eval()
+
+
+def adapted_network(model: ModelToExport, base: CosineModel[Any, Any]) -> nn.Module:
+    """The base model's network with the items' tower as it was trained."""
+    weights = network_parameters(model.trained, f"{base.item_tower}.")
+    return with_tower(base.network, base.item_tower, weights) if weights else base.network
+
+
+def adapted_tensors(model: ModelToExport, base: CosineModel[Any, Any]) -> dict[str, Tensor]:
+    """All weights of the network by their names, as they were trained: copies that share no memory."""
+    tensors = base.network.state_dict() | network_parameters(model.trained)
+    if LOGIT_SCALE in model.trained:
+        tensors[LOGIT_SCALE] = model.trained[LOGIT_SCALE].reshape(tensors[LOGIT_SCALE].shape)
+    return {name: value.detach().clone().contiguous() for name, value in tensors.items()}

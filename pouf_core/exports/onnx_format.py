@@ -37,7 +37,7 @@ def write_onnx(model: ModelToExport, directory: Path) -> dict[str, Any]:
     """
     base = model.base
     if isinstance(base, ClipLikeModel):
-        prepared, name, axes = preprocessing.of_pictures(base), "pixels", {0: "items"}
+        prepared, name, axes = preprocessing.of_pictures(base, directory), "pixels", {0: "items"}
         examples = torch.linspace(-1, 1, 6 * base.image_size**2).view(2, 3, base.image_size, base.image_size)
     else:
         assert isinstance(base, SentenceModel)  # no other family is exported

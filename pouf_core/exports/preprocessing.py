@@ -26,13 +26,16 @@ _IN_WORDS = {
 }
 
 
-def of_pictures(base: ClipLikeModel) -> dict[str, Any]:
+def of_pictures(base: ClipLikeModel, directory: Path) -> dict[str, Any]:
     """Size, way of resizing, mean and standard deviation of the pictures that a network takes, and the same in words.
+
+    Of a model of transformers it writes `preprocessor_config.json`, which says it.
 
     Raises:
         PoufError: `export_preprocessing_unknown`.
     """
     if isinstance(base.transform, ProcessorTransform):
+        base.transform.save(directory)
         return {
             "kind": "transformers",
             "in_words": [_UPRIGHT, "Let transformers' AutoImageProcessor do the rest, by preprocessor_config.json."],

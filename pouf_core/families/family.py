@@ -14,7 +14,6 @@ from pouf_core.errors import InvalidInput
 
 if TYPE_CHECKING:
     import torch
-    from torch import Tensor
 
     from pouf_core.families.interface import BaseModel
 
@@ -76,8 +75,6 @@ class Family:
             False where the name does not tell.
         takes_activation: whether a caller may say which activation its weights were trained with.
         exports: the formats that models adapted from its base models are exported to.
-        save_pretrained: of a family that is exported to `huggingface`: writes a base model's files with other weights.
-            It takes the base model's description, the weights by their names in the loaded network, and a directory.
         load_tokenizer: of a family that takes label words, a base model's name to its tokenizer alone, which is small;
             label words are checked with it before the model is loaded.
     """
@@ -99,7 +96,6 @@ class Family:
     reads_only_english: Callable[[str], bool] = lambda _: False
     unused_settings: Mapping[str, str] = field(default_factory=lambda: NOT_OF_COSINE_MODELS)
     exports: tuple[ExportFormat, ...] = ("numpy",)
-    save_pretrained: Callable[[BaseModelDescription, Mapping[str, Tensor], Path], None] | None = None
     load_tokenizer: Callable[[str], Tokenizer] | None = None
 
     def owns(self, spec: str) -> bool:

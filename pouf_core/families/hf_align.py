@@ -28,5 +28,5 @@ HF_ALIGN = Family(
     default_prompt_templates=PICTURE_TEMPLATES,
     describe=lambda spec: f"Vision-language model of transformers (ALIGN, SigLIP, CLIP): {checkpoint_of(spec)}.",
     load=_load,
-    exports=("numpy", "onnx"),
+    exports=("numpy", "onnx", "huggingface"),
 )

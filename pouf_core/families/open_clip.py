@@ -56,7 +56,7 @@ OPEN_CLIP = Family(
     default_prompt_templates=PICTURE_TEMPLATES,
     describe=_describe,
     load=_load,
-    exports=("numpy", "onnx"),
+    exports=("numpy", "onnx", "open_clip"),
     takes_activation=True,
     reads_only_english=_reads_only_english,
 )

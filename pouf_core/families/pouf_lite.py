@@ -39,6 +39,6 @@ POUF_LITE = Family(
         "EfficientNet-Lite0 (ImageNet) joined to all-MiniLM-L6-v2 by a small projection head; runs on a CPU."
     ),
     load=_load,
-    exports=("numpy", "onnx"),
+    exports=("numpy", "onnx", "open_clip"),
     reads_only_english=lambda _: True,
 )

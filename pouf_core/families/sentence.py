@@ -48,7 +48,7 @@ MINILM = Family(
         "all-MiniLM-L6-v2, a sentence encoder of English; texts beyond 256 tokens are cut; runs on a CPU."
     ),
     load=_load_minilm,
-    exports=("numpy", "onnx"),
+    exports=("numpy", "onnx", "huggingface"),
     reads_only_english=lambda _: True,
 )
 
@@ -60,5 +60,5 @@ SENTENCE = Family(
     default_prompt_templates=(DEFAULT_TEMPLATE,),
     describe=_describe,
     load=_load,
-    exports=("numpy", "onnx"),
+    exports=("numpy", "onnx", "huggingface"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self, cast
@@ -87,6 +87,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         transform: PIL RGB image to float tensor [3, H, W], the model's own inference preprocessing.
         tokenizer: the model's tokenizer.
         device: where the network lives.
+        configuration: what open_clip builds the network of (`model_cfg`); None where it is not open_clip's.
     """
 
     item_tower = "visual"
@@ -99,8 +100,10 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         transform: Callable[[Image.Image], Tensor],
         tokenizer: TextTokenizer,
         device: torch.device,
+        configuration: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(description, network, tokenizer, device)
+        self.configuration = configuration
         self.transform = in_numpy(transform)
         self._kept = KeptPixels(room_for_pictures)
         releases(self._kept)
@@ -233,4 +236,4 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
         return self.transform(item)
 
     def _around(self, network: nn.Module) -> Self:
-        return type(self)(self.description, network, self.transform, self.tokenizer, self.device)
+        return type(self)(self.description, network, self.transform, self.tokenizer, self.device, self.configuration)

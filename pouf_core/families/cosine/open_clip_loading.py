@@ -72,7 +72,8 @@ def load_open_clip(
         raise unavailable(description.name, f"{found.reason}; {reason}" if found.undecided else reason) from error
     if found.undecided:
         check_adaptable(description.name, examine_network(network.eval()))
-    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+    configuration = open_clip.get_model_config(model_name) | {"quick_gelu": description.activation == "quick_gelu"}
+    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device, configuration)
 
 
 def _why_not_loaded(error: Exception) -> str:

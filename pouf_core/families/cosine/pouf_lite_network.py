@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import timm
@@ -31,6 +32,7 @@ IMAGE_MEAN = (0.5, 0.5, 0.5)
 IMAGE_STD = (0.5, 0.5, 0.5)
 TRUNK = "tf_efficientnet_lite0"
 _CONTEXT_LENGTH = 128
+_PUBLISHED_TEXT_TOWER = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def head_path() -> Path:
@@ -94,24 +96,8 @@ def build_pouf_lite(head: Path | None = None) -> CustomTextCLIP:
 
 def untrained_pouf_lite() -> CustomTextCLIP:
     """Both pretrained towers joined by a projection head with random weights."""
-    text_directory = str(minilm_directory())
     with quiet_transformers():
-        network = CustomTextCLIP(
-            embed_dim=EMBED_DIM,
-            vision_cfg={
-                "timm_model_name": TRUNK,
-                "timm_model_pretrained": False,
-                "timm_pool": "avg",
-                "timm_proj": "mlp",
-                "image_size": IMAGE_SIZE,
-            },
-            text_cfg={
-                "hf_model_name": text_directory,
-                "hf_tokenizer_name": text_directory,
-                "hf_pooler_type": "mean_pooler",
-                "hf_proj_type": None,
-            },
-        )
+        network = CustomTextCLIP(**_configuration(str(minilm_directory())))
     network.visual.trunk.load_state_dict(imagenet_trunk_weights(network.visual.trunk))
     open_clip.set_model_preprocess_cfg(
         network,
@@ -120,10 +106,32 @@ def untrained_pouf_lite() -> CustomTextCLIP:
     return network.eval()
 
 
+def _configuration(text_tower: str) -> dict[str, Any]:
+    """What open_clip builds the network of, with the text tower of a directory or of a name that Hugging Face knows."""
+    return {
+        "embed_dim": EMBED_DIM,
+        "vision_cfg": {
+            "timm_model_name": TRUNK,
+            "timm_model_pretrained": False,
+            "timm_pool": "avg",
+            "timm_proj": "mlp",
+            "image_size": IMAGE_SIZE,
+        },
+        "text_cfg": {
+            "hf_model_name": text_tower,
+            "hf_tokenizer_name": text_tower,
+            "hf_pooler_type": "mean_pooler",
+            "hf_proj_type": None,
+            "context_length": _CONTEXT_LENGTH,
+        },
+    }
+
+
 def load_pouf_lite(description: BaseModelDescription, device: torch.device, head: Path | None = None) -> ClipLikeModel:
     """The embedded base model, with the shipped projection head or another one (see `build_pouf_lite`)."""
     network = build_pouf_lite(head)
     network.visual.to(memory_format=torch.channels_last)  # 2x faster convolutions on CPUs
     transform = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
     tokenizer = HFTokenizer(str(minilm_directory()), context_length=_CONTEXT_LENGTH)
-    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device)
+    configuration = _configuration(_PUBLISHED_TEXT_TOWER)
+    return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device, configuration)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -25,6 +26,12 @@ class TextTokenizer:
         """Token ids [K, L], cut and padded to the context length (the model's own by default)."""
         ids: Tensor = self._tokenizer(list(texts), context_length=context_length)
         return ids
+
+    def save(self, directory: Path) -> None:
+        """Write the files that Hugging Face's tokenizers are read from; nothing of open_clip's own tokenizer."""
+        inner = getattr(self._tokenizer, "tokenizer", None)
+        if inner is not None and hasattr(inner, "save_pretrained"):
+            inner.save_pretrained(directory)
 
     def decode(self, token_id: int) -> str:
         """The text of one token, without markers of word boundaries."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -38,6 +40,10 @@ class ProcessorTransform:
 
     def __init__(self, processor: Any) -> None:
         self._processor = processor
+
+    def save(self, directory: Path) -> None:
+        """Write `preprocessor_config.json`."""
+        self._processor.save_pretrained(directory)
 
     def __call__(self, image: Image.Image, **changes: Any) -> Tensor:
         """Pixels [3, H, W] of an RGB picture; `changes` are settings of the processor."""
@@ -95,6 +101,34 @@ def load_transformers_model(description: BaseModelDescription, device: torch.dev
     check_adaptable(spec, examine_network(towers))
     prompts = SentenceTokenizer(tokenizer, _longest(towers.text, tokenizer), lower_case=False)
     return ClipLikeModel(description, towers, transform, TextTokenizer(prompts), device)
+
+
+def save_with_weights(base: ClipLikeModel, tensors: Mapping[str, Tensor], directory: Path) -> None:
+    """Write a vision-language model of transformers as transformers does, with other weights.
+
+    Args:
+        base: as `load_transformers_model` gave it.
+        tensors: all weights by their names in its network.
+        directory: where to.
+
+    Raises:
+        PoufError: `base_model_unavailable` when the checkpoint cannot be read any more.
+    """
+    spec = base.description.name
+    name = checkpoint_name(spec.partition(":")[2])
+    with quiet_transformers():
+        network, _ = read_pretrained(spec, AutoModel, name, local_files_only=True, **WEIGHTS)
+        towers = dual_encoder(network)
+        towers.load_state_dict(dict(tensors))
+        with torch.no_grad():
+            if hasattr(network, "temperature"):  # ALIGN's divides
+                network.temperature.copy_((-towers.logit_scale).exp().reshape(network.temperature.shape))
+            else:
+                network.logit_scale.copy_(towers.logit_scale)
+        network.save_pretrained(directory)
+    base.tokenizer.save(directory)
+    assert isinstance(base.transform, ProcessorTransform)
+    base.transform.save(directory)
 
 
 def _check_architecture(spec: str, config: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +13,16 @@ import pytest
 
 import pouf_core
 from pouf_core.contract.exports import ExportOptions
+from pouf_core.exports.card import EXAMPLE
 from pouf_core.exports.export import export
 from pouf_core.families.loading import BaseModelPool
 from pouf_core.predictor import Predictor
+from tests.pouf_core.architecture_cases import save_family
 from tests.pouf_core.conftest import CLASS_NAMES
 from tests.pouf_core.embeddings import clusters
 from tests.pouf_core.exports.alone import run_alone
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
+from tests.pouf_core.transformers_families import TRANSFORMERS
 
 TEXTS = ["good news of the day", "a bad word", "no more", "what is this good for", "day by day the news", "bad"]
 Make = Callable[[str], Path]
@@ -36,8 +41,7 @@ def model(
     folder = tmp_path_factory.mktemp("exported-models")
     made: dict[str, Path] = {}
 
-    def pictures(name: str, **method: Any) -> Path:
-        base = f"open_clip:{tiny_clip_directory}"
+    def pictures(name: str, base: str = f"open_clip:{tiny_clip_directory}", **method: Any) -> Path:
         return pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=base, method=method, out=folder / name).path
 
     def texts(name: str) -> Path:
@@ -49,11 +53,17 @@ def model(
         data = clusters(count=80, classes=4)
         return pouf_core.adapt_features(data.features, data.class_features, out=folder / name).path
 
+    def of_transformers(name: str) -> Path:
+        return pictures(name, f"hf-align:{save_family(TRANSFORMERS[name], folder / 'bases' / name)}", **tuned)
+
+    tuned = {"tune": "model", "preset": "paper", "max_steps": 2, "learning_rate": 0.01}
     steps = {"max_steps": 2, "learning_rate": 0.01, "selection": "last"}
     kinds: dict[str, Callable[[str], Path]] = {
         "prompt": lambda name: pictures(name, tune="prompt", **steps),
         "closed-form": lambda name: pictures(name, tune="gaussian"),
-        "model": lambda name: pictures(name, tune="model", preset="paper", max_steps=2, learning_rate=0.01),
+        "model": lambda name: pictures(name, **tuned),
+        "pouf-lite": lambda name: pictures(name, "pouf-lite", tune="gaussian"),
+        **dict.fromkeys(TRANSFORMERS, of_transformers),
         "texts": texts,
         "embeddings": embeddings,
     }
@@ -87,10 +97,28 @@ def answers_alone(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     """What the export's own script prints in a process that cannot import this project."""
 
     def run(directory: Path, items: Sequence[Any], **options: Any) -> list[dict[str, Any]]:
-        arguments = [str(item) for item in items]
-        if isinstance(items, np.ndarray):
-            np.save(tmp_path / "features.npy", items)
-            arguments = [str(tmp_path / "features.npy")]
-        return run_alone(directory / "example.py", *arguments, folder=tmp_path, **options)
+        return run_alone(directory / EXAMPLE, *_arguments(items, tmp_path), folder=tmp_path, **options)
 
     return run
+
+
+@pytest.fixture
+def answers_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., list[dict[str, Any]]]:
+    """What the script prints in this process, which has imported what takes the script seconds to import."""
+
+    def run(directory: Path, items: Sequence[Any]) -> list[dict[str, Any]]:
+        monkeypatch.setattr("sys.argv", [EXAMPLE, *_arguments(items, tmp_path)])
+        capsys.readouterr()
+        runpy.run_path(str(directory / EXAMPLE), run_name="__main__")
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return run
+
+
+def _arguments(items: Sequence[Any], folder: Path) -> list[str]:
+    if not isinstance(items, np.ndarray):
+        return [str(item) for item in items]
+    np.save(folder / "features.npy", items)
+    return [str(folder / "features.npy")]

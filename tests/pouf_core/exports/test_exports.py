@@ -80,6 +80,47 @@ def test_a_graph_answers_for_texts(
     assert_same(found, ours.predict(TEXTS, 9, "adapted"), ours)
 
 
+DIRECTORIES = [
+    ("model", "open_clip"),
+    ("prompt", "open_clip"),
+    ("texts", "huggingface"),
+    ("hf-clip", "huggingface"),
+    ("hf-siglip", "huggingface"),
+    ("hf-align", "huggingface"),
+]
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [*DIRECTORIES, ("hf-clip", "onnx")])
+def test_a_directory_of_another_library_answers(
+    kind: str,
+    wanted: str,
+    exported: Callable[..., Path],
+    predictor: Callable[[str], Predictor],
+    answers_here: Callable[..., list[dict[str, Any]]],
+    picture_paths: list[Path],
+) -> None:
+    ours, items = predictor(kind), TEXTS if kind == "texts" else picture_paths[:6]
+    found = answers_here(exported(kind, wanted), items)
+    assert_same(found, ours.predict(items, 9, "adapted"), ours)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "wanted"), [*DIRECTORIES, ("hf-clip", "onnx"), ("pouf-lite", "onnx"), ("pouf-lite", "open_clip")]
+)
+def test_a_directory_of_another_library_answers_where_this_project_is_not(
+    kind: str,
+    wanted: str,
+    exported: Callable[..., Path],
+    predictor: Callable[[str], Predictor],
+    answers_alone: Callable[..., list[dict[str, Any]]],
+    picture_paths: list[Path],
+) -> None:
+    ours, items = predictor(kind), TEXTS if kind == "texts" else picture_paths[:6]
+    found = answers_alone(exported(kind, wanted), items, torchvision=True)
+    assert_same(found, ours.predict(items, 9, "adapted"), ours)
+
+
 @pytest.mark.parametrize(("kind", "wanted"), [("embeddings", "onnx")])
 def test_what_a_family_cannot_be_is_refused_with_what_it_can(
     kind: str, wanted: str, exported: Callable[..., Path]
