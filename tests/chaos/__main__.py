@@ -29,6 +29,7 @@ def main() -> int:
     parser.add_argument("--gap-seconds", type=float, default=defaults.gap_seconds, help="between faults, on average")
     parser.add_argument("--minutes", type=float, default=defaults.minutes, help="inject no longer than this")
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite")
+    parser.add_argument("--s3", action="store_true", help="S3 as storage, and a worker on a host of its own")
     parser.add_argument("--without", action="append", default=[], metavar="FAULT", help="a kind to leave out")
     parser.add_argument("--json", type=Path, help="also write the report there")
     parser.add_argument("--keep-logs", type=Path, help="copy the service's logs there at the end")

@@ -50,6 +50,7 @@ class Scene:
     clock: MovableClock
     random: random.Random
     proxy: SilentProxy | None = None
+    storage: SilentProxy | None = None
 
     def await_one(self, find: Callable[[], list[psutil.Process]]) -> psutil.Process:
         """One of the processes that `find` gives, which may have to start first; raises `NoTarget`."""
@@ -208,6 +209,30 @@ def storage_away(scene: Scene) -> Iterator[Callable[[], None]]:
         if storage.exists():  # made by who was about to write; without the mark nothing in it counts
             shutil.rmtree(storage)
         storage.with_name("unmounted").rename(storage)
+
+
+@contextmanager
+def storage_silent(scene: Scene) -> Iterator[Callable[[], None]]:
+    """S3: connections stay open, and nothing comes any more."""
+    assert scene.storage is not None
+    scene.storage.silent = True
+    try:
+        yield nothing
+    finally:
+        scene.storage.silent = False
+
+
+@contextmanager
+def host_vanished(scene: Scene) -> Iterator[Callable[[], None]]:
+    """Another host is gone while a job runs there, with everything on its disk; an empty one takes its place."""
+    host = scene.random.choice(scene.service.hosts)
+    scene.await_one(lambda: [each for each in scene.service.job_children() if each in scene.service.on_host(host)])
+    gone = scene.service.on_host(host)
+    for process in gone:
+        _unless_gone(process.kill)
+    psutil.wait_procs(gone, timeout=5)
+    shutil.rmtree(host)
+    yield nothing
 
 
 #: Whether something has failed because the disk is full; made before the disk is filled.

@@ -41,13 +41,17 @@ EVERYWHERE = [
     Kind("wipe broker", 7, AT_ONCE, faults.broker_wiped),
     Kind("broker down", 2, (1.0, 5.0), faults.broker_down),
     Kind("clock moved", 6, AT_ONCE, faults.clock_moved),
-    Kind("storage away", 6, WHILE, faults.storage_away),
     Kind("broker down for a minute", 1, (60.0, 60.0), faults.broker_down),
 ]
 ON_SQLITE = Kind("database locked", 7, WHILE, faults.database_locked)
 ON_POSTGRES = [
     Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut),
     Kind("database silent", 4, WHILE, faults.database_silent),
+]
+IN_A_DIRECTORY = [Kind("storage away", 6, WHILE, faults.storage_away)]
+ON_S3 = [
+    Kind("storage silent", 6, WHILE, faults.storage_silent),
+    Kind("host vanished", 8, AT_ONCE, faults.host_vanished),
 ]
 WITH_A_DISK = [
     Kind("disk full while uploading", 2, SOON, faults.disk_full(lambda scene: None, faults.an_upload)),
@@ -60,6 +64,7 @@ WITH_A_DISK = [
 def kinds_for(scene: Scene) -> list[Kind]:
     """The faults that can be injected here."""
     kinds = [*EVERYWHERE, *([ON_SQLITE] if scene.database.is_sqlite else ON_POSTGRES)]
+    kinds += ON_S3 if scene.storage is not None else IN_A_DIRECTORY
     if scene.disk is not None:
         kinds += WITH_A_DISK
     return kinds

@@ -11,7 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from s3fs import S3FileSystem
 from sqlalchemy import make_url
 
 from store.database import Database
@@ -23,12 +25,14 @@ from tests.chaos.plan import Kind, draw, kinds_for
 from tests.chaos.report import Report
 from tests.chaos.service import ChaosService, chaos_service
 from tests.chaos.workload import CLASSES, TASKS, Submission, User, Workload
-from tests.postgres_server import find_initdb, postgres_server
+from tests.postgres_server import find_initdb, free_port, postgres_server
+from tests.s3_server import CREDENTIALS, s3_server
 from tests.silent_proxy import SilentProxy
 
 logger = logging.getLogger(__name__)
 
 PICTURES_A_CLASS = 4
+BUCKET = "chaos"
 LONGEST_WAIT_FOR_JOBS = 60.0
 
 
@@ -47,6 +51,8 @@ class Options:
         drain_seconds: for the last jobs to end, once there are no more faults.
         disk_mebibytes: of the disk that is filled.
         postgres: PostgreSQL instead of SQLite.
+        s3: S3 instead of a directory as storage; all train workers but the first have data directories of their own
+            then, as on other hosts. The disk is not filled.
         without: kinds of faults to leave out.
     """
 
@@ -60,6 +66,7 @@ class Options:
     drain_seconds: float = 900.0
     disk_mebibytes: int = 512
     postgres: bool = False
+    s3: bool = False
     without: tuple[str, ...] = ()
 
 
@@ -95,13 +102,18 @@ def _logs_kept(service: ChaosService, folder: Path | None) -> Iterator[None]:
 @contextmanager
 def _scene(options: Options, folder: Path) -> Iterator[Scene]:
     with ExitStack() as stack:
-        disk = stack.enter_context(small_disk(folder / "data", options.disk_mebibytes)) if can_mount() else None
+        disk = (
+            stack.enter_context(small_disk(folder / "data", options.disk_mebibytes))
+            if can_mount() and not options.s3
+            else None
+        )
         clock = MovableClock(folder / "clock")
         initdb = find_initdb() if options.postgres else None
         if options.postgres and initdb is None:
             raise FileNotFoundError("PostgreSQL's server is not installed (Debian: apt install postgresql)")
         url = stack.enter_context(postgres_server(initdb)) if initdb else None
         proxy = stack.enter_context(_silent_proxy(url)) if url else None
+        storage = stack.enter_context(_silent_storage()) if options.s3 else None
         data_dir = folder / "data"
         if disk is not None:
             # elsewhere, so that they can tell what a full disk has done
@@ -112,18 +124,43 @@ def _scene(options: Options, folder: Path) -> Iterator[Scene]:
                 data_dir,
                 database_url=make_url(url).set(port=proxy.port).render_as_string(False) if url and proxy else None,
                 train_workers=options.train_workers,
-                environment=clock.environment,
+                environment=clock.environment | (_s3_environment(storage) if storage else {}),
+                hosts=folder / "hosts" if options.s3 else None,
             )
         )
         database = Database(url or f"sqlite:///{data_dir / 'pouf.db'}")
         stack.callback(database.dispose)
-        yield Scene(service, database, disk, clock, random.Random(options.seed), proxy)
+        yield Scene(service, database, disk, clock, random.Random(options.seed), proxy, storage)
 
 
 def _silent_proxy(url: str) -> SilentProxy:
     """Before a database; what looks into it from here goes past."""
     server = make_url(url)
     return SilentProxy(server.host or "", server.port or 0)
+
+
+@contextmanager
+def _silent_storage() -> Iterator[SilentProxy]:
+    """Before an S3 server with an empty bucket."""
+    with s3_server(free_port()) as address:
+        S3FileSystem(
+            key=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            secret=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            endpoint_url=address,
+            skip_instance_cache=True,
+        ).mkdir(BUCKET)
+        server = urlsplit(address)
+        with SilentProxy(server.hostname or "", server.port or 0) as proxy:
+            yield proxy
+
+
+def _s3_environment(storage: SilentProxy) -> dict[str, str]:
+    return {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{storage.port}",
+        "POUF_STORAGE_URL": f"s3://{BUCKET}/storage",
+        "POUF_STORAGE_TIMEOUT": "3",
+    }
 
 
 def _references(service: ChaosService, user: User) -> list[str]:

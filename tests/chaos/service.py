@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,12 +54,19 @@ class ChaosService:
     """A running service. Its second train worker, if any, is restarted here, as the supervisor restarts the first."""
 
     def __init__(
-        self, directory: DataDirectory, url: str, supervisor: subprocess.Popen[bytes], extra: list[Child]
+        self,
+        directory: DataDirectory,
+        url: str,
+        supervisor: subprocess.Popen[bytes],
+        extra: list[Child],
+        hosts: Sequence[Path],
     ) -> None:
         self.directory = directory
         self.url = url
         self._supervisor = supervisor
         self._extra = extra
+        #: The data directories of train workers that are on other hosts.
+        self.hosts = hosts
 
     def wait(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
         """Let time pass, in which what died is started again."""
@@ -110,6 +117,10 @@ class ChaosService:
     def reaper(self) -> list[psutil.Process]:
         return self._found(lambda command, _: "worker.reaper" in command)
 
+    def on_host(self, host: Path) -> list[psutil.Process]:
+        """Everything that runs on another host."""
+        return [each for each in marked_processes(self.directory.root) if _data_dir(each) == str(host)]
+
     def _found(self, wanted: Callable[[list[str], list[str]], bool]) -> list[psutil.Process]:
         found = []
         for process in marked_processes(self.directory.root):
@@ -124,9 +135,17 @@ class ChaosService:
 
 @contextmanager
 def chaos_service(
-    data_dir: Path, *, database_url: str | None, train_workers: int, environment: Mapping[str, str]
+    data_dir: Path,
+    *,
+    database_url: str | None,
+    train_workers: int,
+    environment: Mapping[str, str],
+    hosts: Path | None = None,
 ) -> Iterator[ChaosService]:
-    """Run `pouf up` over `data_dir` with `train_workers` workers that train; all has ended when the block ends."""
+    """Run `pouf up` over `data_dir` with `train_workers` workers that train; all has ended when the block ends.
+
+    All workers but the first have a folder each in `hosts` as their data directory, if it is given.
+    """
     directory = DataDirectory(data_dir)
     directory.create()
     port = free_port(LOOPBACK)
@@ -146,13 +165,16 @@ def chaos_service(
             start_new_session=True,
         )
     extra: list[Child] = []
-    service = ChaosService(directory, url, supervisor, extra)
+    names = [f"train-{number}" for number in range(2, train_workers + 1)]
+    elsewhere = {name: hosts / name for name in names} if hosts else {}
+    service = ChaosService(directory, url, supervisor, extra, list(elsewhere.values()))
     try:
         _wait_until_ready(service)
-        variables |= {"POUF_DATA_DIR": str(directory.root), "POUF_REDIS_URL": service.broker.url}
-        for number in range(2, train_workers + 1):
-            name = f"train-{number}"
-            worker = Service(name, celery_command(name, "train"), variables)
+        variables = {"POUF_DATABASE_URL": f"sqlite:///{directory.root / 'pouf.db'}", **variables}
+        variables["POUF_REDIS_URL"] = service.broker.url
+        for name in names:
+            own = {"POUF_DATA_DIR": str(elsewhere.get(name, directory.root))}
+            worker = Service(name, celery_command(name, "train"), variables | own)
             extra.append(Child(worker, directory.root, directory.log_file(name)))
             extra[-1].start()
         yield service
@@ -170,6 +192,13 @@ def _wait_until_ready(service: ChaosService) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"The service is not ready: {reason}")
         time.sleep(0.3)
+
+
+def _data_dir(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get("POUF_DATA_DIR")
+    except psutil.Error:  # gone while looking
+        return None
 
 
 def _celery(command: list[str], queues: str) -> bool:
