@@ -6,6 +6,7 @@ from app.pages import (
     assets,
     comparisons,
     datasets,
+    exports,
     guide,
     jobs,
     keys,
@@ -19,7 +20,7 @@ from app.pages import (
 )
 from app.pages.errors import error_page
 
-_OF_DATA = (datasets, new_jobs, comparisons, reviews, jobs, models)
+_OF_DATA = (datasets, new_jobs, comparisons, reviews, jobs, models, exports)
 ROUTERS = (signing_in, *_OF_DATA, service, keys, webhooks, reference, guide, assets)
 
 

@@ -24,12 +24,20 @@ from app.predictions.service import Input, input_of, predict
 from app.web.answers import answers_of
 from app.web.judgement import Fields, judgement_of
 from app.web.report import sureness_chart
+from pouf_core.contract.exports import ExportFormat
 from pouf_core.errors import InvalidInput
+from pouf_core.exports.formats import formats_of
 from pouf_core.families.registry import describe
 
 router = APIRouter()
 
 CLASSES_SHOWN = 5
+FORMATS: dict[ExportFormat, str] = {
+    "numpy": "NumPy arrays",
+    "onnx": "ONNX",
+    "open_clip": "open_clip",
+    "huggingface": "Hugging Face",
+}
 
 
 class AliasForm(Closed):
@@ -63,6 +71,7 @@ def show_model(request: Request, model_id: str, caller: Reader) -> HTMLResponse:
         picture_of=pictures_of(dataset),
         sure_chart=None if outcome is None else sureness_chart(outcome),
         answers=answers_of(model),
+        formats=_formats_of(document.base_model),
         address=str(request.base_url).rstrip("/"),
     )
 
@@ -128,6 +137,14 @@ async def _input(request: Request, picture: UploadFile | None, text: str, text_p
     if not text.strip():
         raise invalid("empty_input", "Choose a picture, or write a text.", "/inputs/0")
     return input_of(validate(PredictInput, {"text": text, "text_pair": text_pair or None}))
+
+
+def _formats_of(base_model: str) -> list[tuple[str, str]]:
+    """Return the forms in which the model can be had, with their labels."""
+    try:
+        return [(each, FORMATS[each]) for each in formats_of(base_model)]
+    except InvalidInput:
+        return []
 
 
 def _modality_of(base_model: str) -> str | None:
