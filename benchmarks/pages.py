@@ -2,7 +2,8 @@
 
     python benchmarks/pages.py [--jobs 1000] [--items 100000] [--rounds 50] [--json FILE]
 
-The rows are made directly, in a SQLite database of their own. Requests go to the application without a network.
+The rows are made directly, in a SQLite database of their own, and so is a map of a model's items. Requests go to the
+application without a network.
 """
 
 import argparse
@@ -19,16 +20,18 @@ from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
 from app.main import create_app
+from app.serving.planes import PLANE
+from pouf_core.contract.abstention import Abstention, AnswerCurve, AnswerPoint
 from pouf_core.contract.predictions import PredictionsHeader
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from pouf_core.predictions.predicted import prediction_records
-from pouf_core.predictions.stored import write_predictions
+from pouf_core.predictions.stored import MOST_MAPPED, write_predictions
 from store.database import Database
 from store.ids import new_id
 from store.settings import Settings
 from store.storage import Storage
-from store.tables import Dataset, DatasetItem, Job, Webhook, WebhookDelivery
+from store.tables import AdaptedModel, Dataset, DatasetItem, Job, Webhook, WebhookDelivery
 from store.transitions import start_life, transition
 
 CLASSES = [f"class {number}" for number in range(100)]
@@ -76,6 +79,23 @@ def add_webhook(database: Database, count: int) -> str:
     return hook.id
 
 
+def add_model(database: Database, job_id: str) -> str:
+    """The model of the job, with a curve of thresholds; returns its id."""
+    points = [
+        AnswerPoint(threshold=1 - share / 40, answered=share / 40, accuracy=1 - share / 160) for share in range(1, 41)
+    ]
+    curve = AnswerCurve(points=points, proposed=points[20])
+    abstention = Abstention(wished_accuracy=0.95, adapted=curve, zero_shot=curve)
+    with database.write() as session:
+        job = session.get_one(Job, job_id)
+        model = AdaptedModel(
+            id=new_id("mdl"), owner="local", job_id=job_id, request=job.request, storage_key="models/none"
+        )
+        model.size_bytes, model.fingerprint, model.result = 1, "f" * 64, PartialResult(abstention=abstention)
+        session.add(model)
+        return model.id
+
+
 def add_predictions(storage: Storage, hashes: list[str], folder: Path) -> None:
     """Predictions of the items, a third of which changed their class."""
     drawn = torch.Generator().manual_seed(0)
@@ -86,6 +106,7 @@ def add_predictions(storage: Storage, hashes: list[str], folder: Path) -> None:
         class_names=CLASSES, variant="adapted", threshold=0.0, accepted_from=0.6, item_count=len(hashes)
     )
     write_predictions(folder, header, [prediction_records(digests, adapted, zero_shot)])
+    np.save(folder / PLANE, np.random.default_rng(0).random((MOST_MAPPED, 2), np.float32))
     storage.put_directory(FINISHED_KEY, folder)
 
 
@@ -123,6 +144,14 @@ def main() -> None:
             paths += [f"/jobs/new?dataset={dataset_id}", "/jobs", f"/jobs/{job_id}", "/models", "/docs"]
             paths += [f"/jobs/compare?first={job_id}&second={other_id}", "/service", "/keys"]
             paths += ["/webhooks", f"/webhooks/{webhook_id}"]
+            model = f"/models/{add_model(database, job_id)}"
+            paths += [
+                model,
+                f"{model}/map",
+                f"{model}/map/7",
+                f"{model}/threshold?place=7",
+                f"/v1/jobs/{job_id}/report",
+            ]
             found = {path: measure(api, path, options.rounds) for path in paths}
             database.dispose()
     for path, times in found.items():

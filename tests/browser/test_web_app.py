@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from playwright.sync_api import expect
 
 from pouf_client import Client
 
@@ -127,6 +128,13 @@ def test_every_page_can_be_used_by_everybody(visit, walked, other_job, webhook, 
             assert seen.findings() == [], name
             assert not seen.is_wider_than_the_screen(), name
             seen.picture(f"{name}-{width}-{scheme}")
+        # its policy lets no script run, and so not axe: the same text at an address that has no policy
+        report = seen.page.request.get(f"{seen.url}/v1/jobs/{walked.job}/report").text()
+        seen.page.goto("about:blank")
+        seen.page.set_content(report)
+        assert seen.findings() == []
+        assert not seen.is_wider_than_the_screen()
+        seen.picture(f"report-{width}-{scheme}")
 
 
 def test_the_reference_can_be_read_by_everybody_and_needs_nothing_from_elsewhere(visit):
@@ -139,6 +147,32 @@ def test_the_reference_can_be_read_by_everybody_and_needs_nothing_from_elsewhere
             assert seen.findings() == []
             assert not seen.is_wider_than_the_screen()
         seen.picture("reference")
+
+
+def test_a_model_page_has_a_map_and_a_slider_for_mouse_and_keyboard(visit, walked):
+    with visit() as seen:
+        seen.open(f"/models/{walked.model}")
+        answered = seen.page.locator("#answered p").first
+        before = answered.inner_text()
+        seen.page.locator("#threshold").focus()
+        seen.page.keyboard.press("End")
+        expect(answered).not_to_have_text(before)
+        assert f"of {len(CLASSES) * PICTURES_A_CLASS} items get a class" in answered.inner_text()
+        dots = seen.page.locator("[data-map] circle")
+        seen.page.get_by_text("Map of the items").scroll_into_view_if_needed()
+        dots.first.wait_for(timeout=60_000)
+        assert dots.count() == len(CLASSES) * PICTURES_A_CLASS
+        shown = seen.page.locator("#pointed img")
+        dots.last.hover()
+        shown.wait_for()
+        by_mouse = shown.get_attribute("src")
+        seen.page.locator("[data-map] svg").focus()
+        seen.page.keyboard.press("ArrowLeft")
+        seen.page.keyboard.press("ArrowRight")
+        seen.page.keyboard.press("ArrowUp")
+        expect(shown).not_to_have_attribute("src", by_mouse)
+        assert seen.findings() == []
+        seen.picture("map")
 
 
 def test_a_model_is_tried_in_its_page(visit, walked, folder):
