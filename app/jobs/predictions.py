@@ -10,8 +10,8 @@ from app.http.errors import ApiError, conflict
 from app.jobs.service import get
 from app.predicted.confusion import confusion_of
 from app.predicted.service import AuditedThreshold, Predictions, read
-from app.predicted.summary import summarize
-from app.web.predictions import Confusion, PredictionSummary
+from app.predicted.summary import examples_of, summarize
+from app.web.predictions import Confusion, PredictionSummary, ShownItem
 from store.tables import AdaptedModel
 from store.transitions import FINAL
 
@@ -42,6 +42,11 @@ def predictions_of(caller: Caller, job_id: str) -> Predictions:
 def summary_of(caller: Caller, job_id: str) -> PredictionSummary | None:
     """Return what pages and the report say of the predictions; None where there are none, and they have the rest."""
     return _if_any(lambda: summarize(caller, predictions_of(caller, job_id)))
+
+
+def some_items_of(caller: Caller, job_id: str) -> list[ShownItem]:
+    """Return some items and their classes, drawn at random; none where there are no predictions."""
+    return _if_any(lambda: examples_of(caller, predictions_of(caller, job_id))) or []
 
 
 def mistakes_of(caller: Caller, job_id: str) -> Confusion | None:

@@ -30,11 +30,14 @@ def summarize(caller: Caller, predictions: Predictions) -> PredictionSummary:
         changed=int(stored.changed.sum()),
         to_review=len(stored) - int(stored.accepted.sum()),
         counts=[ClassCount(names[place], int(before[place]), int(after[place])) for place in ordered],
-        # in order of content hash, which is a random one
-        examples=show_items(caller, predictions, stored.rows(slice(EXAMPLES))),
         most_changed=show_items(caller, predictions, _most_changed(stored)),
         probabilities=np.bincount(steps, minlength=BINS).tolist(),
     )
+
+
+def examples_of(caller: Caller, predictions: Predictions) -> list[ShownItem]:
+    """Return some items drawn at random: the first by content hash; raises 500 ``predictions_missing``."""
+    return show_items(caller, predictions, read(caller, predictions).rows(slice(EXAMPLES)))
 
 
 def show_items(caller: Caller, predictions: Predictions, chosen: StoredPredictions) -> list[ShownItem]:
@@ -66,6 +69,9 @@ def _guess(names: Sequence[str], record: np.void, variant: str) -> Guess:
 def _most_changed(stored: StoredPredictions) -> StoredPredictions:
     changed = np.flatnonzero(stored.changed)
     sureness = np.minimum(stored.records["probability"][changed], stored.records["zero_shot_probability"][changed])
+    if len(changed) > MOST_ITEMS:  # all of them take long to be sorted
+        least = np.partition(sureness, -MOST_ITEMS)[-MOST_ITEMS]
+        changed, sureness = changed[sureness >= least], sureness[sureness >= least]
     return stored.rows(changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS])
 
 

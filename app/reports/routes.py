@@ -1,6 +1,7 @@
 """`/v1/jobs/{job_id}/report`: one page about a job, from what several resources know of it."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,10 +18,10 @@ from app.http.budgets import holding_of
 from app.http.errors import ApiError
 from app.jobs import service as jobs
 from app.jobs.metrics import numbers_by_step
-from app.jobs.predictions import mistakes_of, summary_of
+from app.jobs.predictions import mistakes_of, some_items_of, summary_of
 from app.serving.thumbnails import MEDIA_TYPE
 from app.web.judgement import Fields
-from app.web.predictions import PredictionSummary
+from app.web.predictions import ShownItem
 from app.web.report import ReportParts, render_report
 from pouf_core.errors import InvalidInput
 
@@ -36,7 +37,8 @@ async def get_report(request: Request, job_id: str, caller: Reader) -> str:
     """Return one self-contained page about the job."""
     job, parts = await run_in_threadpool(_collected, caller, job_id)
     if parts.predictions is not None:
-        parts = replace(parts, pictures=await _pictures(request, caller, job["dataset_id"], parts.predictions))
+        shown = [*parts.examples, *parts.predictions.most_changed]
+        parts = replace(parts, pictures=await _pictures(request, caller, job["dataset_id"], shown))
     return await run_in_threadpool(render_report, job, parts)
 
 
@@ -46,16 +48,17 @@ def _collected(caller: Caller, job_id: str) -> tuple[Fields, ReportParts]:
     return job, ReportParts(
         metrics=numbers_by_step(caller, job_id),
         predictions=summary_of(caller, job_id),
+        examples=some_items_of(caller, job_id),
         confusion=mistakes_of(caller, job_id) if job["evaluation"] else None,
         audits=[one.model_dump(mode="json") for one in found.data],
         style=_style(),
     )
 
 
-async def _pictures(request: Request, caller: Caller, dataset_id: str, shown: PredictionSummary) -> dict[str, str]:
+async def _pictures(request: Request, caller: Caller, dataset_id: str, shown: Sequence[ShownItem]) -> dict[str, str]:
     """Return the addresses that hold the pictures of the shown items, by content hash; of texts there are none."""
-    found = {}
-    for item in [*shown.examples, *shown.most_changed]:
+    found: dict[str, str] = {}
+    for item in shown:
         if item.text is not None or item.sha256 in found:
             continue
         try:

@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 
 SIZE = 1000
 COLOURS = 8
+_MANY, _SMALL, _LARGE = 500, 7, 12
 
 
 class Dot(NamedTuple):
@@ -52,6 +53,11 @@ class PlaneMap:
     of: int
     dots: list[Dot]
     classes: list[MappedClass]
+
+    @property
+    def radius(self) -> int:
+        """Of a dot: the more there are, the smaller."""
+        return _SMALL if len(self.dots) > _MANY else _LARGE
 
 
 def plane_map(

@@ -46,7 +46,6 @@ class PredictionSummary:
         changed: items whose class is another than the base model's own.
         to_review: items that somebody should look at.
         counts: of every class that occurs, the most frequent first.
-        examples: some items, drawn at random.
         most_changed: of those that changed, those first of which the base model and what is served are surest.
         probabilities: items [BINS] by the probability of their class, in steps of 1 / BINS.
     """
@@ -56,7 +55,6 @@ class PredictionSummary:
     changed: int
     to_review: int
     counts: list[ClassCount]
-    examples: list[ShownItem]
     most_changed: list[ShownItem]
     probabilities: list[int]
 

@@ -54,6 +54,7 @@ class ReportParts:
     Attributes:
         metrics: numbers by step.
         predictions: of its items, if there are any.
+        examples: some of the items, drawn at random.
         confusion: where items have labels.
         audits: newest first.
         pictures: content hash to the address of a picture, which holds the picture.
@@ -62,6 +63,7 @@ class ReportParts:
 
     metrics: Sequence[Fields] = ()
     predictions: PredictionSummary | None = None
+    examples: Sequence[ShownItem] = ()
     confusion: Confusion | None = None
     audits: Sequence[Fields] = ()
     pictures: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +82,7 @@ def render_report(job: Fields, parts: ReportParts) -> str:
         judged=judgement_of(job, parts.audits) if job["model_id"] else None,
         audits=parts.audits,
         outcome=parts.predictions,
+        shown=parts.examples,
         confusion=parts.confusion,
         picture_of=picture_of,
         sure_chart=None if parts.predictions is None else sureness_chart(parts.predictions),

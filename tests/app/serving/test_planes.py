@@ -24,7 +24,7 @@ def test_a_map_is_made_in_the_background_and_then_shown(api, rows, predicted, st
     assert "being made" in api.get(page).text
     wait_for(lambda: "<circle" in api.get(page).text, 60, lambda: api.get(page).text)
     shown = api.get(page).text
-    assert len(re.findall(r"<circle cx=\"\d+\" cy=\"\d+\" r=\"7\"", shown)) == 20
+    assert len(re.findall(r"<circle cx=\"\d+\" cy=\"\d+\" r=\"12\"", shown)) == 20
     assert "20 of the 30 items" in shown
     first = api.get(f"{page}/0").text
     assert made.names[made.stored.hashes[0]].rpartition("/")[2] in first

@@ -303,7 +303,9 @@ def test_what_is_read_before_the_raw_settings_needs_no_knowledge_of_the_method(j
         "warnings": [{"code": "marginal_shifted", "message": "Different."}],
         "method": job["method"] | {"class_prior": [0.5, 0.25, 0.25], "anchor_weight": 1.0},
     }
-    page = render(job | said, metrics=METRICS, predictions=SUMMARY, confusion=CONFUSION, audits=[audit(-0.1)])
+    page = render(
+        job | said, metrics=METRICS, predictions=SUMMARY, examples=[CHANGED], confusion=CONFUSION, audits=[audit(-0.1)]
+    )
     read_first = (
         main_part(page).replace('"zero_shot"', "").replace("ds_1", "").replace("job_1", "").replace("mdl_1", "")
     )
@@ -341,7 +343,6 @@ SUMMARY = PredictionSummary(
     changed=300,
     to_review=40,
     counts=[ClassCount("cat", 1500, 1200), ClassCount("dog", 500, 800)],
-    examples=[CHANGED],
     most_changed=[CHANGED],
     probabilities=[0] * 19 + [2000],
 )
@@ -350,7 +351,7 @@ CONFUSION = Confusion(50, 41, ["cat", "dog"], [[20, 7], [2, 21]], [Mistake("cat"
 
 def test_counts_before_and_after_and_the_most_changed_items_are_shown(job: dict[str, Any]) -> None:
     picture = "data:image/jpeg;base64,AAAA"
-    page = render(job, predictions=SUMMARY, pictures={CHANGED.sha256: picture})
+    page = render(job, predictions=SUMMARY, examples=[CHANGED], pictures={CHANGED.sha256: picture})
     words = " ".join(read(page).words)
     assert "300 of 2,000 items (15.0 %) got another class than the base model gave them." in words
     assert "unsure of 40 items; a person should look at those." in words
