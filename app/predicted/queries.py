@@ -29,7 +29,7 @@ def next_items(session: Session, dataset_id: str, after: int, limit: int) -> Seq
 
 
 def items_by_content(session: Session, dataset_id: str, hashes: Sequence[str]) -> dict[str, NamedItem]:
-    """Return items by content hash; no index helps, so that for many `items_by_id` is quicker."""
+    """Return items by content hash."""
     query = select(*_COLUMNS).where(*_accepted(dataset_id), DatasetItem.sha256.in_(hashes))
     return {item.sha256: item for item in map(_named, session.execute(query))}
 

@@ -107,7 +107,10 @@ class DatasetItem(Base):
     """
 
     __tablename__ = "dataset_items"
-    __table_args__ = (Index("ix_dataset_items_dataset_id_status_id", "dataset_id", "status", "id"),)
+    __table_args__ = (
+        Index("ix_dataset_items_dataset_id_status_id", "dataset_id", "status", "id"),
+        Index("ix_dataset_items_dataset_id_sha256_status", "dataset_id", "sha256", "status"),
+    )
 
     id: Mapped[int] = mapped_column(BigInt, primary_key=True, autoincrement=True)
     dataset_id: Mapped[str] = mapped_column(Id, ForeignKey("datasets.id"))
