@@ -154,7 +154,8 @@ class Settings(LimitSettings, RetentionSettings):
     job_max_seconds: float | None = Field(
         7 * 24 * 3600,
         gt=0,
-        description="Seconds that a job may run, all of its attempts together, before it fails.",
+        description="Seconds that a job may run, all of its attempts together, before it fails; and a batch "
+        "prediction, from its first start.",
     )
     reaper_interval: float = Field(5, gt=0, description="Seconds between two rounds of the reaper.")
     requeue_after_seconds: float = Field(

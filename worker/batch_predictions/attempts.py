@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -28,6 +29,13 @@ def begin_attempt(
     batch.status = "running"
     batch.started_at = batch.started_at or utcnow()
     return lease
+
+
+def seconds_left(batch: BatchPrediction, limit: float | None, now: datetime) -> float:
+    """Return how long it may still run, by the limit of seconds since its first attempt began."""
+    if limit is None or batch.started_at is None:
+        return math.inf
+    return max(limit - (now - batch.started_at).total_seconds(), 0.0)
 
 
 def succeed(batch: BatchPrediction, key: str, size: int) -> bool:

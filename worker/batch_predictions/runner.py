@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from store.clock import utcnow
 from store.database import Database
 from store.leases import Lease, LeaseLost, database_now
 from store.outages import patiently
@@ -102,12 +103,24 @@ class _Run(AttemptRun[BatchPrediction]):
         journal = Journal(context.database, self._lease)
         try:
             outcome = Supervision(
-                context.database, context.settings, self._lease, self._keeper, child, journal, self._shutdown_requested
+                context.database,
+                context.settings,
+                self._lease,
+                self._keeper,
+                child,
+                journal,
+                self._shutdown_requested,
+                patiently(self._seconds_left, self._check),
             ).run()
         finally:
             child.close()
         self._persist(journal.flush)
         return outcome
+
+    def _seconds_left(self) -> float:
+        with self._context.database.read() as session:
+            batch = session.get_one(BatchPrediction, self._lease.row_id)
+        return attempts.seconds_left(batch, self._context.settings.job_max_seconds, utcnow())
 
     def _specification(self) -> BatchSpec:
         settings, storage = self._context.settings, self._storage

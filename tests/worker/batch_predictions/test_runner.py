@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pouf_core.data.items import Item
 from pouf_core.dataset_prediction import load_for_dataset, predict_dataset
 from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.predictions.stored import HEADER, RECORDS, open_predictions
+from store.clock import utcnow
 from store.leases import database_now
 from store.storage import Storage
 from store.tables import BatchPrediction, DatasetItem
@@ -172,6 +174,17 @@ def test_without_its_model_it_fails(context: WorkerContext, rows: Any, get: Any)
     run_batch(context, batch_id)
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.error_code, batch.lease_owner) == ("failed", "model_deleted", None)
+
+
+def test_one_that_runs_for_longer_than_is_allowed_is_ended(
+    make_context: Any, queued: Any, get: Any, database: Any
+) -> None:
+    batch_id = queued(2)
+    with database.write() as session:
+        session.get_one(BatchPrediction, batch_id).started_at = utcnow() - timedelta(seconds=60)  # an earlier attempt
+    run_batch(make_context(job_max_seconds=60), batch_id)
+    batch = get(BatchPrediction, batch_id)
+    assert (batch.status, batch.error_code, batch.lease_owner) == ("failed", "job_time_limit", None)
 
 
 def test_shutdown_gives_it_back_without_counting_it_as_lost(
