@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import repeat
 from string import ascii_lowercase, digits
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fastapi import APIRouter, Form, Request
 from starlette.responses import HTMLResponse
@@ -30,6 +30,9 @@ from pouf_core.contract.classes import parse_class_names
 router = APIRouter(prefix="/jobs/{job_id}/reviews")
 
 USUAL_ITEMS = 40
+#: The cookie with the name of whoever looked at items last in this browser.
+REVIEWER = "pouf_reviewer"
+REVIEWER_SECONDS = 365 * 24 * 3600
 #: Answers beside the classes: how they are sent, what they are called, and their keys.
 OTHERS = (("none_of_these", "None of these", "n"), ("cant_tell", "I cannot tell", "?"))
 BACK = "z"
@@ -71,15 +74,24 @@ def begin(
 ) -> HTMLResponse:
     """Draw the items."""
     audit = service.create(caller, job_id, AuditCreate(size=size), lambda session, document: None)
-    return redirect(request, _place(audit, person.strip() or ANONYMOUS))
+    reviewer = person.strip() or ANONYMOUS
+    answer = redirect(request, _place(audit, reviewer))
+    secure = request.url.scheme == "https"
+    answer.set_cookie(
+        REVIEWER, quote(reviewer), REVIEWER_SECONDS, path="/jobs", secure=secure, httponly=True, samesite="strict"
+    )
+    return answer
 
 
 @router.get("/{audit_id}")
 def show(
-    request: Request, job_id: str, audit_id: str, caller: Reader, person: str = ANONYMOUS, at: int | None = None
+    request: Request, job_id: str, audit_id: str, caller: Reader, person: str | None = None, at: int | None = None
 ) -> HTMLResponse:
-    """Return the next item that the person has not looked at, or the one at a position."""
-    whose = validate(Reviewer, {"person": person}).person
+    """Return the next item that the person, by default who began a review here last, has not looked at, or the one at
+    a position.
+    """
+    known = unquote(request.cookies.get(REVIEWER, "")) or ANONYMOUS
+    whose = validate(Reviewer, {"person": known if person is None else person}).person
     return _page(request, caller, service.read(caller, job_id, audit_id), whose, at)
 
 

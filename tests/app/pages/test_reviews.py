@@ -64,6 +64,16 @@ def test_people_who_share_a_review_each_see_what_they_have_not_looked_at(api, be
     assert "0 of 8 items looked at" in api.get(f"{begun.partition('?')[0]}?person=Carla").text
 
 
+def test_a_review_is_gone_on_with_under_the_name_that_it_was_begun_with(api, begun):
+    say(api, begun, api.get(begun).text, answer="cant_tell")
+    without_name = begun.partition("?")[0]
+    page = api.get(without_name).text
+    assert "1 of 8 items looked at" in page
+    assert 'value="Ann &amp; Bob"' in page
+    api.cookies.clear()
+    assert "0 of 8 items looked at" in api.get(without_name).text
+
+
 def test_progress_is_a_persons_own_however_many_answers_others_gave(api, begun):
     job_id = begun.split("/")[2]
     audit = api.post(f"/v1/jobs/{job_id}/audits", json={"size": 40}).json()
