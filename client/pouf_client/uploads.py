@@ -67,7 +67,7 @@ def _writer(source: Source, modality: str, label_column: str) -> tuple[Write, st
     columns = columns_of(source)
     if columns is not None:
         return _table(columns, modality, label_column)
-    if is_picture(source):
+    if is_picture(source) and modality != "embedding":
         return _pictures([source]), "image"
     if is_array(source) and not is_pictures(source) and len(source.shape) > 1:
         return _vectors(source), "embedding"

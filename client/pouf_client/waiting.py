@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol, TypeVar
 
 from pouf_client.connection import Connection
@@ -57,7 +58,8 @@ async def until_final(
     with showing(progress) as show:
         while True:
             left = max(0.0, deadline - time.monotonic())
-            state = await _read(connection, read, math.floor(min(held_back, left)), seen)
+            held = partial(read, math.floor(min(held_back, left)))
+            state = await _read(connection, held, min(deadline, time.monotonic() + AWAY_SECONDS), seen)
             if state != seen:
                 show(state)
                 if on_progress:
@@ -76,12 +78,11 @@ async def until_final(
             await connection.pause(min(PAUSE_SECONDS, left))
 
 
-async def _read(connection: Connection, read: Callable[[int], Awaitable[A]], seconds: int, seen: A | None) -> A:
-    """The present state; a service that is away, as when it is restarted, is asked again for a while."""
-    given_up = time.monotonic() + AWAY_SECONDS
+async def _read(connection: Connection, read: Callable[[], Awaitable[A]], given_up: float, seen: A | None) -> A:
+    """The present state; a service that is away, as when it is restarted, is asked again until it is `given_up`."""
     while True:
         try:
-            return await read(seconds)
+            return await read()
         except (Unreachable, ApiError) as error:
             if isinstance(error, NotFound) and seen is not None:
                 raise Deleted(error, seen.id) from error

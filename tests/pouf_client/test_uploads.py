@@ -66,6 +66,11 @@ def test_vectors_are_told_by_their_shape(source):
     assert found.tolist() == np.eye(3).tolist()
 
 
+def test_whole_numbers_are_vectors_where_embeddings_are_asked_for():
+    with upload_of(np.eye(3, dtype=np.uint8), "embedding") as upload:
+        assert np.load(upload.path).shape == (3, 3)
+
+
 def test_pictures_in_memory_become_files():
     pixels = np.zeros((4, 5, 3), np.uint8)
     modality, members = members_of([Image.fromarray(pixels), pixels, b"the bytes of a file"])
