@@ -1,5 +1,6 @@
 """Maps of features: laid out once a model, one at a time in a process of its own; owners take turns."""
 
+import io
 import logging
 import subprocess
 import sys
@@ -44,7 +45,9 @@ class Planes:
         """
         key = f"{predictions_key}/{PLANE}"
         try:
-            places: Places = np.load(self._storage.local(key), allow_pickle=False)
+            # a copy of one file on this host would be taken for a copy of its whole folder
+            with self._storage.open(key) as stream:
+                places: Places = np.load(io.BytesIO(stream.read()), allow_pickle=False)
             return places
         except (FileNotFoundError, ValueError):
             pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -239,3 +240,11 @@ def test_a_rule_is_a_row_and_a_criterion(monkeypatch: pytest.MonkeyPatch) -> Non
     assert (found.code, found.message) == ("less_confident", "More than 0.1.")
     assert failed_change_checks(unsure, NAMES, Thresholds("image", "norm")) == []
     assert failed_change_checks(unsure, NAMES, TEXTS) == []
+
+
+def test_messages_use_no_word_that_only_readers_of_the_method_know():
+    data = [one.message(structure(), 0.5) for one in (*criteria.DATA_CHECKS, *criteria.DATA_WARNINGS)]
+    seen = NamedChange(QUIET, NAMES)
+    change = [one.message(seen, 0.5) for one in (*criteria.CHANGE_CHECKS, *criteria.CHANGE_WARNINGS)]
+    opaque = re.compile(r"\bviews?\b|above chance|prototype|class prior|transport|entropy|anchor|marginal")
+    assert [message for message in data + change if opaque.search(message)] == []
