@@ -93,6 +93,6 @@ def _others(caller: Caller, job: JobDocument) -> list[JobSummaryDocument]:
     """Return other jobs that it can be compared with: over its dataset, with predictions like itself."""
     if "predictions" not in job.urls:
         return []
-    query = JobListQuery(dataset_id=job.dataset_id, status="succeeded", limit=50)
+    query = JobListQuery(dataset_id=job.dataset_id, status="succeeded", limit=20)
     found = service.list_jobs(caller, query).data
     return [other for other in found if other.id != job.id and "predictions" in other.urls]

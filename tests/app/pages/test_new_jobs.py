@@ -1,6 +1,7 @@
 """The form for a new job, and what the base model says of a sample while somebody types."""
 
 import math
+import threading
 
 import pytest
 import torch
@@ -24,6 +25,8 @@ class ColourBase:
     def __init__(self) -> None:
         self.encoded = 0
         self.asked: list[str] = []
+        self.asking, self.may_answer = threading.Event(), threading.Event()
+        self.may_answer.set()
         self._wordings: list[str] = []
 
     def encoder(self) -> SharedEncoder:
@@ -34,6 +37,8 @@ class ColourBase:
         return torch.tensor([image.resize((1, 1)).getpixel((0, 0)) for image in images]) / 255
 
     def prompted(self, request):
+        self.asking.set()
+        assert self.may_answer.wait(10)
         self._wordings = [one.wording for one in request.classes]
         self.asked += self._wordings
         return self
@@ -56,6 +61,9 @@ class ColourPool:
         return self.base
 
     def shrink(self, budget, may_go) -> None:
+        return
+
+    def touch(self, model) -> None:
         return
 
 
@@ -106,6 +114,19 @@ def test_only_new_wordings_are_encoded_again(ask, base, dataset):
 
 def test_names_that_mean_nearly_the_same_are_noted(ask, base, dataset):
     assert "<strong>blue</strong> and <strong>blues</strong>" in ask(dataset, "red\nblue\nblues")
+
+
+def test_predictions_do_not_wait_for_a_trial(ask, base, dataset, api, rows, picture):
+    model = rows.model()
+    base.may_answer.clear()
+    trial = threading.Thread(target=ask, args=(dataset, "red\nblue"), daemon=True)
+    trial.start()
+    assert base.asking.wait(10)
+    answer = api.post(f"/v1/models/{model}/predict", files={"image": ("a.png", picture("red"))})
+    was_running = trial.is_alive()
+    base.may_answer.set()
+    trial.join()
+    assert (answer.status_code, was_running) == (200, True)
 
 
 @pytest.mark.parametrize(
