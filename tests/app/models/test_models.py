@@ -127,7 +127,7 @@ def test_whatever_takes_a_models_id_takes_an_alias(api, rows, picture):
         answer = api.request(
             method,
             path.format(model_id="best", name="other", format="numpy"),
-            json=body if method in ("POST", "PUT") else None,
+            json=body if method in ("POST", "PUT", "PATCH") else None,
         )
         assert answer.status_code in (200, 201, 202) or answer.json()["code"] == "model_has_aliases", (
             path,
