@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli import CommandError
+from cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from store.database import Database
@@ -84,7 +85,7 @@ def list_keys(data_dir: DataDir = None) -> None:
 
     from app.keys.service import list_all
 
-    _, database = _open(data_dir)
+    _, database = _open(data_dir, must_exist=True)
     table = Table("id", "begins", "name", "owner", "scopes", "state", "made", "last used", box=None)
     for key in list_all(database):
         times = [_shown(key.created_at), _shown(key.last_used_at)]
@@ -102,11 +103,11 @@ def revoke(
     from app.keys.service import NoSuchKey
     from app.keys.service import revoke as end
 
-    _, database = _open(data_dir)
+    _, database = _open(data_dir, must_exist=True)
     try:
         revoked = end(database, key)
     except NoSuchKey as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(str(error), ExitCode.NOT_FOUND) from error
     typer.echo(f"Revoked {revoked.id} ({revoked.name})")
 
 
@@ -118,13 +119,16 @@ def generate() -> None:
     typer.echo(new_key_text())
 
 
-def _open(data_dir: Path | None) -> "tuple[Settings, Database]":
+def _open(data_dir: Path | None, *, must_exist: bool = False) -> "tuple[Settings, Database]":
+    from cli.maintenance import require_database
     from cli.supervisor import check_paths, migrate, settings_with
     from store.database import Database
     from store.private_files import make_data_private
 
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)
+    if must_exist:
+        require_database(settings)
     make_data_private(settings)
     migrate(settings)
     return settings, Database.of(settings)
@@ -132,7 +136,8 @@ def _open(data_dir: Path | None) -> "tuple[Settings, Database]":
 
 def _checked_owner(owner: str) -> str:
     if not re.fullmatch(OWNER, owner, re.ASCII):
-        raise CommandError(f"{owner!r} cannot be an owner: letters, digits and ._@- only, at most 63 of them.")
+        message = f"{owner!r} cannot be an owner: letters, digits and ._@- only, at most 63 of them."
+        raise CommandError(message, ExitCode.WRONG_USE)
     return owner
 
 
@@ -140,9 +145,9 @@ def _checked_name(name: str) -> str:
     from app.keys.startup import BOOTSTRAP_NAME
 
     if not name.strip() or len(name) > 200 or not name.isprintable():
-        raise CommandError("A key's name has 1 to 200 printable characters.")
+        raise CommandError("A key's name has 1 to 200 printable characters.", ExitCode.WRONG_USE)
     if name == BOOTSTRAP_NAME:
-        raise CommandError(f"The name {BOOTSTRAP_NAME!r} is for the key of POUF_BOOTSTRAP_KEY.")
+        raise CommandError(f"The name {BOOTSTRAP_NAME!r} is for the key of POUF_BOOTSTRAP_KEY.", ExitCode.WRONG_USE)
     return name
 
 

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from cli import keys, options
+from cli.doctor import doctor
 from cli.predictions.command import predict
 from cli.remote import datasets, jobs, models
 from cli.remote.label import label
+from cli.remote.review import review
 from cli.root import RootGroup
 
 OVER_HTTP = "With a service (--url or POUF_URL; key: POUF_API_KEY)"
@@ -27,6 +29,8 @@ app.command(rich_help_panel=OVER_HTTP)(predict)
 app.add_typer(datasets.app, name="datasets", rich_help_panel=OVER_HTTP)
 app.add_typer(jobs.app, name="jobs", rich_help_panel=OVER_HTTP)
 app.add_typer(models.app, name="models", rich_help_panel=OVER_HTTP)
+app.command(rich_help_panel=OVER_HTTP)(review)
+app.command(rich_help_panel=OPERATION)(doctor)
 app.add_typer(keys.app, name="keys", rich_help_panel=OPERATION)
 
 
@@ -164,13 +168,13 @@ def base_models(
 
 
 @app.command(rich_help_panel=OPERATION)
-def migrate() -> None:
-    """Bring the database of POUF_DATABASE_URL to the present schema."""
+def migrate(data_dir: options.DataDir = None) -> None:
+    """Bring the database to the present schema, or make it: that of POUF_DATABASE_URL, or in the data directory."""
     from cli.supervisor import migrate as run
     from cli.supervisor import settings_with
     from store.private_files import make_data_private
 
-    settings = settings_with()
+    settings = settings_with(data_dir=data_dir)
     make_data_private(settings)
     run(settings)
     typer.echo("The database is up to date")

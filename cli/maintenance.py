@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from cli import CommandError
 from cli.data_directory import DataDirectory
+from cli.exit_codes import ExitCode
 from cli.supervisor import check_paths, say, settings_with
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def back_up(target: Path, data_dir: Path | None) -> None:
     """
     from store.backup import back_up as run
 
-    settings = _settings(data_dir)
+    settings = _settings(data_dir, must_exist=True)
     with _opened(settings) as (database, storage):
         count = run(database, storage, target.absolute())
     say(f"Backed up {count} files to {target}")
@@ -55,19 +56,14 @@ def list_orphans(data_dir: Path | None, remove: bool) -> None:
     The service may keep running.
 
     Raises:
-        CommandError: the database cannot be read, or a setting makes no sense.
+        CommandError: there is no database, or a setting makes no sense.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     from store.orphans import OrphanCollector
 
-    settings = _settings(data_dir)
+    settings = _settings(data_dir, must_exist=True)
     before = time.time() - 3600 * settings.orphan_age_hours
     with _opened(settings) as (database, storage):
-        try:
-            orphans = OrphanCollector(database, storage).collect(before, remove=remove)
-        except SQLAlchemyError as error:
-            raise CommandError(f"The database cannot be used: {error}") from error
+        orphans = OrphanCollector(database, storage).collect(before, remove=remove)
     for file in orphans:
         say(f"{file.size:>15,}  {file.key}")
     size = sum(file.size for file in orphans)
@@ -80,30 +76,40 @@ def prune(data_dir: Path | None, *, remove: bool) -> None:
     The service may keep running.
 
     Raises:
-        CommandError: the database cannot be used, or a setting makes no sense.
+        CommandError: there is no database, or a setting makes no sense.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     from store.clock import utcnow
     from store.retention import prune as run
 
-    settings = _settings(data_dir)
+    settings = _settings(data_dir, must_exist=True)
     with _opened(settings) as (database, storage):
-        try:
-            found = run(database, storage, settings, utcnow(), remove=remove)
-            if remove and database.is_sqlite:
-                database.give_space_back()
-        except SQLAlchemyError as error:
-            raise CommandError(f"The database cannot be used: {error}") from error
+        found = run(database, storage, settings, utcnow(), remove=remove)
+        if remove and database.is_sqlite:
+            database.give_space_back()
     for what, count in found.items():
         say(f"{count:>12,}  {what}")
     say("Removed what is too old" if remove else "Would be removed; leave --dry-run out to do so")
 
 
-def _settings(data_dir: Path | None) -> "Settings":
+def _settings(data_dir: Path | None, *, must_exist: bool = False) -> "Settings":
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)
+    if must_exist:
+        require_database(settings)
     return settings
+
+
+def require_database(settings: "Settings") -> None:
+    """Refuse to make an empty database where somebody mistyped the place of theirs.
+
+    Raises:
+        CommandError: there is no database.
+    """
+    from store.database import missing_file
+
+    if (missing := missing_file(settings.database_url)) is not None:
+        message = f"There is no database at {missing}. Name the place of yours with --data-dir or POUF_DATABASE_URL."
+        raise CommandError(message, ExitCode.WRONG_USE)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
@@ -130,6 +132,20 @@ def upgrade(url: str, revision: str = "head") -> None:
     config.attributes["url"] = parsed
     with _MIGRATION_LOCK:
         command.upgrade(config, revision)
+
+
+def missing_file(url: str) -> Path | None:
+    """The file of an SQLite database that is not there: `Database` would make an empty one."""
+    parsed = parse_url(url)
+    path = Path(parsed.database) if parsed.get_backend_name() == "sqlite" and parsed.database else None
+    return None if path is None or path.exists() else path
+
+
+def schema_is_newest(database: Database) -> bool:
+    """Whether no migration is left to do; nothing is changed."""
+    newest = ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == newest
 
 
 def _create_engine(url: URL, patience: Patience) -> Engine:

@@ -43,7 +43,12 @@ class Disk:
 
 def scarcest(settings: Settings, storage: Storage) -> Disk:
     """The disk with the least space above its reserve, of those with data directory, storage and SQLite database."""
-    disks = [_disk(directory, settings.min_free_bytes) for directory in _directories(settings, storage)]
+    return scarcest_with(settings, storage.local_root)
+
+
+def scarcest_with(settings: Settings, local_root: Path | None) -> Disk:
+    """The same where the directory of a local storage need not be there yet."""
+    disks = [_disk(directory, settings.min_free_bytes) for directory in _directories(settings, local_root)]
     return min(disks, key=lambda disk: disk.free - disk.floor)
 
 
@@ -74,10 +79,10 @@ def is_disk_full(error: BaseException) -> bool:
     return False
 
 
-def _directories(settings: Settings, storage: Storage) -> Iterator[Path]:
+def _directories(settings: Settings, local_root: Path | None) -> Iterator[Path]:
     yield settings.data_dir
-    if storage.local_root is not None:
-        yield storage.local_root
+    if local_root is not None:
+        yield local_root
     if settings.database_url.startswith(SQLITE):
         yield Path(settings.database_url.removeprefix(SQLITE).partition("?")[0]).parent
 

@@ -14,7 +14,7 @@ from cli.remote.listing import Limit, Name, Yes, remove, show_list
 from cli.remote.output import AsJson, moment, note, print_fields, print_json
 from cli.remote.progress import follow
 from cli.remote.sources import given
-from cli.remote.verdicts import print_verdict
+from cli.remote.verdicts import class_names_of, print_verdict
 
 if TYPE_CHECKING:
     from pouf_client import Job
@@ -116,7 +116,7 @@ def show(job_id: JobId, url: Url = None, as_json: AsJson = False) -> None:
             "place in the queue": job.raw.get("queue_position"),
             "dataset": job.dataset_id,
             "base model": job.raw["base_model"],
-            "classes": [each if isinstance(each, str) else each["name"] for each in job.raw["class_names"]],
+            "classes": class_names_of(job),
             "model": job.model_id,
             "error": job.error and f"{job.error['message']} ({job.error['code']})",
             "created": moment(job.raw["created_at"]),

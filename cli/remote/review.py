@@ -14,6 +14,7 @@ from cli.exit_codes import ExitCode
 from cli.remote.connection import Url, connected
 from cli.remote.output import AsJson, note, notes, print_json
 from cli.remote.sources import given
+from cli.remote.verdicts import class_names_of
 
 if TYPE_CHECKING:
     from pouf_client import Audit, Client
@@ -108,7 +109,7 @@ def review(
             audit = client.audits.confirm(job_id, audit.id)
         else:
             audit = audit or client.audits.create(job_id, size, **given(seed=seed))
-            names = [each if isinstance(each, str) else each["name"] for each in client.jobs.get(job_id).raw["class_names"]]
+            names = class_names_of(client.jobs.get(job_id))
             under_way = Review(client, client.audits.get(job_id, audit.id), names, person)
             under_way.run()
             audit = under_way.audit

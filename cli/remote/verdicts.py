@@ -1,4 +1,4 @@
-"""What a job says of itself, in lines for people."""
+"""What a job says of itself, for people."""
 
 from typing import TYPE_CHECKING
 
@@ -26,3 +26,8 @@ def print_verdict(job: "Job") -> None:
         note(f"Accuracy on {evaluation.n:,} labelled items: {accuracies}")
     if job.fallback:
         note("The zero-shot model gives the labels: the adapted one cannot be trusted here.")
+
+
+def class_names_of(job: "Job") -> list[str]:
+    """A job's classes, without their wording."""
+    return [each if isinstance(each, str) else each["name"] for each in job.raw["class_names"]]

@@ -7,6 +7,7 @@ import pytest
 
 from app.auth.key_text import is_well_formed, prefix_of
 from app.keys import service as keys
+from cli.exit_codes import ExitCode
 from store.database import Database
 from store.settings import Settings
 
@@ -93,9 +94,18 @@ def test_keys_are_revoked_by_id_or_beginning_and_the_list_says_so(pouf, rows):
 
 
 def test_a_key_that_is_not_there_cannot_be_revoked(pouf):
+    pouf("keys", "create", "--name", "laptop")
     refused = pouf("keys", "revoke", "key_0")
-    assert refused.returncode == 1
+    assert refused.returncode == ExitCode.NOT_FOUND
     assert "pouf keys list" in refused.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["revoke", "key_0"]])
+def test_a_slip_in_the_data_directory_makes_no_empty_database(pouf, tmp_path, command):
+    refused = pouf("keys", *command, "--data-dir", tmp_path / "tpyo")
+    assert refused.returncode == ExitCode.WRONG_USE
+    assert "There is no database at" in refused.stderr
+    assert not (tmp_path / "tpyo").exists()
 
 
 def test_a_generated_key_is_not_in_the_database(pouf, tmp_path):

@@ -4,10 +4,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from tests.app.conftest import application, picture, server
+from tests.app.conftest import application, make_key, picture, server
 from tests.app.predicted.conftest import predict, predicted
 
-__all__ = ["application", "picture", "predict", "predicted", "server"]  # fixtures
+__all__ = ["application", "make_key", "picture", "predict", "predicted", "server"]  # fixtures
 
 
 @pytest.fixture
