@@ -7,13 +7,14 @@ from pathlib import Path
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 import pouf_core
 from cli import CommandError
 from cli.class_names import parse_class_names
 from cli.exit_codes import ExitCode
 from cli.label_words import parse_label_words, parse_text_limits
+from cli.remote.progress import progress_bar
 from cli.wording import gain_in_words, proposal_in_words
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import ActivationChoice
@@ -79,7 +80,7 @@ def adapt_data(wanted: Adaptation) -> None:
     """
     keep_freed_memory()
     try:
-        with progress_bar(console) as bar:
+        with progress_bar() as bar:
             result = _adapt(wanted, bar)
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
@@ -146,14 +147,3 @@ def _what_was_kept(result: pouf_core.AdaptationResult) -> str:
 
 def _print(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
-
-
-def progress_bar(target: Console) -> Progress:
-    """A progress bar with a description, a count and the time that is left."""
-    return Progress(
-        TextColumn("{task.description:<18}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        console=target,
-    )

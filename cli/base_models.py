@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from cli import CommandError
+from cli.exit_codes import ExitCode
 from pouf_core.families.cosine.architectures import Adaptability, architecture_names, examine
 from pouf_core.families.registry import embedded_base_models
 
@@ -22,7 +23,7 @@ def list_base_models(names: Sequence[str]) -> None:
     """
     known = architecture_names()
     if unknown := [name for name in names if name not in known]:
-        raise CommandError(f"open_clip has no architecture {', '.join(unknown)}.")
+        raise CommandError(f"open_clip has no architecture {', '.join(unknown)}.", ExitCode.WRONG_USE)
     wanted = list(names) or known
     if not names:
         for description in embedded_base_models():

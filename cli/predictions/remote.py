@@ -11,7 +11,7 @@ from cli.remote.output import note
 from cli.remote.sources import given
 
 if TYPE_CHECKING:
-    from pouf_client import Client, Prediction
+    from pouf_client import Client, Prediction, RefusedInput
 
 
 def answers_there(client: "Client", model: str, values: Sequence[str], options: Options) -> Iterator[Said]:
@@ -26,6 +26,8 @@ def answers_there(client: "Client", model: str, values: Sequence[str], options: 
     Raises:
         ClientError: the model is unknown, an option does not fit it, or the service went away.
     """
+    from pouf_client import RefusedInput
+
     found = client.models.get(model)  # an alias may be moved meanwhile
     if options.variant is None and found.fallback:
         note("This model fell back to zero-shot; --variant adapted asks for the adapted one.", "yellow")
@@ -34,10 +36,25 @@ def answers_there(client: "Client", model: str, values: Sequence[str], options: 
     ask = {"image": client.predict, "text": client.predict_texts, "embedding": client.predict_embeddings}[modality]
 
     def classify(inputs: Sequence[Given]) -> list[Said]:
-        answer = ask([_sent(each.source) for each in inputs], found.id, **chosen)
+        try:
+            answer = ask([_sent(each.source) for each in inputs], found.id, **chosen)
+        except RefusedInput as error:
+            return _none_readable(inputs, error)
         return [_said(each.name, prediction) for each, prediction in zip(inputs, answer.items, strict=True)]
 
     return classified(inputs_of(values, modality, options.text_column), classify)
+
+
+def _none_readable(inputs: Sequence[Given], error: "RefusedInput") -> list[Said]:
+    """What the refusal of a request says of each of its inputs; raises it where it is about something else."""
+    reasons = {detail["pointer"]: detail for detail in error.details}
+    pointers = [f"/inputs/{index}" for index in range(len(inputs))]
+    if reasons.keys() != set(pointers):
+        raise error
+    return [
+        Unreadable(each.name, reasons[pointer]["code"], reasons[pointer]["message"])
+        for each, pointer in zip(inputs, pointers, strict=True)
+    ]
 
 
 def _sent(source: Any) -> Any:

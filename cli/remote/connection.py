@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.client import HTTPException, InvalidURL
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -36,9 +36,12 @@ def connected(url: str | None) -> "Iterator[Client]":
     """A client of the service at `url`, or at the default address.
 
     Raises:
-        CommandError: no service answers there.
+        CommandError: that is no address, or no service answers there.
     """
-    address = (url or default_url()).rstrip("/")
+    address = (url or default_url()).strip().rstrip("/")
+    if not _is_address(address):
+        message = f"{address!r} is no address: give one such as http://127.0.0.1:8000."
+        raise CommandError(message, ExitCode.WRONG_USE)
     if reason := why_no_service(address):
         raise CommandError(f"{reason} `pouf up` starts a service; --url or POUF_URL names one.", ExitCode.UNREACHABLE)
     from pouf_client import Client
@@ -53,6 +56,14 @@ def default_url() -> str:
     return base_url(os.environ.get("POUF_HOST", "127.0.0.1"), int(port) if port.isdecimal() and int(port) else 8000)
 
 
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:  # the port
+        return False
+
+
 def why_no_service(address: str) -> str | None:
     """None where a service of this kind answers, else a sentence with the reason."""
     try:
@@ -63,7 +74,6 @@ def why_no_service(address: str) -> str | None:
         pass
     except OSError as error:
         return f"No service answers at {address} ({getattr(error, 'reason', error)})."
-    except (ValueError, HTTPException) as error:
-        if isinstance(error, InvalidURL) or not urlsplit(address).hostname:
-            return f"{address!r} is no address: give one such as http://127.0.0.1:8000."
+    except (ValueError, HTTPException):  # neither JSON nor HTTP
+        pass
     return f"What answers at {address} is no POUF service."

@@ -1,5 +1,6 @@
 """`pouf models`: what jobs have made."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ app = typer.Typer(help="List, show, fetch, name and delete adapted models.", no_
 
 ModelName = Annotated[str, typer.Argument(help="Its id, mdl_…, or an alias.", show_default=False)]
 ModelIds = Annotated[list[str], typer.Argument(help="As `pouf models ls` lists them: mdl_…", show_default=False)]
+ALIAS = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 COLUMNS = ("id", "name", "aliases", "base model", "classes", "verdict", "MB", "created")
 
 
@@ -94,6 +96,9 @@ def alias(
     url: Url = None,
 ) -> None:
     """Let a name stand for a model; without a model, say which one it stands for."""
+    if not re.fullmatch(ALIAS, name):
+        message = f"{name!r} cannot be an alias: letters, digits and ._- only, at most 63 of them."
+        raise CommandError(message, ExitCode.WRONG_USE)
     if delete and model:
         raise CommandError("Give a model or --delete, not both.", ExitCode.WRONG_USE)
     with connected(url) as client:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def progress_bar() -> Iterator[Progress]:
+    """A bar with a description, a count and the time; on a terminal alone, which it leaves when it is done."""
     columns = TextColumn("{task.description:<24}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
         yield bar
@@ -41,7 +42,7 @@ def follow(client: "Client", job_id: str) -> "Job":
     Raises:
         JobFailed: it ended otherwise.
     """
-    with _bar() as bar:
+    with progress_bar() as bar:
         task = bar.add_task("waiting", total=None)
 
         def show(job: "Job") -> None:

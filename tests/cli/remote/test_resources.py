@@ -5,6 +5,7 @@ import zipfile
 import pytest
 
 from cli.exit_codes import ExitCode
+from cli.predictions import batches
 from tests.app.colour_engine import COLOURS
 
 
@@ -132,4 +133,17 @@ def test_a_service_predicts_what_lies_here_and_a_broken_file_is_named(pouf, serv
     }
     assert len(said["more/r.png"]["top_k"]) == 2
     assert said["broken.png"]["error"]["code"] == "undecodable_image"
-    assert pouf("predict", served_model, folder / "broken.png").exit_code == ExitCode.WRONG_USE
+    nothing = pouf("predict", served_model, folder / "broken.png")
+    assert nothing.exit_code == ExitCode.WRONG_USE
+    assert "broken.png: Not a picture" in nothing.stderr
+
+
+def test_files_that_are_broken_one_after_another_stop_nothing(pouf, served_model, picture, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches, "AT_ONCE", 2)
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_text("no picture")
+    (tmp_path / "3.png").write_bytes(picture("red"))
+    ran = pouf("predict", served_model, *(tmp_path / f"{number}.png" for number in range(4)))
+    assert ran.exit_code == ExitCode.PARTLY
+    assert ran.stdout.startswith(f"{tmp_path / '3.png'}: red")
+    assert "3 of 4 could not be read" in ran.stderr
