@@ -21,10 +21,10 @@ class Samples:
         """Return what was found.
 
         Raises:
-            ApiError: 503 ``overloaded`` when too many wait.
+            ApiError: 429 ``owner_overloaded`` or 503 ``overloaded`` when too many wait.
             InvalidInput: as `take_sample`.
         """
-        with self._waiting.one():
+        with self._waiting.one(owner):
             return await asyncio.wrap_future(self._threads.submit(owner, lambda: take_sample(request)))
 
     def close(self) -> None:

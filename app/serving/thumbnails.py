@@ -42,7 +42,7 @@ class Thumbnails:
             holding.take_memory(size)
             return self._thumbnail(read())
 
-        with self._waiting.one():
+        with self._waiting.one(holding.owner):
             return await asyncio.wrap_future(self._threads.submit(holding.owner, work))
 
     def close(self) -> None:

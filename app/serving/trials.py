@@ -88,7 +88,7 @@ class Trials:
             InvalidInput: a class name or a template that the base model cannot take.
             PoufError: the base model cannot be loaded.
         """
-        with self._waiting.one():
+        with self._waiting.one(holding.owner):
             base = await self._in_turn(holding, partial(self._load, request))
             features = await self._features_of(request, base, sample, holding)
             missing = [one for one in request.classes if self._classes.get(_class_key(request, one)) is None]

@@ -1,14 +1,14 @@
 """Callers take turns: one that asks for much does not make the others wait."""
 
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from app.http.budgets import RETRY_SECONDS
-from app.http.errors import ApiError
+from app.http.errors import ApiError, too_many
 
 EntryT = TypeVar("EntryT")
 ResultT = TypeVar("ResultT")
@@ -135,23 +135,29 @@ class Waiting:
     """Counts requests that wait for such threads; used on the event loop alone.
 
     Args:
-        most: that may wait.
+        most: that may wait, of one owner half of them.
         what: goes on, as a refusal says it.
     """
 
     def __init__(self, most: int, what: str) -> None:
         self._most = most
         self._what = what
-        self._count = 0
+        self._counts: Counter[str] = Counter()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
-        """Count a request while the block runs; raises 503 ``overloaded`` where too many wait."""
-        if self._count >= self._most:
+    def one(self, owner: str) -> Iterator[None]:
+        """Count a request of the owner while the block runs.
+
+        Raises 429 ``owner_overloaded`` where too many of the owner's wait, or 503 ``overloaded`` where too many do.
+        """
+        if self._counts[owner] >= self._most // 2:
+            raise too_many("owner_overloaded", f"Too many of your {self._what}; try again shortly.", RETRY_SECONDS)
+        if self._counts.total() >= self._most:
             headers = {"Retry-After": str(RETRY_SECONDS), "x-should-retry": "true"}
             raise ApiError(503, "overloaded", f"Too many {self._what}; try again shortly.", headers=headers)
-        self._count += 1
+        self._counts[owner] += 1
         try:
             yield
         finally:
-            self._count -= 1
+            self._counts[owner] -= 1
+            self._counts += Counter()  # forgets who has none any more

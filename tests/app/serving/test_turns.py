@@ -1,10 +1,12 @@
 import threading
 import time
 from concurrent.futures import CancelledError
+from contextlib import ExitStack
 
 import pytest
 
-from app.serving.turns import Turns, TurnThreads
+from app.http.errors import ApiError
+from app.serving.turns import Turns, TurnThreads, Waiting
 
 
 @pytest.fixture
@@ -83,3 +85,16 @@ def test_closing_cancels_what_was_not_begun(threads):
         waiting.result(10)
     with pytest.raises(RuntimeError):
         threads.submit("a", lambda: 1)
+
+
+def test_one_owner_leaves_the_others_half_of_the_room():
+    waiting = Waiting(4, "samples are being read")
+    with ExitStack() as held:
+        for owner in ("a", "a", "b", "b"):
+            held.enter_context(waiting.one(owner))
+        for owner, code in (("a", "owner_overloaded"), ("c", "overloaded")):
+            with pytest.raises(ApiError) as refused, waiting.one(owner):
+                pass
+            assert (refused.value.code, "Retry-After" in refused.value.headers) == (code, True)
+    with waiting.one("a"):
+        pass
