@@ -17,7 +17,7 @@ from tests.docs.commands import PAGES, PYTHON, ROOT, SHELL, Block, blocks_of, re
 
 CLASSES = ("boat", "computer", "smiley face")
 PICTURES_A_CLASS = 8
-PAGE_SECONDS = 240
+PAGE_SECONDS, SLOW_PAGE_SECONDS = 240, 800
 SERVICE = "http://127.0.0.1:8000"
 
 
@@ -87,11 +87,11 @@ def reader(
     return {SERVICE: service.url, "/var/lib/pouf": str(data), "/backups": str(tmp_path / "backups")}
 
 
-def run(blocks: list[Block], places: dict[str, str]) -> None:
+def run(blocks: list[Block], places: dict[str, str], seconds: float = PAGE_SECONDS) -> None:
     """Run the shell blocks in one shell, then the Python blocks in one namespace."""
     if any(block.language in SHELL for block in blocks):
         script = shell_script(blocks, places)
-        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=PAGE_SECONDS, check=False)
+        done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=seconds, check=False)
         assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     names: dict[str, object] = {}
     for block in blocks:
@@ -116,7 +116,7 @@ def test_the_commands_of_a_page_do_what_it_says(page: Path, reader: dict[str, st
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("slow"), ids=name_in_the_project)
 def test_the_slow_commands_of_a_page_do_what_it_says(page: Path, reader: dict[str, str]) -> None:
-    run([block for block in blocks_of(page) if block.mark in ("", "slow")], reader)
+    run([block for block in blocks_of(page) if block.mark in ("", "slow")], reader, SLOW_PAGE_SECONDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_in_the_project)
