@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 GUIDE := app/pages/built_guide/index.html
 
 .DEFAULT_GOAL := help
-.PHONY: help install guide demo demo-text up test test-slow docs-test fuzz chaos hostile machines browser lint audit gpu-check bench docs typescript check-typescript clean
+.PHONY: help install guide demo demo-text up test test-slow docs-test fuzz chaos hostile machines images browser lint audit gpu-check bench docs typescript check-typescript clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ hostile: install ## attacks of every kind at once for a minute (HOSTILE="--secon
 
 machines: install ## the service on machines that vanish, upgraded while a job runs, and as docs/machines.md says (needs Linux and root)
 	$(BIN)/python -m pytest tests/machines
+
+images: install ## build the container images, run a job and a backup in them (Debian, root; 15 GB, 15 minutes)
+	$(BIN)/python -m tests.images $(IMAGES)
 
 browser: install guide ## the web app in an installed Chromium (Debian: chromium), with screenshots in build/screenshots
 	$(BIN)/python -m pytest tests/browser
