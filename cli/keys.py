@@ -10,6 +10,7 @@ import typer
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
+from cli.remote.whoami import whoami
 
 if TYPE_CHECKING:
     from store.database import Database
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from store.tables import ApiKey
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
+app.command()(whoami)
 
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
 OWNER = r"[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"

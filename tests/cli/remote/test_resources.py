@@ -147,3 +147,9 @@ def test_files_that_are_broken_one_after_another_stop_nothing(pouf, served_model
     assert ran.exit_code == ExitCode.PARTLY
     assert ran.stdout.startswith(f"{tmp_path / '3.png'}: red")
     assert "3 of 4 could not be read" in ran.stderr
+
+
+def test_a_key_is_asked_whose_it_is(pouf, make_key, monkeypatch):
+    monkeypatch.setenv("POUF_API_KEY", make_key("alice", "read"))
+    assert json.loads(pouf("keys", "whoami", "--json").stdout)["owner"] == "alice"
+    assert "alice" in pouf("keys", "whoami").stdout
