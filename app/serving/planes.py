@@ -57,13 +57,11 @@ class Planes:
                 folder = self._storage.local_directory(predictions_key)
                 if not _has_features(folder):
                     return "none"
-                if len(self._made) < MOST_WAITING:
+                if sum(not other.done() for other in self._made.values()) < MOST_WAITING:
                     self._made[key] = made = self._threads.submit(owner, lambda: self._make(folder, key))
                 return "under_way"
-            if not made.done():
-                return "under_way"
-            del self._made[key]
-        return "none" if made.exception() is not None else self.find(predictions_key, owner)
+        # what failed stays, so that it is not tried with every look at the page
+        return "none" if made.done() and made.exception() is not None else "under_way"
 
     def close(self) -> None:
         """Begin nothing more."""
@@ -84,6 +82,8 @@ class Planes:
                 logger.warning("No map: %s", ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
                 raise RuntimeError(f"no map was made: {describe_end(ran.returncode)}")
             self._storage.put_file(key, target)
+        with self._lock:
+            del self._made[key]
 
 
 def _has_features(folder: Path) -> bool:

@@ -3,13 +3,18 @@
 import re
 
 import numpy as np
+import pytest
 
+from app.serving import planes
 from pouf_core.predictions.stored import write_features
 from store.tables import Job
 from tests.app.predicted.conftest import predicted
 from tests.waiting import wait_for
 
 __all__ = ["predicted"]  # a fixture
+
+
+NAN = np.full((6, 4), np.nan, np.float16)
 
 
 def features(count: int) -> np.ndarray:
@@ -30,6 +35,20 @@ def test_a_map_is_made_in_the_background_and_then_shown(api, rows, predicted, st
     assert made.names[made.stored.hashes[0]].rpartition("/")[2] in first
     assert f"{made.stored.hashes[0]}/thumbnail" in first
     assert "not there any more" in api.get(f"{page}/30").text
+
+
+@pytest.mark.slow
+def test_maps_that_were_made_take_no_place_of_others_and_what_failed_is_not_tried_again(
+    api, rows, predicted, storage, monkeypatch
+):
+    monkeypatch.setattr(planes, "MOST_WAITING", 1)
+    for seed, content, said in ((0, features(6), "<circle"), (1, features(6), "<circle"), (2, NAN, "no map of these")):
+        made = predicted(6, [f"{seed}/{place}.png" for place in range(6)])
+        write_features(storage.local_directory(made.key), content)
+        page = f"/models/{rows.model_of(made.job_id)}/map"
+        assert "being made" in api.get(page).text
+        wait_for(lambda page=page, said=said: said in api.get(page).text, 60, lambda: "no end")
+    assert "no map of these" in api.get(page).text
 
 
 def test_features_that_are_damaged_have_no_map(api, rows, predicted, storage):
