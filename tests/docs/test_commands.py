@@ -21,6 +21,11 @@ PAGE_SECONDS, SLOW_PAGE_SECONDS = 240, 800
 SERVICE = "http://127.0.0.1:8000"
 
 
+needs_tools = pytest.mark.skipif(
+    shutil.which("jq") is None or shutil.which("curl") is None, reason="jq or curl is not installed"
+)
+
+
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """What stands for the reader's `make up`."""
@@ -108,11 +113,13 @@ def pages_with(*marks: str) -> list[Path]:
     return [p for p in PAGES if any(b.language in commands and b.mark in marks for b in blocks_of(p))]
 
 
+@needs_tools
 @pytest.mark.parametrize("page", pages_with(""), ids=name_in_the_project)
 def test_the_commands_of_a_page_do_what_it_says(page: Path, reader: dict[str, str]) -> None:
     run([block for block in blocks_of(page) if not block.mark], reader)
 
 
+@needs_tools
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("slow"), ids=name_in_the_project)
 def test_the_slow_commands_of_a_page_do_what_it_says(page: Path, reader: dict[str, str]) -> None:
@@ -125,6 +132,7 @@ def test_every_command_is_run_or_says_why_not(page: Path) -> None:
     assert [block.line for block in blocks_of(page) if block.mark == "not run" and len(block.reason) < 10] == []
 
 
+@needs_tools
 def test_a_command_that_fails_names_its_block(reader: dict[str, str]) -> None:
     with pytest.raises(AssertionError, match="failed in the block at line 7"):
         run(
