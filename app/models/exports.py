@@ -17,9 +17,9 @@ from app.http.prefer import wait_seconds, wait_until
 from app.models import service
 from app.models.schemas import ArtifactQuery, ExportDocument
 from app.state import require_space
-from pouf_core.contract.exports import EXPORT_LAYOUT, ExportFormat, ExportOptions, Judgement
+from pouf_core.contract.exports import EXPORT_LAYOUT, ExportOptions, Judgement
 from pouf_core.errors import PoufError
-from pouf_core.exports.formats import UNAVAILABLE, formats_of, require_format
+from pouf_core.exports.formats import UNAVAILABLE, require_format
 from store.storage import Storage
 from store.storage_keys import export_key
 from store.tables import AdaptedModel
@@ -57,11 +57,6 @@ async def wanted(caller: Caller, model_id: str, query: ArtifactQuery, prefer: st
     caller.state.exports.forget(found.key)
     future.result()  # raises what went wrong
     return Wanted(found.model, found.options, found.key, is_made=True)
-
-
-def formats(caller: Caller, model: AdaptedModel) -> list[ExportFormat]:
-    """Return the formats that the model can be exported to."""
-    return formats_of(_base_model_of(caller, model))
 
 
 def show_export(found: Wanted) -> ExportDocument:
