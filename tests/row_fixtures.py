@@ -104,7 +104,9 @@ class Rows:
     def model(self, **values: Any) -> str:
         model_id = new_id("mdl")
         key = f"models/{model_id}"
-        self.storage.put_stream(f"{key}/pouf.json", [json.dumps({"id": model_id, "base_model": {"name": "pouf-lite"}}).encode()])
+        self.storage.put_stream(
+            f"{key}/pouf.json", [json.dumps({"id": model_id, "base_model": {"name": "pouf-lite"}}).encode()]
+        )
         self.storage.put_stream(f"{key}/adapter.safetensors", [b"x" * 1_000_000])
         row = AdaptedModel(
             id=model_id,
