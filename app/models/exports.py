@@ -17,7 +17,7 @@ from app.http.prefer import wait_seconds, wait_until
 from app.models import service
 from app.models.schemas import ArtifactQuery, ExportDocument
 from app.state import require_space
-from pouf_core.contract.exports import EXPORT_LAYOUT, ExportOptions, Judgement
+from pouf_core.contract.exports import EXPORT_CARD, EXPORT_LAYOUT, ExportOptions, Judgement
 from pouf_core.errors import PoufError
 from pouf_core.exports.formats import UNAVAILABLE, require_format
 from store.storage import Storage
@@ -102,7 +102,7 @@ def _find(caller: Caller, model_id: str, query: ArtifactQuery) -> Wanted:
     made_by = f"{EXPORT_LAYOUT} {version('pouf-service')} {options.model_dump_json()}"
     digest = hashlib.sha256(made_by.encode()).hexdigest()[:16]
     key = export_key(model.id, f"{query.format}-{digest}")
-    return Wanted(model, options, key, caller.state.storage.exists(key))
+    return Wanted(model, options, key, caller.state.storage.exists(f"{key}/{EXPORT_CARD}"))
 
 
 def _begin(caller: Caller, found: Wanted) -> "Future[None]":

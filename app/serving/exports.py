@@ -5,7 +5,7 @@ import threading
 from concurrent.futures import Future
 
 from app.serving.turns import TurnThreads
-from pouf_core.contract.exports import ExportOptions, ExportTask
+from pouf_core.contract.exports import EXPORT_CARD, ExportOptions, ExportTask
 from pouf_core.exports.exporting import export_apart
 from store.ids import new_id
 from store.settings import Settings
@@ -70,6 +70,8 @@ class Exports:
                     memory_bytes=self._settings.job_memory_bytes,
                 )
                 export_apart(task)
+            card = (task.target / EXPORT_CARD).rename(folder / EXPORT_CARD)
             self._storage.put_directory(key, task.target)
+            self._storage.put_file(f"{key}/{EXPORT_CARD}", card)  # last: with it the export counts as made
         finally:
             shutil.rmtree(folder, ignore_errors=True)

@@ -12,6 +12,8 @@ from pouf_core.contract.result import Fallback, Verdict
 
 ExportFormat = Literal["numpy", "onnx", "open_clip", "huggingface"]
 EXPORT_FORMATS: tuple[ExportFormat, ...] = ("numpy", "onnx", "open_clip", "huggingface")
+EXPORT_CARD = "README.md"
+"""The file that every export has."""
 EXPORT_LAYOUT = 1
 """Another number where the same model is exported to other files."""
 
