@@ -65,10 +65,11 @@ def gain_in_words(gain: dict[str, float] | None) -> str | None:
     """Return the estimated gain and its interval in a sentence; None where it was not estimated."""
     if gain is None:
         return None
-    points, low, high = (signed(gain[name]) for name in ("points", "low", "high"))
+    points, low, high = gain["points"], signed(gain["low"]), signed(gain["high"])
+    more = "fewer" if points < 0 else "more"
     return (
-        f"Of 100 items, {points} more are estimated to get the right class than by the base model alone; with a "
-        f"probability of 90 % the true gain lies between {low} and {high}. No labels went into this."
+        f"Of 100 items, {abs(points):.1f} {more} are estimated to get the right class than by the base model alone; "
+        f"with a probability of 90 % the true gain lies between {low} and {high}. No labels went into this."
     )
 
 

@@ -62,7 +62,7 @@ def test_a_job_without_a_method_is_adapted_in_closed_form_and_says_what_it_gains
     assert gain["low"] <= gain["points"] <= gain["high"]
     assert (done.verdict == "improved") == (gain["low"] > 0)
     report = httpx.get(f"{service.url}{done.raw['urls']['report']}").raise_for_status().text
-    assert "percentage points of accuracy are estimated" in report
+    assert "estimated to get the right class than by the base model alone" in report
     assert list(client.jobs.metrics(done.id)) == []
     served = client.predict_embeddings(VECTORS[:250], done.model_id).items
     assert np.mean([item.class_index for item in served] == TRUE[:250]) > 0.9
@@ -100,5 +100,5 @@ def test_inputs_below_the_threshold_get_no_class(service, client, job):
     own, strange = ([item.none_score for item in some.items] for some in (everything, strangers))
     assert np.median(strange) > 0.9 > np.median(own)
     report = httpx.get(f"{service.url}{done.raw['urls']['report']}").raise_for_status().text
-    assert "None of these" in report
+    assert "get a class; an estimated" in report
     assert "share of the items that get a class" in report

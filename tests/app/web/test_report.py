@@ -259,7 +259,7 @@ CLOSED_FORM = {
 
 def test_the_estimated_gain_is_told_in_words_with_its_interval(job):
     shown = text(job, **CLOSED_FORM)
-    assert "Of 100 items, +4.2 more are estimated to get the right class than by the base model alone" in shown
+    assert "Of 100 items, 4.2 more are estimated to get the right class than by the base model alone" in shown
     assert "between +1.0 and +7.4" in shown
     assert "estimated to get the right class" not in text(job)
 

@@ -113,7 +113,7 @@ def test_without_a_method_a_closed_form_is_fitted_and_its_gain_estimated(
     assert stages == [None, "loading_base", "encoding", "encoding_views", "training", "evaluating", "exporting", None]
     assert job["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
     report = api.get(f"/v1/jobs/{job['id']}/report").text
-    assert "percentage points of accuracy are estimated" in report
+    assert "estimated to get the right class than by the base model alone" in report
     assert " by step" not in report
 
 
