@@ -1,5 +1,6 @@
 """JSON bodies, parsed and checked beside the event loop, within the memory that requests may hold."""
 
+import copy
 import json
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -145,12 +146,12 @@ def draft_of(schema: type[SchemaT], stand_ins: Mapping[str, object], values: obj
         refusal = _refusal(error, values)
         if not isinstance(values, dict):
             raise refusal from error
-        readable: dict[str, Any] = dict(values)
+        readable: dict[str, Any] = copy.deepcopy(values)
         left_out = set()
         for item in error.errors(include_url=False, include_context=False, include_input=False):
             path = item["loc"]
             if item["type"] == "extra_forbidden":
-                readable = _without(readable, path)
+                _leave_out(readable, path)
             elif path:
                 readable.pop(str(path[0]), None)
                 left_out.add(str(path[0]))
@@ -161,12 +162,15 @@ def draft_of(schema: type[SchemaT], stand_ins: Mapping[str, object], values: obj
         return Draft(body, refusal.errors, frozenset(left_out))
 
 
-def _without(values: dict[str, Any], path: tuple[int | str, ...]) -> dict[str, Any]:
-    """Return a copy without the member at `path`; where lists or branches of unions lie on it, without the whole."""
-    name, *rest = path
-    inner = values.get(str(name))
-    kept = {key: value for key, value in values.items() if key != name}
-    return {**kept, str(name): _without(inner, tuple(rest))} if rest and isinstance(inner, dict) else kept
+def _leave_out(values: dict[str, Any], path: tuple[int | str, ...]) -> None:
+    """Take out the member at `path`; where a list lies on the way, the whole list."""
+    for step in path[:-1]:
+        inner = values.get(str(step))
+        if not isinstance(inner, dict):
+            values.pop(str(step), None)
+            return
+        values = inner
+    values.pop(str(path[-1]), None)
 
 
 def _refusal(error: ValidationError, values: object) -> ApiError:

@@ -34,7 +34,7 @@ def find(
         request: None where anything is wrong with the body.
     """
     # locked, so that a dataset that becomes ready now is seen either here or by the one who makes it ready
-    names = {body.dataset_id, body.class_features_dataset_id or body.dataset_id}
+    names = {name for name in (body.dataset_id, body.class_features_dataset_id) if name is not None}
     found = {name: scope.get(Dataset, name, lock=True) for name in sorted(names)}
     problems = Problems()
     dataset, class_features = found[body.dataset_id], None

@@ -57,10 +57,11 @@ def test_its_events_tell_the_way_it_went(client, job):
     events = list(client.jobs.events(job.id))
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
     stages = [event.data["stage"] for event in events if event.type in ("job.running", "job.stage")]
-    assert [stage for stage in stages if stage != "evaluating"] == [
+    # what another job over these pictures has encoded is not encoded again
+    encoding = [stage for stage in stages if stage.startswith("encoding")]
+    assert encoding in ([], ["encoding"], ["encoding_views"], ["encoding", "encoding_views"])
+    assert [stage for stage in stages if stage not in (*encoding, "evaluating")] == [
         "loading_base",
-        "encoding",
-        "encoding_views",
         "training",
         "exporting",
     ]

@@ -84,6 +84,7 @@ def test_target_data_of_three_dimensions_is_refused(create, vectors, refused):
 def test_what_is_no_dataset_of_the_owner_is_not_found(create, vectors, refused):
     pointer = "/class_features_dataset_id"
     refused(create(vectors(50), "ds_none"), 422, "dataset_not_found", pointer)
+    refused(create(vectors(50), ""), 422, "dataset_not_found", pointer)
     refused(create(vectors(50), vectors(owner="somebody else")), 422, "dataset_not_found", pointer)
 
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select, update
 
 from app.jobs.schemas import show_job
-from app.web.report import render_report
+from app.web.report import ReportParts, render_report
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import PartialResult
 from pouf_core.predictions.stored import open_predictions
@@ -305,7 +305,7 @@ def test_a_baseline_runs_to_its_model_without_training(
         assert session.scalars(select(JobMetric).where(JobMetric.job_id == job_id)).all() == []
     shown = show_job(job, None).model_dump(mode="json")
     assert shown["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
-    assert "by step" not in render_report(shown, [])  # no chart of training
+    assert "by step" not in render_report(shown, ReportParts())  # no chart of training
 
 
 def test_a_job_without_a_method_goes_on_to_training_where_no_closed_form_is_sure_to_gain(

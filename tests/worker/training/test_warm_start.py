@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +218,11 @@ def test_a_copy_holds_nothing_of_the_template_s_or_of_other_jobs(
     children = [start(specification(name), warm) for name in ("first", "second")]
 
     def held(child: ChildProcess) -> set[str]:
-        return {str(link.readlink()) for link in Path(f"/proc/{child.pid}/fd").iterdir()}
+        targets = set()
+        for link in Path(f"/proc/{child.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                targets.add(str(link.readlink()))
+        return targets
 
     for child in children:
         wait_for(lambda child=child: not any(target.startswith("socket:") for target in held(child)), seconds=10)
