@@ -12,7 +12,7 @@ from pouf_core.contract.exports import ExportFormat, ExportOptions
 from pouf_core.errors import ArtifactError
 from pouf_core.exports.arrays import CLASSIFIER, save_classifier
 from pouf_core.exports.card import Told, write_card
-from pouf_core.exports.formats import require_format
+from pouf_core.exports.formats import formats_of, require_format
 from pouf_core.exports.model import ModelToExport, read_model
 
 ABOUT = "model.json"
@@ -57,7 +57,9 @@ def export(artifact: str | Path, target: str | Path, options: ExportOptions) -> 
 def _numpy(model: ModelToExport, directory: Path) -> Told:
     save_classifier(model, directory)
     base = model.manifest.base_model.name
-    tuned = " as it was trained here; the `onnx` export has it" if model.variant.encoder.nbytes else ""
+    elsewhere = [f"`{form}`" for form in formats_of(base) if form != "numpy"]
+    has_it = f"; of exports, {' and '.join(elsewhere)} has it" if elsewhere else "; no export has it"
+    tuned = f" as it was trained here{has_it}" if model.variant.encoder.nbytes else ""
     source = f"Features of items come from the encoder of `{base}`{tuned}."
     if model.manifest.modality == "embedding":
         source = "Features of items are the embeddings that the model was adapted to, from the same encoder."

@@ -15,7 +15,7 @@ from pouf_core.families.cosine.transformers_loading import ProcessorTransform
 TOKENIZER = "tokenizer.json"
 _UPRIGHT = (
     "Turn the picture upright by its EXIF orientation, put what is transparent on white, convert it to sRGB by its "
-    "colour profile, and make it RGB of 8 bits."
+    "colour profile, and make it RGB of 8 bits (of 16 bits a pixel, divide by 257)."
 )
 _IN_WORDS = {
     "shortest": "Scale it ({interpolation}) so that its shorter side has {height} pixels, and cut {width} x {height} "

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pouf_core.contract.exports import ExportOptions
 from pouf_core.errors import ArtifactError, InvalidInput
@@ -64,10 +65,13 @@ def test_a_graph_answers_for_pictures(
     predictor: Callable[[str], Predictor],
     answers_alone: Callable[..., list[dict[str, Any]]],
     picture_paths: list[Path],
+    tmp_path: Path,
 ) -> None:
-    ours = predictor(kind)
-    found = answers_alone(exported(kind, "onnx"), picture_paths)
-    assert_same(found, ours.predict(picture_paths, 9, "adapted"), ours)
+    deep = tmp_path / "16-bit.png"
+    Image.fromarray(np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 16).save(deep)
+    pictures, ours = [*picture_paths, deep], predictor(kind)
+    found = answers_alone(exported(kind, "onnx"), pictures)
+    assert_same(found, ours.predict(pictures, 9, "adapted"), ours)
 
 
 def test_a_graph_answers_for_texts(
