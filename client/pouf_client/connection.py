@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from pouf_client.errors import ApiError, ClosedClient, InvalidInput, Unreachable
+from pouf_client.errors import ApiError, ClosedClient, InvalidInput, NotFound, Unreachable, retry_after_of
 from pouf_client.results import Document, stated
 from pouf_client.transport import Transport
 
@@ -93,16 +94,38 @@ class Connection:
         request = self._http.build_request(
             method, path, params=params, json=json, data=form, files=files, content=body, headers=headers
         )
+        return await self._tried(self._deletion(request) if method == "DELETE" else partial(self._send, request))
+
+    async def _tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """What `attempt` returns, made again after errors that may pass."""
         pause = FIRST_PAUSE_SECONDS
         for retries_left in range(self._retries, -1, -1):
             try:
-                return await self._send(request)
+                return await attempt()
             except (ApiError, Unreachable) as error:
                 if not (retries_left and error.passing):
                     raise
                 await self.pause(error.retry_after or pause)
                 pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
         raise AssertionError("the last try returns or raises")
+
+    def _deletion(self, request: httpx.Request) -> Callable[[], Awaitable[Document]]:
+        """What sends a DELETE; after an answer to it was lost, 404 says that it was done."""
+        lost = False
+
+        async def attempt() -> Document:
+            nonlocal lost
+            try:
+                return await self._send(request)
+            except Unreachable:
+                lost = True
+                raise
+            except NotFound:
+                if lost:
+                    return {}
+                raise
+
+        return attempt
 
     async def _send(self, request: httpx.Request) -> Document:
         try:
@@ -136,25 +159,41 @@ class Connection:
                 yield line
 
     async def content(self, path: str) -> bytes:
-        """GET a small file; raises as `request`."""
-        async with self._stream(path) as response:
-            return await self._transport.read(response)
+        """GET a small file; tries and raises as `request`."""
+
+        async def read() -> bytes:
+            async with self._stream(path) as response:
+                return await self._transport.read(response)
+
+        return await self._tried(read)
 
     async def fetch(self, path: str, file: BinaryIO, params: Mapping[str, str] | None = None) -> None:
-        """GET a file and write it to `file`; waits as long as the service is making it.
+        """GET a file and write it to `file`; waits as long as the service is making it, and tries as `request`.
+
+        Args:
+            path: below the base URL.
+            file: empty, and such that its beginning can be written again.
+            params: the query.
 
         Raises:
             ApiError: the service refused.
             Unreachable: the answer was cut short.
         """
-        while True:
-            async with self._stream(path, {"Prefer": f"wait={self.longest_wait}"}, params) as response:
-                if response.status_code != httpx.codes.ACCEPTED:
-                    async for chunk in self._transport.chunks(response):
-                        file.write(chunk)
-                    return
+        while (seconds := await self._tried(partial(self._fetch_made, path, file, params))) is not None:
+            await self.pause(seconds)
+
+    async def _fetch_made(self, path: str, file: BinaryIO, params: Mapping[str, str] | None) -> float | None:
+        """As `fetch`; returns after how many seconds to ask again where the service is still making it, else None."""
+        async with self._stream(path, {"Prefer": f"wait={self.longest_wait}"}, params) as response:
+            if response.status_code == httpx.codes.ACCEPTED:
                 await self._transport.read(response)
-            await self.pause(float(response.headers.get("Retry-After", FIRST_PAUSE_SECONDS)))
+                seconds = retry_after_of(response)
+                return FIRST_PAUSE_SECONDS if seconds is None else seconds
+            file.seek(0)
+            file.truncate()
+            async for chunk in self._transport.chunks(response):
+                file.write(chunk)
+            return None
 
     async def save(self, path: str, params: Mapping[str, str], target: str | Path) -> Path:
         """GET a file, and return where it lies: whole, or not at all; raises as `fetch`."""

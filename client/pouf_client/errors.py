@@ -147,9 +147,7 @@ class ApiError(ClientError):
         """The error of its family that an answer carries; its body must have been read."""
         status = response.status_code
         should_retry = response.headers.get("x-should-retry") != "false"
-        seconds = response.headers.get("Retry-After", "")
-        retry_after = min(LONGEST_RETRY_AFTER, float(seconds)) if seconds.isdecimal() else None
-        return _family(status)(status, _problem(response), should_retry, retry_after)
+        return _family(status)(status, _problem(response), should_retry, retry_after_of(response))
 
 
 class RefusedInput(ApiError, InvalidInput):
@@ -209,6 +207,12 @@ _FAMILIES: dict[int, type[ApiError]] = {
     504: Unavailable,
     507: StorageFull,
 }
+
+
+def retry_after_of(response: httpx.Response) -> float | None:
+    """The seconds, at most 60, after which an answer asks to be tried again; None where it states none, or a date."""
+    seconds = response.headers.get("Retry-After", "")
+    return min(LONGEST_RETRY_AFTER, float(seconds)) if seconds.isdecimal() else None
 
 
 def _family(status: int) -> type[ApiError]:

@@ -1,7 +1,7 @@
 import pytest
 
 from cli.addresses import free_port
-from pouf_client import ApiError, Client, Unreachable
+from pouf_client import ApiError, Client, NotFound, Unreachable
 from tests.pouf_client.conftest import Answer, problem
 
 JOB = Answer(202, b'{"id": "job_1", "status": "queued", "dataset_id": "ds_1"}')
@@ -56,6 +56,29 @@ def test_retry_after_is_obeyed(server):
     with Client(server.url) as client:
         client.jobs.get("job_1")
     assert time.monotonic() - started >= 1
+
+
+def test_a_date_to_retry_after_is_no_error(server, tmp_path):
+    date = {"Retry-After": "Fri, 31 Dec 2027 23:59:59 GMT"}
+    server.answers = [Answer(202, b"{}", date), problem(503, "busy", **date), Answer(200, b"name,label\r\n")]
+    with Client(server.url) as client:
+        assert client.jobs.save_predictions("job_1", tmp_path / "a.csv").read_bytes() == b"name,label\r\n"
+
+
+@pytest.mark.parametrize("first", [problem(503, "busy"), Answer(200, b"name,label\r\na,bird\r\n", cut_at=12)])
+def test_a_download_is_tried_again_from_its_beginning(server, tmp_path, first):
+    server.answers = [first, Answer(200, b"name,label\r\n"), first, Answer(200, b"a JPEG")]
+    with Client(server.url) as client:
+        assert client.jobs.save_predictions("job_1", tmp_path / "a.csv").read_bytes() == b"name,label\r\n"
+        assert client.datasets.thumbnail("ds_1", "0a") == b"a JPEG"
+
+
+def test_a_deletion_whose_answer_was_lost_is_done(server):
+    server.answers = [Answer(200, cut_at=1), problem(404, "job_not_found"), problem(404, "job_not_found")]
+    with Client(server.url) as client:
+        client.jobs.delete("job_1")
+        with pytest.raises(NotFound):
+            client.jobs.delete("job_1")
 
 
 def test_every_try_of_one_creation_has_the_same_idempotency_key_and_another_creation_another(server):
