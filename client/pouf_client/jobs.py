@@ -160,6 +160,7 @@ class AsyncJobs(AsyncDatasetPredictions):
                 if (await self.get(job_id)).final:
                     # What came between the end of the stream and the look at the job.
                     async for event in self._event_stream(job_id, after):
+                        after = event.seq
                         yield event
                     return
             except (Unreachable, ApiError) as error:

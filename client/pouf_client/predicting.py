@@ -51,6 +51,7 @@ class Predicting:
             try:
                 answer = await self._connection.request("POST", "/predict", json=sent)
                 predictions = answer["predictions"]
+                body["model"] = answer["model_id"]  # an alias may be moved before the next batch
             except RefusedInput as error:
                 predictions = _each_refused(error, len(batch))
                 refusal = error

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pouf_client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, jobs, waiting
+from pouf_client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, jobs, predicting, waiting
 from pouf_client.uploads import upload_of
 from tests.pouf_client.conftest import Answer, problem
 
@@ -95,6 +95,14 @@ def test_a_stream_that_ends_early_is_opened_again(client, server):
     assert [event.seq for event in client.jobs.events("job_1")] == [1, 2]
 
 
+def test_the_last_events_come_once_though_the_look_for_them_broke(client, server):
+    events = stream((1, "job.progress"), (2, "job.succeeded"))
+    cut = Answer(200, events.body, events.headers, cut_at=-10)
+    server.answers = [stream(), job("succeeded"), cut, stream((2, "job.succeeded")), job("succeeded"), stream()]
+    assert [event.seq for event in client.jobs.events("job_1")] == [1, 2]
+    assert server.requests[3].headers["Last-Event-ID"] == "1"
+
+
 def test_events_are_asked_for_again_while_the_service_is_briefly_unavailable(client, server):
     away = problem(503, "database_unavailable")
     server.answers = [away, stream((1, "job.succeeded")), job("succeeded"), stream()]
@@ -172,6 +180,14 @@ def test_predictions_come_back_in_order_with_single_failures(client, server, tmp
     assert (result.items[1].label, result.items[1].error["code"]) == (None, "undecodable_image")
 
 
+def test_all_inputs_are_answered_by_one_model_though_its_alias_is_moved(client, server, monkeypatch):
+    monkeypatch.setattr(predicting, "MOST_INPUTS", 1)
+    document = {"model_id": "mdl_1", "requested_variant": "adapted", "served_variant": "adapted"}
+    server.answers = [answer({**document, "predictions": [{"index": 0, "label": "bird"}]})] * 2
+    client.predict([b"a", b"b"], "latest")
+    assert [json.loads(request.body)["model"] for request in server.requests] == ["latest", "mdl_1"]
+
+
 def test_a_model_is_unpacked(client, server, tmp_path):
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -240,7 +256,8 @@ def test_predictions_of_a_dataset_are_read_page_after_page(client, server):
 
 
 def test_a_file_of_predictions_is_there_whole_or_not_at_all(client, server, tmp_path):
-    server.answers = [Answer(200, b"name,label\r\na,bird\r\n"), Answer(200, b"name,label\r\nb,boat\r\n", cut_at=12)]
+    cut = Answer(200, b"name,label\r\nb,boat\r\n", cut_at=12)
+    server.answers = [Answer(200, b"name,label\r\na,bird\r\n"), *[cut] * 10]
     path = client.jobs.save_predictions("job_1", tmp_path / "labels.csv", label="bird")
     assert path.read_bytes() == b"name,label\r\na,bird\r\n"
     assert server.requests[0].path == "/v1/jobs/job_1/predictions?label=bird&format=csv"
