@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
+from pouf_client.files import expanded
 
 HELP = "The classes, separated by commas; or @FILE, with one in each line."
 
@@ -24,7 +25,7 @@ def parse_class_names(value: str) -> list[str]:
 
 def _lines_of(path: Path) -> list[str]:
     try:
-        return path.expanduser().read_text(encoding="utf-8-sig").splitlines()
+        return expanded(path).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise CommandError(f"--classes @{path}: {error.strerror}.", ExitCode.WRONG_USE) from error
     except UnicodeError as error:

@@ -15,13 +15,29 @@ TEXT_SUFFIXES = frozenset(f".{suffix}" for suffix in _TEXTS.split(" "))
 PathLike = str | os.PathLike[str]
 
 
+def expanded(path: PathLike) -> Path:
+    """The path, `~` in it as the home; as it is where nobody has that home, as for the file `~$x.jpg`."""
+    try:
+        return Path(path).expanduser()
+    except (RuntimeError, ValueError):
+        return Path(path)
+
+
+def is_file(text: str) -> bool:
+    """Whether a text is the path of a file; texts that are too long for a path are not."""
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def existing(path: PathLike, hint: str = "") -> Path:
     """The path of a file or folder that is there; `~` is the home.
 
     Raises:
         MissingFile: it is not there.
     """
-    found = Path(path).expanduser()
+    found = expanded(path)
     try:
         if found.exists():
             return found

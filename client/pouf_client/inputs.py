@@ -12,7 +12,7 @@ from typing import Any
 
 from pouf_client.embeddings import encode_vector
 from pouf_client.errors import InvalidInput
-from pouf_client.files import PICTURE_SUFFIXES, TEXT_SUFFIXES, existing, pictures_below
+from pouf_client.files import PICTURE_SUFFIXES, TEXT_SUFFIXES, existing, is_file, pictures_below
 from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
 
 #: One input or several: a path, a folder, a text, a pair of texts, bytes, a picture, an array, a table, or a list.
@@ -94,7 +94,7 @@ def _texts(given: Inputs) -> list[PredictInput]:
 
 def _text(given: Any) -> dict[str, str]:
     if isinstance(given, str):
-        if Path(given).suffix.lower() in TEXT_SUFFIXES and Path(given).is_file():
+        if Path(given).suffix.lower() in TEXT_SUFFIXES and is_file(given):
             raise _file_of_texts(given)
         return {"text": given}
     if isinstance(given, tuple | list) and len(given) == 2 and all(isinstance(part, str) for part in given):
@@ -153,7 +153,7 @@ def rows_of_numbers(columns: Columns) -> list[list[float]]:
     """The vectors of a table: its column of lists, else its columns of numbers.
 
     Raises:
-        InvalidInput: it has neither.
+        InvalidInput: it has neither, or a column of numbers lacks one.
     """
     lists = [values for values in columns.values() if values and all(isinstance(each, list | tuple) for each in values)]
     if lists:
@@ -161,10 +161,18 @@ def rows_of_numbers(columns: Columns) -> list[list[float]]:
     arrays = [values for values in columns.values() if values and all(is_array(each) for each in values)]
     if arrays:
         return [values_of(each) for each in arrays[0]]
+    _refuse_missing_numbers(columns)
     numbers = [values for values in columns.values() if are_numbers(values)]
     if not numbers:
         raise _invalid("no_embedding", f"The table has no column of numbers; it has {_named(columns)}.")
     return [list(row) for row in zip(*numbers, strict=True)]
+
+
+def _refuse_missing_numbers(columns: Columns) -> None:
+    for name, values in columns.items():
+        if None in values and are_numbers([value for value in values if value is not None]):
+            message = f"Column {name!r} has no number in row {values.index(None)}, counted from 0"
+            raise _invalid("missing_number", f"{message}: fill it, or leave out the row or the column.")
 
 
 def are_numbers(values: Sequence[Any]) -> bool:

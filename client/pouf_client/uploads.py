@@ -14,7 +14,7 @@ from typing import Any
 
 from pouf_client.embeddings import save_vectors
 from pouf_client.errors import InvalidInput
-from pouf_client.files import PathLike, existing, visible_files
+from pouf_client.files import PathLike, existing, expanded, is_file, visible_files
 from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
 from pouf_client.inputs import rows_of_numbers
 
@@ -61,7 +61,7 @@ def upload_of(source: Source, modality: str = "auto", label_column: str | None =
 def _writer(source: Source, modality: str, label_column: str) -> tuple[Write, str]:
     """What writes a file into a folder, and the modality of its content as far as it is known."""
     if isinstance(source, str | os.PathLike):
-        return _archive_of(_below(Path(source).expanduser())), "auto"
+        return _archive_of(_below(expanded(source))), "auto"
     if isinstance(source, bytes):
         return _file_of(source), "auto"
     columns = columns_of(source)
@@ -78,7 +78,7 @@ def _list(members: list[Any], modality: str) -> tuple[Write, str]:
     if all(isinstance(each, bytes) or is_picture(each) for each in members):
         return _pictures(members), "image"
     if modality == "text" and all(isinstance(each, str) for each in members):
-        if all(_is_file(each) for each in members):
+        if all(is_file(each) for each in members):
             message = "These are names of files, and a str is a text here: give pathlib.Path to send the files."
             raise _invalid("texts_are_files", message)
         return _texts(members), "text"
@@ -192,13 +192,6 @@ def _named(paths: Sequence[PathLike]) -> list[tuple[str, Path | bytes]]:
         message = "Two of the files have the same name; put them in one folder and send that."
         raise _invalid("duplicate_file_name", message)
     return [(path.name, path) for path in files]
-
-
-def _is_file(text: str) -> bool:
-    try:
-        return Path(text).is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _is_pair(given: Any) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from cli.class_names import parse_class_names
 from pouf_client import Client, InvalidInput, MissingFile, NotFound, predicting
 from pouf_client.inputs import inputs_for
 from tests.app.conftest import application, picture, server
@@ -82,6 +84,26 @@ def test_one_text_is_one_input_never_its_characters(pouf, model, folder):
     assert [each.label for each in pouf.predict(str(only), model).items] == ["red"]
     assert [each.encode() for each in inputs_for("It broke.", "text")] == [{"text": "It broke."}]
     assert len(inputs_for([1.0, 2.0], "embedding")) == len(inputs_for(np.ones(2), "embedding")) == 1
+
+
+def test_a_long_text_that_ends_like_a_file_is_a_text():
+    text = "It broke. " * 30 + "See notes.txt"
+    assert [each.encode() for each in inputs_for(text, "text")] == [{"text": text}]
+
+
+def test_a_name_that_begins_with_a_tilde_is_a_name(tmp_path, monkeypatch, picture):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "~$x.png").write_bytes(picture("red"))
+    assert [each.name for each in inputs_for("~$x.png", "image")] == ["~$x.png"]
+    (tmp_path / "~$classes").write_text("bird\nboat\n")
+    assert parse_class_names("@~$classes") == ["bird", "boat"]
+
+
+def test_a_number_that_a_table_lacks_is_told():
+    table = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, float("nan")], "label": ["a", None]})
+    with pytest.raises(InvalidInput, match="'y' has no number in row 1") as refused:
+        inputs_for(table, "embedding")
+    assert refused.value.code == "missing_number"
 
 
 def test_answers_have_the_names_of_their_files(pouf, model, folder):
