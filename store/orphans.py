@@ -22,6 +22,8 @@ from store.tables import AdaptedModel, BatchPrediction, Dataset, DatasetItem, Jo
 AT_REST = ("uploading", "ready", "failed")
 BATCH = 100
 
+_KNOWN = (Dataset.id, Dataset.fence, Dataset.status, Dataset.deleted_at)
+
 
 class OrphanCollector:
     """Finds orphans in a storage, round after round, and removes them.
@@ -33,7 +35,7 @@ class OrphanCollector:
     def __init__(self, database: Database, storage: Storage) -> None:
         self._database = database
         self._storage = storage
-        self._done: set[str] = set()
+        self._done: set[tuple[str, int]] = set()
 
     def collect(self, before: float, *, remove: bool = True) -> list[StoredFile]:
         """Return the orphans stored before a time, in seconds since 1970, and remove them unless told not to."""
@@ -66,7 +68,7 @@ class OrphanCollector:
         names = self._storage.names(DATASETS)
         with self._database.read() as session:
             first = _first_id(session)
-            known = {row.id: row for row in session.execute(select(Dataset.id, Dataset.status, Dataset.deleted_at))}
+            known = {row.id: row for row in session.execute(select(*_KNOWN))}
         for name in names:
             row = known.get(name)
             if row is None:
@@ -74,8 +76,8 @@ class OrphanCollector:
                     yield from self._whole(dataset_key(name), before, remove)
             elif row.deleted_at is not None:
                 yield from self._whole(dataset_key(name), before, remove)
-            elif row.status in AT_REST and name not in self._done:
-                yield from self._inside(row.id, row.status, before, remove)
+            elif row.status in AT_REST and (row.id, row.fence) not in self._done:
+                yield from self._inside(row.id, row.fence, row.status, before, remove)
 
     def _whole(self, key: str, before: float, remove: bool) -> Iterable[StoredFile]:
         """All files of a folder that no row names; none if a file was stored in it recently."""
@@ -86,8 +88,8 @@ class OrphanCollector:
             self._storage.delete(key)
         return files
 
-    def _inside(self, dataset_id: str, status: str, before: float, remove: bool) -> Iterator[StoredFile]:
-        """Files of a dataset that no row names. A dataset that cannot change any more is searched once."""
+    def _inside(self, dataset_id: str, fence: int, status: str, before: float, remove: bool) -> Iterator[StoredFile]:
+        """Files of a dataset that no row names. A dataset is searched once, until it is read again."""
         with self._database.read() as session:
             named = set(_named(session, dataset_id))
         has_recent = False
@@ -99,7 +101,7 @@ class OrphanCollector:
         for start in range(0, len(unnamed), BATCH):
             yield from self._still_unnamed(dataset_id, unnamed[start : start + BATCH], remove)
         if remove and not has_recent and status != "uploading":
-            self._done.add(dataset_id)
+            self._done.add((dataset_id, fence))
 
     def _still_unnamed(self, dataset_id: str, files: Sequence[StoredFile], remove: bool) -> list[StoredFile]:
         """Remove files while the dataset is locked, so that none is named meanwhile."""

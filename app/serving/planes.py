@@ -51,14 +51,13 @@ class Planes:
             return places
         except (FileNotFoundError, ValueError):
             pass
+        if key not in self._made and not self._has_features(predictions_key):
+            return "none"
         with self._lock:
             made = self._made.get(key)
             if made is None:
-                folder = self._storage.local_directory(predictions_key)
-                if not _has_features(folder):
-                    return "none"
                 if sum(not other.done() for other in self._made.values()) < MOST_WAITING:
-                    self._made[key] = made = self._threads.submit(owner, lambda: self._make(folder, key))
+                    self._made[key] = self._threads.submit(owner, lambda: self._make(predictions_key, key))
                 return "under_way"
         # what failed stays, so that it is not tried with every look at the page
         return "none" if made.done() and made.exception() is not None else "under_way"
@@ -67,7 +66,16 @@ class Planes:
         """Begin nothing more."""
         self._threads.close()
 
-    def _make(self, folder: Path, key: str) -> None:
+    def _make(self, predictions_key: str, key: str) -> None:
+        try:
+            with self._storage.in_use(predictions_key):
+                self._lay_out(self._storage.local_directory(predictions_key), key)
+        except (OSError, subprocess.TimeoutExpired):  # an outage, or a machine with much to do: asked for again later
+            logger.warning("No map was made, which will be tried again.", exc_info=True)
+        with self._lock:
+            del self._made[key]
+
+    def _lay_out(self, folder: Path, key: str) -> None:
         with tempfile.TemporaryDirectory(prefix="pouf-plane-") as scratch:
             target = Path(scratch) / PLANE
             ran = subprocess.run(
@@ -82,13 +90,11 @@ class Planes:
                 logger.warning("No map: %s", ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
                 raise RuntimeError(f"no map was made: {describe_end(ran.returncode)}")
             self._storage.put_file(key, target)
-        with self._lock:
-            del self._made[key]
 
-
-def _has_features(folder: Path) -> bool:
-    try:
-        return open_features(folder) is not None
-    except (ValueError, EOFError) as error:
-        logger.warning("No map: %s", error)
-        return False
+    def _has_features(self, predictions_key: str) -> bool:
+        try:
+            with self._storage.in_use(predictions_key):
+                return open_features(self._storage.local_directory(predictions_key)) is not None
+        except (ValueError, EOFError) as error:
+            logger.warning("No map: %s", error)
+            return False

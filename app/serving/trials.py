@@ -117,7 +117,8 @@ class Trials:
         features = self._features.get(key)
         if features is None:
             features = await self._engine.features(base, await run_in_threadpool(sample.read), holding)
-            self._features.put(key, features)
+            if not any(isinstance(row, ItemError) for row in features):  # which may pass
+                self._features.put(key, features)
         return features
 
     def _encode(self, request: CheckedRequest, base: BaseModel, classes: list[ClassName]) -> list[CosineClassifier]:

@@ -11,7 +11,7 @@ from app.caller import Caller
 from app.datasets import pictures
 from app.datasets import service as datasets
 from app.datasets.schemas import DatasetItemDocument, show_item
-from app.http.budgets import holding_of
+from app.http.budgets import Holding, holding_of
 from app.http.errors import ApiError, conflict, invalid
 from app.jobs.bodies import check_body
 from app.jobs.schemas import JobCreate
@@ -72,13 +72,14 @@ async def try_classes(request: Request, caller: Caller, body: JobCreate) -> Tria
     Raises 404 ``dataset_not_found``, 409 ``dataset_not_ready``, 422 with all that is wrong with the body,
     ``trial_not_possible`` or ``too_many_classes_to_try``; or as `answered`.
     """
-    asked = await run_in_threadpool(_prepare, caller, body)
-    work = caller.state.trials.run(asked.request, asked.sample, holding_of(request))
+    holding = holding_of(request)
+    asked = await run_in_threadpool(_prepare, caller, body, holding)
+    work = caller.state.trials.run(asked.request, asked.sample, holding)
     tried = await answered(request, work, caller.state.settings)
     return _show(asked, tried)
 
 
-def _prepare(caller: Caller, body: JobCreate) -> _Asked:
+def _prepare(caller: Caller, body: JobCreate, holding: Holding) -> _Asked:
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         dataset = datasets.get(scope, body.dataset_id)
@@ -86,6 +87,7 @@ def _prepare(caller: Caller, body: JobCreate) -> _Asked:
             raise conflict("dataset_not_ready", f"The dataset is {dataset.status}; it is tried once it is ready.")
         rows = repository.spread_items(scope, dataset.id, SAMPLE_ITEMS)
         items, modality = [show_item(row) for row in rows], dataset.modality
+        reading = f"{caller.owner} {dataset.id} {dataset.fence}"  # reading again gives it other items
     if modality == "auto" or modality == "embedding":
         raise invalid("trial_not_possible", "Class names are tried on pictures and texts alone.", "/dataset_id")
     if not items:
@@ -97,21 +99,27 @@ def _prepare(caller: Caller, body: JobCreate) -> _Asked:
         raise invalid("trial_not_possible", "Class names are not tried with language models.", "/base_model")
     if len(request.classes) > MOST_CLASSES:
         raise invalid("too_many_classes_to_try", f"At most {MOST_CLASSES} classes are tried at once.", "/class_names")
-    sample = SampleSource(f"{caller.owner} {dataset.id}", partial(_sources, caller, body.dataset_id, items))
+    sample = SampleSource(reading, partial(_sources, caller, body.dataset_id, items, holding))
     return _Asked(request, items, sample)
 
 
-def _sources(caller: Caller, dataset_id: str, items: Sequence[DatasetItemDocument]) -> list[Source]:
-    return [_source(caller, dataset_id, item) for item in items]
+def _sources(caller: Caller, dataset_id: str, items: Sequence[DatasetItemDocument], holding: Holding) -> list[Source]:
+    return [_source(caller, dataset_id, item, holding) for item in items]
 
 
-def _source(caller: Caller, dataset_id: str, item: DatasetItemDocument) -> Source:
+def _source(caller: Caller, dataset_id: str, item: DatasetItemDocument, holding: Holding) -> Source:
     if item.text is not None:
         return TextItem(item.text, item.text_pair)
+    gone = InvalidInput("picture_not_found", "The picture is not there any more.")
     try:
-        return pictures.read(caller, pictures.find(caller, dataset_id, item.sha256 or ""))
-    except (ApiError, FileNotFoundError):
-        return InvalidInput("picture_not_found", "The picture is not there any more.")
+        file = pictures.find(caller, dataset_id, item.sha256 or "")
+    except ApiError:
+        return gone
+    holding.take_memory(file.size)  # before it is read: a request holds all of them
+    try:
+        return pictures.read(caller, file)
+    except FileNotFoundError:
+        return gone
 
 
 def _show(asked: _Asked, tried: Tried) -> Trial:

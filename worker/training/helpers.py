@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 EXIT_HELPER_LOST = 71
 #: The module that a helper runs.
 HELPER = "worker.training.helper"
-_EXIT_SECONDS = 30.0
+_TRIES = 50  # a tenth of a second each
 _LEADER = 0
 
 
@@ -55,16 +56,17 @@ def helpers(spec: JobSpec, processes: int, device: torch.device) -> Iterator[Non
     spec_file = spec.artifact_dir.with_name(f"helpers-{uuid.uuid4().hex}.json")
     spec_file.write_text(spec.model_dump_json())
     meeting = spec_file.with_suffix(".meeting")
-    started = [_start(spec_file, meeting, rank, processes) for rank in range(1, processes)]
+    started: list[subprocess.Popen[bytes]] = []
     over = threading.Event()
-    watch = threading.Thread(target=_end_with_them, args=(started, over), daemon=True, name="helpers")
-    watch.start()
     try:
+        for rank in range(1, processes):
+            started.append(_start(spec_file, meeting, rank, processes))
+        threading.Thread(target=_end_with_them, args=(started, over), daemon=True, name="helpers").start()
         with process_group(meeting, _LEADER, processes, device):
             try:
                 yield
             except RuntimeError:  # what a process group raises when one of its processes is lost
-                watch.join(_EXIT_SECONDS)
+                _await_the_end_of_one(started)
                 raise
             finally:
                 over.set()
@@ -78,6 +80,14 @@ def helpers(spec: JobSpec, processes: int, device: torch.device) -> Iterator[Non
 def _start(spec_file: Path, meeting: Path, rank: int, processes: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", HELPER, str(spec_file), str(meeting), str(rank), str(processes)]
     return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def _await_the_end_of_one(started: list[subprocess.Popen[bytes]]) -> None:
+    """Give a process that was lost time to be gone; this process then ends as well."""
+    for _ in range(_TRIES):
+        if any(process.poll() for process in started):
+            os._exit(EXIT_HELPER_LOST)
+        time.sleep(0.1)
 
 
 def _end_with_them(started: list[subprocess.Popen[bytes]], over: threading.Event) -> None:
