@@ -9,6 +9,7 @@ import typer
 
 from cli import CommandError, options
 from cli.exit_codes import ExitCode
+from cli.output_file import refuse_source
 from cli.remote.connection import Url, connected
 from cli.remote.sources import TextColumn
 
@@ -53,6 +54,7 @@ def predict(
     from cli.predictions.options import Options
     from cli.thresholds import parse_threshold
 
+    refuse_source(out, items)
     wanted = Options(top_k, variant, parse_threshold(threshold), text_column)
     source = context.get_parameter_source("url")
     here = Path(model).exists() and not (source and source.name == "COMMANDLINE")

@@ -16,6 +16,7 @@ import typer
 from cli import CommandError, options
 from cli.class_names import parse_class_names
 from cli.exit_codes import ExitCode
+from cli.output_file import refuse_source, replaced
 from cli.remote import job_options
 from cli.remote.connection import Url, connected, default_url, why_no_service
 from cli.remote.output import AsJson, note, print_json
@@ -76,7 +77,8 @@ class Target:
             if self.path == STDOUT:
                 sys.stdout.write(received.read_text(encoding="utf-8"))
             else:
-                shutil.copyfile(received, self.path)
+                with replaced(self.path) as part:
+                    shutil.copyfile(received, part)
             return _counts(received) if self.format == "csv" else Counter()
 
 
@@ -106,6 +108,7 @@ def label(
     names = parse_class_names(classes)
     upload = Upload.of(data, modality)
     target = Target.of(out, upload.name)
+    refuse_source(target.path, data)
     request = given(
         base_model=base_model,
         prompt_template=prompt_template or None,

@@ -1,0 +1,46 @@
+"""A file that a command writes: whole or not at all, and never over what the command reads."""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli import CommandError
+from cli.exit_codes import ExitCode
+
+
+def refuse_source(out: Path | None, sources: Iterable[str | Path]) -> None:
+    """Refuse to write to what is read.
+
+    Args:
+        out: the file to write, if any.
+        sources: paths; of `pouf predict` also texts.
+
+    Raises:
+        CommandError: the file is one of the sources, whatever it is called there.
+    """
+    if out is not None and any(_same(out, source) for source in sources):
+        message = f"{out} is what is read; give another file with -o, or it would be lost."
+        raise CommandError(message, ExitCode.WRONG_USE)
+
+
+def _same(out: Path, source: str | Path) -> bool:
+    try:
+        return out.samefile(source)
+    except (OSError, ValueError):  # one of them is not there, or is a text and no path
+        return False
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place when the block ends; an error leaves `path` as it was."""
+    target = path.resolve()  # a link stays a link
+    part = target.with_name(f".pouf-{os.getpid()}.part")
+    try:
+        yield part
+        if target.exists():
+            shutil.copymode(target, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
