@@ -32,6 +32,7 @@ def run(
     dataset_id: Annotated[str, typer.Argument(help="As `pouf datasets ls` lists it: ds_…", show_default=False)],
     classes: job_options.Classes,
     base_model: job_options.BaseModel = None,
+    activation: options.Activation = None,
     prompt_template: job_options.PromptTemplate = None,
     label_words: options.LabelWords = None,
     text_limit: options.TextLimit = None,
@@ -54,6 +55,7 @@ def run(
     names = parse_class_names(classes)
     request = given(
         base_model=base_model,
+        activation=activation,
         prompt_template=prompt_template or None,
         label_words=parse_label_words(label_words or []) or None,
         text_limits=parse_text_limits(text_limit or []) or None,

@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -88,6 +88,7 @@ def label(
     out: Out = None,
     quality: options.Quality = "fast",
     base_model: job_options.BaseModel = None,
+    activation: options.Activation = None,
     prompt_template: job_options.PromptTemplate = None,
     threshold: options.Threshold = None,
     modality: Modality = "auto",
@@ -109,8 +110,11 @@ def label(
     upload = Upload.of(data, modality)
     target = Target.of(out, upload.name)
     refuse_source(target.path, data)
+    if as_json and target.path == STDOUT:
+        raise CommandError("--json prints the job to stdout; give -o a file for the labels.", ExitCode.WRONG_USE)
     request = given(
         base_model=base_model,
+        activation=activation,
         prompt_template=prompt_template or None,
         threshold=parse_threshold(threshold),
         alias=alias,
@@ -153,10 +157,13 @@ def _some_service(url: str | None, data_dir: Path | None) -> "Iterator[Client]":
 
 def _finished(client: "Client", job_id: str) -> "Job":
     """The job, when it has succeeded; Ctrl-C cancels it."""
+    from pouf_client import ClientError
+
     try:
         return follow(client, job_id)
     except KeyboardInterrupt:
-        client.jobs.cancel(job_id)
+        with suppress(ClientError):  # the job may have ended just now
+            client.jobs.cancel(job_id)
         raise
 
 

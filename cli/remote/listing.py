@@ -1,11 +1,14 @@
 """What `ls` commands share: how many, and how they are shown."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Annotated, Any, Protocol
 
 import typer
 
+from cli import CommandError
+from cli.exit_codes import ExitCode
 from cli.remote.output import note, print_list, print_table
 
 Limit = Annotated[int, typer.Option(help="How many, the newest first; 0 for all.", min=0)]
@@ -45,9 +48,20 @@ def show_list(
 
 
 def remove(ids: Sequence[str], what: str, delete: Callable[[str], None], *, sure: bool) -> None:
-    """Delete resources, after asking a person who is there to be asked."""
+    """Delete resources, after asking a person.
+
+    Raises:
+        CommandError: nobody is there to be asked, or the answer is no.
+    """
     if not sure:
-        typer.confirm(f"Delete {what} {', '.join(ids)} for good?", abort=True, err=True)
+        _ask(f"Delete {what} {', '.join(ids)} for good?")
     for each in ids:
         delete(each)
         note(f"Deleted {each}")
+
+
+def _ask(question: str) -> None:
+    if not sys.stdin.isatty():
+        raise CommandError("Nothing is deleted without a question: give --yes.", ExitCode.WRONG_USE)
+    if not typer.confirm(question, err=True):
+        raise CommandError("Nothing was deleted.")

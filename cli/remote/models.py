@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli import CommandError
+from cli import CommandError, options
 from cli.exit_codes import ExitCode
 from cli.remote.connection import Url, connected
 from cli.remote.listing import Limit, Name, Yes, remove, show_list
@@ -71,15 +71,18 @@ def pull(
         str | None,
         typer.Option("--as", help="numpy, onnx, open_clip or huggingface: for use without this project."),
     ] = None,
+    variant: options.Variant = None,
     url: Url = None,
 ) -> None:
     """Fetch a model: a folder that `pouf predict` and `pouf_core.load` read, or an export of it."""
+    if variant and not form:
+        raise CommandError("--variant goes with --as; the model's own files hold both.", ExitCode.WRONG_USE)
     target = folder or Path(model)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         message = f"{target} is there already and not empty; name another folder."
         raise CommandError(message, ExitCode.WRONG_USE)
     with connected(url) as client:
-        path = client.models.pull(model, target, form)
+        path = client.models.pull(model, target, form, variant=variant)
     if form:
         note(f"Exported {model} to {path}; {path / 'README.md'} says how to use it")
         return

@@ -22,7 +22,8 @@ def test_a_folder_is_pushed_listed_shown_and_deleted(pouf, picture, tmp_path):
     assert [each["id"] for each in listed["data"]] == [dataset_id]
     assert dataset_id in pouf("datasets", "ls").stdout
     kept = pouf("datasets", "rm", dataset_id, stdin="n\n")
-    assert kept.exit_code == ExitCode.INTERRUPTED
+    assert kept.exit_code == ExitCode.WRONG_USE
+    assert "--yes" in kept.stderr
     assert pouf("datasets", "rm", dataset_id, "--yes").exit_code == 0
     assert json.loads(pouf("datasets", "ls", "--json").stdout)["data"] == []
 
