@@ -13,7 +13,8 @@ def test_a_reader_finds_a_page_by_searching(visit, width, scheme):
         reader.open("/guide")
         if width < 1000:
             reader.page.locator("label[for=__search]").first.click()
-        reader.page.get_by_placeholder("Search").fill("several machines")
+        reader.page.get_by_placeholder("Search").click()
+        reader.page.keyboard.type("several machines", delay=50)
         reader.page.locator(".md-search-result__link").first.click()
         reader.page.wait_for_url("**/guide/machines.html*")
         assert reader.findings() == []

@@ -107,7 +107,8 @@ class Network:
     def close(self) -> None:
         for machine in self.machines:
             machine.stop()
-        # devices go with their namespaces
+        # devices go with their namespaces, but only some time later, and ours is to be had again at once
+        subprocess.run(["ip", "link", "delete", self._name], stderr=subprocess.DEVNULL, check=False)
         for namespace in [*(machine.namespace for machine in self.machines), self._switch]:
             subprocess.run(["ip", "netns", "delete", namespace], stderr=subprocess.DEVNULL, check=False)
 
