@@ -4,7 +4,6 @@ from pathlib import Path
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
-from pouf_client.files import expanded
 
 HELP = "The classes, separated by commas; or @FILE, with one in each line."
 
@@ -24,6 +23,8 @@ def parse_class_names(value: str) -> list[str]:
 
 
 def _lines_of(path: Path) -> list[str]:
+    from pouf_client.files import expanded
+
     try:
         return expanded(path).read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
