@@ -58,7 +58,7 @@ class Found:
 
     @cached_property
     def names(self) -> Names:
-        """What the dataset knows of the drawn items; looked up once, since no index helps."""
+        """What the dataset knows of the drawn items."""
         dataset = self.scope.session.get_one(Dataset, self.audit.dataset_id)
         found = predicted.items_by_content(self.scope.session, dataset.id, [item.sha256 for item in self.items])
         return Names(dataset.modality == "image", found)

@@ -44,7 +44,7 @@ async def thumbnail(caller: Caller, dataset_id: str, sha256: str, holding: Holdi
 def find(caller: Caller, dataset_id: str, sha256: str) -> StoredFile:
     """Return where a picture lies; raises 404 ``dataset_not_found`` or ``picture_not_found``.
 
-    By its hash its place is known: without an index of items, which would slow ingestion down.
+    By its hash its place is known, without a look at the items.
     """
     with caller.state.database.read() as session:
         scope = caller.scope(session)

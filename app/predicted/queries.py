@@ -34,18 +34,6 @@ def items_by_content(session: Session, dataset_id: str, hashes: Sequence[str]) -
     return {item.sha256: item for item in map(_named, session.execute(query))}
 
 
-def items_by_id(session: Session, dataset_id: str, ids: Sequence[int]) -> dict[int, NamedItem]:
-    """Return items of the dataset by id, those that are still there; SQLite gives ids of deleted ones out again."""
-    query = select(*_COLUMNS).where(*_accepted(dataset_id), DatasetItem.id.in_(ids))
-    return {item.id: item for item in map(_named, session.execute(query))}
-
-
-def next_ids(session: Session, dataset_id: str, after: int, limit: int) -> Sequence[tuple[int, str]]:
-    """Return id and content hash of items, in order, from id `after` (exclusive)."""
-    query = select(DatasetItem.id, DatasetItem.sha256).where(*_accepted(dataset_id), DatasetItem.id > after)
-    return [(item_id, str(sha256)) for item_id, sha256 in session.execute(query.order_by(DatasetItem.id).limit(limit))]
-
-
 def item_ids(session: Session, dataset_id: str) -> Sequence[int]:
     """Return the ids of all items, in order."""
     return session.scalars(select(DatasetItem.id).where(*_accepted(dataset_id)).order_by(DatasetItem.id)).all()

@@ -80,34 +80,13 @@ class PredictedItems:
 
     def _in_order(self, after: int, most: int | None) -> Iterator[tuple[Sequence[NamedItem], Integers]]:
         places = np.flatnonzero(self._wanted)
-        order = places[np.argsort(self._stored.margin[places], kind="stable")][after:]
-        if most is not None:
-            part = order[:most]
+        order = places[np.argsort(self._stored.margin[places], kind="stable")][after:][:most]
+        for start in range(0, len(order), AT_ONCE):
+            part = order[start : start + AT_ONCE]
             hashes = self._stored.rows(part).hashes
             with self._database.read() as session:
                 named = queries.items_by_content(session, self._dataset_id, hashes)
             yield self._complete([named.get(sha256) for sha256 in hashes]), part
-            return
-        ids = self._ids()
-        for start in range(0, len(order), AT_ONCE):
-            part = order[start : start + AT_ONCE]
-            wanted = ids[part].tolist()
-            with self._database.read() as session:
-                found = queries.items_by_id(session, self._dataset_id, wanted)
-            yield self._complete([found.get(item_id) for item_id in wanted]), part
-
-    def _ids(self) -> Integers:
-        """The ids [n] of the items, in stored order; 0 of those that are not there any more."""
-        ids, after = np.zeros(len(self._stored), dtype=np.int64), 0
-        while True:
-            with self._database.read() as session:
-                rows = queries.next_ids(session, self._dataset_id, after, 10 * AT_ONCE)
-            if not rows:
-                return ids
-            after = rows[-1][0]
-            places = self._stored.find([sha256 for _, sha256 in rows])
-            there = np.array([item_id for item_id, _ in rows])
-            ids[places[places >= 0]] = there[places >= 0]
 
     def _complete(self, items: Sequence[NamedItem | None]) -> list[NamedItem]:
         found = [item for item in items if item is not None]

@@ -1,7 +1,6 @@
 """The predictions of a dataset in a few numbers and items."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 
@@ -10,7 +9,6 @@ from app.predicted import queries
 from app.predicted.service import Predictions, read
 from app.web.predictions import BINS, ClassCount, Guess, PredictionSummary, ShownItem
 from pouf_core.predictions.stored import StoredPredictions
-from store.database import Database
 
 MOST_ITEMS = 20
 EXAMPLES = 12
@@ -42,12 +40,9 @@ def examples_of(caller: Caller, predictions: Predictions) -> list[ShownItem]:
 
 def show_items(caller: Caller, predictions: Predictions, chosen: StoredPredictions) -> list[ShownItem]:
     """Return some items in the order of their predictions, those that are still there."""
-    hashes = tuple(chosen.hashes)
-    database = caller.state.database
-    ids = _ids(database, predictions.dataset_id, hashes)
-    with database.read() as session:
-        found = queries.items_by_id(session, predictions.dataset_id, ids)
-    items = {item.sha256: item for item in found.values()}
+    hashes = chosen.hashes
+    with caller.state.database.read() as session:
+        items = queries.items_by_content(session, predictions.dataset_id, hashes)
     return [
         ShownItem(
             items[sha256].name,
@@ -73,10 +68,3 @@ def _most_changed(stored: StoredPredictions) -> StoredPredictions:
         least = np.partition(sureness, -MOST_ITEMS)[-MOST_ITEMS]
         changed, sureness = changed[sureness >= least], sureness[sureness >= least]
     return stored.rows(changed[np.argsort(-sureness, kind="stable")][:MOST_ITEMS])
-
-
-@lru_cache(maxsize=1000)
-def _ids(database: Database, dataset_id: str, hashes: tuple[str, ...]) -> tuple[int, ...]:
-    """Where items of a dataset are, which never changes: found by content they cost a look at every item."""
-    with database.read() as session:
-        return tuple(item.id for item in queries.items_by_content(session, dataset_id, hashes).values())
