@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import subprocess
-import sys
-
-from pydantic import ValidationError
 
 from pouf_core.contract.exports import ExportOutcome, ExportTask
-from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.data.asked_process import Unanswered, ask
+from pouf_core.data.limited_process import describe_end
 from pouf_core.errors import PoufError
-
-logger = logging.getLogger(__name__)
 
 MODULE = "pouf_core.exports.export_process"
 FAILED = "export_failed"
 LONGEST_SECONDS = 1800.0
 #: Where transformers and open_clip look for models that were fetched before, and by which certificates.
 _OF_MODELS = ("HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME", "XDG_CACHE_HOME", "SSL_CERT_FILE")
-_LOGGED_BYTES = 2000
 
 
 def export_apart(task: ExportTask) -> None:
@@ -31,21 +24,10 @@ def export_apart(task: ExportTask) -> None:
     """
     kept = {name: os.environ[name] for name in _OF_MODELS if name in os.environ}
     try:
-        ran = subprocess.run(
-            [sys.executable, "-m", MODULE],
-            input=task.model_dump_json().encode(),
-            capture_output=True,
-            env=environment() | kept,
-            start_new_session=True,
-            timeout=LONGEST_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise PoufError(FAILED, f"Writing the export takes more than {LONGEST_SECONDS:g} s.") from error
-    try:
-        outcome = ExportOutcome.model_validate_json(ran.stdout)
-    except ValidationError as error:
-        logger.warning("The writer of an export ended: %s", ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
-        raise PoufError(FAILED, f"The process that writes exports ended: {describe_end(ran.returncode)}.") from error
+        outcome = ask(MODULE, task, ExportOutcome, seconds=LONGEST_SECONDS, variables=kept)
+    except Unanswered as error:
+        if error.status is None:
+            raise PoufError(FAILED, f"Writing the export takes more than {LONGEST_SECONDS:g} s.") from error
+        raise PoufError(FAILED, f"The process that writes exports ended: {describe_end(error.status)}.") from error
     if outcome.code is not None:
         raise PoufError(outcome.code, outcome.message)

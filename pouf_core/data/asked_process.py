@@ -1,0 +1,64 @@
+"""One question to a process of its own, and its answer, both as JSON; the process has none of the service's secrets."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pouf_core.data.limited_process import environment
+
+logger = logging.getLogger(__name__)
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+_LOGGED_BYTES = 2000
+
+
+class Unanswered(Exception):
+    """The process gave no answer.
+
+    Attributes:
+        status: its exit status; None where it took too long.
+    """
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+def ask(
+    module: str, question: BaseModel, answer: type[AnswerT], *, seconds: float, variables: Mapping[str, str]
+) -> AnswerT:
+    """What a module answers that reads the question from standard input.
+
+    Args:
+        module: it is run as `python -m`.
+        question: what is asked.
+        answer: the kind of the answer.
+        seconds: after which the process is killed.
+        variables: of its environment, beside those of `limited_process.environment`.
+
+    Raises:
+        Unanswered: it ended without an answer, which is logged with what it printed, or it took too long.
+    """
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-m", module],
+            input=question.model_dump_json().encode(),
+            capture_output=True,
+            env=environment() | dict(variables),
+            start_new_session=True,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Unanswered(None) from error
+    try:
+        return answer.model_validate_json(ran.stdout)
+    except ValidationError as error:
+        logger.warning("%s ended: %s", module, ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
+        raise Unanswered(ran.returncode) from error
