@@ -72,24 +72,9 @@ def items(scope: Scope) -> int:
 
 def by_owner(session: Session) -> dict[str, OwnerUsage]:
     """Return what each owner has, those first who have most."""
-    files: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    there = Dataset.deleted_at.is_(None)
-    uploads = select(Dataset.owner, func.sum(Upload.size)).join(Upload, Upload.dataset_id == Dataset.id).where(there)
-    models = select(AdaptedModel.owner, func.sum(AdaptedModel.size_bytes)).where(AdaptedModel.deleted_at.is_(None))
-    sums = [
-        uploads.group_by(Dataset.owner),
-        select(Dataset.owner, func.sum(Dataset.extracted_bytes)).where(there).group_by(Dataset.owner),
-        models.group_by(AdaptedModel.owner),
-        *(
-            select(table.owner, func.sum(table.predictions_bytes)).group_by(table.owner)
-            for table in (Job, BatchPrediction)
-        ),
-    ]
-    for query in sums:
-        files.update({owner: int(total or 0) for owner, total in session.execute(query)})
-    of_items = select(Dataset.owner, func.sum(Dataset.item_count)).where(there).group_by(Dataset.owner)
-    counts.update({owner: int(total or 0) for owner, total in session.execute(of_items)})
+    files = stored_bytes_by_owner(session)
+    of_items = select(Dataset.owner, func.sum(Dataset.item_count)).where(Dataset.deleted_at.is_(None))
+    counts = Counter({owner: int(total or 0) for owner, total in session.execute(of_items.group_by(Dataset.owner))})
     owners = sorted({*files, *counts}, key=lambda owner: (-files[owner], owner))
     return {owner: OwnerUsage(files[owner], counts[owner]) for owner in owners}
 
