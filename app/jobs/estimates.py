@@ -33,5 +33,5 @@ def _scaled(job: repository.PastJob, item_count: int) -> float:
     Encoding takes in proportion. What follows takes no less for fewer items: much of it does not depend on them.
     """
     ratio = item_count / job.item_count
-    encoding = job.timings.get("encoding", 0.0)
+    encoding = job.timings.get("encoding", 0.0) + job.timings.get("encoding_views", 0.0)
     return encoding * ratio + (sum(job.timings.values()) - encoding) * max(ratio, 1.0)

@@ -171,6 +171,13 @@ def test_what_a_quality_costs_is_told_by_earlier_jobs(api, rows):
     assert "Minutes, and longer" in page
 
 
+def test_for_fewer_items_only_their_encoding_takes_less(api, rows):
+    seen, other = rows.dataset(item_count=100), rows.dataset(item_count=10)
+    timings = {"encoding": 10.0, "encoding_views": 10.0, "training": 5.0}
+    rows.job("running", "succeeded", dataset_id=seen, timings=timings)
+    assert "Earlier jobs here took about 7 seconds for as many items." in api.get(f"/jobs/new?dataset={other}").text
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [(0.2, "1 second"), (59.6, "60 seconds"), (100, "2 minutes"), (7300, "2 hours")],
