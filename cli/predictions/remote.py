@@ -11,7 +11,7 @@ from cli.remote.output import note
 from cli.remote.sources import given
 
 if TYPE_CHECKING:
-    from pouf_client import Client, Prediction, RefusedInput
+    from pouf_client import Client, Prediction
 
 
 def answers_there(client: "Client", model: str, values: Sequence[str], options: Options) -> Iterator[Said]:
@@ -39,22 +39,11 @@ def answers_there(client: "Client", model: str, values: Sequence[str], options: 
         try:
             answer = ask([_sent(each.source) for each in inputs], found.id, **chosen)
         except RefusedInput as error:
-            return _none_readable(inputs, error)
+            reasons = error.of_each_input(len(inputs))
+            return [Unreadable(each.name, **reason) for each, reason in zip(inputs, reasons, strict=True)]
         return [_said(each.name, prediction) for each, prediction in zip(inputs, answer.items, strict=True)]
 
     return classified(inputs_of(values, modality, options.text_column), classify)
-
-
-def _none_readable(inputs: Sequence[Given], error: "RefusedInput") -> list[Said]:
-    """What the refusal of a request says of each of its inputs; raises it where it is about something else."""
-    reasons = {detail["pointer"]: detail for detail in error.details}
-    pointers = [f"/inputs/{index}" for index in range(len(inputs))]
-    if reasons.keys() != set(pointers):
-        raise error
-    return [
-        Unreadable(each.name, reasons[pointer]["code"], reasons[pointer]["message"])
-        for each, pointer in zip(inputs, pointers, strict=True)
-    ]
 
 
 def _sent(source: Any) -> Any:

@@ -150,8 +150,29 @@ class ApiError(ClientError):
         return _family(status)(status, _problem(response), should_retry, retry_after_of(response))
 
 
+class Reason(TypedDict):
+    """Why an input could not be classified."""
+
+    code: str
+    message: str
+
+
 class RefusedInput(ApiError, InvalidInput):
     """The request says something that the service cannot use (400, 413, 415, 422)."""
+
+    def of_each_input(self, count: int) -> list[Reason]:
+        """What the refusal of a prediction says of each of its inputs; raises it where it is about something else."""
+        reasons = {entry["pointer"]: Reason(code=entry["code"], message=entry["message"]) for entry in self.errors}
+        pointers = [f"/inputs/{index}" for index in range(count)]
+        if reasons.keys() != set(pointers):
+            raise self
+        return [reasons[pointer] for pointer in pointers]
+
+    def over_inputs(self, reasons: Sequence[Reason]) -> RefusedInput:
+        """The same refusal where the inputs went in several requests, which were all refused."""
+        errors = [{"pointer": f"/inputs/{index}", **reason} for index, reason in enumerate(reasons)]
+        problem = {"code": self.code, "detail": self.detail, "errors": errors, "request_id": self.request_id}
+        return RefusedInput(self.status, problem, self.should_retry)
 
 
 class Unauthorized(ApiError):

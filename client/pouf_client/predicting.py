@@ -53,12 +53,12 @@ class Predicting:
                 predictions = answer["predictions"]
                 body["model"] = answer["model_id"]  # an alias may be moved before the next batch
             except RefusedInput as error:
-                predictions = _each_refused(error, len(batch))
+                predictions = [{"error": reason} for reason in error.of_each_input(len(batch))]
                 refusal = error
             for (each, _), prediction in zip(batch, predictions, strict=True):
                 found.append({"name": each.name, **prediction, "index": len(found)})
         if answer is None and refusal is not None:
-            raise refusal
+            raise refusal.over_inputs([each["error"] for each in found])
         return Predictions.of({**(answer or {}), "predictions": found})
 
     async def _modality(self, model: str) -> str:
@@ -92,12 +92,3 @@ def _batches(inputs: Sequence[PredictInput]) -> Iterator[list[Encoded]]:
         size += length
     if batch:
         yield batch
-
-
-def _each_refused(error: RefusedInput, count: int) -> list[Document]:
-    """What the refusal of a request says of each of its inputs; raises it where it is about something else."""
-    reasons = {entry["pointer"]: {"code": entry["code"], "message": entry["message"]} for entry in error.errors}
-    pointers = [f"/inputs/{index}" for index in range(count)]
-    if reasons.keys() != set(pointers):
-        raise error
-    return [{"error": reasons[pointer]} for pointer in pointers]

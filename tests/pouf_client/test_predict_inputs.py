@@ -128,7 +128,9 @@ def test_a_request_that_is_refused_for_another_reason_is_raised(pouf, model, fol
     assert (refused.value.code, refused.value.field) == ("threshold_not_proposed", "/threshold")
 
 
-def test_when_nothing_can_be_read_the_refusal_is_raised(pouf, model):
+@pytest.mark.parametrize("inputs_a_request", [64, 1])
+def test_when_nothing_can_be_read_the_refusal_is_raised(pouf, model, monkeypatch, inputs_a_request):
+    monkeypatch.setattr(predicting, "MOST_INPUTS", inputs_a_request)
     with pytest.raises(InvalidInput) as refused:
         pouf.predict([b"x", b"y"], model)
     assert [each["pointer"] for each in refused.value.details] == ["/inputs/0", "/inputs/1"]
