@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from pouf_client.display import rows
-from pouf_client.resources import CodedMessage
-from pouf_client.results import Document
+from pouf_client.results import CodedMessage, Document
 
 
 @dataclass(frozen=True)

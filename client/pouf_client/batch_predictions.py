@@ -10,8 +10,8 @@ from pouf_client.connection import Connection, checked_id, path_to
 from pouf_client.display import facts
 from pouf_client.errors import JobFailed
 from pouf_client.predictions import AsyncDatasetPredictions, DatasetPredictions
-from pouf_client.resources import FINAL_JOB_STATUSES, CodedMessage
-from pouf_client.results import Document, stated
+from pouf_client.resources import FINAL_JOB_STATUSES
+from pouf_client.results import CodedMessage, Document, stated
 from pouf_client.waiting import until_final
 
 
@@ -120,8 +120,7 @@ class AsyncBatchPredictions(AsyncDatasetPredictions):
 
         batch = await until_final(self._connection, read, timeout=timeout, on_progress=on_progress, progress=progress)
         if batch.status != "succeeded":
-            code, message = (batch.error["code"], batch.error["message"]) if batch.error else (None, None)
-            raise JobFailed(batch.id, batch.status, code, message)
+            raise JobFailed(batch.id, batch.status, batch.error)
         return batch
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 from typing import TypedDict
 
-from pouf_client.resources import CodedMessage, RejectionGroup
-from pouf_client.results import Document
+from pouf_client.resources import RejectionGroup
+from pouf_client.results import CodedMessage, Document
 
 
 class SampledItem(TypedDict):

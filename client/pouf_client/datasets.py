@@ -217,8 +217,7 @@ class AsyncDatasets:
 
         dataset = await until_final(self._connection, read, timeout=timeout, on_progress=on_progress, progress=progress)
         if dataset.status == "failed":
-            code, message = (dataset.error["code"], dataset.error["message"]) if dataset.error else (None, None)
-            raise DatasetFailed(dataset.id, dataset.status, code, message)
+            raise DatasetFailed(dataset.id, dataset.status, dataset.error)
         return dataset
 
 

@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 import httpx
 
-from pouf_client.results import Document
+from pouf_client.results import CodedMessage, Document
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 LONGEST_RETRY_AFTER = 60.0
@@ -85,13 +85,12 @@ class Unreachable(ClientError):
 class Failed(ClientError):
     """What was waited for ended without success; `code` and the message are the service's reasons."""
 
-    def __init__(self, resource_id: str, status: str, code: str | None, message: str | None) -> None:
-        super().__init__(
-            f"{resource_id} {status}: {message or 'no reason given'}" + (f" ({code})" if code else ""),
-        )
+    def __init__(self, resource_id: str, status: str, error: CodedMessage | None) -> None:
+        reason = f"{error['message']} ({error['code']})" if error else "no reason given"
+        super().__init__(f"{resource_id} {status}: {reason}")
         self.resource_id = resource_id
         self.status = status
-        self.code = code
+        self.code = error["code"] if error else None
 
 
 class JobFailed(Failed):
@@ -150,25 +149,20 @@ class ApiError(ClientError):
         return _family(status)(status, _problem(response), should_retry, retry_after_of(response))
 
 
-class Reason(TypedDict):
-    """Why an input could not be classified."""
-
-    code: str
-    message: str
-
-
 class RefusedInput(ApiError, InvalidInput):
     """The request says something that the service cannot use (400, 413, 415, 422)."""
 
-    def of_each_input(self, count: int) -> list[Reason]:
+    def of_each_input(self, count: int) -> list[CodedMessage]:
         """What the refusal of a prediction says of each of its inputs; raises it where it is about something else."""
-        reasons = {entry["pointer"]: Reason(code=entry["code"], message=entry["message"]) for entry in self.errors}
+        reasons = {
+            entry["pointer"]: CodedMessage(code=entry["code"], message=entry["message"]) for entry in self.errors
+        }
         pointers = [f"/inputs/{index}" for index in range(count)]
         if reasons.keys() != set(pointers):
             raise self
         return [reasons[pointer] for pointer in pointers]
 
-    def over_inputs(self, reasons: Sequence[Reason]) -> RefusedInput:
+    def over_inputs(self, reasons: Sequence[CodedMessage]) -> RefusedInput:
         """The same refusal where the inputs went in several requests, which were all refused."""
         errors = [{"pointer": f"/inputs/{index}", **reason} for index, reason in enumerate(reasons)]
         problem = {"code": self.code, "detail": self.detail, "errors": errors, "request_id": self.request_id}

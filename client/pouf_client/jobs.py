@@ -204,8 +204,7 @@ class AsyncJobs(AsyncDatasetPredictions):
 
         job = await until_final(self._connection, read, timeout=timeout, on_progress=on_progress, progress=progress)
         if job.status != "succeeded":
-            code, message = (job.error["code"], job.error["message"]) if job.error else (None, None)
-            raise JobFailed(job.id, job.status, code, message)
+            raise JobFailed(job.id, job.status, job.error)
         return job
 
 

@@ -4,17 +4,10 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from pouf_client.display import facts, percent
-from pouf_client.results import Abstention, Document, EstimatedGain, Evaluation, Note
+from pouf_client.results import Abstention, CodedMessage, Document, EstimatedGain, Evaluation, Note
 
 FINAL_JOB_STATUSES = frozenset({"succeeded", "failed", "cancelled"})
 FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
-
-
-class CodedMessage(TypedDict):
-    """Why something failed, or what to know of it: `code` for programs, `message` for people."""
-
-    code: str
-    message: str
 
 
 class DatasetItem(TypedDict):

@@ -1,10 +1,17 @@
 """What an adaptation came to, as typed values."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 #: A JSON object as the service sent it, or takes it.
 Document = dict[str, Any]
+
+
+class CodedMessage(TypedDict):
+    """Why something failed, or what to know of it: `code` for programs, `message` for people."""
+
+    code: str
+    message: str
 
 
 def stated(fields: Document) -> Document:
