@@ -25,7 +25,7 @@ from worker.training.attempt_run import AttemptRun
 from worker.training.messages import ErrorMessage, PostponedMessage, PredictedMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.runner import kept_features, training_device
-from worker.training.supervision import AttemptOutcome, Lost, Supervision
+from worker.training.supervision import AttemptOutcome, Lost
 from worker.training.target_files import TargetFiles
 
 logger = logging.getLogger(__name__)
@@ -98,20 +98,12 @@ class _Run(AttemptRun[BatchPrediction]):
         context = self._context
         with self._copying():
             specification = patiently(self._specification, self._check)
+            seconds_left = patiently(self._seconds_left, self._check)
         log = context.settings.log_dir / f"{self._lease.row_id}.log"
         child = ChildProcess.start(specification, self._work_dir, log, module=CHILD)
         journal = Journal(context.database, self._lease)
         try:
-            outcome = Supervision(
-                context.database,
-                context.settings,
-                self._lease,
-                self._keeper,
-                child,
-                journal,
-                self._shutdown_requested,
-                patiently(self._seconds_left, self._check),
-            ).run()
+            outcome = self._supervision(child, journal, seconds_left).run()
         finally:
             child.close()
         self._persist(journal.flush)

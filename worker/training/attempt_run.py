@@ -16,7 +16,8 @@ from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext
 from worker.shutdown import ShuttingDown
 from worker.training.messages import PostponedMessage, StoppedMessage
-from worker.training.supervision import AttemptOutcome, Lost
+from worker.training.process import ChildProcess
+from worker.training.supervision import AttemptOutcome, Lost, Notes, Supervision
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +58,20 @@ class AttemptRun(Generic[Row]):
     def _copying(self) -> AbstractContextManager[None]:
         """Around what copies files, which reports no progress."""
         return self._keeper.long_step(self._context.settings.load_timeout)
+
+    def _supervision(self, child: ChildProcess, journal: Notes, seconds_left: float) -> Supervision[Row]:
+        """What watches a child that may run for so long."""
+        context = self._context
+        return Supervision(
+            context.database,
+            context.settings,
+            self._lease,
+            self._keeper,
+            child,
+            journal,
+            self._shutdown_requested,
+            seconds_left,
+        )
 
     def _end(self, ending: Callable[[Session, Row], object]) -> None:
         """Change the row under the fence."""

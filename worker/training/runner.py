@@ -33,7 +33,7 @@ from worker.training.journal import Journal
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.stored_checkpoints import Uploader
-from worker.training.supervision import AttemptOutcome, Lost, Supervision
+from worker.training.supervision import AttemptOutcome, Lost
 from worker.training.target_files import TargetFiles
 from worker.training.warm_start import WarmStart
 
@@ -140,16 +140,7 @@ class JobRun(AttemptRun[Job]):
         child = ChildProcess.start(specification, work_dir, log, self._warm_start)
         journal = Journal(context.database, self._lease)
         try:
-            watch = Supervision(
-                context.database,
-                context.settings,
-                self._lease,
-                self._keeper,
-                child,
-                journal,
-                self._shutdown_requested,
-                seconds_left,
-            )
+            watch = self._supervision(child, journal, seconds_left)
             with self._uploading(specification.checkpoint_dir) as uploader:
                 outcome = watch.run()
                 if isinstance(outcome, ResultMessage | ErrorMessage):
