@@ -11,7 +11,7 @@ Fields = dict[str, Any]
 _WORDS = {
     "improved": ("✓", "Adaptation seems to have helped", "All that can be checked without labels speaks for it."),
     "uncertain": ("?", "It is not clear whether adaptation helped", "What can be checked without labels does not say."),
-    "harmful": ("✕", "Adaptation would have made it worse", "What can be checked without labels speaks against it."),
+    "harmful": ("✕", "Adaptation would have made it worse", "The checks that need no labels say so."),
 }
 _NOT_JUDGED = ("", "Whether adaptation helped was not judged", "")
 _AUDITED = "People's answers to a review of this job say so."
@@ -27,7 +27,7 @@ class Judgement:
         gain: what is estimated of it without labels.
         served: what answers, and how a program asks for the other variant.
         accuracy: what evaluation labels say.
-        doubts: figures that speak against a verdict that says it helped.
+        doubts: figures that contradict a verdict that says it helped.
         reasons: what was checked.
     """
 
