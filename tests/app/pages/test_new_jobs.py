@@ -11,7 +11,7 @@ from app.trials.service import SAMPLE_ITEMS
 from pouf_core.families.interface import SharedEncoder
 from pouf_core.families.registry import describe
 from pouf_core.scoring import CosineClassifier
-from store.tables import Job
+from store.tables import Dataset, DatasetItem, Job
 from tests.app.colour_engine import COLOURS
 
 ITEMS = 26
@@ -110,6 +110,17 @@ def test_only_new_wordings_are_encoded_again(ask, base, dataset):
     assert base.asked[4:] == ["red", "blue"]
     assert "<q>a red thing</q>, <q>an image of red</q>" in said
     assert base.encoded == SAMPLE_ITEMS
+
+
+def test_after_another_reading_the_new_items_are_tried(ask, base, dataset, database, rows, picture):
+    ask(dataset, "red\nblue")
+    with database.write() as session:
+        session.query(DatasetItem).filter_by(dataset_id=dataset).delete()
+        session.get_one(Dataset, dataset).fence += 1
+    for number in range(2):
+        rows.picture(dataset, picture("blue", size=(9, 40 + number)))
+    said = ask(dataset, "red\nblue")
+    assert (said.count("<strong>red</strong>"), said.count("<strong>blue</strong>")) == (0, 2)
 
 
 def test_names_that_mean_nearly_the_same_are_noted(ask, base, dataset):

@@ -1,12 +1,14 @@
 """Maps of features: made once, beside the predictions, with which they go."""
 
 import re
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from app.serving import planes
 from pouf_core.predictions.stored import write_features
+from store.outages import StorageUnavailable
 from store.tables import Job
 from tests.app.predicted.conftest import predicted
 from tests.waiting import wait_for
@@ -49,6 +51,19 @@ def test_maps_that_were_made_take_no_place_of_others_and_what_failed_is_not_trie
         assert "being made" in api.get(page).text
         wait_for(lambda page=page, said=said: said in api.get(page).text, 60, lambda: "no end")
     assert "no map of these" in api.get(page).text
+
+
+def test_a_map_that_an_outage_prevented_is_made_later(api, rows, predicted, storage, monkeypatch, application):
+    made = predicted(6)
+    page = f"/models/{rows.model_of(made.job_id)}/map"
+    write_features(storage.local_directory(made.key), features(6))
+    maps = application.state.pouf.planes
+    with monkeypatch.context() as outage:
+        outage.setattr(maps, "_lay_out", Mock(side_effect=StorageUnavailable("away")))
+        assert "being made" in api.get(page).text
+        wait_for(lambda: not maps._made, 10, lambda: "no end")
+    monkeypatch.setattr(maps, "_lay_out", Mock())
+    assert "being made" in api.get(page).text
 
 
 def test_features_that_are_damaged_have_no_map(api, rows, predicted, storage):
