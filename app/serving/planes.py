@@ -3,7 +3,6 @@
 import io
 import logging
 import subprocess
-import sys
 import tempfile
 import threading
 from concurrent.futures import Future
@@ -13,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from app.serving.turns import TurnThreads
+from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.predictions.plane import Places
 from pouf_core.predictions.stored import open_features
@@ -78,14 +78,16 @@ class Planes:
     def _lay_out(self, folder: Path, key: str) -> None:
         with tempfile.TemporaryDirectory(prefix="pouf-plane-") as scratch:
             target = Path(scratch) / PLANE
-            ran = subprocess.run(
-                [sys.executable, "-m", MODULE, str(folder), str(target)],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=environment(),
-                timeout=MOST_SECONDS,
-                check=False,
-            )
+            with tied(MODULE, str(folder), str(target)) as process:
+                ran = subprocess.run(
+                    process.command,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    pass_fds=process.pass_fds,
+                    env=environment(),
+                    timeout=MOST_SECONDS,
+                    check=False,
+                )
             if ran.returncode:
                 logger.warning("No map: %s", ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
                 raise RuntimeError(f"no map was made: {describe_end(ran.returncode)}")

@@ -1,15 +1,18 @@
-"""One question to a process of its own, and its answer, both as JSON; the process has none of the service's secrets."""
+"""One question to a process of its own, and its answer, both as JSON.
+
+The process has none of the service's secrets, and ends with the one that asks.
+"""
 
 from __future__ import annotations
 
 import logging
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import environment
 
 logger = logging.getLogger(__name__)
@@ -46,15 +49,17 @@ def ask(
         Unanswered: it ended without an answer, which is logged with what it printed, or it took too long.
     """
     try:
-        ran = subprocess.run(
-            [sys.executable, "-m", module],
-            input=question.model_dump_json().encode(),
-            capture_output=True,
-            env=environment() | dict(variables),
-            start_new_session=True,
-            timeout=seconds,
-            check=False,
-        )
+        with tied(module) as process:
+            ran = subprocess.run(
+                process.command,
+                input=question.model_dump_json().encode(),
+                capture_output=True,
+                pass_fds=process.pass_fds,
+                env=environment() | dict(variables),
+                start_new_session=True,
+                timeout=seconds,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         raise Unanswered(None) from error
     try:

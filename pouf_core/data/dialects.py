@@ -8,10 +8,10 @@ import json
 import logging
 import re
 import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import environment
 
 logger = logging.getLogger(__name__)
@@ -74,17 +74,18 @@ def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
 
 def _sniffed(head: str) -> Dialect:
     """What DuckDB says; comma-separated where it cannot tell."""
-    command = [sys.executable, "-m", _MODULE, str(_MEMORY), str(_CPU_SECONDS)]
     try:
-        ran = subprocess.run(
-            command,
-            input=head.encode("utf-8", "replace"),
-            capture_output=True,
-            env=environment(),
-            start_new_session=True,
-            timeout=_CLOCK_SECONDS,
-            check=True,
-        )
+        with tied(_MODULE, str(_MEMORY), str(_CPU_SECONDS)) as process:
+            ran = subprocess.run(
+                process.command,
+                input=head.encode("utf-8", "replace"),
+                capture_output=True,
+                pass_fds=process.pass_fds,
+                env=environment(),
+                start_new_session=True,
+                timeout=_CLOCK_SECONDS,
+                check=True,
+            )
         said = json.loads(ran.stdout)
     except (subprocess.SubprocessError, ValueError) as error:
         reason = (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.data.sheets import require_parquet
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
@@ -62,17 +62,18 @@ def convert_parquet(
     require_parquet()
     seconds = cpu_seconds * (1 + path.stat().st_size // BYTES_PER_ALLOWANCE)
     numbers = (most_rows, most_columns, most_bytes, memory_bytes, seconds)
-    command = [sys.executable, "-m", MODULE, str(path), str(scratch), *map(str, numbers)]
     try:
-        ran = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
-            start_new_session=True,
-            timeout=seconds * CLOCK_SECONDS_PER_CPU_SECOND,
-            check=False,
-        )
+        with tied(MODULE, str(path), str(scratch), *map(str, numbers)) as process:
+            ran = subprocess.run(
+                process.command,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                pass_fds=process.pass_fds,
+                env=environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
+                start_new_session=True,
+                timeout=seconds * CLOCK_SECONDS_PER_CPU_SECOND,
+                check=False,
+            )
     except subprocess.TimeoutExpired as error:
         raise InvalidInput("embedding_file_too_large", f"Reading the file takes more than {seconds:g} s.") from error
     if ran.returncode:

@@ -7,7 +7,6 @@ import json
 import logging
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
 from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES
+from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.data.sheet_process import END
 from pouf_core.errors import InvalidInput
@@ -109,13 +109,18 @@ def _on_disk(source: Path | IO[bytes]) -> Iterator[Path]:
 @contextmanager
 def _reader(wanted: str, path: Path, limits: ReadingLimits) -> Iterator[subprocess.Popen[bytes]]:
     seconds = limits.cpu_seconds * (1 + path.stat().st_size // _BYTES_PER_ALLOWANCE)
-    command = [sys.executable, "-m", _MODULE, wanted, str(path), str(limits.memory_bytes), str(seconds)]
-    with TemporaryDirectory(prefix=_SCRATCH) as folder, (Path(folder) / "errors").open("w+b") as errors:
+    arguments = (wanted, str(path), str(limits.memory_bytes), str(seconds))
+    with (
+        TemporaryDirectory(prefix=_SCRATCH) as folder,
+        (Path(folder) / "errors").open("w+b") as errors,
+        tied(_MODULE, *arguments) as start,
+    ):
         process = subprocess.Popen(
-            command,
+            start.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
+            pass_fds=start.pass_fds,
             env=environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
             start_new_session=True,
         )
