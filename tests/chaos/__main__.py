@@ -28,6 +28,9 @@ def main() -> int:
     parser.add_argument("--train-workers", type=int, default=defaults.train_workers, help="(default %(default)s)")
     parser.add_argument("--gap-seconds", type=float, default=defaults.gap_seconds, help="between faults, on average")
     parser.add_argument("--minutes", type=float, default=defaults.minutes, help="inject no longer than this")
+    parser.add_argument(
+        "--outage-minutes", type=float, default=defaults.outage_minutes, help="of database, storage and broker, each"
+    )
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite")
     parser.add_argument("--s3", action="store_true", help="S3 as storage, and a worker on a host of its own")
     parser.add_argument("--without", action="append", default=[], metavar="FAULT", help="a kind to leave out")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.chaos import faults
 from tests.chaos.faults import Injection, Scene
@@ -26,6 +26,7 @@ WHILE = (1.0, 12.0)
 #: Beside the time until something has failed.
 SOON = (0.0, 6.0)
 
+BROKER_DOWN = Kind("broker down", 2, (1.0, 5.0), faults.broker_down)
 EVERYWHERE = [
     Kind("kill job process", 20, AT_ONCE, faults.kill(Service.job_children)),
     Kind("kill train worker", 12, AT_ONCE, faults.kill(Service.train_workers)),
@@ -39,18 +40,17 @@ EVERYWHERE = [
     Kind("stop API", 4, WHILE, faults.stand_still(Service.api)),
     Kind("stop broker", 4, WHILE, faults.stand_still(Service.broker_server)),
     Kind("wipe broker", 7, AT_ONCE, faults.broker_wiped),
-    Kind("broker down", 2, (1.0, 5.0), faults.broker_down),
+    BROKER_DOWN,
     Kind("clock moved", 6, AT_ONCE, faults.clock_moved),
     Kind("broker down for a minute", 1, (60.0, 60.0), faults.broker_down),
 ]
 ON_SQLITE = Kind("database locked", 7, WHILE, faults.database_locked)
-ON_POSTGRES = [
-    Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut),
-    Kind("database silent", 4, WHILE, faults.database_silent),
-]
-IN_A_DIRECTORY = [Kind("storage away", 6, WHILE, faults.storage_away)]
+DATABASE_SILENT = Kind("database silent", 4, WHILE, faults.database_silent)
+ON_POSTGRES = [Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut), DATABASE_SILENT]
+STORAGE_AWAY = Kind("storage away", 6, WHILE, faults.storage_away)
+STORAGE_SILENT = Kind("storage silent", 6, WHILE, faults.storage_silent)
 ON_S3 = [
-    Kind("storage silent", 6, WHILE, faults.storage_silent),
+    STORAGE_SILENT,
     Kind("host vanished", 8, AT_ONCE, faults.host_vanished),
 ]
 WITH_A_DISK = [
@@ -64,10 +64,22 @@ WITH_A_DISK = [
 def kinds_for(scene: Scene) -> list[Kind]:
     """The faults that can be injected here."""
     kinds = [*EVERYWHERE, *([ON_SQLITE] if scene.database.is_sqlite else ON_POSTGRES)]
-    kinds += ON_S3 if scene.storage is not None else IN_A_DIRECTORY
+    kinds += ON_S3 if scene.storage is not None else [STORAGE_AWAY]
     if scene.disk is not None:
         kinds += WITH_A_DISK
     return kinds
+
+
+def outages(scene: Scene, minutes: float) -> list[Kind]:
+    """Database, storage and broker, each away for so long; none without minutes."""
+    database = ON_SQLITE if scene.database.is_sqlite else DATABASE_SILENT
+    storage = STORAGE_AWAY if scene.storage is None else STORAGE_SILENT
+    seconds = (60 * minutes, 60 * minutes)
+    return [
+        replace(kind, name=f"{kind.name} for {minutes:g} min", seconds=seconds)
+        for kind in (database, storage, BROKER_DOWN)
+        if minutes
+    ]
 
 
 def draw(kinds: list[Kind], count: int, randomness: random.Random) -> list[Kind]:

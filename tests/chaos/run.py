@@ -21,7 +21,7 @@ from tests.chaos.clock import MovableClock
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.faults import NoTarget, Scene
 from tests.chaos.pictures import copy_pictures
-from tests.chaos.plan import Kind, draw, kinds_for
+from tests.chaos.plan import Kind, draw, kinds_for, outages
 from tests.chaos.report import Report
 from tests.chaos.service import ChaosService, chaos_service
 from tests.chaos.workload import CLASSES, TASKS, Submission, User, Workload
@@ -48,6 +48,7 @@ class Options:
         train_workers: as on a machine with so many GPUs.
         gap_seconds: between two faults, on average.
         minutes: after which no more is injected, whatever was asked for.
+        outage_minutes: database, storage and broker are away for so long each, one after the other, before the faults.
         drain_seconds: for the last jobs to end, once there are no more faults.
         disk_mebibytes: of the disk that is filled.
         postgres: PostgreSQL instead of SQLite.
@@ -63,6 +64,7 @@ class Options:
     train_workers: int = 2
     gap_seconds: float = 3.0
     minutes: float = 240.0
+    outage_minutes: float = 0.0
     drain_seconds: float = 900.0
     disk_mebibytes: int = 512
     postgres: bool = False
@@ -80,9 +82,9 @@ def run(options: Options, folder: Path, keep_logs: Path | None = None) -> Report
         started = time.monotonic()
         workload.start()
         try:
-            _inject_all(options, scene, workload, report)
+            all_injected = _inject_all(options, scene, workload, report)
             report.seconds = time.monotonic() - started
-            _drain(options, scene.service, workload, report.injected == options.faults)
+            _drain(options, scene.service, workload, all_injected)
         finally:
             workload.close()
         report.count(workload.submissions, references)
@@ -177,12 +179,13 @@ def _references(service: ChaosService, user: User) -> list[str]:
     return hashes
 
 
-def _inject_all(options: Options, scene: Scene, workload: Workload, report: Report) -> None:
+def _inject_all(options: Options, scene: Scene, workload: Workload, report: Report) -> bool:
+    """Whether there was time for all."""
     kinds = [kind for kind in kinds_for(scene) if kind.name not in options.without]
-    plan = draw(kinds, options.faults, scene.random)
+    plan = draw(kinds, options.faults, scene.random) + outages(scene, options.outage_minutes)[::-1]
     deadline = time.monotonic() + 60 * options.minutes
     while plan and time.monotonic() < deadline:
-        _keep_pace(scene.service, workload, options.jobs * report.injected / options.faults)
+        _keep_pace(scene.service, workload, options.jobs * report.injected / (report.injected + len(plan)))
         scene.service.wait(scene.random.expovariate(1 / options.gap_seconds))
         kind = plan.pop()
         if _inject(kind, scene):
@@ -191,6 +194,7 @@ def _inject_all(options: Options, scene: Scene, workload: Workload, report: Repo
         report.without_target[kind.name] += 1
         plan.insert(0, kind if report.without_target[kind.name] < 3 else scene.random.choice(kinds))
         workload.ended()
+    return not plan
 
 
 def _keep_pace(service: ChaosService, workload: Workload, jobs: float) -> None:
