@@ -87,7 +87,7 @@ def list_keys(data_dir: DataDir = None) -> None:
 
     from app.keys.service import list_all
 
-    _, database = _open(data_dir, must_exist=True)
+    _, database = _open(data_dir)
     table = Table("id", "begins", "name", "owner", "scopes", "state", "made", "last used", box=None)
     for key in list_all(database):
         times = [_shown(key.created_at), _shown(key.last_used_at)]
@@ -105,7 +105,7 @@ def revoke(
     from app.keys.service import NoSuchKey
     from app.keys.service import revoke as end
 
-    _, database = _open(data_dir, must_exist=True)
+    _, database = _open(data_dir)
     try:
         revoked = end(database, key)
     except NoSuchKey as error:
@@ -121,7 +121,7 @@ def generate() -> None:
     typer.echo(new_key_text())
 
 
-def _open(data_dir: Path | None, *, must_exist: bool = False) -> "tuple[Settings, Database]":
+def _open(data_dir: Path | None) -> "tuple[Settings, Database]":
     from cli.maintenance import require_database
     from cli.supervisor import check_paths, migrate, settings_with
     from store.database import Database
@@ -129,8 +129,7 @@ def _open(data_dir: Path | None, *, must_exist: bool = False) -> "tuple[Settings
 
     settings = settings_with(data_dir=data_dir)
     check_paths(settings)
-    if must_exist:
-        require_database(settings)
+    require_database(settings)
     make_data_private(settings)
     migrate(settings)
     return settings, Database.of(settings)

@@ -108,7 +108,8 @@ def require_database(settings: "Settings") -> None:
     from store.database import missing_file
 
     if (missing := missing_file(settings.database_url)) is not None:
-        message = f"There is no database at {missing}. Name the place of yours with --data-dir or POUF_DATABASE_URL."
+        advice = "Name the place of yours with --data-dir or POUF_DATABASE_URL; `pouf migrate` makes a new one."
+        message = f"There is no database at {missing}. {advice}"
         raise CommandError(message, ExitCode.WRONG_USE)
 
 

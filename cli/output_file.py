@@ -18,17 +18,30 @@ def refuse_source(out: Path | None, sources: Iterable[str | Path]) -> None:
         sources: paths; of `pouf predict` also texts.
 
     Raises:
-        CommandError: the file is one of the sources, whatever it is called there.
+        CommandError: the file is one of the sources, whatever it is called there, or lies in a folder of them.
     """
-    if out is not None and any(_same(out, source) for source in sources):
-        message = f"{out} is what is read; give another file with -o, or it would be lost."
-        raise CommandError(message, ExitCode.WRONG_USE)
+    if out is None:
+        return
+    for source in sources:
+        if _same(out, source):
+            message = f"{out} is what is read; give another file with -o, or it would be lost."
+            raise CommandError(message, ExitCode.WRONG_USE)
+        if _lies_in(out, source):
+            message = f"{out} is there already, in the folder that is read; give a file outside {source} with -o."
+            raise CommandError(message, ExitCode.WRONG_USE)
 
 
 def _same(out: Path, source: str | Path) -> bool:
     try:
         return out.samefile(source)
     except (OSError, ValueError):  # one of them is not there, or is a text and no path
+        return False
+
+
+def _lies_in(out: Path, folder: str | Path) -> bool:
+    try:
+        return out.is_file() and Path(folder).is_dir() and out.resolve().is_relative_to(Path(folder).resolve())
+    except (OSError, ValueError):
         return False
 
 

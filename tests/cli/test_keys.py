@@ -1,5 +1,6 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -13,8 +14,10 @@ from store.settings import Settings
 
 
 @pytest.fixture
-def pouf(tmp_path):
-    """Runs `pouf` over a data directory of the test's own."""
+def pouf(tmp_path, empty_database_file):
+    """Runs `pouf` over a data directory of the test's own, in which a service has run before."""
+    (tmp_path / "data").mkdir()
+    shutil.copy(empty_database_file, tmp_path / "data" / "pouf.db")
 
     def run(*arguments, **environment):
         return subprocess.run(
@@ -100,7 +103,7 @@ def test_a_key_that_is_not_there_cannot_be_revoked(pouf):
     assert "pouf keys list" in refused.stderr
 
 
-@pytest.mark.parametrize("command", [["list"], ["revoke", "key_0"]])
+@pytest.mark.parametrize("command", [["list"], ["revoke", "key_0"], ["create", "--name", "laptop"]])
 def test_a_slip_in_the_data_directory_makes_no_empty_database(pouf, tmp_path, command):
     refused = pouf("keys", *command, "--data-dir", tmp_path / "tpyo")
     assert refused.returncode == ExitCode.WRONG_USE
@@ -110,7 +113,7 @@ def test_a_slip_in_the_data_directory_makes_no_empty_database(pouf, tmp_path, co
 
 def test_a_generated_key_is_not_in_the_database(pouf, tmp_path):
     assert is_well_formed(pouf("keys", "generate").stdout.strip())
-    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "data" / "key-pepper").exists()
 
 
 def test_another_address_than_loopback_is_refused_until_there_is_a_key(pouf, tmp_path):

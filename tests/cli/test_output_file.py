@@ -28,6 +28,15 @@ def test_the_input_is_refused_as_the_output_under_any_name(table, tmp_path, comm
         assert table.read_text() == EARLIER
 
 
+@pytest.mark.parametrize("command", [("predict", "{folder}"), ("label", "--classes", "a,b")])
+def test_a_file_in_the_folder_that_is_read_is_no_output(table, tmp_path, command):
+    words = [word.format(folder=tmp_path / "model") for word in command]
+    ran = CliRunner().invoke(app, [*words, str(tmp_path), "-o", str(table), "--url", "http://127.0.0.1:9"])
+    assert ran.exit_code == ExitCode.WRONG_USE, ran.output
+    assert f"outside {tmp_path}" in " ".join(ran.stderr.split())
+    assert table.read_text() == EARLIER
+
+
 def test_earlier_answers_stay_when_new_ones_fail_midway(table, tmp_path):
     def answers():
         yield Answer("b.jpg", "bird", 0.9, None, [("bird", 0.9)])
