@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from cli.remote.output import notes
 
@@ -14,9 +22,10 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
+def progress_bar(count: ProgressColumn | None = None) -> Iterator[Progress]:
     """A bar with a description, a count and the time; on a terminal alone, which it leaves when it is done."""
-    columns = TextColumn("{task.description:<24}"), BarColumn(bar_width=30), MofNCompleteColumn(), TimeElapsedColumn()
+    shown = count or MofNCompleteColumn()
+    columns = TextColumn("{task.description:<24}"), BarColumn(bar_width=30), shown, TimeElapsedColumn()
     with Progress(*columns, console=notes, transient=True, disable=not notes.is_terminal) as bar:
         yield bar
 
@@ -28,8 +37,15 @@ def push(client: "Client", upload: "Upload", options: dict[str, Any], *, wait: b
         DatasetFailed: they could not be read.
         ClientError: the service refused, or went away.
     """
-    with notes.status(f"Uploading {upload.name} ({upload.size / 1e6:,.1f} MB)"):
-        dataset = client.datasets.create(upload.source, name=upload.name, modality=upload.modality, **options)
+    with progress_bar(DownloadColumn()) as bar:
+        task = bar.add_task(f"uploading {upload.name}", total=None)
+
+        def show(sent: int, size: int) -> None:
+            bar.update(task, completed=sent, total=size)
+
+        dataset = client.datasets.create(
+            upload.source, name=upload.name, modality=upload.modality, on_upload=show, **options
+        )
     if not wait:
         return dataset
     with notes.status("Reading the files"):

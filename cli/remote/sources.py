@@ -19,7 +19,7 @@ SHOWN_REJECTED = 5
 Sources = Annotated[
     list[Path],
     typer.Argument(
-        help="A folder, an archive, a file of texts or embeddings, or several pictures.",
+        help="A folder, an archive, a file of texts or embeddings, a .csv with paths of pictures, or several pictures.",
         exists=True,
         show_default=False,
     ),
@@ -40,13 +40,11 @@ class Upload:
     Attributes:
         source: as `Datasets.create` takes it.
         name: of the dataset.
-        size: bytes.
     """
 
     source: Path | list[Path]
     name: str
     modality: str
-    size: int
 
     @classmethod
     def of(cls, paths: Sequence[Path], modality: str = "auto", name: str | None = None) -> "Upload":
@@ -58,13 +56,12 @@ class Upload:
         first = paths[0]
         if len(paths) > 1:
             _check_files(paths)
-            return cls(list(paths), name or first.resolve().parent.name, modality, _size(paths))
+            return cls(list(paths), name or first.resolve().parent.name, modality)
         if not first.is_dir():
-            return cls(first, name or first.name, modality, _size(paths))
-        files = [path for path in first.rglob("*") if path.is_file() and not path.name.startswith(".")]
-        if not files:
+            return cls(first, name or first.name, modality)
+        if not any(path.is_file() and not path.name.startswith(".") for path in first.rglob("*")):
             raise CommandError(f"There is no file in {first}.", ExitCode.WRONG_USE)
-        return cls(first, name or first.resolve().name, modality_of_folder(first, modality), _size(files))
+        return cls(first, name or first.resolve().name, modality_of_folder(first, modality))
 
 
 def _check_files(paths: Sequence[Path]) -> None:
@@ -75,10 +72,6 @@ def _check_files(paths: Sequence[Path]) -> None:
     if len(set(names)) < len(names):
         message = "Two of the files have the same name; put them in one folder and give that."
         raise CommandError(message, ExitCode.WRONG_USE)
-
-
-def _size(paths: Sequence[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)
 
 
 def modality_of_folder(folder: Path, modality: str) -> str:

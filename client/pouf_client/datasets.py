@@ -14,10 +14,15 @@ from pouf_client.connection import Connection, path_to
 from pouf_client.dataset_samples import DatasetSample
 from pouf_client.embeddings import Vectors, save_vectors
 from pouf_client.errors import DatasetFailed
+from pouf_client.progress import showing
 from pouf_client.resources import Dataset, DatasetItem
 from pouf_client.results import Document
+from pouf_client.sent_files import OnUpload, SentFile, told_to
 from pouf_client.uploads import Source, Upload, save_texts, upload_of
 from pouf_client.waiting import until_final
+
+#: How tables are read.
+OF_TABLES = ("label_column", "encoding", "delimiter", "header")
 
 
 class DatasetOptions(TypedDict, total=False):
@@ -35,6 +40,7 @@ class DatasetOptions(TypedDict, total=False):
     timeout: float | None
     on_progress: Callable[[Dataset], None] | None
     progress: bool
+    on_upload: OnUpload | None
 
 
 class ReadingOptions(TypedDict, total=False):
@@ -72,14 +78,16 @@ class AsyncDatasets:
         timeout: float | None = 600.0,
         on_progress: Callable[[Dataset], None] | None = None,
         progress: bool = False,
+        on_upload: OnUpload | None = None,
     ) -> Dataset:
         """Upload a new dataset. A retry never makes a second one.
 
         Args:
             source: the path of an archive, another file (texts, embeddings or a picture) or a folder; a list of files,
                 pictures (bytes, Pillow's, or uint8 arrays [height, width, 3]), texts (with modality `text`), pairs or
-                vectors; an array [n, d]; or a table of pandas, polars or pyarrow with texts, or with numbers.
-            name: shown in lists.
+                vectors; an array [n, d]; or a table of pandas, polars or pyarrow with texts, with numbers, or with the
+                paths of pictures, as a .csv may have them, too: then the pictures are sent, with their labels.
+            name, metadata: shown in lists; at most 16 pairs, kept as they are.
             modality: `image`, `text`, `embedding` or `auto`; folders, lists and archives of files of texts need `text`,
                 and of embeddings `embedding`. With `text`, each `str` of a list is a text, and files are `Path`s.
             text_column: of tables and JSON of texts, the column or field with the text; by default `text`, or the only
@@ -89,29 +97,26 @@ class AsyncDatasets:
                 as `windows-1252`; one character; whether the first row names the columns.
             labels: where evaluation labels may come from: `file` for columns, fields and files of labels; `folders`;
                 `auto` for files where any gives labels, else folders; or `none`.
-            metadata: at most 16 pairs, kept as they are.
             wait: return only when the service has read the files.
-            timeout, on_progress, progress: as for `wait`.
+            timeout, on_progress, progress: as for `wait`; `progress` draws a bar of the upload, too.
+            on_upload: called with the bytes sent so far, and how many there are.
 
         Raises:
             InvalidInput: there is nothing to upload, or what it is cannot be told; `MissingFile` of a file.
             ApiError: the service refused the upload.
         """
-        options: ReadingOptions = {
-            "modality": modality,
-            "text_column": text_column,
-            "label_column": label_column,
-            "encoding": encoding,
-            "delimiter": delimiter,
-            "header": header,
-            "labels": None if labels == "auto" else labels,
-        }
-        fields = _fields(options)
-        if name is not None:
-            fields["name"] = name
-        if metadata:
-            fields["metadata"] = json.dumps(metadata)
-        dataset = Dataset.of(await self._upload(source, fields))
+        options = ReadingOptions(
+            modality=modality,
+            text_column=text_column,
+            label_column=label_column,
+            encoding=encoding,
+            delimiter=delimiter,
+            header=header,
+            labels=None if labels == "auto" else labels,
+        )
+        fields = _fields(options) | _named(name, metadata)
+        with showing(progress) as show:
+            dataset = Dataset.of(await self._upload(source, fields, on_upload=told_to(show, on_upload)))
         if not wait:
             return dataset
         return await self.wait(dataset.id, timeout=timeout, on_progress=on_progress, progress=progress)
@@ -129,16 +134,30 @@ class AsyncDatasets:
         """
         return DatasetSample.of(await self._upload(source, _fields(options), {"dry_run": "true"}))
 
-    async def _upload(self, source: Source, fields: dict[str, str], params: dict[str, str] | None = None) -> Document:
+    async def _upload(
+        self,
+        source: Source,
+        fields: dict[str, str],
+        params: dict[str, str] | None = None,
+        on_upload: OnUpload | None = None,
+    ) -> Document:
         with ExitStack() as stack:
 
             def prepare() -> Upload:
-                made = upload_of(source, fields.get("modality", "auto"), fields.get("label_column"))
+                made = upload_of(
+                    source,
+                    fields.get("modality", "auto"),
+                    fields.get("label_column"),
+                    fields.get("delimiter"),
+                    tables_name_pictures="text_column" not in fields,
+                )
                 return stack.enter_context(made)
 
             upload = await self._connection.work(prepare)
-            file = stack.enter_context(upload.path.open("rb"))
-            form = {**fields, "modality": upload.modality}
+            file = stack.enter_context(SentFile(upload.path, on_upload))
+            left_out = OF_TABLES if upload.was_table else ()
+            form = {name: value for name, value in fields.items() if name not in left_out}
+            form["modality"] = upload.modality
             files = {"files": (upload.path.name, file)}
             return await self._connection.request("POST", path_to("datasets"), params=params, form=form, files=files)
 
@@ -219,6 +238,11 @@ class AsyncDatasets:
         if dataset.status == "failed":
             raise DatasetFailed(dataset.id, dataset.status, dataset.error)
         return dataset
+
+
+def _named(name: str | None, metadata: dict[str, str] | None) -> dict[str, str]:
+    fields = {} if name is None else {"name": name}
+    return {**fields, "metadata": json.dumps(metadata)} if metadata else fields
 
 
 def _fields(options: ReadingOptions) -> dict[str, str]:

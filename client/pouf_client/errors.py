@@ -10,6 +10,8 @@ import httpx
 from pouf_client.results import CodedMessage, Document
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
+#: The HTTP status of a request whose body is too large.
+TOO_LARGE = 413
 LONGEST_RETRY_AFTER = 60.0
 LONGEST_QUOTE = 200
 
@@ -154,6 +156,9 @@ class RefusedInput(ApiError, InvalidInput):
 
     def of_each_input(self, count: int) -> list[CodedMessage]:
         """What the refusal of a prediction says of each of its inputs; raises it where it is about something else."""
+        if self.status == TOO_LARGE and count == 1:
+            message = f"It is too large to be sent: {self.detail}"
+            return [CodedMessage(code=self.code or "body_too_large", message=message)]
         reasons = {
             entry["pointer"]: CodedMessage(code=entry["code"], message=entry["message"]) for entry in self.errors
         }

@@ -7,7 +7,7 @@ from functools import partial
 
 from pouf_client.answers import Predictions
 from pouf_client.connection import Connection, checked_id, path_to
-from pouf_client.errors import InvalidInput, RefusedInput
+from pouf_client.errors import TOO_LARGE, InvalidInput, RefusedInput
 from pouf_client.inputs import Inputs, PredictInput, are_pictures_for_sure, inputs_for
 from pouf_client.results import Document, stated
 
@@ -41,25 +41,11 @@ class Predicting:
         if modality is None:
             modality = "image" if are_pictures_for_sure(given) else await self._modality(model)
         inputs = await self._connection.work(partial(inputs_for, given, modality))
-        body: Document = {"model": checked_id(model, "model"), **stated(options)}
-        answer: Document | None = None
-        refusal: RefusedInput | None = None
-        found: list[Document] = []
+        asking = _Asking(self._connection, {"model": checked_id(model, "model"), **stated(options)})
         batches = _batches(inputs)
         while batch := await self._connection.work(lambda: next(batches, None)):
-            sent = {**body, "inputs": [content for _, content in batch]}
-            try:
-                answer = await self._connection.request("POST", "/predict", json=sent)
-                predictions = answer["predictions"]
-                body["model"] = answer["model_id"]  # an alias may be moved before the next batch
-            except RefusedInput as error:
-                predictions = [{"error": reason} for reason in error.of_each_input(len(batch))]
-                refusal = error
-            for (each, _), prediction in zip(batch, predictions, strict=True):
-                found.append({"name": each.name, **prediction, "index": len(found)})
-        if answer is None and refusal is not None:
-            raise refusal.over_inputs([each["error"] for each in found])
-        return Predictions.of({**(answer or {}), "predictions": found})
+            await asking.ask(batch)
+        return asking.predictions()
 
     async def _modality(self, model: str) -> str:
         if model in self._modalities:
@@ -76,6 +62,48 @@ class Predicting:
         if model == document["id"]:  # an alias may be moved
             self._modalities[model] = modality
         return str(modality)
+
+
+class _Asking:
+    """The answers so far, of requests about inputs that follow each other."""
+
+    def __init__(self, connection: Connection, body: Document) -> None:
+        self._connection = connection
+        self._body = body
+        self._answer: Document | None = None
+        self._refusal: RefusedInput | None = None
+        self._found: list[Document] = []
+
+    async def ask(self, batch: Sequence[Encoded]) -> None:
+        """Ask about some; those that are too much for one request are asked about by halves.
+
+        Raises:
+            ApiError: the service refused for another reason than one of the inputs.
+        """
+        sent = {**self._body, "inputs": [content for _, content in batch]}
+        try:
+            self._answer = await self._connection.request("POST", "/predict", json=sent)
+            predictions = self._answer["predictions"]
+            self._body["model"] = self._answer["model_id"]  # an alias may be moved before the next batch
+        except RefusedInput as error:
+            if error.status == TOO_LARGE and len(batch) > 1:
+                await self.ask(batch[: len(batch) // 2])
+                await self.ask(batch[len(batch) // 2 :])
+                return
+            predictions = [{"error": reason} for reason in error.of_each_input(len(batch))]
+            self._refusal = error
+        for (each, _), prediction in zip(batch, predictions, strict=True):
+            self._found.append({"name": each.name, **prediction, "index": len(self._found)})
+
+    def predictions(self) -> Predictions:
+        """All of them.
+
+        Raises:
+            RefusedInput: none of the inputs could be used.
+        """
+        if self._answer is None and self._refusal is not None:
+            raise self._refusal.over_inputs([each["error"] for each in self._found])
+        return Predictions.of({**(self._answer or {}), "predictions": self._found})
 
 
 def _batches(inputs: Sequence[PredictInput]) -> Iterator[list[Encoded]]:

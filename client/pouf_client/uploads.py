@@ -17,44 +17,73 @@ from pouf_client.errors import InvalidInput
 from pouf_client.files import PathLike, existing, expanded, is_file, visible_files
 from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
 from pouf_client.inputs import rows_of_numbers
+from pouf_client.picture_tables import pictures_in, pictures_listed_in
 
 #: A path, or a list of paths, texts, pairs, pictures or vectors, or an array, a table, a picture, or a file's bytes.
 Source = Any
 
 LABEL_COLUMN = "label"
+MAY_BE_PICTURES = ("auto", "image")
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file to send, and the modality of what is in it, `auto` where the service tells."""
+    """A file to send.
+
+    Attributes:
+        path: where it lies.
+        modality: of what is in it, `auto` where the service tells.
+        was_table: whether it was made of a table that names pictures, so that no option of tables is left to be sent.
+    """
 
     path: Path
     modality: str
+    was_table: bool = False
 
 
 Write = Callable[[Path], Path]
 
 
 @contextmanager
-def upload_of(source: Source, modality: str = "auto", label_column: str | None = None) -> Iterator[Upload]:
+def upload_of(
+    source: Source,
+    modality: str = "auto",
+    label_column: str | None = None,
+    delimiter: str | None = None,
+    *,
+    tables_name_pictures: bool = True,
+) -> Iterator[Upload]:
     """The file to send: the one that is named, whose kind the service tells, or else one made for the while.
 
     Args:
         source: what there is. A `str` is a path; in a list, with the modality `text`, it is a text.
         modality: what it holds, or `auto`.
-        label_column: of tables with vectors, the column with labels.
+        label_column: of tables with vectors or names of pictures, the column with labels.
+        delimiter: between the columns of a .csv.
+        tables_name_pictures: whether a table may name pictures, which are then what is sent.
 
     Raises:
         MissingFile: something named is not there.
         InvalidInput: there is nothing to send, or nothing that the client can send.
     """
+    labels = label_column or LABEL_COLUMN
+    pictures = None
+    asked_for = modality == "image"
     if isinstance(source, str | os.PathLike):
         path = existing(source, "; for a text, give a list of texts and modality='text'")
         if path.is_file():
-            yield Upload(path, modality)
-            return
-    write, found = _writer(source, modality, label_column or LABEL_COLUMN)
+            if tables_name_pictures and modality in MAY_BE_PICTURES:
+                pictures = pictures_listed_in(path, labels, delimiter, asked_for=asked_for)
+            if pictures is None:
+                yield Upload(path, modality)
+                return
+    elif tables_name_pictures and modality in MAY_BE_PICTURES and (columns := columns_of(source)):
+        pictures = pictures_in(columns, labels, Path(), asked_for=asked_for)
     with TemporaryDirectory(prefix="pouf-upload-") as folder:
+        if pictures is not None:
+            yield Upload(_archive_of(pictures.entries())(Path(folder)), "image", was_table=True)
+            return
+        write, found = _writer(source, modality, labels)
         yield Upload(write(Path(folder)), modality if modality != "auto" else found)
 
 

@@ -47,6 +47,14 @@ def test_a_list_is_read_page_after_page(client, server):
     assert queries == [first, {**first, "cursor": ["c2"]}]
 
 
+def test_an_upload_says_how_many_bytes_were_sent(client, server, tmp_path):
+    (tmp_path / "a.zip").write_bytes(bytes(100_000))
+    server.answers = [problem(503, "busy"), answer({"id": "ds_1", "status": "ingesting"})]
+    told = []
+    client.datasets.create(tmp_path / "a.zip", on_upload=lambda sent, size: told.append((sent, size)))
+    assert told == 2 * [(65_536, 100_000), (100_000, 100_000)]
+
+
 def test_a_dry_run_sends_the_files_and_how_to_read_them(client, server, tmp_path):
     counts = dict.fromkeys(("item_count", "duplicate_count", "rejected_count", "labelled_count"), 1)
     lists = {name: [] for name in ("suggested_class_names", "rejections", "warnings", "items")}

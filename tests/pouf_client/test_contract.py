@@ -62,12 +62,12 @@ CONVERTED = {
 }
 #: Fields of the request that the client does not take, and why.
 LEFT_OUT = {("DatasetForm", "finalize"): "`create` sends every file in one request, so that the dataset is complete"}
-WAITING = ("wait", "timeout", "on_progress", "progress")
+WAITING = ("wait", "timeout", "on_progress", "progress", "on_upload")
 #: Arguments that are no field of the request, and why.
 NOT_SENT = {
     ("AuditCreate", "job_id"): "in the path",
     ("DatasetForm", "source"): "sent as `files`",
-    **{("DatasetForm", name): "what the client does afterwards" for name in WAITING},
+    **{("DatasetForm", name): "what the client does meanwhile or afterwards" for name in WAITING},
 }
 
 

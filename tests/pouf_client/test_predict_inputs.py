@@ -122,6 +122,20 @@ def test_many_inputs_go_in_several_requests_and_a_broken_one_fails_alone(pouf, m
     assert len(answer.raw["predictions"]) == 3
 
 
+def test_a_picture_that_no_request_can_carry_is_refused_alone(pouf, settings, model, folder, picture):
+    settings.max_predict_bytes = 2000
+    (folder / "day1" / "a.png").write_bytes(picture("red") + bytes(2000))
+    answer = pouf.predict(folder, model)
+    assert [(each.label, each.error and each.error["code"]) for each in answer.items] == [
+        ("red", None),
+        (None, "body_too_large"),
+        ("blue", None),
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        pouf.predict(folder / "day1", model)
+    assert [each["pointer"] for each in refused.value.details] == ["/inputs/0"]
+
+
 def test_a_request_that_is_refused_for_another_reason_is_raised(pouf, model, folder):
     with pytest.raises(InvalidInput) as refused:
         pouf.predict(folder, model, threshold="auto")

@@ -1,0 +1,162 @@
+"""Tables that name pictures: what is sent is the pictures, with their labels beside them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pouf_client.errors import InvalidInput, MissingFile
+from pouf_client.files import PICTURE_SUFFIXES, expanded
+from pouf_client.in_memory import Columns
+from pouf_client.inputs import PATH_COLUMNS
+
+CSV_SUFFIXES = frozenset({".csv", ".tsv"})
+DELIMITERS = ",;\t|"
+#: Of a file, how many rows tell whether it names pictures.
+FIRST_ROWS = 50
+MISSING = (None, "")
+
+Entries = list[tuple[str, Path | bytes]]
+
+
+@dataclass(frozen=True)
+class PictureTable:
+    """The names of pictures, a row each, and the label of each where there are labels."""
+
+    names: list[str]
+    labels: list[Any] | None
+    folder: Path
+
+    def entries(self) -> Entries:
+        """The members of an archive: the pictures, each once, and their labels in `labels.csv`.
+
+        They are called as the table calls them, or by their places below a folder that has them all.
+
+        Raises:
+            MissingFile: a picture is not there.
+        """
+        places = {name: self._place(name) for name in self.names}
+        called = _called(places)
+        entries: dict[str, Path | bytes] = {called[name]: place for name, place in places.items()}
+        if self.labels is not None:
+            text = io.StringIO()
+            writer = csv.writer(text)
+            writer.writerow(("file", "label"))
+            rows = zip(self.names, self.labels, strict=True)
+            writer.writerows((called[name], label) for name, label in rows if label not in MISSING)
+            entries["labels.csv"] = text.getvalue().encode()
+        return list(entries.items())
+
+    def _place(self, name: str) -> Path:
+        for place in (self.folder / expanded(name), expanded(name)):
+            if _is_there(place):
+                return place.resolve()
+        message = (
+            f"The table names pictures, but {name!r} in row {self.names.index(name)}, counted from 0, is not there: "
+            "give paths that lead from here or from the table's folder; or modality='text', if these are texts."
+        )
+        raise MissingFile(message, code="file_not_found", field="source")
+
+
+def pictures_in(columns: Columns, label_column: str, folder: Path, *, asked_for: bool) -> PictureTable | None:
+    """The pictures that a table names; None where it names none.
+
+    Args:
+        columns: of the table.
+        label_column: the column with labels.
+        folder: what the names lead from, beside the present folder.
+        asked_for: whether it was said that these are pictures.
+
+    Raises:
+        InvalidInput: pictures were asked for, and no column names them.
+    """
+    named = {name: values for name, values in columns.items() if name != label_column and _name_pictures(values)}
+    column = next((name for name in named if name.lower() in PATH_COLUMNS), next(iter(named), None))
+    if column is None:
+        if asked_for:
+            message = "No column of the table names pictures: each cell of it would be the path of one, such as a.jpg."
+            raise InvalidInput(message, code="column_not_told", field="source")
+        return None
+    names = [os.fspath(value) for value in columns[column] if value not in MISSING]
+    if len(names) < len(columns[column]):
+        row = next(index for index, value in enumerate(columns[column]) if value in MISSING)
+        message = f"Column {column!r} names pictures, but none in row {row}, counted from 0: fill it, or leave it out."
+        raise InvalidInput(message, code="missing_path", field="source")
+    table = PictureTable(names, columns.get(label_column), folder)
+    others = columns.keys() - {column, label_column}
+    has_texts = any(isinstance(value, str) for name in others for value in columns[name])
+    # beside texts, file names may only say where these come from
+    if has_texts and not asked_for and not all(_is_there(folder / name) or _is_there(Path(name)) for name in names):
+        return None
+    return table
+
+
+def pictures_listed_in(path: Path, label_column: str, delimiter: str | None, *, asked_for: bool) -> PictureTable | None:
+    """As `pictures_in`, of a .csv or .tsv file in UTF-8; None of any other file."""
+    if path.suffix.lower() not in CSV_SUFFIXES:
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            first_line = file.readline()
+            between = delimiter or max(DELIMITERS, key=first_line.count)
+            file.seek(0)
+            rows = csv.reader(file, delimiter=between)
+            first = list(islice(rows, FIRST_ROWS))
+            if not _may_name_pictures(first) and not asked_for:
+                return None
+            columns = _columns([*first, *rows], label_column)
+    except (UnicodeDecodeError, csv.Error):  # the service reads such files, too, and says what is wrong
+        return None
+    return pictures_in(columns, label_column, path.parent, asked_for=asked_for)
+
+
+def _may_name_pictures(rows: Sequence[Sequence[str]]) -> bool:
+    return bool(rows) and any(map(_names_a_picture, rows[-1]))
+
+
+def _columns(rows: Sequence[Sequence[str]], label_column: str) -> Columns:
+    """By the names in the first row, unless it names a picture itself; then a second column has the labels."""
+    rows = [row for row in rows if row]
+    if not rows:
+        return {}
+    headed = not any(map(_names_a_picture, rows[0]))
+    names = rows[0] if headed else [PATH_COLUMNS[0], label_column] if len(rows[0]) == 2 else list(_numbers(rows[0]))
+    values = rows[1:] if headed else rows
+    return {name: [row[index] if index < len(row) else None for row in values] for index, name in enumerate(names)}
+
+
+def _numbers(row: Sequence[str]) -> Iterator[str]:
+    return map(str, range(len(row)))
+
+
+def _name_pictures(values: Sequence[Any]) -> bool:
+    stated = [value for value in values if value not in MISSING]
+    return bool(stated) and all(map(_names_a_picture, stated))
+
+
+def _names_a_picture(value: Any) -> bool:
+    if not isinstance(value, str | os.PathLike):
+        return False
+    text = os.fspath(value)
+    return isinstance(text, str) and "\n" not in text and PurePosixPath(text).suffix.lower() in PICTURE_SUFFIXES
+
+
+def _is_there(place: Path) -> bool:
+    try:
+        return place.is_file()
+    except (OSError, ValueError):  # no path at all
+        return False
+
+
+def _called(places: dict[str, Path]) -> dict[str, str]:
+    as_given = {name: PurePosixPath(name) for name in places}
+    if all(not path.is_absolute() and ".." not in path.parts and path.parts[0] != "~" for path in as_given.values()):
+        return {name: str(path) for name, path in as_given.items()}
+    above = Path(os.path.commonpath([place.parent for place in places.values()]))
+    return {name: place.relative_to(above).as_posix() for name, place in places.items()}
