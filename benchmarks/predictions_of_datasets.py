@@ -78,7 +78,7 @@ def main(
         job_id = fill(settings, items, modality)
         with served(settings) as (client, process):
             url = f"/v1/jobs/{job_id}/predictions"
-            settle(process)
+            settle(client, process)
             client.get(url)
             before = process.memory_info().rss
             rows = [measure(client, process, f"{url}?{query}", query, before) for query in [*PAGES, *QUERIES]]
@@ -164,8 +164,10 @@ def served(settings: Settings) -> Iterator[tuple[httpx.Client, psutil.Process]]:
             api.terminate()
 
 
-def settle(process: psutil.Process) -> None:
-    """Wait until the base model is loaded: memory no longer grows."""
+def settle(client: httpx.Client, process: psutil.Process) -> None:
+    """Wait until the base model is loaded, and memory no longer grows."""
+    while not client.get("/health/ready").json()["checks"]["serving"]["ok"]:
+        time.sleep(1)
     sizes = [0]
     while len(sizes) < 5 or max(sizes[-5:]) - min(sizes[-5:]) > 2**20:
         sizes.append(process.memory_info().rss)
