@@ -54,7 +54,7 @@ def _cell(task: str, skew: str, method: str, runs: list[Run]) -> dict[str, Any]:
         "adapted": _figures(runs, lambda run: "adapted"),
         "gain_points": 100 * float(np.concatenate(gains).mean()),
         "gain_interval": [low, high],
-        "structure": [round(run["judged_by"]["ratio"], 3) for run in runs],
+        "structure": [round(run["judged_by"]["ratio"], 3) for run in runs if "ratio" in run["judged_by"]],
         "verdicts": [run["verdict"] for run in runs],
     }
 

@@ -72,11 +72,11 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
     target = target_of(features, zero_shot.classifier.prototypes)
     forms, witness, row = ClosedForms(target), Witness(target), gain_row(inputs.request.base)
     settings = list(forms.settings(_tunes(inputs.request.method.tune)))
-    tried = []
+    tried, count = [], len(inputs.items)
     follows = may_train_instead(inputs.request) or inputs.request.quality == "best"
     for done, one in enumerate(settings):
-        # Steps of training are counted from 0, and no stage may go back: as long as some may follow, none is done.
-        inputs.reporter.stage("training", 0 if follows else done, len(settings))
+        # No stage may go back: as long as training may follow, for which other views are encoded, it has not begun.
+        inputs.reporter.stage(*(("encoding", count, count) if follows else ("training", done, len(settings))))
         classifier = forms.fit(one)
         evidence = witness.evidence(class_indices(classifier, features))
         estimate = CandidateEstimate(

@@ -11,7 +11,7 @@ from pouf_core.contract.presets import fallback_rule
 from pouf_core.validation.gain import estimate_gain, gain_row
 from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import Thresholds
-from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, warnings_of
+from pouf_core.validation.verdict import ReasonedVerdict, verdict_on, verdict_on_estimate, warnings_of
 
 
 def with_estimated_gain(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome) -> Outcome:
@@ -33,20 +33,22 @@ def with_estimated_gain(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome
 def judge(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome) -> ReasonedVerdict:
     """The verdict on the classifier; what a person should look at besides becomes warnings."""
     request = inputs.request
-    adapted = outcome.predicted.logits.softmax(dim=1)
-    change = measure_change(zero_shot.views, adapted, given_prior(outcome.method))
     thresholds = Thresholds(request.base.kind, outcome.method.tune)
-    verdict = verdict_on(
-        outcome.method,
-        outcome.selected_step,
-        zero_shot.structure,
-        change,
-        [item.name for item in request.classes],
-        thresholds,
-        outcome.estimated_gain,
-    )
+    verdict = _verdict(inputs, zero_shot, outcome, thresholds)
     if fallback_rule(request.method) == "never":
         verdict = replace(verdict, fallback=None)
     for warning in warnings_of(verdict, request.classes, zero_shot.classifier.prototypes, thresholds):
         inputs.reporter.warn("evaluating", warning)
     return verdict
+
+
+def _verdict(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome, thresholds: Thresholds) -> ReasonedVerdict:
+    """By the estimated gain, or else by checks, which look at the items in two views."""
+    method, adapted = outcome.method, outcome.predicted.logits.softmax(dim=1)
+    prior = given_prior(method)
+    if method.type == "closed-form" or outcome.estimated_gain is not None:
+        change = measure_change(zero_shot.probabilities[None], adapted, prior)
+        return verdict_on_estimate(zero_shot.size, change, outcome.estimated_gain)
+    change = measure_change(zero_shot.views, adapted, prior)
+    names = [item.name for item in inputs.request.classes]
+    return verdict_on(method, outcome.selected_step, zero_shot.structure, change, names, thresholds)

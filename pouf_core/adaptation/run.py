@@ -181,6 +181,7 @@ class _Run:
         """The classifier that the method gives, and what it says of the first `count` items."""
         spec = self._inputs.request.method
         if spec.type != "pouf":
+            zero_shot.look_twice()
             baseline = resolve_baseline(spec, zero_shot.marginal.cpu(), device=self._device, threads=self._threads)
             self._inputs.reporter.announce(baseline)
             return run_baseline(zero_shot, baseline, self._inputs.reporter, count)
@@ -235,8 +236,9 @@ class _Run:
     def _settled(
         self, spec: MethodSpec, base: BaseModel, model: PromptedModel[Any], zero_shot: ZeroShot, refines: bool = False
     ) -> tuple[ResolvedMethod, CheckpointPolicy]:
-        """The method in numbers, as an interrupted run resolved it where there was one, and where its checkpoints are:
-        those of quality `best` lie apart, since training for `fast` may follow."""
+        """The method in numbers of what is trained next, as an interrupted run resolved it where there was one, and
+        where its checkpoints are: those of quality `best` lie apart, since training for `fast` may follow."""
+        zero_shot.look_twice()
         directory, seconds, kind = self._options.checkpoint_dir, self._options.checkpoint_seconds, base.description.kind
         if refines and directory is not None:
             directory = directory / "best"

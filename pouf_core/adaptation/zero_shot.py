@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,7 +19,7 @@ from pouf_core.families.interface import PromptedModel
 from pouf_core.none_of_these import expected_similarity
 from pouf_core.scoring import Classifier, FeatureMatrix, logit_pieces, row_pieces
 from pouf_core.validation.evidence import Witness
-from pouf_core.validation.measurements import Structure, measure_structure
+from pouf_core.validation.measurements import Size, Structure, measure_structure
 
 MOST_JUDGED_ITEMS = 5000  # by the verdict; a random sample: items are in order of content hash
 
@@ -33,8 +34,7 @@ class ZeroShot:
         classes: [n] the most probable class of every item.
         marginal: [K] mean of the probabilities of all items, in float64.
         logits: [m, K] of the first m items, which the verdict looks at.
-        views: [2, m, K] probabilities of these, as they are and in another view.
-        structure: what these predictions say about the data.
+        other_logits: gives the logits [m, K] of these in another view, which is encoded then, as the network is then.
         engine: what encoded them.
     """
 
@@ -43,14 +43,41 @@ class ZeroShot:
     classes: Tensor
     marginal: Tensor
     logits: Tensor
-    views: Tensor
-    structure: Structure
+    other_logits: Callable[[], Tensor]
     engine: EngineUsed | None = None
 
     @property
     def judged_count(self) -> int:
         """m."""
-        return self.views.shape[1]
+        return len(self.logits)
+
+    @property
+    def size(self) -> Size:
+        """Of the target data."""
+        return Size(item_count=len(self.features), class_count=self.logits.shape[1])
+
+    @cached_property
+    def probabilities(self) -> Tensor:
+        """[m, K] of the first m items as they are."""
+        return self.logits.softmax(dim=1)
+
+    @cached_property
+    def views(self) -> Tensor:
+        """[2, m, K] probabilities of these, as they are and in another view; before training, see `look_twice`."""
+        return torch.stack([self.probabilities, self.other_logits().softmax(dim=1)])
+
+    @cached_property
+    def structure(self) -> Structure:
+        """What these predictions say about the data; before training, see `look_twice`."""
+        near = normalize(self.features[: self.judged_count], dim=1)
+        return measure_structure(self.views, near, len(self.features))
+
+    def look_twice(self) -> None:
+        """Encode the other view and measure the structure, as long as the network is the base model's; once.
+
+        Checks need both. A closed form is judged without them, and encoding is most of its time.
+        """
+        _ = self.structure
 
     @cached_property
     def witness(self) -> Witness:
@@ -65,21 +92,19 @@ class ZeroShot:
 
 
 def zero_shot_classifier(model: PromptedModel[Any], inputs: RunInputs) -> ZeroShot:
-    """Encode the target data with the base model, classify it, and measure its structure."""
+    """Encode the target data as it is with the base model, and classify it."""
     classifier = model.zero_shot()
     views_of = model.views(model.view_kind, inputs.request.seed)
-    judged = inputs.items[:MOST_JUDGED_ITEMS]
     features = encode_items(model, inputs, views_of, [0], stage="encoding")[0]
     engine = inputs.cache.engine(model.encoder_key, views_of.name(0)) or model.engine_used
-    other = encode_items(model, inputs, views_of, [1], judged)[0]
-    logits, other_logits = (
-        torch.cat(list(logit_pieces(classifier, seen))) for seen in (features[: len(judged)], other)
-    )
-    views = torch.stack([logits, other_logits]).softmax(dim=2)
-    near = normalize(features[: len(judged)], dim=1)
-    structure = measure_structure(views, near, len(inputs.items))
+    logits = torch.cat(list(logit_pieces(classifier, features[:MOST_JUDGED_ITEMS])))
+
+    def other_logits() -> Tensor:
+        other = encode_items(model, inputs, views_of, [1], inputs.items[:MOST_JUDGED_ITEMS])[0]
+        return torch.cat(list(logit_pieces(classifier, other)))
+
     classes, marginal = _over_all(classifier, features)
-    return ZeroShot(classifier, features, classes, marginal, logits, views, structure, engine)
+    return ZeroShot(classifier, features, classes, marginal, logits, other_logits, engine)
 
 
 def _over_all(classifier: Classifier, features: FeatureMatrix) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pouf_core.contract.findings import Finding, finding
-from pouf_core.validation.measurements import Change, Structure
+from pouf_core.validation.measurements import Change, Size, Structure
 from pouf_core.validation.thresholds import Level, Thresholds, constant
 
 #: What tells how reliable predictions are: in words, since messages are for people who know nothing of views.
@@ -25,12 +25,12 @@ class NamedChange:
     class_names: Sequence[str]
 
 
-Seen = TypeVar("Seen", Structure, NamedChange)
+Seen = TypeVar("Seen", Size, Structure, NamedChange)
 
 
 @dataclass(frozen=True)
 class Criterion(Generic[Seen]):
-    """A rule about the structure of the data or about a change.
+    """A rule about the size or the structure of the data, or about a change.
 
     Attributes:
         row: the row of the table with its limits.
@@ -61,7 +61,7 @@ def _little_room(seen: Structure, value: float) -> str:
     )
 
 
-def _too_few_items(seen: Structure, value: float) -> str:
+def _too_few_items(seen: Size, value: float) -> str:
     return f"{seen.item_count} items for {seen.class_count} classes; {value:.0f} a class are needed."
 
 
@@ -102,7 +102,7 @@ def _enough_changes(seen: NamedChange) -> bool:
 
 STRUCTURE = Criterion[Structure]("structure", lambda seen: seen.ratio, _weak_structure)
 ROOM = Criterion[Structure]("view_agreement", lambda seen: seen.view_agreement, _little_room)
-ITEMS = Criterion[Structure]("items_per_class", lambda seen: seen.item_count / seen.class_count, _too_few_items)
+ITEMS = Criterion[Size]("items_per_class", lambda seen: seen.item_count / seen.class_count, _too_few_items)
 OVERRULED = Criterion[NamedChange](
     "overruled_confidence", lambda seen: seen.change.overruled_confidence, _overruled, _enough_changes
 )
@@ -133,16 +133,14 @@ def failed_change_checks(change: Change, class_names: Sequence[str], thresholds:
     return _findings(CHANGE_CHECKS, NamedChange(change, class_names), thresholds, "failed_check")
 
 
-def insufficient_data(structure: Structure, thresholds: Thresholds) -> list[Finding]:
+def insufficient_data(size: Size, thresholds: Thresholds) -> list[Finding]:
     """Why there is too little data for a verdict; empty where there is enough."""
-    return _findings(DATA_WARNINGS, structure, thresholds, "uncertain")
+    return _findings(DATA_WARNINGS, size, thresholds, "uncertain")
 
 
-def warnings_about(
-    structure: Structure, change: Change, class_names: Sequence[str], thresholds: Thresholds
-) -> list[Finding]:
+def warnings_about(size: Size, change: Change, class_names: Sequence[str], thresholds: Thresholds) -> list[Finding]:
     """What a person should look at in the data and in a change, whatever the verdict."""
-    about_data = _findings(DATA_WARNINGS, structure, thresholds, "warning")
+    about_data = _findings(DATA_WARNINGS, size, thresholds, "warning")
     return about_data + _findings(CHANGE_WARNINGS, NamedChange(change, class_names), thresholds, "warning")
 
 

@@ -23,7 +23,19 @@ _ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
-class Structure:
+class Size:
+    """How much data there is.
+
+    Attributes:
+        item_count, class_count: n and K.
+    """
+
+    item_count: int
+    class_count: int
+
+
+@dataclass(frozen=True)
+class Structure(Size):
     """What the data says about itself before anything is trained.
 
     Attributes:
@@ -32,14 +44,11 @@ class Structure:
         neighbour_agreement: the same between an item and its nearest neighbours.
         ratio: neighbour over view agreement: near 1 where items that lie close together are of one class; 0 where
             views agree no better than chance, which leaves nothing to measure neighbours by.
-        item_count, class_count: n and K.
     """
 
     view_agreement: float
     neighbour_agreement: float
     ratio: float
-    item_count: int
-    class_count: int
 
 
 def measure_structure(zero_shot_views: Tensor, features: Tensor, item_count: int | None = None) -> Structure:
@@ -89,7 +98,7 @@ class Change:
     Attributes:
         changed_count: items whose class changed.
         flip_rate: their share.
-        overruled_confidence: zero-shot probability, mean of two views, that items lost where their class changed:
+        overruled_confidence: zero-shot probability, mean of the views, that items lost where their class changed:
             of the old class less of the new one, in [-1, 1].
         marginal_shift: label-share shift: Kullback-Leibler divergence of the adapted marginal from the expected one, in
             nats.
@@ -112,7 +121,7 @@ def measure_change(zero_shot_views: Tensor, adapted: Tensor, given_prior: Sequen
     """Compare class probabilities before and after.
 
     Args:
-        zero_shot_views: [2, n, K] as for `measure_structure`.
+        zero_shot_views: [V, n, K] zero-shot probabilities of the items as they are, and of other views of them, if any.
         adapted: [n, K] adapted probabilities of the items as they are.
         given_prior: [K] shares that the caller knows; without them the zero-shot marginal is expected.
     """

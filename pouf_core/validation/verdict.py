@@ -22,19 +22,20 @@ from pouf_core.validation.criteria import (
     warnings_about,
 )
 from pouf_core.validation.gain import is_served
-from pouf_core.validation.measurements import Change, Structure
+from pouf_core.validation.measurements import Change, Size, Structure
 from pouf_core.validation.near_duplicates import near_duplicates
 from pouf_core.validation.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
 class ReasonedVerdict:
-    """A verdict with its reasons, what to serve instead, and the figures behind it."""
+    """A verdict with its reasons, what to serve instead, and the figures behind it: the data's structure where it was
+    measured, else its size alone."""
 
     verdict: Verdict
     reasons: list[Finding]
     fallback: Fallback | None
-    structure: Structure
+    data: Size
     change: Change
 
     @property
@@ -44,7 +45,7 @@ class ReasonedVerdict:
 
     def figures(self) -> dict[str, JsonValue]:
         """The figures by name, as plain JSON values."""
-        return asdict(self.structure) | asdict(self.change)
+        return asdict(self.data) | asdict(self.change)
 
 
 def verdict_on(
@@ -54,9 +55,8 @@ def verdict_on(
     change: Change,
     class_names: Sequence[str],
     thresholds: Thresholds,
-    gain: EstimatedGain | None = None,
 ) -> ReasonedVerdict:
-    """The verdict on a method's result.
+    """The verdict on a result that the checks judge.
 
     Args:
         method: the resolved method.
@@ -65,10 +65,7 @@ def verdict_on(
         change: of the predictions for them.
         class_names: K names.
         thresholds: those for the base model's kind and the method's mode.
-        gain: over zero-shot, where it was estimated.
     """
-    if method.type == "closed-form" or gain is not None:
-        return verdict_on_estimate(structure, change, gain)
     if method.type != "pouf":
         source = method.class_prior_source
         return verdict_on_baseline(structure, change, class_names, thresholds, prior_source=source)
@@ -141,36 +138,36 @@ def verdict_on_baseline(
     return ReasonedVerdict("uncertain", [finding("not_trained", message)], None, structure, change)
 
 
-def verdict_on_estimate(structure: Structure, change: Change, gain: EstimatedGain | None) -> ReasonedVerdict:
+def verdict_on_estimate(size: Size, change: Change, gain: EstimatedGain | None) -> ReasonedVerdict:
     """The verdict on a closed form, or on what was trained of an encoder that the checks were not measured on: by the
     interval of its estimated gain alone.
 
     `improved` where all of it lies above zero; `harmful` where all of it lies below; else `uncertain`. It is served
     where a gain is expected and more than a small loss is unlikely, see `is_served`.
     """
-    if gain is None and structure.item_count > 1:
+    if gain is None and size.item_count > 1:
         message = (
             f"It changes {change.flip_rate:.0%} of the predictions by one shift of the classes' scores, which is right "
             "where classes are about equal in size, and no evidence without labels tells whether they are. Zero-shot "
             'is served; "fallback": "never" serves the shifted scores.'
         )
-        return ReasonedVerdict("uncertain", [finding("gain_not_estimated", message)], "zero_shot", structure, change)
+        return ReasonedVerdict("uncertain", [finding("gain_not_estimated", message)], "zero_shot", size, change)
     if gain is None:
         reason = finding("too_few_items", "One item has nothing to be compared with; at least 2 are needed.")
-        return ReasonedVerdict("uncertain", [reason], "zero_shot", structure, change)
+        return ReasonedVerdict("uncertain", [reason], "zero_shot", size, change)
     if change.changed_count == 0:
         reason = finding("nothing_changed", "The adapted model gives every item the base model's class.")
-        return ReasonedVerdict("uncertain", [reason], None, structure, change)
+        return ReasonedVerdict("uncertain", [reason], None, size, change)
     interval = f"{gain.points:+.1f} points of accuracy (90 % interval {gain.low:+.1f} to {gain.high:+.1f})"
     if is_served(gain):
         if gain.low > 0:
             reason = finding("estimated_gain", f"Without labels the gain over zero-shot is estimated at {interval}.")
-            return ReasonedVerdict("improved", [reason], None, structure, change)
+            return ReasonedVerdict("improved", [reason], None, size, change)
         message = f"A gain is likely, not sure: {interval} are estimated without labels, so it is served."
-        return ReasonedVerdict("uncertain", [finding("gain_likely", message)], None, structure, change)
+        return ReasonedVerdict("uncertain", [finding("gain_likely", message)], None, size, change)
     message = f"A gain is not likely enough: at best {interval} are estimated without labels."
     verdict: Verdict = "harmful" if gain.high < 0 else "uncertain"
-    return ReasonedVerdict(verdict, [finding("gain_not_sure", message)], "zero_shot", structure, change)
+    return ReasonedVerdict(verdict, [finding("gain_not_sure", message)], "zero_shot", size, change)
 
 
 def warnings_of(
@@ -179,12 +176,12 @@ def warnings_of(
     """What a person should look at, whatever the verdict.
 
     Args:
-        verdict: with the structure and the change that it rests on.
+        verdict: with the figures that it rests on.
         classes: K classes.
         prototypes: [K, d] unit-length zero-shot text prototypes.
         thresholds: as for `verdict_on`.
     """
-    found = warnings_about(verdict.structure, verdict.change, [item.name for item in classes], thresholds)
+    found = warnings_about(verdict.data, verdict.change, [item.name for item in classes], thresholds)
     pairs = near_duplicates(classes, prototypes, thresholds)
     if pairs:
         named = "; ".join(f"{first!r} and {second!r}" for first, second in pairs)

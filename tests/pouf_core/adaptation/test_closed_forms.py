@@ -180,7 +180,7 @@ def test_the_stages_of_a_closed_form_are_told_and_no_step_is(data: Clusters) -> 
     seen: list[Any] = []
     result = pouf_core.adapt_features(data.features, data.class_features, on_progress=seen.append)
     stages = list(dict.fromkeys(progress.stage for progress in seen))
-    assert stages == ["loading_base", "encoding", "encoding_views", "training", "evaluating", "exporting"]
+    assert stages == ["loading_base", "encoding", "training", "evaluating", "exporting"]
     training = [progress for progress in seen if progress.stage == "training"]
     assert [(training[-1].step, training[-1].total_steps)] == [(len(result.method.candidates),) * 2]
     assert (result.metrics, result.selected_step) == ([], 0)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 import pouf_core
 from pouf_core.artifact import WEIGHTS
+from pouf_core.contract.closed_forms import CLOSED_FORM_TUNES
 from pouf_core.contract.manifest import MANIFEST
 from pouf_core.contract.progress import Progress
 from pouf_core.data.items import Item
@@ -128,7 +129,7 @@ def test_a_killed_run_goes_on_where_it_stopped(runs: Runs, items: list[Item], mo
     with pytest.raises(KeyboardInterrupt):
         runs.adapt(items, "killed", on_progress=die)
     resumed = runs.adapt(items, "resumed")
-    assert runs.encoded == 2 * len(items) - 12
+    assert runs.encoded == len(items) - 12
     assert contents(resumed) == contents(whole)
 
 
@@ -141,7 +142,7 @@ def test_where_no_engine_can_run_the_encoder_features_are_kept_all_the_same(
     monkeypatch.setattr("pouf_core.engines.openvino_engine.convert", refused)
     monkeypatch.setattr("pouf_core.adaptation.feeding.encode_batch", lambda _: 4)
     first = runs.adapt(items, "first", engine="openvino")
-    assert runs.encoded == 2 * len(items)
+    assert runs.encoded == len(items)
     second = runs.adapt(items, "second", engine="openvino")
     assert runs.encoded == 4  # a batch, since only then it shows
     assert [first.engine.name, second.engine.name] == ["torch", "torch"]
@@ -168,11 +169,30 @@ def test_texts_are_encoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(SentenceModel, "encode_trunk", counted)
     first = runs.adapt(texts, "first")
-    assert len(encoded) == 2 * len(texts)
+    assert len(encoded) == len(texts)
     encoded.clear()
     second = runs.adapt(texts, "second")
     assert encoded == []
     assert contents(first) == contents(second)
+
+
+@pytest.mark.parametrize("tune", CLOSED_FORM_TUNES)
+def test_a_closed_form_looks_at_each_picture_once(runs: Runs, items: list[Item], tune: str) -> None:
+    result = runs.adapt(items, tune, {"tune": tune})
+    assert (result.method.type, runs.encoded) == ("closed-form", len(items))
+    assert "encoding_views" not in result.timings
+    figures = contents(result)[1]["judged_by"]
+    assert figures["item_count"] == len(items)
+    assert not figures.keys() & {"view_agreement", "neighbour_agreement", "ratio"}
+
+
+@pytest.mark.parametrize("method", [{"type": "zero-shot"}, {"type": "prior-matching"}, {"tune": "prompt"}])
+def test_what_checks_judge_is_seen_twice_before_it_is_trained(
+    runs: Runs, items: list[Item], method: dict[str, Any]
+) -> None:
+    result = runs.adapt(items, "checked", method)
+    assert runs.encoded == 2 * len(items)
+    assert list(result.timings)[:3] == ["loading_base", "encoding", "encoding_views"]
 
 
 @pytest.mark.parametrize("wanted", [{"method": {"tune": "head", "max_steps": 2}}, {"quality": "best"}])

@@ -48,7 +48,7 @@ def codes(findings: list[Finding]) -> list[str]:
 def structure(
     ratio: float = 0.9, view_agreement: float = 0.3, item_count: int = 100, class_count: int = 4
 ) -> Structure:
-    return Structure(view_agreement, ratio * view_agreement, ratio, item_count, class_count)
+    return Structure(item_count, class_count, view_agreement, ratio * view_agreement, ratio)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_without_a_method_a_closed_form_is_fitted_and_its_gain_estimated(
     assert api.get(f"/v1/models/{job['model_id']}").json()["estimated_gain"] == gain
 
     stages = [entry["stage"] for entry in job["status_transitions"]]
-    assert stages == [None, "loading_base", "encoding", "encoding_views", "training", "evaluating", "exporting", None]
+    assert stages == [None, "loading_base", "encoding", "training", "evaluating", "exporting", None]
     assert job["progress"] == {"step": 0, "total_steps": 0, "fraction": 1.0, "eta_at": None}
     report = api.get(f"/v1/jobs/{job['id']}/report").text
     assert "estimated to get the right class than by the base model alone" in report
