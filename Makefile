@@ -5,6 +5,8 @@ PYTHON ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 GUIDE := app/pages/built_guide/index.html
+# tests start hundreds of processes, which would compile every module anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install guide demo demo-text up test test-slow docs-test fuzz chaos hostile machines images browser lint audit gpu-check bench docs typescript check-typescript clean

@@ -6,9 +6,11 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from importlib.metadata import version
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.routing import BaseRoute
 
 from app import openapi, pages
 from app.audits import routes as audits
@@ -92,6 +94,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
         summary="Adapt vision-language models to unlabelled pictures.",
         lifespan=_lifespan(settings, metrics, engine_factory),
         generate_unique_id_function=openapi.operation_id,
+        routes=_routes(),
         docs_url=None,  # FastAPI's own page needs the internet
         redoc_url=None,
     )
@@ -107,12 +110,20 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     )
     app.add_middleware(SecurityHeaders)
     install_handlers(app)
-    for module in ROUTERS:
-        app.include_router(module.router, responses=PROBLEMS, dependencies=[Depends(refuse_repeated)])
-    app.include_router(health.router, responses=PROBLEMS)
     pages.install(app)
     openapi.install(app)
     return app
+
+
+@cache
+def _routes() -> list[BaseRoute]:
+    """All routes, put together once: what FastAPI derives from them at the first request serves all applications."""
+    router = APIRouter(generate_unique_id_function=openapi.operation_id)
+    for module in ROUTERS:
+        router.include_router(module.router, responses=PROBLEMS, dependencies=[Depends(refuse_repeated)])
+    router.include_router(health.router, responses=PROBLEMS)
+    pages.include_in(router)
+    return router.routes
 
 
 def _lifespan(

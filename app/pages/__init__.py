@@ -1,6 +1,6 @@
 """The web app: pages for people, over the same services as the routes for programs."""
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from app.pages import (
     assets,
@@ -25,7 +25,11 @@ ROUTERS = (signing_in, *_OF_DATA, service, keys, webhooks, reference, guide, ass
 
 
 def install(app: FastAPI) -> None:
-    """Add the pages to `app`, and have errors of pages shown as pages."""
+    """Have errors of pages shown as pages."""
     app.state.error_page = error_page
+
+
+def include_in(router: APIRouter) -> None:
+    """Add the pages to `router`."""
     for module in ROUTERS:
-        app.include_router(module.router, include_in_schema=False)
+        router.include_router(module.router, include_in_schema=False)
