@@ -42,7 +42,7 @@ class Caller:
         )
 
 
-def get_caller(
+async def get_caller(
     required: SecurityScopes,
     request: Request,
     state: StateDep,

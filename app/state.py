@@ -44,8 +44,8 @@ class State:
         return self.settings.staging_dir
 
 
-def get_state(request: Request) -> State:
-    """Return the state that the factory put on the application."""
+async def get_state(request: Request) -> State:
+    """Return the state that the factory put on the application; a coroutine, since others take a thread each time."""
     state: State = request.app.state.pouf
     return state
 

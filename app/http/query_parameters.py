@@ -20,7 +20,7 @@ from store.scope import Filters
 Row = TypeVar("Row")
 
 
-def refuse_repeated(request: Request) -> None:
+async def refuse_repeated(request: Request) -> None:
     """Raise 422 ``duplicate_field`` for parameters given more than once: all but one value would be ignored."""
     counts = Counter(name for name, _ in request.query_params.multi_items())
     repeated = [name for name, count in counts.items() if count > 1]

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 import warnings
+from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 MODEL = "model.xml"
 _HINTS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 _TELEMETRY: Any = None
-_AT_ONCE = 8  # items of a stream: more have left the processor's cache when the next layer needs them
+_AT_ONCE = 4  # items of a stream: more have left the processor's cache when the next layer needs them
 
 
 def load_openvino() -> Any:
@@ -115,7 +116,7 @@ class OpenVinoEngine:
         values = inputs.detach().contiguous().numpy()
         with self._one_at_a_time:
             try:
-                return torch.from_numpy(np.concatenate([self._features(wave) for wave in self._waves(values)]))
+                return torch.from_numpy(np.concatenate(list(self._features(values))))
             except RuntimeError:
                 self._requests = self._new_requests()
                 raise
@@ -123,20 +124,31 @@ class OpenVinoEngine:
     def _new_requests(self) -> list[Any]:
         return [self._compiled.create_infer_request() for _ in range(self._streams)]
 
-    def _waves(self, values: npt.NDArray[Any]) -> Iterator[list[npt.NDArray[Any]]]:
-        """Parts of a batch, a stream's each."""
+    def _parts(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """What goes through a stream at a time."""
         size = len(values)
         if self._streams > 1:
             size = min(-(-size // self._streams), _AT_ONCE)
-        parts = [values[start : start + size] for start in range(0, len(values), max(size, 1))] or [values]
-        for first in range(0, len(parts), self._streams):
-            yield parts[first : first + self._streams]
+        return [values[start : start + size] for start in range(0, len(values), max(size, 1))] or [values]
 
-    def _features(self, parts: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-        running = self._requests[: len(parts)]
-        for request, part in zip(running, parts, strict=True):
+    def _features(self, values: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+        """Of each part in order; a stream goes on with its next part while the others compute."""
+        running: deque[Any] = deque()
+        free = deque(self._requests)
+        for part in self._parts(values):
+            if not free:
+                free.append(running.popleft())
+                yield _output(free[0])
+            request = free.popleft()
             request.set_input_tensor(self._openvino.Tensor(part, shared_memory=True))
             request.start_async()
+            running.append(request)
         for request in running:
-            request.wait()
-        return np.concatenate([request.get_output_tensor(0).data for request in running])
+            yield _output(request)
+
+
+def _output(request: Any) -> npt.NDArray[Any]:
+    """A copy, which the request's next part does not overwrite."""
+    request.wait()
+    values: npt.NDArray[Any] = request.get_output_tensor(0).data.copy()
+    return values
