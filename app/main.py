@@ -164,7 +164,7 @@ def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: Engin
     queue = Queue(settings.redis_url)
     engine = engine_factory(settings, storage)
     publisher = Publisher(database, queue)
-    beside = Thumbnails(settings), Samples(), Trials(engine), Planes(storage), Exports(settings, storage)
+    beside = Thumbnails(settings), Samples(), Trials(engine), Planes(storage), Exports(settings, database, storage)
     state = State(settings, database, storage, queue, publisher, engine, metrics, *beside)
     remove_abandoned_staging(state.staging_root, time.time() - 3600 * settings.orphan_age_hours)
     metrics.registry.register(ServiceMetrics(state))

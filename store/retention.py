@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from store.database import Database
+from store.export_bytes import count_exports
 from store.settings import Settings
 from store.storage import Storage
 from store.storage_keys import EXPORTS, dataset_key, export_key, exports_key
@@ -55,7 +56,7 @@ def prune(
         "unfinished datasets": _unfinished(database, storage, before(settings.keep_unfinished_days), now, remove),
         "deleted models": _deleted_models(database, deleted, remove),
         "deleted datasets": _deleted_datasets(database, deleted, remove),
-        "exports": _exports(storage, before(settings.keep_exports_days), remove),
+        "exports": _exports(database, storage, before(settings.keep_exports_days), remove),
         "expired sign-ins": _expired_sessions(database, now, remove),
     }
 
@@ -177,7 +178,7 @@ def _number(database: Database, table: type[Any], conditions: Sequence[ColumnEle
         return session.scalars(select(func.count()).select_from(table).where(*conditions)).one()
 
 
-def _exports(storage: Storage, before: datetime, remove: bool) -> int:
+def _exports(database: Database, storage: Storage, before: datetime, remove: bool) -> int:
     """Exports of models, of deleted ones too, and what was left of unfinished ones."""
     count = 0
     for model_id in storage.names(EXPORTS):
@@ -185,6 +186,8 @@ def _exports(storage: Storage, before: datetime, remove: bool) -> int:
         old = [name for name in names if _stored_before(storage, export_key(model_id, name), before)]
         for name in old if remove else []:
             storage.delete(export_key(model_id, name))
+        if remove and old:
+            count_exports(database, storage, model_id)
         if remove and not storage.names(exports_key(model_id)):
             storage.delete(exports_key(model_id))
         count += len(old)

@@ -28,18 +28,19 @@ class OwnerUsage:
 
 
 def stored_bytes(scope: Scope) -> int:
-    """Return the bytes of the owner's uploads, extracted items, models and predictions."""
+    """Return the bytes of the owner's uploads, extracted items, models with their exports, and predictions."""
     return sum(stored_bytes_by_owner(scope.session, scope.owner).values())
 
 
 def stored_bytes_by_owner(session: Session, owner: str | None = None) -> Counter[str]:
-    """Return the bytes of uploads, extracted items, models and predictions by owner; with `owner`, of that one."""
+    """Return the bytes of uploads, extracted items, models with exports and predictions, by owner or of one."""
     dataset, model = Dataset.deleted_at.is_(None), AdaptedModel.deleted_at.is_(None)
     uploads = select(Dataset.owner, func.sum(Upload.size)).join_from(Dataset, Upload, Upload.dataset_id == Dataset.id)
+    with_exports = AdaptedModel.size_bytes + AdaptedModel.exports_bytes
     sums = [
         (Dataset.owner, uploads.where(dataset)),
         (Dataset.owner, select(Dataset.owner, func.sum(Dataset.extracted_bytes)).where(dataset)),
-        (AdaptedModel.owner, select(AdaptedModel.owner, func.sum(AdaptedModel.size_bytes)).where(model)),
+        (AdaptedModel.owner, select(AdaptedModel.owner, func.sum(with_exports)).where(model)),
         (Job.owner, select(Job.owner, func.sum(Job.predictions_bytes))),
         (BatchPrediction.owner, select(BatchPrediction.owner, func.sum(BatchPrediction.predictions_bytes))),
     ]

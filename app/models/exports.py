@@ -16,12 +16,12 @@ from app.http.errors import ApiError
 from app.http.prefer import wait_seconds, wait_until
 from app.models import service
 from app.models.schemas import ArtifactQuery, ExportDocument
+from app.serving.exports import ExportWanted
 from app.state import require_space
 from pouf_core.contract.exports import EXPORT_CARD, EXPORT_LAYOUT, ExportOptions, Judgement
 from pouf_core.errors import PoufError
 from pouf_core.exports.formats import UNAVAILABLE, require_format
 from store.storage import Storage
-from store.storage_keys import export_key
 from store.tables import AdaptedModel
 
 
@@ -31,22 +31,30 @@ class Wanted:
 
     Attributes:
         model: whose it is.
-        options: what it is to be.
-        key: of the storage, where it is once it is made.
+        export: which it is.
         is_made: whether it is there.
     """
 
     model: AdaptedModel
-    options: ExportOptions
-    key: str
+    export: ExportWanted
     is_made: bool
+
+    @property
+    def options(self) -> ExportOptions:
+        """What it is to be."""
+        return self.export.options
+
+    @property
+    def key(self) -> str:
+        """Of the storage, where it is once it is made."""
+        return self.export.key
 
 
 async def wanted(caller: Caller, model_id: str, query: ArtifactQuery, prefer: str | None) -> Wanted:
     """Return an export, made or being made; ``Prefer: wait=N`` waits for it.
 
     Raises 404 ``model_not_found``, 422 ``export_not_supported``, 501 ``export_unavailable``, 429 or 507 where nothing
-    more may be stored, or 500 with the code of what went wrong while it was made.
+    more may be stored, 429 or 503 where too many are being made, or 500 with the code of what went wrong.
     """
     found = await run_in_threadpool(_find, caller, model_id, query)
     if found.is_made:
@@ -56,7 +64,7 @@ async def wanted(caller: Caller, model_id: str, query: ArtifactQuery, prefer: st
         return found
     caller.state.exports.forget(found.key)
     future.result()  # raises what went wrong
-    return Wanted(found.model, found.options, found.key, is_made=True)
+    return Wanted(found.model, found.export, is_made=True)
 
 
 def show_export(found: Wanted) -> ExportDocument:
@@ -101,8 +109,8 @@ def _find(caller: Caller, model_id: str, query: ArtifactQuery) -> Wanted:
     )
     made_by = f"{EXPORT_LAYOUT} {version('pouf-service')} {options.model_dump_json()}"
     digest = hashlib.sha256(made_by.encode()).hexdigest()[:16]
-    key = export_key(model.id, f"{query.format}-{digest}")
-    return Wanted(model, options, key, caller.state.storage.exists(f"{key}/{EXPORT_CARD}"))
+    export = ExportWanted(caller.owner, model.id, f"{query.format}-{digest}", model.storage_key, options)
+    return Wanted(model, export, caller.state.storage.exists(f"{export.key}/{EXPORT_CARD}"))
 
 
 def _begin(caller: Caller, found: Wanted) -> "Future[None]":
@@ -114,8 +122,8 @@ def _begin(caller: Caller, found: Wanted) -> "Future[None]":
         raise
     require_space(caller.state)
     with caller.state.database.write() as session:
-        quotas.require_storage(caller.limits, caller.scope(session))
-    return caller.state.exports.make(caller.owner, found.key, found.model.storage_key, found.options)
+        quotas.require_storage(caller.limits, caller.scope(session), found.model.size_bytes)
+    return caller.state.exports.make(found.export)
 
 
 def _base_model_of(caller: Caller, model: AdaptedModel) -> str:

@@ -2,51 +2,93 @@
 
 import shutil
 import threading
+from collections import Counter
 from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
 
-from app.serving.turns import TurnThreads
+from app.serving.turns import TurnThreads, require_turn
 from pouf_core.contract.exports import EXPORT_CARD, ExportOptions, ExportTask
+from pouf_core.errors import PoufError
 from pouf_core.exports.exporting import export_apart
+from store.database import Database
+from store.export_bytes import count_exports
 from store.ids import new_id
 from store.settings import Settings
 from store.storage import Storage
+from store.storage_keys import export_key
+
+#: That wait or are being made; beyond, requests are refused.
+MOST_WAITING = 16
+RETRY_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class ExportWanted:
+    """An export of a model.
+
+    Attributes:
+        owner: who asks.
+        model_id: whose it is.
+        name: of the export among the model's.
+        artifact: the key of the model in the storage.
+        options: what it is to be.
+    """
+
+    owner: str
+    model_id: str
+    name: str
+    artifact: str
+    options: ExportOptions
+
+    @property
+    def key(self) -> str:
+        """Where it is in the storage, once it is made."""
+        return export_key(self.model_id, self.name)
+
+
+@dataclass(frozen=True)
+class _Running:
+    owner: str
+    future: Future[None]
 
 
 class Exports:
     """Makes exports and stores them; one that is being made is made once, whoever asks for it."""
 
-    def __init__(self, settings: Settings, storage: Storage) -> None:
+    def __init__(self, settings: Settings, database: Database, storage: Storage) -> None:
         self._settings = settings
+        self._database = database
         self._storage = storage
         self._threads = TurnThreads(1, "exports")
-        self._running: dict[str, Future[None]] = {}
+        self._running: dict[str, _Running] = {}
         self._lock = threading.RLock()
 
-    def make(self, owner: str, key: str, artifact: str, options: ExportOptions) -> "Future[None]":
+    def make(self, wanted: ExportWanted) -> "Future[None]":
         """Begin to make an export, or join those who wait for it.
-
-        Args:
-            owner: who asks.
-            key: of the storage, where it is to be.
-            artifact: the key of the model.
-            options: what it is to be.
 
         Returns:
             What ends with the export, or raises a `PoufError`. Whoever sees it raise calls `forget`.
+
+        Raises:
+            ApiError: as `require_turn`.
         """
         with self._lock:
-            future = self._running.get(key)
-            if future is None:
-                future = self._threads.submit(owner, lambda: self._make(key, artifact, options))
-                self._running[key] = future
-                future.add_done_callback(lambda ended: self._forget_made(key, ended))
+            running = self._running.get(wanted.key)
+            if running is not None:
+                return running.future
+            waiting = Counter(each.owner for each in self._running.values() if not each.future.done())
+            require_turn(waiting, wanted.owner, MOST_WAITING, "exports are being made", RETRY_SECONDS)
+            future = self._threads.submit(wanted.owner, lambda: self._make(wanted))
+            self._running[wanted.key] = _Running(wanted.owner, future)
+            future.add_done_callback(lambda ended: self._forget_made(wanted.key, ended))
             return future
 
     def forget(self, key: str) -> None:
         """Let an export that failed be tried anew by the next who asks; until somebody has seen why, it is not."""
         with self._lock:
-            future = self._running.get(key)
-            if future is not None and future.done():
+            running = self._running.get(key)
+            if running is not None and running.future.done():
                 del self._running[key]
 
     def _forget_made(self, key: str, ended: "Future[None]") -> None:
@@ -57,21 +99,29 @@ class Exports:
         """Begin nothing more."""
         self._threads.close()
 
-    def _make(self, key: str, artifact: str, options: ExportOptions) -> None:
+    def _make(self, wanted: ExportWanted) -> None:
         folder = self._settings.staging_dir / new_id("exp")
         folder.mkdir(parents=True)
         try:
-            with self._storage.in_use(artifact):
+            with self._storage.in_use(wanted.artifact):
                 task = ExportTask(
-                    artifact=self._storage.local_directory(artifact),
+                    artifact=self._local_artifact(wanted),
                     target=folder / "export",
-                    options=options,
+                    options=wanted.options,
                     threads=self._settings.threads,
                     memory_bytes=self._settings.job_memory_bytes,
                 )
                 export_apart(task)
             card = (task.target / EXPORT_CARD).rename(folder / EXPORT_CARD)
-            self._storage.put_directory(key, task.target)
-            self._storage.put_file(f"{key}/{EXPORT_CARD}", card)  # last: with it the export counts as made
+            self._storage.put_directory(wanted.key, task.target)
+            self._storage.put_file(f"{wanted.key}/{EXPORT_CARD}", card)  # last: with it the export counts as made
+            count_exports(self._database, self._storage, wanted.model_id)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _local_artifact(self, wanted: ExportWanted) -> Path:
+        try:
+            return self._storage.local_directory(wanted.artifact)
+        except FileNotFoundError as error:
+            message = f"The artifact of model {wanted.model_id} is not in the storage."
+            raise PoufError("artifact_missing", message) from error

@@ -131,6 +131,23 @@ class TurnThreads:
         return True
 
 
+def require_turn(waiting: Counter[str], owner: str, most: int, what: str, retry_seconds: int = RETRY_SECONDS) -> None:
+    """Raise 429 ``owner_overloaded`` where half of `most` are the owner's, or 503 ``overloaded`` where so many wait.
+
+    Args:
+        waiting: how many of each owner.
+        owner: whose the next one is.
+        most: that may wait.
+        what: goes on, as a refusal says it.
+        retry_seconds: after which to try again.
+    """
+    if waiting[owner] >= most // 2:
+        raise too_many("owner_overloaded", f"Too many of your {what}; try again shortly.", retry_seconds)
+    if waiting.total() >= most:
+        headers = {"Retry-After": str(retry_seconds), "x-should-retry": "true"}
+        raise ApiError(503, "overloaded", f"Too many {what}; try again shortly.", headers=headers)
+
+
 class Waiting:
     """Counts requests that wait for such threads; used on the event loop alone.
 
@@ -150,11 +167,7 @@ class Waiting:
 
         Raises 429 ``owner_overloaded`` where too many of the owner's wait, or 503 ``overloaded`` where too many do.
         """
-        if self._counts[owner] >= self._most // 2:
-            raise too_many("owner_overloaded", f"Too many of your {self._what}; try again shortly.", RETRY_SECONDS)
-        if self._counts.total() >= self._most:
-            headers = {"Retry-After": str(RETRY_SECONDS), "x-should-retry": "true"}
-            raise ApiError(503, "overloaded", f"Too many {self._what}; try again shortly.", headers=headers)
+        require_turn(self._counts, owner, self._most, self._what)
         self._counts[owner] += 1
         try:
             yield

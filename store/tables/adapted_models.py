@@ -17,7 +17,8 @@ from store.unreadable import UnreadableRequest, UnreadableResult
 class AdaptedModel(Base):
     """A published adapted model; a job has at most one. `summary` and `document_bytes` are as in `Job`.
 
-    `audited_threshold` is that of an audit that was confirmed, in place of the artifact's own.
+    `exports_bytes` is what its exports take (`store.export_bytes`), and `audited_threshold` that of an audit that was
+    confirmed, in place of the artifact's own.
     """
 
     __tablename__ = "models"
@@ -38,6 +39,7 @@ class AdaptedModel(Base):
     audited_threshold: Mapped[float | None] = mapped_column(Double)
     storage_key: Mapped[str]
     size_bytes: Mapped[int] = mapped_column(BigInt)
+    exports_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     fingerprint: Mapped[str]
     meta: Mapped[dict[str, str]] = mapped_column(Json, default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utcnow)

@@ -2,12 +2,18 @@
 
 import io
 import json
+import threading
 import zipfile
+from datetime import timedelta
 
 import pytest
 
 import pouf_core
 from pouf_core.errors import PoufError
+from store import usage
+from store.clock import utcnow
+from store.retention import prune
+from store.scope import Scope
 from store.storage_keys import exports_key
 from tests.pouf_core.embeddings import clusters
 
@@ -82,6 +88,49 @@ def test_a_failure_is_told_once_and_the_next_one_tries_again(api, model_id, refu
     url = f"/v1/models/{model_id}/artifact?as=numpy"
     refused(api.get(url, headers=WAIT), 500, "export_failed")
     refused(api.get(url, headers=WAIT), 500, "export_differs")
+
+
+def test_an_artifact_that_is_gone_is_said_to_be(api, model_id, storage, refused):
+    exports, busy = api.app.state.pouf.exports, threading.Event()
+    exports._threads.submit("another", lambda: busy.wait(30))
+    url = f"/v1/models/{model_id}/artifact?as=numpy"
+    assert api.get(url).status_code == 202
+    storage.delete(f"models/{model_id}")
+    busy.set()
+    refused(api.get(url, headers=WAIT), 500, "artifact_missing")
+
+
+def test_an_owner_has_so_many_exports_made_at_a_time(api, model_id, refused, monkeypatch):
+    go_on = threading.Event()
+
+    def write(task):
+        go_on.wait(30)
+        task.target.mkdir()
+        (task.target / "README.md").write_text("Made.")
+
+    monkeypatch.setattr("app.serving.exports.export_apart", write)
+    monkeypatch.setattr("app.serving.exports.MOST_WAITING", 2)
+    url = f"/v1/models/{model_id}/artifact?as=numpy"
+    assert api.get(url).status_code == 202
+    refusal = api.get(f"{url}&variant=zero_shot")
+    refused(refusal, 429, "owner_overloaded")
+    assert int(refusal.headers["retry-after"]) > 0
+    assert api.get(url).status_code == 202, "who waits for one that is being made takes no place"
+    go_on.set()
+    assert api.get(url, headers=WAIT).status_code == 200
+    assert api.get(f"{url}&variant=zero_shot", headers=WAIT).status_code == 200
+
+
+def test_exports_count_among_what_an_owner_stores(api, model_id, database, settings, storage, instant):
+    def stored():
+        with database.read() as session:
+            return usage.stored_bytes(Scope(session, "local"))
+
+    before = stored()
+    assert api.get(f"/v1/models/{model_id}/artifact?as=numpy", headers=WAIT).status_code == 200
+    assert stored() == before + len("numpy")
+    prune(database, storage, settings, utcnow() + timedelta(days=settings.keep_exports_days + 1))
+    assert stored() == before
 
 
 def test_a_variant_without_a_format_is_refused(api, model_id, refused):

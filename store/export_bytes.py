@@ -1,0 +1,17 @@
+"""How much the exports of models take, noted with each model, so that an owner's bytes can be added up at once."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from store.database import Database
+from store.storage import Storage
+from store.storage_keys import exports_key
+from store.tables import AdaptedModel
+
+
+def count_exports(database: Database, storage: Storage, model_id: str) -> None:
+    """Note how many bytes the exports of a model take now; after one was stored or removed."""
+    size = sum(file.size for file in storage.files(exports_key(model_id)))
+    with database.write() as session:
+        session.execute(update(AdaptedModel).where(AdaptedModel.id == model_id).values(exports_bytes=size))
