@@ -9,7 +9,7 @@ ArchiveKind = Literal["zip", "tar", "gzip", "bzip2", "xz", "other"]
 #: Tables of texts or of embeddings.
 PARQUET_SUFFIX = ".parquet"
 #: Tables that are read cell by cell, without a dialect or an encoding.
-WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".ods")
+WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX)
 TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", *SHEET_SUFFIXES)
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", PARQUET_SUFFIX)
@@ -32,13 +32,13 @@ PACKED_SUFFIXES: dict[str, ArchiveKind] = {".gz": "gzip", ".bz2": "bzip2", ".xz"
 #: Archives and compressed files that cannot be read.
 OTHER_ARCHIVE_SUFFIXES = (".zst", ".7z", ".rar", ".lzma", ".lz4", ".cab", ".arj")
 #: Documents that are zips by their content.
-DOCUMENT_SUFFIXES = (".xlsx", ".xlsm", ".docx", ".pptx", ".ods", ".odt", ".epub")
+DOCUMENT_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".docx", ".pptx", ".ods", ".odt", ".epub")
 #: `archive_kind` looks at no more of a file.
 HEAD_BYTES = 512
 
 _MAGIC: dict[bytes, ArchiveKind] = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip"}
 _MAGIC |= {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
-_OTHER_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd")
+_OTHER_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
 _TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 
 

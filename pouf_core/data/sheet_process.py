@@ -53,7 +53,9 @@ def read_workbook(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
     except calamine.PasswordError as error:
         raise InvalidInput("malformed_table", "The workbook has a password; save it without one.") from error
     except calamine.CalamineError as error:
-        raise InvalidInput("malformed_table", f"The workbook cannot be read: {error}") from error
+        raise InvalidInput(
+            "malformed_table", f"The workbook cannot be read: {error}. Save it as .xlsx or .csv."
+        ) from error
     titles, rows = _without_titles(map(_texts, sheet.iter_rows()))
     return about | {"skipped": titles}, rows
 

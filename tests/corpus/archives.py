@@ -207,6 +207,8 @@ def _refused() -> list[Archive]:
         ("bomb in gzip", "a.png.gz", bomb, "archive_ratio_exceeded"),
         ("7z", "a.7z", b"7z\xbc\xaf\x27\x1c" + bytes(40), "unsupported_archive"),
         ("RAR", "a.rar", b"Rar!\x1a\x07\x01\x00" + bytes(40), "unsupported_archive"),
+        ("tar.lz4", "a.tar.lz4", b"\x04\x22\x4d\x18" + bytes(40), "unsupported_archive"),
+        ("lz4 by its content", "photos", b"\x04\x22\x4d\x18" + bytes(40), "unsupported_archive"),
         ("tar.zst", "a.tar.zst", b"\x28\xb5\x2f\xfd" + bytes(40), "unsupported_archive"),
     ]
     members: list[tuple[str, bytes, str]] = [

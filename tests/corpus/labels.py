@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image
 
 from pouf_core.contract.labels import LabelsWanted
+from tests.corpus.old_excel import old_workbook
 from tests.corpus.sheets import workbook
 
 
@@ -108,6 +109,33 @@ def _folders() -> list[Layout]:
             {"train/cat/1.png": "cat", "train/dog/2.png": "dog", "test/3.png": None},
             skipped=["test", "train"],
         ),
+        in_folders(
+            "three parts", "train/cat/1.png", "dev/dog/2.png", "test/cat/3.png", skipped=["dev", "test", "train"]
+        ),
+        in_folders(
+            "parts beside another that holds classes",
+            *("train/cat/1.png", "dev/dog/2.png", "test/cat/3.png", "extra/cat/4.png"),
+            skipped=["dev", "extra", "test", "train"],
+        ),
+        Layout(
+            "parts beside what is no part",
+            pictures("train/cat/1.png", "train/dog/2.png", "test/cat/3.png", "figures/web/4.png", "logo/5.png"),
+            {"train/cat/1.png": "cat", "train/dog/2.png": "dog", "test/cat/3.png": "cat"}
+            | {"figures/web/4.png": None, "logo/5.png": None},
+            skipped=["test", "train"],
+        ),
+        in_folders("classes called train and test", "train/1.png", "test/2.png", "bus/3.png"),
+        Layout(
+            "pictures without labels in a folder of their own",
+            pictures("train/cat/1.png", "train/dog/2.png", "train/unlabeled/3.png", "test/cat/4.png"),
+            {
+                "train/cat/1.png": "cat",
+                "train/dog/2.png": "dog",
+                "train/unlabeled/3.png": None,
+                "test/cat/4.png": "cat",
+            },
+            skipped=["test", "train"],
+        ),
         in_folders("a class called train", "vehicles/train/1.png", "vehicles/bus/2.png"),
         Layout("parts alone", pictures("train/a.png", "test/b.png"), {"train/a.png": None}, "none", ["test", "train"]),
         Layout("no folders", pictures("a.png", "b.png"), NEITHER, "none"),
@@ -151,6 +179,7 @@ def _tables() -> list[Layout]:
         *headed,
         beside("another name", "annotations.csv", "id,filename,label\n1,pictures/a.png,cat\n2,b.png,dog\n"),
         beside("a workbook", "labels.xlsx", workbook({"A": [("Bild", "Klasse"), ("a.png", "cat"), ("b.png", "dog")]})),
+        beside("an old workbook", "labels.xls", old_workbook([("Bild", "Klasse"), ("a.png", "cat"), ("b.png", "dog")])),
         beside("no suffixes", "train.csv", "id,breed\na,cat\nb,dog\n"),
         beside("other case", "labels.csv", "file,label\nA.PNG,cat\nPictures/B.png,dog\n"),
         beside("metadata.csv of Hugging Face", "pictures/metadata.csv", "file_name,label\na.png,cat\nb.png,dog\n"),

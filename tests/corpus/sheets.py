@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tests.corpus.old_excel import old_workbook
 from tests.corpus.tables import GERMAN, SIDES, TEXTS, Table, pairs, two_columns
 
 Cells = Sequence[Sequence[Any]]
@@ -151,6 +152,7 @@ def _workbooks() -> list[Table]:
         two_columns("workbook, German headings", workbook({"Tabelle1": german}), GERMAN, file_name="a.xlsx"),
         two_columns("workbook, truths as labels", workbook({"A": [("text", "label"), *flags]}), **flagged),
         two_columns("workbook of LibreOffice", open_document(with_header), file_name="a.ods"),
+        two_columns("workbook of Excel 97", old_workbook(german), GERMAN, file_name="a.xls"),
         Table("workbook, one column", workbook({"A": [(text,) for text in TEXTS]}), TEXTS, file_name="a.xlsx"),
     ]
 

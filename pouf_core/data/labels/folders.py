@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 Parts = tuple[str, ...]
 
-_SPLIT = re.compile(r"(?:train|training|test|testing|val|valid|validation)(?:[ _-]?(?:set|data|images|\d{1,4}))?")
+_SPLIT = re.compile(
+    r"(?P<part>train|test|val|dev|eval|holdout)(?:ing|id|idation|elopment|uation)?"
+    r"(?:[ _-]?(?:set|data|images|\d{1,4}))?"
+)
+_UNLABELLED = frozenset(("unlabeled", "unlabelled", "unsup", "unsupervised"))
 _YEAR = r"(?:19|20)\d\d"
 _MONTH = r"(?:0?[1-9]|1[0-2]|[^\W\d_]{3,9}\.?)"
 _DATE = re.compile(rf"{_YEAR}(?:[ ._-]?{_MONTH}(?:[ ._-]?\d{{1,2}})?)?|(?:\d{{1,2}}[ ._-])?{_MONTH}[ ._-]{_YEAR}")
@@ -23,7 +28,9 @@ def folder_labels(directories: Collection[Parts]) -> tuple[dict[Parts, str], set
     """The label of each directory of a source (an archive, or a folder), and the levels that were skipped.
 
     From the outside in, a single folder around everything is passed over, and so is a level of nothing but parts of the
-    data (`train`, `val`, `test` and the like). The next level is the label; below, nothing counts.
+    data (`train`, `val`, `test` and the like). So is one with other folders beside them, where two such parts hold
+    folders of the same name, which are classes then: of the others those count that hold one of these. The next level
+    is the label, unless it says that there is none; below, nothing counts.
 
     Args:
         directories: the directories of all usable files, outermost part first.
@@ -32,12 +39,34 @@ def folder_labels(directories: Collection[Parts]) -> tuple[dict[Parts, str], set
     while True:
         deeper = {parts for parts in here if len(parts) > depth}
         level = {parts[depth] for parts in deeper}
-        divides = bool(level) and all(map(_divides, level))
-        if not divides and (len(level) != 1 or len(deeper) < len(here)):
-            return {parts: parts[depth] for parts in deeper}, skipped
-        if divides:
-            skipped |= level
+        divided = _parts_of_data(deeper, depth)
+        if not divided and (len(level) != 1 or len(deeper) < len(here)):
+            return _labels(deeper, depth), skipped
+        if divided:
+            skipped |= divided
+            deeper = {parts for parts in deeper if parts[depth] in divided}
         here, depth = deeper, depth + 1
+
+
+def _labels(directories: Collection[Parts], depth: int) -> dict[Parts, str]:
+    """The label of each directory, where the folders at that depth are classes."""
+    classes = {parts[depth] for parts in directories}
+    named = {name for name in classes if name.casefold() not in _UNLABELLED} if len(classes) > 1 else classes
+    return {parts: parts[depth] for parts in directories if parts[depth] in named}
+
+
+def _parts_of_data(directories: Collection[Parts], depth: int) -> set[str]:
+    """The folders at that depth which are parts of the data, where there are any."""
+    level = {parts[depth] for parts in directories}
+    known = {name: part for name in level if (part := _part_of_data(name)) is not None}
+    if len(known) == len(level):
+        return level
+    inside: dict[str, set[str]] = {name: set() for name in level}
+    for parts in directories:
+        inside[parts[depth]].update(parts[depth + 1 : depth + 2])
+    in_parts = {(part, folder) for name, part in known.items() for folder in inside[name]}
+    classes = {folder for folder, parts in Counter(folder for _, folder in in_parts).items() if parts > 1}
+    return {name for name in level if name in known or inside[name] & classes} if classes else set()
 
 
 def are_albums(names: Sequence[str]) -> bool:
@@ -49,8 +78,10 @@ def are_albums(names: Sequence[str]) -> bool:
     return bool(plain) and sum(map(_is_album, plain)) > _MOST * len(plain)
 
 
-def _divides(name: str) -> bool:
-    return _SPLIT.fullmatch(name.strip().casefold()) is not None
+def _part_of_data(name: str) -> str | None:
+    """Which part of the data a folder is by its name; None where it is none."""
+    found = _SPLIT.fullmatch(name.strip().casefold())
+    return found["part"] if found else None
 
 
 def _is_album(name: str) -> bool:
