@@ -11,8 +11,12 @@ PARQUET_SUFFIX = ".parquet"
 #: Tables that are read cell by cell, without a dialect or an encoding.
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX)
-TEXT_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".json", *SHEET_SUFFIXES)
+#: Of texts, those of which a beginning can be read.
+LINE_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson")
+TEXT_SUFFIXES = (*LINE_SUFFIXES, ".json", *SHEET_SUFFIXES)
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", PARQUET_SUFFIX)
+#: Names by which a file says that it is one of labels, without the suffix, in the order in which they count.
+NAMES_OF_LABELS = ("labels", "metadata")
 #: The table of evaluation labels that lies beside pictures.
 LABELS_FILE = "labels.csv"
 #: Archives that can be read, by suffix; of each kind the first is the usual one.
@@ -64,6 +68,11 @@ def archive_kind_by_name(name: str) -> ArchiveKind | None:
 def is_tar(head: bytes) -> bool:
     """Whether a file is a tar by its first `HEAD_BYTES` bytes; very old ones have no mark."""
     return head.startswith(_TAR_MAGIC, _TAR_MAGIC_OFFSET)
+
+
+def is_named_for_labels(name: str) -> bool:
+    """Whether a file says by its name that it is one of labels."""
+    return name.lower().rpartition(".")[0] in NAMES_OF_LABELS
 
 
 def unpacked_name(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,15 +51,21 @@ def is_packed_file(path: Path, name: ItemName, kind: ArchiveKind) -> bool:
 
 
 def unpack_file(
-    path: Path, kind: ArchiveKind, target: Path, limits: ArchiveLimits, check: Callable[[], None] = lambda: None
-) -> None:
-    """Write what a packed file holds.
+    path: Path,
+    kind: ArchiveKind,
+    target: Path,
+    limits: ArchiveLimits,
+    check: Callable[[], None] = lambda: None,
+    most_bytes: float = math.inf,
+) -> bool:
+    """Write what a packed file holds; returns whether that is all of it.
 
     Args:
         path, kind: of the packed file.
         target: to be written.
         limits: of what it may unpack to.
         check: called at every block; raises to end.
+        most_bytes: after which no more is written.
 
     Raises:
         ArchiveError: it is damaged, or goes beyond a limit.
@@ -68,7 +75,10 @@ def unpack_file(
         stream = unpacked(file, kind)
         while block := _block_of(stream):
             count.count(len(block))
+            if result.tell() + len(block) > most_bytes:
+                return False
             result.write(block)
+    return True
 
 
 def _block_of(stream: Readable) -> bytes:

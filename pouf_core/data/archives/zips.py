@@ -22,6 +22,7 @@ from pouf_core.data.archives.members import (
 )
 from pouf_core.data.archives.packed_members import unpacked_member
 from pouf_core.data.archives.zip_names import names_of
+from pouf_core.data.file_kinds import is_named_for_labels
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
 
@@ -30,7 +31,7 @@ ENCRYPTED = "The file is encrypted; pack it again without a password."
 
 
 def read_zip(path: Path, limits: ArchiveLimits, check: Callable[[], None]) -> Iterator[Member]:
-    """The files of a zip one by one; raises `ArchiveError`."""
+    """The files of a zip one by one, those of labels first, so that a sample knows them; raises `ArchiveError`."""
     unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     try:
         archive = open_zip(path, limits.archive_entries)
@@ -40,10 +41,12 @@ def read_zip(path: Path, limits: ArchiveLimits, check: Callable[[], None]) -> It
         raise ArchiveError("archive_corrupt", f"The zip archive cannot be read: {error}") from error
     with archive:
         entries = archive.infolist()
-        for info, raw in zip(entries, names_of(entries), strict=True):
-            name = parse_name(raw)
-            if info.is_dir() or raw.endswith("\\"):
-                continue
+        files = [
+            (info, parse_name(raw))
+            for info, raw in zip(entries, names_of(entries), strict=True)
+            if not (info.is_dir() or raw.endswith("\\"))
+        ]
+        for info, name in sorted(files, key=lambda file: not is_named_for_labels(file[1].file_name)):
             if name.skipped:
                 yield Skipped(name, name.skipped)
             else:

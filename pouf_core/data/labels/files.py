@@ -7,7 +7,7 @@ from itertools import islice
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.encodings import detect_encoding
-from pouf_core.data.file_kinds import WORKBOOK_SUFFIXES
+from pouf_core.data.file_kinds import NAMES_OF_LABELS, WORKBOOK_SUFFIXES, is_named_for_labels
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
 from pouf_core.data.labels.json_files import Rows, rows_of_json
@@ -18,8 +18,6 @@ _TABLES = (".csv", ".tsv")
 _JSON_LINES = (".jsonl", ".ndjson")
 _JSON = (".json",)
 _LARGEST_JSON = 32 * 1024**2
-#: Names by which a file says that it is one of labels, without the suffix, in the order in which they count.
-_SAY_SO = ("labels", "metadata")
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
         InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one that is too large.
     """
     stem, _, suffix = name.file_name.lower().rpartition(".")
-    says_so = stem in _SAY_SO
+    says_so = is_named_for_labels(name.file_name)
     if f".{suffix}" in (*_JSON, *_JSON_LINES) and len(data) > _LARGEST_JSON:
         raise unreadable(f"It is JSON, which is read whole and may have {_LARGEST_JSON:,} bytes; a table may have any.")
     if "submission" in stem:
@@ -76,7 +74,7 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
     if len(pairs) > most_rows:
         raise unreadable(f"It and the files of labels before it may have {most_rows:,} rows.")
     rows = [(parse_name(file).parts, label) for file, label in pairs]
-    rank = _SAY_SO.index(stem) if says_so else len(_SAY_SO)
+    rank = NAMES_OF_LABELS.index(stem) if says_so else len(NAMES_OF_LABELS)
     return LabelTable(name.text, source, name.parts[:-1], form, [(file, label) for file, label in rows if file], rank)
 
 

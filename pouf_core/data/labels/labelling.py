@@ -29,17 +29,19 @@ class Labelling:
         labels: the labels of each labelled content hash, as they were written; more than one contradict each other.
         source: where they came from.
         warnings: what to know of them.
+        beyond: labels of what was not read, of a sample.
         suggested: class names that they may be.
     """
 
     labels: Mapping[str, Set[str]] = field(default_factory=dict)
     source: LabelSource = field(default_factory=lambda: LabelSource(kind="none"))
     warnings: list[Finding] = field(default_factory=list)
+    beyond: Set[str] = frozenset()
 
     @property
     def suggested(self) -> list[str]:
         """The labels in order; none where they are folders named like albums."""
-        names = sorted(set[str]().union(*set(map(frozenset, self.labels.values()))))
+        names = sorted(self.beyond.union(*set(map(frozenset, self.labels.values()))))
         return [] if self.source.kind == "folders" and are_albums(names) else names
 
     @property
@@ -90,27 +92,32 @@ class PictureLabels:
         self._tables.append(table)
         return True
 
-    def found(self) -> Labelling:
-        """The labels of the pictures: from files where any names one, else from folders, as far as wanted."""
-        found = self._from_files() if self._wanted in ("auto", "file") else Labelling()
-        if not found.labels and self._wanted in ("auto", "folders"):
+    def found(self, *, is_sample: bool = False) -> Labelling:
+        """The labels of the pictures: from files where any names one, else from folders, as far as wanted.
+
+        Args:
+            is_sample: whether there may be more pictures, which files of labels name.
+        """
+        found = self._from_files(is_sample) if self._wanted in ("auto", "file") else Labelling()
+        if found.source.kind == "none" and self._wanted in ("auto", "folders"):
             of_folders = _from_folders({(one.source, one.parts[:-1], one.sha256) for one in self._occurrences})
             found = Labelling(of_folders.labels, of_folders.source, [*found.warnings, *of_folders.warnings])
         return _as_wanted(found, self._wanted)
 
-    def _from_files(self) -> Labelling:
+    def _from_files(self, is_sample: bool) -> Labelling:
         names, warnings = PictureNames(self._occurrences), list[Finding]()
         for rank in sorted({table.rank for table in self._tables}):
             labels: dict[str, set[str]] = defaultdict(set)
-            used = []
+            used, beyond = [], set[str]()
             for table in (table for table in self._tables if table.rank == rank):
                 missing = _apply(table, names, labels)
                 if len(missing) > _TOLERATED * len(table.rows):
                     warnings.append(_missing(table, missing))
                 file = LabelFile(file=table.name, format=table.format, rows=len(table.rows), unmatched=len(missing))
-                used += [file] if len(missing) < len(table.rows) else []
-            if labels:
-                return Labelling(dict(labels), LabelSource(kind="file", files=used[:_MOST_FILES]), warnings)
+                used += [file] if len(missing) < len(table.rows) or (is_sample and missing) else []
+                beyond |= {label for _, label in table.rows} if is_sample else set()
+            if used:
+                return Labelling(dict(labels), LabelSource(kind="file", files=used[:_MOST_FILES]), warnings, beyond)
         return Labelling(warnings=warnings)
 
 
@@ -195,7 +202,7 @@ def _missing(table: LabelTable, missing: list[Parts]) -> Finding:
 
 
 def _as_wanted(found: Labelling, wanted: LabelsWanted) -> Labelling:
-    if found.labels or wanted in ("auto", "none"):
+    if found.source.kind != "none" or wanted in ("auto", "none"):
         return found
     where = "no file gives labels" if wanted == "file" else "no folders divide the items into classes"
     message = f"labels={wanted} was asked for, and {where}; the dataset has no labels."

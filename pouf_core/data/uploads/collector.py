@@ -16,7 +16,7 @@ from pouf_core.contract.file_reading import FileReading
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
-from pouf_core.data.file_kinds import ArchiveKind, unpacked_name
+from pouf_core.data.file_kinds import LINE_SUFFIXES, ArchiveKind, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.uploads.found_items import FoundItems
@@ -144,9 +144,14 @@ class Collector(FoundItems, ABC):
             self.keeper.require_room()
 
         with self.keeper.folder("unpacked") as folder:
-            target = folder / "file"
-            unpack_file(path, kind, target, self.limits, check)
-            self._read_unpacked_file(parse_name(unpacked_name(name.text)), target, upload)
+            target, unpacked = folder / "file", parse_name(unpacked_name(name.text))
+            is_of_lines = unpacked.file_name.lower().endswith(LINE_SUFFIXES)
+            most_bytes = self.keeper.unpacked_bytes(is_of_lines=is_of_lines)
+            if not unpack_file(path, kind, target, self.limits, check, most_bytes):
+                self.keeper.cut = True
+                if not is_of_lines:
+                    raise EndOfUpload
+            self._read_unpacked_file(unpacked, target, upload)
 
     def _guarded(self, name: ItemName, size: int, read: Callable[[], None]) -> None:
         """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""

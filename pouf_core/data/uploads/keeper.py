@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -71,7 +72,18 @@ class Keeper(ABC):
 
     Attributes:
         keeps_files: whether files of all items are to be made.
+        cut: whether uploads are not read to their ends.
     """
+
+    cut: bool = False
+
+    def unpacked_bytes(self, *, is_of_lines: bool) -> float:
+        """How much to unpack of a packed file.
+
+        Args:
+            is_of_lines: whether its beginning can be read without its end.
+        """
+        return math.inf
 
     keeps_files: ClassVar[bool] = True
 

@@ -49,7 +49,7 @@ class PictureCollector(Collector):
         self._decide()
 
     def labelling(self) -> Labelling:
-        return self._labels.found()
+        return self._labels.found(is_sample=self.keeper.cut)
 
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         if upload.size > self.limits.item_bytes:

@@ -11,6 +11,8 @@ from tempfile import TemporaryDirectory
 
 from pouf_core.contract.file_reading import shown_text
 from pouf_core.contract.sample import Sample, SampledItem, SampleFailure, SampleRequest
+from pouf_core.data.file_kinds import is_named_for_labels
+from pouf_core.data.item_names import parse_name
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.uploads.collector import Collector
@@ -21,6 +23,10 @@ from pouf_core.data.uploads.limits import UploadLimits
 MOST_ENTRIES = 500
 MOST_OF_AN_UPLOAD = 200
 SHOWN_ITEMS = 20
+#: More than the longest texts of an upload's part in a sample have.
+UNPACKED_BYTES_OF_LINES = 64 * 1024**2
+#: Of what cannot be read without its end; less than `sample_process.FILE_BYTES`.
+UNPACKED_BYTES = 512 * 1024**2
 
 
 class EndOfSample(EndOfReading):
@@ -36,17 +42,18 @@ class SampleKeeper(Keeper):
 
     Attributes:
         items: the first entries.
-        cut: whether an upload was not read to its end.
     """
 
     keeps_files = False
 
     def __init__(self, scratch: Path, seconds: float) -> None:
         self.items: list[FoundItem] = []
-        self.cut = False
         self._scratch = scratch
         self._ends_at = time.monotonic() + seconds
         self._entries = self._of_upload = 0
+
+    def unpacked_bytes(self, *, is_of_lines: bool) -> float:
+        return UNPACKED_BYTES_OF_LINES if is_of_lines else UNPACKED_BYTES
 
     def check(self) -> None:
         if self._entries >= MOST_ENTRIES or time.monotonic() > self._ends_at:
@@ -97,6 +104,7 @@ def read_sample(request: SampleRequest) -> Sample:
     """What a dataset of these files would be, as far as its first entries tell."""
     files = request.files
     uploads = [Uploaded(str(at), one.filename, str(one.path), one.size, one.sha256) for at, one in enumerate(files)]
+    uploads.sort(key=lambda upload: not is_named_for_labels(parse_name(upload.filename).file_name))
     keeper = SampleKeeper(request.scratch, request.limits.seconds)
     options = TextOptions.of(request.text_column, request.label_column, request.text_options)
     limits = UploadLimits(**request.limits.model_dump(exclude={"seconds"}))

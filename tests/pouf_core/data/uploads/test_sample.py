@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +18,7 @@ import pytest
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.sample import Sample, SampledFile, SampleLimits, SampleRequest
 from pouf_core.data.uploads import sample as module
+from pouf_core.data.uploads.keeper import FolderUse
 from pouf_core.data.uploads.sample import read_sample
 
 LIMITS = SampleLimits(
@@ -102,3 +108,62 @@ def test_labels_of_pictures_beyond_the_sample_are_no_reason_to_warn(
     found = sampled(tmp_path, {"labels.csv": f"file,label\n{table}".encode(), **pictures})
     assert (found.complete, found.item_count, found.labelled_count) == (False, 20, 20)
     assert (found.suggested_class_names, found.warnings) == (["cat", "dog"], [])
+
+
+def numbered_pictures(count: int) -> dict[str, bytes]:
+    return {f"a{number % 2}/{number}.ppm": b"P6 1 1 255 " + bytes([number, 0, 0]) for number in range(count)}
+
+
+def zipped(files: dict[str, bytes]) -> dict[str, bytes]:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return {"a.zip": stream.getvalue()}
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_file_of_labels_counts_though_it_comes_last_and_names_pictures_beyond_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+) -> None:
+    monkeypatch.setattr(module, "MOST_ENTRIES", 20)
+    monkeypatch.setattr(module, "MOST_OF_AN_UPLOAD", 20)
+    pictures = numbered_pictures(30)
+    table = b"file,label\n" + b"".join(f"{name},cat\n".encode() for name in list(pictures)[25:])
+    files = {**pictures, "labels.csv": table}
+    found = sampled(tmp_path, zipped(files) if packed else files, "image")
+    assert (found.complete, found.item_count, found.labelled_count) == (False, 20, 0)
+    assert (found.label_source.kind, found.suggested_class_names) == ("file", ["cat"])
+
+
+def test_a_file_of_labels_that_names_no_picture_of_all_gives_way_to_folders(tmp_path: Path) -> None:
+    found = sampled(tmp_path, zipped({**numbered_pictures(4), "labels.csv": b"file,label\nx.png,cat\n"}), "image")
+    assert (found.complete, found.label_source.kind, found.suggested_class_names) == (True, "folders", ["a0", "a1"])
+
+
+@pytest.mark.parametrize(("name", "items"), [("a.txt.gz", module.MOST_OF_AN_UPLOAD), ("a.npy.gz", 0)])
+def test_of_what_is_packed_no_more_is_unpacked_than_a_sample_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, items: int
+) -> None:
+    most = 2 * 1024**2
+    monkeypatch.setattr(module, "UNPACKED_BYTES_OF_LINES", most)
+    monkeypatch.setattr(module, "UNPACKED_BYTES", most)
+    sizes = []
+    monkeypatch.setattr(module.SampleKeeper, "folder", written_to(sizes, module.SampleKeeper.folder))
+    found = sampled(tmp_path, {name: gzip.compress(lines(100_000), 1)})
+    assert (found.complete, found.item_count, found.rejected_count, found.failure) == (False, items, 0, None)
+    assert 0 < max(sizes) <= most
+
+
+def written_to(sizes: list[int], folder: Any) -> Any:
+    """`SampleKeeper.folder`, which notes the sizes of the files that were written to it."""
+
+    @contextmanager
+    def noting(self: module.SampleKeeper, use: FolderUse) -> Iterator[Path]:
+        with folder(self, use) as path:
+            try:
+                yield path
+            finally:
+                sizes.extend(each.stat().st_size for each in path.iterdir() if each.is_file())
+
+    return noting
