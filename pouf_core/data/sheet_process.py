@@ -22,7 +22,8 @@ from pouf_core.errors import InvalidInput
 
 END = "end"
 MOST_COLUMNS = 1000
-_BATCH_ROWS = 1024
+_BATCH_ROWS, _BATCH_BYTES = 128, 32 * 1024**2
+_BUFFER_BYTES = 1024**2
 _ALLOWANCE_ROWS = 10_000
 _TITLE_ROWS = 200
 _INDEX_OF_PANDAS = "__index_level_"
@@ -71,7 +72,7 @@ def read_parquet(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
 
     pa.set_cpu_count(1)
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)  # else a whole column of a group is read at once
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput("malformed_table", f"The parquet file cannot be read: {_first_line(error, path)}") from error
     schema = file.schema_arrow
@@ -86,20 +87,37 @@ def read_parquet(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
     if not any(_is_text(schema.field(name).type) for name in single):
         columns = ", ".join(field.name[:100] for field in schema)[:200]
         raise InvalidInput("malformed_table", f"No column of the file holds texts; its columns are: {columns}.")
-    names = _class_names(schema.metadata or {})
+    return {"sheet": None, "unread": [], "skipped": 0}, _chained([single], _rows_of_parquet(file, single, path))
 
-    def rows() -> Iterator[list[str]]:
-        yield single
-        try:
-            for batch in file.iter_batches(_BATCH_ROWS, columns=single, use_threads=False):
-                columns = [
-                    [_named(value, names.get(name)) for value in batch.column(name).to_pylist()] for name in single
+
+def _rows_of_parquet(file: Any, columns: list[str], path: Path) -> Iterator[list[str]]:
+    import pyarrow as pa
+
+    names = _class_names(file.schema_arrow.metadata or {})
+    try:
+        for batch in file.iter_batches(_rows_at_once(file.metadata), columns=columns, use_threads=False):
+            for part in _parts(batch):
+                cells = [
+                    [_named(value, names.get(name)) for value in part.column(name).to_pylist()] for name in columns
                 ]
-                yield from (_texts(row) for row in zip(*columns, strict=True))
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise InvalidInput("malformed_table", f"The file is damaged: {_first_line(error, path)}") from error
+                yield from (_texts(row) for row in zip(*cells, strict=True))
+    except MemoryError:  # an ArrowException too
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise InvalidInput("malformed_table", f"The file is damaged: {_first_line(error, path)}") from error
 
-    return {"sheet": None, "unread": [], "skipped": 0}, rows()
+
+def _rows_at_once(metadata: Any) -> int:
+    """How many rows of a parquet file to hold at a time, by how large those of its groups are."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    largest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
+    return max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(largest, 1)))
+
+
+def _parts(batch: Any) -> Iterator[Any]:
+    """A batch's rows, as many at a time as may be copied: a value that is stored once may stand in all of them."""
+    rows = max(1, batch.num_rows * _BATCH_BYTES // max(batch.nbytes, _BATCH_BYTES))
+    return (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
 
 
 def kind_of_parquet(path: Path) -> str:
@@ -203,7 +221,12 @@ def main(arguments: list[str]) -> None:
     except InvalidInput as error:
         _write({"code": error.code, "message": error.message})
     except MemoryError:
-        _write({"code": "malformed_table", "message": "Reading the file takes more memory than is allowed."})
+        _write(
+            {
+                "code": "malformed_table",
+                "message": "Reading the file takes more memory than is allowed. Save it as .csv.",
+            }
+        )
 
 
 if __name__ == "__main__":

@@ -109,6 +109,40 @@ def _folders() -> list[Layout]:
             {"train/cat/1.png": "cat", "train/dog/2.png": "dog", "test/3.png": None},
             skipped=["test", "train"],
         ),
+        in_folders("a class called train", "vehicles/train/1.png", "vehicles/bus/2.png"),
+        Layout("parts alone", pictures("train/a.png", "test/b.png"), {"train/a.png": None}, "none", ["test", "train"]),
+        Layout("one folder", pictures("p/a.png", "p/b.png"), {"p/a.png": None, "p/b.png": None}, "none"),
+        in_folders("albums", *ALBUMS, suggested=[], warnings=["folders_look_like_albums"]),
+        in_folders("models of cars", "Audi A5 Coupe 2012/1.png", "Acura RL Sedan 2012/2.png"),
+        Layout("no labels wanted", pictures(*IN_PETS), dict.fromkeys(IN_PETS), "none", wanted="none"),
+        Layout("no folders", pictures("a.png", "b.png"), NEITHER, "none"),
+        Layout(
+            "a file wanted where there is none",
+            pictures(*IN_PETS),
+            dict.fromkeys(IN_PETS),
+            "none",
+            wanted="file",
+            warnings=["labels_not_found"],
+        ),
+        Layout(
+            "folders wanted where there are none",
+            pictures("a.png", "b.png"),
+            NEITHER,
+            "none",
+            wanted="folders",
+            warnings=["labels_not_found"],
+        ),
+        Layout(
+            "folders wanted beside a table",
+            pictures(*IN_PETS) | {"labels.csv": b"file,label\na.png,x\nb.png,y\n"},
+            IN_PETS,
+            wanted="folders",
+        ),
+    ]
+
+
+def _parts_of_data() -> list[Layout]:
+    return [
         in_folders(
             "three parts", "train/cat/1.png", "dev/dog/2.png", "test/cat/3.png", skipped=["dev", "test", "train"]
         ),
@@ -135,35 +169,6 @@ def _folders() -> list[Layout]:
                 "test/cat/4.png": "cat",
             },
             skipped=["test", "train"],
-        ),
-        in_folders("a class called train", "vehicles/train/1.png", "vehicles/bus/2.png"),
-        Layout("parts alone", pictures("train/a.png", "test/b.png"), {"train/a.png": None}, "none", ["test", "train"]),
-        Layout("no folders", pictures("a.png", "b.png"), NEITHER, "none"),
-        Layout("one folder", pictures("p/a.png", "p/b.png"), {"p/a.png": None, "p/b.png": None}, "none"),
-        in_folders("albums", *ALBUMS, suggested=[], warnings=["folders_look_like_albums"]),
-        in_folders("models of cars", "Audi A5 Coupe 2012/1.png", "Acura RL Sedan 2012/2.png"),
-        Layout("no labels wanted", pictures(*IN_PETS), dict.fromkeys(IN_PETS), "none", wanted="none"),
-        Layout(
-            "a file wanted where there is none",
-            pictures(*IN_PETS),
-            dict.fromkeys(IN_PETS),
-            "none",
-            wanted="file",
-            warnings=["labels_not_found"],
-        ),
-        Layout(
-            "folders wanted where there are none",
-            pictures("a.png", "b.png"),
-            NEITHER,
-            "none",
-            wanted="folders",
-            warnings=["labels_not_found"],
-        ),
-        Layout(
-            "folders wanted beside a table",
-            pictures(*IN_PETS) | {"labels.csv": b"file,label\na.png,x\nb.png,y\n"},
-            IN_PETS,
-            wanted="folders",
         ),
     ]
 
@@ -294,5 +299,5 @@ def _texts() -> list[Layout]:
     ]
 
 
-LAYOUTS = [*_folders(), *_tables(), *_json(), *_texts()]
+LAYOUTS = [*_folders(), *_parts_of_data(), *_tables(), *_json(), *_texts()]
 """All of them; their names differ."""

@@ -41,7 +41,7 @@ class Labelling:
     @property
     def suggested(self) -> list[str]:
         """The labels in order; none where they are folders named like albums."""
-        names = sorted(self.beyond.union(*set(map(frozenset, self.labels.values()))))
+        names = sorted(set(self.beyond).union(*set(map(frozenset, self.labels.values()))))
         return [] if self.source.kind == "folders" and are_albums(names) else names
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pouf_core.data.items import collect_texts
-from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, kind_of_parquet
+from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, kind_of_parquet, opened_sheet
 from pouf_core.data.text_files import BadRow, Reading, Row, TextOptions, read_texts
 from pouf_core.errors import InvalidInput
 from tests.corpus.sheets import parquet, sheet_of, workbook
@@ -63,6 +64,22 @@ def test_a_workbook_that_unpacks_to_more_than_memory_is_refused() -> None:
 
 def test_a_workbook_without_rows_holds_no_texts() -> None:
     assert read(workbook({"A": (), "B": ()})) == []
+
+
+def test_a_long_text_that_a_parquet_file_holds_once_for_many_rows_is_not_copied_for_all_at_once() -> None:
+    rows = 1024
+    content = parquet({"text": [f"day {number} of many" for number in range(rows)], "page": ["x" * 400_000] * rows})
+    assert len(content) < MIB
+    with opened_sheet(io.BytesIO(content), ".parquet", ReadingLimits(memory_bytes=384 * MIB)) as sheet:
+        names, first = islice(sheet.rows, 2)
+    assert (names, first[0]) == (["text", "page"], "day 0 of many")
+
+
+def test_what_takes_more_memory_than_is_allowed_is_not_called_damaged() -> None:
+    page = pa.DictionaryArray.from_arrays(pa.array([0] * 99), ["x" * 8 * MIB])
+    content = parquet({"text": ["one fine day"] * 99, "page": page})
+    with pytest.raises(InvalidInput, match="more memory than is allowed"):
+        read(content, "a.parquet", ReadingLimits(memory_bytes=384 * MIB))
 
 
 def test_rows_before_the_damage_of_a_parquet_file_are_kept() -> None:
