@@ -16,20 +16,29 @@ REAPER = "reaper"
 EVERY_SECONDS = 10.0
 #: Who was not seen for so long is not told of any more.
 FORGOTTEN_AFTER = timedelta(days=1)
+#: Who was not seen for so long is taken for lost.
+LOST_AFTER = timedelta(seconds=6 * EVERY_SECONDS)
 
 
-def beat(session: Session, name: str, kind: str) -> None:
-    """Note that a process lives."""
+def beat(session: Session, name: str, kind: str, job_memory_bytes: int | None = None) -> None:
+    """Note that a process lives, and what it may give a job at most."""
     row = session.get(Heartbeat, name)
     if row is None:
         row = session.merge(Heartbeat(name=name, kind=kind, seen_at=database_now(session)))
-    row.kind, row.seen_at = kind, database_now(session)
+    row.kind, row.seen_at, row.job_memory_bytes = kind, database_now(session), job_memory_bytes
 
 
 def seen(session: Session) -> Sequence[Heartbeat]:
     """Everybody that was seen within `FORGOTTEN_AFTER`, by name."""
     recent = Heartbeat.seen_at >= database_now(session) - FORGOTTEN_AFTER
     return session.scalars(select(Heartbeat).where(recent).order_by(Heartbeat.name)).all()
+
+
+def job_memory(session: Session, queue: str) -> list[int | None]:
+    """What each living worker of a queue may give a job at most; None where it does not know."""
+    living = Heartbeat.seen_at >= database_now(session) - LOST_AFTER
+    rows = session.execute(select(Heartbeat.kind, Heartbeat.job_memory_bytes).where(living))
+    return [most for kind, most in rows if queue in kind.split(",")]
 
 
 def last_seen(session: Session, kind: str) -> datetime | None:

@@ -11,19 +11,23 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from store.database import Database
 from store.heartbeats import EVERY_SECONDS, beat
+from store.queues import TRAIN
 from store.settings import get_settings
+from worker.training.memory_check import room_for_job
 
 logger = logging.getLogger(__name__)
 
 _stopped = threading.Event()
 
 
-def beat_until(stopped: threading.Event, database: Database, name: str, kind: str) -> None:
-    """Note every few seconds that a worker lives; an unreachable database is tried again."""
+def beat_until(
+    stopped: threading.Event, database: Database, name: str, kind: str, job_memory_bytes: int | None = None
+) -> None:
+    """Note every few seconds that a worker lives and what it may give a job; an outage of the database is sat out."""
     while True:
         try:
             with database.write() as session:
-                beat(session, name, kind)
+                beat(session, name, kind, job_memory_bytes)
         except SQLAlchemyError as error:
             logger.warning("The heartbeat of %s could not be noted: %s", name, error)
         if stopped.wait(EVERY_SECONDS):
@@ -33,8 +37,10 @@ def beat_until(stopped: threading.Event, database: Database, name: str, kind: st
 
 @signals.worker_ready.connect
 def _start(sender: Any = None, **_: Any) -> None:
-    kind = ",".join(sorted(sender.app.amqp.queues.consume_from))
-    arguments = (_stopped, Database.of(get_settings()), sender.hostname, kind)
+    settings, queues = get_settings(), sorted(sender.app.amqp.queues.consume_from)
+    room = room_for_job(settings) if TRAIN.queue in queues else None
+    most = None if room is None else room.most
+    arguments = (_stopped, Database.of(settings), sender.hostname, ",".join(queues), most)
     threading.Thread(target=beat_until, args=arguments, name="heartbeat", daemon=True).start()
 
 

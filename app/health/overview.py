@@ -11,9 +11,6 @@ from store.disk import Disk
 from store.leases import database_now
 from store.usage import OwnerUsage
 
-#: A worker that was not seen for so long, in seconds, is taken for lost.
-LOST_AFTER = 6 * heartbeats.EVERY_SECONDS
-
 
 @dataclass(frozen=True)
 class Worker:
@@ -26,7 +23,7 @@ class Worker:
     @property
     def is_lost(self) -> bool:
         """Whether it should have been seen since."""
-        return self.seconds_ago > LOST_AFTER
+        return self.seconds_ago > heartbeats.LOST_AFTER.total_seconds()
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ router = APIRouter()
 
 STAGES = {
     "waiting_for_dataset": "Waiting until the dataset has been read",
+    "waiting_for_memory": "Waiting for a worker with enough memory",
     "loading_base": "Loading the base model",
     "encoding": "Encoding the items",
     "encoding_views": "Encoding other views of the items, to train on and to check by",

@@ -131,6 +131,13 @@ def is_path(name: str) -> bool:
     return name.startswith(_PATH_STARTS)
 
 
+def path_of(spec: str) -> Path | None:
+    """Where a base model's checkpoint lies, of a name that gives it by a path."""
+    rest = spec.partition(":")[2]
+    name = rest if is_path(rest) else rest.partition("/")[2]
+    return Path(name).expanduser() if is_path(name) else None
+
+
 def checkpoint_of(spec: str) -> str:
     """The directory, or name of a cached model, that follows the family's name and a colon.
 

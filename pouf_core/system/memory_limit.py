@@ -41,6 +41,12 @@ def data_bytes() -> int:
     return int(getattr(psutil.Process().memory_info(), "data", 0))
 
 
+def all_memory() -> int:
+    """Bytes of the machine, or of the container where that has fewer."""
+    total, limit = int(psutil.virtual_memory().total), _cgroup_bytes("memory.max")
+    return total if limit is None else min(total, limit)
+
+
 def free_memory() -> int:
     """Bytes that can still be used: of the machine, or of the container where that is less."""
     free = int(psutil.virtual_memory().available)

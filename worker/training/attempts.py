@@ -20,6 +20,7 @@ from worker.training.messages import Lack
 
 CHECKPOINT_EVENT = "job.checkpoint"
 WAITING_FOR_SPACE = "waiting_for_space"
+WAITING_FOR_MEMORY = "waiting_for_memory"
 
 #: A status that somebody asked for while the job ran, and the one it leads to.
 ASKED_FOR = {"cancelling": "cancelled", "pausing": "paused"}

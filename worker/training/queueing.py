@@ -6,21 +6,22 @@ owner whose turn it is; the message of that one will find the first. Messages ar
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from store.database import Database
 from store.job_datasets import all_ready, are_decided, datasets_of
 from store.leases import Lease, database_now
 from store.tables import Job
-from store.transitions import RUNNING
+from store.transitions import RUNNING, lock_job
 from worker.training import attempts
+from worker.training.memory_check import Room, admit
 
 #: Other workers may take what was chosen; then another choice is made.
 TRIES = 3
 
 
-def begin(database: Database, job_id: str, worker: str, seconds: float) -> Lease[Job] | None:
+def begin(database: Database, job_id: str, worker: str, seconds: float, room: Room | None = None) -> Lease[Job] | None:
     """Claim the job whose turn it is, woken up for `job_id`; None when there is nothing to run.
 
     Args:
@@ -28,13 +29,16 @@ def begin(database: Database, job_id: str, worker: str, seconds: float) -> Lease
         job_id: that the message names.
         worker: who claims.
         seconds: of the lease.
+        room: memory that the worker has for the job; None takes any.
     """
     for _ in range(TRIES):
         with database.write() as session:
             chosen = choose(session, job_id)
             if chosen is None:
                 return None
-            lease = attempts.begin_attempt(session, chosen, worker, database_now(session), seconds)
+            lease = None
+            if _fits(session, chosen, room):
+                lease = attempts.begin_attempt(session, chosen, worker, database_now(session), seconds)
         if lease is not None or chosen == job_id:
             return lease
     return None
@@ -57,13 +61,22 @@ def choose(session: Session, job_id: str) -> str | None:
     return session.scalars(waiting.order_by(Job.queued_at, Job.id).limit(1)).one_or_none()
 
 
+def _fits(session: Session, job_id: str, room: Room | None) -> bool:
+    if room is None or session.get(Job, job_id) is None:
+        return True
+    job = lock_job(session, job_id)
+    return job.status != "queued" or admit(session, job, room)
+
+
 def _waits_for_worker(session: Session, job: Job) -> bool:
     datasets = datasets_of(session, job)
     return all_ready(datasets) or any(dataset.status == "failed" for dataset in datasets)
 
 
 def _waiting() -> tuple[ColumnElement[bool], ...]:
-    return Job.status == "queued", Job.lease_owner.is_(None), are_decided()
+    # What did not fit into the memory of a worker is begun by its own message alone, which any other may get.
+    fits = or_(Job.stage.is_(None), Job.stage != attempts.WAITING_FOR_MEMORY)
+    return Job.status == "queued", Job.lease_owner.is_(None), fits, are_decided()
 
 
 def _owners_by_turn() -> Select[str]:

@@ -30,6 +30,7 @@ from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training import attempts, checkpoints, queueing, stored_checkpoints
 from worker.training.attempt_run import AttemptRun
 from worker.training.journal import Journal
+from worker.training.memory_check import room_for_job
 from worker.training.messages import ErrorMessage, JobSpec, PostponedMessage, ResultMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.stored_checkpoints import Uploader
@@ -63,7 +64,9 @@ def run_job(
             attempts.wait_for_space(session, job_id)
         checkpoints.sweep(context.database, context.settings.data_dir)
         return
-    lease = queueing.begin(context.database, job_id, context.worker_id, context.settings.lease_seconds)
+    settings = context.settings
+    room = room_for_job(settings)
+    lease = queueing.begin(context.database, job_id, context.worker_id, settings.lease_seconds, room)
     if lease is None:
         logger.info("Job %s is not to be run now.", job_id)
         return
