@@ -128,9 +128,7 @@ class Engine:
             limit = predictor.threshold_of(threshold, served_variant)
             encoder = predictor.encoder(served_variant)
             self.base_models.touch(predictor)
-            if holding is not None and predictor.modality == "image":
-                sources = await self._pipeline.admitted(sources, holding)
-            rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder, caller)
+            rows = await self._pipeline.rows([sources[index] for index in order], predictor, encoder, caller, holding)
             classify = partial(_classify, predictor, rows, top_k, served_variant, limit)
             # a thread takes longer to be asked than a few rows to be classified
             is_short = len(rows) * len(predictor.class_names) <= SCORES_AT_ONCE
@@ -147,10 +145,8 @@ class Engine:
 
         Owners take turns, among those who predict too. Raises `QueueFull`, `BatcherStopped`, or as `Budget.take`.
         """
-        if base.description.modality == "image":
-            sources = await self._pipeline.admitted(sources, holding)
         encoder = await run_in_threadpool(base.encoder)  # names the weights by a hash, made once
-        return await self._pipeline.rows(sources, _PlainItems(base), encoder, holding.owner)
+        return await self._pipeline.rows(sources, _PlainItems(base), encoder, holding.owner, holding)
 
     async def probe(self) -> None:
         """Encode an item with the default base model, in the same way as predictions; raises what goes wrong."""

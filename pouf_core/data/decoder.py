@@ -7,12 +7,13 @@ import logging
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
-from typing import IO, Any, Self
+from subprocess import PIPE
+from typing import Any, Self
 
 from PIL import Image
 
+from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
 from pouf_core.data.decoder_protocol import READY, REQUEST, WITH_PIXELS, Wanted
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.errors import InvalidInput
@@ -98,12 +99,15 @@ class Decoder:
             return
         command = [sys.executable, "-m", MODULE]
         command += [str(self._limits.memory_bytes), str(self._limits.cpu_seconds)]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment(), start_new_session=True
+        self._process = subprocess.Popen(
+            command, stdin=PIPE, stdout=PIPE, bufsize=0, env=environment(), start_new_session=True
         )
-        self._process = process
-        with _Watchdog(process, START_SECONDS):
-            ready = _stream(process.stdout).readline(len(READY))
+        self._pipes = DeadlinePipes(self._process)
+        self._pipes.allow(START_SECONDS)
+        try:
+            ready = self._pipes.read_line(len(READY))
+        except (EOFError, DeadlineExpired):
+            ready = b""
         if ready != READY:
             raise DecoderUnavailable(f"The decoder did not start; {describe_end(self._end())}.")
 
@@ -112,18 +116,20 @@ class Decoder:
         if self._process is not None:
             self._end()
 
-    def _ask(self, data: bytes, max_pixels: int, wanted: Wanted) -> tuple[tuple[int, int], bytes]:
+    def _ask(self, data: bytes, max_pixels: int, wanted: Wanted) -> tuple[tuple[int, int], bytearray]:
         for attempt in range(1, _ATTEMPTS + 1):
             self.start()
-            assert self._process is not None
-            with _Watchdog(self._process, self._limits.clock_seconds) as watchdog:
-                try:
-                    return _exchange(self._process, data, max_pixels, wanted)
-                except _Died:
-                    logger.debug("The decoder died of a picture of %d bytes.", len(data))
+            expired = False
+            try:
+                self._pipes.allow(self._limits.clock_seconds)
+                return _exchange(self._pipes, data, max_pixels, wanted)
+            except _Died:
+                logger.debug("The decoder died of a picture of %d bytes.", len(data))
+            except DeadlineExpired:
+                expired = True
             status = self._end()
             logger.warning("The decoder ended at a picture of %d bytes; %s.", len(data), describe_end(status))
-            if watchdog.fired or -status == signal.SIGXCPU:
+            if expired or -status == signal.SIGXCPU:
                 raise InvalidInput(TIMED_OUT, f"Decoding takes more than {self._limits.cpu_seconds:g} seconds.")
             if attempt == _ATTEMPTS:  # one death may be the system's doing, for example when memory ran out
                 break
@@ -135,53 +141,21 @@ class Decoder:
         assert process is not None
         process.kill()
         status = process.wait()
-        _stream(process.stdout).close()
-        try:
-            _stream(process.stdin).close()
-        except BrokenPipeError:
-            logger.debug("The decoder ended with an unread request.")
+        for stream in (process.stdin, process.stdout):
+            assert stream is not None
+            stream.close()
         return status
 
 
-class _Watchdog:
-    """Kills a process whose block takes longer than `seconds`; `fired` tells whether it did."""
-
-    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
-        self.fired = False
-        self._process = process
-        self._timer = threading.Timer(seconds, self._fire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> Self:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._timer.cancel()
-
-    def _fire(self) -> None:
-        self.fired = True
-        self._process.kill()
-
-
-def _exchange(
-    process: subprocess.Popen[bytes], data: bytes, max_pixels: int, wanted: Wanted
-) -> tuple[tuple[int, int], bytes]:
-    stdin, stdout = _stream(process.stdin), _stream(process.stdout)
+def _exchange(pipes: DeadlinePipes, data: bytes, max_pixels: int, wanted: Wanted) -> tuple[tuple[int, int], bytearray]:
     try:
-        stdin.write(REQUEST.pack(len(data), max_pixels, wanted))
-        stdin.write(data)
-        stdin.flush()
-    except BrokenPipeError as error:
+        pipes.write(REQUEST.pack(len(data), max_pixels, wanted) + data)
+        width, height = _size(pipes.read_line(_LONGEST_HEADER))
+        if not 0 < width * height <= max_pixels:
+            raise _Died
+        return (width, height), pipes.read(3 * width * height if wanted in WITH_PIXELS else 0)
+    except EOFError as error:
         raise _Died from error
-    width, height = _size(stdout.readline(_LONGEST_HEADER))
-    if not 0 < width * height <= max_pixels:
-        raise _Died
-    expected = 3 * width * height if wanted in WITH_PIXELS else 0
-    pixels = stdout.read(expected)
-    if len(pixels) < expected:
-        raise _Died
-    return (width, height), pixels
 
 
 def _size(header: bytes) -> tuple[int, int]:
@@ -193,8 +167,3 @@ def _size(header: bytes) -> tuple[int, int]:
         return int(answer["width"]), int(answer["height"])
     except (ValueError, KeyError, TypeError) as error:
         raise _Died from error  # a process that a picture has taken over may answer anything
-
-
-def _stream(stream: IO[bytes] | None) -> IO[bytes]:
-    assert stream is not None
-    return stream

@@ -1,0 +1,53 @@
+"""Exchanges with a process that answers late, in pieces, or never."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
+
+LARGE = b"0123456789" * 300_000
+
+
+@contextmanager
+def running(*command: str) -> Iterator[DeadlinePipes]:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+        try:
+            pipes = DeadlinePipes(process)
+            pipes.allow(20)
+            yield pipes
+        finally:
+            process.kill()
+
+
+def test_what_a_pipe_cannot_hold_at_once_comes_back_whole() -> None:
+    with running("sh", "-c", "head -c 3000006 > /dev/null; printf 'line\\nrest'; head -c 100000 /dev/zero") as pipes:
+        pipes.write(b"line\n" + LARGE + b"\n")
+        assert pipes.read_line(100) == b"line\n"
+        assert pipes.read(100_004) == b"rest" + bytes(100_000)
+
+
+def test_a_line_is_read_no_further_than_allowed() -> None:
+    with running("sh", "-c", "printf 'without end'; cat") as pipes:
+        assert pipes.read_line(7) == b"without"
+        assert pipes.read(4) == b" end"
+
+
+def test_a_process_that_neither_reads_nor_answers_is_waited_for_until_the_deadline() -> None:
+    with running("sleep", "60") as pipes:
+        pipes.allow(0.05)
+        with pytest.raises(DeadlineExpired):
+            pipes.write(LARGE)
+        pipes.allow(0.05)
+        with pytest.raises(DeadlineExpired):
+            pipes.read(1)
+
+
+def test_the_end_of_a_process_is_told() -> None:
+    with running("true") as pipes:
+        with pytest.raises(EOFError):
+            pipes.read(1)
+        with pytest.raises(EOFError):
+            pipes.write(LARGE)
