@@ -6,6 +6,7 @@ the weights, as far as they are known before anything is loaded. Micro-batches s
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from store.settings import Settings
 from store.tables import Dataset, Job
 from store.transitions import transition
 from worker.training.attempts import WAITING_FOR_MEMORY, fail
+
+logger = logging.getLogger(__name__)
 
 CODE = "job_needs_more_memory"
 #: Of float32 numbers, and times that the process holds them at its peak; measured, see docs/scaling.md.
@@ -94,9 +97,13 @@ def admit(session: Session, job: Job, room: Room) -> bool:
         return True
     others = heartbeats.job_memory(session, TRAIN.queue)
     if needed <= room.most or any(most is None or needed <= most for most in others):
+        free = _gibibytes(room.now)
+        logger.warning(
+            "Job %s waits: it takes %s of memory or more, and here %s are free.", job.id, _gibibytes(needed), free
+        )
         transition(session, job, "queued", stage=WAITING_FOR_MEMORY)
     else:
-        fail(session, job, CODE, _message(needed, max(room.most, *(most or 0 for most in others), 0)))
+        fail(session, job, CODE, _message(needed, max(room.most, *(most or 0 for most in others))))
     return False
 
 
