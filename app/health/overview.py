@@ -35,14 +35,12 @@ class Everything:
         oldest_queued_at: since when the job waits that waits longest for a worker.
         workers: by name.
         disk: the scarcest.
-        owners: those first who store most.
     """
 
     jobs: Mapping[str, int]
     oldest_queued_at: datetime | None
     workers: Sequence[Worker]
     disk: Disk
-    owners: Mapping[str, OwnerUsage]
 
 
 @dataclass(frozen=True)
@@ -78,5 +76,11 @@ def everything(caller: Caller) -> Everything:
             Worker(seen.name, seen.kind, max((now - seen.seen_at).total_seconds(), 0.0))
             for seen in heartbeats.seen(session)
         ]
-        jobs, oldest, owners = counts_by_status(scope), oldest_queued_at(scope), usage.by_owner(session)
-    return Everything(jobs, oldest, workers, disk.scarcest(state.settings, state.storage), owners)
+        jobs, oldest = counts_by_status(scope), oldest_queued_at(scope)
+    return Everything(jobs, oldest, workers, disk.scarcest(state.settings, state.storage))
+
+
+def owners(caller: Caller) -> Mapping[str, OwnerUsage]:
+    """Return what each owner stores, those first who store most. It is added up over whole tables."""
+    with caller.state.database.read() as session:
+        return usage.by_owner(session)

@@ -4,11 +4,13 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.http.content_types import JSON, is_json, wrong_content_type
 from app.http.errors import ApiError, from_pouf_error, problem_response
+from app.http.page_paths import is_page
 from app.http.validation_errors import from_validation_errors, malformed_json
 from pouf_core.errors import PoufError
 
@@ -47,6 +49,9 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
-    if error.body is not None and not is_json(request.headers):
+    body = error.body
+    if is_page(request.url.path):  # which is sent forms
+        body = dict(body) if isinstance(body, FormData) else body
+    elif body is not None and not is_json(request.headers):
         return problem_response(request, wrong_content_type(request.headers, JSON))
-    return problem_response(request, from_validation_errors(error.errors(), error.body))
+    return problem_response(request, from_validation_errors(error.errors(), body))

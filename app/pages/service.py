@@ -33,6 +33,7 @@ async def show_service(request: Request, caller: Reader) -> HTMLResponse:
 def _page(request: Request, caller: Caller, ready: ReadyDocument) -> HTMLResponse:
     identity: Identity = request.scope["identity"]
     runs_it = identity.may(KeyScope.ADMIN)
+    is_refreshed = "hx-request" in request.headers  # the part without owners, whose sums take longest
     return render(
         request,
         "service.html.jinja",
@@ -42,6 +43,7 @@ def _page(request: Request, caller: Caller, ready: ReadyDocument) -> HTMLRespons
         own=overview.own(caller),
         limits=caller.limits,
         everything=overview.everything(caller) if runs_it else None,
+        owners=overview.owners(caller) if runs_it and not is_refreshed else None,
         owners_shown=OWNERS_SHOWN,
         owner=caller.owner,
     )

@@ -95,6 +95,14 @@ def test_an_answer_that_is_none_is_refused_in_words(api, begun):
         assert api.post(f"{begun.partition('?')[0]}/answers", data=fields, headers=SCRIPTED).status_code == 422
 
 
+@pytest.mark.parametrize("form", [{"size": "many"}, {"person": "x" * 201}])
+def test_a_form_that_cannot_be_used_is_refused_in_the_page_and_not_told_to_be_json(api, predicted, form):
+    answer = api.post(f"/jobs/{predicted(5).job_id}/reviews", data=form)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "Content-Type" not in answer.text and f"/{next(iter(form))}: " in answer.text
+
+
 def test_what_the_answers_say_is_applied_on_request(api, begun, predicted):
     page = api.get(begun).text
     place = begun.partition("?")[0]

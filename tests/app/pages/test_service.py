@@ -24,6 +24,14 @@ def test_everything_of_the_service_is_shown_to_whoever_runs_it(api, rows, databa
     assert "not ready" in page  # there is no broker
 
 
+def test_the_part_that_is_looked_at_again_and_again_adds_up_no_owners(api, rows, monkeypatch):
+    rows.dataset(item_count=7, owner="bob")
+    assert "bob" in api.get("/service").text
+    monkeypatch.delattr("store.usage.by_owner")
+    again = api.get("/service", headers=SCRIPTED).text
+    assert "have to stay free" in again and "bob" not in again
+
+
 def test_owners_see_their_own_usage_with_its_limits(api, rows, make_key):
     rows.dataset(item_count=55, owner="alice")
     rows.dataset(item_count=7777, owner="bob")
