@@ -31,6 +31,8 @@ from pouf_core.audit.frame import Frame
 from pouf_core.audit.intervals import CONFIDENCE
 from pouf_core.audit.sampling import Drawn, draw
 from pouf_core.contract.audit import AuditEstimate
+from pouf_core.predictions.clusters import Clustering
+from pouf_core.predictions.stored import MOST_MAPPED
 
 CHOOSING = ("whurs19_CLIP_ViT-B-32", "dtd", "clip art")
 ANSWERS, DRAWS, FOUND_BY = 80, 200, 40
@@ -62,6 +64,7 @@ def labelled_set(task: FeatureTask) -> LabelledSet:
         predictor = pouf_core.load(result.path)
         labels = {name: predictor.label_indices(features, variant=name) for name in ("adapted", "zero_shot")}
         top = [row.top_k for row in predictor.classify(features, top_k=2)]
+    drawn = np.random.default_rng(0).permutation(len(features))[:MOST_MAPPED]
     places = {name: place for place, name in enumerate(predictor.class_names)}
     frame = Frame(
         **labels,
@@ -69,6 +72,7 @@ def labelled_set(task: FeatureTask) -> LabelledSet:
         probability=np.array([first[1] for first, _ in top]),
         runner_up=np.array([places[second[0]] for _, second in top]),
         runner_up_probability=np.array([second[1] for _, second in top]),
+        cluster=Clustering(task.features[drawn]).of(task.features).astype(np.int64),
     )
     return LabelledSet(task.name, frame, task.labels)
 
@@ -134,11 +138,25 @@ def _thresholds(one: LabelledSet, draws: list[Drawn], wish: float) -> dict[str, 
     }
 
 
-def _found(one: LabelledSet) -> dict[str, float]:
-    """Wrong items among 40 that were chosen for being suspected, and among 40 random ones."""
-    wrong = one.frame.label != one.labels
-    chosen = [wrong[draw(one.frame, FOUND_BY, FOUND_BY, seed).rows].sum() for seed in range(DRAWS)]
-    return {"suspected": float(np.mean(chosen)), "random": FOUND_BY * float(wrong.mean())}
+def _found(one: LabelledSet) -> dict[str, Any]:
+    """Wrong items among 40 that were chosen for being suspected, and among 40 random ones; and how many clusters,
+    classes and confusions there are among these 40 and among the 40 that are most suspected."""
+    frame, wrong = one.frame, one.frame.label != one.labels
+    chosen = [draw(frame, FOUND_BY, FOUND_BY, seed).rows for seed in range(DRAWS)]
+    plain = frame.by_suspicion()[:FOUND_BY]
+    mistakes = np.stack([one.labels, frame.label], axis=1)
+
+    def spread(rows: np.ndarray) -> dict[str, int]:
+        kinds = {"clusters": frame.cluster[rows], "classes": frame.label[rows], "mistakes": mistakes[rows[wrong[rows]]]}
+        return {name: len(np.unique(values, axis=0)) for name, values in kinds.items()}
+
+    spreads = [spread(rows) for rows in chosen]
+    return {
+        "suspected": float(np.mean([wrong[rows].sum() for rows in chosen])),
+        "random": FOUND_BY * float(wrong.mean()),
+        "spread": {name: float(np.mean([each[name] for each in spreads])) for name in spreads[0]},
+        "spread_of_most_suspected": spread(plain),
+    }
 
 
 def summary(sets: dict[str, Any]) -> dict[str, Any]:

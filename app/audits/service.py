@@ -20,10 +20,11 @@ from app.http.schemas import ListDocument
 from app.jobs.predictions import predictions_of
 from app.jobs.service import get as get_job
 from app.predicted import queries as predicted
+from app.predicted.service import clusters_of
 from app.predicted.service import read as read_predictions
 from pouf_core.audit.frame import Frame
 from pouf_core.audit.sampling import Drawn, draw
-from pouf_core.predictions.stored import StoredPredictions
+from pouf_core.predictions.stored import Clusters, StoredPredictions
 from store.ids import new_id
 from store.retention import forget_audits
 from store.scope import Scope
@@ -72,7 +73,8 @@ def create(caller: Caller, job_id: str, body: AuditCreate, on_created: OnCreated
     predictions = predictions_of(caller, job_id)
     stored = read_predictions(caller, predictions)
     seed = secrets.randbelow(2**31) if body.seed is None else body.seed
-    drawn = draw(_frame(stored), body.size, body.suspected, seed)
+    frame = _frame(stored, clusters_of(caller, predictions, len(stored)))
+    drawn = draw(frame, body.size, body.suspected, seed)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         quotas.require_room_in_database(caller.limits, scope, BYTES_OF_AUDIT_ITEM * body.size)
@@ -139,7 +141,7 @@ def show(found: Found) -> AuditDocument:
     return show_audit(found.job, reviewed, found.threshold, found.names, class_names_of(found.job))
 
 
-def _frame(stored: StoredPredictions) -> Frame:
+def _frame(stored: StoredPredictions, clusters: Clusters) -> Frame:
     if not len(stored):
         raise conflict("dataset_empty", "The dataset has no items to draw from.")
     records = stored.records
@@ -150,6 +152,7 @@ def _frame(stored: StoredPredictions) -> Frame:
         probability=records["probability"].astype(np.float64),
         runner_up=records["runner_up"].astype(np.int64),
         runner_up_probability=records["runner_up_probability"].astype(np.float64),
+        cluster=clusters.astype(np.int64),
     )
 
 

@@ -32,11 +32,11 @@ def predictions_of(caller: Caller, job_id: str) -> Predictions:
         raise conflict("job_not_finished", f"The job is {job.status}; its predictions come with its end.", retry=True)
     if job.predictions_key is None:
         raise ApiError(404, "predictions_not_found", f"There are no predictions of job {job_id}.")
-    audited = None
+    served, audited = job.result.fallback or "adapted", None
     if model is not None and model.audited_threshold is not None:
-        audited = AuditedThreshold(model.result.fallback or "adapted", model.audited_threshold)
+        audited = AuditedThreshold(served, model.audited_threshold)
     deleted = job.model_id is not None and model is None
-    return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id, audited, deleted)
+    return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id, served, audited, deleted)
 
 
 def summary_of(caller: Caller, job_id: str) -> PredictionSummary | None:

@@ -19,7 +19,7 @@ from app.predicted.rows import ItemsGone, PredictedItems
 from app.predicted.schemas import PredictionsQuery, show_prediction
 from app.predicted.texts import WholeTexts
 from pouf_core.contract.abstention import VariantName
-from pouf_core.predictions.stored import StoredPredictions, open_predictions
+from pouf_core.predictions.stored import Clusters, StoredPredictions, open_clusters, open_predictions
 from store.tables import Dataset
 
 
@@ -40,6 +40,7 @@ class Predictions:
         storage_key: of their folder.
         dataset_id: whose items they are of.
         model_id: of the model that predicted.
+        served: the variant that is served now, where an audit may have changed it; None for the one that predicted.
         audited: of an audit that was confirmed since; it takes the place of what was served and proposed then.
         model_deleted: whether that model was deleted since.
     """
@@ -48,23 +49,39 @@ class Predictions:
     storage_key: str
     dataset_id: str
     model_id: str | None
+    served: VariantName | None = None
     audited: AuditedThreshold | None = None
     model_deleted: bool = False
 
 
 def read(caller: Caller, predictions: Predictions) -> StoredPredictions:
-    """Return the stored form; raises 500 ``predictions_missing``."""
+    """Return the stored form; raises 500 ``predictions_missing``.
+
+    It is of the variant that is served now, unless an older version predicted, which kept the one that was served then.
+    """
     storage = caller.state.storage
     try:
-        stored = open_predictions(storage.local_directory(predictions.storage_key))
+        stored = open_predictions(storage.local_directory(predictions.storage_key), predictions.served)
     except (FileNotFoundError, ValueError) as error:
-        message = f"The predictions of {predictions.name} are not in the storage as they were written."
-        raise ApiError(500, "predictions_missing", message) from error
+        raise _missing(predictions) from error
     audited = predictions.audited
     if audited is None or audited.variant != stored.header.variant:
         return stored
     now = {"threshold": audited.value, "accepted_from": audited.value}
     return replace(stored, header=stored.header.model_copy(update=now))
+
+
+def clusters_of(caller: Caller, predictions: Predictions, count: int) -> Clusters:
+    """Return the clusters [n] of so many items; raises 500 ``predictions_missing``."""
+    try:
+        return open_clusters(caller.state.storage.local_directory(predictions.storage_key), count)
+    except (FileNotFoundError, ValueError) as error:
+        raise _missing(predictions) from error
+
+
+def _missing(predictions: Predictions) -> ApiError:
+    message = f"The predictions of {predictions.name} are not in the storage as they were written."
+    return ApiError(500, "predictions_missing", message)
 
 
 def answer(request: Request, caller: Caller, predictions: Predictions, query: PredictionsQuery) -> Response:

@@ -15,6 +15,8 @@ Booleans = npt.NDArray[np.bool_]
 
 DISAGREEMENT = 0.05
 """By how many ranks, as a share of all items, an item is more suspected because the adaptation changed its class."""
+POOL = 2
+"""Of how many times as many suspected items those are chosen that spread over clusters and classes."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Frame:
         probability: [N] of the served class.
         runner_up: [N] the class that comes second.
         runner_up_probability: [N].
+        cluster: [N] of its features: items of one cluster are alike.
     """
 
     adapted: Integers
@@ -35,6 +38,7 @@ class Frame:
     probability: Numbers
     runner_up: Integers
     runner_up_probability: Numbers
+    cluster: Integers
 
     def __len__(self) -> int:
         """N."""
@@ -57,3 +61,17 @@ class Frame:
         rank = np.empty(len(self))
         rank[np.argsort(margin, kind="stable")] = np.arange(len(self)) / len(self)
         return np.argsort(rank - DISAGREEMENT * self.changed, kind="stable")
+
+    def suspected(self, count: int) -> Integers:
+        """So many items that are likely wrong, each for another reason where there are as many.
+
+        Of the twice as many that are most suspected, those come first that are the most suspected of their cluster and
+        class, then those that come second in theirs, and so on: ten more of a mistake that is known teach little.
+        """
+        pool = self.by_suspicion()[: POOL * count]
+        _, cells = np.unique(np.stack([self.cluster[pool], self.label[pool]]), axis=1, return_inverse=True)
+        order = np.argsort(cells, kind="stable")
+        _, starts, sizes = np.unique(cells[order], return_index=True, return_counts=True)
+        place = np.empty(len(pool), dtype=np.int64)
+        place[order] = np.arange(len(pool)) - np.repeat(starts, sizes)
+        return pool[np.argsort(place, kind="stable")][:count]

@@ -1,9 +1,10 @@
 """Which items people are asked about: a stratified sample in which every item has a known chance.
 
-The strata are ranges of suspicion. The first holds the items that are most likely wrong, half as many again as are to
-be chosen for that; the others divide the rest evenly. In every stratum each item has the same chance, and what is drawn
-spreads over classes and confusions (implicit stratification; Cochran, Sampling Techniques, 3rd ed., 5 and 8). The
-estimates use all answers: what is chosen for being suspected has a known chance as well.
+The first stratum holds items that are likely wrong and differ from each other, half as many again as are to be chosen
+for that; the others are ranges of suspicion that divide the rest evenly. In every stratum each item has the same
+chance, and what is drawn spreads over classes, clusters and confusions (implicit stratification; Cochran, Sampling
+Techniques, 3rd ed., 5 and 8). The estimates use all answers: what is chosen for being suspected has a known chance as
+well.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ def draw(frame: Frame, size: int, suspected: int | None = None, seed: int = 0) -
 
 def _strata(frame: Frame, size: int, chosen: int) -> list[Integers]:
     """Items by stratum, none empty; that of the suspected comes first, where any are chosen."""
+    suspected = frame.suspected(min(len(frame), int(SUSPECTED_FRAME * chosen)))
     order = frame.by_suspicion()
-    first = min(len(frame), int(SUSPECTED_FRAME * chosen))
     count = min(MOST_STRATA, max(1, (size - chosen) // LEAST_OF_STRATUM))
-    rest = np.array_split(order[first:], count)
-    return [stratum for stratum in (order[:first], *rest) if len(stratum)]
+    rest = np.array_split(order[~np.isin(order, suspected)], count)
+    return [stratum for stratum in (suspected, *rest) if len(stratum)]
 
 
 def _allocation(items: Integers, size: int, chosen: int) -> Integers:
@@ -100,9 +101,9 @@ def _allocation(items: Integers, size: int, chosen: int) -> Integers:
 
 
 def _spread(frame: Frame, stratum: Integers, count: int, random: np.random.Generator) -> Integers:
-    """Draw one item at random from each of so many equal parts, so that changed items, classes and confusions have
-    their shares. Where the first part begins is random, so that all items have the same chance."""
-    keys = (frame.runner_up[stratum], frame.label[stratum], frame.changed[stratum])
+    """Draw one item at random from each of so many equal parts, so that changed items, classes, clusters and confusions
+    have their shares. Where the first part begins is random, so that all items have the same chance."""
+    keys = (frame.runner_up[stratum], frame.cluster[stratum], frame.label[stratum], frame.changed[stratum])
     ordered = np.roll(stratum[np.lexsort(keys)], random.integers(len(stratum)))
     ends = np.arange(count + 1) * len(stratum) // max(count, 1)
     return ordered[random.integers(ends[:-1], ends[1:])]

@@ -2,12 +2,15 @@
 
 A folder with `predictions.json`, a `PredictionsHeader`, and `predictions.npy`, records of 60 bytes that are mapped into
 memory. Names, texts and labels of items are no part of it: an item is known by the SHA-256 of its content. After an
-adaptation `features.npy` is there too: features of the first items, for a map of them.
+adaptation three more are there: `features.npy`, features of the first items, for a map of them; `clusters.npy`, the
+cluster of each item, for reviews that spread over them; and `other`, such a folder for the variant that was not served,
+for the day on which a review changes which one is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.predictions import PredictionsHeader
 
-HEADER, RECORDS, FEATURES = "predictions.json", "predictions.npy", "features.npy"
+HEADER, RECORDS, FEATURES, CLUSTERS = "predictions.json", "predictions.npy", "features.npy", "clusters.npy"
+OTHER = "other"
 
 #: Classes are places in the header's `class_names`; `label` is the most probable class, of items without one too.
 RECORD = np.dtype(
@@ -40,6 +45,8 @@ Booleans = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 Features = npt.NDArray[np.float16]
 """Unit-length features [m, d] of the first m items, which are a random sample: items are in order of content hash."""
+Clusters = npt.NDArray[np.int16]
+"""The cluster [n] of each item."""
 
 MOST_MAPPED = 2000
 _MOST_NUMBERS = 4_000_000
@@ -116,8 +123,9 @@ class StoredPredictions:
         return before, after
 
 
-def write_predictions(directory: Path, header: PredictionsHeader, pieces: Iterable[Records]) -> None:
-    """Make a folder of stored predictions, some records at a time.
+@contextmanager
+def writing_predictions(directory: Path, header: PredictionsHeader) -> Iterator[Callable[[Records], None]]:
+    """Make a folder of stored predictions; what is returned takes some records at a time.
 
     Raises:
         ValueError: the records are not `header.item_count` in order of content hash.
@@ -127,15 +135,26 @@ def write_predictions(directory: Path, header: PredictionsHeader, pieces: Iterab
     with (directory / RECORDS).open("wb") as stream:
         shape: dict[str, Any] = {"descr": RECORD.descr, "fortran_order": False, "shape": (header.item_count,)}
         np.lib.format.write_array_header_1_0(stream, shape)
-        for piece in pieces:
+
+        def write(piece: Records) -> None:
+            nonlocal count, last
             order = np.concatenate([last, _sortable(piece["sha256"])])
             if np.any(order[1:] <= order[:-1]):
                 raise ValueError("predictions are not in order of content hash")
             count, last = count + len(piece), order[-1:]
             stream.write(piece.tobytes())
+
+        yield write
     if count != header.item_count:
         raise ValueError(f"{count} predictions of {header.item_count} items")
     (directory / HEADER).write_text(header.model_dump_json())
+
+
+def write_predictions(directory: Path, header: PredictionsHeader, pieces: Iterable[Records]) -> None:
+    """Make a folder of stored predictions from its pieces; raises as `writing_predictions`."""
+    with writing_predictions(directory, header) as write:
+        for piece in pieces:
+            write(piece)
 
 
 def mapped_count(items: int, width: int) -> int:
@@ -163,14 +182,40 @@ def open_features(directory: Path) -> Features | None:
     return found
 
 
-def open_predictions(directory: Path) -> StoredPredictions:
+def write_clusters(directory: Path, clusters: Clusters) -> None:
+    """Add the clusters of all items to a folder of stored predictions."""
+    np.save(directory / CLUSTERS, clusters)
+
+
+def open_clusters(directory: Path, count: int) -> Clusters:
+    """Read what `write_clusters` added; one cluster of all items where nothing was.
+
+    Raises:
+        ValueError: it is damaged, or not of `count` items.
+    """
+    try:
+        found: Clusters = np.load(directory / CLUSTERS, allow_pickle=False)
+    except FileNotFoundError:
+        return np.zeros(count, np.int16)
+    if found.dtype != np.int16 or found.shape != (count,):
+        raise ValueError(f"{directory / CLUSTERS} does not hold {count} clusters")
+    return found
+
+
+def open_predictions(directory: Path, variant: VariantName | None = None) -> StoredPredictions:
     """Read a folder that `write_predictions` made; the records stay on disk.
+
+    Args:
+        directory: the folder.
+        variant: which one's predictions to read if they are there; None for what was served when they were made.
 
     Raises:
         FileNotFoundError: it is not there.
         ValueError: it is damaged.
     """
     header = PredictionsHeader.model_validate_json((directory / HEADER).read_bytes())
+    if variant not in (None, header.variant) and (directory / OTHER / HEADER).exists():
+        return open_predictions(directory / OTHER)
     records = np.load(directory / RECORDS, mmap_mode="r", allow_pickle=False)
     if records.dtype != RECORD or records.shape != (header.item_count,):
         raise ValueError(f"{directory / RECORDS} does not hold {header.item_count} predictions")

@@ -217,6 +217,25 @@ def test_a_confirmed_proposal_is_served_and_is_an_event_of_the_job(api, rows, au
         assert session.get_one(Job, job.job_id).status == "succeeded"
 
 
+def test_the_predictions_of_the_job_follow_the_variant_that_was_confirmed(api, audited):
+    job, audit = audited
+    url = f"/v1/jobs/{job.job_id}/predictions"
+    before = api.get(url, params={"limit": 60}).json()["data"]
+    assert any(item["changed"] for item in before)
+    answer_all(api, job, audit, "zero_shot_label")
+    api.post(f"{url_of(job, audit)}/confirm")
+    after = api.get(url, params={"limit": 60}).json()["data"]
+    assert [item["label"] for item in after] == [item["zero_shot_label"] for item in before]
+    assert not any(item["changed"] for item in after)
+    assert {item["probability"] > item["runner_up_probability"] for item in after} == {True}
+    lines = api.get(url, params={"format": "csv"}).text.splitlines()[1:]
+    assert [line.split(",")[2] for line in lines] == [item["label"] for item in after]
+    report = api.get(f"/v1/jobs/{job.job_id}/report").text
+    assert "None of 60 items" in report
+    model_id = api.get(f"/v1/jobs/{job.job_id}").json()["model_id"]
+    assert "Items that changed" not in api.get(f"/models/{model_id}").text
+
+
 def test_a_threshold_is_applied_where_that_is_asked_for(api, audited, picture):
     job, audit = audited
     found = answer_all(api, job, audit, "adapted_label")
@@ -259,9 +278,9 @@ def test_a_job_that_fell_back_is_told_that_its_adaptation_was_better(api, rows, 
 
 def test_answers_that_cannot_tell_do_not_undo_what_was_confirmed_before(api, audited):
     job, audit = audited
+    second = api.post(f"/v1/jobs/{job.job_id}/audits", json={"size": 60, "wished_accuracy": 0.01}).json()
     answer_all(api, job, audit, "zero_shot_label")
     api.post(f"{url_of(job, audit)}/confirm")
-    second = api.post(f"/v1/jobs/{job.job_id}/audits", json={"size": 60, "wished_accuracy": 0.01}).json()
     rows = [{"item": item["sha256"], "label": item["adapted_label"]} for item in second["items"] if not item["changed"]]
     answered = give(api, url_of(job, second), *rows).json()
     proposal = answered["proposal"]

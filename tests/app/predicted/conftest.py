@@ -16,7 +16,7 @@ import torch
 
 from pouf_core.contract.predictions import PredictionsHeader
 from pouf_core.predictions.predicted import prediction_records
-from pouf_core.predictions.stored import StoredPredictions, open_predictions, write_predictions
+from pouf_core.predictions.stored import OTHER, StoredPredictions, open_predictions, write_predictions
 from store.tables import DatasetItem
 from tests.row_fixtures import Rows
 
@@ -98,9 +98,13 @@ def _predicted(
     about = PredictionsHeader.model_validate({**fields, "item_count": len(names)})
     key = f"predictions/{dataset_id}-{seed}"
     folder = tmp_path / key
-    shown = (own, own, served) if about.variant == "zero_shot" else (served, own)
-    write_predictions(folder, about, [prediction_records(digests, *shown)])
+    other = about.model_copy(update={"variant": "adapted" if about.variant == "zero_shot" else "zero_shot"})
+    for place, one in ((folder, about), (folder / OTHER, other)):
+        shown = (own, own, served) if one.variant == "zero_shot" else (served, own)
+        write_predictions(place, one, [prediction_records(digests, *shown)])
     rows.storage.put_directory(key, folder)
+    fallback = "zero_shot" if about.variant == "zero_shot" else None
     columns = {"owner": owner, "predictions_key": key, "model_id": "mdl_1", "class_names": about.class_names}
+    columns["fallback"] = fallback
     job_id = rows.job("running", "succeeded", dataset_id=dataset_id, **columns)
     return Predicted(job_id, dataset_id, names, open_predictions(folder), key)

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 import pouf_core
+from pouf_core.contract.abstention import VariantName
 from pouf_core.data.items import collect_items
 from pouf_core.families.loading import BaseModelPool
 from pouf_core.feature_cache.digests import digests_of
-from pouf_core.predictions.stored import open_features, open_predictions
+from pouf_core.predictions.stored import CLUSTERS, open_clusters, open_features, open_predictions
 from tests.pouf_core.conftest import CLASS_NAMES
 
+VARIANTS: tuple[VariantName, ...] = ("adapted", "zero_shot")
 TRAINED = {"max_steps": 2, "learning_rate": 0.05, "selection": "last", "batch_size": 8}
 CASES: dict[str, dict[str, Any]] = {
     "what is served is the base model": {"method": {"type": "zero-shot"}},
@@ -60,12 +62,25 @@ def test_stored_predictions_are_what_the_model_answers(
     assert stored.records["zero_shot_probability"] == pytest.approx(np.array([one.score for one in own]), abs=1e-5)
     adapted = predictor.predict([item.source for item in items], variant="adapted", threshold=0.0)
     assert stored.records["adapted_label"].tolist() == [answer.class_index for answer in adapted]
+    if "threshold" in settings:
+        assert None in answered and not all(label is None for label in answered)
+    other = next(name for name in VARIANTS if name != predictor.served)
+    kept = open_predictions(tmp_path / "p", other)
+    again = predictor.predict([item.source for item in items], top_k=2, variant=other)
+    assert kept.header.variant == other
+    labels = [CLASS_NAMES[index] for index in kept.records["label"]]
+    assert [label if sure else None for label, sure in zip(labels, kept.answered, strict=True)] == [
+        answer.label for answer in again
+    ]
+    assert kept.records["probability"] == pytest.approx(np.array([answer.score for answer in again]), abs=1e-5)
+    assert (kept.records["zero_shot_label"] == stored.records["zero_shot_label"]).all()
+    assert (kept.records["adapted_label"] == stored.records["adapted_label"]).all()
     features = open_features(tmp_path / "p")
     assert features is not None
     assert len(features) == len(items)
     assert np.linalg.norm(features.astype(np.float32), axis=1) == pytest.approx(1, abs=1e-3)
-    if "threshold" in settings:
-        assert None in answered and not all(label is None for label in answered)
+    assert (tmp_path / "p" / CLUSTERS).exists()
+    assert open_clusters(tmp_path / "p", len(items)).min() >= 0
 
 
 def test_texts_read_by_a_trained_language_model_are_predicted_too(tmp_path: Path, pool: BaseModelPool) -> None:

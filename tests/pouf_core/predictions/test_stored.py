@@ -11,7 +11,16 @@ import torch
 
 from pouf_core.contract.predictions import PredictionsHeader
 from pouf_core.predictions.predicted import prediction_records
-from pouf_core.predictions.stored import RECORD, RECORDS, Records, open_predictions, write_predictions
+from pouf_core.predictions.stored import (
+    OTHER,
+    RECORD,
+    RECORDS,
+    Records,
+    open_clusters,
+    open_predictions,
+    write_clusters,
+    write_predictions,
+)
 
 COUNT = 40
 
@@ -96,3 +105,19 @@ def test_a_truncated_or_foreign_file_is_not_read(tmp_path: Path, records: Record
     np.save(tmp_path / "p" / RECORDS, np.zeros(COUNT))
     with pytest.raises(ValueError):
         open_predictions(tmp_path / "p")
+
+
+def test_the_other_variant_is_read_where_it_was_kept(tmp_path: Path, records: Records) -> None:
+    write_predictions(tmp_path, header(), [records])
+    assert open_predictions(tmp_path, "zero_shot").header.variant == "adapted"  # an older version kept one
+    write_predictions(tmp_path / OTHER, header(variant="zero_shot", threshold=0.25), [records])
+    assert open_predictions(tmp_path, "zero_shot").header == header(variant="zero_shot", threshold=0.25)
+    assert open_predictions(tmp_path, "adapted").header == open_predictions(tmp_path).header == header()
+
+
+def test_items_have_the_clusters_that_were_written_and_one_where_none_were(tmp_path: Path) -> None:
+    assert open_clusters(tmp_path, 3).tolist() == [0, 0, 0]
+    write_clusters(tmp_path, np.array([4, 2, 4], np.int16))
+    assert open_clusters(tmp_path, 3).tolist() == [4, 2, 4]
+    with pytest.raises(ValueError, match="does not hold 2 clusters"):
+        open_clusters(tmp_path, 2)
