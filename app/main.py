@@ -26,6 +26,7 @@ from app.health.readiness import Readiness
 from app.http.answers import Answers
 from app.http.budgets import Budgets
 from app.http.error_handlers import install_handlers
+from app.http.freed_memory import give_back_freed_memory
 from app.http.metrics import HttpMetrics
 from app.http.protocol import ConnectionLimits, connection_limits
 from app.http.query_parameters import refuse_repeated
@@ -87,19 +88,19 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
     logging.basicConfig(format=LOG_FORMAT)
     for package in ("app", "store", "pouf_core"):
         logging.getLogger(package).setLevel(settings.log_level)
-    metrics = HttpMetrics()
+    metrics, budgets = HttpMetrics(), Budgets.of(settings)
     app = FastAPI(
         title="POUF service",
         version=version("pouf-service"),
         summary="Adapt vision-language models to unlabelled pictures.",
-        lifespan=_lifespan(settings, metrics, engine_factory),
+        lifespan=_lifespan(settings, metrics, budgets, engine_factory),
         generate_unique_id_function=openapi.operation_id,
         routes=_routes(),
         docs_url=None,  # FastAPI's own page needs the internet
         redoc_url=None,
     )
     # the one added last comes first
-    app.add_middleware(Admission, budgets=Budgets.of(settings), is_streamed=_is_streamed)
+    app.add_middleware(Admission, budgets=budgets, is_streamed=_is_streamed)
     app.add_middleware(Authentication)
     app.add_middleware(
         RequestContext,
@@ -127,7 +128,7 @@ def _routes() -> list[BaseRoute]:
 
 
 def _lifespan(
-    settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory
+    settings: Settings, metrics: HttpMetrics, budgets: Budgets, engine_factory: EngineFactory
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[ConnectionLimits]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[ConnectionLimits]:
@@ -137,11 +138,13 @@ def _lifespan(
         state.publisher.start()
         state.engine.start()
         app.state.readiness = Readiness(state)
-        watch = asyncio.ensure_future(app.state.readiness.watch())
+        watching = (app.state.readiness.watch(), give_back_freed_memory(budgets))
+        watches = [asyncio.ensure_future(each) for each in watching]
         try:
             yield connection_limits(settings)
         finally:
-            watch.cancel()
+            for watch in watches:
+                watch.cancel()
             state.engine.stop()
             state.thumbnails.close()
             state.samples.close()

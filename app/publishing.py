@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 SOCKET_SECONDS = 2.0
 PUBLISH_BATCH = 100
+STOP_SECONDS = 5.0
 
 
 class Queue:
@@ -76,10 +77,10 @@ class Publisher:
         self._woken.set()
 
     def stop(self) -> None:
-        """Publish what was woken for, then end."""
+        """Publish what was woken for, then end; not waited for while the database or the broker is away."""
         self._stopping = True
         self._woken.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def _run(self) -> None:
         while not self._stopping:

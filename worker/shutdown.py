@@ -6,17 +6,21 @@ pool processes, and a running job stops at its next step boundary and gives its 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
 import billiard.pool
+import psutil
 from celery import signals
+
+from store.settings import get_settings
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +33,10 @@ class ShuttingDown(Exception):
 SHUTDOWN_SIGNAL = signal.SIGUSR2
 #: Tenths of a second that a pool process waits for its last result to be read before it exits.
 EXIT_TENTHS = 20
+
+
+#: Beyond the time that a cancelled job gets; the supervisor, compose and Kubernetes wait longer.
+MARGIN_SECONDS = 5
 
 
 class _State:
@@ -98,9 +106,29 @@ def _remember_consumer(sender: Any = None, **_: Any) -> None:
 @signals.worker_shutting_down.connect
 def _tell_pool_processes(**_: Any) -> None:
     request_shutdown()  # a solo or threaded pool runs the task in this process
+    processes = []
     for consumer in _consumers:
         for pid in consumer.pool.info.get("processes", []):
             try:
+                processes.append(psutil.Process(pid))
                 os.kill(pid, SHUTDOWN_SIGNAL)
-            except ProcessLookupError:
+            except (ProcessLookupError, psutil.NoSuchProcess):
                 logger.info("Pool process %s has already gone.", pid)
+    end_at_the_latest(processes, get_settings().cancel_grace_seconds + MARGIN_SECONDS)
+
+
+def end_at_the_latest(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Kill what has not ended by itself when so much time has passed, without waiting for that here.
+
+    While the database is away a process may wait for it in C, where it hears no signal. Its transactions end with it,
+    and its lease expires.
+    """
+
+    def kill() -> None:
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+
+    timer = threading.Timer(seconds, kill)
+    timer.daemon = True
+    timer.start()

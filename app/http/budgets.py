@@ -39,6 +39,7 @@ class Budget:
         self._kind = kind
         self._lock = threading.Lock()
         self._taken: Counter[str] = Counter()
+        self._peak = 0
 
     @property
     def taken(self) -> int:
@@ -63,6 +64,13 @@ class Budget:
                 headers = {"Retry-After": str(RETRY_SECONDS), "x-should-retry": "true"}
                 raise ApiError(503, "overloaded", "Too much is being worked on; try again shortly.", headers=headers)
             self._taken[owner] += amount
+            self._peak = max(self._peak, self._taken.total())
+
+    def take_peak(self) -> int:
+        """Return the most that was taken at a time since this was last asked."""
+        with self._lock:
+            peak, self._peak = self._peak, self._taken.total()
+        return peak
 
     def give_back(self, owner: str, amount: int) -> None:
         """Give back what was taken."""

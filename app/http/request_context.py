@@ -1,5 +1,6 @@
 """What surrounds every request: its id, a bound on its body, its count and duration, and the last-resort error."""
 
+import asyncio
 import logging
 import re
 import time
@@ -26,6 +27,13 @@ logger = logging.getLogger(__name__)
 PROBED = frozenset({"/health/live", "/health/ready", "/metrics"})
 LOGGED_CHARACTERS = 500
 ACCEPTED_REQUEST_ID = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+
+SHUTTING_DOWN = ApiError(
+    503,
+    "shutting_down",
+    "The service is being stopped; try again.",
+    headers={"Retry-After": "5", "x-should-retry": "true"},
+)
 
 
 class RequestContext:
@@ -73,6 +81,11 @@ class RequestContext:
             rate = MINIMUM_BYTES_PER_SECOND if streamed else MINIMUM_BYTES_PER_SECOND_IN_MEMORY
             bounded = _bounded(with_slow_client_timeout(receive, self.stall_seconds, rate), limit)
             await self.app(scope, bounded, answer.send)
+        except asyncio.CancelledError:
+            # the server stops, and has waited for the request as long as it may
+            if answer.status:
+                raise
+            await problem_response(Request(scope), SHUTTING_DOWN)(scope, receive, answer.send)
         except Exception as failure:
             if not isinstance(failure, ApiError):
                 logger.exception("request %s failed", scope["request_id"])

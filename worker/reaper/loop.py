@@ -21,6 +21,9 @@ from worker.training import checkpoints
 
 logger = logging.getLogger(__name__)
 
+#: A round that has not ended by then waits for a database that is away.
+STOP_SECONDS = 5.0
+
 
 def broker_queue_depth(url: str) -> QueueDepth:
     """Asks a Redis broker, where a queue is a list of its name."""
@@ -46,8 +49,13 @@ def main() -> None:
     name = f"reaper@{socket.gethostname()}"
     queue_depth = broker_queue_depth(settings.redis_url or DEFAULT_BROKER_URL)
     stopped = threading.Event()
+
+    def stop(*_: object) -> None:
+        stopped.set()
+        signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)  # SIGALRM ends the process
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, stop)
     # in a thread of its own: a large storage takes longer to search than leases may wait
     keeper = Housekeeper(settings, database)
     threading.Thread(target=keeper.run, args=(stopped,), name="housekeeper", daemon=True).start()

@@ -55,6 +55,14 @@ def test_what_was_taken_is_given_back_and_then_nothing_more_is_taken(budgets: Bu
     assert budgets.memory.taken == 0
 
 
+def test_the_peak_is_told_since_it_was_last_asked_for(budgets: Budgets) -> None:
+    with budgets.holding("a", alone=False) as a:
+        a.take_memory(20)
+        with budgets.holding("b", alone=False) as b:
+            b.take_memory(30)
+        assert [budgets.memory.take_peak(), budgets.memory.take_peak()] == [50, 20]
+
+
 def test_of_one_everybody_may_have_it(budgets: Budgets) -> None:
     with budgets.holding("a", alone=False) as a, budgets.holding("b", alone=False) as b:
         a.take_stream()

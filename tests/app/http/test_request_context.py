@@ -1,10 +1,15 @@
+import asyncio
+import json
 import logging
 
 import anyio
 import httpx
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.http.metrics import HttpMetrics
+from app.http.request_context import RequestContext
 from app.main import create_app
 from tests.app.colour_engine import ColourEngine
 
@@ -79,3 +84,33 @@ def test_a_line_break_in_a_path_forges_no_line_in_the_log(api, caplog):
     lines = [record.getMessage() for record in caplog.records]
     assert any("GET /v1/jobs/x%0AINFO%20forged 404" in line for line in lines)
     assert not any("\n" in line for line in lines)
+
+
+def test_a_request_that_outlasts_the_servers_end_is_told_to_come_again():
+    async def never_answers(*_):
+        await asyncio.sleep(60)
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    async def ask():
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/v1/jobs",
+            "headers": [],
+            "query_string": b"",
+            "app": FastAPI(),
+        }
+        context = RequestContext(never_answers, lambda _: 0, lambda _: False, HttpMetrics(), 1)
+        asking = asyncio.ensure_future(context(scope, None, send))
+        await asyncio.sleep(0.01)
+        asking.cancel()
+        await asking
+
+    asyncio.run(ask())
+    headers = dict(sent[0]["headers"])
+    assert (sent[0]["status"], headers[b"retry-after"]) == (503, b"5")
+    assert json.loads(sent[1]["body"])["code"] == "shutting_down"
