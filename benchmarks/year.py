@@ -113,12 +113,7 @@ def _copy_jobs(database: Database, session: Session, numbers: FromClause, at: Co
     _insert(session, Job, values, numbers.join(template, template.c.id == "job_template"))
 
 
-def _insert(
-    session: Session,
-    table: type[Any],
-    values: Mapping[str, ColumnElement[Any]],
-    source: FromClause,
-) -> None:
+def _insert(session: Session, table: type[Any], values: Mapping[str, ColumnElement[Any]], source: FromClause) -> None:
     session.execute(insert(table).from_select([*values], select(*values.values()).select_from(source)))
 
 

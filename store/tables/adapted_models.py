@@ -24,6 +24,7 @@ class AdaptedModel(Base):
     __tablename__ = "models"
     __table_args__ = (
         Index("ix_models_owner_id_created_at", "owner", "id", "created_at"),
+        Index("ix_models_owner_created_at_id", "owner", "created_at", "id"),
         Index("ix_models_owner_name_id", "owner", "name", "id"),
         Index("ix_models_owner_document_bytes", "owner", "document_bytes"),
     )

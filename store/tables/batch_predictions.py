@@ -21,6 +21,7 @@ class BatchPrediction(Leased, Base):
     __tablename__ = "batch_predictions"
     __table_args__ = (
         Index("ix_batch_predictions_owner_id", "owner", "id"),
+        Index("ix_batch_predictions_owner_created_at_id", "owner", "created_at", "id"),
         Index("ix_batch_predictions_owner_status", "owner", "status"),
         Index("ix_batch_predictions_dataset_id", "dataset_id"),
         Index("ix_batch_predictions_lease_expires_at", "lease_expires_at"),

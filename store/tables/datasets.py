@@ -37,6 +37,7 @@ class Dataset(Leased, Base):
     __tablename__ = "datasets"
     __table_args__ = (
         Index("ix_datasets_owner_id", "owner", "id"),
+        Index("ix_datasets_owner_created_at_id", "owner", "created_at", "id"),
         Index("ix_datasets_lease_expires_at", "lease_expires_at"),
         Index("ix_datasets_status_updated_at", "status", "updated_at"),
     )

@@ -35,6 +35,7 @@ class Job(Leased, Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index("ix_jobs_owner_id_created_at", "owner", "id", "created_at"),
+        Index("ix_jobs_owner_created_at_id", "owner", "created_at", "id"),
         Index("ix_jobs_owner_status_id", "owner", "status", "id"),
         Index("ix_jobs_owner_name_id", "owner", "name", "id"),
         Index("ix_jobs_owner_dataset_id_id", "owner", "dataset_id", "id"),
