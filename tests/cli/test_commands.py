@@ -19,6 +19,7 @@ from store.tables import Dataset
 
 
 def pouf(*arguments, **environment):
+    """Runs `pouf` in a process of its own, which a command needs that starts others."""
     return subprocess.run(
         [sys.executable, "-m", "cli.main", *map(str, arguments)],
         capture_output=True,
@@ -26,6 +27,11 @@ def pouf(*arguments, **environment):
         check=False,
         env={**os.environ, **environment},
     )
+
+
+def invoked(*arguments, **environment):
+    """Runs `pouf` in this process."""
+    return CliRunner(env=environment).invoke(app, [*map(str, arguments)])
 
 
 def test_help_loads_no_server_and_no_pytorch():
@@ -76,7 +82,7 @@ def test_only_settings_that_were_given_reach_the_method(monkeypatch, tmp_path, o
 
 def test_the_database_is_migrated(tmp_path):
     for _ in range(2):
-        assert pouf("migrate", POUF_DATA_DIR=str(tmp_path / "new")).returncode == 0
+        assert invoked("migrate", POUF_DATA_DIR=str(tmp_path / "new")).exit_code == 0
     assert (tmp_path / "new" / "pouf.db").is_file()
 
 
@@ -135,16 +141,16 @@ def test_what_is_too_old_is_counted_and_removed(tmp_path):
                 meta={"note": "x" * 1_000_000},
             )
         )  # fmt: skip
-    ran = pouf("prune", "--dry-run", "--data-dir", tmp_path)
-    assert ran.returncode == 0, ran.stderr
+    ran = invoked("prune", "--dry-run", "--data-dir", tmp_path)
+    assert ran.exit_code == 0, ran.stderr
     assert "1  unfinished datasets" in ran.stdout
     for expected in ("1  unfinished datasets", "0  unfinished datasets"):
-        ran = pouf("prune", "--data-dir", tmp_path)
-        assert (ran.returncode, expected in ran.stdout) == (0, True), ran.stderr
+        ran = invoked("prune", "--data-dir", tmp_path)
+        assert (ran.exit_code, expected in ran.stdout) == (0, True), ran.stderr
     with database.write() as session:
         session.scalars(select(Dataset)).one().deleted_at = long_ago
     before = (tmp_path / "pouf.db").stat().st_size
-    assert "1  deleted datasets" in pouf("prune", "--data-dir", tmp_path).stdout
+    assert "1  deleted datasets" in invoked("prune", "--data-dir", tmp_path).stdout
     database.dispose()
     assert (tmp_path / "pouf.db").stat().st_size < before - 900_000
 
@@ -162,7 +168,7 @@ def test_orphans_are_listed_and_removed_when_told_to(tmp_path):
     os.utime(left, (0, 0))
     for arguments, found in ([], "Found 1"), (["--delete"], "Removed 1"), ([], "Found 0"):
         there = left.exists()
-        ran = pouf("orphans", *arguments, "--data-dir", tmp_path)
-        assert ran.returncode == 0, ran.stderr
+        ran = invoked("orphans", *arguments, "--data-dir", tmp_path)
+        assert ran.exit_code == 0, ran.stderr
         assert f"{found} files" in ran.stdout
         assert (left.parent.name in ran.stdout, left.exists()) == (there, there and not arguments)

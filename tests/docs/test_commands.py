@@ -19,6 +19,8 @@ CLASSES = ("boat", "computer", "smiley face")
 PICTURES_A_CLASS = 8
 PAGE_SECONDS, SLOW_PAGE_SECONDS = 240, 800
 SERVICE = "http://127.0.0.1:8000"
+#: What the commands of a page print, among other things.
+PRINTED = {"README.md": ("event: job.succeeded", '"label": "smiley face"', "\nsmiley face 0.")}
 
 
 needs_tools = pytest.mark.skipif(
@@ -92,16 +94,19 @@ def reader(
     return {SERVICE: service.url, "/var/lib/pouf": str(data), "/backups": str(tmp_path / "backups")}
 
 
-def run(blocks: list[Block], places: dict[str, str], seconds: float = PAGE_SECONDS) -> None:
-    """Run the shell blocks in one shell, then the Python blocks in one namespace."""
+def run(blocks: list[Block], places: dict[str, str], seconds: float = PAGE_SECONDS) -> str:
+    """Run the shell blocks in one shell, then the Python blocks in one namespace; what the shell printed."""
+    printed = ""
     if any(block.language in SHELL for block in blocks):
         script = shell_script(blocks, places)
         done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=seconds, check=False)
         assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        printed = done.stdout
     names: dict[str, object] = {}
     for block in blocks:
         if block.language == PYTHON:
             exec(compile(replaced(block.text, places), f"block at line {block.line}", "exec"), names)
+    return printed
 
 
 def name_in_the_project(page: Path) -> str:
@@ -115,8 +120,11 @@ def pages_with(*marks: str) -> list[Path]:
 
 @needs_tools
 @pytest.mark.parametrize("page", pages_with(""), ids=name_in_the_project)
-def test_the_commands_of_a_page_do_what_it_says(page: Path, reader: dict[str, str]) -> None:
-    run([block for block in blocks_of(page) if not block.mark], reader)
+def test_the_commands_of_a_page_do_what_it_says(
+    page: Path, reader: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = run([block for block in blocks_of(page) if not block.mark], reader) + capsys.readouterr().out
+    assert [words for words in PRINTED.get(name_in_the_project(page), ()) if words not in printed] == []
 
 
 @needs_tools

@@ -1,13 +1,8 @@
 """From unlabelled pictures to an adapted classifier over HTTP: `pouf up` with its real worker and real broker."""
 
 import os
-import re
-import shutil
 import signal
-import subprocess
-import sys
 import time
-import zipfile
 
 import httpx
 import psutil
@@ -15,7 +10,7 @@ import pytest
 
 import pouf_core
 from pouf_client import ApiError, Client
-from tests.e2e.conftest import CLASSES, EXAMPLE, digest
+from tests.e2e.conftest import CLASSES, digest
 
 STEPS = 3
 
@@ -106,32 +101,6 @@ def test_an_alias_moves_to_the_new_model(client, dataset, clipart):
     assert error.value.status == 404
     job = adapt(client, dataset.id, alias="latest", seed=1)
     assert client.predict(picture, "latest").model_id == job.model_id
-
-
-def readme_block(language: str, service, clipart) -> str:
-    """An example of the README, over this service and these few pictures."""
-    text = (EXAMPLE.parent.parent / "README.md").read_text(encoding="utf-8")
-    [block] = re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    picture = next(name for name, label in clipart.labels.items() if label == "smiley face")
-    block = block.replace("examples/clipart/images/00fdfebaa3e3.jpg", str(clipart.folder / picture))
-    return block.replace("examples/clipart/images", str(clipart.folder)).replace("http://127.0.0.1:8000", service.url)
-
-
-@pytest.mark.skipif(not (shutil.which("jq") and shutil.which("curl")), reason="the README's example needs curl and jq")
-def test_the_readmes_curl_example_works(service, clipart, tmp_path):
-    script = "set -euo pipefail\n" + readme_block("bash", service, clipart)
-    ran = subprocess.run(["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "event: job.succeeded" in ran.stdout
-    assert '"label": "smiley face"' in ran.stdout
-    assert zipfile.ZipFile(tmp_path / "model.zip").testzip() is None
-
-
-def test_the_readmes_python_example_works(service, clipart):
-    script = readme_block("python", service, clipart)
-    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.splitlines()[-1].startswith("smiley face 0.")
 
 
 def test_a_cancelled_job_ends_soon(client, dataset):

@@ -27,6 +27,9 @@ from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app, sen
 from worker.process_context import WorkerContext
 from worker.reaper.rounds import run_once
 
+#: Where no job trains before one would stand ready: it takes seconds of both processors.
+WITHOUT_TEMPLATE = {"POUF_WARM_START": "false"}
+
 
 @pytest.fixture
 def redis_url(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[str]:
@@ -55,9 +58,13 @@ def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., subpr
         "POUF_WEBHOOK_TIMEOUT": "120",
     }
 
-    def start(command: tuple[str, ...] = celery_command("train", "train,ingest")) -> subprocess.Popen[bytes]:
+    def start(
+        command: tuple[str, ...] = celery_command("train", "train,ingest"), **options: str
+    ) -> subprocess.Popen[bytes]:
         with (tmp_path / "worker.log").open("ab") as log:
-            workers.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True))
+            workers.append(
+                subprocess.Popen(command, env=environment | options, stdout=log, stderr=log, start_new_session=True)
+            )
         return workers[-1]
 
     yield start
@@ -171,7 +178,7 @@ def test_two_workers_given_the_same_message_run_the_job_once(
     for _ in range(4):
         send("pouf.train", "train", {"job_id": job_id})
     for _ in range(2):
-        start_worker()
+        start_worker(**WITHOUT_TEMPLATE)
     wait_for(lambda: get(Job, job_id).status == "succeeded", seconds=240)
     broker = redis.Redis.from_url(redis_url)
     wait_for(lambda: broker.llen("train") == broker.hlen("unacked") == 0)
@@ -194,7 +201,7 @@ def test_ingestion_and_training_follow_each_other_by_messages(
 ) -> None:
     dataset_id = add_dataset({f"{seed}.png": make_picture(seed) for seed in range(4)})
     job_id = add_job(dataset_id, {}, class_names=["lonely"])
-    worker = start_worker()
+    worker = start_worker(**WITHOUT_TEMPLATE)
     send("pouf.train", "train", {"job_id": job_id})
     wait_for(lambda: get(Job, job_id).stage == "waiting_for_dataset")
     assert not any("torch" in path.path for path in psutil.Process(worker.pid).memory_maps())
@@ -220,7 +227,7 @@ def test_settings_that_keep_jobs_safe(redis_url: str) -> None:
 def test_a_message_reaches_its_queue_alone_whichever_application_sends_it(
     redis_url: str, send: Any, start_worker: Any, wait_for: Any
 ) -> None:
-    start_worker()  # declares the queues it listens to, and leaves `notify` alone
+    start_worker(**WITHOUT_TEMPLATE)  # declares the queues it listens to, and leaves `notify` alone
     client = redis.Redis.from_url(redis_url)
     wait_for(lambda: client.exists("_kombu.binding.train", "_kombu.binding.ingest") == 2)
     bindings = {name: client.smembers(f"_kombu.binding.{name}") for name in ("train", "ingest")}

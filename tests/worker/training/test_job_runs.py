@@ -21,7 +21,7 @@ from pouf_core.predictions.stored import open_predictions
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
 from tests.worker.conftest import DATA_WARNING
-from tests.worker.warm_jobs import run_job
+from tests.worker.warm_jobs import run_job, template
 from worker.process_context import WorkerContext
 from worker.training import process, runner
 from worker.training.child import INTERNAL_ERROR
@@ -137,7 +137,7 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
         artifact_dir=no_directory / "artifact",
         evaluation_labels={},
     )
-    child = ChildProcess.start(spec, tmp_path / "work", log)
+    child = ChildProcess.start(spec, tmp_path / "work", log, template())
     messages: list[Message] = []
     while not child.ended:
         messages += child.read(1)

@@ -41,7 +41,7 @@ def ready(warm: WarmStart, wait_for: Callable[..., Any]) -> WarmStart:
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[WarmStart]:
-    """A template that several tests use."""
+    """A template that the tests share; what harms it is followed by another one."""
     warm = WarmStart(FORK, "pouf-lite")
     yield warm
     warm.close()
@@ -53,17 +53,11 @@ def warm(kept: WarmStart, wait_for: Callable[..., Any]) -> WarmStart:
 
 
 @pytest.fixture
-def own_template(wait_for: Callable[..., Any]) -> Iterator[Callable[..., WarmStart]]:
-    """Templates of a test's own, to be harmed."""
-    made = []
-
-    def make(mode: str = FORK) -> WarmStart:
-        made.append(WarmStart(mode, "pouf-lite"))
-        return ready(made[-1], wait_for)
-
-    yield make
-    for warm in made:
-        warm.close()
+def waiting(wait_for: Callable[..., Any]) -> Iterator[WarmStart]:
+    """A template that becomes the one job that it is asked for."""
+    warm = WarmStart(BECOME, "pouf-lite")
+    yield ready(warm, wait_for)
+    warm.close()
 
 
 def specification_in(directory: Path, tune: str = "head", seed: int = 0, memory_bytes: int | None = None) -> JobSpec:
@@ -154,29 +148,27 @@ def test_a_copied_process_gives_the_weights_of_one_started_by_itself_whatever_ra
 
 
 def test_a_process_that_waited_gives_the_weights_of_one_started_by_itself(
-    own_template: Any, specification: Any, wait_for: Any, alone: tuple[bytes, int]
+    waiting: WarmStart, specification: Any, wait_for: Any, alone: tuple[bytes, int]
 ) -> None:
     waited = specification("waited")
-    warm = own_template(BECOME)
-    child = start(waited, warm)
+    child = start(waited, waiting)
     assert TEMPLATE in psutil.Process(child.pid).cmdline()
     assert os.getsid(child.pid) == child.pid
     assert isinstance(messages_of(child)[-1], ResultMessage)
     assert (waited.artifact_dir / WEIGHTS).read_bytes() == alone[0]
-    wait_for(warm.is_ready)  # another waits for the next job
+    wait_for(waiting.is_ready)  # another waits for the next job
 
 
 @LINUX
 def test_a_job_whose_template_is_killed_goes_on_and_the_next_one_starts_by_itself(
-    own_template: Any, specification: Any, wait_for: Any
+    warm: WarmStart, specification: Any, wait_for: Any
 ) -> None:
-    warm = own_template()
     child = start(specification("copied"), warm)
     template_of(child).kill()
     assert isinstance(messages_of(child)[-1], ResultMessage)
     following = start(specification("following"), warm)
     wait_for(lambda: started_by_itself(following))
-    assert isinstance(messages_of(following)[-1], ResultMessage)
+    following.close()
     wait_for(warm.is_ready)
     third = start(specification("third"), warm)
     assert template_of(third).pid != child.pid
@@ -185,10 +177,9 @@ def test_a_job_whose_template_is_killed_goes_on_and_the_next_one_starts_by_itsel
 
 @LINUX
 def test_a_template_that_does_not_answer_costs_no_job(
-    own_template: Any, specification: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
+    warm: WarmStart, specification: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("worker.training.warm_start.ANSWER_SECONDS", 0.3)
-    warm = own_template()
     first = start(specification("first"), warm)
     template = template_of(first)
     first.close()
