@@ -10,6 +10,8 @@ import psycopg
 import pytest
 import redis
 from psycopg.sql import SQL, Identifier
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from store.database import Database, upgrade
 from store.settings import Settings
@@ -45,6 +47,22 @@ __all__ = [
 START_SECONDS = 30.0
 #: Run before the rest: their files take longest, and at the end one of two processes would wait for the other.
 LONG = ("chaos", "e2e", "integration", "worker")
+#: Run by one process, since their files share what takes seconds to start: a service, a template of jobs.
+TOGETHER = ("tests/e2e", "tests/worker/training")
+
+
+class FolderScheduling(LoadFileScheduling):
+    """`--dist loadfile`, by which files of some folders stay together, too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling | None:
+    """Keep together what shares something; other kinds of distribution stay as they are."""
+    return FolderScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
