@@ -51,8 +51,8 @@ $(GUIDE): mkdocs.yml $(wildcard docs/* docs/figures/* *.md benchmarks/*.md) | $(
 up: install guide ## start the service on http://127.0.0.1:8000 (Ctrl-C stops it)
 	@$(BIN)/pouf up
 
-# One process a core, of one thread each; files stay whole, since tests of a file share what is slow to set up. Tests that
-# send signals to their own process run before, in one that has run nothing else.
+# Processes of one thread each, one more than cores (tests/conftest.py); files stay whole, since their tests share what is
+# slow to set up. Tests that send signals to their own process run before, in one that has run nothing else.
 test: install ## the default test suite (TEST_PROCESSES=0 for one process, which a debugger needs)
 	$(BIN)/python -m pytest -m "alone and not slow" tests/cli
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not alone" -n $(or $(TEST_PROCESSES),auto) --dist loadfile --no-loadscope-reorder \

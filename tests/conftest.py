@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
 import psycopg
 import pytest
 import redis
@@ -57,6 +58,12 @@ class FolderScheduling(LoadFileScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
         return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than processors: many tests wait for others that they have started."""
+    return (psutil.cpu_count(logical=False) or psutil.cpu_count() or 1) + 1
 
 
 @pytest.hookimpl(optionalhook=True)
