@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from cli import CommandError
 from store.private_files import make_private_directory
@@ -37,8 +38,12 @@ class DataDirectory:
             raise CommandError(f"Cannot use {self.root} as the data directory: {error.strerror}.") from error
 
     @contextmanager
-    def locked(self, url: str) -> Iterator[None]:
+    def locked(self, url: str, *, until_unused: bool = False) -> Iterator[None]:
         """Hold the directory for this process, telling later comers the process id and `url`.
+
+        Args:
+            url: of the service.
+            until_unused: whether it ends when nobody uses it any more (`cli.users`).
 
         Raises:
             CommandError: another supervisor holds it.
@@ -50,25 +55,35 @@ class DataDirectory:
             except BlockingIOError as error:
                 raise CommandError(self._in_use(os.read(descriptor, 4096))) from error
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
+            held = {"pid": os.getpid(), "url": url, "until_unused": until_unused}
+            os.pwrite(descriptor, json.dumps(held).encode(), 0)
             yield
         finally:
             os.close(descriptor)
 
     def served_at(self) -> str | None:
         """The address of the service that runs on the directory, if one does."""
+        url = self._holder().get("url")
+        return None if url is None else str(url)
+
+    def ends_unused(self) -> bool:
+        """Whether a service runs on the directory that ends when nobody uses it any more."""
+        return self._holder().get("until_unused") is True
+
+    def _holder(self) -> dict[str, Any]:
+        """What the holder tells; nothing where there is none."""
         try:
             descriptor = os.open(self._lock_file, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
-            return None
+            return {}
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            with contextlib.suppress(ValueError, KeyError):
-                return str(json.loads(os.read(descriptor, 4096))["url"])
+            with contextlib.suppress(ValueError):
+                return dict(json.loads(os.read(descriptor, 4096)))
         finally:
             os.close(descriptor)
-        return None
+        return {}
 
     def _in_use(self, holder: bytes) -> str:
         try:
@@ -83,9 +98,13 @@ class DataDirectory:
 
     def log_file(self, name: str) -> Path:
         """The log of one child; a log that has grown large is set aside as `<name>.log.1` first."""
-        path = self.logs / f"{name}.log"
+        path = self.log(name)
         rotate(path)
         return path
+
+    def log(self, name: str) -> Path:
+        """Where the log of one child is."""
+        return self.logs / f"{name}.log"
 
 
 def rotate(path: Path) -> None:

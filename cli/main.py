@@ -57,6 +57,7 @@ def up(
     host: Annotated[str | None, typer.Option(help="Address to listen on. Default: POUF_HOST, else 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on. Default: POUF_PORT, else 8000.")] = None,
     data_dir: options.DataDir = None,
+    until_unused: Annotated[bool, typer.Option(hidden=True, help="End when no `pouf label` uses it.")] = False,
 ) -> None:
     """Run the whole service here until Ctrl-C: API, workers and, unless POUF_REDIS_URL is set, a message broker.
 
@@ -65,7 +66,7 @@ def up(
     from cli.supervisor import say, settings_with
     from cli.supervisor import up as run
 
-    run(settings_with(host=host, port=port, data_dir=data_dir), say)
+    run(settings_with(host=host, port=port, data_dir=data_dir), say, until_unused=until_unused)
 
 
 @app.command(rich_help_panel=OPERATION)

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 
 from cli import CommandError
@@ -15,6 +16,7 @@ from cli.broker import EmbeddedBroker, prepare_broker
 from cli.data_directory import DataDirectory, tail
 from cli.processes import Child, Service, end_marked_processes
 from cli.services import services, visible_gpus
+from cli.users import closed_to_users
 from store.setting_names import variable_of
 from store.settings import Settings, get_settings
 from store.settings_at_start import WrongSettings, read_settings
@@ -29,8 +31,15 @@ EARLY_FAILURES = 3  # a part that dies so often before the service was ever read
 class Supervisor:
     """Starts the children in order, restarts those that die, and stops them in order. Runs in the main thread."""
 
-    def __init__(self, settings: Settings, directory: DataDirectory, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        directory: DataDirectory,
+        say: Callable[[str], None],
+        unused: Callable[[], bool] = bool,
+    ) -> None:
         self._settings = settings
+        self._unused = unused
         self._directory = directory
         self._say = say
         self._url = base_url(settings.host, settings.port)
@@ -42,7 +51,7 @@ class Supervisor:
         self._ready = False
 
     def run(self) -> None:
-        """Serve until SIGINT, SIGTERM or SIGHUP.
+        """Serve until SIGINT, SIGTERM or SIGHUP, or until the service is unused.
 
         Raises:
             CommandError: the service did not come up; everything started has been stopped.
@@ -101,7 +110,7 @@ class Supervisor:
             time.sleep(READY_POLL_SECONDS)
 
     def _watch(self) -> None:
-        while not self._stopping:
+        while not self._stopping and not self._unused():
             time.sleep(POLL_SECONDS)
             for child in self._all():
                 if line := child.restart_when_due():
@@ -153,8 +162,8 @@ class Supervisor:
                 signal.signal(number, handler)
 
 
-def up(settings: Settings, say: Callable[[str], None]) -> None:
-    """Run the service on `settings` until a signal ends it.
+def up(settings: Settings, say: Callable[[str], None], *, until_unused: bool = False) -> None:
+    """Run the service on `settings` until a signal ends it, or with `until_unused` nobody uses it (`cli.users`).
 
     Raises:
         CommandError: the data directory or the port is taken, or a part does not start.
@@ -164,10 +173,14 @@ def up(settings: Settings, say: Callable[[str], None]) -> None:
         settings = settings.model_copy(update={"port": free_port(settings.host)})
     directory = DataDirectory(settings.data_dir)
     directory.create()
-    with directory.locked(base_url(settings.host, settings.port)):
+    with (
+        contextlib.ExitStack() as closed,  # to users, until the directory is free again
+        directory.locked(base_url(settings.host, settings.port), until_unused=until_unused),
+    ):
         check_port(settings.host, settings.port)
         say(f"Starting (data: {directory.root}, logs: {directory.logs})")
-        Supervisor(settings, directory, say).run()
+        unused = partial(closed_to_users, directory.root, closed) if until_unused else bool
+        Supervisor(settings, directory, say, unused).run()
     say("Stopped")
 
 

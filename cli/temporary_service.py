@@ -1,10 +1,10 @@
-"""A service of our own for the length of a `with` block."""
+"""A service of our own for the length of a `with` block, or until the last of several such blocks has ended."""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from cli import CommandError
 from cli.addresses import LOOPBACK, base_url, free_port, why_not_ready
 from cli.data_directory import DataDirectory, tail
 from cli.tether import tethered
+from cli.users import is_used, starting, using
 
 READY_SECONDS = 180.0
 STOP_SECONDS = 60.0
@@ -38,28 +39,76 @@ def temporary_service(data_dir: Path) -> Iterator[RunningService]:
     """
     directory = DataDirectory(data_dir)
     directory.create()
-    url_port = free_port(LOOPBACK)
-    options = ["--host", LOOPBACK, "--port", str(url_port), "--data-dir", str(directory.root)]
-    log = directory.log_file("up")
     started = time.monotonic()
-    with log.open("ab") as output:
+    process, url = _start(directory, tethered)
+    try:
+        _wait_until_ready(process, url, directory)
+        yield RunningService(url, process.pid, time.monotonic() - started)
+    finally:
+        stop(process)
+
+
+@contextmanager
+def shared_service(data_dir: Path, say: Callable[[str], None]) -> Iterator[str]:
+    """The address of the service on `data_dir`: the one that runs there, or one that ends when its last user has.
+
+    Raises:
+        CommandError: it does not get ready.
+    """
+    directory = DataDirectory(data_dir)
+    directory.create()
+    process = None
+    try:
+        with using(directory.root):
+            with starting(directory.root):
+                url = directory.served_at()
+                if url is None:
+                    say(f"Starting a service for the time (data: {directory.root})")
+                    process, url = _start(directory, list, "--until-unused")
+                    _stop_unless_ready(process, url, directory)
+                else:
+                    say(f"Using the service at {url}")
+            yield url
+    finally:
+        _wait_until_gone(directory, process)
+
+
+def _start(
+    directory: DataDirectory, wrapped: Callable[[list[str]], list[str]], *options: str
+) -> tuple[subprocess.Popen[bytes], str]:
+    port = free_port(LOOPBACK)
+    place = ["--host", LOOPBACK, "--port", str(port), "--data-dir", str(directory.root)]
+    with directory.log_file("up").open("ab") as output:
         process = subprocess.Popen(
-            tethered([sys.executable, "-m", "cli.main", "up", *options]),
+            wrapped([sys.executable, "-m", "cli.main", "up", *place, *options]),
             env={name: value for name, value in os.environ.items() if name not in OWN_PARTS},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    return process, base_url(LOOPBACK, port)
+
+
+def _stop_unless_ready(process: subprocess.Popen[bytes], url: str, directory: DataDirectory) -> None:
     try:
-        url = base_url(LOOPBACK, url_port)
-        _wait_until_ready(process, url, log)
-        yield RunningService(url, process.pid, time.monotonic() - started)
-    finally:
+        _wait_until_ready(process, url, directory)
+    except BaseException:
         stop(process)
+        raise
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+def _wait_until_gone(directory: DataDirectory, process: subprocess.Popen[bytes] | None) -> None:
+    """Return when the service that one has stopped using has ended, unless others use it, or it was there before."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while directory.ends_unused() and not is_used(directory.root) and time.monotonic() < deadline:
+        if process is not None and process.poll() is not None:
+            return
+        time.sleep(0.1)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: DataDirectory) -> None:
+    log = directory.log("up")
     deadline = time.monotonic() + READY_SECONDS
     while reason := why_not_ready(url):
         if process.poll() is not None:

@@ -134,24 +134,21 @@ def label(
 
 @contextmanager
 def _some_service(url: str | None, data_dir: Path | None) -> "Iterator[Client]":
-    """The service at `url`; else one that runs here; else one for the length of the block."""
-    from cli.data_directory import DataDirectory
+    """The service at `url`; else one that runs here; else one that other commands may use, too, until none does."""
     from cli.supervisor import settings_with
-    from cli.temporary_service import temporary_service
+    from cli.temporary_service import shared_service
 
     if url:
         with connected(url) as client:
             yield client
         return
-    directory = DataDirectory(settings_with(data_dir=data_dir).data_dir)
-    for address in filter(None, [None if data_dir else default_url(), directory.served_at()]):
-        if why_no_service(address) is None:
-            note(f"Using the service at {address}")
-            with connected(address) as client:
-                yield client
-            return
-    note(f"Starting a service for the time (data: {directory.root})")
-    with temporary_service(directory.root) as service, connected(service.url) as client:
+    running = None if data_dir else default_url()
+    if running and why_no_service(running) is None:
+        note(f"Using the service at {running}")
+        with connected(running) as client:
+            yield client
+        return
+    with shared_service(settings_with(data_dir=data_dir).data_dir, note) as address, connected(address) as client:
         yield client
 
 

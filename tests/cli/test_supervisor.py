@@ -15,6 +15,7 @@ from cli import supervisor as module
 from cli.data_directory import DataDirectory
 from cli.processes import Service, marked_processes
 from cli.supervisor import up
+from cli.users import using
 from store.settings import Settings
 
 pytestmark = pytest.mark.alone  # it sends signals to itself
@@ -28,7 +29,7 @@ DEAF = (sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG
 def run(tmp_path, monkeypatch):
     """Run `up` over these parts; calls `act` when it is ready, and returns what was said."""
 
-    def run_up(*commands, act=None, ready=True, **settings) -> list[str]:
+    def run_up(*commands, act=None, ready=True, until_unused=False, **settings) -> list[str]:
         parts = [Service(f"part{i}", command) for i, command in enumerate(commands)]
         monkeypatch.setattr(module, "services", lambda settings, gpus: parts)
         monkeypatch.setattr(module, "why_not_ready", lambda url: None if ready else "not yet")
@@ -39,7 +40,11 @@ def run(tmp_path, monkeypatch):
             if line.startswith("Ready") and act:
                 threading.Thread(target=act).start()
 
-        up(Settings(data_dir=tmp_path, port=0, redis_url="redis://127.0.0.1:1/0", **settings), say)
+        up(
+            Settings(data_dir=tmp_path, port=0, redis_url="redis://127.0.0.1:1/0", **settings),
+            say,
+            until_unused=until_unused,
+        )
         return said
 
     # A test run in the background starts with some of these ignored, which the supervisor respects.
@@ -58,6 +63,23 @@ def tell_us(number: int) -> None:
 def test_a_signal_stops_everything(run, number):
     said = run(SLEEP, SLEEP, act=lambda: tell_us(number))
     assert said[0].startswith("Starting")
+    assert said[-1] == "Stopped"
+
+
+def test_what_is_for_its_users_alone_stops_when_the_last_has_left(run, tmp_path):
+    left = threading.Event()
+
+    def use():
+        with using(tmp_path):
+            in_use.set()
+            left.wait(20)
+
+    in_use = threading.Event()
+    user = threading.Thread(target=use)
+    user.start()
+    in_use.wait(20)
+    said = run(SLEEP, act=left.set, until_unused=True)
+    user.join()
     assert said[-1] == "Stopped"
 
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from cli.data_directory import DataDirectory
 from cli.exit_codes import ExitCode
 from tests.e2e.conftest import CLASSES
 
@@ -59,3 +60,21 @@ def test_without_a_service_one_is_started_for_the_time_and_keeps_what_it_made(cl
     assert "Starting a service for the time" in ran.stderr
     assert {row["name"] for row in csv.DictReader(ran.stdout.splitlines())} == clipart.labels.keys()
     assert (tmp_path / ".pouf" / "pouf.db").is_file()
+
+
+@pytest.mark.slow
+def test_the_second_of_two_goes_on_when_the_first_that_started_the_service_is_killed(clipart, pictures, tmp_path):
+    (pictures / "broken.jpg").unlink()
+    environment = {**os.environ, "POUF_PORT": "1", "POUF_DATA_DIR": str(tmp_path / "data")}
+    environment.pop("POUF_URL", None)
+    command = [sys.executable, "-m", "cli.main", "label", str(pictures), "--classes", ",".join(CLASSES), "-o"]
+    first = subprocess.Popen([*command, str(tmp_path / "a.csv")], env=environment, stderr=subprocess.PIPE, text=True)
+    assert "Starting a service" in first.stderr.readline()
+    second = subprocess.Popen([*command, str(tmp_path / "b.csv")], env=environment, stderr=subprocess.PIPE, text=True)
+    assert "Using the service" in second.stderr.readline()
+    first.kill()
+    first.communicate()
+    assert second.communicate()[1]
+    assert second.returncode == 0
+    assert rows_of(tmp_path / "b.csv").keys() == clipart.labels.keys()
+    assert DataDirectory(tmp_path / "data").served_at() is None
