@@ -35,6 +35,7 @@ from app.http.security_headers import SecurityHeaders
 from app.jobs import routes as jobs
 from app.keys import routes as keys
 from app.keys.startup import prepare_keys
+from app.maintenance import routes as maintenance
 from app.models import alias_routes as aliases
 from app.models import routes as models
 from app.predictions import routes as predictions
@@ -68,6 +69,7 @@ ROUTERS = (
     base_models,
     webhooks,
     keys,
+    maintenance,
 )
 # completed by `app.openapi`; here it keeps FastAPI from describing errors of a form of its own
 PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}

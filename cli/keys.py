@@ -1,21 +1,23 @@
-"""`pouf keys`: API keys, made, listed and revoked on the machine that has the database."""
+"""`pouf keys`: API keys, made, listed and revoked at a service or on the machine that has the database."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
+from cli.remote.connection import OperatedUrl, connected, operated_url
+from cli.remote.output import AsJson, moment, print_list, print_table
 from cli.remote.whoami import whoami
 
 if TYPE_CHECKING:
     from store.database import Database
     from store.settings import Settings
-    from store.tables import ApiKey
 
 app = typer.Typer(help="Make, list and revoke API keys.", no_args_is_help=True)
 app.command()(whoami)
@@ -50,58 +52,80 @@ def create(
     items: Annotated[int | None, AtMost] = None,
     concurrent_jobs: Annotated[int | None, AtMost] = None,
     queued_jobs: Annotated[int | None, AtMost] = None,
+    url: OperatedUrl = None,
     data_dir: DataDir = None,
 ) -> None:
     """Make a key and print it: once, for only its hash is kept. Limits default to those of the settings.
 
-    From the first key on, every request needs one.
+    From the first key on, every request needs one. At a service a key gives at most what it has itself.
     """
-    from app.keys.service import NewKey
-    from app.keys.service import create as make
-
-    settings, database = _open(data_dir)
-    limits = {
+    stated = {
         "requests_per_minute": requests_per_minute,
         "stored_bytes": stored_bytes,
         "items": items,
         "concurrent_jobs": concurrent_jobs,
         "queued_jobs": queued_jobs,
     }
-    wanted = NewKey(
-        owner=_checked_owner(owner or settings.owner),
-        name=_checked_name(name),
-        scopes=list(dict.fromkeys(scope or [Scope.READ, Scope.WRITE, Scope.PREDICT])),
-        expires_at=None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days),
-        limits={limit: value for limit, value in limits.items() if value is not None},
-    )
-    key, text = make(settings, database, wanted)
-    typer.echo(f"Made {key.id} for {key.owner}, scopes: {', '.join(key.scopes)}. The key is not shown again:", err=True)
+    limits = {limit: value for limit, value in stated.items() if value is not None}
+    scopes = list(dict.fromkeys(scope or [Scope.READ, Scope.WRITE, Scope.PREDICT]))
+    expires_at = None if expires_in_days is None else datetime.now(UTC) + timedelta(days=expires_in_days)
+    owner, name = owner and _checked_owner(owner), _checked_name(name)
+    if service := operated_url(url, data_dir):
+        with connected(service) as client:
+            made = client.keys.create(name, owner=owner, scopes=scopes, expires_at=expires_at, limits=limits)
+        _tell(made["id"], made["owner"], made["scopes"], made["secret"])
+        return
+    from app.keys.service import NewKey
+    from app.keys.service import create as make
+
+    settings, database = _open(data_dir)
+    key, text = make(settings, database, NewKey(owner or settings.owner, name, scopes, expires_at, limits))
+    _tell(key.id, key.owner, key.scopes, text)
+
+
+def _tell(key_id: str, owner: str, scopes: Sequence[str], text: str | None) -> None:
+    if text is None:
+        raise CommandError(f"The answer with the key's text was lost: `pouf keys revoke {key_id}`, then try again.")
+    typer.echo(f"Made {key_id} for {owner}, scopes: {', '.join(scopes)}. The key is not shown again:", err=True)
     typer.echo(text)
 
 
 @app.command("list")
-def list_keys(data_dir: DataDir = None) -> None:
-    """List the keys: of each its beginning, never the whole."""
-    from rich.console import Console
-    from rich.table import Table
+def list_keys(url: OperatedUrl = None, data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """List the keys, newest first: of each its beginning, never the whole."""
+    if service := operated_url(url, data_dir):
+        with connected(service) as client:
+            documents = [dict(key) for key in client.keys.list()]
+    else:
+        from app.keys.schemas import show_key
+        from app.keys.service import list_all
 
-    from app.keys.service import list_all
+        _, database = _open(data_dir)
+        documents = [show_key(key).model_dump(mode="json") for key in reversed(list_all(database))]
+    if as_json:
+        print_list(documents)
+        return
+    headings = ("id", "begins", "name", "owner", "scopes", "state", "made", "last used")
+    print_table(headings, map(_cells, documents))
 
-    _, database = _open(data_dir)
-    table = Table("id", "begins", "name", "owner", "scopes", "state", "made", "last used", box=None)
-    for key in list_all(database):
-        times = [_shown(key.created_at), _shown(key.last_used_at)]
-        table.add_row(key.id, key.prefix, key.name, key.owner, ",".join(key.scopes), _state(key), *times)
-    # as wide as it gets: what is piped into other programs must not be cut
-    Console(width=250, markup=False, highlight=False).print(table)
+
+def _cells(key: dict[str, Any]) -> list[object]:
+    named = [key[field] for field in ("id", "prefix", "name", "owner")]
+    return [*named, ",".join(key["scopes"]), _state(key), moment(key["created_at"]), moment(key["last_used_at"])]
 
 
 @app.command()
 def revoke(
     key: Annotated[str, typer.Argument(help="The id of a key, or its beginning as `pouf keys list` shows it.")],
+    url: OperatedUrl = None,
     data_dir: DataDir = None,
 ) -> None:
     """Revoke a key, at once and permanently."""
+    if service := operated_url(url, data_dir):
+        with connected(service) as client:
+            ended = client.keys.revoke(key)
+        typer.echo(f"Revoked {ended['id']} ({ended['name']})")
+        return
     from app.keys.service import NoSuchKey
     from app.keys.service import revoke as end
 
@@ -143,7 +167,7 @@ def _checked_owner(owner: str) -> str:
 
 
 def _checked_name(name: str) -> str:
-    from app.keys.startup import BOOTSTRAP_NAME
+    from app.keys.service import BOOTSTRAP_NAME
 
     if not name.strip() or len(name) > 200 or not name.isprintable():
         raise CommandError("A key's name has 1 to 200 printable characters.", ExitCode.WRONG_USE)
@@ -152,13 +176,10 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _state(key: "ApiKey") -> str:
-    if key.revoked_at is not None:
-        return f"revoked {_shown(key.revoked_at)}"
-    if key.expires_at is None:
+def _state(key: dict[str, Any]) -> str:
+    if key["revoked_at"] is not None:
+        return f"revoked {moment(key['revoked_at'])}"
+    if key["expires_at"] is None:
         return "valid"
-    return f"{'expired' if key.expires_at <= datetime.now(UTC) else 'until'} {_shown(key.expires_at)}"
-
-
-def _shown(moment: datetime | None) -> str:
-    return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
+    is_over = datetime.fromisoformat(key["expires_at"]) <= datetime.now(UTC)
+    return f"{'expired' if is_over else 'until'} {moment(key['expires_at'])}"

@@ -10,6 +10,7 @@ from cli import keys, options
 from cli.doctor import doctor
 from cli.predictions.command import predict
 from cli.remote import datasets, jobs, models
+from cli.remote.connection import OperatedUrl, operated_url
 from cli.remote.label import label
 from cli.remote.review import review
 from cli.root import RootGroup
@@ -219,15 +220,20 @@ def orphans(
 @app.command(rich_help_panel=OPERATION)
 def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count only.")] = False,
+    url: OperatedUrl = None,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Remove what is older than the POUF_KEEP_… settings say, and give the space back.
+    """Remove what is older than the POUF_KEEP_… settings say, and, done here, give SQLite's space back.
 
     A running service removes it by itself, once an hour.
     """
     from cli.maintenance import prune as run
+    from cli.remote.prune import prune_there
 
-    run(data_dir, remove=not dry_run)
+    if service := operated_url(url, data_dir):
+        prune_there(service, dry_run=dry_run)
+    else:
+        run(data_dir, remove=not dry_run)
 
 
 @app.command()

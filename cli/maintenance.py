@@ -1,7 +1,7 @@
 """`pouf backup`, `pouf restore` and `pouf orphans`: work on the database and the stored files together."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,9 +86,14 @@ def prune(data_dir: Path | None, *, remove: bool) -> None:
         found = run(database, storage, settings, utcnow(), remove=remove)
         if remove and database.is_sqlite:
             database.give_space_back()
+    tell_pruned(found, dry_run=not remove)
+
+
+def tell_pruned(found: Mapping[str, int], *, dry_run: bool) -> None:
+    """Print how many of each kind were too old."""
     for what, count in found.items():
         say(f"{count:>12,}  {what}")
-    say("Removed what is too old" if remove else "Would be removed; leave --dry-run out to do so")
+    say("Would be removed; leave --dry-run out to do so" if dry_run else "Removed what is too old")
 
 
 def _settings(data_dir: Path | None, *, must_exist: bool = False) -> "Settings":

@@ -56,6 +56,11 @@ class Identity:
     limits: KeyLimits | None = None
     page_token: str | None = None
 
+    @property
+    def named(self) -> str:
+        """Who it is, for the log."""
+        return "whoever is on this machine" if self.key is None else f"the key {self.key.id} ({self.key.prefix}…)"
+
     def may(self, scope: str) -> bool:
         """Tell whether the scope was granted."""
         return scope in self.scopes or KeyScope.ADMIN in self.scopes

@@ -26,6 +26,12 @@ def list_keys(session: Session) -> Sequence[ApiKey]:
     return session.scalars(select(ApiKey).order_by(ApiKey.id)).all()
 
 
+def newest_keys(session: Session, after_id: str | None, count: int) -> Sequence[ApiKey]:
+    """Return up to `count` keys, newest first, after the one with that id."""
+    query = select(ApiKey).order_by(ApiKey.id.desc()).limit(count)
+    return session.scalars(query if after_id is None else query.where(ApiKey.id < after_id)).all()
+
+
 def find_keys(session: Session, id_or_prefix: str) -> Sequence[ApiKey]:
     """Return the keys of that id or prefix."""
     return session.scalars(select(ApiKey).where(or_(ApiKey.id == id_or_prefix, ApiKey.prefix == id_or_prefix))).all()

@@ -1,12 +1,13 @@
-"""Who asks: the document."""
+"""API keys: what a new one may do, and the documents of keys and of who asks."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from app.auth.identity import Identity, KeyLimits, KeyScope
-from app.http.schemas import Document
+from app.http.query_parameters import TIME
+from app.http.schemas import NAME, Closed, Document
 from store.tables import ApiKey
 
 
@@ -76,3 +77,68 @@ def _show_key(key: ApiKey) -> KeyDocument:
 
 def _show_limits(limits: KeyLimits) -> LimitsDocument:
     return LimitsDocument(**vars(limits))
+
+
+OWNER = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$"),
+    Field(description="Whose data the key opens; letters, digits, `._@-`."),
+]
+LIMIT = Annotated[int | None, Field(ge=1, le=2**53, description="Null: that of the settings.")]
+
+
+class OwnLimits(Closed):
+    """Limits of a key that are its own."""
+
+    requests_per_minute: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    stored_bytes: LIMIT = None
+    items: LIMIT = None
+    concurrent_jobs: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+    queued_jobs: Annotated[int | None, Field(ge=1, le=2**31 - 1)] = None
+
+
+class KeyCreate(Closed):
+    """A key to make. What is not stated is at most what the key that makes it has."""
+
+    name: NAME
+    owner: Annotated[OWNER | None, Field(description="Null: the owner of the key that makes it.")] = None
+    scopes: Annotated[list[KeyScope], Field(min_length=1, max_length=4)] = [
+        KeyScope.READ,
+        KeyScope.WRITE,
+        KeyScope.PREDICT,
+    ]
+    expires_at: Annotated[TIME | None, Field(description="Null: as late as the key that makes it.")] = None
+    limits: OwnLimits = OwnLimits()
+
+
+class ApiKeyDocument(KeyDocument):
+    """An API key of any owner, without its text."""
+
+    object: Literal["api_key"]
+    owner: str
+    scopes: list[KeyScope]
+    limits: Annotated[dict[str, int | None], Field(description="Its own; null: that of the settings.")]
+    last_used_at: Annotated[datetime | None, Field(description="To the minute.")]
+    revoked_at: datetime | None
+
+
+class CreatedKeyDocument(ApiKeyDocument):
+    """A key that was just made."""
+
+    secret: Annotated[
+        str | None,
+        Field(description="The key itself, this once. Null in the answer to a repeated request: it is not kept."),
+    ]
+
+
+def show_key(key: ApiKey) -> ApiKeyDocument:
+    """Return the document of a key."""
+    return ApiKeyDocument(
+        **dict(_show_key(key)),
+        object="api_key",
+        owner=key.owner,
+        scopes=[KeyScope(scope) for scope in key.scopes],
+        limits={name: getattr(key, name) for name in OwnLimits.model_fields},
+        last_used_at=key.last_used_at,
+        revoked_at=key.revoked_at,
+    )

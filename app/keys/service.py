@@ -1,8 +1,11 @@
-"""API keys: made, listed and revoked by the command line, which has the database, or on a page; not over /v1."""
+"""API keys: made, listed and revoked by the command line, which has the database, on a page, or over HTTP."""
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from app.auth import key_queries as repository
 from app.auth.key_text import digest, is_well_formed, new_key_text, prefix_of
@@ -12,6 +15,12 @@ from store.database import Database
 from store.ids import new_id
 from store.settings import Settings
 from store.tables import ApiKey
+
+logger = logging.getLogger(__name__)
+
+BOOTSTRAP_NAME = "bootstrap"
+#: What keeps the answer in the transaction that makes the key.
+OnMade = Callable[[Session, ApiKey], None]
 
 
 class NoSuchKey(Exception):
@@ -33,10 +42,28 @@ class NewKey:
     limits: Mapping[str, int] | None = None
 
 
-def create(settings: Settings, database: Database, wanted: NewKey, text: str | None = None) -> tuple[ApiKey, str]:
+def create(
+    settings: Settings,
+    database: Database,
+    wanted: NewKey,
+    text: str | None = None,
+    *,
+    by: str = "whoever has the database",
+    on_made: OnMade = lambda session, key: None,
+) -> tuple[ApiKey, str]:
     """Make a key and return it with its text, a new one unless given; only the text's HMAC is kept.
 
-    Raises `MalformedKey` when the given text is no key, and an `IntegrityError` when it is one already.
+    Args:
+        settings: where the secret is that texts are hashed under.
+        database: where the key is kept.
+        wanted: what it may do.
+        text: of the key.
+        by: whom the log names as its maker.
+        on_made: called in the transaction.
+
+    Raises:
+        MalformedKey: the given text is no key.
+        IntegrityError: it is one already.
     """
     text = new_key_text() if text is None else text
     if not is_well_formed(text):
@@ -53,6 +80,10 @@ def create(settings: Settings, database: Database, wanted: NewKey, text: str | N
     )
     with database.write() as session:
         session.add(key)
+        session.flush()
+        on_made(session, key)
+    scopes = ", ".join(key.scopes)
+    logger.info("key %s (%s…, %s) of %s was made by %s", key.id, key.prefix, scopes, key.owner, by)
     return key, text
 
 
@@ -62,7 +93,13 @@ def list_all(database: Database) -> Sequence[ApiKey]:
         return repository.list_keys(session)
 
 
-def revoke(database: Database, id_or_prefix: str) -> ApiKey:
+def list_page(database: Database, after_id: str | None, count: int) -> Sequence[ApiKey]:
+    """Return up to `count` keys, newest first, after the one with that id."""
+    with database.read() as session:
+        return repository.newest_keys(session, after_id, count)
+
+
+def revoke(database: Database, id_or_prefix: str, *, by: str = "whoever has the database") -> ApiKey:
     """Revoke a key, at once and permanently; one that was revoked before stays as it is. Raises `NoSuchKey`."""
     with database.write() as session:
         found = repository.find_keys(session, id_or_prefix)
@@ -70,4 +107,5 @@ def revoke(database: Database, id_or_prefix: str) -> ApiKey:
             raise NoSuchKey(f"{len(found)} keys are called {id_or_prefix!r}; `pouf keys list` shows their ids.")
         key = found[0]
         key.revoked_at = key.revoked_at or utcnow()
-        return key
+    logger.info("key %s (%s…) of %s was revoked by %s", key.id, key.prefix, key.owner, by)
+    return key

@@ -10,14 +10,12 @@ from app.auth.authentication import HOW_TO_MAKE_A_KEY
 from app.auth.identity import KeyScope
 from app.auth.key_text import digest
 from app.auth.pepper import PepperMissing, read_pepper
-from app.keys.service import MalformedKey, NewKey, create
+from app.keys.service import BOOTSTRAP_NAME, MalformedKey, NewKey, create
 from store.clock import utcnow
 from store.database import Database
 from store.settings import Settings
 
 logger = logging.getLogger(__name__)
-
-BOOTSTRAP_NAME = "bootstrap"
 
 
 class UnsafeStart(Exception):

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Form, Request
 from pydantic import Field
 from starlette.responses import HTMLResponse
 
-from app.auth import key_queries
-from app.auth.identity import KeyScope
-from app.caller import Admin, Caller
-from app.http.errors import invalid, not_found
+from app.auth.identity import Identity, KeyScope
+from app.caller import Admin
+from app.http.errors import not_found
 from app.http.json_bodies import validate
 from app.http.schemas import NAME, Closed
 from app.keys import service
+from app.keys.grants import granted, require_admin_first
 from app.keys.service import NewKey, NoSuchKey
 from app.pages.rendering import redirect, render
 from store.clock import utcnow
@@ -61,28 +61,20 @@ def create_key(
 ) -> HTMLResponse:
     """Make a key, and return the part of the page that shows it, once."""
     form = validate(KeyForm, {"name": name, "owner": owner, "scopes": scopes or [], "days": days or None})
-    is_first = _require_admin_first(caller, form)
+    is_first = require_admin_first(caller.state.database, form.scopes)
     expires_at = None if form.days is None else utcnow() + timedelta(days=form.days)
-    wanted = NewKey(form.owner, form.name, form.scopes, expires_at)
-    key, text = service.create(caller.state.settings, caller.state.database, wanted)
+    maker: Identity = request.scope["identity"]
+    wanted = granted(maker, NewKey(form.owner, form.name, form.scopes, expires_at))
+    key, text = service.create(caller.state.settings, caller.state.database, wanted, by=maker.named)
     return render(request, "key_made.html.jinja", key=key, text=text, is_first=is_first)
 
 
 @router.post("/keys/{key_id}/revoke")
 def revoke_key(request: Request, key_id: str, caller: Admin) -> HTMLResponse:
     """Revoke a key; browsers that were signed in by it are signed out."""
+    maker: Identity = request.scope["identity"]
     try:
-        service.revoke(caller.state.database, key_id)
+        service.revoke(caller.state.database, key_id, by=maker.named)
     except NoSuchKey as error:
         raise not_found("key", key_id) from error
     return redirect(request, "/keys")
-
-
-def _require_admin_first(caller: Caller, form: KeyForm) -> bool:
-    """Tell whether it is the first key; raises 422 ``first_key_not_admin`` where nobody could make the next here."""
-    with caller.state.database.read() as session:
-        is_first = not key_queries.any_key(session)
-    if is_first and KeyScope.ADMIN not in form.scopes:
-        message = "From the first key on nobody gets in without one: let it have the scope admin."
-        raise invalid("first_key_not_admin", message, "/scopes")
-    return is_first

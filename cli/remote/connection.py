@@ -7,6 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -29,6 +30,30 @@ Url = Annotated[
         envvar="POUF_URL", help="The service. Default: http://127.0.0.1:8000. Its key comes from POUF_API_KEY."
     ),
 ]
+OperatedUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="A running service, asked with a key of the scope admin. Default: POUF_URL, unless --data-dir, "
+        "POUF_DATA_DIR or POUF_DATABASE_URL says what is here.",
+        show_default=False,
+    ),
+]
+#: What says that the database is here.
+PLACES = ("POUF_DATA_DIR", "POUF_DATABASE_URL")
+
+
+def operated_url(url: str | None, data_dir: Path | None) -> str | None:
+    """The service that does what can be done here, too; None: do it here.
+
+    Raises:
+        CommandError: both were named.
+    """
+    if url and data_dir:
+        raise CommandError("Give --url for a running service or --data-dir for what is here.", ExitCode.WRONG_USE)
+    if url or data_dir or any(os.environ.get(place) for place in PLACES):
+        return url
+    return os.environ.get("POUF_URL") or None
 
 
 @contextmanager

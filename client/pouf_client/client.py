@@ -18,6 +18,7 @@ from pouf_client.embeddings import Vectors
 from pouf_client.errors import InvalidInput
 from pouf_client.inputs import Inputs
 from pouf_client.jobs import AsyncJobs, Jobs
+from pouf_client.keys import AsyncKeys, Keys
 from pouf_client.me import Me
 from pouf_client.models import Aliases, AsyncAliases, AsyncModels, Models
 from pouf_client.predicting import Predicting
@@ -39,6 +40,7 @@ class Service:
         self.batch_predictions = AsyncBatchPredictions(self._connection)
         self.models = AsyncModels(self._connection)
         self.aliases = AsyncAliases(self._connection)
+        self.keys = AsyncKeys(self._connection)
 
     async def templates(self) -> list[Template]:
         """Templates and label words of known text tasks, as a job over a language model takes them."""
@@ -51,6 +53,15 @@ class Service:
     async def me(self) -> Me:
         """Who the key is, what it may do, and what is taken of its limits."""
         return cast(Me, await self._connection.request("GET", "/v1/me"))
+
+    async def prune(self, *, dry_run: bool = False) -> dict[str, int]:
+        """Remove what is older than the service's settings say, of all owners; returns how many of each kind.
+
+        Args:
+            dry_run: count only.
+        """
+        answer = await self._connection.request("POST", "/v1/prune", json={"dry_run": dry_run})
+        return cast(dict[str, int], answer["counts"])
 
     async def predict(
         self,
@@ -155,10 +166,12 @@ class Client(Blocking[Service]):
         self.batch_predictions = BatchPredictions(self._core.batch_predictions)
         self.models = Models(self._core.models)
         self.aliases = Aliases(self._core.aliases)
+        self.keys = Keys(self._core.keys)
 
     templates = blocking(Service.templates)
     base_models = blocking(Service.base_models)
     me = blocking(Service.me)
+    prune = blocking(Service.prune)
     predict = blocking(Service.predict)
     predict_texts = blocking(Service.predict_texts)
     predict_embeddings = blocking(Service.predict_embeddings)

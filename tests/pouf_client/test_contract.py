@@ -16,6 +16,7 @@ from pouf_client.batch_predictions import BatchPrediction, BatchPredictions
 from pouf_client.dataset_samples import DatasetSample
 from pouf_client.datasets import DatasetOptions, Datasets, ReadingOptions
 from pouf_client.jobs import Jobs
+from pouf_client.keys import ApiKey, CreatedKey, Keys
 from pouf_client.me import Me
 from pouf_client.predictions import ItemPrediction, JobComparison
 from pouf_core.contract.result import Evaluation as EvaluationResult
@@ -35,6 +36,8 @@ ANSWERS = {
     resources.DatasetItem: "DatasetItemDocument",
     DatasetSample: "DatasetSampleDocument",
     Me: "MeDocument",
+    ApiKey: "ApiKeyDocument",
+    CreatedKey: "CreatedKeyDocument",
     ItemPrediction: "PredictedItemDocument",
     JobComparison: "JobComparisonDocument",
     BatchPrediction: "BatchPredictionDocument",
@@ -204,9 +207,10 @@ def test_an_error_has_the_fields_of_a_problem_document(openapi):
         (Jobs.create, "/v1/jobs", "application/json", "JobCreate"),
         (BatchPredictions.create, "/v1/batch-predictions", "application/json", "BatchPredictionCreate"),
         (Audits.create, "/v1/jobs/{job_id}/audits", "application/json", "AuditCreate"),
+        (Keys.create, "/v1/keys", "application/json", "KeyCreate"),
         (Datasets.create, "/v1/datasets", "multipart/form-data", "DatasetForm"),
     ],
-    ids=["jobs", "batch predictions", "audits", "datasets"],
+    ids=["jobs", "batch predictions", "audits", "keys", "datasets"],
 )
 def test_what_can_be_created_is_what_the_openapi_document_takes(openapi, create, path, media_type, schema):
     taken = resolved(body_of(openapi, path, media_type), openapi)["properties"].keys() - {"files"}

@@ -912,6 +912,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Keys
+         * @description List the keys of all owners, newest first, also those that were revoked.
+         */
+        get: operations["list_keys"];
+        put?: never;
+        /**
+         * Create Key
+         * @description Make a key that may at most what this one may; the answer alone holds its `secret`.
+         */
+        post: operations["create_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{key_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke Key
+         * @description Revoke a key, named by its id or its beginning, at once and for good; once more changes nothing.
+         */
+        post: operations["revoke_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Prune Old
+         * @description Remove what is older than the settings `POUF_KEEP_…` say, of all owners, or count it.
+         */
+        post: operations["prune_old"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/live": {
         parameters: {
             query?: never;
@@ -1085,6 +1149,48 @@ export interface components {
             answered: number;
             /** Accuracy */
             accuracy: number;
+        };
+        /**
+         * ApiKeyDocument
+         * @description An API key of any owner, without its text.
+         */
+        ApiKeyDocument: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Object
+             * @constant
+             */
+            object: "api_key";
+            /** Owner */
+            owner: string;
+            /** Scopes */
+            scopes: components["schemas"]["KeyScope"][];
+            /**
+             * Limits
+             * @description Its own; null: that of the settings.
+             */
+            limits: {
+                [key: string]: number | null;
+            };
+            /**
+             * Last Used At
+             * @description To the minute.
+             */
+            last_used_at: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
         };
         /**
          * AppliedDocument
@@ -1490,6 +1596,53 @@ export interface components {
             ];
             /** @description Accuracy of the second less that of the first. */
             difference: components["schemas"]["Measured"];
+        };
+        /**
+         * CreatedKeyDocument
+         * @description A key that was just made.
+         */
+        CreatedKeyDocument: {
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Object
+             * @constant
+             */
+            object: "api_key";
+            /** Owner */
+            owner: string;
+            /** Scopes */
+            scopes: components["schemas"]["KeyScope"][];
+            /**
+             * Limits
+             * @description Its own; null: that of the settings.
+             */
+            limits: {
+                [key: string]: number | null;
+            };
+            /**
+             * Last Used At
+             * @description To the minute.
+             */
+            last_used_at: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /**
+             * Secret
+             * @description The key itself, this once. Null in the answer to a repeated request: it is not kept.
+             */
+            secret: string | null;
         };
         /**
          * CreatedWebhookDocument
@@ -2425,6 +2578,35 @@ export interface components {
             class_count: number;
         };
         /**
+         * KeyCreate
+         * @description A key to make. What is not stated is at most what the key that makes it has.
+         */
+        KeyCreate: {
+            /** Name */
+            name: string;
+            /**
+             * Owner
+             * @description Null: the owner of the key that makes it.
+             */
+            owner?: string | null;
+            /**
+             * Scopes
+             * @default [
+             *       "read",
+             *       "write",
+             *       "predict"
+             *     ]
+             */
+            scopes: components["schemas"]["KeyScope"][];
+            /**
+             * Expires At
+             * @description Null: as late as the key that makes it.
+             */
+            expires_at?: string | null;
+            /** @default {} */
+            limits: components["schemas"]["OwnLimits"];
+        };
+        /**
          * KeyDocument
          * @description An API key, without its text.
          */
@@ -2538,6 +2720,20 @@ export interface components {
             object: "list";
             /** Data */
             data: components["schemas"]["AnswerDocument"][];
+            /** Has More */
+            has_more: boolean;
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /** ListDocument[ApiKeyDocument] */
+        ListDocument_ApiKeyDocument_: {
+            /**
+             * Object
+             * @constant
+             */
+            object: "list";
+            /** Data */
+            data: components["schemas"]["ApiKeyDocument"][];
             /** Has More */
             has_more: boolean;
             /** Next Cursor */
@@ -3002,6 +3198,28 @@ export interface components {
             class_count: number;
         };
         /**
+         * OwnLimits
+         * @description Limits of a key that are its own.
+         */
+        OwnLimits: {
+            /** Requests Per Minute */
+            requests_per_minute?: number | null;
+            /**
+             * Stored Bytes
+             * @description Null: that of the settings.
+             */
+            stored_bytes?: number | null;
+            /**
+             * Items
+             * @description Null: that of the settings.
+             */
+            items?: number | null;
+            /** Concurrent Jobs */
+            concurrent_jobs?: number | null;
+            /** Queued Jobs */
+            queued_jobs?: number | null;
+        };
+        /**
          * PredictedItemDocument
          * @description What is served for one item of a dataset.
          */
@@ -3166,6 +3384,38 @@ export interface components {
             threshold: number | null;
             /** Differs */
             differs: boolean;
+        };
+        /**
+         * PruneRequest
+         * @description What to do with what is older than the settings say.
+         */
+        PruneRequest: {
+            /**
+             * Dry Run
+             * @description Count only.
+             * @default false
+             */
+            dry_run: boolean;
+        };
+        /**
+         * PrunedDocument
+         * @description What was too old.
+         */
+        PrunedDocument: {
+            /**
+             * Object
+             * @constant
+             */
+            object: "pruned";
+            /** Dry Run */
+            dry_run: boolean;
+            /**
+             * Counts
+             * @description How many of each kind; new kinds may be added.
+             */
+            counts: {
+                [key: string]: number;
+            };
         };
         /**
          * Ranked
@@ -11664,6 +11914,590 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: a problem document (RFC 9457). */
+            422: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: a problem document (RFC 9457). */
+            429: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: a problem document (RFC 9457). */
+            500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: a problem document (RFC 9457). */
+            503: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage: a problem document (RFC 9457). */
+            507: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListDocument_ApiKeyDocument_"];
+                };
+            };
+            /** @description Unauthorized: a problem document (RFC 9457). */
+            401: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: a problem document (RFC 9457). */
+            403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: a problem document (RFC 9457). */
+            422: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: a problem document (RFC 9457). */
+            429: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: a problem document (RFC 9457). */
+            500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: a problem document (RFC 9457). */
+            503: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage: a problem document (RFC 9457). */
+            507: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyCreate"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedKeyDocument"];
+                };
+            };
+            /** @description Bad Request: a problem document (RFC 9457). */
+            400: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: a problem document (RFC 9457). */
+            401: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: a problem document (RFC 9457). */
+            403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: a problem document (RFC 9457). */
+            404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: a problem document (RFC 9457). */
+            409: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    /** @description `false`: asking again is useless. */
+                    "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: a problem document (RFC 9457). */
+            415: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: a problem document (RFC 9457). */
+            422: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: a problem document (RFC 9457). */
+            429: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: a problem document (RFC 9457). */
+            500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: a problem document (RFC 9457). */
+            503: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage: a problem document (RFC 9457). */
+            507: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyDocument"];
+                };
+            };
+            /** @description Unauthorized: a problem document (RFC 9457). */
+            401: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: a problem document (RFC 9457). */
+            403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: a problem document (RFC 9457). */
+            404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: a problem document (RFC 9457). */
+            409: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    /** @description `false`: asking again is useless. */
+                    "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: a problem document (RFC 9457). */
+            422: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: a problem document (RFC 9457). */
+            429: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: a problem document (RFC 9457). */
+            500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: a problem document (RFC 9457). */
+            503: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage: a problem document (RFC 9457). */
+            507: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prune_old: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PruneRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PrunedDocument"];
+                };
+            };
+            /** @description Bad Request: a problem document (RFC 9457). */
+            400: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: a problem document (RFC 9457). */
+            401: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: a problem document (RFC 9457). */
+            403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: a problem document (RFC 9457). */
+            404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: a problem document (RFC 9457). */
+            409: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    /** @description `false`: asking again is useless. */
+                    "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: a problem document (RFC 9457). */
+            415: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;

@@ -1,0 +1,29 @@
+"""`/v1/prune`: what is too old goes now, for whoever has the scope `admin`."""
+
+import logging
+
+from fastapi import APIRouter, Request
+
+from app.auth.identity import Identity
+from app.caller import Admin
+from app.maintenance.schemas import PrunedDocument, PruneRequest
+from store.clock import utcnow
+from store.retention import prune
+
+logger = logging.getLogger(__name__)
+router = APIRouter(prefix="/v1/prune", tags=["maintenance"])
+
+
+@router.post("")
+def prune_old(request: Request, body: PruneRequest, caller: Admin) -> PrunedDocument:
+    """Remove what is older than the settings `POUF_KEEP_…` say, of all owners, or count it."""
+    state = caller.state
+    counts = prune(state.database, state.storage, state.settings, utcnow(), remove=not body.dry_run)
+    if not body.dry_run:
+        identity: Identity = request.scope["identity"]
+        logger.info("what is too old was removed for %s: %s", identity.named, counts)
+    return PrunedDocument(
+        object="pruned",
+        dry_run=body.dry_run,
+        counts={what.replace(" ", "_").replace("-", "_"): count for what, count in counts.items()},
+    )
