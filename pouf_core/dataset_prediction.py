@@ -97,7 +97,13 @@ def predict_dataset(
 
 
 def load_for_dataset(
-    path: Path, item_count: int, *, device: torch.device, engine: EngineChoice = "auto", engine_dir: Path | None = None
+    path: Path,
+    item_count: int,
+    *,
+    device: torch.device,
+    engine: EngineChoice = "auto",
+    engine_dir: Path | None = None,
+    base_of: Callable[[str], BaseModel | None] = lambda name: None,
 ) -> Predictor:
     """Load an adapted model to predict so many items, with the engine that an adaptation over them would have.
 
@@ -106,6 +112,7 @@ def load_for_dataset(
         item_count: how many.
         device: where to predict.
         engine, engine_dir: as in `RunOptions`.
+        base_of: a base model's name to that base model on this device, where it is loaded already; asked once.
 
     Raises:
         ArtifactError, PoufError: as `pouf_core.load`.
@@ -113,6 +120,9 @@ def load_for_dataset(
     artifact = load_artifact(path)
     manifest = artifact.manifest
     name = engine_for(engine, manifest.request.method.preset, manifest.modality, item_count)
+    loaded = base_of(manifest.base_model.name)
+    if loaded is not None and name == "torch" and manifest.activation_used is None:
+        return Predictor(artifact, loaded)
     pool = BaseModelPool(device, None if name == "torch" else EngineOffer(engine_dir))
     return Predictor(artifact, pool.get(manifest.base_model.name, manifest.activation_used))
 

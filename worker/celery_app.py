@@ -104,7 +104,7 @@ def _context_of(_pid: int) -> WorkerContext:
 
 
 def warm_start() -> WarmStart | None:
-    """What the jobs of this process begin from; None where each begins by itself."""
+    """What jobs and batch predictions of this process begin from; None where each begins by itself."""
     return _warm_start_of(os.getpid())
 
 
@@ -132,7 +132,7 @@ def train(job_id: str) -> None:
 def predict(batch_id: str) -> None:
     """Run one attempt of a batch prediction."""
     with termination_as_shutdown():
-        run_batch(process_context(), batch_id)
+        run_batch(process_context(), batch_id, warm_start=warm_start())
 
 
 @app.task(name=INGEST.name)

@@ -17,7 +17,16 @@ from pouf_core.contract.progress import Progress
 from pouf_core.errors import AdaptationStopped
 from pouf_core.system.memory_limit import limit_host_memory
 from worker.batch_predictions.spec import BatchSpec
-from worker.training.child import Reporter, StopRequest, feature_cache, listen, outcome_of, target_data
+from worker.training.child import (
+    COLD,
+    Beginning,
+    Reporter,
+    StopRequest,
+    feature_cache,
+    listen,
+    outcome_of,
+    target_data,
+)
 from worker.training.messages import Message, PredictedMessage
 
 
@@ -40,7 +49,7 @@ class _Told:
             raise AdaptationStopped(self._stop.reason, "The prediction was asked to stop.")
 
 
-def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest) -> Message:
+def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest, beginning: Beginning = COLD) -> Message:
     """Predict as the specification says, within the memory that it may take."""
     from pouf_core.adaptation.embeddings import collect
     from pouf_core.contract.base_model import Modality
@@ -50,14 +59,19 @@ def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest) -> Message:
 
     device = choose_device(spec.device)
     if device.type == "cpu":
-        limit_host_memory(spec.memory_bytes)
+        limit_host_memory(spec.memory_bytes, beginning.shared_bytes)
         keep_freed_memory()
     use_threads(spec.threads)
     modality: Modality = "text" if spec.texts else "embedding" if spec.embeddings else "image"
     items, _ = collect(target_data(spec), modality, None)
     reporter.progress(Progress(stage="loading_base", step=0, total_steps=1))
     predictor = load_for_dataset(
-        spec.artifact, len(items), device=device, engine=spec.engine, engine_dir=spec.engine_dir
+        spec.artifact,
+        len(items),
+        device=device,
+        engine=spec.engine,
+        engine_dir=spec.engine_dir,
+        base_of=beginning.base_of if device.type == "cpu" else COLD.base_of,
     )
     told = _Told(reporter, stop)
     told.predicted(0, len(items))
@@ -77,14 +91,14 @@ def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest) -> Message:
     return PredictedMessage(predictions=spec.predictions_dir)
 
 
-def main(spec_file: str, message_fd: str) -> int:
+def main(spec_file: str, message_fd: str, *, beginning: Beginning = COLD) -> int:
     """Run the batch prediction of a specification file; 0 whenever an outcome was reported."""
     faulthandler.enable()
     stop = StopRequest()
     threading.Thread(target=listen, args=(stop,), daemon=True, name="runner-pipe").start()
     reporter = Reporter(int(message_fd))
     spec = BatchSpec.model_validate_json(Path(spec_file).read_bytes())
-    reporter.send(outcome_of(partial(predict, spec, reporter, stop), spec))
+    reporter.send(outcome_of(partial(predict, spec, reporter, stop, beginning), spec))
     return 0
 
 

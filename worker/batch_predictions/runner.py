@@ -27,6 +27,7 @@ from worker.training.process import ChildProcess
 from worker.training.runner import kept_features, training_device
 from worker.training.supervision import AttemptOutcome, Lost
 from worker.training.target_files import TargetFiles
+from worker.training.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
 
@@ -35,9 +36,19 @@ FOLDER = "batch-predictions"
 
 
 def run_batch(
-    context: WorkerContext, batch_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested
+    context: WorkerContext,
+    batch_id: str,
+    shutdown_requested: Callable[[], bool] = shutdown_requested,
+    warm_start: WarmStart | None = None,
 ) -> None:
-    """Run a batch prediction if it is this worker's to run; a duplicate delivery does nothing."""
+    """Run a batch prediction if it is this worker's to run; a duplicate delivery does nothing.
+
+    Args:
+        context: of this process.
+        batch_id: the batch prediction's.
+        shutdown_requested: whether to leave the rest to another worker.
+        warm_start: begins its process from a template; None starts it by itself.
+    """
     if shutdown_requested():
         return  # the reaper wakes another worker up
     lack = lack_of_space(context)
@@ -53,7 +64,7 @@ def run_batch(
         sweep(context.database, context.settings.data_dir)
         return
     try:
-        _Run(context, lease, shutdown_requested).run()
+        _Run(context, lease, shutdown_requested, warm_start).run()
     except LeaseLost:
         logger.warning("Batch prediction %s was taken over by another worker; this attempt ends.", batch_id)
     finally:
@@ -80,9 +91,14 @@ class _Run(AttemptRun[BatchPrediction]):
     noun = "Batch prediction"
 
     def __init__(
-        self, context: WorkerContext, lease: Lease[BatchPrediction], shutdown_requested: Callable[[], bool]
+        self,
+        context: WorkerContext,
+        lease: Lease[BatchPrediction],
+        shutdown_requested: Callable[[], bool],
+        warm_start: WarmStart | None,
     ) -> None:
         super().__init__(context, lease, shutdown_requested)
+        self._warm_start = warm_start
         self._folder = context.settings.data_dir / FOLDER / lease.row_id
         self._work_dir = self._folder / str(lease.fence)
 
@@ -100,7 +116,7 @@ class _Run(AttemptRun[BatchPrediction]):
             specification = patiently(self._specification, self._check)
             seconds_left = patiently(self._seconds_left, self._check)
         log = context.settings.log_dir / f"{self._lease.row_id}.log"
-        child = ChildProcess.start(specification, self._work_dir, log, module=CHILD)
+        child = ChildProcess.start(specification, self._work_dir, log, self._warm_start, CHILD)
         journal = Journal(context.database, self._lease)
         try:
             outcome = self._supervision(child, journal, seconds_left).run()

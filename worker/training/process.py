@@ -17,13 +17,12 @@ from pydantic import ValidationError
 
 from store.private_files import append_to_log
 from worker.training.messages import STOP_COMMAND, Message, WorkSpec, decode
+from worker.training.template import TRAINING
 from worker.training.warm_start import ENVIRONMENT, CopiedProcess, WarmStart
 
 logger = logging.getLogger(__name__)
 
 READ_BYTES = 1 << 16
-#: The module that adapts.
-TRAINING = "worker.training.child"
 LOG_TAIL_BYTES = 2000
 #: Between SIGTERM and SIGKILL, in seconds.
 TERMINATION_SECONDS = 5.0
@@ -74,7 +73,7 @@ class ChildProcess:
         with append_to_log(log) as output:
             output.write(f"--- attempt with fence {spec.fence}\n".encode())
             output.flush()
-            child = None if warm is None else cls._start_with(_from_template(warm), spec_file, output, log)
+            child = None if warm is None else cls._start_with(_from_template(warm, module), spec_file, output, log)
             child = child or cls._start_with(_by_itself(module), spec_file, output, log)
         assert child is not None
         return child
@@ -189,11 +188,11 @@ def _by_itself(module: str) -> Start:
     return start
 
 
-def _from_template(warm: WarmStart) -> Start:
+def _from_template(warm: WarmStart, module: str) -> Start:
     """A process that begins with imports and base model."""
 
     def start(spec_file: Path, stdin: int, log: int, messages: int) -> subprocess.Popen[bytes] | CopiedProcess | None:
-        return warm.start(spec_file, stdin, log, messages)
+        return warm.start(spec_file, stdin, log, messages, module)
 
     return start
 

@@ -23,18 +23,21 @@ import sys
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
 
 from pouf_core.system.memory_limit import data_bytes
-from worker.training import child
+from worker.training.child import Beginning
 
 if TYPE_CHECKING:
     from pouf_core.families.interface import BaseModel
 
 FORK, BECOME = "fork", "become"
+#: The module that adapts.
+TRAINING = "worker.training.child"
 READY = b"ready\n"
 LINE_BYTES = 1 << 16
 #: What comes with a job: its standard input, its log, its pipe for messages, and a socket about its process.
@@ -43,8 +46,9 @@ JOB_FDS = 4
 
 @dataclass(frozen=True)
 class Job:
-    """A job's process: asked for, then running."""
+    """A job's process, or a batch prediction's: asked for, then running."""
 
+    module: str
     spec_file: str
     stdin: int
     log: int
@@ -91,7 +95,8 @@ class Template:
         torch.set_num_threads(1)
         from PIL import Image
 
-        import pouf_core.adaptation.run  # noqa: F401 - what a job imports
+        import pouf_core.adaptation.run
+        import pouf_core.dataset_prediction  # noqa: F401 - what jobs and batch predictions import
         from pouf_core.artifact import model_card_template
 
         Image.preinit()
@@ -134,8 +139,9 @@ class Template:
             torch.set_rng_state(self._fresh_random_state)
             return None
 
-        beginning = child.Beginning(base_of, shared_bytes)
-        return child.main(job.spec_file, str(job.messages), beginning=beginning)
+        beginning = Beginning(base_of, shared_bytes)
+        status: int = import_module(job.module).main(job.spec_file, str(job.messages), beginning=beginning)
+        return status
 
 
 class Server:
@@ -233,7 +239,8 @@ def receive(control: socket.socket) -> Job | None:
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     stdin, log, messages, about = descriptors
-    return Job(json.loads(line), stdin, log, messages, socket.socket(fileno=about))
+    module, spec_file = json.loads(line)
+    return Job(module, spec_file, stdin, log, messages, socket.socket(fileno=about))
 
 
 def can_watch_processes() -> bool:

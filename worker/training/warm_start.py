@@ -18,7 +18,7 @@ from typing import Any
 
 from pouf_core.contract.base_model import DEFAULT_BASE_MODELS
 from store.settings import Settings
-from worker.training.template import BECOME, FORK, READY, kill_group
+from worker.training.template import BECOME, FORK, READY, TRAINING, kill_group
 
 logger = logging.getLogger(__name__)
 
@@ -84,17 +84,18 @@ class WarmStart:
             self._prepare()
 
     def start(
-        self, spec_file: Path, stdin: int, log: int, messages: int
+        self, spec_file: Path, stdin: int, log: int, messages: int, module: str = TRAINING
     ) -> CopiedProcess | subprocess.Popen[bytes] | None:
         """A job's process with these pipes; None where no template is ready or it cannot be used, for one to come.
 
         Args:
             spec_file: the job's.
             stdin, log, messages: what the process gets copies of.
+            module: what it runs; its `main` takes a `worker.training.child.Beginning`.
         """
         with self._lock:
             try:
-                return self._start(spec_file, (stdin, log, messages)) if self._is_ready() else None
+                return self._start([module, str(spec_file)], (stdin, log, messages)) if self._is_ready() else None
             except (OSError, ValueError) as error:
                 self._drop(f"it did not answer ({error})")
                 return None
@@ -142,14 +143,14 @@ class WarmStart:
         return self._ready
 
     def _start(
-        self, spec_file: Path, descriptors: tuple[int, int, int]
+        self, asked: list[str], descriptors: tuple[int, int, int]
     ) -> CopiedProcess | subprocess.Popen[bytes] | None:
         assert self._control is not None
         assert self._process is not None
         about, theirs = socket.socketpair()
         try:
             with theirs:
-                line = json.dumps(str(spec_file)).encode()
+                line = json.dumps(asked).encode()
                 socket.send_fds(self._control, [line], [*descriptors, theirs.fileno()])
             facts = _hear(about, ANSWER_SECONDS)
             if facts.get("pid") == self._process.pid:

@@ -17,12 +17,15 @@ import pytest
 
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.request import AdaptationRequest
+from pouf_core.predictions.stored import open_predictions
 from store.settings import Settings
 from store.tables import Job
 from store.transitions import lock_job, transition
 from tests.row_fixtures import CLASSES, draw_picture
+from worker.batch_predictions.runner import CHILD
+from worker.batch_predictions.spec import BatchSpec
 from worker.training import process
-from worker.training.messages import JobSpec, Message, ResultMessage
+from worker.training.messages import JobSpec, Message, PredictedMessage, ResultMessage
 from worker.training.process import ChildProcess
 from worker.training.runner import run_job
 from worker.training.template import BECOME, FORK
@@ -136,6 +139,24 @@ def template_of(child: ChildProcess) -> psutil.Process:
     assert parent is not None
     assert TEMPLATE in parent.cmdline()
     return parent
+
+
+@LINUX
+def test_a_batch_prediction_begins_from_the_template_too_and_gives_what_the_job_gave(
+    warm: WarmStart, specification: Any, tmp_path: Path
+) -> None:
+    job = specification("job").model_copy(update={"predictions_dir": tmp_path / "of the job"})
+    assert isinstance(messages_of(start(job, warm))[-1], ResultMessage)
+    shared = {name: getattr(job, name) for name in ("fence", "pictures", "device", "threads")}
+    folders = {"artifact": job.artifact_dir, "parts_dir": tmp_path / "parts", "predictions_dir": tmp_path / "batch"}
+    batch = BatchSpec(batch_id="bat_1", **shared, **folders)
+    child = ChildProcess.start(batch, tmp_path / "work", tmp_path / "log", warm, CHILD)
+    template_of(child)
+    messages = messages_of(child)
+    assert isinstance(messages[-1], PredictedMessage), (tmp_path / "log").read_text()
+    made, known = (open_predictions(tmp_path / name).records for name in ("batch", "of the job"))
+    assert (made["label"] == known["label"]).all()
+    assert made["probability"] == pytest.approx(known["probability"], abs=1e-4)
 
 
 @LINUX
