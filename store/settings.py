@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from pouf_core.contract.engine import EngineChoice
+from pouf_core.contract.method import Auto, Precision
 from store.limit_settings import GIB, LimitSettings
 from store.retention_settings import RetentionSettings
 from store.setting_names import check_names
@@ -52,6 +53,11 @@ class Settings(LimitSettings, RetentionSettings):
         "auto",
         description="What runs frozen encoders on a CPU: `torch`, `openvino`, or `auto` for OpenVINO wherever "
         "converting a base model pays. Converted models are kept in `engines` in the data directory.",
+    )
+    precision: Auto | Precision = Field(
+        "auto",
+        description="What encoders compute in, for jobs that name no precision and predictions with their models: "
+        "`float32`, `bfloat16`, or `auto` for bfloat16 on a GPU that has it and float32 elsewhere.",
     )
     feature_cache_bytes: int = Field(
         10 * GIB,

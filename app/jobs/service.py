@@ -50,6 +50,8 @@ def create(caller: Caller, draft: Draft[JobCreate], on_created: OnCreated) -> Jo
     modality = "auto" if draft.lacks("/base_model") else _known_modality(caller, body)
     if modality != "auto":
         body = body.for_modality(modality)
+    if modality != "embedding":  # whose items nothing encodes
+        body = body.computed_in(caller.state.settings.precision)
     checked = check_body(body, modality, caller.state.settings)
     require_space(caller.state)
     with caller.state.database.write() as session:

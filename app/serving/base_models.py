@@ -42,7 +42,9 @@ class BaseModels:
                 if device.type == "cpu":
                     keep_freed_memory()
                 offer = EngineOffer(self._settings.engine_dir, in_background=True)
-                self._pool = BaseModelPool(device, None if self._settings.engine == "torch" else offer)
+                engine = None if self._settings.engine == "torch" else offer
+                precision = self._settings.precision
+                self._pool = BaseModelPool(device, engine, None if precision == "auto" else precision)
             return self._pool
 
     @property

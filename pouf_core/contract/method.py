@@ -36,7 +36,7 @@ TRANSPORT_PARAMETERS: dict[str, TransportName] = {
     "partial_mass": "partial",
 }
 """Parameters of `MethodSpec` and `ResolvedMethod` that one transport alone uses."""
-BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior"}, "zero-shot": {"type"}}
+BASELINE_SETTINGS = {"prior-matching": {"type", "class_prior", "precision"}, "zero-shot": {"type", "precision"}}
 """What `MethodSpec` holds for the method types that train nothing, beside what language models classify by."""
 CLOSED_FORM_SETTINGS = {"type", "tune", "preset", "precision", "fallback", "label_word_bias"}
 """What `MethodSpec` holds for tune modes that train nothing."""

@@ -13,7 +13,7 @@ from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import Activation, ActivationChoice, check_activation
 from pouf_core.contract.base_model import BY_MODALITY, DEFAULT_BASE_MODELS, BaseModelDescription, Modality
 from pouf_core.contract.classes import ClassName, parse_class_names
-from pouf_core.contract.method import RUNTIME, MethodSpec, ResolvedMethod, parse_method
+from pouf_core.contract.method import RUNTIME, Auto, MethodSpec, Precision, ResolvedMethod, parse_method
 from pouf_core.contract.method_checks import (
     base_problems,
     method_problems,
@@ -160,6 +160,12 @@ class AdaptationRequest(BaseModel):
         if self.base_model != BY_MODALITY:
             return self
         return self.model_copy(update={"base_model": DEFAULT_BASE_MODELS[modality]})
+
+    def computed_in(self, precision: Auto | Precision) -> Self:
+        """The request with a precision where it names none; preset `paper` has its own."""
+        if precision == "auto" or self.method.precision != "auto" or self.method.preset == "paper":
+            return self
+        return self.model_copy(update={"method": self.method.model_copy(update={"precision": precision})})
 
     def check(self, base: BaseModelDescription) -> CheckedRequest:
         """Check everything that can be told without the data and the loaded base model.

@@ -23,13 +23,13 @@ class CheckedEngine:
 
     Args:
         engine: what runs the network.
-        reference: the same in PyTorch.
+        reference: the same in PyTorch, in a precision; it is compared with in float32, whose rounding adds nothing.
         precision: what the engine computes in; decides how near its features must be.
         label: of the network, for the log.
     """
 
     def __init__(
-        self, engine: Engine, reference: Callable[[Tensor], Tensor], precision: torch.dtype, label: str
+        self, engine: Engine, reference: Callable[[Tensor, torch.dtype], Tensor], precision: torch.dtype, label: str
     ) -> None:
         self._engine = engine
         self._reference = reference
@@ -55,16 +55,16 @@ class CheckedEngine:
     def __call__(self, inputs: Tensor) -> Tensor:
         """Features [B, d] of B inputs; errors are those of running out of memory."""
         if self._refused:
-            return self._reference(inputs)
+            return self._reference(inputs, self._precision)
         try:
             features = self._engine(inputs)
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise
             self._refuse(f"it failed: {error}")
-            return self._reference(inputs)
+            return self._reference(inputs, self._precision)
         if len(self._seen) < COMPARED and not self._agrees(inputs, features):
-            return self._reference(inputs)
+            return self._reference(inputs, self._precision)
         return features
 
     def _agrees(self, inputs: Tensor, features: Tensor) -> bool:
@@ -73,7 +73,7 @@ class CheckedEngine:
         chosen = [index for content, index in fresh.items() if content not in self._seen][: COMPARED - len(self._seen)]
         if not chosen:
             return True
-        cosine = least_cosine(features[chosen], self._reference(inputs[chosen]))
+        cosine = least_cosine(features[chosen], self._reference(inputs[chosen], torch.float32))
         self._seen.update(content for content, index in fresh.items() if index in chosen)
         self._agreement = min(self._agreement, cosine)
         if not cosine >= LEAST_COSINE[self._precision]:  # nor not a number

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.manifest import Manifest
-from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.method import Precision, ResolvedMethod
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.items import Item
 from pouf_core.engines.interface import EngineOffer
@@ -234,6 +234,10 @@ class BaseModel(Protocol):
 
         Copies, and the encoders of artifacts that are made later, are offered it as well.
         """
+        ...
+
+    def computing_in(self, precision: Precision | None) -> Self:
+        """The same network, computing in a precision; None leaves this model's own."""
         ...
 
     def copy(self) -> Self:

@@ -12,6 +12,7 @@ import torch
 
 from pouf_core.contract.activation import ActivationChoice, check_activation
 from pouf_core.contract.engine import EngineUsed
+from pouf_core.contract.method import Precision
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.interface import BaseModel
 from pouf_core.families.registry import describe, family_of
@@ -51,11 +52,18 @@ class BaseModelPool:
     Args:
         device: where the pool's models live.
         engine: what they are offered; None for PyTorch alone.
+        precision: what they compute in; None for what suits the device.
     """
 
-    def __init__(self, device: torch.device | str = "cpu", engine: EngineOffer | None = None) -> None:
+    def __init__(
+        self,
+        device: torch.device | str = "cpu",
+        engine: EngineOffer | None = None,
+        precision: Precision | None = None,
+    ) -> None:
         self.device = torch.device(device)
         self._engine = engine
+        self._precision = precision
         self._models: OrderedDict[_Asked, BaseModel] = OrderedDict()  # the least recently used first
         self._alive: WeakValueDictionary[_Asked, BaseModel] = WeakValueDictionary()  # those unloaded but in use, too
         self._locks: dict[str, threading.Lock] = {}
@@ -121,7 +129,7 @@ class BaseModelPool:
     def _load(self, spec: str, activation: ActivationChoice | None) -> BaseModel:
         """The model, loaded; or one that is there already, where `auto` turns out to be its activation."""
         others = any(name == spec for name, _ in list(self._alive))
-        model = load_base_model(spec, self.device, activation)
+        model = load_base_model(spec, self.device, activation).computing_in(self._precision)
         model.offer_engine(self._engine)
         return (self._loaded_with(spec, model.description.activation_used) if others else None) or model
 

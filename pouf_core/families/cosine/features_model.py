@@ -14,7 +14,7 @@ from torch import Tensor
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.embedding_data import class_features_missing
 from pouf_core.contract.manifest import Manifest
-from pouf_core.contract.method import ResolvedMethod
+from pouf_core.contract.method import Precision, ResolvedMethod
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.class_features import FIELD
 from pouf_core.data.embeddings import Floats, embedding_of
@@ -77,6 +77,10 @@ class FeaturesModel:
 
     def offer_engine(self, offer: EngineOffer | None) -> None:
         """Nothing is encoded."""
+
+    def computing_in(self, precision: Precision | None) -> FeaturesModel:
+        """The same: it has no encoder."""
+        return self
 
     def copy(self) -> FeaturesModel:
         """The model itself: nothing changes it."""

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from pouf_core.engines import openvino_engine
+from pouf_core.engines.checked import CheckedEngine
 from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.engines.interface import EngineOffer
 
@@ -230,6 +231,36 @@ def test_pytorch_goes_on_while_a_network_is_converted(tmp_path, monkeypatch):
         if thread.name == "engine":
             thread.join()
     assert frozen.used(FLOAT).name == "openvino"
+
+
+def test_an_example_that_bfloat16_has_no_digits_for_does_not_rule_it_out(offer):
+    torch.manual_seed(0)
+    network = nn.Linear(64, 8, bias=False).eval()
+    network.weight -= network.weight.mean(dim=1, keepdim=True)  # a constant cancels out
+    example = 1 + torch.linspace(0, 1e-3, 2 * 64).view(2, 64)
+    frozen = FrozenNetwork(network, lambda: example, (-1, 64), lambda: "weights", "the test")
+    frozen.offer(offer)
+    frozen(torch.randn(8, 64), torch.bfloat16)
+    used = frozen.used(torch.bfloat16)
+    assert used.name == "openvino"
+    assert used.agreement == pytest.approx(1, abs=0.003)
+
+
+def test_bfloat16_is_compared_with_full_precision():
+    asked = []
+
+    class Same:
+        name, version = "openvino", "0"
+
+        def __call__(self, inputs):
+            return inputs
+
+    def reference(inputs, precision):
+        asked.append(precision)
+        return inputs
+
+    CheckedEngine(Same(), reference, torch.bfloat16, "the test")(torch.randn(8, 4))
+    assert asked == [FLOAT]
 
 
 def test_bfloat16_is_an_engine_of_its_own(offer):

@@ -22,6 +22,12 @@ class Loaded:
 
     def __init__(self, description: Any) -> None:
         self.description = description
+        self.precision: str | None = None
+
+    def computing_in(self, precision: str | None) -> Any:
+        """The same, which remembers it."""
+        self.precision = precision
+        return self
 
     def offer_engine(self, offer: Any) -> None:
         """Take none."""
@@ -61,6 +67,12 @@ def test_one_model_is_loaded_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         found = list(threads.map(pool.get, specs))
     assert [model.description.name for model in found] == specs
     assert overlaps == []
+
+
+@pytest.mark.usefixtures("loaded")
+def test_the_models_of_a_pool_compute_in_its_precision() -> None:
+    model: Any = BaseModelPool(precision="bfloat16").get("minilm")
+    assert model.precision == "bfloat16"
 
 
 def test_the_least_recently_used_models_are_unloaded_beyond_the_budget(loaded: list[str]) -> None:
