@@ -11,6 +11,7 @@ from pouf_core.errors import InvalidInput
 
 #: What Python encodes text in, and no one a file.
 _OF_NO_FILES = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+_ZEROS = 0.6  # of the bytes in one half, of UTF-16
 _MARKS = (  # the mark of UTF-32 LE begins as that of UTF-16 LE
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -59,6 +60,8 @@ def detect_encoding(head: bytes) -> Encoding:
     for mark, name in _MARKS:
         if head.startswith(mark):
             return Encoding(name)
+    if (wide := _unmarked_utf16(head)) is not None:
+        return Encoding(wide, 0.9)
     decoded = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode(head)
     wrong = sum("\udc80" <= character <= "\udcff" for character in decoded)
     right = sum(character >= "\x80" for character in decoded) - wrong
@@ -68,3 +71,11 @@ def detect_encoding(head: bytes) -> Encoding:
     if found["encoding"] is None:
         return Encoding("utf-8-sig", 0.0)
     return Encoding(codecs.lookup(found["encoding"]).name, round(float(found["confidence"]), 2))
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    """UTF-16 without a mark, of which every other byte is zero in texts of Latin letters; None where it is not that."""
+    first, second = (head[start::2].count(0) / max(len(head) // 2, 1) for start in (0, 1))
+    if max(first, second) < _ZEROS or min(first, second) > 1 - _ZEROS:
+        return None
+    return "utf-16-le" if second > first else "utf-16-be"

@@ -14,7 +14,12 @@ TEXTS = (
     "review",
     "review_text",
     "comment",
+    "review_body",
+    "reviewtext",
     "comment_text",
+    "comment_body",
+    "tweet_text",
+    "full_text",
     "content",
     "body",
     "message",
@@ -46,13 +51,20 @@ TEXTS = (
     "文本",
     "評論",
     "テキスト",
+    "النص",
+    "نص",
     "レビュー",
     "本文",
     "텍스트",
     "리뷰",
     "내용",
 )
-PAIR = ("text_a", "text_b")
+PAIRS = (
+    ("text_a", "text_b"),
+    ("sentence1", "sentence2"),
+    ("premise", "hypothesis"),
+    ("question1", "question2"),
+)
 LABELS = (
     "label",
     "labels",
@@ -79,7 +91,28 @@ LABELS = (
     "標籤",
     "ラベル",
     "라벨",
+    "التصنيف",
 )
+#: Of what may be a label, and a measurement too: they count where their values recur.
+RATINGS = (
+    "emotion",
+    "emotions",
+    "polarity",
+    "stars",
+    "star_rating",
+    "rating",
+    "overall",
+    "score",
+    "bewertung",
+    "sterne",
+    "nota",
+    "voto",
+    "ocena",
+    "평점",
+    "星级",
+)
+#: How headings end that say of what the label is: `airline_sentiment`.
+LABEL_ENDS = ("_sentiment", "_label", "_class", "_category", "_topic", "_intent", "_emotion")
 
 FILES = (
     "file",

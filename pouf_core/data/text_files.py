@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import csv
 import io
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from pouf_core.contract.file_reading import TextFileOptions
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_named
 from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES
-from pouf_core.data.headings import LABELS, PAIR, TEXTS, field_named
-from pouf_core.data.labels.json_files import choices, is_task, text_of_task
+from pouf_core.data.json_texts import is_document, rows_of_values, values_of_document, values_of_lines
 from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, opened_sheet
 from pouf_core.data.table_rows import LONGEST_LINE, Table, TableOptions, TableReader, opened_table
-from pouf_core.data.text_rows import BadRow, Row, TextRow, pair_of, row_of
+from pouf_core.data.text_lines import delimiter_of_lines, rows_of_lines
+from pouf_core.data.text_rows import BadRow, Row, TextRow
 from pouf_core.errors import InvalidInput
 
 __all__ = ["BadRow", "Reading", "Row", "TextOptions", "TextRow", "read_texts"]
 
 _HEAD_BYTES = 262_144
-_LARGEST_DOCUMENT = 32 * 1024**2
 _TABLE_SUFFIXES = (".csv", ".tsv")
 
 
@@ -67,16 +65,16 @@ def read_texts(
     on_reading: Callable[[Reading], None] = lambda _: None,
     limits: ReadingLimits = USUAL_LIMITS,
 ) -> Iterator[Row]:
-    """The texts of a file in order, in constant memory (`.json` alone is read whole).
+    """The texts of a file in order, in constant memory (a document of JSON alone is read whole).
 
     Args:
         source: a path, or an open binary file that can be read again from where it is.
-        name: its name, whose suffix says what it is: `.txt` (a line a text; a table where tabs divide every line
-            alike), `.csv` and `.tsv` (a row a text; see `dialect_of` and `columns_of`), `.jsonl` and `.ndjson` (an
-            object or a string a line), `.json` (`{"texts": […]}`), a workbook (a row of its first sheet a text) or
-            `.parquet`. In any encoding, see `detect_encoding`. Where there is no `text` but `text_a` and `text_b`, an
-            object or a row is a pair. Fields of objects have the names of columns; an object may be a task as Label
-            Studio exports it.
+        name: its name, whose suffix says what it is: `.txt` (a line a text; a table where `delimiter_of_lines` says
+            so), `.csv` and `.tsv` (a row a text; see `dialect_of` and `columns_of`), `.jsonl`, `.ndjson` and `.json`
+            (an object or a string a line, or a document, see `values_of_document`), a workbook (a row of its first
+            sheet a text) or `.parquet`. In any encoding, see `detect_encoding`. Where there is no `text` but `text_a`
+            and `text_b`, an object or a row is a pair. Fields of objects are found as columns are; an object may be a
+            task as Label Studio exports it.
         options: what is known of it.
         on_reading: told how it is read, before the first text.
         limits: what reading a workbook or a `.parquet` may take.
@@ -146,8 +144,10 @@ def _rows(
     options: TextOptions,
     on_reading: Callable[[Reading], None],
 ) -> Iterator[Row]:
-    if suffix == ".txt" and options.delimiter is None and _divided_by_tabs(head.decode(encoding.name, "replace")):
-        suffix, options = ".tsv", replace(options, delimiter="\t")
+    beginning = head.decode(encoding.name, "replace")
+    delimiter = delimiter_of_lines(beginning) if suffix == ".txt" and options.delimiter is None else None
+    if delimiter is not None:
+        suffix, options = ".tsv", replace(options, delimiter=delimiter)
     if suffix in _TABLE_SUFFIXES:
         try:
             dialect, rows = opened_table(characters, options.delimiter)
@@ -158,21 +158,13 @@ def _rows(
         yield from reader.rows()
         return
     on_reading(Reading(encoding))
-    if suffix == ".json":
-        yield from _read_document(characters, options)
-        return
-    for position, line in _lines(characters):
-        if isinstance(line, BadRow):
-            yield line
-        else:
-            yield _text_line(position, line) if suffix == ".txt" else _json_line(position, line, options)
-
-
-def _divided_by_tabs(head: str) -> bool:
-    """Whether tabs divide every line of a file into equally many cells, two or more."""
-    lines = [line for line in head.splitlines() if line.strip()]
-    lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut
-    return len(lines) > 1 and "\t" in lines[0] and len({line.count("\t") for line in lines}) == 1
+    if suffix == ".txt":
+        yield from rows_of_lines(_lines(characters))
+    else:
+        whole = is_document(beginning, suffix)
+        yield from rows_of_values(
+            values_of_document(characters) if whole else values_of_lines(_lines(characters)), options
+        )
 
 
 def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:
@@ -186,57 +178,3 @@ def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:
             if rest.endswith(("\n", "\r")):
                 break
         yield position, BadRow(position, "text_too_long", f"The line has more than {LONGEST_LINE:,} characters.")
-
-
-def _text_line(position: int, line: str) -> Row:
-    return row_of(position, line) if line.strip() else _empty_line(position)
-
-
-def _empty_line(position: int) -> BadRow:
-    return BadRow(position, "empty_text", "The line is empty.", lost="nothing")
-
-
-def _json_line(position: int, line: str, options: TextOptions) -> Row:
-    if not line.strip():
-        return _empty_line(position)
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return BadRow(position, "malformed_json", f"Line {position} is not JSON: {error}")
-    return _json_row(position, value, options)
-
-
-def _json_row(position: int, value: object, options: TextOptions) -> Row:
-    if not isinstance(value, dict):
-        return row_of(position, value)
-    if is_task(value):
-        return _row_of_task(position, value, options)
-    label = value.get(options.label_column or field_named(LABELS, value))
-    if options.text_column is None and TEXTS[0] not in value and all(field in value for field in PAIR):
-        first, second = PAIR
-        return pair_of(position, value[first], value[second], label)
-    return row_of(position, value.get(options.text_column or field_named(TEXTS, value)), label)
-
-
-def _row_of_task(position: int, task: Mapping[str, Any], options: TextOptions) -> Row:
-    """The text of a task of Label Studio, with the one class that its annotations agree on."""
-    data, chosen = task["data"], set(choices(task))
-    text = text_of_task(task) if options.text_column is None else data.get(options.text_column)
-    label = data.get(options.label_column) if options.label_column else min(chosen) if len(chosen) == 1 else None
-    return row_of(position, text, label)
-
-
-def _read_document(characters: IO[str], options: TextOptions) -> Iterator[Row]:
-    content = characters.read(_LARGEST_DOCUMENT + 1)
-    if len(content) > _LARGEST_DOCUMENT:
-        message = f"A .json is read whole and may have {_LARGEST_DOCUMENT:,} characters; a .jsonl may have any number."
-        raise InvalidInput("item_too_large", message)
-    try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput("malformed_json", f"The file is not JSON: {error}") from error
-    texts = document.get("texts") if isinstance(document, dict) else document
-    if not isinstance(texts, list):
-        raise InvalidInput("malformed_json", 'The file must hold {"texts": […]} or a list.')
-    for position, value in enumerate(texts, start=1):
-        yield _json_row(position, value, options)

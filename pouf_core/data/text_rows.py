@@ -83,7 +83,11 @@ def pair_of(position: int, first: object, second: object, label: object = None) 
 
 
 def label_of(value: object) -> str | None:
-    """A label as it is stored; None for a missing value, as tables and JSON write it."""
+    """A label as it is stored; None for a missing value, as tables and JSON write it, and for several labels."""
+    if isinstance(value, list):
+        return label_of(value[0]) if len(value) == 1 else None
+    if isinstance(value, dict):
+        return None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     name = str(value).strip().replace("\0", "").encode("utf-8", "replace").decode()

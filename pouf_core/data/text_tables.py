@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pouf_core.contract.file_reading import ColumnCandidate, shown_text
-from pouf_core.data.headings import LABELS, PAIR, TEXTS, folded
+from pouf_core.data.headings import LABEL_ENDS, LABELS, PAIRS, RATINGS, TEXTS, folded
 from pouf_core.errors import InvalidInput
 
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
@@ -16,6 +16,7 @@ _UNSPACED = re.compile(
 )  # scripts without spaces, and Korean
 _SENTENCE_MARKS = re.compile(r"[.!?,;。！？，；]")
 _LONGEST_HEADING = 40
+_MOST_WORDS = 100  # that are looked at
 _MOST = 0.8  # of the cells of a column, for what is said of it
 
 
@@ -61,11 +62,12 @@ def columns_of(
     """Find the columns of a table. The first of these rules that applies tells where the texts are:
 
     1. in the column that is asked for;
-    2. in the columns named `text_a` and `text_b`, which hold pairs, where none is named `text`;
+    2. in the columns named `text_a` and `text_b`, or as other pairs are, where none is named `text`;
     3. in the column with the first of the usual headings (see `pouf_core.data.headings`);
     4. in the only column that holds texts rather than numbers, names or single words.
 
-    Labels are in the column that is asked for or has a usual heading, else in the only other one whose values recur.
+    Labels are in the column that is asked for or has a usual heading, else in the first of those headed as ratings are,
+    or as `…_sentiment`, whose values recur, else in the only other one whose values recur.
 
     Args:
         rows: the first rows, at least one.
@@ -90,14 +92,17 @@ def columns_of(
     if text is None:
         text = _only_texts(rows[0] if header else None, body, label)
     if label in (None, text):
-        label = _only_recurring(body, text) if pair is None else None
+        label = _rating(names, body, text) if header else None
+    if label is None and pair is None:
+        label = _only_recurring(body, text)
     return Columns(text, label, header, pair)
 
 
 def _named_texts(names: Sequence[str]) -> tuple[int | None, int | None]:
     """The columns that a header names for texts, and for the second ones of pairs."""
-    if TEXTS[0] not in names and all(name in names for name in PAIR):
-        return names.index(PAIR[0]), names.index(PAIR[1])
+    pair = next((pair for pair in PAIRS if all(name in names for name in pair)), None)
+    if TEXTS[0] not in names and pair is not None:
+        return names.index(pair[0]), names.index(pair[1])
     return _first_of(TEXTS, names), None
 
 
@@ -143,6 +148,13 @@ def _candidate(index: int, header: Sequence[str] | None, body: Sequence[Sequence
     return ColumnCandidate(column=index, heading=heading, examples=examples)
 
 
+def _rating(names: Sequence[str], body: Sequence[Sequence[str]], text: int) -> int | None:
+    """The first column beside the texts whose heading says that it may be of labels, and whose values recur."""
+    headed = [names.index(heading) for heading in RATINGS if heading in names]
+    headed += [index for index, name in enumerate(names) if name.endswith(LABEL_ENDS)]
+    return next((index for index in headed if index != text and _recur(_cells(body, index))), None)
+
+
 def _only_recurring(body: Sequence[Sequence[str]], text: int) -> int | None:
     """The only column beside the texts that has few values, more than one; None where there is none or several."""
     width = max(map(len, body), default=0)
@@ -186,8 +198,11 @@ def _holds_texts(cells: Sequence[str]) -> bool:
 
 
 def _is_text(cell: str) -> bool:
-    """Two words, or as much in a script that has no spaces."""
-    return len(_LETTERS.findall(cell)) >= 2 or len("".join(_UNSPACED.findall(cell))) >= 4
+    """Two words apart, which addresses and keys are not, or as much in a script that has no spaces."""
+    return (
+        sum(_LETTERS.search(word) is not None for word in cell.split()[:_MOST_WORDS]) >= 2
+        or len("".join(_UNSPACED.findall(cell))) >= 4
+    )
 
 
 def _is_number(cell: str) -> bool:

@@ -150,3 +150,29 @@ def test_a_hundred_thousand_lines_take_seconds_and_no_memory(tmp_path: Path, lin
     assert sum(isinstance(row, TextRow) for row in read_texts(path, path.name)) == 100_000
     assert time.process_time() - started < 30
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000  # KiB
+
+
+@pytest.mark.parametrize("names", [("sentence1", "sentence2"), ("premise", "hypothesis"), ("question1", "question2")])
+def test_pairs_are_known_by_the_headings_of_published_data(names: tuple[str, str]) -> None:
+    first, second = names
+    table = rows("a.csv", f"index,{first},{second},label\n1,a man sleeps,a man is awake,no\n2,it rains,it is wet,yes\n")
+    lines = rows("a.jsonl", json.dumps({first: "a man sleeps", second: "a man is awake", "label": "no"}))
+    assert table[0] == TextRow(2, "a man sleeps", "no", "a man is awake")
+    assert lines == [TextRow(1, "a man sleeps", "no", "a man is awake")]
+
+
+def test_several_labels_are_none() -> None:
+    found = rows("a.txt", "__label__a __label__b two of them\n__label__a one\n")
+    found += rows("a.jsonl", '{"text": "two of them", "label": ["a", "b"]}\n{"text": "one", "label": ["a"]}\n')
+    assert [row.label for row in found if isinstance(row, TextRow)] == [None, "a"] * 2
+
+
+def test_objects_that_do_not_tell_the_text_are_asked_about() -> None:
+    with pytest.raises(AmbiguousTable) as caught:
+        rows("a.jsonl", '{"subject": "my order came late", "answer": "we are sorry for it"}\n' * 3)
+    assert [candidate.heading for candidate in caught.value.candidates] == ["subject", "answer"]
+
+
+def test_a_semicolon_in_prose_divides_nothing() -> None:
+    lines = "".join(f"this is line {number}; it is long enough\n" for number in range(6))
+    assert len(texts(rows("a.txt", lines))[0]) > 20

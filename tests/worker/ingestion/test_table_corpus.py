@@ -8,6 +8,7 @@ import pytest
 
 from pouf_core.data.texts import TextItem, text_hash
 from store.tables import Dataset
+from tests.corpus.published import PUBLISHED
 from tests.corpus.sheets import SHEETS
 from tests.corpus.tables import TABLES, Table
 from worker.ingestion.run import run_ingestion
@@ -29,7 +30,9 @@ def check(table: Table, context: WorkerContext, add_dataset: Any, get: Any, item
     assert reading["rows"] - reading["rejected_rows"] == len(table.texts)
 
 
-@pytest.mark.parametrize("table", [*TABLES[::EVERY], *SHEETS[::EVERY]], ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table", [*TABLES[::EVERY], *SHEETS[::EVERY], *PUBLISHED[::EVERY]], ids=lambda table: table.name
+)
 def test_a_table_is_ingested_as_it_was_meant(
     table: Table, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:
@@ -37,7 +40,7 @@ def test_a_table_is_ingested_as_it_was_meant(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("table", [*TABLES, *SHEETS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *SHEETS, *PUBLISHED], ids=lambda table: table.name)
 def test_every_table_is_ingested_as_it_was_meant(
     table: Table, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:
