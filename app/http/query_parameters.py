@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from starlette.requests import Request
 
 from app.http.errors import FieldError, invalid, several
@@ -36,7 +36,15 @@ def _no_number(value: object) -> object:
     return value
 
 
-TIME = Annotated[datetime, BeforeValidator(_no_number)]
+def _in_utc(value: datetime) -> datetime:
+    """The time in UTC, as which one without a zone is taken; the first and last days of the calendar may have none."""
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("Give a time such as 2026-01-31T12:00:00Z.") from error
+
+
+TIME = Annotated[datetime, BeforeValidator(_no_number), AfterValidator(_in_utc)]
 
 
 class PageQuery(Closed):
@@ -61,11 +69,7 @@ class ListQuery(PageQuery):
 
     def filters(self, after_id: str | None, status: str | None = None) -> Filters:
         """Return the query's form for repositories."""
-        return Filters(status, self.name, _aware(self.created_after), _aware(self.created_before), after_id)
-
-
-def _aware(value: datetime | None) -> datetime | None:
-    return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        return Filters(status, self.name, self.created_after, self.created_before, after_id)
 
 
 def encode_cursor(position: str | int) -> str:

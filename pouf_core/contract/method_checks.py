@@ -232,8 +232,8 @@ def _prior_problems(prior: list[float], class_count: int | None) -> list[Invalid
         problem = f"it has {len(prior)} entries for {class_count} classes"
     elif not all(math.isfinite(share) and share >= SMALLEST_SHARE for share in prior):
         problem = f"every entry must be a finite number above 0, at least {SMALLEST_SHARE:g}"
-    elif abs(math.fsum(prior) - 1) > PRIOR_TOLERANCE:
-        problem = f"its entries sum to {math.fsum(prior):.6g} and must sum to 1"
+    elif abs(sum(prior) - 1) > PRIOR_TOLERANCE:  # not `fsum`, which raises where a sum is infinite
+        problem = f"its entries sum to {sum(prior):.6g} and must sum to 1"
     if problem is None:
         return []
     message = f"class_prior is wrong: {problem}. Give `auto`, `uniform`, `none` or one number above 0 for each class."

@@ -27,6 +27,8 @@ def test_a_wrong_method_is_a_problem_document(api, refused):
         ("created_after=yesterday", "invalid_type", "/query/created_after"),
         ("created_after=1767225600", "invalid_value", "/query/created_after"),
         ("created_before=0.0", "invalid_value", "/query/created_before"),
+        ("created_before=9999-12-31T23:59:59-14:00", "invalid_value", "/query/created_before"),
+        ("created_after=0001-01-01T00:00:00%2B14:00", "invalid_value", "/query/created_after"),
         ("cursor=%%", "invalid_cursor", "/query/cursor"),
         ("colour=red", "unknown_field", "/query/colour"),
         ("limit=1&limit=2", "duplicate_field", "/query/limit"),

@@ -67,6 +67,7 @@ REFUSED = [
     ),
     ({"preset": "paper", "batch_size": 1}, "batch_too_small", "/method/batch_size", "at least 2"),
     ({"class_prior": "none", "batch_size": 1}, "batch_too_small", "/method/batch_size", "at least 2"),
+    ({"class_prior": [1e308, 1e308, 1e308]}, "invalid_class_prior", "/method/class_prior", "sum to inf"),
     ({"class_prior": [1.0 - 1e-13, 1e-13, 1e-13]}, "invalid_class_prior", "/method/class_prior", "above 0"),
 ]
 
