@@ -57,6 +57,7 @@ from store.settings_at_start import settings_or_exit
 from store.storage import Storage
 
 ROUTERS = (
+    predictions,  # asked most often, and the first that matches is searched for in this order
     datasets,
     comparisons,
     jobs,
@@ -65,7 +66,6 @@ ROUTERS = (
     batch_predictions,
     models,
     aliases,
-    predictions,
     base_models,
     webhooks,
     keys,

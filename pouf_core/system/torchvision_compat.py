@@ -36,7 +36,7 @@ def ensure_torchvision_imports() -> None:
         except RuntimeError as error:
             if _MISSING_OPERATOR not in str(error):
                 raise
-            for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:
+            for name in [name for name in list(sys.modules) if name.split(".")[0] == "torchvision"]:
                 del sys.modules[name]
             library = torch.library.Library("torchvision", "DEF")
             for schema in _SCHEMAS:
