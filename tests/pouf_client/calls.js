@@ -15,5 +15,18 @@ const refused = await ok(pouf.GET("/v1/jobs/{job_id}", unknown)).catch((error) =
 const late = await waitForDataset(pouf, dataset.id, { timeout: 0 }).catch((error) => error.message);
 const answer = await predictPictures(pouf, model, [content]);
 
+// The first try meets a busy service; then more pictures than a request takes.
+let tries = 0;
+const keys = new Set();
+const flaky = createPouf({
+  baseUrl: url,
+  fetch: (request) => {
+    keys.add(request.headers.get("Idempotency-Key"));
+    return tries++ ? fetch(request) : Promise.resolve(new Response(null, { status: 503 }));
+  },
+});
+const many = await predictPictures(flaky, model, Array(65).fill(content));
+const indexes = many.predictions.map((each) => each.index);
+
 const told = [refused instanceof PoufError, refused.status, refused.code];
-console.log(JSON.stringify({ names, told, late, label: answer.predictions[0].label }));
+console.log(JSON.stringify({ names, told, late, label: answer.predictions[0].label, tries, keys: keys.size, last: indexes.at(-1) }));

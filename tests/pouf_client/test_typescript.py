@@ -55,3 +55,5 @@ def test_it_compiles_and_calls_a_real_service(compiled, server, rows, picture, t
     assert told["told"] == [True, 404, "job_not_found"]
     assert "still ingesting" in told["late"]
     assert told["label"] == "blue"
+    # one try more than the two requests, whose tries share a key
+    assert (told["tries"], told["keys"], told["last"]) == (3, 2, 64)

@@ -22,7 +22,16 @@ export interface Options {
   apiKey?: string;
   /** In place of the runtime's own. */
   fetch?: (request: Request) => Promise<Response>;
+  /** How often a request is sent again after a connection error or a passing refusal (429, 502–504). */
+  retries?: number;
 }
+
+const PASSING = [429, 502, 503, 504];
+const FIRST_PAUSE = 500;
+const LONGEST_PAUSE = 60_000;
+/** Of one request for predictions. */
+const MOST_PICTURES = 64;
+const MOST_BYTES = 16_000_000;
 
 /** The service refused a request; the fields are those of its `application/problem+json` answer. */
 export class PoufError extends Error {
@@ -39,12 +48,31 @@ export class PoufError extends Error {
 }
 
 /** A client whose calls are those of openapi-fetch, such as `pouf.GET("/v1/jobs/{job_id}", …)`; see `ok`. */
-export function createPouf({ baseUrl, apiKey, fetch }: Options): Pouf {
+export function createPouf({ baseUrl, apiKey, fetch, retries = 4 }: Options): Pouf {
   return createClient<paths>({
     baseUrl: baseUrl.replace(/\/+$/, ""),
     headers: apiKey ? { Authorization: `Bearer ${apiKey}` } : {},
-    ...(fetch ? { fetch } : {}),
+    fetch: (request: Request) => tried(request, fetch ?? globalThis.fetch, retries),
   });
+}
+
+/** Sends a request, again after what passes: a POST has an Idempotency-Key that all its tries share. */
+async function tried(request: Request, send: (request: Request) => Promise<Response>, retries: number): Promise<Response> {
+  if (request.method === "POST" && !request.headers.has("Idempotency-Key")) {
+    request.headers.set("Idempotency-Key", crypto.randomUUID());
+  }
+  for (let left = retries, pause = FIRST_PAUSE; ; left--, pause *= 2) {
+    let wait = pause;
+    try {
+      const response = await send(left > 0 ? request.clone() : request);
+      const passes = PASSING.includes(response.status) && response.headers.get("x-should-retry") !== "false";
+      if (left <= 0 || !passes) return response;
+      wait = 1000 * Number(response.headers.get("Retry-After")) || pause;
+    } catch (error) {
+      if (left <= 0 || request.signal.aborted) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, Math.min(wait, LONGEST_PAUSE)));
+  }
 }
 
 interface Answer<T> {
@@ -135,10 +163,45 @@ export async function createDataset(
   return made;
 }
 
-/** Classify pictures by a model, named by its id or an alias. */
+/**
+ * Classify pictures by a model, named by its id or an alias. Many go in several requests, smaller ones
+ * where the service refuses them as too large.
+ *
+ * Throws a `PoufError` where a picture is too large for any request, or all of a request cannot be decoded.
+ */
 export async function predictPictures(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<Predictions> {
+  const answers: Predictions[] = [];
+  for (const batch of batches(pictures)) answers.push(...(await predictSome(pouf, model, batch)));
+  const [first] = answers;
+  if (first === undefined) throw new Error("There is no picture to classify.");
+  const predictions = answers.flatMap((answer) => answer.predictions).map((each, index) => ({ ...each, index }));
+  return { ...first, predictions };
+}
+
+async function predictSome(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<Predictions[]> {
   const form = new FormData();
   form.append("model", model);
   for (const picture of pictures) form.append("image", picture, picture instanceof File ? picture.name : "picture");
-  return ok(pouf.POST("/predict", { body: form as never, bodySerializer: (body) => body }));
+  try {
+    return [await ok(pouf.POST("/predict", { body: form as never, bodySerializer: (body) => body }))];
+  } catch (error) {
+    if (!(error instanceof PoufError && error.status === 413) || pictures.length < 2) throw error;
+    const half = pictures.length >> 1;
+    const parts = [pictures.slice(0, half), pictures.slice(half)];
+    return (await Promise.all(parts.map((part) => predictSome(pouf, model, part)))).flat();
+  }
+}
+
+function* batches(pictures: readonly Blob[]): Generator<Blob[]> {
+  let batch: Blob[] = [];
+  let size = 0;
+  for (const picture of pictures) {
+    if (batch.length === MOST_PICTURES || (batch.length > 0 && size + picture.size > MOST_BYTES)) {
+      yield batch;
+      [batch, size] = [[], 0];
+    }
+    batch.push(picture);
+    size += picture.size;
+  }
+  if (batch.length > 0) yield batch;
 }
