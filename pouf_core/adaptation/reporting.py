@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pouf_core.adaptation.class_languages import other_language_warnings
 from pouf_core.contract.class_scripts import other_scripts_warnings
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
@@ -68,4 +69,7 @@ def input_warnings(data: LabelledItems, request: CheckedRequest) -> list[Finding
     for one in data.rejected:
         losses.note(Path(one.name).name, one.code, one.message, one.lost, one.undecoded)
     of_items = losses.warnings(len(data.items), tolerated=0.0)
-    return [*data.labelling.warnings, *of_items, *other_scripts_warnings(request.base, request.classes)]
+    of_names = other_scripts_warnings(request.base, request.classes) or other_language_warnings(
+        request.base, request.classes
+    )
+    return [*data.labelling.warnings, *of_items, *of_names]

@@ -14,7 +14,7 @@ def other_scripts_warnings(base: BaseModelDescription, classes: Sequence[ClassNa
     """A warning of names that are, by most of their letters, in another script than the Latin one, else none.
 
     They are read where the text tower knows more than English.
-    Other languages in Latin letters are not noticed: no detector tells the language of single words reliably.
+    Of other languages in Latin letters a job warns, see `pouf_core.adaptation.class_languages`.
     """
     if not base.reads_only_english:
         return []
