@@ -4,6 +4,46 @@
  */
 
 export interface paths {
+    "/v1/models/{model_id}/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predict With Model
+         * @description Classify pictures, texts or embeddings with one model, named by id or alias.
+         */
+        post: operations["predict_with_model"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Predict By Name
+         * @description Classify pictures, texts or embeddings with the model that the body names, by id or alias.
+         */
+        post: operations["predict_by_name"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets": {
         parameters: {
             query?: never;
@@ -698,46 +738,6 @@ export interface paths {
         get: operations["list_aliases"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/models/{model_id}/predict": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Predict With Model
-         * @description Classify pictures, texts or embeddings with one model, named by id or alias.
-         */
-        post: operations["predict_with_model"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/predict": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Predict By Name
-         * @description Classify pictures, texts or embeddings with the model that the body names, by id or alias.
-         */
-        post: operations["predict_by_name"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3978,6 +3978,473 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    predict_with_model: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Top K
+                     * @description How many classes to list; fewer when there are fewer.
+                     * @default 1
+                     */
+                    top_k?: number;
+                    /** Variant */
+                    variant?: ("adapted" | "zero_shot") | null;
+                    /**
+                     * Threshold
+                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
+                     */
+                    threshold?: number | "auto" | null;
+                    /** Inputs */
+                    inputs: (string | {
+                        /**
+                         * Name
+                         * @description Comes back with the prediction, such as the file's name.
+                         */
+                        name?: string | null;
+                        /**
+                         * Image
+                         * @description Base64, with or without a `data:` prefix.
+                         */
+                        image?: string | null;
+                        /** Text */
+                        text?: string | null;
+                        /** Text Pair */
+                        text_pair?: string | null;
+                        /**
+                         * Embedding
+                         * @description A vector as the target data has them; its length does not matter.
+                         */
+                        embedding?: number[] | null;
+                        /**
+                         * Embedding Base64
+                         * @description Base64 of such a vector's float32 numbers, little-endian.
+                         */
+                        embedding_base64?: string | null;
+                    })[];
+                };
+                "multipart/form-data": {
+                    /**
+                     * Top K
+                     * @description How many classes to list; fewer when there are fewer.
+                     * @default 1
+                     */
+                    top_k?: number;
+                    /** Variant */
+                    variant?: ("adapted" | "zero_shot") | null;
+                    /**
+                     * Threshold
+                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
+                     */
+                    threshold?: number | "auto" | null;
+                    image?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionListDocument"];
+                };
+            };
+            /** @description Bad Request: a problem document (RFC 9457). */
+            400: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: a problem document (RFC 9457). */
+            401: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: a problem document (RFC 9457). */
+            403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: a problem document (RFC 9457). */
+            404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: a problem document (RFC 9457). */
+            415: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: a problem document (RFC 9457). */
+            422: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: a problem document (RFC 9457). */
+            429: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: a problem document (RFC 9457). */
+            500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: a problem document (RFC 9457). */
+            503: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: a problem document (RFC 9457). */
+            504: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage: a problem document (RFC 9457). */
+            507: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predict_by_name: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * Top K
+                     * @description How many classes to list; fewer when there are fewer.
+                     * @default 1
+                     */
+                    top_k?: number;
+                    /** Variant */
+                    variant?: ("adapted" | "zero_shot") | null;
+                    /**
+                     * Threshold
+                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
+                     */
+                    threshold?: number | "auto" | null;
+                    /** Inputs */
+                    inputs: (string | {
+                        /**
+                         * Name
+                         * @description Comes back with the prediction, such as the file's name.
+                         */
+                        name?: string | null;
+                        /**
+                         * Image
+                         * @description Base64, with or without a `data:` prefix.
+                         */
+                        image?: string | null;
+                        /** Text */
+                        text?: string | null;
+                        /** Text Pair */
+                        text_pair?: string | null;
+                        /**
+                         * Embedding
+                         * @description A vector as the target data has them; its length does not matter.
+                         */
+                        embedding?: number[] | null;
+                        /**
+                         * Embedding Base64
+                         * @description Base64 of such a vector's float32 numbers, little-endian.
+                         */
+                        embedding_base64?: string | null;
+                    })[];
+                    /**
+                     * Model
+                     * @description Id or alias of an adapted model.
+                     */
+                    model: string;
+                };
+                "multipart/form-data": {
+                    /**
+                     * Top K
+                     * @description How many classes to list; fewer when there are fewer.
+                     * @default 1
+                     */
+                    top_k?: number;
+                    /** Variant */
+                    variant?: ("adapted" | "zero_shot") | null;
+                    /**
+                     * Threshold
+                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
+                     */
+                    threshold?: number | "auto" | null;
+                    /** Model */
+                    model: string;
+                    image?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionListDocument"];
+                };
+            };
+            /** @description Bad Request: a problem document (RFC 9457). */
+            400: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: a problem document (RFC 9457). */
+            401: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "WWW-Authenticate": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: a problem document (RFC 9457). */
+            403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: a problem document (RFC 9457). */
+            404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: a problem document (RFC 9457). */
+            415: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: a problem document (RFC 9457). */
+            422: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: a problem document (RFC 9457). */
+            429: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: a problem document (RFC 9457). */
+            500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: a problem document (RFC 9457). */
+            503: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Gateway Timeout: a problem document (RFC 9457). */
+            504: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage: a problem document (RFC 9457). */
+            507: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_datasets: {
         parameters: {
             query?: {
@@ -10288,473 +10755,6 @@ export interface operations {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
                     "Retry-After": number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Insufficient Storage: a problem document (RFC 9457). */
-            507: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    predict_with_model: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                model_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /**
-                     * Top K
-                     * @description How many classes to list; fewer when there are fewer.
-                     * @default 1
-                     */
-                    top_k?: number;
-                    /** Variant */
-                    variant?: ("adapted" | "zero_shot") | null;
-                    /**
-                     * Threshold
-                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
-                     */
-                    threshold?: number | "auto" | null;
-                    /** Inputs */
-                    inputs: (string | {
-                        /**
-                         * Name
-                         * @description Comes back with the prediction, such as the file's name.
-                         */
-                        name?: string | null;
-                        /**
-                         * Image
-                         * @description Base64, with or without a `data:` prefix.
-                         */
-                        image?: string | null;
-                        /** Text */
-                        text?: string | null;
-                        /** Text Pair */
-                        text_pair?: string | null;
-                        /**
-                         * Embedding
-                         * @description A vector as the target data has them; its length does not matter.
-                         */
-                        embedding?: number[] | null;
-                        /**
-                         * Embedding Base64
-                         * @description Base64 of such a vector's float32 numbers, little-endian.
-                         */
-                        embedding_base64?: string | null;
-                    })[];
-                };
-                "multipart/form-data": {
-                    /**
-                     * Top K
-                     * @description How many classes to list; fewer when there are fewer.
-                     * @default 1
-                     */
-                    top_k?: number;
-                    /** Variant */
-                    variant?: ("adapted" | "zero_shot") | null;
-                    /**
-                     * Threshold
-                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
-                     */
-                    threshold?: number | "auto" | null;
-                    image?: string[];
-                };
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PredictionListDocument"];
-                };
-            };
-            /** @description Bad Request: a problem document (RFC 9457). */
-            400: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized: a problem document (RFC 9457). */
-            401: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    "WWW-Authenticate": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden: a problem document (RFC 9457). */
-            403: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found: a problem document (RFC 9457). */
-            404: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Timeout: a problem document (RFC 9457). */
-            408: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large: a problem document (RFC 9457). */
-            413: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unsupported Media Type: a problem document (RFC 9457). */
-            415: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity: a problem document (RFC 9457). */
-            422: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests: a problem document (RFC 9457). */
-            429: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    "Retry-After": number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error: a problem document (RFC 9457). */
-            500: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable: a problem document (RFC 9457). */
-            503: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    "Retry-After": number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Gateway Timeout: a problem document (RFC 9457). */
-            504: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Insufficient Storage: a problem document (RFC 9457). */
-            507: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    predict_by_name: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": {
-                    /**
-                     * Top K
-                     * @description How many classes to list; fewer when there are fewer.
-                     * @default 1
-                     */
-                    top_k?: number;
-                    /** Variant */
-                    variant?: ("adapted" | "zero_shot") | null;
-                    /**
-                     * Threshold
-                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
-                     */
-                    threshold?: number | "auto" | null;
-                    /** Inputs */
-                    inputs: (string | {
-                        /**
-                         * Name
-                         * @description Comes back with the prediction, such as the file's name.
-                         */
-                        name?: string | null;
-                        /**
-                         * Image
-                         * @description Base64, with or without a `data:` prefix.
-                         */
-                        image?: string | null;
-                        /** Text */
-                        text?: string | null;
-                        /** Text Pair */
-                        text_pair?: string | null;
-                        /**
-                         * Embedding
-                         * @description A vector as the target data has them; its length does not matter.
-                         */
-                        embedding?: number[] | null;
-                        /**
-                         * Embedding Base64
-                         * @description Base64 of such a vector's float32 numbers, little-endian.
-                         */
-                        embedding_base64?: string | null;
-                    })[];
-                    /**
-                     * Model
-                     * @description Id or alias of an adapted model.
-                     */
-                    model: string;
-                };
-                "multipart/form-data": {
-                    /**
-                     * Top K
-                     * @description How many classes to list; fewer when there are fewer.
-                     * @default 1
-                     */
-                    top_k?: number;
-                    /** Variant */
-                    variant?: ("adapted" | "zero_shot") | null;
-                    /**
-                     * Threshold
-                     * @description An input whose largest class probability is below gets no class: its `label` is null. `auto`: the threshold that the model's job proposed. Null: the one that the job was created with, if any.
-                     */
-                    threshold?: number | "auto" | null;
-                    /** Model */
-                    model: string;
-                    image?: string[];
-                };
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PredictionListDocument"];
-                };
-            };
-            /** @description Bad Request: a problem document (RFC 9457). */
-            400: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unauthorized: a problem document (RFC 9457). */
-            401: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    "WWW-Authenticate": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Forbidden: a problem document (RFC 9457). */
-            403: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not Found: a problem document (RFC 9457). */
-            404: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Timeout: a problem document (RFC 9457). */
-            408: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Request Entity Too Large: a problem document (RFC 9457). */
-            413: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unsupported Media Type: a problem document (RFC 9457). */
-            415: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Unprocessable Entity: a problem document (RFC 9457). */
-            422: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too Many Requests: a problem document (RFC 9457). */
-            429: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    "Retry-After": number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Internal Server Error: a problem document (RFC 9457). */
-            500: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Service Unavailable: a problem document (RFC 9457). */
-            503: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
-                    "Retry-After": number;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Gateway Timeout: a problem document (RFC 9457). */
-            504: {
-                headers: {
-                    /** @description Quote it to report a problem. */
-                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
