@@ -103,7 +103,7 @@ def admit(session: Session, job: Job, room: Room) -> bool:
         )
         transition(session, job, "queued", stage=WAITING_FOR_MEMORY)
     else:
-        fail(session, job, CODE, _message(needed, max(room.most, *(most or 0 for most in others))))
+        fail(session, job, CODE, _message(needed, max([room.most, *(most or 0 for most in others)])))
     return False
 
 
