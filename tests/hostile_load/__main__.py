@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import sys
 import tempfile
+from datetime import date
 from pathlib import Path
 
 from tests.hostile_load.load import MOST_LIVE_SECONDS, run
@@ -23,7 +26,9 @@ def main() -> int:
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="pouf-hostile-", ignore_cleanup_errors=True) as folder:
         figures = run(chosen.seconds, chosen.seed, Path(folder))
-    record = {"seconds": chosen.seconds, "seed": chosen.seed, **figures.summary()}
+    hardware = {"machine": platform.machine(), "cpus": os.cpu_count(), "load": os.getloadavg()}
+    record = {"date": str(date.today()), "hardware": hardware, "seconds": chosen.seconds, "seed": chosen.seed}
+    record |= figures.summary()
     sys.stdout.write(json.dumps(record, indent=2) + "\n")
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(record, indent=2) + "\n")
