@@ -52,3 +52,8 @@ def test_a_class_without_items_attracts_nothing_and_those_with_items_are_left_al
 def test_even_shares_get_no_bias_and_a_twentieth_of_the_typical_share_gets_much() -> None:
     assert support_bias(torch.full((5,), 0.2)).abs().max() < 0.01
     assert support_bias(torch.tensor([0.33, 0.33, 0.33, 0.01]))[3] == -12
+
+
+def test_of_two_classes_one_has_little_support_with_a_quarter_and_enough_with_two_fifths() -> None:
+    assert support_bias(torch.tensor([0.25, 0.75]))[0] < -2.5
+    assert support_bias(torch.tensor([0.4, 0.6])).abs().max() < 0.2
