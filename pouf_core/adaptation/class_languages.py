@@ -51,7 +51,7 @@ def other_language_warnings(base: BaseModelDescription, classes: Sequence[ClassN
     if not base.reads_only_english:
         return []
     names = ", ".join(item.wording.lower() for item in classes[:_MOST_NAMES])
-    language, likely = _identifier().rank(names)[0]
+    language, likely = language_identifier().rank(names)[0]
     if language in _READ or likely < _LIKELY:
         return []
     message = (
@@ -63,7 +63,8 @@ def other_language_warnings(base: BaseModelDescription, classes: Sequence[ClassN
 
 
 @lru_cache(maxsize=1)
-def _identifier() -> Any:
+def language_identifier() -> Any:
+    """What tells languages; loading it takes most of a second, once a process."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # 100 MB of memory
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

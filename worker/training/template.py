@@ -97,10 +97,12 @@ class Template:
 
         import pouf_core.adaptation.run
         import pouf_core.dataset_prediction  # noqa: F401 - what jobs and batch predictions import
+        from pouf_core.adaptation.class_languages import language_identifier
         from pouf_core.artifact import model_card_template
 
         Image.preinit()
         model_card_template()
+        language_identifier()
 
         self._fresh_random_state = torch.get_rng_state()
         self._base: BaseModel | None = None
