@@ -35,9 +35,12 @@ def seen(session: Session) -> Sequence[Heartbeat]:
 
 
 def job_memory(session: Session, queue: str) -> list[int | None]:
-    """What each living worker of a queue may give a job at most; None where it does not know."""
-    living = Heartbeat.seen_at >= database_now(session) - LOST_AFTER
-    rows = session.execute(select(Heartbeat.kind, Heartbeat.job_memory_bytes).where(living))
+    """What each worker of a queue may give a job at most; None where it does not know.
+
+    Those that were not seen for a while count too, as they may come back, until they are forgotten.
+    """
+    recent = Heartbeat.seen_at >= database_now(session) - FORGOTTEN_AFTER
+    rows = session.execute(select(Heartbeat.kind, Heartbeat.job_memory_bytes).where(recent))
     return [most for kind, most in rows if queue in kind.split(",")]
 
 

@@ -146,12 +146,13 @@ def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_
     """Requeue jobs whose messages were lost, with the broker's data or with the worker that had one.
 
     While messages wait in the queue a worker will get to them, and more of them would not help. As the queue keeps its
-    order, only the messages of jobs that were overtaken are lost then.
+    order, only the messages of jobs that were overtaken are lost then, and of those that wait for memory: a worker took
+    theirs and could not begin them.
     """
     waiting = queue_depth(TRAIN.queue)
     if waiting is None:
         return
-    lost = true() if waiting == 0 else _overtaken(now)
+    lost = true() if waiting == 0 else or_(_overtaken(now), Job.stage == attempts.WAITING_FOR_MEMORY)
     message_lost_at = _long_ago(Job.updated_at, now, settings.requeue_after_seconds)
     with database.write() as session:
         waiting_jobs = (

@@ -21,7 +21,9 @@ from store.queues import TRAIN
 from store.settings import Settings
 from store.tables import Dataset, Job
 from store.transitions import transition
+from store.unreadable import Unreadable
 from worker.training.attempts import WAITING_FOR_MEMORY, fail
+from worker.training.warm_start import may_use_gpu
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ SMALLEST_BYTES = 90 * 2**20
 #: Weights, their gradients and a moment of each, where all of them are trained.
 TRAINED_COPIES = 3
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth")
+#: Beginnings of what training leaves beside them.
+_NO_WEIGHTS = ("optimizer", "scheduler", "scaler", "training_args", "rng_state")
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,8 @@ class Room:
 
 
 def room_for_job(settings: Settings) -> Room | None:
-    """What a worker of this machine has for a job; None where jobs run on a GPU, whose memory nobody knows before."""
-    if settings.device.startswith("cuda"):
+    """What a worker of this machine has for a job; None where it may run on a GPU, of which nobody knows it before."""
+    if may_use_gpu(settings.device):
         return None
     share, free = int(USED_SHARE * all_memory()), int(USED_SHARE * free_memory())
     if settings.job_memory_bytes is None:
@@ -76,9 +80,13 @@ def _weight_bytes(path: Path | None) -> int:
     try:
         if path is None or path.is_file():
             return 0 if path is None else path.stat().st_size
-        return max((file.stat().st_size for file in path.iterdir() if file.suffix in _WEIGHTS), default=0)
+        return max((file.stat().st_size for file in path.iterdir() if _holds_weights(file)), default=0)
     except OSError:
         return 0
+
+
+def _holds_weights(file: Path) -> bool:
+    return file.suffix in _WEIGHTS and not file.name.startswith(_NO_WEIGHTS)
 
 
 def admit(session: Session, job: Job, room: Room) -> bool:
@@ -90,7 +98,7 @@ def admit(session: Session, job: Job, room: Room) -> bool:
         room: of this worker.
     """
     datasets = datasets_of(session, job)
-    if not isinstance(job.request, AdaptationRequest) or not all_ready(datasets):
+    if isinstance(job.request, Unreadable) or not all_ready(datasets):
         return True  # beginning it says what is wrong
     needed = least_bytes(job.request, datasets[0])
     if needed <= room.now:

@@ -52,12 +52,12 @@ def choose(session: Session, job_id: str) -> str | None:
             return job_id
     else:
         job = None
-    owner = session.scalars(_owners_by_turn()).first()
+    owner = session.scalars(_owners_by_turn(job_id)).first()
     if owner is None:
         return None if job is None else job_id
     if job is not None and job.owner == owner:
         return job_id
-    waiting = select(Job.id).where(*_waiting(), Job.owner == owner)
+    waiting = select(Job.id).where(*_waiting(job_id), Job.owner == owner)
     return session.scalars(waiting.order_by(Job.queued_at, Job.id).limit(1)).one_or_none()
 
 
@@ -73,15 +73,16 @@ def _waits_for_worker(session: Session, job: Job) -> bool:
     return all_ready(datasets) or any(dataset.status == "failed" for dataset in datasets)
 
 
-def _waiting() -> tuple[ColumnElement[bool], ...]:
-    # What did not fit into the memory of a worker is begun by its own message alone, which any other may get.
-    fits = or_(Job.stage.is_(None), Job.stage != attempts.WAITING_FOR_MEMORY)
+def _waiting(woken: str) -> tuple[ColumnElement[bool], ...]:
+    # What did not fit into the memory of a worker is begun by its own message alone, which any other worker may get.
+    fits = or_(Job.stage.is_(None), Job.stage != attempts.WAITING_FOR_MEMORY, Job.id == woken)
     return Job.status == "queued", Job.lease_owner.is_(None), fits, are_decided()
 
 
-def _owners_by_turn() -> Select[str]:
-    """Owners with waiting jobs: those with fewest running jobs first, of these who began one longest ago."""
-    owners = select(Job.owner, func.min(Job.queued_at).label("since")).where(*_waiting()).group_by(Job.owner).subquery()
+def _owners_by_turn(woken: str) -> Select[str]:
+    """Owners with jobs that wait or are `woken`: fewest running jobs first, of these who began longest ago."""
+    since = func.min(Job.queued_at).label("since")
+    owners = select(Job.owner, since).where(*_waiting(woken)).group_by(Job.owner).subquery()
     other = aliased(Job)
     running = select(func.count(other.id)).where(other.owner == owners.c.owner, other.status.in_(RUNNING))
     began = select(func.max(other.started_at)).where(other.owner == owners.c.owner)

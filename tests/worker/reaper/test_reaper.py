@@ -145,6 +145,17 @@ def test_a_job_whose_message_died_with_a_worker_is_published_again_once_others_o
     assert reap(after=40, depth=2) == []  # its new message stands behind the others
 
 
+def test_a_job_that_waits_for_memory_is_published_again_however_busy_the_queue_is(
+    add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
+) -> None:
+    job_id = add_job(add_ready_dataset(0))
+    with database.write() as session:
+        session.execute(update(Job).values(stage="waiting_for_memory"))
+    assert reap(after=20, depth=5) == []
+    assert reap(after=40, depth=5) == [("pouf.train", "train", {"job_id": job_id})]
+    assert reap(after=60, depth=5) == []
+
+
 def test_a_job_queued_in_the_future_is_published_again_however_busy_the_queue_is(
     add_ready_dataset: Any, add_job: Any, database: Any, reap: Any
 ) -> None:

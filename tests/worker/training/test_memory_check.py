@@ -8,10 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import JSON, literal, update
 
 from pouf_core.contract.request import AdaptationRequest
 from store.database import Database
-from store.heartbeats import LOST_AFTER, beat
+from store.heartbeats import FORGOTTEN_AFTER, LOST_AFTER, beat
 from store.settings import Settings
 from store.tables import Heartbeat, Job
 from worker.training import memory_check
@@ -85,16 +86,27 @@ def test_a_job_waits_until_memory_is_free_again(embeddings: Any, database: Datab
 
 
 @pytest.mark.parametrize("kind", ["ingest", "train"])
-def test_neither_lost_workers_nor_others_than_those_that_train_are_waited_for(
+def test_neither_forgotten_workers_nor_others_than_those_that_train_are_waited_for(
     embeddings: Any, database: Database, see: Any, get: Any, kind: str
 ) -> None:
     see("other@large", LARGE.most, kind)
     if kind == "train":
         with database.write() as session:
-            session.get_one(Heartbeat, "other@large").seen_at -= 2 * LOST_AFTER
+            session.get_one(Heartbeat, "other@large").seen_at -= 2 * FORGOTTEN_AFTER
     job_id = embeddings()
     assert begun(database, job_id, SMALL) is None
     assert get(Job, job_id).status == "failed"
+
+
+def test_a_job_waits_for_a_larger_worker_that_was_not_heard_of_for_minutes(
+    embeddings: Any, database: Database, see: Any, get: Any
+) -> None:
+    see("train@large", LARGE.most)
+    with database.write() as session:
+        session.get_one(Heartbeat, "train@large").seen_at -= 10 * LOST_AFTER
+    job_id = embeddings()
+    assert begun(database, job_id, SMALL) is None
+    assert (get(Job, job_id).status, get(Job, job_id).stage) == ("queued", "waiting_for_memory")
 
 
 def test_a_job_that_waits_for_memory_lets_others_go_first(embeddings: Any, database: Database, see: Any) -> None:
@@ -102,6 +114,26 @@ def test_a_job_that_waits_for_memory_lets_others_go_first(embeddings: Any, datab
     large = embeddings(owner="one")
     small, last = embeddings(8, owner="two"), embeddings(8, owner="three")
     assert [begun(database, message, SMALL) for message in (large, last, small)] == [None, small, last]
+
+
+def test_a_job_that_waited_for_memory_is_begun_when_its_owners_turn_has_come(
+    embeddings: Any, database: Database, see: Any
+) -> None:
+    see("train@large", LARGE.most)
+    large = embeddings(owner="one")
+    running, waiting = embeddings(8, owner="two"), embeddings(8, owner="two")
+    assert [begun(database, message, SMALL) for message in (large, running)] == [None, running]
+    assert [begun(database, message, LARGE) for message in (large, waiting)] == [large, waiting]
+
+
+def test_a_request_of_which_only_parts_can_be_read_is_not_estimated(
+    embeddings: Any, database: Database, get: Any
+) -> None:
+    job_id = embeddings()
+    with database.write() as session:
+        session.execute(update(Job.__table__).values(request=literal({"class_names": 5}, JSON)))
+    assert begun(database, job_id, SMALL) is None
+    assert get(Job, job_id).error_code == "stored_document_unreadable"
 
 
 @pytest.mark.parametrize(("free_gib", "status"), [(60, "running"), (1, "queued")])
@@ -122,7 +154,15 @@ def test_what_an_operator_allows_counts_whatever_is_free(settings: Settings) -> 
     own = room_for_job(settings)
     assert own is not None
     assert 0 < own.now <= own.most
-    assert room_for_job(settings.model_copy(update={"device": "cuda:1"})) is None
+
+
+@pytest.mark.parametrize(("device", "has_gpu"), [("cuda:1", False), ("auto", True)])
+def test_nothing_is_estimated_where_jobs_may_run_on_a_gpu(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, device: str, has_gpu: bool
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(Path, "exists", lambda path: has_gpu)
+    assert room_for_job(settings.model_copy(update={"device": device})) is None
 
 
 @pytest.mark.parametrize(
@@ -142,7 +182,8 @@ def test_the_estimate_lies_below_what_was_measured_and_near_it(
 def test_the_weights_of_a_checkpoint_count(tmp_path: Path, tune: str, copies: int) -> None:
     target: Any = SimpleNamespace(item_count=0, embeddings=None)
     (tmp_path / "model.safetensors").write_bytes(bytes(1000))
-    (tmp_path / "tokenizer.json").write_bytes(bytes(5000))
+    for other in ("tokenizer.json", "optimizer.pt", "scheduler.pt", "training_args.bin", "rng_state_0.pth"):
+        (tmp_path / other).write_bytes(bytes(5000))
     names = (f"sentence:{tmp_path}", f"open_clip:ViT-B-32/{tmp_path / 'model.safetensors'}")
     for name in (*names, "pouf-lite", f"sentence:{tmp_path / 'gone'}"):
         request = AdaptationRequest(base_model=name, class_names=["a", "b"], method={"tune": tune})
