@@ -18,6 +18,11 @@ from pouf_client.inputs import PATH_COLUMNS
 
 CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 DELIMITERS = ",;\t|"
+LABEL_COLUMN = "label"
+#: Usual headings of labels; the service knows more.
+LABEL_COLUMNS = (LABEL_COLUMN, "labels", "class", "class_name", "category", "target", "species", "breed", "y")
+#: Headings of what recurs, too, and is no label.
+SPLITS = ("split", "subset", "set", "fold")
 #: Of a file, how many rows tell whether it names pictures.
 FIRST_ROWS = 50
 MISSING = (None, "")
@@ -64,65 +69,95 @@ class PictureTable:
         raise MissingFile(message, code="file_not_found", field="source")
 
 
-def pictures_in(columns: Columns, label_column: str, folder: Path, *, asked_for: bool) -> PictureTable | None:
+def pictures_in(columns: Columns, label_column: str | None, folder: Path, *, asked_for: bool) -> PictureTable | None:
     """The pictures that a table names; None where it names none.
 
     Args:
         columns: of the table.
-        label_column: the column with labels.
+        label_column: the column with labels; None: the one that is headed as such columns are, or alone has values
+            that recur.
         folder: what the names lead from, beside the present folder.
         asked_for: whether it was said that these are pictures.
 
     Raises:
-        InvalidInput: pictures were asked for, and no column names them.
+        InvalidInput: pictures were asked for, and no column names them; a row names none; or there is no such column
+            with labels.
     """
-    named = {name: values for name, values in columns.items() if name != label_column and _name_pictures(values)}
-    column = next((name for name in named if name.lower() in PATH_COLUMNS), next(iter(named), None))
+    column = _picture_column(columns, label_column or LABEL_COLUMN)
     if column is None:
         if asked_for:
             message = "No column of the table names pictures: each cell of it would be the path of one, such as a.jpg."
             raise InvalidInput(message, code="column_not_told", field="source")
         return None
     names = [os.fspath(value) for value in columns[column] if value not in MISSING]
+    others = {name: values for name, values in columns.items() if name != column}
+    labels = label_column or _label_column(others)
+    has_texts = any(isinstance(value, str) for name in others.keys() - {labels} for value in others[name])
+    # beside texts, file names may only say where these come from
+    if has_texts and not asked_for and not any(_is_there(folder / name) or _is_there(Path(name)) for name in names):
+        return None
     if len(names) < len(columns[column]):
         row = next(index for index, value in enumerate(columns[column]) if value in MISSING)
         message = f"Column {column!r} names pictures, but none in row {row}, counted from 0: fill it, or leave it out."
         raise InvalidInput(message, code="missing_path", field="source")
-    table = PictureTable(names, columns.get(label_column), folder)
-    others = columns.keys() - {column, label_column}
-    has_texts = any(isinstance(value, str) for name in others for value in columns[name])
-    # beside texts, file names may only say where these come from
-    if has_texts and not asked_for and not all(_is_there(folder / name) or _is_there(Path(name)) for name in names):
+    if labels is not None and labels not in others:
+        message = f"The table has no column {labels!r} with labels; it has {', '.join(map(repr, columns))}."
+        raise InvalidInput(message, code="label_column_not_found", field="label_column")
+    return PictureTable(names, None if labels is None else others[labels], folder)
+
+
+def pictures_listed_in(
+    path: Path, label_column: str | None, delimiter: str | None, *, asked_for: bool
+) -> PictureTable | None:
+    """As `pictures_in`, of a .csv or .tsv file in UTF-8, told by its first rows; None of any other file."""
+    if path.suffix.lower() not in CSV_SUFFIXES:
         return None
+    for most in (FIRST_ROWS, None):
+        rows = _rows(path, delimiter, most)
+        if rows is None:
+            return None
+        columns = _columns(rows, label_column or LABEL_COLUMN)
+        table = pictures_in(columns, label_column, path.parent, asked_for=asked_for)
+        if table is None:
+            return None
     return table
 
 
-def pictures_listed_in(path: Path, label_column: str, delimiter: str | None, *, asked_for: bool) -> PictureTable | None:
-    """As `pictures_in`, of a .csv or .tsv file in UTF-8; None of any other file."""
-    if path.suffix.lower() not in CSV_SUFFIXES:
-        return None
+def _rows(path: Path, delimiter: str | None, most: int | None) -> list[list[str]] | None:
+    """The first rows, or all, without empty ones; None where the service is to say what is wrong with the file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            first_line = file.readline()
-            between = delimiter or max(DELIMITERS, key=first_line.count)
+            between = delimiter or max(DELIMITERS, key=file.readline().count)
             file.seek(0)
             rows = csv.reader(file, delimiter=between)
-            first = list(islice(rows, FIRST_ROWS))
-            if not _may_name_pictures(first) and not asked_for:
-                return None
-            columns = _columns([*first, *rows], label_column)
-    except (UnicodeDecodeError, csv.Error):  # the service reads such files, too, and says what is wrong
+            return [row for row in islice(rows, most) if any(map(str.strip, row))]
+    except (ValueError, TypeError, csv.Error):
         return None
-    return pictures_in(columns, label_column, path.parent, asked_for=asked_for)
 
 
-def _may_name_pictures(rows: Sequence[Sequence[str]]) -> bool:
-    return bool(rows) and any(map(_names_a_picture, rows[-1]))
+def _picture_column(columns: Columns, label_column: str) -> str | None:
+    named = [name for name, values in columns.items() if name != label_column and _name_pictures(values)]
+    return next((name for name in named if name.lower() in PATH_COLUMNS), next(iter(named), None))
+
+
+def _label_column(columns: Columns) -> str | None:
+    """Of the columns beside the pictures', the one with labels, if it can be told."""
+    headed = {name.strip().lower(): name for name in reversed(columns)}
+    if "x" in headed:  # beside it, y is a coordinate
+        headed.pop("y", None)
+    usual = next((headed[heading] for heading in LABEL_COLUMNS if heading in headed), None)
+    recurring = [name for heading, name in headed.items() if heading not in SPLITS and _recur(columns[name])]
+    return usual or (recurring[0] if len(recurring) == 1 else None)
+
+
+def _recur(values: Sequence[Any]) -> bool:
+    """Whether there are several values, each twice on average."""
+    stated = [value for value in values if value not in MISSING]
+    return all(isinstance(value, str | int) for value in stated) and 2 <= len(set(stated)) <= len(stated) / 2
 
 
 def _columns(rows: Sequence[Sequence[str]], label_column: str) -> Columns:
     """By the names in the first row, unless it names a picture itself; then a second column has the labels."""
-    rows = [row for row in rows if row]
     if not rows:
         return {}
     headed = not any(map(_names_a_picture, rows[0]))

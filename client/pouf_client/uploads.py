@@ -17,12 +17,11 @@ from pouf_client.errors import InvalidInput
 from pouf_client.files import PathLike, existing, expanded, is_file, visible_files
 from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
 from pouf_client.inputs import rows_of_numbers
-from pouf_client.picture_tables import pictures_in, pictures_listed_in
+from pouf_client.picture_tables import LABEL_COLUMN, pictures_in, pictures_listed_in
 
 #: A path, or a list of paths, texts, pairs, pictures or vectors, or an array, a table, a picture, or a file's bytes.
 Source = Any
 
-LABEL_COLUMN = "label"
 MAY_BE_PICTURES = ("auto", "image")
 
 
@@ -73,12 +72,12 @@ def upload_of(
         path = existing(source, "; for a text, give a list of texts and modality='text'")
         if path.is_file():
             if tables_name_pictures and modality in MAY_BE_PICTURES:
-                pictures = pictures_listed_in(path, labels, delimiter, asked_for=asked_for)
+                pictures = pictures_listed_in(path, label_column, delimiter, asked_for=asked_for)
             if pictures is None:
                 yield Upload(path, modality)
                 return
     elif tables_name_pictures and modality in MAY_BE_PICTURES and (columns := columns_of(source)):
-        pictures = pictures_in(columns, labels, Path(), asked_for=asked_for)
+        pictures = pictures_in(columns, label_column, Path(), asked_for=asked_for)
     with TemporaryDirectory(prefix="pouf-upload-") as folder:
         if pictures is not None:
             yield Upload(_archive_of(pictures.entries())(Path(folder)), "image", was_table=True)

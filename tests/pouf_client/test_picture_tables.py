@@ -7,7 +7,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from pouf_client import InvalidInput, MissingFile
+from pouf_client import InvalidInput, MissingFile, picture_tables
 from pouf_client.uploads import upload_of
 
 
@@ -52,6 +52,7 @@ def test_pictures_elsewhere_are_called_by_their_places_below_what_has_them_all(f
     [
         "file,label\nbirds/a.jpg,bird\nboats/a.jpg,\n",
         "birds/a.jpg;bird\nboats/a.jpg;\n",
+        "File,Class,split\nbirds/a.jpg,bird,train\nboats/a.jpg,,test\n\n",
         "\ufefffile\tlabel\r\nbirds/a.jpg\tbird\r\nboats/a.jpg\t\r\n",
     ],
 )
@@ -67,6 +68,48 @@ def test_a_csv_of_texts_is_sent_as_it_is(folder):
     (folder / "paths.csv").write_text("path\nbirds/a.jpg\n")
     assert sent(folder / "paths.csv", "text") == ("text", folder / "paths.csv", None)
     assert sent(folder / "paths.csv", tables_name_pictures=False) == ("auto", folder / "paths.csv", None)
+
+
+def test_a_column_whose_values_alone_recur_has_the_labels(folder):
+    names = [*PICTURES] * 2
+    table = {
+        "file": names,
+        "kind": ["bird", "boat"] * 2,
+        "split": ["train", "train", "test", "test"],
+        "number": [1, 2, 3, 4],
+    }
+    assert sent(pd.DataFrame(table))[2] == {"birds/a.jpg": "bird", "boats/a.jpg": "boat"}
+    assert sent(pd.DataFrame(table | {"sky": ["grey", "blue"] * 2}))[2] == {}
+
+
+def test_a_delimiter_that_is_none_is_the_services_to_refuse(folder):
+    (folder / "pictures.csv").write_text("file\tlabel\nbirds/a.jpg\tbird\n")
+    assert sent(folder / "pictures.csv", delimiter="tab") == ("auto", folder / "pictures.csv", None)
+
+
+def test_of_a_long_file_of_texts_the_first_rows_alone_are_read(folder, monkeypatch):
+    (folder / "texts.csv").write_text("text,image\n" + "It broke.,scan.jpg\n" * 60)
+    asked = []
+    read = picture_tables.csv.reader
+    monkeypatch.setattr(
+        csv, "reader", lambda file, **options: (asked.append(row) or row for row in read(file, **options))
+    )
+    assert sent(folder / "texts.csv") == ("auto", folder / "texts.csv", None)
+    assert len(asked) == picture_tables.FIRST_ROWS
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "code"),
+    [
+        ("file,label,split\nbirds/a.jpg,bird,train\nnone.jpg,boat,test\n", {}, "file_not_found"),
+        ("file,label\nbirds/a.jpg,bird\n", {"label_column": "kind"}, "label_column_not_found"),
+    ],
+)
+def test_a_csv_of_pictures_that_lacks_one_or_its_labels_is_refused(folder, text, options, code):
+    (folder / "pictures.csv").write_text(text)
+    with pytest.raises(InvalidInput) as raised:
+        sent(folder / "pictures.csv", **options)
+    assert raised.value.code == code
 
 
 @pytest.mark.parametrize(
