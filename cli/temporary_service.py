@@ -68,6 +68,7 @@ def shared_service(data_dir: Path, say: Callable[[str], None]) -> Iterator[str]:
                     _stop_unless_ready(process, url, directory)
                 else:
                     say(f"Using the service at {url}")
+                    _wait_while_it_starts(url, directory)
             yield url
     finally:
         _wait_until_gone(directory, process)
@@ -115,6 +116,17 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: Dat
             raise CommandError(f"The service ended before it was ready:\n{tail(log)}")
         if time.monotonic() > deadline:
             raise CommandError(f"The service is not ready after {READY_SECONDS:g} s ({reason}):\n{tail(log)}")
+        time.sleep(0.3)
+
+
+def _wait_while_it_starts(url: str, directory: DataDirectory) -> None:
+    """Return when the service that somebody else has started is ready."""
+    deadline = time.monotonic() + READY_SECONDS
+    while reason := why_not_ready(url):
+        if directory.served_at() != url:
+            raise CommandError(f"The service at {url} ended before it was ready.")
+        if time.monotonic() > deadline:
+            raise CommandError(f"The service at {url} is not ready after {READY_SECONDS:g} s ({reason}).")
         time.sleep(0.3)
 
 
