@@ -57,10 +57,12 @@ class Service:
     async def prune(self, *, dry_run: bool = False) -> dict[str, int]:
         """Remove what is older than the service's settings say, of all owners; returns how many of each kind.
 
+        It takes as long as there is much to remove, and is waited for.
+
         Args:
             dry_run: count only.
         """
-        answer = await self._connection.request("POST", "/v1/prune", json={"dry_run": dry_run})
+        answer = await self._connection.request("POST", "/v1/prune", json={"dry_run": dry_run}, patient=True)
         return cast(dict[str, int], answer["counts"])
 
     async def predict(

@@ -65,6 +65,7 @@ class Connection:
         files: Mapping[str, tuple[str, BinaryIO]] | None = None,
         content: tuple[str, bytes] | None = None,
         wait: int | None = None,
+        patient: bool = False,
     ) -> Document:
         """Send a request and return the JSON object of its answer, `{}` where it is empty.
 
@@ -78,6 +79,7 @@ class Connection:
                 from their beginning.
             content: in place of `json`, a body as `(media type, bytes)`.
             wait: seconds, at most 30, that the service may take until the resource has reached a final state.
+            patient: whether to wait for the answer as long as it takes, and to try once only.
 
         Raises:
             ApiError: the service refused.
@@ -94,6 +96,9 @@ class Connection:
         request = self._http.build_request(
             method, path, params=params, json=json, data=form, files=files, content=body, headers=headers
         )
+        if patient:
+            request.extensions["timeout"]["read"] = None
+            return await self._send(request)
         return await self._tried(self._deletion(request) if method == "DELETE" else partial(self._send, request))
 
     async def _tried(self, attempt: Callable[[], Awaitable[T]]) -> T:

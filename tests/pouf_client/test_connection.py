@@ -48,6 +48,21 @@ def test_the_error_is_raised_after_the_last_retry(server):
     assert len(server.requests) == 3
 
 
+def test_pruning_is_waited_for_as_long_as_it_takes_and_asked_for_once(server):
+    import time
+
+    def slow(_):
+        time.sleep(0.3)
+        return Answer(200, b'{"counts": {"events": 2}}')
+
+    server.answers = [slow, problem(503, "busy")]
+    with Client(server.url, timeout=0.1) as client:
+        assert client.prune() == {"events": 2}
+        with pytest.raises(ApiError, match="busy"):
+            client.prune()
+    assert len(server.requests) == 2
+
+
 def test_retry_after_is_obeyed(server):
     import time
 
