@@ -15,18 +15,26 @@ const refused = await ok(pouf.GET("/v1/jobs/{job_id}", unknown)).catch((error) =
 const late = await waitForDataset(pouf, dataset.id, { timeout: 0 }).catch((error) => error.message);
 const answer = await predictPictures(pouf, model, [content]);
 
-// The first try meets a busy service; then more pictures than a request takes.
-let tries = 0;
-const keys = new Set();
+// An alias: the first tries meet a busy service and a try under way; then more pictures than a request takes.
+await ok(pouf.PUT("/v1/aliases/{name}", { params: { path: { name: "moved" } }, body: { model_id: model } }));
+Request.prototype.clone = () => { throw new Error("A clone keeps the files in memory."); };
+const problem = (status, code) => new Response(JSON.stringify({ code }), { status });
+const refusals = [problem(503, "busy"), problem(409, "idempotency_key_in_flight"), problem(413, "body_too_large")];
+const tries = [];
 const flaky = createPouf({
   baseUrl: url,
-  fetch: (request) => {
-    keys.add(request.headers.get("Idempotency-Key"));
-    return tries++ ? fetch(request) : Promise.resolve(new Response(null, { status: 503 }));
+  fetch: async (request) => {
+    const body = await request.formData();
+    const key = request.headers.get("Idempotency-Key");
+    tries.push([key, body.get("model"), body.getAll("image").length]);
+    const refusal = refusals.shift();
+    return refusal ?? fetch(request.url, { method: request.method, headers: { "Idempotency-Key": key }, body });
   },
 });
-const many = await predictPictures(flaky, model, Array(65).fill(content));
+const many = await predictPictures(flaky, "moved", Array(65).fill(content));
 const indexes = many.predictions.map((each) => each.index);
+const keys = new Set(tries.map(([key]) => key)).size;
+const asked = tries.map(([, ...rest]) => rest);
 
 const told = [refused instanceof PoufError, refused.status, refused.code];
-console.log(JSON.stringify({ names, told, late, label: answer.predictions[0].label, tries, keys: keys.size, last: indexes.at(-1) }));
+console.log(JSON.stringify({ names, told, late, label: answer.predictions[0].label, asked, keys, last: indexes.at(-1) }));

@@ -46,7 +46,8 @@ def test_the_types_are_what_the_api_says():
 def test_it_compiles_and_calls_a_real_service(compiled, server, rows, picture, tmp_path):
     (tmp_path / "a.png").write_bytes(picture("blue"))
     rows.dataset(name="another")
-    command = ["node", "calls.js", str(server.base_url), rows.model(), tmp_path / "a.png"]
+    model = rows.model()
+    command = ["node", "calls.js", str(server.base_url), model, tmp_path / "a.png"]
     done = subprocess.run(command, cwd=compiled, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
     told = json.loads(done.stdout)
@@ -55,5 +56,6 @@ def test_it_compiles_and_calls_a_real_service(compiled, server, rows, picture, t
     assert told["told"] == [True, 404, "job_not_found"]
     assert "still ingesting" in told["late"]
     assert told["label"] == "blue"
-    # one try more than the two requests, whose tries share a key
-    assert (told["tries"], told["keys"], told["last"]) == (3, 2, 64)
+    # the tries of a request share a key; its halves, and what comes after, ask for the model that answered first
+    assert told["asked"] == [["moved", 64]] * 3 + [["moved", 32], [model, 32], [model, 1]]
+    assert (told["keys"], told["last"]) == (4, 64)

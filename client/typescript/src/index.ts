@@ -22,11 +22,13 @@ export interface Options {
   apiKey?: string;
   /** In place of the runtime's own. */
   fetch?: (request: Request) => Promise<Response>;
-  /** How often a request is sent again after a connection error or a passing refusal (429, 502–504). */
+  /** How often a request is sent again after a connection error or a passing refusal (429, 502–504, 409 in flight). */
   retries?: number;
 }
 
 const PASSING = [429, 502, 503, 504];
+/** Of a 409: the first try with the same Idempotency-Key is still under way. */
+const IN_FLIGHT = "idempotency_key_in_flight";
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 60_000;
 /** Of one request for predictions. */
@@ -52,8 +54,35 @@ export function createPouf({ baseUrl, apiKey, fetch, retries = 4 }: Options): Po
   return createClient<paths>({
     baseUrl: baseUrl.replace(/\/+$/, ""),
     headers: apiKey ? { Authorization: `Bearer ${apiKey}` } : {},
+    Request: Remembering,
     fetch: (request: Request) => tried(request, fetch ?? globalThis.fetch, retries),
   });
+}
+
+/** The forms that requests were made with: a clone of such a request would keep all of their files in memory. */
+const forms = new WeakMap<Request, FormData>();
+const Remembering = new Proxy(globalThis.Request, {
+  construct(Plain, [url, init]: [string, RequestInit?]) {
+    const request = new Plain(url, init);
+    if (init?.body instanceof FormData) forms.set(request, init.body);
+    return request;
+  },
+});
+
+/** The same request once more, whose body has not been read. */
+function again(request: Request): Request {
+  const body = forms.get(request);
+  if (body === undefined) return request.clone();
+  const headers = new Headers(request.headers);
+  headers.delete("Content-Type"); // the boundary is another one
+  return new Request(request, { headers, body });
+}
+
+async function passes(response: Response): Promise<boolean> {
+  if (response.headers.get("x-should-retry") === "false") return false;
+  if (response.status !== 409) return PASSING.includes(response.status);
+  const problem: Partial<Schemas["Problem"]> = await response.clone().json().catch(() => ({}));
+  return problem.code === IN_FLIGHT;
 }
 
 /** Sends a request, again after what passes: a POST has an Idempotency-Key that all its tries share. */
@@ -64,9 +93,8 @@ async function tried(request: Request, send: (request: Request) => Promise<Respo
   for (let left = retries, pause = FIRST_PAUSE; ; left--, pause *= 2) {
     let wait = pause;
     try {
-      const response = await send(left > 0 ? request.clone() : request);
-      const passes = PASSING.includes(response.status) && response.headers.get("x-should-retry") !== "false";
-      if (left <= 0 || !passes) return response;
+      const response = await send(left > 0 ? again(request) : request);
+      if (left <= 0 || !(await passes(response))) return response;
       wait = 1000 * Number(response.headers.get("Retry-After")) || pause;
     } catch (error) {
       if (left <= 0 || request.signal.aborted) throw error;
@@ -165,20 +193,22 @@ export async function createDataset(
 
 /**
  * Classify pictures by a model, named by its id or an alias. Many go in several requests, smaller ones
- * where the service refuses them as too large.
+ * where the service refuses them as too large; one model answers all, though the alias is moved meanwhile.
  *
  * Throws a `PoufError` where a picture is too large for any request, or all of a request cannot be decoded.
  */
 export async function predictPictures(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<Predictions> {
   const answers: Predictions[] = [];
-  for (const batch of batches(pictures)) answers.push(...(await predictSome(pouf, model, batch)));
+  for (const batch of batches(pictures)) {
+    answers.push(...(await predictSome(pouf, answers[0]?.model_id ?? model, batch)));
+  }
   const [first] = answers;
   if (first === undefined) throw new Error("There is no picture to classify.");
   const predictions = answers.flatMap((answer) => answer.predictions).map((each, index) => ({ ...each, index }));
   return { ...first, predictions };
 }
 
-async function predictSome(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<Predictions[]> {
+async function predictSome(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<[Predictions, ...Predictions[]]> {
   const form = new FormData();
   form.append("model", model);
   for (const picture of pictures) form.append("image", picture, picture instanceof File ? picture.name : "picture");
@@ -187,8 +217,8 @@ async function predictSome(pouf: Pouf, model: string, pictures: readonly Blob[])
   } catch (error) {
     if (!(error instanceof PoufError && error.status === 413) || pictures.length < 2) throw error;
     const half = pictures.length >> 1;
-    const parts = [pictures.slice(0, half), pictures.slice(half)];
-    return (await Promise.all(parts.map((part) => predictSome(pouf, model, part)))).flat();
+    const first = await predictSome(pouf, model, pictures.slice(0, half));
+    return [...first, ...(await predictSome(pouf, first[0].model_id, pictures.slice(half)))];
   }
 }
 
