@@ -92,7 +92,7 @@ class AsyncDatasets:
                 and of embeddings `embedding`. With `text`, each `str` of a list is a text, and files are `Path`s.
             text_column: of tables and JSON of texts, the column or field with the text; by default `text`, or the only
                 column with texts.
-            label_column: the one with labels, which are used for evaluation alone; by default `label`, or one headed alike.
+            label_column: the one with labels, which are used for evaluation alone; by default `label` or the like.
             encoding, delimiter, header: of files of texts, where `readings` of a dataset show them told wrong: such
                 as `windows-1252`; one character; whether the first row names the columns.
             labels: where evaluation labels may come from: `file` for columns, fields and files of labels; `folders`;
