@@ -62,8 +62,9 @@ def test_a_csv_leads_from_its_own_folder(folder, monkeypatch, text):
     assert sent(folder / "pictures.csv") == ("image", PICTURES, {"birds/a.jpg": "bird"})
 
 
-def test_a_csv_of_texts_is_sent_as_it_is(folder):
-    (folder / "texts.csv").write_text("text,file\nIt broke.,scan1.jpg\nFine.,scan2.jpg\n")
+@pytest.mark.parametrize("second", ["scan2.jpg", ""])
+def test_a_csv_of_texts_is_sent_as_it_is(folder, second):
+    (folder / "texts.csv").write_text(f"text,file\nIt broke.,scan1.jpg\nFine.,{second}\n")
     assert sent(folder / "texts.csv") == ("auto", folder / "texts.csv", None)
     (folder / "paths.csv").write_text("path\nbirds/a.jpg\n")
     assert sent(folder / "paths.csv", "text") == ("text", folder / "paths.csv", None)
