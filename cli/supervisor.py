@@ -20,6 +20,7 @@ from cli.users import closed_to_users
 from store.setting_names import variable_of
 from store.settings import Settings, get_settings
 from store.settings_at_start import WrongSettings, read_settings
+from store.shutdown_times import STOP_MARGIN_SECONDS
 
 POLL_SECONDS = 0.2
 READY_POLL_SECONDS = 0.3
@@ -123,8 +124,8 @@ class Supervisor:
 
     @property
     def _stop_seconds(self) -> float:
-        """A worker may need its own grace for a job, then a moment to give the lease back."""
-        return self._settings.cancel_grace_seconds + 10
+        """A worker may need its own grace for a job, then time to store its checkpoint and give the lease back."""
+        return self._settings.cancel_grace_seconds + STOP_MARGIN_SECONDS
 
     def _shut_down(self) -> None:
         """The API, workers and reaper together, then the broker that they talk to, then whatever is still there."""

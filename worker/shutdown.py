@@ -21,6 +21,7 @@ import psutil
 from celery import signals
 
 from store.settings import get_settings
+from store.shutdown_times import WORKER_MARGIN_SECONDS
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +34,6 @@ class ShuttingDown(Exception):
 SHUTDOWN_SIGNAL = signal.SIGUSR2
 #: Tenths of a second that a pool process waits for its last result to be read before it exits.
 EXIT_TENTHS = 20
-
-
-#: Beyond the time that a cancelled job gets; the supervisor, compose and Kubernetes wait longer.
-MARGIN_SECONDS = 5
 
 
 class _State:
@@ -114,7 +111,7 @@ def _tell_pool_processes(**_: Any) -> None:
                 os.kill(pid, SHUTDOWN_SIGNAL)
             except (ProcessLookupError, psutil.NoSuchProcess):
                 logger.info("Pool process %s has already gone.", pid)
-    end_at_the_latest(processes, get_settings().cancel_grace_seconds + MARGIN_SECONDS)
+    end_at_the_latest(processes, get_settings().cancel_grace_seconds + WORKER_MARGIN_SECONDS)
 
 
 def end_at_the_latest(processes: Sequence[psutil.Process], seconds: float) -> None:

@@ -117,9 +117,13 @@ def test_a_gpu_is_reserved_only_in_the_gpu_profile(services):
 
 def test_a_workers_stop_leaves_time_to_give_its_job_back(services):
     from store.settings import Settings
+    from store.shutdown_times import STOP_MARGIN_SECONDS
 
     for name in ("worker", "worker-cpu"):
-        assert int(services[name]["stop_grace_period"].removesuffix("s")) > Settings().cancel_grace_seconds + 10
+        assert (
+            int(services[name]["stop_grace_period"].removesuffix("s"))
+            > Settings().cancel_grace_seconds + STOP_MARGIN_SECONDS
+        )
 
 
 def test_every_documented_setting_reaches_every_part():

@@ -9,6 +9,7 @@ import yaml
 
 from app.health.routes import router
 from store.settings import Settings
+from store.shutdown_times import STOP_MARGIN_SECONDS
 from tests.integration import compose
 
 FOLDER = compose.ROOT / "deploy" / "kubernetes"
@@ -107,7 +108,7 @@ def test_a_worker_takes_one_gpu_and_no_other_pod_takes_any():
 
 def test_a_workers_end_leaves_time_to_give_its_job_back():
     for name in ("cpu/worker.yaml", "gpu/worker.yaml"):
-        assert pod(name)["terminationGracePeriodSeconds"] > Settings().cancel_grace_seconds + 10
+        assert pod(name)["terminationGracePeriodSeconds"] > Settings().cancel_grace_seconds + STOP_MARGIN_SECONDS
 
 
 def test_probes_ask_what_the_api_answers():

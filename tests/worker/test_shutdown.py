@@ -7,7 +7,13 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
+from cli.data_directory import DataDirectory
+from cli.supervisor import Supervisor
+from store.settings import Settings
+from store.shutdown_times import LAST_CHECKPOINT_SECONDS
+from worker import shutdown
 from worker.shutdown import end_at_the_latest
 
 WAITING_FOR_THE_DATABASE = """
@@ -29,3 +35,15 @@ def test_a_database_that_is_away_does_not_keep_a_worker_from_ending(tmp_path: Pa
         end_at_the_latest([psutil.Process(process.pid)], 0.1)
         assert process.wait(20) == -signal.SIGKILL
     holder.close()
+
+
+def test_the_last_checkpoint_may_be_stored_before_anything_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[float] = []
+    monkeypatch.setattr(shutdown, "end_at_the_latest", lambda processes, seconds: given.append(seconds))
+    monkeypatch.setattr(shutdown, "request_shutdown", lambda: None)
+    monkeypatch.setattr(shutdown, "get_settings", lambda: Settings(cancel_grace_seconds=7))
+    shutdown._tell_pool_processes()
+    supervisor = Supervisor(Settings(cancel_grace_seconds=7), DataDirectory(tmp_path), print)
+    assert 7 + LAST_CHECKPOINT_SECONDS < given[0] < supervisor._stop_seconds

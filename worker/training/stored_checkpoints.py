@@ -22,6 +22,7 @@ from store.clock import utcnow
 from store.database import Database
 from store.ids import new_id
 from store.outages import StorageUnavailable
+from store.shutdown_times import LAST_CHECKPOINT_SECONDS
 from store.storage import Storage
 from store.storage_keys import CHECKPOINTS, checkpoints_key
 from store.tables import Job
@@ -31,8 +32,6 @@ logger = logging.getLogger(__name__)
 
 KEPT = 2
 LOOK_SECONDS = 1.0
-#: What storing the last checkpoint of an attempt may take before the job is given back.
-LAST_SECONDS = 20.0
 #: In an outage tries come ever later, up to this.
 LONGEST_PAUSE = 60.0
 #: What a job that has ended left is removed after this, by housekeeping.
@@ -81,7 +80,7 @@ def uploading(storage: Storage, job_id: str, fence: int, directory: Path) -> Ite
         yield uploader
     finally:
         uploader.ended.set()
-        thread.join(LAST_SECONDS)  # a late upload lands under its own fence
+        thread.join(LAST_CHECKPOINT_SECONDS)  # a late upload lands under its own fence
 
 
 def remove(storage: Storage, job_id: str, fence: int) -> None:
