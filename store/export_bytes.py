@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from sqlalchemy import update
-
 from store.database import Database
 from store.storage import Storage
 from store.storage_keys import exports_key
@@ -12,6 +10,8 @@ from store.tables import AdaptedModel
 
 def count_exports(database: Database, storage: Storage, model_id: str) -> None:
     """Note how many bytes the exports of a model take now; after one was stored or removed."""
-    size = sum(file.size for file in storage.files(exports_key(model_id)))
     with database.write() as session:
-        session.execute(update(AdaptedModel).where(AdaptedModel.id == model_id).values(exports_bytes=size))
+        # Whoever counts later has to see what was stored or removed by then, so that nobody notes an older size last.
+        model = session.get(AdaptedModel, model_id, with_for_update=True)
+        if model is not None:
+            model.exports_bytes = sum(file.size for file in storage.files(exports_key(model_id)))

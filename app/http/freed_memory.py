@@ -5,10 +5,13 @@ requests that is far more than a batch needs.
 """
 
 import asyncio
+import logging
 
 from starlette.concurrency import run_in_threadpool
 
 from app.http.budgets import Budgets
+
+logger = logging.getLogger(__name__)
 
 QUIET_SECONDS = 5.0
 #: Less is what ordinary requests take, which the next ones take again.
@@ -28,6 +31,9 @@ async def give_back_freed_memory(budgets: Budgets, quiet_seconds: float = QUIET_
 
 
 def _give_back() -> None:
-    from pouf_core.system.memory import give_back_memory  # brings PyTorch
+    try:
+        from pouf_core.system.memory import give_back_memory  # brings PyTorch
 
-    give_back_memory()
+        give_back_memory()
+    except Exception:  # whatever it is, the next try may do
+        logger.exception("Freed memory could not be given back to the system.")

@@ -1,7 +1,15 @@
 """What large requests took does not stay with the process."""
 
+import asyncio
+import logging
 import subprocess
 import sys
+
+import pytest
+
+from app.http.budgets import BYTES, Budget, Budgets
+from app.http.freed_memory import MUCH_BYTES, give_back_freed_memory
+from pouf_core.system import memory
 
 MEASURE = """
 import asyncio, psutil, time
@@ -36,3 +44,31 @@ def test_memory_of_large_requests_goes_back_to_the_system_once_they_have_ended()
     kept, left = map(int, printed.split())
     assert kept > 150, "the process keeps what was freed"
     assert left <= 50
+
+
+def test_memory_is_given_back_again_after_a_time_when_it_could_not(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[int] = []
+
+    def fail_once() -> None:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OSError("no such library")
+
+    async def hold_much_twice() -> None:
+        budgets = Budgets(memory=Budget(BYTES, 2**30), pixels=Budget(BYTES, 1), streams=Budget(BYTES, 1))
+        watch = asyncio.ensure_future(give_back_freed_memory(budgets, 0.01))
+        for count in (1, 2):
+            with budgets.holding("a", alone=True) as holding:
+                holding.take_memory(MUCH_BYTES)
+            async with asyncio.timeout(20):
+                while len(tries) < count and not watch.done():
+                    await asyncio.sleep(0.01)
+        watch.cancel()
+
+    monkeypatch.setattr(memory, "give_back_memory", fail_once)
+    with caplog.at_level(logging.ERROR, "app.http.freed_memory"):
+        asyncio.run(hold_much_twice())
+    assert len(tries) == 2
+    assert "no such library" in caplog.text
