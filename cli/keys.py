@@ -167,9 +167,10 @@ def _checked_owner(owner: str) -> str:
 
 
 def _checked_name(name: str) -> str:
+    from app.auth.key_names import is_key_name
     from app.keys.service import BOOTSTRAP_NAME
 
-    if not name.strip() or len(name) > 200 or not name.isprintable():
+    if not is_key_name(name):
         raise CommandError("A key's name has 1 to 200 printable characters.", ExitCode.WRONG_USE)
     if name == BOOTSTRAP_NAME:
         raise CommandError(f"The name {BOOTSTRAP_NAME!r} is for the key of POUF_BOOTSTRAP_KEY.", ExitCode.WRONG_USE)

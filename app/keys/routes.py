@@ -49,10 +49,10 @@ def create_key(
 ) -> Response:
     """Make a key that may at most what this one may; the answer alone holds its `secret`."""
     maker: Identity = request.scope["identity"]
-    wanted = granted(maker, _wanted(body, caller))
-    require_admin_first(caller.state.database, wanted.scopes)
     try:
         with idempotent(caller.keys, idempotency_key, "POST /v1/keys", body.model_dump(mode="json")) as store:
+            wanted = granted(maker, _wanted(body, caller))
+            require_admin_first(caller.state.database, wanted.scopes)
             key, text = service.create(
                 caller.state.settings,
                 caller.state.database,
@@ -83,14 +83,11 @@ def revoke_key(request: Request, key_id: str, caller: Admin) -> ApiKeyDocument:
 
 
 def _wanted(body: KeyCreate, caller: Caller) -> NewKey:
-    expires_at = body.expires_at
-    if expires_at is not None:
-        expires_at = expires_at.replace(tzinfo=expires_at.tzinfo or UTC)
-        if expires_at <= datetime.now(UTC):
-            raise invalid("time_in_the_past", "A key that has expired is of no use: give a later time.", "/expires_at")
+    if body.expires_at is not None and body.expires_at <= datetime.now(UTC):
+        raise invalid("time_in_the_past", "A key that has expired is of no use: give a later time.", "/expires_at")
     limits = {name: value for name, value in body.limits.model_dump().items() if value is not None}
     scopes = list(dict.fromkeys(body.scopes))
-    return NewKey(body.owner or caller.owner, body.name, scopes, expires_at, limits)
+    return NewKey(body.owner or caller.owner, body.name, scopes, body.expires_at, limits)
 
 
 def _keep(store: Store, session: Session, key: ApiKey) -> None:

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from app.auth.identity import Identity, KeyLimits, KeyScope
+from app.auth.key_names import is_key_name
 from app.http.query_parameters import TIME
 from app.http.schemas import NAME, Closed, Document
 from store.tables import ApiKey
@@ -87,6 +88,15 @@ OWNER = Annotated[
 LIMIT = Annotated[int | None, Field(ge=1, le=2**53, description="Null: that of the settings.")]
 
 
+def _recognisable(name: str) -> str:
+    if not is_key_name(name):
+        raise ValueError("A key's name has 1 to 200 printable characters.")
+    return name
+
+
+KEY_NAME = Annotated[NAME, AfterValidator(_recognisable), Field(description="Printable characters, not only blanks.")]
+
+
 class OwnLimits(Closed):
     """Limits of a key that are its own."""
 
@@ -100,7 +110,7 @@ class OwnLimits(Closed):
 class KeyCreate(Closed):
     """A key to make. What is not stated is at most what the key that makes it has."""
 
-    name: NAME
+    name: KEY_NAME
     owner: Annotated[OWNER | None, Field(description="Null: the owner of the key that makes it.")] = None
     scopes: Annotated[list[KeyScope], Field(min_length=1, max_length=4)] = [
         KeyScope.READ,

@@ -11,9 +11,10 @@ from app.auth.identity import Identity, KeyScope
 from app.caller import Admin
 from app.http.errors import not_found
 from app.http.json_bodies import validate
-from app.http.schemas import NAME, Closed
+from app.http.schemas import Closed
 from app.keys import service
 from app.keys.grants import granted, require_admin_first
+from app.keys.schemas import KEY_NAME, OWNER
 from app.keys.service import NewKey, NoSuchKey
 from app.pages.rendering import redirect, render
 from store.clock import utcnow
@@ -31,8 +32,8 @@ SCOPES = {
 class KeyForm(Closed):
     """A key to make."""
 
-    name: NAME
-    owner: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._@-]+$")]
+    name: KEY_NAME
+    owner: OWNER
     scopes: Annotated[list[KeyScope], Field(min_length=1)]
     days: Annotated[int | None, Field(ge=1, le=3650)] = None
 

@@ -1,11 +1,15 @@
 """Keys over HTTP: a key gives at most what it has."""
 
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 
+from app.keys import routes
+from app.maintenance import routes as maintenance
 from store.tables import IdempotencyKey
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
@@ -58,11 +62,16 @@ def test_a_repeated_request_makes_no_second_key_and_its_text_is_kept_nowhere(ask
     [
         ({"expires_at": (TOMORROW + timedelta(days=1)).isoformat()}, "/expires_at", "exceeds_own_key"),
         ({"limits": {"items": 8}}, "/limits/items", "exceeds_own_key"),
+        ({"limits": {"queued_jobs": 3}}, "/limits/queued_jobs", "exceeds_own_key"),
         ({"name": "bootstrap"}, "/name", "reserved_name"),
+        ({"name": " "}, "/name", "invalid_value"),
+        ({"name": "ci\nmore"}, "/name", "invalid_value"),
+        ({"name": "ci\u0007"}, "/name", "invalid_value"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "/expires_at", "time_in_the_past"),
     ],
 )
-def test_a_key_gives_no_more_than_it_has(ask, make_key, refused, body, pointer, code):
+def test_a_key_gives_no_more_than_it_has(ask, make_key, settings, body, pointer, code):
+    settings.key_queued_jobs = 2
     admin = make_key("operator", expires_at=TOMORROW, items=7)
     problem = ask("POST", "/v1/keys", admin, {"name": "ci", **body})
     assert (pointer, code) in [(each["pointer"], each["code"]) for each in problem.json()["errors"]]
@@ -74,6 +83,16 @@ def test_what_is_not_stated_is_what_the_key_that_makes_it_has(ask, make_key):
     made = ask("POST", "/v1/keys", admin, {"name": "ci", "scopes": ["admin"]}).json()
     assert datetime.fromisoformat(made["expires_at"]) == TOMORROW
     assert (made["limits"]["items"], made["owner"]) == (7, "operator")
+    assert made["limits"]["stored_bytes"] is None, "that of the settings, whatever they will be"
+
+
+def test_a_repeated_request_is_answered_when_the_key_has_expired_meanwhile(ask, make_key, monkeypatch):
+    admin = make_key("operator")
+    body = {"name": "ci", "expires_at": TOMORROW.isoformat()}
+    first = ask("POST", "/v1/keys", admin, body, **{"Idempotency-Key": "a"})
+    monkeypatch.setattr(routes, "datetime", SimpleNamespace(now=lambda tz: TOMORROW + timedelta(days=1)))
+    again = ask("POST", "/v1/keys", admin, body, **{"Idempotency-Key": "a"})
+    assert (again.status_code, again.json()["id"]) == (201, first.json()["id"])
 
 
 def test_the_first_key_can_make_others(api, refused):
@@ -90,3 +109,26 @@ def test_what_is_too_old_is_counted_and_removed(ask, make_key, rows):
     assert ask("POST", "/v1/prune", admin, {}).json()["counts"]["unfinished_datasets"] == 1
     assert ask("POST", "/v1/prune", admin, {}).json()["counts"]["unfinished_datasets"] == 0
     assert dataset
+
+
+def test_one_prune_runs_at_a_time(ask, make_key, refused, monkeypatch):
+    admin = make_key("operator")
+    begun, done = threading.Event(), threading.Event()
+
+    def wait(*_, **__):
+        begun.set()
+        assert done.wait(20)
+        return {}
+
+    monkeypatch.setattr(maintenance, "prune", wait)
+    answers = []
+    first = threading.Thread(target=lambda: answers.append(ask("POST", "/v1/prune", admin, {})))
+    first.start()
+    assert begun.wait(20)
+    second = ask("POST", "/v1/prune", admin, {"dry_run": True})
+    refused(second, 409, "prune_in_progress")
+    assert second.headers["x-should-retry"] == "false"
+    done.set()
+    first.join()
+    assert answers[0].status_code == 200
+    assert ask("POST", "/v1/prune", admin, {}).status_code == 200

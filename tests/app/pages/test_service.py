@@ -65,6 +65,8 @@ def test_a_key_is_shown_once_and_revoked(api, database):
         ({"owner": "<b>"}, "invalid_value"),
         ({"days": "0"}, "invalid_value"),
         ({"name": ""}, "invalid_value"),
+        ({"name": "\u200b"}, "invalid_value"),
+        ({"owner": "@mine"}, "invalid_value"),
     ],
 )
 def test_what_is_wrong_with_a_key_is_said(api, database, fields, code):
