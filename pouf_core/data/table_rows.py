@@ -25,7 +25,7 @@ class TableOptions:
     """What a caller says of tables; None leaves it to be told by the rows.
 
     Attributes:
-        text_column, label_column: names from the header; of JSON, fields.
+        text_column, label_column: names from the header, or of fields of JSON; or numbers, from 0.
         delimiter: between cells, one character.
         header: whether the first row names the columns.
     """

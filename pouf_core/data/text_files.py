@@ -12,7 +12,7 @@ from typing import IO
 from pouf_core.contract.file_reading import TextFileOptions
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_named
 from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES
-from pouf_core.data.json_texts import is_document, rows_of_values, values_of_document, values_of_lines
+from pouf_core.data.json_texts import is_document, rows_of_document, rows_of_json_lines
 from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, opened_sheet
 from pouf_core.data.table_rows import LONGEST_LINE, Table, TableOptions, TableReader, opened_table
 from pouf_core.data.text_lines import delimiter_of_lines, rows_of_lines
@@ -71,7 +71,7 @@ def read_texts(
         source: a path, or an open binary file that can be read again from where it is.
         name: its name, whose suffix says what it is: `.txt` (a line a text; a table where `delimiter_of_lines` says
             so), `.csv` and `.tsv` (a row a text; see `dialect_of` and `columns_of`), `.jsonl`, `.ndjson` and `.json`
-            (an object or a string a line, or a document, see `values_of_document`), a workbook (a row of its first
+            (an object or a string a line, or a document, see `rows_of_document`), a workbook (a row of its first
             sheet a text) or `.parquet`. In any encoding, see `detect_encoding`. Where there is no `text` but `text_a`
             and `text_b`, an object or a row is a pair. Fields of objects are found as columns are; an object may be a
             task as Label Studio exports it.
@@ -160,11 +160,10 @@ def _rows(
     on_reading(Reading(encoding))
     if suffix == ".txt":
         yield from rows_of_lines(_lines(characters))
+    elif is_document(beginning, suffix):
+        yield from rows_of_document(characters, options)
     else:
-        whole = is_document(beginning, suffix)
-        yield from rows_of_values(
-            values_of_document(characters) if whole else values_of_lines(_lines(characters)), options
-        )
+        yield from rows_of_json_lines(_lines(characters), options)
 
 
 def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:

@@ -109,12 +109,20 @@ def _named_texts(names: Sequence[str]) -> tuple[int | None, int | None]:
 def _asked_for(header: Sequence[str], name: str | None, code: str) -> int | None:
     if name is None:
         return None
+    found = column_named(header, name)
+    if found is None:
+        raise InvalidInput(code, f"The table has no column {name!r}; its first row is: {', '.join(header)[:200]}.")
+    return found
+
+
+def column_named(header: Sequence[str], name: str) -> int | None:
+    """The column of that name, or of that number, from 0; None where there is none."""
+    if name in header:
+        return header.index(name)
     names = [folded(cell) for cell in header]
     if folded(name) in names:
         return names.index(folded(name))
-    if name.isascii() and name.isdigit() and int(name) < len(header):
-        return int(name)
-    raise InvalidInput(code, f"The table has no column {name!r}; its first row is: {', '.join(header)[:200]}.")
+    return int(name) if name.isascii() and name.isdigit() and int(name) < len(header) else None
 
 
 def _named(names: Sequence[str], column: int | None, asked_for: str | None) -> bool:

@@ -1,0 +1,95 @@
+"""Which fields of objects of JSON hold texts and labels, told from the first of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from pouf_core.data.headings import LABELS, PAIRS, TEXTS, field_named
+from pouf_core.data.labels.json_files import is_task
+from pouf_core.data.table_rows import TableOptions
+from pouf_core.data.text_tables import column_named, columns_of
+
+_MOST_FIELDS = 1000  # that are looked at: of an object, and of all of them
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields that a caller names, else those that hold texts and labels where none has a usual heading.
+
+    Attributes:
+        text, label: names of fields, or None.
+        is_said: whether a caller names the field of texts.
+        is_label_said: whether a caller names the field of labels.
+    """
+
+    text: str | None = None
+    label: str | None = None
+    is_said: bool = False
+    is_label_said: bool = False
+
+    def text_of(self, record: Mapping[str, Any]) -> object:
+        """The text of an object; None where it has none."""
+        named = None if self.is_said else field_named(TEXTS, record)
+        return _value(record, named or self.text)
+
+    def label_of(self, record: Mapping[str, Any]) -> object:
+        """The label of an object; None where it has none."""
+        named = None if self.is_label_said else field_named(LABELS, record)
+        return _value(record, named or self.label)
+
+    def pair_in(self, record: Mapping[str, Any]) -> tuple[str, str] | None:
+        """The fields with both texts of a pair, where an object holds one."""
+        return None if self.is_said or TEXTS[0] in record else pair_in(record)
+
+
+def pair_in(record: Mapping[str, Any]) -> tuple[str, str] | None:
+    """The usual headings of a pair that an object has, or None."""
+    return next((pair for pair in PAIRS if all(field in record for field in pair)), None)
+
+
+def fields_of(values: Iterable[object], options: TableOptions) -> Fields:
+    """The fields of objects, found as the columns of a table are; a name that these objects lack may come later.
+
+    Args:
+        values: the first ones.
+        options: names of fields, or their numbers, from 0, in the order in which they occur.
+
+    Raises:
+        AmbiguousTable: the objects do not tell which field holds the texts.
+    """
+    objects = [value for value in values if isinstance(value, dict) and not is_task(value)]
+    names = _names(objects)
+    text, label = (_known(names, asked) for asked in (options.text_column, options.label_column))
+    is_said, is_label_said = options.text_column is not None, options.label_column is not None
+    if not names or (is_said and text is None):
+        return Fields(options.text_column, options.label_column, is_said, is_label_said)
+    cells = [[str(one[name]) if _is_cell(one.get(name)) else "" for name in names] for one in objects]
+    columns = columns_of([names, *cells], text, label, header=True)
+    found = names[columns.label] if columns.label is not None else None
+    later = options.label_column if label is None else None
+    return Fields(names[columns.text], later or found, is_said, is_label_said)
+
+
+def _names(objects: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The fields in the order in which they occur; of too many, those in most objects."""
+    counts = Counter[str]()
+    for one in objects:
+        counts.update(islice((name for name, value in one.items() if _is_cell(value)), _MOST_FIELDS))
+    most = {name for name, _ in counts.most_common(_MOST_FIELDS)}
+    return [name for name in counts if name in most]
+
+
+def _value(record: Mapping[str, Any], field: str | None) -> object:
+    return record.get(field) if field is not None else None
+
+
+def _known(names: Sequence[str], asked: str | None) -> str | None:
+    return asked if asked is not None and column_named(names, asked) is not None else None
+
+
+def _is_cell(value: object) -> bool:
+    return isinstance(value, str | int | float)

@@ -1,0 +1,116 @@
+"""Texts in objects of JSON: which fields are read, and at what price."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from pouf_core.data.json_texts import rows_of_json_lines
+from pouf_core.data.table_rows import TableOptions
+from pouf_core.data.text_files import Row, TextOptions, TextRow, read_texts
+from pouf_core.data.text_tables import AmbiguousTable
+
+LETTERS = [
+    {"Subject": f"my order {n} came late", "answer": f"we are sorry {n} times", "mood": ("bad", "worse")[n % 2]}
+    for n in range(8)
+]
+
+
+def rows(name: str, content: str, **columns: str) -> list[Row]:
+    return list(read_texts(io.BytesIO(content.encode()), name, TextOptions(**columns)))
+
+
+def lines(values: list[dict[str, str]]) -> str:
+    return "\n".join(map(json.dumps, values))
+
+
+def usable(found: list[Row]) -> list[tuple[str, str | None]]:
+    assert all(isinstance(row, TextRow) for row in found)
+    return [(row.text, row.label) for row in found if isinstance(row, TextRow)]
+
+
+def test_objects_without_common_fields_take_no_time() -> None:
+    values = [
+        {"essay": f"this is essay {n}", "kind": "xy"[n % 2]} | {f"key {n} {other}": "" for other in range(400)}
+        for n in range(200)
+    ]
+    started = time.process_time()
+    found = usable(rows("a.jsonl", lines(values)))
+    assert time.process_time() - started < 3
+    assert found == [(f"this is essay {n}", "xy"[n % 2]) for n in range(200)]
+
+
+def test_only_the_first_of_long_lines_are_held_at_once() -> None:
+    read = []
+
+    def long_lines() -> Iterator[tuple[int, str]]:
+        for position in range(1, 200):
+            read.append(position)
+            yield position, json.dumps({"essay": "a word " * 20_000})
+
+    found = rows_of_json_lines(long_lines(), TableOptions())
+    assert next(found).position == 1
+    assert len(read) == 2
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json"])
+@pytest.mark.parametrize("column", ["Subject", "subject", "0"])
+def test_a_field_that_is_named_or_numbered_keeps_the_labels(name: str, column: str) -> None:
+    content = lines(LETTERS) if name == "a.jsonl" else json.dumps(LETTERS)
+    expected = [(letter["Subject"], letter["mood"]) for letter in LETTERS]
+    assert usable(rows(name, content, text_column=column)) == expected
+
+
+def test_the_number_that_the_question_offers_is_an_answer() -> None:
+    with pytest.raises(AmbiguousTable) as caught:
+        rows("a.jsonl", lines(LETTERS))
+    offered = caught.value.candidates[1]
+    assert offered.heading == "answer"
+    assert usable(rows("a.jsonl", lines(LETTERS), text_column=str(offered.column)))[0][0] == LETTERS[0]["answer"]
+
+
+@pytest.mark.parametrize(("label", "expected"), [("answer", "we are sorry 0 times"), ("2", "bad"), ("later", None)])
+def test_a_field_of_labels_can_be_named_too(label: str, expected: str | None) -> None:
+    assert usable(rows("a.jsonl", lines(LETTERS), text_column="Subject", label_column=label))[0][1] == expected
+
+
+def test_a_field_that_is_named_may_come_late() -> None:
+    content = "\n" * 200 + lines([{"Body": "two"}, {"body": "one", "Body": "three"}])
+    late = rows("a.jsonl", lines([{"other": "x"}] * 200) + "\n" + lines([{"body": "one"}]), text_column="body")
+    assert usable(late[200:]) == [("one", None)]
+    assert usable(rows("a.jsonl", content.strip(), text_column="Body")) == [("two", None), ("three", None)]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"text": {"1": "one", "2": "two"}, "label": {"1": "x", "2": "y"}}, [("one", "x"), ("two", "y")]),
+        ({"1": {"text": "one", "label": "x"}, "2": {"text": "two", "label": "y"}}, [("one", "x"), ("two", "y")]),
+        ({"1": {"Review": "one"}, "2": {"Review": "two", "label": "y"}}, [("one", None), ("two", "y")]),
+        (
+            {"1": {"text_a": "one", "text_b": "a"}, "2": {"text_a": "two", "text_b": "b"}},
+            [("one", None), ("two", None)],
+        ),
+    ],
+)
+def test_columns_and_records_by_their_ids_are_told_apart(
+    document: dict[str, dict[str, str]], expected: list[tuple[str, str | None]]
+) -> None:
+    assert usable(rows("a.json", json.dumps(document))) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "texts"),
+    [
+        ('["a", "b"]\n{"text": "one"}\n"two"\n', ["one", "two"]),
+        ('["one", "two"]\n\n', ["one", "two"]),
+        ('[{"text": "one"},\n{"text": "two"}]', ["one", "two"]),
+        ('\ufeff\n [\n"one",\n"two"\n]', ["one", "two"]),
+    ],
+)
+def test_a_list_on_the_first_of_several_lines_is_a_line(content: str, texts: list[str]) -> None:
+    assert [row.text for row in rows("a.jsonl", content) if isinstance(row, TextRow)] == texts
