@@ -70,6 +70,7 @@ class Frame:
         """
         pool = self.by_suspicion()[: POOL * count]
         _, cells = np.unique(np.stack([self.cluster[pool], self.label[pool]]), axis=1, return_inverse=True)
+        cells = cells.reshape(-1)  # NumPy 2.0.0 gives [1, n]
         order = np.argsort(cells, kind="stable")
         _, starts, sizes = np.unique(cells[order], return_index=True, return_counts=True)
         place = np.empty(len(pool), dtype=np.int64)

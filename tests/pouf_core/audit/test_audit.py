@@ -253,3 +253,17 @@ def test_an_interval_of_one_stratum_is_that_of_jeffreys(right: int, count: int, 
     found = posterior(values, np.zeros(count, dtype=int), np.array([10**6]), first_apart=False)
     assert found is not None and found.value == right / count
     assert low <= found.interval[0] <= found.interval[1] <= high
+
+
+def test_the_suspected_are_the_same_where_numpy_gives_places_along_an_axis(
+    population: Population, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = population.frame.suspected(40)
+    unique = np.unique
+
+    def of_numpy_2_0(values: np.ndarray, axis: int | None = None, **wanted: bool) -> tuple[np.ndarray, ...]:
+        found = unique(values, axis=axis, **wanted)
+        return found if axis is None else (found[0], found[1].reshape(1, -1))
+
+    monkeypatch.setattr(np, "unique", of_numpy_2_0)
+    assert np.array_equal(population.frame.suspected(40), expected)
