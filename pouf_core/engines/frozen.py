@@ -138,8 +138,10 @@ class FrozenNetwork:
         with torch.inference_mode(False), torch.no_grad():
             examples = self._example()
             engine = self._compiled(offer, examples, precision, threads)
-            exact = engine if precision == torch.float32 else self._compiled(offer, examples, torch.float32, threads)
-            self._require_any_shape(exact, examples)
+            if -1 in self._shape[1:]:
+                is_exact = precision == torch.float32
+                exact = engine if is_exact else self._compiled(offer, examples, torch.float32, threads)
+                self._require_any_shape(exact, examples)
         return CheckedEngine(engine, self._in_torch, precision, self._label)
 
     def _compiled(self, offer: EngineOffer, examples: Tensor, precision: torch.dtype, threads: int) -> Engine:

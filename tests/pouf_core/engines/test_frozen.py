@@ -274,6 +274,28 @@ def test_bfloat16_is_an_engine_of_its_own(offer):
     assert torch.allclose(frozen(pictures(8), FLOAT), expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("frozen", "inputs", "expected"),
+    [
+        (convolutions(), pictures(8), [torch.bfloat16]),
+        (texts(Words()), words(9, 5), [torch.bfloat16, FLOAT]),  # checked in float32 with another length
+    ],
+    ids=["one size", "any length"],
+)
+def test_a_second_engine_is_made_only_to_check_other_sizes(offer, monkeypatch, frozen, inputs, expected):
+    made = []
+    engine = openvino_engine.OpenVinoEngine
+
+    def recorded(folder, precision, threads, streams):
+        made.append(precision)
+        return engine(folder, precision, threads, streams)
+
+    monkeypatch.setattr(openvino_engine, "OpenVinoEngine", recorded)
+    frozen.offer(offer)
+    frozen(inputs, torch.bfloat16)
+    assert made == expected
+
+
 def test_openvino_reports_to_nobody():
     openvino_engine.load_openvino()
     from openvino.tools.ovc import telemetry_utils
