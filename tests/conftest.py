@@ -1,5 +1,6 @@
 """What tests of several packages share: settings over a private directory, a broker, PostgreSQL."""
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -61,8 +62,10 @@ class FolderScheduling(LoadFileScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """One process more than processors: many tests wait for others that they have started."""
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """For `-n auto`, one process more than processors: many tests wait for others that they have started."""
+    if config.getoption("numprocesses") != "auto" or os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return None  # as xdist does
     return (psutil.cpu_count(logical=False) or psutil.cpu_count() or 1) + 1
 
 
