@@ -102,6 +102,14 @@ def _folders() -> list[Layout]:
         in_folders("folders are classes", "pets/cat/1.png", "pets/dog/2.png"),
         in_folders("parts of the data are no classes", *SPLIT, skipped=["test", "train"]),
         in_folders("a validation set", "Train/cat/1.png", "Val/cat/2.png", "Val/dog/3.png", skipped=["Train", "Val"]),
+        in_folders("what only begins as parts of the data", "testid/1.png", "deving/2.png", "holdouting/3.png"),
+        in_folders(
+            "parts in whole words",
+            "training_set/cat/1.png",
+            "Development/cat/2.png",
+            "evaluation/dog/3.png",
+            skipped=["Development", "evaluation", "training_set"],
+        ),
         in_folders("one part alone", "validation/cat/1.png", "validation/dog/2.png", skipped=["validation"]),
         Layout(
             "a test set without labels",

@@ -9,7 +9,8 @@ from collections.abc import Collection, Sequence
 Parts = tuple[str, ...]
 
 _SPLIT = re.compile(
-    r"(?P<part>train|test|val|dev|eval|holdout)(?:ing|id|idation|elopment|uation)?"
+    r"(?:(?P<train>train(?:ing)?)|(?P<test>test(?:ing)?)|(?P<val>val(?:id|idation)?)|(?P<dev>dev(?:elopment)?)"
+    r"|(?P<eval>eval(?:uation)?)|(?P<holdout>holdout))"
     r"(?:[ _-]?(?:set|data|images|\d{1,4}))?"
 )
 _UNLABELLED = frozenset(("unlabeled", "unlabelled", "unsup", "unsupervised"))
@@ -81,7 +82,7 @@ def are_albums(names: Sequence[str]) -> bool:
 def _part_of_data(name: str) -> str | None:
     """Which part of the data a folder is by its name; None where it is none."""
     found = _SPLIT.fullmatch(name.strip().casefold())
-    return found["part"] if found else None
+    return found.lastgroup if found else None
 
 
 def _is_album(name: str) -> bool:
