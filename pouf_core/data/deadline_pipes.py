@@ -36,7 +36,7 @@ class DeadlinePipes:
         self._deadline = 0.0
         for pipe in (self._input, self._output):
             os.set_blocking(pipe, False)
-            _widen(pipe)
+        _widen(self._output)  # alone: all pipes of a user together may hold 64 MiB
 
     def allow(self, seconds: float) -> None:
         """Set the deadline of what follows."""

@@ -1,5 +1,7 @@
 """Exchanges with a process that answers late, in pieces, or never."""
 
+import fcntl
+import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,3 +53,19 @@ def test_the_end_of_a_process_is_told() -> None:
             pipes.read(1)
         with pytest.raises(EOFError):
             pipes.write(LARGE)
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_GETPIPE_SZ"), reason="only Linux says how much a pipe holds")
+def test_what_pipes_of_a_user_may_hold_is_spent_on_answers_alone() -> None:
+    usual = os.pipe()
+    try:
+        with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) as process:
+            DeadlinePipes(process)
+            asked, answered, plain = (
+                fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) for pipe in (process.stdin, process.stdout, usual[0])
+            )
+            process.kill()
+    finally:
+        for end in usual:
+            os.close(end)
+    assert asked == plain <= answered
