@@ -139,6 +139,7 @@ FILES = (
 )
 PICTURE_LABELS = (*LABELS, "species", "breed", "tag", "class_name", "label_name", "category_name", "choice")
 ROWS = ("index", "row")
+_FEW = 100  # fields, for their names to be kept
 
 
 def folded(heading: str) -> str:
@@ -149,7 +150,9 @@ def folded(heading: str) -> str:
 
 def field_named(headings: Sequence[str], record: Mapping[str, object]) -> str | None:
     """The field of a record with the first of these headings; None where it has none of them."""
-    return _named(tuple(headings), tuple(record))
+    find = _named if len(record) <= _FEW else _named.__wrapped__
+    found: str | None = find(tuple(headings), tuple(record))
+    return found
 
 
 @lru_cache(maxsize=256)  # records of a file have the same fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -42,6 +43,17 @@ def test_objects_without_common_fields_take_no_time() -> None:
     found = usable(rows("a.jsonl", lines(values)))
     assert time.process_time() - started < 3
     assert found == [(f"this is essay {n}", "xy"[n % 2]) for n in range(200)]
+
+
+def test_names_of_many_fields_are_not_kept_when_a_file_has_been_read() -> None:
+    content = lines([{"text": "one"} | {f"key {n} {other}": "" for other in range(1000)} for n in range(100)])
+    tracemalloc.start()
+    try:
+        usable(rows("a.jsonl", content))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 1_000_000
 
 
 def test_only_the_first_of_long_lines_are_held_at_once() -> None:
