@@ -967,7 +967,7 @@ export interface paths {
         put?: never;
         /**
          * Prune Old
-         * @description Remove what is older than the settings `POUF_KEEP_…` say, of all owners, or count it.
+         * @description Remove what is older than the settings `POUF_KEEP_…` say, of all owners, or count it; one at a time.
          */
         post: operations["prune_old"];
         delete?: never;
@@ -2582,7 +2582,10 @@ export interface components {
          * @description A key to make. What is not stated is at most what the key that makes it has.
          */
         KeyCreate: {
-            /** Name */
+            /**
+             * Name
+             * @description Printable characters, not only blanks.
+             */
             name: string;
             /**
              * Owner
