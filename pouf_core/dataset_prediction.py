@@ -17,6 +17,7 @@ from pouf_core.adaptation.features import FrozenEncoder, encode_views
 from pouf_core.artifact import load_artifact
 from pouf_core.contract.abstention import VariantName, accepting_threshold
 from pouf_core.contract.engine import EngineChoice
+from pouf_core.contract.method import Precision
 from pouf_core.contract.predictions import PredictionsHeader
 from pouf_core.data.embeddings import EmbeddingItems
 from pouf_core.data.items import Item
@@ -103,6 +104,7 @@ def load_for_dataset(
     device: torch.device,
     engine: EngineChoice = "auto",
     engine_dir: Path | None = None,
+    precision: Precision | None = None,
     base_of: Callable[[str], BaseModel | None] = lambda name: None,
 ) -> Predictor:
     """Load an adapted model to predict so many items, with the engine that an adaptation over them would have.
@@ -112,6 +114,7 @@ def load_for_dataset(
         item_count: how many.
         device: where to predict.
         engine, engine_dir: as in `RunOptions`.
+        precision: what it computes in where its request names none; None for what suits the device.
         base_of: a base model's name to that base model on this device, where it is loaded already; asked once.
 
     Raises:
@@ -122,8 +125,8 @@ def load_for_dataset(
     name = engine_for(engine, manifest.request.method.preset, manifest.modality, item_count)
     loaded = base_of(manifest.base_model.name)
     if loaded is not None and name == "torch" and manifest.activation_used is None:
-        return Predictor(artifact, loaded)
-    pool = BaseModelPool(device, None if name == "torch" else EngineOffer(engine_dir))
+        return Predictor(artifact, loaded.computing_in(precision))
+    pool = BaseModelPool(device, None if name == "torch" else EngineOffer(engine_dir), precision)
     return Predictor(artifact, pool.get(manifest.base_model.name, manifest.activation_used))
 
 

@@ -91,6 +91,19 @@ def test_what_the_base_model_encoded_for_a_job_is_not_encoded_again(
     assert {name.startswith("items@") for name in encoded} == ({False} if trained else set())
 
 
+@pytest.mark.parametrize("is_loaded", [False, True])
+def test_a_model_whose_request_names_no_precision_computes_in_the_one_that_is_asked_for(
+    adapted: Any, is_loaded: bool
+) -> None:
+    artifact, _, _ = adapted
+    base: Any = load_for_dataset(artifact, 1, device=CPU, engine="torch").base_model if is_loaded else None
+    predictor: Any = load_for_dataset(
+        artifact, 1, device=CPU, engine="torch", precision="bfloat16", base_of=lambda name: base
+    )
+    assert predictor.base_model.precision == torch.bfloat16
+    assert base is None or base.precision == torch.float32
+
+
 def test_a_run_that_was_stopped_goes_on_and_ends_with_the_same_bytes(
     adapted: Any, picture_paths: list[Path], tmp_path: Path
 ) -> None:

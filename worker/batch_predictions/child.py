@@ -71,6 +71,7 @@ def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest, beginning: B
         device=device,
         engine=spec.engine,
         engine_dir=spec.engine_dir,
+        precision=spec.precision,
         base_of=beginning.base_of if device.type == "cpu" else COLD.base_of,
     )
     told = _Told(reporter, stop)

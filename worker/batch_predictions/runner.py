@@ -146,6 +146,7 @@ class _Run(AttemptRun[BatchPrediction]):
             threads=settings.threads,
             engine=settings.engine,
             engine_dir=settings.engine_dir,
+            precision=None if settings.precision == "auto" else settings.precision,
             memory_bytes=settings.job_memory_bytes,
             **kept_features(self._context, batch.owner),
             parts_dir=self._folder / "parts",

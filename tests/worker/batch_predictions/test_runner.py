@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from datetime import timedelta
 from functools import partial
@@ -130,6 +131,23 @@ def test_five_kills_change_nothing(
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.attempt) == ("succeeded", 6), batch.error_message
     assert_undisturbed(context, batch, artifact, tmp_path)
+
+
+@pytest.mark.parametrize(("setting", "precision"), [("auto", None), ("bfloat16", "bfloat16")])
+def test_the_precision_of_the_settings_holds_for_batch_predictions(
+    make_context: Any, queued: Any, monkeypatch: pytest.MonkeyPatch, setting: str, precision: str | None
+) -> None:
+    begun: list[BatchSpec] = []
+
+    def begin(specification: BatchSpec, *_: Any) -> Any:
+        begun.append(specification)
+        raise OSError("no process is begun here")
+
+    monkeypatch.setattr(runner.ChildProcess, "start", begin)
+    batch_id = queued(4)
+    with contextlib.suppress(OSError):
+        run_batch(make_context(precision=setting), batch_id)
+    assert [each.precision for each in begun] == [precision]
 
 
 def test_a_running_one_is_cancelled_and_leaves_nothing(
