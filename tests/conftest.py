@@ -16,7 +16,7 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from store.database import Database, upgrade
-from store.settings import Settings
+from store.settings import Settings, get_settings
 from store.storage import Storage
 from tests.postgres_server import find_initdb, free_port, postgres_server
 from tests.row_fixtures import (
@@ -78,6 +78,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderS
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the folders of long tests."""
     items.sort(key=lambda item: item.path.relative_to(Path(__file__).parent).parts[0] not in LONG)
+
+
+@pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """The environment, in which the command line notes its options, as it was before the test."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+        get_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

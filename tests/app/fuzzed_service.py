@@ -62,7 +62,7 @@ class FuzzedService:
         upgrade(self.settings.database_url)
         self.database = Database(self.settings.database_url)
         self.worker = InlineWorker(self.settings, folder / "artifact")
-        _, key = keys.create(self.settings, self.database, keys.NewKey("local", "fuzz", ["admin"]))
+        self._key, key = keys.create(self.settings, self.database, keys.NewKey("local", "fuzz", ["admin"]))
         self.headers = {"Authorization": f"Bearer {key}"}
         self.answers: Counter[str] = Counter()
         self.links: Counter[bool] = Counter()
@@ -74,6 +74,8 @@ class FuzzedService:
             for table in reversed(Base.metadata.sorted_tables):
                 if table is not ApiKey.__table__:
                     session.execute(delete(table))
+            session.execute(delete(ApiKey).where(ApiKey.id != self._key.id))
+        other, _ = keys.create(self.settings, self.database, keys.NewKey("local", "other", ["read"]))
         rows = Rows(self.database, Storage(self.settings.storage_url))
         ready = {"status": "ready", "fingerprint": "f" * 64}
         hook = rows.webhook()
@@ -87,6 +89,7 @@ class FuzzedService:
             "name": ["best"],
             "webhook_id": [hook, rows.webhook()],
             "delivery_id": [rows.delivery(hook)],
+            "key_id": [other.id],
         }
         self.ids["audit_id"] = [rows.audit(job_id) for job_id in self.ids["job_id"]]
 

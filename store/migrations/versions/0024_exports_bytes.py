@@ -10,7 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("models", sa.Column("exports_bytes", sa.BigInteger(), server_default="0", nullable=False))
+    size = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    op.add_column("models", sa.Column("exports_bytes", size, server_default="0", nullable=False))
 
 
 def downgrade() -> None:

@@ -70,6 +70,7 @@ def test_a_body_that_stops_coming_times_out(settings, refused):
 
 def test_requests_without_a_key_write_no_lines_and_long_paths_short_ones(api, caplog, make_key):
     key = make_key()
+    caplog.clear()
     with caplog.at_level(logging.INFO):
         assert api.get("/v1/jobs").status_code == 401
         assert not [record for record in caplog.records if record.name.startswith("app.")]
