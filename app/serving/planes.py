@@ -12,8 +12,8 @@ from typing import Literal
 import numpy as np
 
 from app.serving.turns import TurnThreads
-from pouf_core.data.lifeline import tied
-from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.data.limited_process import describe_end
+from pouf_core.data.tied_run import run_tied
 from pouf_core.predictions.plane import Places
 from pouf_core.predictions.stored import open_features
 from store.storage import Storage
@@ -78,16 +78,7 @@ class Planes:
     def _lay_out(self, folder: Path, key: str) -> None:
         with tempfile.TemporaryDirectory(prefix="pouf-plane-") as scratch:
             target = Path(scratch) / PLANE
-            with tied(MODULE, str(folder), str(target)) as process:
-                ran = subprocess.run(
-                    process.command,
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    pass_fds=process.pass_fds,
-                    env=environment(),
-                    timeout=MOST_SECONDS,
-                    check=False,
-                )
+            ran = run_tied(MODULE, str(folder), str(target), seconds=MOST_SECONDS)
             if ran.returncode:
                 logger.warning("No map: %s", ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
                 raise RuntimeError(f"no map was made: {describe_end(ran.returncode)}")

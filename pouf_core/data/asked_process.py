@@ -12,8 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pouf_core.data.lifeline import tied
-from pouf_core.data.limited_process import environment
+from pouf_core.data.tied_run import run_tied
 
 logger = logging.getLogger(__name__)
 
@@ -49,17 +48,7 @@ def ask(
         Unanswered: it ended without an answer, which is logged with what it printed, or it took too long.
     """
     try:
-        with tied(module) as process:
-            ran = subprocess.run(
-                process.command,
-                input=question.model_dump_json().encode(),
-                capture_output=True,
-                pass_fds=process.pass_fds,
-                env=environment() | dict(variables),
-                start_new_session=True,
-                timeout=seconds,
-                check=False,
-            )
+        ran = run_tied(module, seconds=seconds, given=question.model_dump_json().encode(), variables=variables)
     except subprocess.TimeoutExpired as error:
         raise Unanswered(None) from error
     try:

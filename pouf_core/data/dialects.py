@@ -11,8 +11,7 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from pouf_core.data.lifeline import tied
-from pouf_core.data.limited_process import environment
+from pouf_core.data.tied_run import run_tied
 
 logger = logging.getLogger(__name__)
 
@@ -75,17 +74,9 @@ def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
 def _sniffed(head: str) -> Dialect:
     """What DuckDB says; comma-separated where it cannot tell."""
     try:
-        with tied(_MODULE, str(_MEMORY), str(_CPU_SECONDS)) as process:
-            ran = subprocess.run(
-                process.command,
-                input=head.encode("utf-8", "replace"),
-                capture_output=True,
-                pass_fds=process.pass_fds,
-                env=environment(),
-                start_new_session=True,
-                timeout=_CLOCK_SECONDS,
-                check=True,
-            )
+        given = head.encode("utf-8", "replace")
+        ran = run_tied(_MODULE, str(_MEMORY), str(_CPU_SECONDS), seconds=_CLOCK_SECONDS, given=given)
+        ran.check_returncode()
         said = json.loads(ran.stdout)
     except (subprocess.SubprocessError, ValueError) as error:
         reason = (

@@ -12,7 +12,7 @@ from pouf_core.data.headings import TEXTS, field_named
 from pouf_core.data.json_fields import Fields, fields_of, pair_in
 from pouf_core.data.labels.json_files import choices, is_task, text_of_task
 from pouf_core.data.table_rows import TableOptions
-from pouf_core.data.text_rows import BadRow, Row, pair_of, row_of
+from pouf_core.data.text_rows import BadRow, Row, empty_line, pair_of, row_of
 from pouf_core.errors import InvalidInput
 
 _LARGEST_DOCUMENT = 32 * 1024**2
@@ -63,7 +63,7 @@ def _values(lines: Iterable[tuple[int, str | BadRow]]) -> Iterator[tuple[int, ob
         if isinstance(line, BadRow):
             yield position, line
         elif not line.strip():
-            yield position, BadRow(position, "empty_text", "The line is empty.", lost="nothing")
+            yield position, empty_line(position)
         else:
             yield position, _value(position, line)
 

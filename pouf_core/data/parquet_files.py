@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pouf_core.data.lifeline import tied
-from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.data.limited_process import describe_end
 from pouf_core.data.sheets import require_parquet
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
+from pouf_core.data.tied_run import run_tied
 from pouf_core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -63,17 +63,14 @@ def convert_parquet(
     seconds = cpu_seconds * (1 + path.stat().st_size // BYTES_PER_ALLOWANCE)
     numbers = (most_rows, most_columns, most_bytes, memory_bytes, seconds)
     try:
-        with tied(MODULE, str(path), str(scratch), *map(str, numbers)) as process:
-            ran = subprocess.run(
-                process.command,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                pass_fds=process.pass_fds,
-                env=environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
-                start_new_session=True,
-                timeout=seconds * CLOCK_SECONDS_PER_CPU_SECOND,
-                check=False,
-            )
+        ran = run_tied(
+            MODULE,
+            str(path),
+            str(scratch),
+            *map(str, numbers),
+            seconds=seconds * CLOCK_SECONDS_PER_CPU_SECOND,
+            variables={"ARROW_DEFAULT_MEMORY_POOL": "system"},
+        )
     except subprocess.TimeoutExpired as error:
         raise InvalidInput("embedding_file_too_large", f"Reading the file takes more than {seconds:g} s.") from error
     if ran.returncode:

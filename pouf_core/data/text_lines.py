@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from pouf_core.data.text_rows import BadRow, Row, row_of
+from pouf_core.data.text_rows import BadRow, Row, empty_line, row_of
 
 _DELIMITERS = "\t;|"
 _LABELS_OF_FASTTEXT = re.compile(r"\s*((?:__label__\S+\s+)+)(.*)", re.DOTALL)
@@ -18,7 +18,7 @@ def rows_of_lines(lines: Iterable[tuple[int, str | BadRow]]) -> Iterator[Row]:
         if isinstance(line, BadRow):
             yield line
         elif not line.strip():
-            yield BadRow(position, "empty_text", "The line is empty.", lost="nothing")
+            yield empty_line(position)
         else:
             labelled = _LABELS_OF_FASTTEXT.fullmatch(line)
             text, labels = (labelled[2], labelled[1].split()) if labelled else (line, [])

@@ -72,6 +72,11 @@ def row_of(position: int, text: object, label: object = None) -> Row:
     return TextRow(position, cleaned, label_of(label))
 
 
+def empty_line(position: int) -> BadRow:
+    """A line without anything, which is no loss."""
+    return BadRow(position, "empty_text", "The line is empty.", lost="nothing")
+
+
 def pair_of(position: int, first: object, second: object, label: object = None) -> Row:
     """A row from both texts of a pair and a label as they were read."""
     one, other = row_of(position, first, label), row_of(position, second)
