@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from pouf_core.contract.activation import Activation, ActivationChoice
+from pouf_core.contract.activation import Activation, ActivationChoice, activation_mismatch
 from pouf_core.contract.tune_modes import ModelKind, Tune, tune_modes_of
 from pouf_core.errors import InvalidInput
 
@@ -74,6 +74,21 @@ class BaseModelDescription:
     def judged_by_gain(self) -> bool:
         """Whether the estimated gain decides on what was trained: for encoders of pairs of pictures and texts."""
         return self.kind in ("image", "embedding") and not self.checks_of_training_hold
+
+    def check_activation(self, asked: ActivationChoice) -> None:
+        """Refuse an activation that it does not have.
+
+        Raises:
+            InvalidInput: `unused_parameter` where it leaves no choice; `activation_mismatch` where it is known to have
+                another one.
+        """
+        if asked == "auto":
+            return
+        if self.activation is None:
+            message = f"{self.name} leaves no choice of an activation, which `open_clip:` models do: leave it out."
+            raise InvalidInput("unused_parameter", message, field="/activation")
+        if self.activation not in ("auto", asked):
+            raise activation_mismatch(self.name, self.activation)
 
     def over_embeddings(self) -> BaseModelDescription:
         """What it is where the items are embeddings: its text tower makes the class features, and trains no more.

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
-from pouf_core.contract.activation import Activation, ActivationChoice, check_activation
+from pouf_core.contract.activation import Activation, ActivationChoice
 from pouf_core.contract.base_model import BY_MODALITY, DEFAULT_BASE_MODELS, BaseModelDescription, Modality
 from pouf_core.contract.classes import ClassName, parse_class_names
 from pouf_core.contract.method import RUNTIME, Auto, MethodSpec, Precision, ResolvedMethod, parse_method
@@ -192,7 +192,7 @@ class AdaptationRequest(BaseModel):
         problems.found += base_problems(method, base)
         if self.quality == "best":
             problems.found += quality_problems(method, base)
-        problems.attempt(lambda: check_activation(self.activation, base))
+        problems.attempt(lambda: base.check_activation(self.activation))
         words = problems.attempt(lambda: label_words_for(base, self.label_words, classes))
         scale = problems.attempt(lambda: _logit_scale(base, self.logit_scale))
         if classes is None or templates is None or problems.found:

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import torch
 
-from pouf_core.contract.activation import ActivationChoice, check_activation
+from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.method import Precision
 from pouf_core.engines.interface import EngineOffer
@@ -39,7 +39,7 @@ def load_base_model(
         PoufError: `base_model_unavailable` when its weights, or what else it needs, cannot be read or fetched.
     """
     description = describe(spec)
-    check_activation(activation or "auto", description)
+    description.check_activation(activation or "auto")
     if description.activation is not None:
         description = replace(description, activation=activation)
     with _loading:
