@@ -31,6 +31,7 @@ from tests.row_fixtures import (
     rows,
 )
 from tests.s3_server import s3_address, s3_url
+from tests.waiting import WAIT_SECONDS
 
 __all__ = [
     "add_dataset",
@@ -46,7 +47,6 @@ __all__ = [
     "s3_url",
 ]  # fixtures
 
-START_SECONDS = 30.0
 #: Run before the rest: their files take longest, and at the end one of two processes would wait for the other.
 LONG = ("chaos", "e2e", "integration", "worker")
 #: Run by one process, since their files share what takes seconds to start: a service, a template of jobs.
@@ -179,7 +179,7 @@ def postgres_url(make_postgres_database: Callable[[], str]) -> str:
 
 
 def _wait_for_valkey(url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     with redis.Redis.from_url(url) as client:
         while True:
             try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-START_SECONDS = 30.0
+from tests.waiting import WAIT_SECONDS
 
 
 def find_initdb() -> Path | None:
@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 def _wait_for_postgres(url: str) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             psycopg.connect(url).close()

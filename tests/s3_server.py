@@ -13,8 +13,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.postgres_server import free_port
+from tests.waiting import WAIT_SECONDS
 
-START_SECONDS = 60.0
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -49,7 +49,7 @@ def s3_url(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def _wait_for_port(host: str, port: int) -> None:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             socket.create_connection((host, port), 1).close()

@@ -1,14 +1,29 @@
-"""Waiting for what other processes do."""
+"""Waiting for what threads, processes and servers do."""
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
-PAUSE_SECONDS = 0.1
+import psutil
+
+#: How long a test waits for anything. It tells what hangs from what is late on a busy machine, and measures nothing.
+WAIT_SECONDS = 120.0
+PAUSE_SECONDS = 0.02
+
+Found = TypeVar("Found")
 
 
-def wait_for(condition: Callable[[], object], seconds: float, what: Callable[[], str]) -> None:
-    """Return once the condition holds; `what` is said where it does not in time."""
+def wait_for(
+    condition: Callable[[], Found], what: Callable[[], object] = lambda: "waited in vain", seconds: float = WAIT_SECONDS
+) -> Found:
+    """What the condition gives once that is true; `what` is said where it does not come true in time."""
     deadline = time.monotonic() + seconds
-    while not condition():
+    while not (found := condition()):
         assert time.monotonic() < deadline, what()
         time.sleep(PAUSE_SECONDS)
+    return found
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether a process runs no more, reaped or not."""
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

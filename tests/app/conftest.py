@@ -22,6 +22,7 @@ from app.main import create_app
 from store.database import Database
 from store.settings import Settings
 from tests.app.colour_engine import ColourEngine
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -78,7 +79,7 @@ def server(application: FastAPI) -> Iterator[httpx.Client]:
     while not server.started:
         assert thread.is_alive()
         time.sleep(0.02)
-    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=20) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=WAIT_SECONDS) as client:
         yield client
     server.should_exit = True
     thread.join()

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pouf_client import Client
+from tests.waiting import WAIT_SECONDS
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
 CLASSES = ("boat", "computer", "smiley face")
@@ -86,7 +87,7 @@ def other_job(walked, service) -> str:
 @pytest.fixture(scope="session")
 def webhook(service) -> str:
     """A webhook to an address where nobody answers, that was called to try it."""
-    with httpx.Client(base_url=service.url) as api:
+    with httpx.Client(base_url=service.url, timeout=WAIT_SECONDS) as api:
         made = api.post("/v1/webhooks", json={"url": "https://example.com:9/hook"}).raise_for_status().json()
         api.post(f"/v1/webhooks/{made['id']}/test").raise_for_status()
     return made["id"]

@@ -7,6 +7,7 @@ import redis
 
 from cli.broker import EmbeddedBroker, prepare_broker
 from cli.processes import Child
+from tests.waiting import WAIT_SECONDS, wait_for
 
 
 @pytest.fixture
@@ -17,10 +18,7 @@ def start(tmp_path):
         child = Child(broker.service(), tmp_path, tmp_path / "broker.log")
         child.start()
         started.append(child)
-        deadline = time.monotonic() + 20
-        while not broker.answers():
-            assert child.running() and time.monotonic() < deadline, child.log.read_text()
-            time.sleep(0.02)
+        wait_for(broker.answers, child.log.read_text)
         return child
 
     yield start_broker
@@ -74,7 +72,7 @@ def test_a_server_that_was_left_running_is_shut_down_first(tmp_path, start):
     again = prepare_broker(tmp_path)
     assert again == broker
     # The server gives up its port when its log is safe, and ends a moment later.
-    psutil.Process(left.pid).wait(timeout=30)
+    psutil.Process(left.pid).wait(timeout=WAIT_SECONDS)
     start(again)
     assert redis.Redis.from_url(again.url).get("kept") == b"yes"
 

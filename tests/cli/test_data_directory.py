@@ -9,6 +9,7 @@ import pytest
 from cli import CommandError, data_directory
 from cli.data_directory import DataDirectory, tail
 from cli.processes import Child, Service
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_log_is_set_aside_while_its_part_writes_on(directory, monkeypatch):
     child = Child(Service("api", (sys.executable, "-c", writer)), directory.root, directory.log_file("api"))
     child.start()
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + WAIT_SECONDS
         while not (directory.logs / "api.log.1").exists():
             assert time.monotonic() < deadline
             assert child.restart_when_due() is None

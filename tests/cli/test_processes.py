@@ -10,6 +10,7 @@ import pytest
 
 from cli import processes
 from cli.processes import Child, Service, end_marked_processes, exit_text, marked_processes
+from tests.waiting import has_ended, wait_for
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(60)")
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
@@ -29,13 +30,6 @@ def child(tmp_path):
     for each in made:
         each.kill()
     end_marked_processes(tmp_path, grace_seconds=0)
-
-
-def wait_for(condition, seconds=10.0):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_output_goes_to_the_log_and_the_environment_is_added(child):
@@ -83,7 +77,7 @@ def test_a_kill_takes_the_whole_group(child, tmp_path):
     wait_for(lambda: made.log.read_text().strip())
     grandchild = psutil.Process(int(made.log.read_text()))
     made.kill()
-    wait_for(lambda: not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: has_ended(grandchild))
 
 
 def test_what_an_earlier_run_left_is_found_and_ended_even_if_it_ignores_sigterm(child, tmp_path):
@@ -114,7 +108,7 @@ def test_a_child_ends_when_its_supervisor_is_killed(tmp_path):
         # The request to the kernel is made before the command itself replaces the wrapper.
         wait_for(lambda: "tether.py" not in " ".join(orphan.cmdline()))
         supervisor.kill()
-    wait_for(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: has_ended(orphan))
 
 
 def test_an_exit_is_described_by_its_status_or_signal():

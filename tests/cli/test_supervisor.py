@@ -17,6 +17,7 @@ from cli.processes import Service, marked_processes
 from cli.supervisor import up
 from cli.users import using
 from store.settings import Settings
+from tests.waiting import WAIT_SECONDS
 
 pytestmark = pytest.mark.alone  # it sends signals to itself
 
@@ -72,12 +73,12 @@ def test_what_is_for_its_users_alone_stops_when_the_last_has_left(run, tmp_path)
     def use():
         with using(tmp_path):
             in_use.set()
-            left.wait(20)
+            left.wait(WAIT_SECONDS)
 
     in_use = threading.Event()
     user = threading.Thread(target=use)
     user.start()
-    in_use.wait(20)
+    in_use.wait(WAIT_SECONDS)
     said = run(SLEEP, act=left.set, until_unused=True)
     user.join()
     assert said[-1] == "Stopped"

@@ -4,6 +4,7 @@ import threading
 from contextlib import ExitStack
 
 from cli.users import closed_to_users, is_used, starting, using
+from tests.waiting import WAIT_SECONDS
 
 HOLD = """
 import sys, time
@@ -46,7 +47,7 @@ def test_nobody_becomes_a_user_of_a_service_that_is_ending(tmp_path):
         waiting.start()
         waiting.join(0.1)
         assert waiting.is_alive()
-    waiting.join(10)
+    waiting.join(WAIT_SECONDS)
     assert not waiting.is_alive()
 
 
@@ -56,5 +57,5 @@ def test_a_service_is_looked_for_by_one_at_a_time(tmp_path):
         waiting.start()
         waiting.join(0.1)
         assert waiting.is_alive()
-    waiting.join(10)
+    waiting.join(WAIT_SECONDS)
     assert not waiting.is_alive()

@@ -9,11 +9,11 @@ import pytest
 from cli.processes import marked_processes
 from cli.temporary_service import temporary_service
 from pouf_client import Client, Dataset
+from tests.waiting import WAIT_SECONDS
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
 CLASSES = ["boat", "computer", "smiley face"]
 PICTURES_A_CLASS = 8
-GONE_SECONDS = 15  # a template of jobs may be loading when its worker ends
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def service(tmp_path_factory, small_and_quick):
         supervisor = psutil.Process(running.pid)
         running_parts = [supervisor, *supervisor.children(recursive=True)]
         yield running
-    _, left = psutil.wait_procs(running_parts, timeout=GONE_SECONDS)
+    _, left = psutil.wait_procs(running_parts, timeout=WAIT_SECONDS)
     assert [part for part in left if part.status() != psutil.STATUS_ZOMBIE] == []  # which nobody has reaped yet
     assert marked_processes(data_dir.resolve()) == []
 

@@ -6,6 +6,7 @@ import pytest
 
 import pouf_core
 from pouf_client import ApiError
+from tests.waiting import WAIT_SECONDS
 
 CLASSES = ["fox", "heron", "otter", "wren"]
 WIDTH = 32
@@ -61,7 +62,7 @@ def test_a_job_without_a_method_is_adapted_in_closed_form_and_says_what_it_gains
     gain = done.raw["estimated_gain"]
     assert gain["low"] <= gain["points"] <= gain["high"]
     assert (done.verdict == "improved") == (gain["low"] > 0)
-    report = httpx.get(f"{service.url}{done.raw['urls']['report']}").raise_for_status().text
+    report = httpx.get(f"{service.url}{done.raw['urls']['report']}", timeout=WAIT_SECONDS).raise_for_status().text
     assert "estimated to get the right class than by the base model alone" in report
     assert list(client.jobs.metrics(done.id)) == []
     served = client.predict_embeddings(VECTORS[:250], done.model_id).items
@@ -99,6 +100,6 @@ def test_inputs_below_the_threshold_get_no_class(service, client, job):
     assert {item.label for item in strangers.items} == {None}
     own, strange = ([item.none_score for item in some.items] for some in (everything, strangers))
     assert np.median(strange) > 0.9 > np.median(own)
-    report = httpx.get(f"{service.url}{done.raw['urls']['report']}").raise_for_status().text
+    report = httpx.get(f"{service.url}{done.raw['urls']['report']}", timeout=WAIT_SECONDS).raise_for_status().text
     assert "get a class; an estimated" in report
     assert "share of the items that get a class" in report

@@ -5,6 +5,7 @@ import pytest
 
 import pouf_core
 from tests.e2e.conftest import CLASSES
+from tests.waiting import WAIT_SECONDS
 
 GIVEN = [0.36, 0.32, 0.32]
 WRONG = [0.96, 0.02, 0.02]
@@ -38,7 +39,10 @@ def jobs(client, clipart):
 @pytest.fixture(scope="module")
 def documents(url, jobs):
     """The jobs as the API shows them."""
-    return {kind: httpx.get(f"{url}/v1/jobs/{job.id}").raise_for_status().json() for kind, job in jobs.items()}
+    return {
+        kind: httpx.get(f"{url}/v1/jobs/{job.id}", timeout=WAIT_SECONDS).raise_for_status().json()
+        for kind, job in jobs.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +116,9 @@ def test_a_harmful_model_is_served_by_zero_shot_unless_asked_otherwise(client, j
 
 def test_settings_that_a_method_does_not_use_are_refused_at_their_field(url, documents):
     body = {"dataset_id": documents["zero-shot"]["dataset_id"], "class_names": CLASSES}
-    answer = httpx.post(f"{url}/v1/jobs", json=body | {"method": {"type": "zero-shot", "max_steps": 5}})
+    answer = httpx.post(
+        f"{url}/v1/jobs", json=body | {"method": {"type": "zero-shot", "max_steps": 5}}, timeout=WAIT_SECONDS
+    )
     assert answer.status_code == 422
     problems = [(error["pointer"], error["code"]) for error in answer.json()["errors"]]
     assert problems == [("/method/max_steps", "unused_parameter")]

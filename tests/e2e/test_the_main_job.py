@@ -11,6 +11,7 @@ import pytest
 import pouf_core
 from pouf_client import ApiError, Client
 from tests.e2e.conftest import CLASSES, digest
+from tests.waiting import WAIT_SECONDS, wait_for
 
 STEPS = 3
 
@@ -120,10 +121,12 @@ def test_a_cancelled_job_ends_soon(client, dataset):
 def test_a_part_that_is_killed_comes_back(service, client, dataset, part):
     killed = find(service.pid, part)
     os.kill(killed.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while not ((came_back := find(service.pid, part)) and came_back.pid != killed.pid and ready(service.url)):
-        assert time.monotonic() < deadline, f"{part} did not come back"
-        time.sleep(0.2)
+
+    def is_back() -> bool:
+        found = find(service.pid, part)
+        return found is not None and found.pid != killed.pid and ready(service.url)
+
+    wait_for(is_back, lambda: f"{part} did not come back")
     assert client.datasets.get(dataset.id).status == "ready"
 
 
@@ -140,6 +143,6 @@ def find(supervisor: int, part: str) -> psutil.Process | None:
 
 def ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/health/ready", timeout=10).is_success
+        return httpx.get(f"{url}/health/ready", timeout=WAIT_SECONDS).is_success
     except httpx.TransportError:
         return False

@@ -31,7 +31,9 @@ def live(stack: ImageStack) -> dict[str, float]:
         seconds[part] = round(time.monotonic() - began, 1)
         began = time.monotonic()
 
-    wait_for(lambda: why_not_ready(URL) is None, 240, lambda: f"not ready: {why_not_ready(URL)}\n{stack.log('api')}")
+    wait_for(
+        lambda: why_not_ready(URL) is None, lambda: f"not ready: {why_not_ready(URL)}\n{stack.log('api')}", seconds=240
+    )
     note("until_ready")
     with Client(URL, VARIABLES["POUF_BOOTSTRAP_KEY"]) as client:
         dataset = client.datasets.create(sorted(PICTURES.glob("*.jpg"))[:64], name="images", wait=True)

@@ -139,7 +139,7 @@ def _redis(folder: Path) -> Iterator[None]:
         subprocess.Popen(["redis-server", str(folder / "redis.conf")], stdout=output, stderr=output) as server,
     ):
         try:
-            wait_for(lambda: "Ready to accept connections" in log.read_text(), 20, lambda: tail(log))
+            wait_for(lambda: "Ready to accept connections" in log.read_text(), lambda: tail(log))
             yield
         finally:
             server.terminate()

@@ -19,7 +19,7 @@ from cli.addresses import free_port, why_not_ready
 from cli.data_directory import tail
 from pouf_client import ApiError, Client
 from tests.integration import compose
-from tests.waiting import wait_for
+from tests.waiting import WAIT_SECONDS, wait_for
 
 VARIABLES = {
     "POSTGRES_PASSWORD": "postgrespassword",
@@ -80,7 +80,7 @@ class Stack:
             process.send_signal(signal.SIGTERM)
         for name, process in self.processes.items():
             try:
-                process.wait(40)
+                process.wait(WAIT_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 pytest.fail(f"{name} did not stop on SIGTERM:\n{tail(self.log(name))}")
@@ -97,11 +97,10 @@ def stack(tmp_path, postgres_server_url):
         made.write_redis_configuration()
         cleanup.callback(made.stop)
         made.start("redis")
-        wait_for(
-            lambda: "Ready to accept connections" in made.log("redis").read_text(), 20, lambda: tail(made.log("redis"))
-        )
+        redis_log = made.log("redis")
+        wait_for(lambda: "Ready to accept connections" in redis_log.read_text(), lambda: tail(redis_log))
         made.start("migrate")
-        assert made.processes["migrate"].wait(60) == 0, tail(made.log("migrate"))
+        assert made.processes["migrate"].wait(WAIT_SECONDS) == 0, tail(made.log("migrate"))
         for name in PARTS:
             made.start(name)
         yield made
@@ -109,7 +108,7 @@ def stack(tmp_path, postgres_server_url):
 
 def test_a_job_goes_through_the_services_of_the_compose_file(stack):
     try:
-        wait_for(lambda: why_not_ready(stack.url) is None, 120, lambda: f"not ready: {why_not_ready(stack.url)}")
+        wait_for(lambda: why_not_ready(stack.url) is None, lambda: f"not ready: {why_not_ready(stack.url)}")
         with Client(stack.url, api_key="") as stranger, pytest.raises(ApiError, match="missing_api_key"):
             next(stranger.datasets.list())
         with Client(stack.url, VARIABLES["POUF_BOOTSTRAP_KEY"]) as client:
@@ -135,5 +134,5 @@ def test_a_job_goes_through_the_services_of_the_compose_file(stack):
     running = [psutil.Process(process.pid) for process in stack.processes.values() if process.poll() is None]
     left = [child for process in running for child in process.children(recursive=True)]
     stack.stop()
-    _, alive = psutil.wait_procs(left, timeout=10)
+    _, alive = psutil.wait_procs(left, timeout=WAIT_SECONDS)
     assert alive == []

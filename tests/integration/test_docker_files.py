@@ -15,6 +15,7 @@ from cli.services import api_command, celery_command, notify_command
 from store.settings_table import settings_table
 from tests.integration import compose
 from tests.s3_server import CREDENTIALS
+from tests.waiting import WAIT_SECONDS
 
 PASSWORDS = {"POSTGRES_PASSWORD": "one", "REDIS_PASSWORD": "two", "POUF_BOOTSTRAP_KEY": "three"}
 DOCKERFILE = compose.ROOT / "docker" / "Dockerfile"
@@ -151,7 +152,7 @@ def test_the_profile_s3_makes_the_bucket(services, s3_address):
     environment = CREDENTIALS | {"AWS_ENDPOINT_URL": s3_address, "POUF_STORAGE_URL": f"s3://{bucket}/storage"}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = shlex.split(services["s3-bucket"]["command"])
-    subprocess.run(command, env={"PATH": path, **environment}, timeout=30, check=True)
+    subprocess.run(command, env={"PATH": path, **environment}, timeout=WAIT_SECONDS, check=True)
     storage = s3fs.S3FileSystem(key="test", secret="test", endpoint_url=s3_address, skip_instance_cache=True)
     assert storage.exists(bucket)
 

@@ -20,6 +20,7 @@ from tests.chaos.service import QUICK
 from tests.machines.network import Machine, Network, network
 from tests.postgres_server import find_initdb, postgres_server
 from tests.s3_server import CREDENTIALS, s3_server
+from tests.waiting import WAIT_SECONDS
 
 PORT = 8000
 BUCKET = "pouf"
@@ -54,7 +55,7 @@ class Cluster:
         return f"http://{api.address}:{PORT}"
 
     def migrate(self) -> None:
-        done = self._start(self.rest, [sys.executable, "-m", "cli.main", "migrate"]).wait(120)
+        done = self._start(self.rest, [sys.executable, "-m", "cli.main", "migrate"]).wait(WAIT_SECONDS)
         assert done == 0, self.log(self.rest)
 
     def start_apis(self) -> None:

@@ -19,7 +19,7 @@ from pouf_client import Client
 from tests.chaos.pictures import copy_pictures
 from tests.chaos.service import QUICK
 from tests.chaos.workload import CLASSES, persistently
-from tests.waiting import wait_for
+from tests.waiting import WAIT_SECONDS, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -42,14 +42,14 @@ class Release:
         self._parts: list[subprocess.Popen[bytes]] = []
 
     def migrate(self) -> None:
-        assert self._run([sys.executable, "-m", "cli.main", "migrate"]).wait(120) == 0, tail(self.log)
+        assert self._run([sys.executable, "-m", "cli.main", "migrate"]).wait(WAIT_SECONDS) == 0, tail(self.log)
 
     def start(self) -> None:
         self._run(api_command(LOOPBACK, self.port))
         self._run(celery_command(f"train-{self.port}", "train"))
         self._run(celery_command(f"ingest-{self.port}", "ingest"))
         self._run([sys.executable, "-m", "worker.reaper"])
-        wait_for(lambda: why_not_ready(self.url) is None, 180, lambda: logs(self))
+        wait_for(lambda: why_not_ready(self.url) is None, lambda: logs(self), seconds=2 * WAIT_SECONDS)
 
     def stop(self) -> None:
         """Ask every part to end, and wait until it has."""
@@ -120,7 +120,7 @@ def test_an_upgrade_part_by_part_loses_neither_jobs_nor_requests(
     with Client(old.url) as before, Client(new.url) as after:
         dataset = before.datasets.create(pictures, wait=True)
         running = before.jobs.create(dataset.id, CLASSES, seed=1, method=METHOD)
-        wait_for(lambda: before.jobs.get(running.id).step > 5, 120, lambda: logs(old))
+        wait_for(lambda: before.jobs.get(running.id).step > 5, lambda: logs(old))
 
         new.migrate()
         migrated_at = datetime.now(UTC)
@@ -137,7 +137,7 @@ def test_an_upgrade_part_by_part_loses_neither_jobs_nor_requests(
             job = after.jobs.get(running.id)
             return job.attempt > handed_over.attempt and job.step > handed_over.step
 
-        wait_for(has_gone_on, 120, lambda: logs(old, new))
+        wait_for(has_gone_on, lambda: logs(old, new))
         steps = after.jobs.metrics(running.id)
         assert datetime.fromisoformat(steps[0]["created_at"]) < migrated_at, "it went on from a checkpoint"
         after.jobs.cancel(running.id)

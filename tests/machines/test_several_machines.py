@@ -15,7 +15,7 @@ from tests.chaos.workload import CLASSES, persistently, weights_of
 from tests.machines.cluster import Cluster, cluster
 from tests.machines.network import why_no_namespaces
 from tests.postgres_server import find_initdb
-from tests.waiting import wait_for
+from tests.waiting import WAIT_SECONDS, wait_for
 
 SEEN_SECONDS = 2.0
 METHOD = {"tune": "prompt", "max_steps": 100, "batch_size": 8, "selection": "last"}
@@ -34,7 +34,8 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         made.start_rest()
         made.start_training(made.trainers[0])
         for api in made.apis:
-            wait_for(lambda api=api: why_not_ready(made.url(api)) is None, 180, lambda api=api: made.log(api))
+            url = made.url(api)
+            wait_for(lambda url=url: why_not_ready(url) is None, lambda api=api: made.log(api), 2 * WAIT_SECONDS)
         yield made
 
 
@@ -66,7 +67,7 @@ def test_the_job_of_a_machine_that_vanishes_ends_on_another_with_equal_weights(
         return client.jobs.create(dataset_id, CLASSES, seed=1, method=METHOD)
 
     job = submit()
-    wait_for(lambda: machines.has_checkpoint(job.id), 120, lambda: machines.log(first))
+    wait_for(lambda: machines.has_checkpoint(job.id), lambda: machines.log(first))
     first.cut_off()
     cut_off_at = datetime.now(UTC)
     machines.start_training(second)
@@ -97,10 +98,10 @@ def test_what_one_api_is_told_the_other_knows(clients: list[Client], dataset_id:
 
     for model_id in (first, second):
         told.aliases.set("newest", model_id)
-        wait_for(lambda model_id=model_id: served("newest") == model_id, SEEN_SECONDS, lambda: served("newest"))
+        wait_for(lambda model_id=model_id: served("newest") == model_id, lambda: served("newest"), SEEN_SECONDS)
     told.aliases.set("newest", first)
     told.models.delete(second)
-    wait_for(lambda: refusal(lambda: served(second)) == "model_not_found", SEEN_SECONDS, lambda: served(second))
+    wait_for(lambda: refusal(lambda: served(second)) == "model_not_found", lambda: served(second), SEEN_SECONDS)
     assert served("newest") == first
 
 

@@ -14,6 +14,7 @@ from tests.app.conftest import picture as picture
 from tests.app.conftest import server as api_server
 from tests.pouf_client.conftest import Answer, problem
 from tests.pouf_client.test_client import job, stream
+from tests.waiting import WAIT_SECONDS
 
 __all__ = ["api_server", "application"]
 
@@ -119,18 +120,19 @@ def test_waiting_lets_the_event_loop_go_on(server):
     ],
 )
 def test_waiting_ends_with_an_error_that_says_why(server, answers, error, said):
+    seconds = 0.05 if error is WaitTimeout else WAIT_SECONDS
     server.answers = [*answers, *answers]
     with pytest.raises(error, match=said):
-        run(server, lambda pouf: pouf.jobs.wait("job_1", timeout=0.05))
+        run(server, lambda pouf: pouf.jobs.wait("job_1", timeout=seconds))
     server.answers = list(answers)
     with Client(server.url) as pouf, pytest.raises(error, match=said):
-        pouf.jobs.wait("job_1", timeout=0.05)
+        pouf.jobs.wait("job_1", timeout=seconds)
 
 
 def test_a_service_that_is_away_for_a_moment_is_waited_for(server):
     server.answers = [job("running"), problem(503, "restarting"), job("succeeded")]
     with Client(server.url, retries=0) as pouf:
-        assert pouf.jobs.wait("job_1", timeout=60).status == "succeeded"
+        assert pouf.jobs.wait("job_1", timeout=WAIT_SECONDS).status == "succeeded"
 
 
 def test_the_service_is_asked_to_hold_its_answer_back_until_the_end(server):

@@ -11,6 +11,7 @@ import generate_typescript
 import pytest
 
 from tests.app.conftest import application, picture, server
+from tests.waiting import WAIT_SECONDS
 
 __all__ = ["application", "picture", "server"]
 
@@ -48,7 +49,7 @@ def test_it_compiles_and_calls_a_real_service(compiled, server, rows, picture, t
     rows.dataset(name="another")
     model = rows.model()
     command = ["node", "calls.js", str(server.base_url), model, tmp_path / "a.png"]
-    done = subprocess.run(command, cwd=compiled, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=compiled, capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.stderr == ""
     told = json.loads(done.stdout)
     assert told["names"][0] == "mine"

@@ -7,6 +7,7 @@ import pytest
 
 from store import bucket as module
 from store.bucket import make_bucket
+from tests.waiting import WAIT_SECONDS
 
 REFUSAL = b"<Error><Code>InvalidAccessKeyId</Code><Message>No such key.</Message></Error>"
 
@@ -66,7 +67,7 @@ def test_wrong_keys_end_it_at_once_with_the_variables_that_hold_them(refusing, t
         "PYTHONPATH": ":".join(sys.path),
     }
     command = [sys.executable, "-m", "store.bucket"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False)
     assert ended.returncode == 1
     assert "AWS_ACCESS_KEY_ID" in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -16,6 +16,7 @@ from store.database import Database, parse_url, upgrade
 from store.ids import new_id
 from store.tables import Base, Dataset, Job, JobEvent
 from store.transitions import append_event, lock_job, start_life
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -116,11 +117,11 @@ def test_a_reader_is_not_blocked_by_a_writer(database):
             session.get_one(Dataset, dataset_id).name = "new"
             session.flush()
             writing.set()
-            done.wait(10)
+            done.wait(WAIT_SECONDS)
 
     thread = threading.Thread(target=write)
     thread.start()
-    assert writing.wait(10)
+    assert writing.wait(WAIT_SECONDS)
     with database.read() as session:
         assert session.get_one(Dataset, dataset_id).name is None
     done.set()

@@ -13,6 +13,7 @@ from store.export_bytes import count_exports
 from store.storage import Storage
 from store.storage_keys import export_key
 from store.tables import AdaptedModel
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -45,5 +46,5 @@ def test_who_looked_first_does_not_note_an_older_size_last(
 
     monkeypatch.setattr(storage, "files", look_before_another_is_stored)
     count_exports(database, storage, model_id)
-    others[0].join(20)
+    others[0].join(WAIT_SECONDS)
     assert get(AdaptedModel, model_id).exports_bytes == 15

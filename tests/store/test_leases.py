@@ -15,6 +15,7 @@ from store.leases import Lease, LeaseLost, claim_dataset, claim_job, expire, exp
 from store.tables import Dataset, Job
 from store.transitions import transition
 from tests.migrated_database import DATABASES, migrated_database
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture(params=DATABASES)
@@ -47,9 +48,9 @@ def test_of_many_processes_that_claim_a_job_exactly_one_wins(database: Database,
     for worker in workers:
         worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(WAIT_SECONDS)
         assert worker.exitcode == 0
-    winner = winners.get(timeout=5)
+    winner = winners.get(timeout=WAIT_SECONDS)
     assert winners.empty()
     job = get(Job, job_id)
     assert (job.lease_owner, job.fence, job.attempt) == (winner, 1, 1)

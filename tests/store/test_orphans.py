@@ -14,6 +14,7 @@ from store.ids import new_id
 from store.orphans import OrphanCollector, remove_abandoned_staging
 from store.storage import Storage
 from store.tables import AdaptedModel, BatchPrediction, Dataset, DatasetItem, Upload
+from tests.waiting import WAIT_SECONDS
 
 DAY = 24 * 3600
 
@@ -145,16 +146,16 @@ class TestOverTheApi:
             os.utime(local_path, (time.time() - 2 * DAY,) * 2)
             put_file(key, local_path, move=move)
             stored.set()
-            assert go_on.wait(30)
+            assert go_on.wait(WAIT_SECONDS)
 
         monkeypatch.setattr(application.state.pouf.storage, "put_file", put_and_wait)
         with ThreadPoolExecutor(1) as pool:
             answer = pool.submit(api.post, path, files={"files": ("a.png", picture())})
-            assert stored.wait(30)
+            assert stored.wait(WAIT_SECONDS)
             assert len(collect(remove=False)) == 1  # nothing but its age keeps it
             assert collect(DAY) == []
             go_on.set()
-            dataset = answer.result(30).json()
+            dataset = answer.result(WAIT_SECONDS).json()
         assert (dataset["upload_count"], collect()) == (1, [])
         [upload] = api.get(f"/v1/datasets/{dataset['id']}/files").json()["data"]
         assert storage.exists(f"datasets/{dataset['id']}/uploads/{upload['sha256']}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +15,7 @@ from store.database import Database
 from store.settings import Settings
 from store.storage import Storage
 from store.tables import Dataset
+from tests import waiting
 from tests.row_fixtures import PICTURES, Broker, insert_job, insert_ready_dataset
 from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
@@ -77,15 +77,7 @@ def undisturbed(
 @pytest.fixture
 def wait_for() -> Callable[..., Any]:
     """Poll until a condition gives something true, and return that."""
-
-    def wait(condition: Callable[[], Any], seconds: float = 60) -> Any:
-        deadline = time.monotonic() + seconds
-        while not (found := condition()):
-            assert time.monotonic() < deadline, "waited in vain"
-            time.sleep(0.02)
-        return found
-
-    return wait
+    return waiting.wait_for
 
 
 @pytest.fixture
@@ -98,7 +90,7 @@ def child_of(wait_for: Callable[..., Any]) -> Callable[..., psutil.Process]:
                 try:
                     if is_of_a_job(process):
                         return process
-                except (psutil.NoSuchProcess, psutil.ZombieProcess):
+                except (psutil.NoSuchProcess, psutil.ZombieProcess, FileNotFoundError):
                     continue
             return None
 
@@ -108,10 +100,16 @@ def child_of(wait_for: Callable[..., Any]) -> Callable[..., psutil.Process]:
 
 
 def is_of_a_job(process: psutil.Process) -> bool:
-    """Whether a process is a job's: started by itself, or a template's copy."""
+    """Whether a process is a job's: started by itself, or a template's copy of which the worker has been told.
+
+    The job of a copy that ends or stands still before that is begun once more, by itself.
+    """
     template = "worker.training.template"
     of = process.cmdline()
-    return "worker.training.child" in of or (template in of and template in psutil.Process(process.ppid()).cmdline())
+    if "worker.training.child" in of:
+        return True
+    copied = template in of and template in psutil.Process(process.ppid()).cmdline()
+    return copied and str(Path(f"/proc/{process.pid}/fd/0").readlink()).startswith("pipe:")  # it has the job's pipes
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from cli.data_directory import DataDirectory
 from cli.supervisor import Supervisor
 from store.settings import Settings
 from store.shutdown_times import LAST_CHECKPOINT_SECONDS
+from tests.waiting import WAIT_SECONDS
 from worker import shutdown
 from worker.shutdown import end_at_the_latest
 
@@ -33,7 +34,7 @@ def test_a_database_that_is_away_does_not_keep_a_worker_from_ending(tmp_path: Pa
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         end_at_the_latest([psutil.Process(process.pid)], 0.1)
-        assert process.wait(20) == -signal.SIGKILL
+        assert process.wait(WAIT_SECONDS) == -signal.SIGKILL
     holder.close()
 
 

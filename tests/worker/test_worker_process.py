@@ -23,6 +23,7 @@ from cli.services import celery_command, notify_command
 from store.clock import utcnow
 from store.ids import new_id
 from store.tables import AdaptedModel, Job, JobEvent, JobMetric, Webhook, WebhookDelivery
+from tests.waiting import WAIT_SECONDS
 from worker.celery_app import VISIBILITY_TIMEOUT_SECONDS, create_celery_app, sender
 from worker.process_context import WorkerContext
 from worker.reaper.rounds import run_once
@@ -38,7 +39,7 @@ def redis_url(tmp_path: Path, wait_for: Callable[..., Any]) -> Iterator[str]:
     broker = prepare_broker(folder)
     server = subprocess.Popen(broker.service().command, stdout=subprocess.DEVNULL)
     try:
-        wait_for(broker.answers, seconds=20)
+        wait_for(broker.answers)
         yield broker.url
     finally:
         server.kill()
@@ -72,7 +73,7 @@ def start_worker(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., subpr
         if worker.poll() is None:
             worker.send_signal(signal.SIGTERM)
     for worker in workers:
-        worker.wait(timeout=30)
+        worker.wait(WAIT_SECONDS)
     sys.stdout.write((tmp_path / "worker.log").read_text())
 
 
@@ -134,20 +135,20 @@ def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_on
     trains_in_attempt(2)
     for process in processes:
         process.resume()
-    wait_for(lambda: not stale_child.is_running(), seconds=15)
+    wait_for(lambda: not stale_child.is_running())
 
     # A worker is killed with its pool; its training process ends by itself.
     orphan = child_of(victim.pid)
     victim.kill()
     victim.wait()
-    wait_for(lambda: not orphan.is_running(), seconds=10)
+    wait_for(lambda: not orphan.is_running())
     expire_the_lease()
 
     # A worker is asked to stop, by a signal to its whole group: the lease goes back at a step boundary.
     trains_in_attempt(3)
     lost = get(Job, job_id).lost_attempts
     os.killpg(sleeper.pid, signal.SIGTERM)
-    sleeper.wait(timeout=20)
+    sleeper.wait(WAIT_SECONDS)
     job = get(Job, job_id)
     assert (job.status, job.lease_owner) == ("queued", None)
     assert job.lost_attempts <= lost
@@ -156,7 +157,7 @@ def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_on
     last = start_worker()
     trains_in_attempt(4)
     child_of(last.pid).kill()
-    wait_for(lambda: get(Job, job_id).status == "succeeded", seconds=120)
+    wait_for(lambda: get(Job, job_id).status == "succeeded")
 
     assert get(Job, job_id).attempt == 5
     assert weights(context, job_id) == weights(*undisturbed)
@@ -179,7 +180,7 @@ def test_two_workers_given_the_same_message_run_the_job_once(
         send("pouf.train", "train", {"job_id": job_id})
     for _ in range(2):
         start_worker(**WITHOUT_TEMPLATE)
-    wait_for(lambda: get(Job, job_id).status == "succeeded", seconds=240)
+    wait_for(lambda: get(Job, job_id).status == "succeeded")
     broker = redis.Redis.from_url(redis_url)
     wait_for(lambda: broker.llen("train") == broker.hlen("unacked") == 0)
     job = get(Job, job_id)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import atexit
 import functools
-import time
 from collections.abc import Callable
 
 from store.settings import Settings
+from tests.waiting import wait_for
 from worker.process_context import WorkerContext
 from worker.shutdown import shutdown_requested
 from worker.training import runner
 from worker.training.warm_start import WarmStart, warm_start_of
-
-READY_SECONDS = 120.0
 
 
 def run_job(context: WorkerContext, job_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested) -> None:
@@ -28,8 +26,5 @@ def template() -> WarmStart:
     assert warm is not None
     atexit.register(warm.close)
     warm.prepare()
-    deadline = time.monotonic() + READY_SECONDS
-    while not warm.is_ready():
-        assert time.monotonic() < deadline, "the template does not get ready"
-        time.sleep(0.1)
+    wait_for(warm.is_ready, lambda: "the template does not get ready")
     return warm

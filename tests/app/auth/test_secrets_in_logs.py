@@ -15,6 +15,7 @@ from app.keys import service as keys
 from cli.services import api_command
 from store.settings import Settings
 from tests.conftest import free_port
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture
@@ -33,16 +34,16 @@ def log(tmp_path):
     with path.open("wb") as output:
         server = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=WAIT_SECONDS) as client:
             _wait(client, server)
             yield client, bootstrap, path, tmp_path / "data"
     finally:
         server.send_signal(signal.SIGTERM)
-        server.wait(30)
+        server.wait(WAIT_SECONDS)
 
 
 def _wait(client: httpx.Client, server: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             client.get("/health/live")

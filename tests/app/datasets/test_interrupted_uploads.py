@@ -7,6 +7,7 @@ import pytest
 
 from app.main import create_app
 from tests.app.colour_engine import ColourEngine
+from tests.waiting import WAIT_SECONDS, wait_for
 
 STALL_SECONDS = 1.0
 FIRST = b'--b\r\nContent-Disposition: form-data; name="files"; filename="first.png"\r\n\r\nfirst\r\n'
@@ -24,7 +25,7 @@ def send(server):
     opened = []
 
     def begin(path, body, method="POST", length=1_000_000):
-        connection = socket.create_connection((server.base_url.host, server.base_url.port), timeout=60)
+        connection = socket.create_connection((server.base_url.host, server.base_url.port), timeout=WAIT_SECONDS)
         opened.append(connection)
         head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n"
         connection.sendall(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n".encode() + body)
@@ -55,13 +56,6 @@ def files_of(server, dataset_id):
 def staged(settings):
     root = settings.data_dir / "staging"
     return list(root.iterdir()) if root.exists() else []
-
-
-def wait_until(condition, seconds=30):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_client_that_stalls_is_cut_off_and_leaves_nothing(server, send, settings):
@@ -95,13 +89,13 @@ def test_whole_files_before_an_interrupted_one_stay(server, send, dataset_id, se
     connection = send(f"/v1/datasets/{dataset_id}/files", FIRST + HALF)
     if leaves:
         # the server forgets what nobody has read yet when its client is gone
-        wait_until(lambda: staged(settings))
+        wait_for(lambda: staged(settings))
         time.sleep(STALL_SECONDS / 2)
         connection.close()
     else:
         assert answer(connection).startswith(b"HTTP/1.1 408 ")
-    wait_until(lambda: files_of(server, dataset_id) == ["first.png"])
-    wait_until(lambda: not staged(settings))
+    wait_for(lambda: files_of(server, dataset_id) == ["first.png"])
+    wait_for(lambda: not staged(settings))
     whole = FIRST + HALF + b"ond\r\n--b--\r\n"
     again = send(f"/v1/datasets/{dataset_id}/files", whole, length=len(whole))
     assert again.recv(65_536).startswith(b"HTTP/1.1 200 ")

@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 from app.health import readiness
 from app.main import create_app
 from app.serving.engine import Engine
+from tests.waiting import WAIT_SECONDS, wait_for
 
 
 def test_live_answers_whatever_else_is_wrong(api):
@@ -37,10 +38,7 @@ class TestWithEverythingThere:
 
     @pytest.fixture
     def ready_api(self, api):
-        deadline = time.monotonic() + 120
-        while api.get("/health/ready").status_code != 200:
-            assert time.monotonic() < deadline, api.get("/health/ready").text
-            time.sleep(0.2)
+        wait_for(lambda: api.get("/health/ready").is_success, lambda: api.get("/health/ready").text)
         return api
 
     @pytest.fixture
@@ -48,7 +46,7 @@ class TestWithEverythingThere:
         """Asks until the answer has the status, and returns its checks."""
 
         def ask(status):
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + WAIT_SECONDS
             while (response := ready_api.get("/health/ready")).status_code != status:
                 assert time.monotonic() < deadline, response.text
                 time.sleep(0.1)
@@ -97,7 +95,7 @@ class TestWithEverythingThere:
 
 def test_a_base_model_that_cannot_be_loaded_is_a_reason(settings):
     with TestClient(create_app(settings.model_copy(update={"base_models": ["open_clip:/nowhere"]}))) as api:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + WAIT_SECONDS
         while "still loading" in (reason := api.get("/health/ready").json()["checks"]["serving"]["reason"]):
             assert time.monotonic() < deadline
             time.sleep(0.1)

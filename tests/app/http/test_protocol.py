@@ -16,6 +16,7 @@ from starlette.routing import Route
 from app.http.protocol import SlowClientProtocol, connection_limits
 from app.main import create_app
 from tests.app.colour_engine import ColourEngine
+from tests.waiting import WAIT_SECONDS, wait_for
 
 MAX_CONNECTIONS = 3
 WHOLE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -41,7 +42,7 @@ def connect(server):
     opened = []
 
     def begin(data=b""):
-        connection = socket.create_connection((server.base_url.host, server.base_url.port), timeout=60)
+        connection = socket.create_connection((server.base_url.host, server.base_url.port), timeout=WAIT_SECONDS)
         opened.append(connection)
         connection.sendall(data)
         return connection
@@ -109,9 +110,7 @@ def test_connections_above_the_limit_are_refused_until_one_closes(connect):
     held = [connect() for _ in range(MAX_CONNECTIONS)]
     assert b"Retry-After: " in refused_with(answer(connect()), 503, "too_many_connections")
     held.pop().close()
-    deadline = time.monotonic() + 30
-    while not connect(WHOLE).recv(65_536).startswith(b"HTTP/1.1 200 "):
-        assert time.monotonic() < deadline
+    wait_for(lambda: connect(WHOLE).recv(65_536).startswith(b"HTTP/1.1 200 "))
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux's kernel gives up unread answers")
@@ -141,4 +140,4 @@ class TestUnreadAnswers:
 
     def test_a_client_that_does_not_read_its_answer_is_cut_off(self, connect):
         connect(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert self.ended.wait(60)
+        assert self.ended.wait(WAIT_SECONDS)

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.keys import routes
 from app.maintenance import routes as maintenance
 from store.tables import IdempotencyKey
+from tests.waiting import WAIT_SECONDS
 
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).replace(microsecond=0)
 
@@ -117,14 +118,14 @@ def test_one_prune_runs_at_a_time(ask, make_key, refused, monkeypatch):
 
     def wait(*_, **__):
         begun.set()
-        assert done.wait(20)
+        assert done.wait(WAIT_SECONDS)
         return {}
 
     monkeypatch.setattr(maintenance, "prune", wait)
     answers = []
     first = threading.Thread(target=lambda: answers.append(ask("POST", "/v1/prune", admin, {})))
     first.start()
-    assert begun.wait(20)
+    assert begun.wait(WAIT_SECONDS)
     second = ask("POST", "/v1/prune", admin, {"dry_run": True})
     refused(second, 409, "prune_in_progress")
     assert second.headers["x-should-retry"] == "false"

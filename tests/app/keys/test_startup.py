@@ -19,6 +19,7 @@ from app.keys import service as keys
 from app.keys.startup import UnsafeStart, is_loopback, prepare_keys
 from app.main import create_app
 from tests.app.colour_engine import ColourEngine
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
@@ -84,13 +85,18 @@ def on_all_addresses(application) -> Iterator[int]:
 def test_without_keys_a_server_on_all_addresses_answers_on_loopback_only(application, make_key):
     with on_all_addresses(application) as port:
         outside = f"http://{network_address()}:{port}"
-        assert httpx.get(f"http://127.0.0.1:{port}/v1/jobs").status_code == 200
-        refusal = httpx.get(f"{outside}/v1/jobs")
+        assert httpx.get(f"http://127.0.0.1:{port}/v1/jobs", timeout=WAIT_SECONDS).status_code == 200
+        refusal = httpx.get(f"{outside}/v1/jobs", timeout=WAIT_SECONDS)
         assert (refusal.status_code, refusal.json()["code"]) == (403, "no_api_keys")
         assert "pouf keys create" in refusal.json()["detail"]
-        assert httpx.get(f"{outside}/health/live").status_code == 200
+        assert httpx.get(f"{outside}/health/live", timeout=WAIT_SECONDS).status_code == 200
         key = make_key()
-        assert httpx.get(f"{outside}/v1/jobs", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+        assert (
+            httpx.get(
+                f"{outside}/v1/jobs", headers={"Authorization": f"Bearer {key}"}, timeout=WAIT_SECONDS
+            ).status_code
+            == 200
+        )
 
 
 class TestBootstrapKey:

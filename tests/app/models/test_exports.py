@@ -16,6 +16,7 @@ from store.retention import prune
 from store.scope import Scope
 from store.storage_keys import exports_key
 from tests.pouf_core.embeddings import clusters
+from tests.waiting import WAIT_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +93,7 @@ def test_a_failure_is_told_once_and_the_next_one_tries_again(api, model_id, refu
 
 def test_an_artifact_that_is_gone_is_said_to_be(api, model_id, storage, refused):
     exports, busy = api.app.state.pouf.exports, threading.Event()
-    exports._threads.submit("another", lambda: busy.wait(30))
+    exports._threads.submit("another", lambda: busy.wait(WAIT_SECONDS))
     url = f"/v1/models/{model_id}/artifact?as=numpy"
     assert api.get(url).status_code == 202
     storage.delete(f"models/{model_id}")
@@ -104,7 +105,7 @@ def test_an_owner_has_so_many_exports_made_at_a_time(api, model_id, refused, mon
     go_on = threading.Event()
 
     def write(task):
-        go_on.wait(30)
+        go_on.wait(WAIT_SECONDS)
         task.target.mkdir()
         (task.target / "README.md").write_text("Made.")
 

@@ -13,6 +13,7 @@ from pouf_core.families.registry import describe
 from pouf_core.scoring import CosineClassifier
 from store.tables import Dataset, DatasetItem, Job
 from tests.app.colour_engine import COLOURS
+from tests.waiting import WAIT_SECONDS
 
 ITEMS = 26
 
@@ -38,7 +39,7 @@ class ColourBase:
 
     def prompted(self, request):
         self.asking.set()
-        assert self.may_answer.wait(10)
+        assert self.may_answer.wait(WAIT_SECONDS)
         self._wordings = [one.wording for one in request.classes]
         self.asked += self._wordings
         return self
@@ -132,7 +133,7 @@ def test_predictions_do_not_wait_for_a_trial(ask, base, dataset, api, rows, pict
     base.may_answer.clear()
     trial = threading.Thread(target=ask, args=(dataset, "red\nblue"), daemon=True)
     trial.start()
-    assert base.asking.wait(10)
+    assert base.asking.wait(WAIT_SECONDS)
     answer = api.post(f"/v1/models/{model}/predict", files={"image": ("a.png", picture("red"))})
     was_running = trial.is_alive()
     base.may_answer.set()

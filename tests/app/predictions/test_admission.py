@@ -16,6 +16,7 @@ from app.main import create_app
 from app.serving.batcher import Batcher
 from app.serving.inputs import DecoderPool, item_bytes
 from tests.app.colour_engine import ColourEngine
+from tests.waiting import WAIT_SECONDS
 
 SMALL = {"predict_pixels": 1_000_000, "request_memory_bytes": 2 * 1024**2}
 
@@ -62,13 +63,13 @@ def test_an_owner_that_holds_its_share_is_refused_and_others_are_served(limited,
 
     def slow(self, data):
         busy.set()
-        go.wait(20)
+        go.wait(WAIT_SECONDS)
         return decode(self, data)
 
     monkeypatch.setattr(DecoderPool, "decode", slow)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(limited, "mallory", [image(600)])
-        assert busy.wait(20)
+        assert busy.wait(WAIT_SECONDS)
         answer = limited("mallory", [image(500)])
         refused(answer, 429, "owner_overloaded")
         assert answer.headers["retry-after"]
@@ -117,9 +118,9 @@ def test_the_last_batch_does_not_stay_in_memory():
         item = Image.new("RGB", (10, 10))
         gone = weakref.ref(item)
         (future,) = batcher.submit(Encoder(), [item])
-        future.result(10)
+        future.result(WAIT_SECONDS)
         del item, future
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + WAIT_SECONDS
         while gone() is not None and time.monotonic() < deadline:
             gc.collect()
             time.sleep(0.01)

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import threading
 import time
@@ -11,6 +12,7 @@ from app.main import create_app
 from app.serving.batcher import BatcherStopped, QueueFull
 from pouf_core.errors import ArtifactError
 from tests.app.colour_engine import ColourEngine, ColourPredictor
+from tests.waiting import WAIT_SECONDS, wait_for
 
 
 def encoded(content):
@@ -284,7 +286,7 @@ def test_a_prediction_that_takes_too_long_is_answered_with_504(settings, rows, p
 
     class SlowEngine(ColourEngine):
         def _load(self, storage_key):
-            release.wait(10)
+            release.wait(WAIT_SECONDS)
             return ColourPredictor(storage_key)
 
     model_id = rows.model()
@@ -292,7 +294,7 @@ def test_a_prediction_that_takes_too_long_is_answered_with_504(settings, rows, p
         started = time.monotonic()
         response = api.post(f"/v1/models/{model_id}/predict", files={"image": ("a.png", picture())})
         refused(response, 504, "predict_timeout")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < WAIT_SECONDS / 2
         release.set()
 
 
@@ -304,21 +306,25 @@ def test_pictures_of_a_client_that_left_are_not_encoded(server, application, mod
         key = "gated"
 
         def encode(self, images):
-            assert gate.wait(20)
+            assert gate.wait(WAIT_SECONDS)
             return [0] * len(images)
 
     application.state.pouf.engine._decoders.start()  # else the client leaves while the decoder is starting
     (occupying,) = batcher.submit(Gated(), ["an item"])
-    while not occupying.running():
-        time.sleep(0.01)
+    wait_for(occupying.running)
     files = [("image", (f"{i}.png", picture())) for i in range(3)]
-    with pytest.raises(httpx.ReadTimeout):
-        server.post(f"/v1/models/{model_id}/predict", files=files, timeout=1.5)
+
+    async def leave() -> None:
+        async with httpx.AsyncClient(base_url=server.base_url, timeout=WAIT_SECONDS) as client:
+            asking = asyncio.ensure_future(client.post(f"/v1/models/{model_id}/predict", files=files))
+            async with asyncio.timeout(WAIT_SECONDS):
+                while batcher.depth < 3:
+                    await asyncio.sleep(0.01)
+            asking.cancel()
+
+    asyncio.run(leave())
     assert batcher.depth == 3
-    deadline = time.monotonic() + 10
-    while not all(item.future.cancelled() for item in batcher._waiting):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: all(item.future.cancelled() for item in batcher._waiting))
     gate.set()
     answer = server.post(f"/v1/models/{model_id}/predict", files=files[:1])
     assert answer.status_code == 200
@@ -333,18 +339,18 @@ def test_a_model_deleted_during_a_prediction_still_answers_it(
 
     def encode_slowly(predictor, images):
         encoding.set()
-        assert go_on.wait(20)
+        assert go_on.wait(WAIT_SECONDS)
         return encode(predictor, images)
 
     monkeypatch.setattr(ColourPredictor, "_encode", encode_slowly)
     request = {"url": f"/v1/models/{model_id}/predict", "files": {"image": ("a.png", picture("blue"))}}
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(server.post, **request)
-        assert encoding.wait(20)
+        assert encoding.wait(WAIT_SECONDS)
         assert server.delete(f"/v1/models/{model_id}").status_code == 204
         refused(server.post(**request), 404, "model_not_found")
         go_on.set()
-        assert answer.result(20).json()["predictions"][0]["label"] == "blue"
+        assert answer.result(WAIT_SECONDS).json()["predictions"][0]["label"] == "blue"
     refused(server.post(**request), 404, "model_not_found")
     assert application.state.pouf.engine.cache.usage() == {"models": 0, "bytes": 0, "pinned": 0}
 

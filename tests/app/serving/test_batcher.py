@@ -5,6 +5,7 @@ from concurrent.futures import wait
 import pytest
 
 from app.serving.batcher import Batcher, BatcherStopped, QueueFull
+from tests.waiting import WAIT_SECONDS, wait_for
 
 
 class Doubler:
@@ -17,7 +18,7 @@ class Doubler:
 
     def encode(self, items):
         if self.gate is not None:
-            assert self.gate.wait(10)
+            assert self.gate.wait(WAIT_SECONDS)
         self.seen.append(list(items))
         if any(item == "deadly" for item in items):
             raise SystemExit("the thread dies")
@@ -49,14 +50,13 @@ def gate():
 
 
 def results(futures):
-    return [future.result(10) for future in futures]
+    return [future.result(WAIT_SECONDS) for future in futures]
 
 
 def occupy(batcher, gate):
     """Keep the thread busy until `gate` is set."""
     (future,) = batcher.submit(Doubler("busy", gate), [0])
-    while not future.running():
-        time.sleep(0.001)
+    wait_for(future.running)
 
 
 def test_requests_over_one_encoder_share_a_batch(make):
@@ -190,7 +190,7 @@ def test_a_thread_that_dies_fails_its_batch_and_is_restarted(make, gate):
     doomed = batcher.submit(encoder, ["deadly", 1])
     others = batcher.submit(encoder, [2, 3])
     gate.set()
-    wait(doomed, 10)
+    wait(doomed, WAIT_SECONDS)
     for future in doomed:
         with pytest.raises(BatcherStopped):
             future.result(0)
@@ -203,17 +203,13 @@ def test_the_next_batch_does_not_wait_for_those_who_are_answered(make, gate):
     occupy(batcher, gate)
     (first,) = batcher.submit(encoder, [1])
     slow = threading.Event()
-    first.add_done_callback(lambda _: slow.wait(10))
+    first.add_done_callback(lambda _: slow.wait(WAIT_SECONDS))
     gate.set()
-    while not encoder.seen:
-        time.sleep(0.001)
+    wait_for(lambda: encoder.seen)
     (second,) = batcher.submit(encoder, [2])
-    deadline = time.monotonic() + 5
-    while encoder.seen != [[1], [2]]:
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_for(lambda: encoder.seen == [[1], [2]])
     slow.set()
-    assert second.result(10) == 4
+    assert second.result(WAIT_SECONDS) == 4
 
 
 def test_stopping_finishes_every_future(make, gate):

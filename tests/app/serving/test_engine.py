@@ -1,7 +1,6 @@
 """Serving a really adapted model through the real engine."""
 
 import io
-import time
 
 import pytest
 import torch
@@ -10,6 +9,7 @@ from PIL import Image
 
 import pouf_core
 from app.main import create_app
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +78,8 @@ def test_base_models_are_converted_while_pytorch_serves(settings, rows, storage,
         expected = predict(api)["predictions"][0]
         assert engine(api)["name"] == "torch"
     with TestClient(create_app(settings.model_copy(update={"engine": "auto"}))) as api:
-        deadline = time.monotonic() + 120
-        while (answer := predict(api))["predictions"] and (engine(api) or {}).get("name") != "openvino":
-            assert time.monotonic() < deadline
+        predict(api)
+        wait_for(lambda: predict(api)["predictions"] and (engine(api) or {}).get("name") == "openvino")
         answer = predict(api)
         assert engine(api)["precision"] == "float32"
         assert engine(api)["agreement"] >= 0.99999

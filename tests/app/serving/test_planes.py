@@ -29,7 +29,7 @@ def test_a_map_is_made_in_the_background_and_then_shown(api, rows, predicted, st
     assert "no map of these items" in api.get(page).text
     write_features(storage.local_directory(made.key), features(20))
     assert "being made" in api.get(page).text
-    wait_for(lambda: "<circle" in api.get(page).text, 60, lambda: api.get(page).text)
+    wait_for(lambda: "<circle" in api.get(page).text, lambda: api.get(page).text)
     shown = api.get(page).text
     assert len(re.findall(r"<circle cx=\"\d+\" cy=\"\d+\" r=\"12\"", shown)) == 20
     assert "20 of the 30 items" in shown
@@ -49,7 +49,7 @@ def test_maps_that_were_made_take_no_place_of_others_and_what_failed_is_not_trie
         write_features(storage.local_directory(made.key), content)
         page = f"/models/{rows.model_of(made.job_id)}/map"
         assert "being made" in api.get(page).text
-        wait_for(lambda page=page, said=said: said in api.get(page).text, 60, lambda: "no end")
+        wait_for(lambda page=page, said=said: said in api.get(page).text)
     assert "no map of these" in api.get(page).text
 
 
@@ -61,7 +61,7 @@ def test_a_map_that_an_outage_prevented_is_made_later(api, rows, predicted, stor
     with monkeypatch.context() as outage:
         outage.setattr(maps, "_lay_out", Mock(side_effect=StorageUnavailable("away")))
         assert "being made" in api.get(page).text
-        wait_for(lambda: not maps._made, 10, lambda: "no end")
+        wait_for(lambda: not maps._made)
     monkeypatch.setattr(maps, "_lay_out", Mock())
     assert "being made" in api.get(page).text
 

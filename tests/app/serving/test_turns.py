@@ -1,5 +1,4 @@
 import threading
-import time
 from concurrent.futures import CancelledError
 from contextlib import ExitStack
 
@@ -7,6 +6,7 @@ import pytest
 
 from app.http.errors import ApiError
 from app.serving.turns import Turns, TurnThreads, Waiting
+from tests.waiting import WAIT_SECONDS, wait_for
 
 
 @pytest.fixture
@@ -55,34 +55,32 @@ def threads():
 
 def test_work_of_callers_is_done_in_turn(threads):
     go_on, done = threading.Event(), []
-    first = threads.submit("a", lambda: go_on.wait(10))
-    while not first.running():
-        time.sleep(0.001)
+    first = threads.submit("a", lambda: go_on.wait(WAIT_SECONDS))
+    wait_for(first.running)
     futures = [threads.submit(entry[0], lambda entry=entry: done.append(entry)) for entry in ("a1", "a2", "a3", "b1")]
     futures[1].cancel()
     go_on.set()
     for future in (futures[0], *futures[2:]):
-        future.result(10)
+        future.result(WAIT_SECONDS)
     assert done in (["a1", "b1", "a3"], ["b1", "a1", "a3"])
 
 
 def test_what_goes_wrong_is_the_callers_and_the_thread_works_on(threads):
     with pytest.raises(ZeroDivisionError):
-        threads.submit("a", lambda: 1 // 0).result(10)
-    assert threads.submit("a", lambda: 1).result(10) == 1
+        threads.submit("a", lambda: 1 // 0).result(WAIT_SECONDS)
+    assert threads.submit("a", lambda: 1).result(WAIT_SECONDS) == 1
 
 
 def test_closing_cancels_what_was_not_begun(threads):
     go_on = threading.Event()
-    begun = threads.submit("a", lambda: go_on.wait(10))
-    while not begun.running():
-        time.sleep(0.001)
+    begun = threads.submit("a", lambda: go_on.wait(WAIT_SECONDS))
+    wait_for(begun.running)
     waiting = threads.submit("a", lambda: 1)
     threads.close()
     go_on.set()
-    assert begun.result(10)
+    assert begun.result(WAIT_SECONDS)
     with pytest.raises(CancelledError):
-        waiting.result(10)
+        waiting.result(WAIT_SECONDS)
     with pytest.raises(RuntimeError):
         threads.submit("a", lambda: 1)
 

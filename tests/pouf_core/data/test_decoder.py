@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from pouf_core.data.decoder import Decoder, DecoderLimits, DecoderUnavailable
 from pouf_core.data.images import decode_image
 from pouf_core.errors import InvalidInput
 from tests import fragile_decoder
+from tests.waiting import has_ended, wait_for
 
 MIB = 1024**2
 
@@ -133,11 +133,9 @@ def test_the_process_ends_with_its_parent() -> None:
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
         pid = int(parent.stdout.readline())
+        orphan = psutil.Process(pid)
         os.kill(parent.pid, signal.SIGKILL)
-    deadline = time.monotonic() + 60
-    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: has_ended(orphan))
 
 
 def test_a_decoder_that_cannot_start_rejects_no_picture(monkeypatch: pytest.MonkeyPatch) -> None:

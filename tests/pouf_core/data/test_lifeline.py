@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.waiting import wait_for
+from tests.waiting import WAIT_SECONDS, wait_for
 
 ROOT = Path(__file__).parents[3]
 #: Their processes live as long as standard input, or a socket, is open.
@@ -31,9 +31,7 @@ export_apart(ExportTask.model_validate_json(sys.argv[1]))
 def started_by(source: str, *arguments: str) -> tuple[subprocess.Popen[bytes], psutil.Process]:
     """A process that runs the source, and the one that it starts."""
     parent = subprocess.Popen([sys.executable, "-c", source, *arguments], stderr=subprocess.DEVNULL, cwd=ROOT)
-    found: list[psutil.Process] = []
-    wait_for(lambda: found.extend(psutil.Process(parent.pid).children()) or found, 60, lambda: "nothing was started")
-    return parent, found[0]
+    return parent, wait_for(psutil.Process(parent.pid).children)[0]
 
 
 def test_a_process_ends_when_the_one_that_started_it_is_killed(tmp_path: Path) -> None:
@@ -42,7 +40,7 @@ def test_a_process_ends_when_the_one_that_started_it_is_killed(tmp_path: Path) -
     parent, child = started_by(EXPORT, json.dumps(task))
     with parent:
         parent.kill()
-    child.wait(30)
+    child.wait(WAIT_SECONDS)
 
 
 def test_no_module_starts_a_process_that_would_be_left_behind() -> None:

@@ -10,6 +10,7 @@ from pouf_core.engines import openvino_engine
 from pouf_core.engines.checked import CheckedEngine
 from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.engines.interface import EngineOffer
+from tests.waiting import WAIT_SECONDS
 
 FLOAT = torch.float32
 
@@ -218,7 +219,7 @@ def test_pytorch_goes_on_while_a_network_is_converted(tmp_path, monkeypatch):
     convert = openvino_engine.convert
 
     def slowly(*arguments):
-        free.wait(60)
+        free.wait(WAIT_SECONDS)
         convert(*arguments)
 
     monkeypatch.setattr(openvino_engine, "convert", slowly)

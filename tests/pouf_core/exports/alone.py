@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import WAIT_SECONDS
+
 REFUSED = ("pouf_core", "pouf_client", "client", "app", "store", "worker", "cli")
 #: torchvision cannot be imported beside a PyTorch without CUDA unless its operators are declared.
 _RUNNER = f"""
@@ -38,7 +40,7 @@ def run_alone(script: Path, *arguments: str, folder: Path, torchvision: bool = F
         env={"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=WAIT_SECONDS,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-2000:]

@@ -25,6 +25,7 @@ from store.storage import Storage
 from store.tables import BatchPrediction, DatasetItem
 from tests.pouf_core.conftest import save_tiny_clip
 from tests.row_fixtures import CLASSES, draw_picture
+from tests.waiting import WAIT_SECONDS
 from worker.batch_predictions import runner
 from worker.batch_predictions.attempts import begin_attempt, lose, succeed
 from worker.batch_predictions.runner import run_batch
@@ -80,7 +81,7 @@ def kill_after(parts: int, context: WorkerContext, batch_id: str, running: Any, 
     child = child_of_this_process()
     assert child is not None
     child.send_signal(signal.SIGKILL)
-    run.result(timeout=30)
+    run.result(WAIT_SECONDS)
     return folder
 
 
@@ -158,7 +159,7 @@ def test_a_running_one_is_cancelled_and_leaves_nothing(
     wait_for(lambda: get(BatchPrediction, batch_id).status == "running")
     with database.write() as session:
         session.get_one(BatchPrediction, batch_id).status = "cancelling"
-    run.result(timeout=30)
+    run.result(WAIT_SECONDS)
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.predictions_key, batch.lease_owner) == ("cancelled", None, None)
     assert batch.finished_at is not None

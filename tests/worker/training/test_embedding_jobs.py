@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 import pouf_core
 from app.main import create_app
 from store.settings import Settings
+from tests.waiting import WAIT_SECONDS
 from tests.worker.warm_jobs import run_job
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
@@ -141,7 +142,7 @@ def test_a_job_of_the_default_kind_that_is_killed_ends_with_the_same_weights(
     attempt = running(run_job, context, killed)
     wait_for(lambda: now(killed)["status"] == "running")  # fitting takes too little time to wait for it
     child_of().kill()
-    attempt.result(timeout=30)
+    attempt.result(WAIT_SECONDS)
     assert now(killed)["status"] == "queued"
     run_job(context, killed)
     assert (now(killed)["status"], now(killed)["attempt"]) == ("succeeded", 2)

@@ -15,6 +15,7 @@ import pouf_core
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.data.items import collect_items
 from tests.pouf_core.conftest import draw_shape, save_tiny_clip
+from tests.waiting import WAIT_SECONDS
 from worker.training import helpers
 from worker.training.child import target_data
 from worker.training.messages import JobSpec
@@ -84,5 +85,5 @@ with helpers(spec, 2, torch.device("cpu")):
     psutil.Process().children()[0].kill()
     torch.distributed.broadcast(torch.ones(1), 1)
 """
-    ended = subprocess.run([sys.executable, "-c", script], cwd=Path.cwd(), timeout=120, check=False)
+    ended = subprocess.run([sys.executable, "-c", script], cwd=Path.cwd(), timeout=WAIT_SECONDS, check=False)
     assert ended.returncode == helpers.EXIT_HELPER_LOST

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from sqlalchemy import select, update
 
@@ -20,6 +21,7 @@ from pouf_core.contract.result import PartialResult
 from pouf_core.predictions.stored import open_predictions
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
+from tests.waiting import WAIT_SECONDS
 from tests.worker.conftest import DATA_WARNING
 from tests.worker.warm_jobs import run_job, template
 from worker.process_context import WorkerContext
@@ -141,7 +143,7 @@ def test_an_unexpected_error_of_the_adaptation_is_told_in_the_log_alone(
     messages: list[Message] = []
     while not child.ended:
         messages += child.read(1)
-    child.wait(10)
+    child.wait(WAIT_SECONDS)
     assert child.close() == 0
     assert messages[-1] == INTERNAL_ERROR
     assert "FileExistsError" in log.read_text()
@@ -161,7 +163,7 @@ def test_cancelled_in_training_stops_at_a_step_boundary(
     run = running(run_job, context, job_id)
     wait_for(lambda: get(Job, job_id).stage == "training")
     ask(database, job_id, "cancelling")
-    run.result(timeout=15)
+    run.result(WAIT_SECONDS)
     job = get(Job, job_id)
     assert (job.status, job.model_id, job.error_code) == ("cancelled", None, None)
     assert not (context.settings.data_dir / "checkpoints" / job_id).exists()
@@ -188,23 +190,34 @@ def test_a_child_that_does_not_stop_in_time_is_killed(
     child = child_of()
     child.suspend()
     ask(database, job_id, asked)
-    run.result(timeout=15)
+    run.result(WAIT_SECONDS)
     job = get(Job, job_id)
     assert (job.status, job.lost_attempts, job.lease_owner) == (final, 0, None)
     assert not child.is_running()
 
 
 def test_a_stalled_child_is_killed_and_the_job_tried_again(
-    make_context: Any, add_ready_dataset: Any, add_job: Any, get: Any, broker: Any, running: Any, child_of: Any
+    make_context: Any,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    broker: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    start, started = ChildProcess.start, []
+
+    def start_and_suspend(*arguments: Any) -> ChildProcess:
+        child = start(*arguments)
+        started.append(psutil.Process(child.pid))
+        started[0].suspend()
+        return child
+
+    monkeypatch.setattr(ChildProcess, "start", start_and_suspend)
     job_id = add_job(add_ready_dataset(2))
-    run = running(run_job, make_context(load_timeout=0.5), job_id)
-    child = child_of()
-    child.suspend()
-    run.result(timeout=15)
+    run_job(make_context(load_timeout=0.5), job_id)
     job = get(Job, job_id)
     assert (job.status, job.lost_attempts) == ("queued", 1)
-    assert not child.is_running()
+    assert not started[0].is_running()
     assert broker.sent == [("pouf.train", "train", {"job_id": job_id})]
 
 
@@ -223,7 +236,7 @@ def test_a_job_that_kills_every_worker_fails_after_three_attempts(
         run = running(run_job, context, job_id)
         wait_for(lambda attempt=attempt: get(Job, job_id).attempt == attempt)
         child_of().send_signal(signal.SIGKILL)
-        run.result(timeout=15)
+        run.result(WAIT_SECONDS)
     job = get(Job, job_id)
     assert (job.status, job.error_code, job.lost_attempts) == ("failed", "worker_lost", 3)
     assert "SIGKILL" in job.error_message
@@ -244,7 +257,7 @@ def test_a_worker_that_lost_its_lease_kills_its_child_and_writes_nothing(
     child = child_of()
     with database.write() as session:
         session.execute(update(Job).where(Job.id == job_id).values(lease_owner="other", fence=Job.fence + 1))
-    run.result(timeout=15)
+    run.result(WAIT_SECONDS)
     assert not child.is_running()
     job = get(Job, job_id)
     assert (job.status, job.lease_owner, job.fence, job.stage) == ("running", "other", 2, "loading_base")
@@ -264,7 +277,7 @@ def test_shutdown_gives_the_job_back_without_counting_it_as_lost(
     run = running(run_job, context, job_id, lambda: bool(asked))
     child_of()
     asked.append(True)
-    run.result(timeout=30)
+    run.result(WAIT_SECONDS)
     job = get(Job, job_id)
     assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 0, None)
     assert broker.sent == [("pouf.train", "train", {"job_id": job_id})]
@@ -283,7 +296,7 @@ def test_a_child_dies_with_the_process_that_started_it(
     assert os.getsid(child.pid) != os.getsid(worker)
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
-    wait_for(lambda: not child.is_running(), seconds=10)
+    wait_for(lambda: not child.is_running())
 
 
 @pytest.mark.parametrize("kind", ["zero-shot", "prior-matching"])

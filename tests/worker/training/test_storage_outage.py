@@ -12,6 +12,7 @@ import pytest
 
 from store import outages
 from store.tables import Job
+from tests.waiting import WAIT_SECONDS
 from tests.worker.job_specs import job_spec
 from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
@@ -47,7 +48,7 @@ def test_a_job_that_begins_without_storage_waits_for_it(
         wait_for(lambda: get(Job, job_id).status == "running")
         time.sleep(1)
         assert (get(Job, job_id).status, get(Job, job_id).lost_attempts) == ("running", 0)
-    run.result(timeout=120)
+    run.result(WAIT_SECONDS)
     job = get(Job, job_id)
     assert (job.status, job.attempt, job.lost_attempts) == ("succeeded", 1, 0), job.error_message
 
@@ -90,7 +91,7 @@ def test_a_model_is_published_once_the_storage_is_back(
         waiting.append(2)
         time.sleep(1)
         assert get(Job, job_id).status == "running"
-    run.result(timeout=60)
+    run.result(WAIT_SECONDS)
     assert (get(Job, job_id).status, get(Job, job_id).attempt) == ("succeeded", 1)
 
 

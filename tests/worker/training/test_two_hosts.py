@@ -15,6 +15,7 @@ from store.settings import Settings
 from store.storage import Storage
 from store.storage_keys import CHECKPOINTS
 from store.tables import AdaptedModel, Job, JobEvent
+from tests.waiting import WAIT_SECONDS
 from tests.worker.warm_jobs import run_job
 from worker.process_context import WorkerContext
 from worker.training import stored_checkpoints
@@ -69,10 +70,10 @@ def test_a_job_goes_on_elsewhere_to_the_same_weights(
     first, second = host("first"), host("second")
     job_id = add_job(add_ready_dataset())
     run = running(run_job, first, job_id)
-    child = wait_for(child_of)
+    child = child_of()
     wait_for(lambda: stored(job_id))
     child.kill()
-    run.result(timeout=60)
+    run.result(WAIT_SECONDS)
     assert get(Job, job_id).status == "queued"
     shutil.rmtree(first.settings.data_dir)  # it is gone for good
     assert len(stored(job_id)) <= 3

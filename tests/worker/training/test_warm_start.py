@@ -22,6 +22,7 @@ from store.settings import Settings
 from store.tables import Job
 from store.transitions import lock_job, transition
 from tests.row_fixtures import CLASSES, draw_picture
+from tests.waiting import WAIT_SECONDS
 from worker.batch_predictions.runner import CHILD
 from worker.batch_predictions.spec import BatchSpec
 from worker.training import process
@@ -108,7 +109,7 @@ def messages_of(child: ChildProcess) -> list[Message]:
     messages: list[Message] = []
     while not child.ended:
         messages += child.read(1)
-    child.wait(10)
+    child.wait(WAIT_SECONDS)
     child.close()
     return messages
 
@@ -237,7 +238,7 @@ def test_a_copy_holds_nothing_of_the_template_s_or_of_other_jobs(
         return targets
 
     for child in children:
-        wait_for(lambda child=child: not any(target.startswith("socket:") for target in held(child)), seconds=10)
+        wait_for(lambda child=child: not any(target.startswith("socket:") for target in held(child)))
     shared = held(children[0]) & held(children[1])
     assert not [target for target in shared if target.startswith("pipe:")]
     for child in children:
@@ -269,7 +270,7 @@ def test_template_and_copy_end_with_the_worker(
     template, child = sorted(wait_for(family), key=lambda found: found.create_time())
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
-    wait_for(lambda: not template.is_running() and not child.is_running(), seconds=10)
+    wait_for(lambda: not template.is_running() and not child.is_running())
 
 
 @LINUX
@@ -296,7 +297,7 @@ def test_a_suspended_copy_is_killed_when_it_is_asked_to_stop(
     with context.database.write() as session:
         job = lock_job(session, job_id)
         transition(session, job, asked, job.stage)
-    run.result(timeout=15)
+    run.result(WAIT_SECONDS)
     job = get(Job, job_id)
     assert (job.status, job.lost_attempts, job.lease_owner) == (final, 0, None)
     wait_for(lambda: not child.is_running())

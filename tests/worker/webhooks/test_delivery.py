@@ -284,7 +284,7 @@ def test_a_receiver_that_answers_too_slowly_is_given_up(make_context, database, 
     cancelled_job()
     started = time.monotonic()
     delivery = attempt(make_context(webhook_allowed_networks=[LOOPBACK], webhook_timeout=0.5), database)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 25  # the receiver takes 30
     thread.join()
     listener.close()
     assert (delivery.status, delivery.status_code) == ("pending", None)
