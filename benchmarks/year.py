@@ -41,7 +41,7 @@ from sqlalchemy.orm import Session
 
 from app.jobs.queries import counts_by_status, list_jobs, queue_positions
 from pouf_core.contract.request import AdaptationRequest
-from store import usage
+from store import job_counts, usage
 from store.database import Database, Patience, upgrade
 from store.leases import database_now, expired
 from store.scope import Filters, Scope
@@ -83,6 +83,7 @@ def fill(database: Database, jobs: int) -> None:
                 "created_at": at,
             }
             _insert(session, JobEvent, values, numbers)
+    job_counts.correct(database)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("ANALYZE"))
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from store.database import Database
 from store.export_bytes import count_exports
+from store.job_counts import count_change
 from store.settings import Settings
 from store.storage import Storage
 from store.storage_keys import EXPORTS, dataset_key, export_key, exports_key
@@ -66,6 +67,7 @@ def forget_job(session: Session, job: Job) -> None:
     forget_audits(session, Audit.job_id == job.id)
     for table in (JobEvent, JobMetric):
         session.execute(delete(table).where(table.job_id == job.id))
+    count_change(session, job.owner, job.status, None)
     session.delete(job)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from store.clock import utcnow
 from store.ids import new_id
+from store.job_counts import count_change
 from store.observations import count, observe
 from store.tables import Job, JobEvent
 from store.tables.jobs import StatusChange
@@ -88,6 +89,7 @@ def start_life(session: Session, job: Job) -> None:
     job.event_seq = 0
     session.add(job)
     session.flush()
+    count_change(session, job.owner, None, job.status)
     announce(session, job, append_event(session, job, "job.queued", {"stage": job.stage}))
 
 
@@ -125,6 +127,7 @@ def ran_seconds(changes: Iterable[StatusChange], now: datetime) -> float:
 
 def _count(session: Session, job: Job, status: str, now: datetime) -> None:
     """Count a change of status that is about to be made."""
+    count_change(session, job.owner, job.status, status)
     if status == "running" and job.queued_at is not None:
         observe(session, "job_wait_seconds", "", (now - job.queued_at).total_seconds())
     if status in FINAL:

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import defer
 
 from pouf_core.contract.progress import Stage
+from store import job_counts
 from store.scope import Filters, Scope, newest_first
 from store.tables import Dataset, DatasetItem, Job, JobEvent, JobMetric
 from store.transitions import RUNNING
@@ -111,10 +112,7 @@ def evaluation_labels(scope: Scope, dataset_id: str) -> dict[str, str]:
 
 def counts_by_status(scope: Scope, *, own: bool = False) -> dict[str, int]:
     """Return how many jobs, of all owners or the `own` ones, are in each status."""
-    query = select(Job.status, func.count()).group_by(Job.status)
-    if own:
-        query = query.where(Job.owner == scope.owner)
-    return {status: int(count) for status, count in scope.session.execute(query)}
+    return job_counts.by_status(scope.session, scope.owner if own else None)
 
 
 def oldest_queued_at(scope: Scope) -> datetime | None:

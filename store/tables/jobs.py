@@ -40,6 +40,7 @@ class Job(Leased, Base):
         Index("ix_jobs_owner_name_id", "owner", "name", "id"),
         Index("ix_jobs_owner_dataset_id_id", "owner", "dataset_id", "id"),
         Index("ix_jobs_owner_document_bytes", "owner", "document_bytes"),
+        Index("ix_jobs_owner_predictions_bytes", "owner", "predictions_bytes"),
         Index("ix_jobs_status_queued_at_id", "status", "queued_at", "id"),
         Index("ix_jobs_dataset_id", "dataset_id"),
         Index("ix_jobs_lease_expires_at", "lease_expires_at"),

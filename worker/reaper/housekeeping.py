@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 
+from store import job_counts
 from store.clock import utcnow
 from store.database import Database
 from store.observations import sum_up
@@ -39,6 +40,7 @@ class Housekeeper:
 
     def tidy(self) -> None:
         """Do one round."""
+        job_counts.correct(self._database)
         before = time.time() - self._age_seconds
         remove_abandoned_staging(self._staging, before)
         remove_left_behind(self._database, self._storage)

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import event
 
 from app.http.metric_descriptions import DESCRIPTIONS
 from store import webhook_messages as webhooks
@@ -144,3 +145,20 @@ def test_attempts_at_webhooks_are_counted_by_their_result(api, rows, database):
     for result in ("delivered", "tried_again", "failed"):
         assert f'pouf_webhook_attempts_total{{result="{result}"}} 1.0' in text
     assert scrape(api)[1]["pouf_webhooks_pending"] == 1
+
+
+def test_no_statement_reads_every_job(api, database, application):
+    api.get("/metrics")  # what owners store is added up now and then only
+    asked = []
+    engine = application.state.pouf.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2:4]))
+    api.get("/metrics")
+    with database.engine.connect() as connection:
+        plans = [
+            connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", values).all()
+            for sql, values in asked
+            if "SELECT" in sql
+        ]
+    steps = [step.detail for plan in plans for step in plan]
+    assert any(step.startswith("SEARCH jobs") for step in steps)
+    assert not [step for step in steps if step.startswith("SCAN jobs")]
