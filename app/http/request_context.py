@@ -1,7 +1,9 @@
 """What surrounds every request: its id, a bound on its body, its count and duration, and the last-resort error."""
 
 import asyncio
+import errno
 import logging
+import os
 import re
 import time
 from collections.abc import Callable
@@ -19,7 +21,7 @@ from app.http.slow_clients import (
 )
 from store.disk import is_disk_full
 from store.ids import new_id
-from store.outages import StorageUnavailable, is_database_outage
+from store.outages import StorageUnavailable, is_database_outage, is_outage
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +139,17 @@ def _as_api_error(failure: Exception) -> ApiError:
     if isinstance(failure, StorageUnavailable):
         headers["Retry-After"] = "5"
         return ApiError(503, "storage_unavailable", "The object storage does not answer; try again.", headers=headers)
+    lack = _lack(failure)
+    if lack is not None:
+        return ApiError(503, "machine_unavailable", f"The service's machine cannot do it now: {lack}.", headers=headers)
     return ApiError(500, "internal_error", "Something went wrong here; quote the request id to report it.")
+
+
+def _lack(failure: Exception) -> str | None:
+    """What the machine lacks: memory, open files, a disk that can be written to."""
+    if isinstance(failure, MemoryError):
+        return os.strerror(errno.ENOMEM)
+    return os.strerror(failure.errno or 0) if isinstance(failure, OSError) and is_outage(failure) else None
 
 
 def _refuse_announced(scope: Scope, limit: int) -> None:

@@ -69,6 +69,8 @@ def test_an_unexpected_error_is_a_problem_document_without_details(api, applicat
         (OSError(errno.ENOSPC, "full"), 507, "storage_full"),
         (OperationalError("INSERT", {}, Exception("database or disk is full")), 507, "storage_full"),
         (OperationalError("SELECT", {}, Exception("gone")), 503, "database_unavailable"),
+        (OSError(errno.EMFILE, "open files"), 503, "machine_unavailable"),
+        (MemoryError(), 503, "machine_unavailable"),
     ],
 )
 def test_a_full_disk_and_a_database_without_an_answer_have_codes_of_their_own(
