@@ -183,7 +183,11 @@ def _number(database: Database, table: type[Any], conditions: Sequence[ColumnEle
 def _exports(database: Database, storage: Storage, before: datetime, remove: bool) -> int:
     """Exports of models, of deleted ones too, and what was left of unfinished ones."""
     count = 0
+    with database.read() as session:  # of versions that noted no sizes
+        uncounted = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.exports_bytes == 0)))
     for model_id in storage.names(EXPORTS):
+        if remove and model_id in uncounted:
+            count_exports(database, storage, model_id)
         names = storage.names(exports_key(model_id))
         old = [name for name in names if _stored_before(storage, export_key(model_id, name), before)]
         for name in old if remove else []:

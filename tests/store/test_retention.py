@@ -123,3 +123,12 @@ def test_exports_are_kept_for_a_while(pruned, storage, settings, tmp_path):
     assert pruned(remove=False)["exports"] == 1
     assert pruned()["exports"] == 1
     assert storage.names("exports") == ["mdl_new"]
+
+
+def test_exports_that_an_older_version_did_not_count_are_counted(pruned, storage, rows, get):
+    model_id = rows.model()
+    storage.put_stream(f"exports/{model_id}/numpy-1/README.md", [b"12345"])
+    pruned(remove=False)
+    assert get(AdaptedModel, model_id).exports_bytes == 0
+    pruned()
+    assert get(AdaptedModel, model_id).exports_bytes == 5
