@@ -34,6 +34,7 @@ def main() -> int:
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite")
     parser.add_argument("--s3", action="store_true", help="S3 as storage, and a worker on a host of its own")
     parser.add_argument("--without", action="append", default=[], metavar="FAULT", help="a kind to leave out")
+    parser.add_argument("--only", action="append", default=[], metavar="FAULT", help="a kind to inject, and no other")
     parser.add_argument("--json", type=Path, help="also write the report there")
     parser.add_argument("--keep-logs", type=Path, help="copy the service's logs there at the end")
     chosen = vars(parser.parse_args())
@@ -42,7 +43,7 @@ def main() -> int:
         signal.signal(number, lambda *_: sys.exit(1))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    options = Options(**chosen | {"without": tuple(chosen["without"])})
+    options = Options(**chosen | {name: tuple(chosen[name]) for name in ("only", "without")})
     with tempfile.TemporaryDirectory(prefix="pouf-chaos-", ignore_cleanup_errors=True) as folder:
         report = run(options, Path(folder), keep_logs=logs)
     sys.stdout.write(report.table() + "\n")

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TypeVar
@@ -157,6 +157,20 @@ def broker_down(scene: Scene) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
+def broker_full(scene: Scene) -> Iterator[Callable[[], None]]:
+    """The broker has reached `maxmemory`, and takes nothing more."""
+    with redis.Redis.from_url(scene.service.broker.url) as client:
+        try:
+            client.config_set("maxmemory", 1)
+        except redis.RedisError as error:
+            raise NoTarget from error
+        try:
+            yield nothing
+        finally:
+            client.config_set("maxmemory", 0)
+
+
+@contextmanager
 def database_locked(scene: Scene) -> Iterator[Callable[[], None]]:
     """SQLite: another process holds the one write lock."""
     connection = sqlite3.connect(scene.database.url.database or "", timeout=30, isolation_level=None)
@@ -185,6 +199,21 @@ def connections_cut(scene: Scene) -> Iterator[Callable[[], None]]:
 
         cut()
         yield cut
+
+
+@contextmanager
+def connections_taken(scene: Scene) -> Iterator[Callable[[], None]]:
+    """PostgreSQL: other programs hold every connection that the service does not, and those that it gives back."""
+    url = scene.database.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with ExitStack() as stack:
+
+        def take() -> None:
+            with suppress(psycopg.OperationalError):
+                while True:
+                    stack.enter_context(psycopg.connect(url))
+
+        take()
+        yield take
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from tests.chaos import faults
@@ -41,12 +42,17 @@ EVERYWHERE = [
     Kind("stop broker", 4, WHILE, faults.stand_still(Service.broker_server)),
     Kind("wipe broker", 7, AT_ONCE, faults.broker_wiped),
     BROKER_DOWN,
+    Kind("broker full", 4, WHILE, faults.broker_full),
     Kind("clock moved", 6, AT_ONCE, faults.clock_moved),
     Kind("broker down for a minute", 1, (60.0, 60.0), faults.broker_down),
 ]
 ON_SQLITE = Kind("database locked", 7, WHILE, faults.database_locked)
 DATABASE_SILENT = Kind("database silent", 4, WHILE, faults.database_silent)
-ON_POSTGRES = [Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut), DATABASE_SILENT]
+ON_POSTGRES = [
+    Kind("database connections cut", 7, (0.0, 4.0), faults.connections_cut),
+    Kind("database connections taken", 4, WHILE, faults.connections_taken),
+    DATABASE_SILENT,
+]
 STORAGE_AWAY = Kind("storage away", 6, WHILE, faults.storage_away)
 STORAGE_SILENT = Kind("storage silent", 6, WHILE, faults.storage_silent)
 ON_S3 = [
@@ -68,6 +74,14 @@ def kinds_for(scene: Scene) -> list[Kind]:
     if scene.disk is not None:
         kinds += WITH_A_DISK
     return kinds
+
+
+def chosen(kinds: list[Kind], only: Collection[str], without: Collection[str]) -> list[Kind]:
+    """The kinds by those names, all when `only` is empty; raises `ValueError` for one that cannot be injected here."""
+    unknown = {*only} - {kind.name for kind in kinds}
+    if unknown:
+        raise ValueError(f"No such faults here: {', '.join(sorted(unknown))}")
+    return [kind for kind in kinds if (not only or kind.name in only) and kind.name not in without]
 
 
 def outages(scene: Scene, minutes: float) -> list[Kind]:

@@ -7,9 +7,9 @@ import random
 import shutil
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,10 +21,10 @@ from tests.chaos.clock import MovableClock
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.faults import NoTarget, Scene
 from tests.chaos.pictures import copy_pictures
-from tests.chaos.plan import Kind, draw, kinds_for, outages
+from tests.chaos.plan import Kind, chosen, draw, kinds_for, outages
 from tests.chaos.report import Report
 from tests.chaos.service import ChaosService, chaos_service
-from tests.chaos.workload import CLASSES, TASKS, Submission, User, Workload
+from tests.chaos.workload import CLASSES, TASKS, Submission, User, Workload, begin
 from tests.postgres_server import find_initdb, free_port, postgres_server
 from tests.s3_server import CREDENTIALS, s3_server
 from tests.silent_proxy import SilentProxy
@@ -55,6 +55,7 @@ class Options:
         s3: S3 instead of a directory as storage; all train workers but the first have data directories of their own
             then, as on other hosts. The disk is not filled.
         without: kinds of faults to leave out.
+        only: the kinds to inject; all when empty.
     """
 
     faults: int = 200
@@ -70,6 +71,7 @@ class Options:
     postgres: bool = False
     s3: bool = False
     without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
 
 
 def run(options: Options, folder: Path, keep_logs: Path | None = None) -> Report:
@@ -81,12 +83,9 @@ def run(options: Options, folder: Path, keep_logs: Path | None = None) -> Report
         workload = Workload(user, options.users)
         started = time.monotonic()
         workload.start()
-        try:
-            all_injected = _inject_all(options, scene, workload, report)
-            report.seconds = time.monotonic() - started
-            _drain(options, scene.service, workload, all_injected)
-        finally:
-            workload.close()
+        all_injected = _inject_all(options, scene, workload, report)
+        report.seconds = time.monotonic() - started
+        _drain(options, scene.service, workload, all_injected)
         report.count(workload.submissions, references)
         report.look_into(scene.database)
     return report
@@ -167,10 +166,9 @@ def _s3_environment(storage: SilentProxy) -> dict[str, str]:
 
 def _references(service: ChaosService, user: User) -> list[str]:
     """The result of each task without faults."""
-    with ThreadPoolExecutor(len(TASKS)) as pool:
-        runs = [pool.submit(user.run, Submission(-1 - task, task)) for task in range(len(TASKS))]
-        while not all(run.done() for run in runs):
-            service.wait(0.5)
+    runs = [begin(partial(user.run, Submission(-1 - task, task))) for task in range(len(TASKS))]
+    while not all(run.done() for run in runs):
+        service.wait(0.5)
     hashes = []
     for done in (run.result() for run in runs):
         if done.weights is None or done.attempts != 1:
@@ -181,7 +179,7 @@ def _references(service: ChaosService, user: User) -> list[str]:
 
 def _inject_all(options: Options, scene: Scene, workload: Workload, report: Report) -> bool:
     """Whether there was time for all."""
-    kinds = [kind for kind in kinds_for(scene) if kind.name not in options.without]
+    kinds = chosen(kinds_for(scene), options.only, options.without)
     plan = draw(kinds, options.faults, scene.random) + outages(scene, options.outage_minutes)[::-1]
     deadline = time.monotonic() + 60 * options.minutes
     while plan and time.monotonic() < deadline:

@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -97,21 +97,34 @@ def weights_of(client: Client, model_id: str) -> str:
         return hashlib.sha256((model / "adapter.safetensors").read_bytes()).hexdigest()
 
 
+def begin(work: Callable[[], Result]) -> Future[Result]:
+    """Do the work in a thread that keeps nobody from ending: a user whose job was lost waits for ever."""
+    done: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer to who asks
+            done.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done
+
+
 class Workload:
-    """Users who submit one job after the other until told to stop; they are left alone when the block ends."""
+    """Users who submit one job after the other until told to stop."""
 
     def __init__(self, user: User, users: int) -> None:
         self._user = user
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._stopped = threading.Event()
-        self._pool = ThreadPoolExecutor(users, thread_name_prefix="user")
         self._users: list[Future[None]] = []
         self._count = users
         self.submissions: list[Submission] = []
 
     def start(self) -> None:
-        self._users = [self._pool.submit(self._submit_one_after_the_other) for _ in range(self._count)]
+        self._users = [begin(self._submit_one_after_the_other) for _ in range(self._count)]
 
     def stop(self) -> None:
         """Let every user finish the current job and submit no more."""
@@ -127,10 +140,6 @@ class Workload:
     @property
     def submitted(self) -> int:
         return sum(submission.job_id is not None for submission in self.submissions)
-
-    def close(self) -> None:
-        """Without waiting: a user whose job was lost would wait for ever."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _submit_one_after_the_other(self) -> None:
         while not self._stopped.is_set():
