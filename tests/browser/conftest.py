@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from cli.temporary_service import RunningService, temporary_service
+from tests.waiting import WAIT_SECONDS
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 #: What browsers and htmx write of refusals, which have a list of their own.
@@ -107,6 +108,7 @@ def visit(browser: Browser, service: RunningService) -> Callable[..., Any]:
     @contextmanager
     def begin(width: int = 1280, scheme: Any = "light") -> Iterator[Visit]:
         context: BrowserContext = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        context.set_default_timeout(1000 * WAIT_SECONDS)
         seen = Visit(context.new_page(), service.url)
 
         def note_request(request: Any) -> None:

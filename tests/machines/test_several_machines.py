@@ -17,7 +17,7 @@ from tests.machines.network import why_no_namespaces
 from tests.postgres_server import find_initdb
 from tests.waiting import WAIT_SECONDS, wait_for
 
-SEEN_SECONDS = 2.0
+SEEN_SECONDS = 20.0
 METHOD = {"tune": "prompt", "max_steps": 100, "batch_size": 8, "selection": "last"}
 
 pytestmark = [

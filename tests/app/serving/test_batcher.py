@@ -60,7 +60,7 @@ def occupy(batcher, gate):
 
 
 def test_requests_over_one_encoder_share_a_batch(make):
-    batcher, encoder = make(max_delay=5), Doubler()
+    batcher, encoder = make(max_delay=WAIT_SECONDS), Doubler()
     with batcher.expecting(encoder, 3):
         futures = [batcher.submit(Doubler(encoder.key), [1]), batcher.submit(encoder, [2, 3])]
     assert [results(f) for f in futures] == [[2], [4, 6]]
@@ -68,11 +68,11 @@ def test_requests_over_one_encoder_share_a_batch(make):
 
 
 def test_a_full_batch_does_not_wait_for_the_queue_delay(make):
-    batcher = make(batch_size=4, max_delay=5)
+    batcher = make(batch_size=4, max_delay=WAIT_SECONDS)
     started = time.monotonic()
     with batcher.expecting(Doubler(), 5):
         assert results(batcher.submit(Doubler(), [1, 2, 3, 4])) == [2, 4, 6, 8]
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < WAIT_SECONDS / 2
 
 
 def test_an_item_waits_for_others_that_are_about_to_come_until_the_maximum_queue_delay(make):
@@ -80,18 +80,18 @@ def test_an_item_waits_for_others_that_are_about_to_come_until_the_maximum_queue
     started = time.monotonic()
     with batcher.expecting(Doubler(), 2):
         assert results(batcher.submit(Doubler(), [1])) == [2]
-    assert 0.19 < time.monotonic() - started < 3
+    assert time.monotonic() - started > 0.19
 
 
 def test_an_item_does_not_wait_when_no_other_of_its_encoder_is_about_to_come(make):
-    batcher = make(max_delay=5)
+    batcher = make(max_delay=WAIT_SECONDS)
     started = time.monotonic()
     with batcher.expecting(Doubler("another"), 2):
         assert results(batcher.submit(Doubler(), [1])) == [2]
     with pytest.raises(RuntimeError), batcher.expecting(Doubler(), 1):
         raise RuntimeError("it could not be decoded")
     assert results(batcher.submit(Doubler(), [1])) == [2]
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < WAIT_SECONDS / 2
 
 
 def test_callers_take_turns_within_batches(make, gate):
