@@ -15,7 +15,7 @@ from PIL import Image
 
 from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
 from pouf_core.data.decoder_protocol import READY, REQUEST, WITH_PIXELS, Wanted
-from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.data.limited_process import ReaderUnavailable, describe_end, environment
 from pouf_core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _LONGEST_HEADER = 64 * 1024
 _ATTEMPTS = 2
 
 
-class DecoderUnavailable(RuntimeError):
+class DecoderUnavailable(ReaderUnavailable):
     """The process cannot be started; no picture is the cause."""
 
 

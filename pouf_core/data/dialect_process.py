@@ -33,7 +33,11 @@ def main() -> None:
     """Answer once."""
     limit_resources(int(sys.argv[1]), _FILE_BYTES)
     limit_cpu(float(sys.argv[2]))
-    json.dump(sniff(sys.stdin.buffer.read(_FILE_BYTES)), sys.stdout)
+    try:
+        answer = sniff(sys.stdin.buffer.read(_FILE_BYTES))
+    except OSError as error:  # of the file that is written, not of what is in it
+        answer = {"errno": error.errno or 0, "strerror": error.strerror or ""}
+    json.dump(answer, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -72,12 +72,18 @@ def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
 
 
 def _sniffed(head: str) -> Dialect:
-    """What DuckDB says; comma-separated where it cannot tell."""
+    """What DuckDB says; comma-separated where it cannot tell.
+
+    Raises:
+        OSError: there is no place to work in; what is written so cannot be told by that.
+    """
     try:
         given = head.encode("utf-8", "replace")
         ran = run_tied(_MODULE, str(_MEMORY), str(_CPU_SECONDS), seconds=_CLOCK_SECONDS, given=given)
         ran.check_returncode()
         said = json.loads(ran.stdout)
+        if "errno" in said:
+            raise OSError(said["errno"], said["strerror"])
     except (subprocess.SubprocessError, ValueError) as error:
         reason = (
             error.stderr[-500:].decode(errors="replace") if isinstance(error, subprocess.CalledProcessError) else error

@@ -112,11 +112,17 @@ def read_embeddings(path: Path, name: str, limits: FileLimits) -> EmbeddingFile:
     if path.stat().st_size == 0:
         raise InvalidInput("empty_file", "The file is empty.")
     found = reader(path, limits)
+    check_file(found, limits)
+    return found
+
+
+def check_file(found: EmbeddingFile, limits: FileLimits) -> None:
+    """Raise `InvalidInput` unless shape, type and labels are as they must be."""
+    found.array.check_numbers()
     _check_shape(found.array, limits)
     if found.labels is not None and len(found.labels) != found.count:
         message = f"The file holds {len(found.labels)} labels for {found.count} vectors; give each vector one, or none."
         raise InvalidInput("embedding_labels", message)
-    return found
 
 
 def _read_npy(path: Path, limits: FileLimits) -> EmbeddingFile:

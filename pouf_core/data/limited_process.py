@@ -17,6 +17,10 @@ _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH", "TMPDIR
 _ROOT = Path(__file__).parents[2]  # what `pouf_core` is imported from
 
 
+class ReaderUnavailable(RuntimeError):
+    """No file can be read, and none is the cause: the process cannot be started, or lacks what it works with."""
+
+
 def environment() -> dict[str, str]:
     """The variables that such a process is started with."""
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -46,20 +50,27 @@ def limit_resources(memory_bytes: int, file_bytes: int = 0) -> None:
 
 def limit_with_children(memory_bytes: int, file_bytes: int) -> None:
     """Limit this process as `limit_resources` does; those that it starts inherit the limits, and set stricter ones."""
-    soft = {resource.RLIMIT_FSIZE: file_bytes, resource.RLIMIT_CORE: 0}
+    limit_file_size(file_bytes)
+    _limit(resource.RLIMIT_CORE, 0)
     if sys.platform == "linux":
-        soft[resource.RLIMIT_AS] = _address_space() + memory_bytes
+        _limit(resource.RLIMIT_AS, _address_space() + memory_bytes)
         _OOM_SCORE.write_text("1000")
-    for kind, limit in soft.items():
-        _, hard = resource.getrlimit(kind)
-        resource.setrlimit(kind, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+def limit_file_size(count: int) -> None:
+    """Let this process write files of so many bytes."""
+    _limit(resource.RLIMIT_FSIZE, count)
 
 
 def limit_cpu(seconds: float) -> None:
     """Let the system end this process once it has computed for `seconds` more."""
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    soft = math.ceil(time.process_time() + seconds)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    _limit(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
+
+
+def _limit(kind: int, soft: int) -> None:
+    """Set a limit that may be set again."""
+    _, hard = resource.getrlimit(kind)
+    resource.setrlimit(kind, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
 
 
 def _address_space() -> int:

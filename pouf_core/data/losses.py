@@ -14,8 +14,9 @@ from pouf_core.contract.rejections import RejectionGroup
 
 TOLERATED_SHARE = 0.01
 """Of the items; beyond it a loss is told of."""
+#: Of rows that are not in the encoding of their file, for theirs to be guessed.
+GUESSED_BYTES = 65_536
 _MOST_WARNINGS = 5
-_GUESSED_BYTES = 65_536
 _LONGEST_MESSAGE = 500
 _SHOWN = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "ascii": "ASCII"}
 
@@ -83,9 +84,9 @@ class Losses:
         """
         cause = self._causes.setdefault((code, lost, undecoded is not None), _Cause(name, message[:_LONGEST_MESSAGE]))
         cause.count += 1
-        if undecoded is not None and len(cause.content) < _GUESSED_BYTES:
+        if undecoded is not None and len(cause.content) < GUESSED_BYTES:
             cause.encoding = undecoded.encoding
-            cause.content += undecoded.content[:_GUESSED_BYTES] + b"\n"
+            cause.content += undecoded.content[:GUESSED_BYTES] + b"\n"
 
     def groups(self) -> list[RejectionGroup]:
         """The rejections of each code, the most frequent first."""

@@ -18,6 +18,7 @@ from typing import Any
 
 from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.data.limited_process import limit_cpu, limit_resources
+from pouf_core.data.text_rows import LONGEST_LABEL
 from pouf_core.errors import InvalidInput
 
 END = "end"
@@ -146,7 +147,7 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
     try:
         features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
         return {
-            name: [str(one) for one in about["names"]]
+            name: [str(one)[:LONGEST_LABEL] for one in about["names"]]  # which every row of a class repeats
             for name, about in features.items()
             if isinstance(about, dict) and isinstance(about.get("names"), list)
         }

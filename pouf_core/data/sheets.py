@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import logging
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -21,11 +20,8 @@ from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.data.sheet_process import END
 from pouf_core.errors import InvalidInput
 
-logger = logging.getLogger(__name__)
-
 _MODULE = "pouf_core.data.sheet_process"
 _BYTES_PER_ALLOWANCE = 32 * 1024**2
-_LOGGED_BYTES = 2000
 _SCRATCH = "pouf-texts-"
 
 
@@ -110,16 +106,11 @@ def _on_disk(source: Path | IO[bytes]) -> Iterator[Path]:
 def _reader(wanted: str, path: Path, limits: ReadingLimits) -> Iterator[subprocess.Popen[bytes]]:
     seconds = limits.cpu_seconds * (1 + path.stat().st_size // _BYTES_PER_ALLOWANCE)
     arguments = (wanted, str(path), str(limits.memory_bytes), str(seconds))
-    with (
-        TemporaryDirectory(prefix=_SCRATCH) as folder,
-        (Path(folder) / "errors").open("w+b") as errors,
-        tied(_MODULE, *arguments) as start,
-    ):
+    with tied(_MODULE, *arguments) as start:
         process = subprocess.Popen(
             start.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=errors,
             pass_fds=start.pass_fds,
             env=environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
             start_new_session=True,
@@ -128,15 +119,9 @@ def _reader(wanted: str, path: Path, limits: ReadingLimits) -> Iterator[subproce
             yield process
         finally:
             process.kill()
-            status = process.wait()
+            process.wait()
             assert process.stdout is not None
             process.stdout.close()
-            errors.seek(0)
-            said = errors.read(_LOGGED_BYTES)
-            if said:
-                logger.warning(
-                    "The reader of a table said, and %s: %s", describe_end(status), said.decode(errors="replace")
-                )
 
 
 def _line(reader: subprocess.Popen[bytes], stream: IO[bytes]) -> Any:

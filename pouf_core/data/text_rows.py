@@ -10,6 +10,8 @@ from pouf_core.data.losses import Lost, Undecoded
 from pouf_core.data.texts import TextItem, clean_text
 from pouf_core.errors import InvalidInput
 
+#: Longer ones are no labels, but other columns.
+LONGEST_LABEL = 10_000
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # which JSON may hold
 _NO_LABEL = frozenset(("", "nan", "null", "n/a", "#n/a", "<na>"))
@@ -88,7 +90,7 @@ def pair_of(position: int, first: object, second: object, label: object = None) 
 
 
 def label_of(value: object) -> str | None:
-    """A label as it is stored; None for a missing value, as tables and JSON write it, and for several labels."""
+    """A label as it is stored; None for a missing value, as tables and JSON have it, several labels, and texts."""
     if isinstance(value, list):
         return label_of(value[0]) if len(value) == 1 else None
     if isinstance(value, dict):
@@ -96,4 +98,4 @@ def label_of(value: object) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     name = str(value).strip().replace("\0", "").encode("utf-8", "replace").decode()
-    return None if name.casefold() in _NO_LABEL else name
+    return None if len(name) > LONGEST_LABEL or name.casefold() in _NO_LABEL else name

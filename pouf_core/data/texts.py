@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 
 from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.errors import InvalidInput
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -37,14 +40,19 @@ def clean_text(raw: str) -> str:
         InvalidInput: `empty_text` (white space alone), `text_too_long`, `undecodable_text` (a surrogate alone, or NUL).
     """
     text = raw.strip().removeprefix("\ufeff").strip()
+    check_text(text)
+    return text
+
+
+def check_text(text: str) -> None:
+    """Raise what `clean_text` raises of a text without space around it."""
     if not text:
         raise InvalidInput("empty_text", "The text is empty.")
     if len(text) > MAX_CHARACTERS:
         message = f"The text has {len(text):,} characters; at most {MAX_CHARACTERS:,} are accepted."
         raise InvalidInput("text_too_long", message)
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+    if "\0" in text or (not text.isascii() and _SURROGATES.search(text)):
         raise InvalidInput("undecodable_text", "The text holds NUL or a lone surrogate, which are no Unicode text.")
-    return text
 
 
 def clean_item(raw: Text) -> TextItem:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.file_reading import TextFileOptions
+from pouf_core.data.limited_process import ReaderUnavailable
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.uploads.collector import Collector
 from pouf_core.data.uploads.collectors import collector_of, modality_of_uploads
@@ -37,6 +38,11 @@ INGESTION_FAILED = (
     "ingestion_failed",
     "The uploads could not be ingested, because of what they hold. Leave files out, to find the one that it is, and "
     "tell the operator, whose log has details.",
+)
+NOTHING_READABLE = (
+    "reader_unavailable",
+    "The service could not read any file, and none of yours is the cause. Tell the operator, whose log has details, "
+    "and upload again.",
 )
 
 
@@ -100,7 +106,8 @@ def _attempt(
             end = partial(release, lease=lease)
         else:
             logger.exception("Dataset %s cannot be ingested.", lease.row_id)
-            end = partial(_fail, lease, *INGESTION_FAILED)
+            reason = NOTHING_READABLE if isinstance(error, ReaderUnavailable) else INGESTION_FAILED
+            end = partial(_fail, lease, *reason)
     patiently(partial(_write, context, end), keeper.check)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from typing import Protocol
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.encodings import detect_encoding
@@ -41,7 +42,17 @@ def may_hold_labels(name: ItemName) -> bool:
     return name.file_name.lower().endswith((*_TABLES, *WORKBOOK_SUFFIXES, *_JSON_LINES, *_JSON))
 
 
-def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) -> LabelTable | None:
+class ReadPairs(Protocol):
+    """`label_pairs`, here or in another process."""
+
+    def __call__(
+        self, suffix: str, data: bytes, most_rows: int, says_so: bool, /
+    ) -> tuple[LabelFileFormat, Rows] | None: ...
+
+
+def read_label_file(
+    source: str, name: ItemName, data: bytes, most_rows: int, read: ReadPairs | None = None
+) -> LabelTable | None:
     """What a file among pictures says of their labels; None where it says nothing, and was not named for it.
 
     Args:
@@ -50,6 +61,7 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
             `annotations.json` (COCO, Label Studio), and any other of these kinds that names files beside labels.
         data: in any encoding.
         most_rows: that it may have.
+        read: what reads it, if not `label_pairs`.
 
     Raises:
         InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one that is too large.
@@ -61,7 +73,7 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
     if "submission" in stem:
         return None  # Kaggle's example of answers, in which all labels are made up
     try:
-        found = _read(f".{suffix}", data, most_rows, says_so)
+        found = (read or label_pairs)(f".{suffix}", data, most_rows, says_so)
     except InvalidInput:
         if says_so:
             raise
@@ -78,7 +90,18 @@ def read_label_file(source: str, name: ItemName, data: bytes, most_rows: int) ->
     return LabelTable(name.text, source, name.parts[:-1], form, [(file, label) for file, label in rows if file], rank)
 
 
-def _read(suffix: str, data: bytes, most_rows: int, says_so: bool) -> tuple[LabelFileFormat, Rows] | None:
+def label_pairs(suffix: str, data: bytes, most_rows: int, says_so: bool) -> tuple[LabelFileFormat, Rows] | None:
+    """Files and their labels, at most one more than `most_rows`, and the format that says them; None where it does not.
+
+    Args:
+        suffix: of the file's name, in small letters, with its dot.
+        data: the file.
+        most_rows: of a table.
+        says_so: whether its name says that it is one of labels.
+
+    Raises:
+        InvalidInput: `labels_unreadable`.
+    """
     if suffix in WORKBOOK_SUFFIXES:
         return "table", labels_in_sheet(data, suffix, most_rows + 1)
     text = decoded(data)

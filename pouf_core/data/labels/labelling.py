@@ -10,7 +10,7 @@ from typing import Literal
 from pouf_core.contract.findings import Finding, finding, listed
 from pouf_core.contract.labels import LabelFile, LabelSource, LabelsWanted
 from pouf_core.data.item_names import ItemName
-from pouf_core.data.labels.files import LabelTable, may_hold_labels, read_label_file
+from pouf_core.data.labels.files import LabelTable, ReadPairs, may_hold_labels, read_label_file
 from pouf_core.data.labels.folders import Parts, are_albums, folder_labels
 from pouf_core.data.labels.picture_names import Occurrence, PictureNames
 from pouf_core.data.text_rows import TextRow
@@ -56,10 +56,12 @@ class PictureLabels:
     Args:
         wanted: where labels may come from.
         most_rows: that all files of labels together may have.
+        read: what reads them, if not `label_pairs`.
     """
 
-    def __init__(self, wanted: LabelsWanted, most_rows: int) -> None:
+    def __init__(self, wanted: LabelsWanted, most_rows: int, read: ReadPairs | None = None) -> None:
         self._wanted = wanted
+        self._read = read
         self._most_rows = most_rows
         self._occurrences: list[Occurrence] = []
         self._tables: list[LabelTable] = []
@@ -82,7 +84,7 @@ class PictureLabels:
             return False
         left = self._most_rows - sum(len(table.rows) for table in self._tables)
         try:
-            table = read_label_file(source, name, data, left)
+            table = read_label_file(source, name, data, left, self._read)
         except InvalidInput:
             if self._wanted in ("none", "folders"):
                 return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -15,12 +15,24 @@ from pouf_core.data.labels.files import decoded
 from pouf_core.data.labels.labelling import Labelling, TextLabels
 from pouf_core.data.labels.tables import labels_of_rows, unreadable
 
+NumberedLabels = list[tuple[int, str | None]]
+
 
 @dataclass(frozen=True)
 class _Table:
     name: str
-    rows: list[tuple[int, str | None]]
+    rows: NumberedLabels
     is_indexed: bool
+
+
+def row_labels(data: bytes, most_rows: int) -> tuple[bool, NumberedLabels]:
+    """Rows and their labels, as `labels_of_rows` has them, at most one more than `most_rows`.
+
+    Raises:
+        InvalidInput: `labels_unreadable`.
+    """
+    is_indexed, numbered = labels_of_rows(decoded(data))
+    return is_indexed, list(islice(numbered, most_rows + 1))
 
 
 class RowLabels(TextLabels):
@@ -29,12 +41,16 @@ class RowLabels(TextLabels):
     Args:
         wanted: where labels may come from.
         most_rows: that a table may have.
+        read: `row_labels`, here or in another process.
     """
 
-    def __init__(self, wanted: LabelsWanted, most_rows: int) -> None:
+    def __init__(
+        self, wanted: LabelsWanted, most_rows: int, read: Callable[[bytes, int], tuple[bool, NumberedLabels]]
+    ) -> None:
         super().__init__(wanted)
         self._wanted = wanted
         self._most_rows = most_rows
+        self._read = read
         self._tables: list[_Table] = []
 
     @staticmethod
@@ -50,8 +66,7 @@ class RowLabels(TextLabels):
         """
         if self._wanted in ("none", "folders"):
             return
-        is_indexed, numbered = labels_of_rows(decoded(data))
-        rows = list(islice(numbered, self._most_rows + 1))
+        is_indexed, rows = self._read(data, self._most_rows)
         if len(rows) > self._most_rows:
             raise unreadable(f"It may have {self._most_rows:,} rows.")
         self._tables.append(_Table(name.text, rows, is_indexed))

@@ -19,6 +19,8 @@ from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read
 from pouf_core.data.file_kinds import LINE_SUFFIXES, ArchiveKind, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling
+from pouf_core.data.limited_process import ReaderUnavailable
+from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.uploads.found_items import FoundItems
 from pouf_core.data.uploads.keeper import EndOfReading, EndOfUpload, Uploaded
 from pouf_core.errors import InvalidInput
@@ -56,6 +58,7 @@ class Collector(FoundItems, ABC):
         items: what a message calls several of them.
         file_is_item: whether a file holds one of them, not several.
         labels_wanted: where labels may come from.
+        reader: reads files of texts, labels and embeddings.
     """
 
     modality: ClassVar[Modality]
@@ -64,6 +67,7 @@ class Collector(FoundItems, ABC):
     file_is_item: ClassVar[bool] = False
 
     labels_wanted: LabelsWanted = field(default="auto", kw_only=True)
+    reader: FileReader = field(kw_only=True)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, in order.
@@ -72,6 +76,7 @@ class Collector(FoundItems, ABC):
 
         Raises:
             TooManyItems, TooManyRows, TooManyBytes: more than the limits allow.
+            ReaderUnavailable: no file can be read.
             Exception: what the keeper does not take for a fault of a file.
         """
         for upload in uploads:
@@ -157,7 +162,7 @@ class Collector(FoundItems, ABC):
         """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""
         try:
             read()
-        except (EndOfReading, EndOfUpload):
+        except (EndOfReading, EndOfUpload, ReaderUnavailable):
             raise
         except Exception as error:
             if self.keeper.ends(error):

@@ -12,6 +12,7 @@ from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.file_kinds import PARQUET_SUFFIX
 from pouf_core.data.item_names import parse_name
+from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.sheets import ReadingLimits, kind_of_parquet
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.uploads.collector import Collector
@@ -54,10 +55,14 @@ def collector_of(
         options: what is known of files of texts.
         labels: where evaluation labels may come from.
     """
-    with Decoder(DecoderLimits(limits.memory_bytes, limits.cpu_seconds)) as decoder:
+    with (
+        keeper.folder("reading") as scratch,
+        FileReader(ReadingLimits(limits.memory_bytes, limits.cpu_seconds), scratch) as reader,
+        Decoder(DecoderLimits(limits.memory_bytes, limits.cpu_seconds)) as decoder,
+    ):
         if modality == "embedding":
-            yield EmbeddingCollector(keeper, limits, labels_wanted=labels)
+            yield EmbeddingCollector(keeper, limits, labels_wanted=labels, reader=reader)
         elif modality == "text":
-            yield TextCollector(keeper, limits, labels_wanted=labels, options=options)
+            yield TextCollector(keeper, limits, labels_wanted=labels, reader=reader, options=options)
         else:
-            yield PictureCollector(keeper, limits, labels_wanted=labels, decoder=decoder)
+            yield PictureCollector(keeper, limits, labels_wanted=labels, reader=reader, decoder=decoder)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pouf_core.data.archives.members import Found
-from pouf_core.data.embedding_files import EmbeddingFile, FileLimits, read_embeddings
+from pouf_core.data.embedding_files import EmbeddingFile, FileLimits
 from pouf_core.data.embedding_storage import write_embeddings
 from pouf_core.data.embeddings import Floats, refused_row, row_hashes, unit_rows
 from pouf_core.data.file_kinds import ArchiveKind
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.labels.rows import RowLabels
+from pouf_core.data.reading.embeddings import embeddings_of
+from pouf_core.data.reading.labels import row_labels_of
 from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.errors import InvalidInput
@@ -41,7 +44,7 @@ class EmbeddingCollector(Collector):
     _files: int = 0
 
     def __post_init__(self) -> None:
-        self._labels = RowLabels(self.labels_wanted, self.limits.rows)
+        self._labels = RowLabels(self.labels_wanted, self.limits.rows, partial(row_labels_of, self.reader))
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, and store the vectors as one file, with the order in which they came."""
@@ -90,7 +93,7 @@ class EmbeddingCollector(Collector):
         with TemporaryDirectory(prefix="unpacked-", dir=self._folder) as scratch:
             try:
                 with self.keeper.long_step():
-                    file = read_embeddings(path, name.file_name, self._file_limits(path, Path(scratch)))
+                    file = embeddings_of(self.reader, path, name.file_name, self._file_limits(path, Path(scratch)))
                 self._check_fits(file)
             except InvalidInput as error:
                 self.reject(name, error.code, error.message, sha256, size, lost="rest")

@@ -13,7 +13,7 @@ from pouf_core.data.texts import TextItem
 
 ItemStatus = Literal["accepted", "duplicate", "rejected"]
 WholeFile = Literal["texts", "embeddings"]
-FolderUse = Literal["texts", "embeddings", "unpacked"]
+FolderUse = Literal["texts", "embeddings", "unpacked", "reading"]
 
 
 class EndOfReading(Exception):

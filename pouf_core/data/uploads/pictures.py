@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from pouf_core.data.archives.members import Found, too_large
 from pouf_core.data.decoder import Decoder
 from pouf_core.data.item_names import ItemName
 from pouf_core.data.labels.labelling import Labelling, PictureLabels
+from pouf_core.data.reading.labels import label_pairs_of
 from pouf_core.data.sidecars import PicturesBeside, is_sidecar, may_be_sidecar
 from pouf_core.data.uploads.collector import LOOSE_FILES, Collector
 from pouf_core.data.uploads.keeper import Uploaded
@@ -41,7 +43,7 @@ class PictureCollector(Collector):
     _undecided: list[_Refusal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._labels = PictureLabels(self.labels_wanted, self.limits.items)
+        self._labels = PictureLabels(self.labels_wanted, self.limits.items, partial(label_pairs_of, self.reader))
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, then decide on files that belong to a picture beside them."""

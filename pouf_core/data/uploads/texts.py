@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import IO
 
 from pouf_core.data.archives.members import Found
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling, TextLabels
-from pouf_core.data.sheets import ReadingLimits
-from pouf_core.data.text_files import BadRow, TextOptions, TextRow, read_texts
+from pouf_core.data.reading.texts import texts_of
+from pouf_core.data.text_files import BadRow, TextOptions, TextRow
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.texts import text_hash
 from pouf_core.data.uploads.collector import LOOSE_FILES, Collector, Description
@@ -74,13 +72,12 @@ class TextCollector(Collector):
 
     def _read_member(self, member: Found, upload: Uploaded) -> None:
         self._source = upload.id
-        self._read_file(member.name, io.BytesIO(member.data))
+        self._read_file(member.name, member.data)
 
-    def _read_file(self, name: ItemName, source: Path | IO[bytes]) -> None:
-        limits = ReadingLimits(self.limits.memory_bytes, self.limits.cpu_seconds)
+    def _read_file(self, name: ItemName, source: Path | bytes) -> None:
         told = partial(self._readings.begin, name.text)
         try:
-            for row in read_texts(source, name.text, self.options, told, limits):
+            for row in texts_of(self.reader, source, name.text, self.options, told):
                 row_name = parse_name(f"{name.text}:{row.position}")
                 if isinstance(row, BadRow):
                     self.reject(row_name, row.code, row.message, lost=row.lost, undecoded=row.undecoded)

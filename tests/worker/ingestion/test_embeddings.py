@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pouf_core.data.embedding_files import read_embeddings
 from pouf_core.data.embedding_storage import StoredEmbeddings, load_embeddings
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.data.items import fingerprint
+from pouf_core.data.reading.embeddings import embeddings_of
 from store.clock import utcnow
 from store.orphans import OrphanCollector
 from store.storage import Storage
@@ -155,9 +155,9 @@ def test_the_lease_is_kept_while_a_file_is_unpacked(
     def slowly(*arguments: Any) -> Any:
         time.sleep(1.5)
         left.append(get(Dataset, dataset_id).lease_expires_at - utcnow())
-        return read_embeddings(*arguments)
+        return embeddings_of(*arguments)
 
-    monkeypatch.setattr("pouf_core.data.uploads.embeddings.read_embeddings", slowly)
+    monkeypatch.setattr("pouf_core.data.uploads.embeddings.embeddings_of", slowly)
     dataset_id = add_dataset({"a.npy": npy(VECTORS)}, modality="embedding")
     run_ingestion(make_context(lease_seconds=1.0, lease_renew_seconds=0.2), dataset_id)
     assert left[0].total_seconds() > 0

@@ -1,0 +1,78 @@
+"""Files of labels that a process of its own reads, from both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter
+
+from pouf_core.contract.labels import LabelFileFormat
+from pouf_core.data.labels.files import label_pairs
+from pouf_core.data.labels.json_files import Rows
+from pouf_core.data.labels.rows import NumberedLabels, row_labels
+from pouf_core.data.reading.answers import Answer
+from pouf_core.data.reading.protocol import Kind, LabelPairsQuestion, RowLabelsQuestion
+from pouf_core.data.reading.reader import FileReader
+from pouf_core.data.text_rows import LONGEST_LABEL
+
+_Label = Annotated[str, Field(max_length=LONGEST_LABEL, pattern="^[^\0]*$")]
+_BOOL = TypeAdapter(bool)
+_FORMAT: TypeAdapter[LabelFileFormat | None] = TypeAdapter(LabelFileFormat | None)
+_PAIRS: TypeAdapter[Rows] = TypeAdapter(list[tuple[str, _Label]])
+_NUMBERED: TypeAdapter[NumberedLabels] = TypeAdapter(list[tuple[Annotated[int, Field(ge=0, lt=2**63)], _Label | None]])
+
+
+def answer_label_pairs(question: LabelPairsQuestion, source: Path | bytes, answer: Answer) -> None:
+    """Give the files and labels of a file; raises as `label_pairs`."""
+    found = label_pairs(question.suffix, _content(source), question.most_rows, question.says_so)
+    answer.about(found and found[0])
+    for file, label in found[1] if found else ():
+        answer.row((file, label), len(file) + len(label))
+
+
+def label_pairs_of(
+    reader: FileReader, suffix: str, data: bytes, most_rows: int, says_so: bool
+) -> tuple[LabelFileFormat, Rows] | None:
+    """As `label_pairs`, by the reader's process; raises as `texts_of`."""
+    question = LabelPairsQuestion(**reader.asked(data), suffix=suffix, most_rows=most_rows, says_so=says_so)
+    form: LabelFileFormat | None = None
+    pairs: Rows = []
+    for part in reader.answers(question, data, _parsed_pairs):
+        if isinstance(part, list):
+            pairs += part
+        else:
+            form = part
+    return None if form is None else (form, pairs)
+
+
+def _parsed_pairs(kind: Kind, content: bytes) -> Rows | LabelFileFormat | None:
+    return _FORMAT.validate_json(content) if kind is Kind.ABOUT else _PAIRS.validate_json(content)
+
+
+def answer_row_labels(question: RowLabelsQuestion, source: Path | bytes, answer: Answer) -> None:
+    """Give the labels of rows; raises as `row_labels`."""
+    is_indexed, rows = row_labels(_content(source), question.most_rows)
+    answer.about(is_indexed)
+    for number, label in rows:
+        answer.row((number, label), len(label or ""))
+
+
+def row_labels_of(reader: FileReader, data: bytes, most_rows: int) -> tuple[bool, NumberedLabels]:
+    """As `row_labels`, by the reader's process; raises as `texts_of`."""
+    question = RowLabelsQuestion(**reader.asked(data), most_rows=most_rows)
+    is_indexed, rows = False, list[tuple[int, str | None]]()
+    for part in reader.answers(question, data, _parsed_rows):
+        if isinstance(part, list):
+            rows += part
+        else:
+            is_indexed = part
+    return is_indexed, rows
+
+
+def _parsed_rows(kind: Kind, content: bytes) -> NumberedLabels | bool:
+    return _BOOL.validate_json(content) if kind is Kind.ABOUT else _NUMBERED.validate_json(content)
+
+
+def _content(source: Path | bytes) -> bytes:
+    return source.read_bytes() if isinstance(source, Path) else source
