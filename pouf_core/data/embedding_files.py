@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,6 +42,7 @@ class FileLimits:
         unpacked_bytes: most bytes that a packed file may unpack to.
         scratch: a directory for what has to be unpacked; whoever names it removes it.
         memory_bytes, cpu_seconds: of the process that reads `.parquet`.
+        first_rows: how many are wanted, of an array [n, d]; None for all.
     """
 
     rows: int
@@ -49,6 +50,7 @@ class FileLimits:
     scratch: Path
     memory_bytes: int
     cpu_seconds: float
+    first_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class EmbeddingFile:
         template, index = divmod(row, self.array.shape[1])
         return f"{template},{index}"
 
+    def beginning(self, rows: int | None) -> EmbeddingFile:
+        """As `StoredArray.beginning`, with labels."""
+        cut = replace(self, array=self.array.beginning(rows))
+        return replace(cut, labels=cut.labels and cut.labels[: cut.count])
+
     def blocks(self) -> Iterator[NDArray[Any]]:
         """The vectors in order, [b, d] at a time, as they are in the file."""
         return self.array.blocks()
@@ -113,7 +120,7 @@ def read_embeddings(path: Path, name: str, limits: FileLimits) -> EmbeddingFile:
         raise InvalidInput("empty_file", "The file is empty.")
     found = reader(path, limits)
     check_file(found, limits)
-    return found
+    return found.beginning(limits.first_rows)
 
 
 def check_file(found: EmbeddingFile, limits: FileLimits) -> None:
@@ -153,7 +160,7 @@ def _read_npz(path: Path, limits: FileLimits) -> EmbeddingFile:
 def _unpack(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limits: FileLimits, *, are_labels: bool = False
 ) -> StoredArray:
-    """Unpack one array of a `.npz` into the scratch directory, once its header is in order."""
+    """Unpack one array of a `.npz` into the scratch directory as far as wanted, once its header is in order."""
     if info.flag_bits & 1 or info.compress_type not in COMPRESSIONS:
         raise InvalidInput(CORRUPT, f"{name} is encrypted, or packed in another way than numpy's.")
     if info.header_offset < 0:
@@ -169,15 +176,18 @@ def _unpack(
         else:
             array.check_numbers()
             _check_shape(array, limits)
-        if info.file_size > limits.unpacked_bytes:
-            message = f"{name} unpacks to {info.file_size:,} bytes, which is more than a file of this size may."
+        wanted = array if are_labels else array.beginning(limits.first_rows)
+        left = wanted.offset + wanted.nbytes
+        if left > limits.unpacked_bytes:
+            message = f"{name} unpacks to {left:,} bytes, which is more than a file of this size may."
             raise InvalidInput("embedding_file_too_large", message)
         with archive.open(info) as stream, unpacked.open("wb") as target:
-            while chunk := stream.read(COPY_CHUNK):
+            while chunk := stream.read(min(COPY_CHUNK, left)):
                 target.write(chunk)
+                left -= len(chunk)
     except MEMBER_DAMAGE as error:
         raise InvalidInput(CORRUPT, f"{name} is damaged inside the file: {error}.") from error
-    array.check_size(unpacked.stat().st_size - array.offset)
+    wanted.check_size(unpacked.stat().st_size - array.offset)
     return array
 
 

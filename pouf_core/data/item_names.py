@@ -32,6 +32,10 @@ class ItemName:
         """The last part; empty when there is none."""
         return self.parts[-1] if self.parts else ""
 
+    def row(self, position: int) -> ItemName:
+        """The name of a row of this file, which lies where the file does."""
+        return ItemName(f"{self.text}:{position}"[-_MAX_LENGTH:], self.parts, self.unsafe)
+
 
 def showable(text: str) -> str:
     """Text with U+FFFD in place of what databases do not store, and of what should not be shown."""

@@ -77,6 +77,12 @@ class StoredArray:
         """The same array in another file."""
         return replace(self, path=path, offset=offset)
 
+    def beginning(self, rows: int | None) -> StoredArray:
+        """At most so many rows of an array [n, d] that lie at its beginning; the array where they do not."""
+        if rows is None or len(self.shape) != 2 or self.fortran or self.shape[0] <= rows:
+            return self
+        return replace(self, shape=(rows, self.shape[1]))
+
     def read(self) -> NDArray[Any]:
         """All of it, for small arrays."""
         return np.array(self.mapped())

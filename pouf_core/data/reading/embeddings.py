@@ -50,6 +50,7 @@ def answer_embeddings(question: EmbeddingsQuestion, source: Path | bytes, answer
         scratch=question.scratch,
         memory_bytes=question.memory_bytes,
         cpu_seconds=question.cpu_seconds,
+        first_rows=question.first_rows,
     )
     found = read_embeddings(source, question.name, limits)
     array = found.array
@@ -76,7 +77,11 @@ def embeddings_of(reader: FileReader, path: Path, name: str, limits: FileLimits)
         ReaderUnavailable: no file can be read.
     """
     question = EmbeddingsQuestion(
-        **reader.asked(path, limits.unpacked_bytes), name=name, most_rows=limits.rows, scratch=limits.scratch
+        **reader.asked(path, limits.unpacked_bytes),
+        name=name,
+        most_rows=limits.rows,
+        first_rows=limits.first_rows,
+        scratch=limits.scratch,
     )
     place: _Place | None = None
     labels: list[str | None] = []

@@ -91,6 +91,7 @@ class EmbeddingsQuestion(Question):
     task: Literal["embeddings"] = "embeddings"
     name: str
     most_rows: int
+    first_rows: int | None
     scratch: Path
 
 

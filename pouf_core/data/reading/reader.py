@@ -13,7 +13,7 @@ from subprocess import PIPE
 from typing import Self, TypedDict, TypeVar
 
 from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
-from pouf_core.data.decoder import CLOCK_SECONDS_PER_CPU_SECOND, START_SECONDS
+from pouf_core.data.decoder import START_SECONDS
 from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import ReaderUnavailable, describe_end, environment
 from pouf_core.data.reading.protocol import (
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 MODULE = "pouf_core.data.reading.process"
 TIMED_OUT = "reading_timed_out"
 CRASHED = "reading_crashed"
+#: On a busy machine reading takes longer than it computes; less than a holder of a lease may take without getting on.
+_CLOCK_SECONDS_PER_CPU_SECOND, _MOST_CLOCK_SECONDS = 10.0, 500.0
 _ATTEMPTS = 2
 _OTHER_FILES_BYTES = 1024**2  # temporary ones, beside a copy
 
@@ -162,8 +164,8 @@ class FileReader:
             raise ReaderUnavailable(f"The reader of files did not start; {describe_end(self._end())}.")
 
     def _exchange(self, question: AnyQuestion, given: bytes, parse: Callable[[Kind, bytes], PartT]) -> Iterator[PartT]:
-        """The parts of one answer, waiting for no more than twice the seconds that may be computed."""
-        seconds = left = question.seconds * CLOCK_SECONDS_PER_CPU_SECOND
+        """The parts of one answer, waiting for no more than some times the seconds that may be computed."""
+        seconds = left = min(question.seconds * _CLOCK_SECONDS_PER_CPU_SECOND, _MOST_CLOCK_SECONDS)
         asked, answered = question.model_dump_json().encode(), 0
         try:
             self._pipes.allow(seconds)

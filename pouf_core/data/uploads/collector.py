@@ -16,7 +16,7 @@ from pouf_core.contract.file_reading import FileReading
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
-from pouf_core.data.file_kinds import LINE_SUFFIXES, ArchiveKind, unpacked_name
+from pouf_core.data.file_kinds import LINE_SUFFIXES, ArchiveKind, is_named_for_labels, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.limited_process import ReaderUnavailable
@@ -57,6 +57,7 @@ class Collector(FoundItems, ABC):
         noun: what a message calls one of them, or a file of them.
         items: what a message calls several of them.
         file_is_item: whether a file holds one of them, not several.
+        takes_label_files: whether there are files that label the others.
         labels_wanted: where labels may come from.
         reader: reads files of texts, labels and embeddings.
     """
@@ -65,6 +66,7 @@ class Collector(FoundItems, ABC):
     noun: ClassVar[str]
     items: ClassVar[str]
     file_is_item: ClassVar[bool] = False
+    takes_label_files: ClassVar[bool] = True
 
     labels_wanted: LabelsWanted = field(default="auto", kw_only=True)
     reader: FileReader = field(kw_only=True)
@@ -134,7 +136,10 @@ class Collector(FoundItems, ABC):
             self.reject(name, error.code, error.message, upload.sha256, upload.size, lost="rest")
 
     def _read_archive(self, path: Path, kind: ArchiveKind, upload: Uploaded) -> None:
+        known = self._look_for_labels(path, kind, upload)
         for member in read_archive(path, kind, self.limits, self.check):
+            if member.name in known:
+                continue
             if isinstance(member, Found):
                 self._guarded(member.name, len(member.data), partial(self._read_member, member, upload))
             elif isinstance(member, Skipped):
@@ -142,6 +147,19 @@ class Collector(FoundItems, ABC):
             else:
                 self.reject(member.name, member.code, member.message)
             self.check()
+
+    def _look_for_labels(self, path: Path, kind: ArchiveKind, upload: Uploaded) -> set[ItemName]:
+        """Read the files of labels, which in a tar may stand behind what is read of it; returns their names."""
+        known = set[ItemName]()
+        if not (self.keeper.looks_for_labels and self.takes_label_files) or kind == "zip":  # which gives them first
+            return known
+        with suppress(EndOfUpload, ArchiveError):  # the archive is read anew
+            for member in read_archive(path, kind, self.limits, self.keeper.check_looking):
+                if isinstance(member, Found) and is_named_for_labels(member.name.file_name):
+                    known.add(member.name)
+                    self._guarded(member.name, len(member.data), partial(self._read_member, member, upload))
+                self.keeper.check_looking()
+        return known
 
     def _read_packed_file(self, name: ItemName, path: Path, kind: ArchiveKind, upload: Uploaded) -> None:
         def check() -> None:

@@ -109,6 +109,7 @@ class EmbeddingCollector(Collector):
             scratch=scratch,
             memory_bytes=self.limits.memory_bytes,
             cpu_seconds=self.limits.cpu_seconds,
+            first_rows=self.keeper.first_rows,
         )
 
     def _check_fits(self, file: EmbeddingFile) -> None:

@@ -59,14 +59,14 @@ class FoundItems:
     def note_if_duplicate(self, name: ItemName, sha256: str, size: int, text: TextItem | None = None) -> bool:
         """Note an item whose content was accepted before; return whether it was. Of a `text` its beginning is shown."""
         if sha256 in self.accepted:
-            self._note(FoundItem(showable(name.text), "duplicate", sha256, size, text=text))
+            self._note(FoundItem(name.text, "duplicate", sha256, size, text=text))
             self.duplicates += 1
             return True
         return False
 
     def accept(self, name: ItemName, sha256: str, size: int, key: str, text: TextItem | None = None) -> None:
         """Note an item that is stored, or will be before the reading ends."""
-        self._note(FoundItem(showable(name.text), "accepted", sha256, size, key=key, text=text))
+        self._note(FoundItem(name.text, "accepted", sha256, size, key=key, text=text))
         self.accepted.add(sha256)
 
     def require_room_for_item(self) -> None:
@@ -86,10 +86,10 @@ class FoundItems:
         undecoded: Undecoded | None = None,
     ) -> None:
         """Note what cannot be used; `lost` and `undecoded` are as for `Losses.note`."""
-        shown, message = showable(name.text), showable(message)
-        self._note(FoundItem(shown, "rejected", sha256, size, code, message))
+        message = showable(message)
+        self._note(FoundItem(name.text, "rejected", sha256, size, code, message))
         self.rejected += 1
-        self.losses.note(shown, code, message, lost, undecoded)
+        self.losses.note(name.text, code, message, lost, undecoded)
 
     def skip(self, reason: SkipReason) -> None:
         """Count a file that is passed over."""

@@ -72,6 +72,8 @@ class Keeper(ABC):
 
     Attributes:
         keeps_files: whether files of all items are to be made.
+        looks_for_labels: whether to look for files of labels in an archive before it is read.
+        first_rows: of a file, more than which it does not take; None where it takes all.
         cut: whether uploads are not read to their ends.
     """
 
@@ -86,10 +88,16 @@ class Keeper(ABC):
         return math.inf
 
     keeps_files: ClassVar[bool] = True
+    first_rows: ClassVar[int | None] = None
+    looks_for_labels: ClassVar[bool] = False
 
     @abstractmethod
     def check(self) -> None:
         """Called wherever the reading gets on; raises to end it."""
+
+    def check_looking(self) -> None:
+        """As `check`, while files of labels are looked for; raises `EndOfUpload` to end that alone."""
+        self.check()
 
     @abstractmethod
     def ends(self, error: Exception) -> bool:

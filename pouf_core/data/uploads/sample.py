@@ -23,6 +23,8 @@ from pouf_core.data.uploads.limits import UploadLimits
 MOST_ENTRIES = 500
 MOST_OF_AN_UPLOAD = 200
 SHOWN_ITEMS = 20
+#: Of the time for reading, for files of labels behind what is read of a tar.
+LOOKING_SHARE = 0.3
 #: More than the longest texts of an upload's part in a sample have.
 UNPACKED_BYTES_OF_LINES = 64 * 1024**2
 #: Of what cannot be read without its end; less than `sample_process.FILE_BYTES`.
@@ -45,11 +47,14 @@ class SampleKeeper(Keeper):
     """
 
     keeps_files = False
+    first_rows = MOST_ENTRIES
+    looks_for_labels = True
 
     def __init__(self, scratch: Path, seconds: float) -> None:
         self.items: list[FoundItem] = []
         self._scratch = scratch
         self._ends_at = time.monotonic() + seconds
+        self._looks_until = self._ends_at - (1 - LOOKING_SHARE) * seconds
         self._entries = self._of_upload = 0
 
     def unpacked_bytes(self, *, is_of_lines: bool) -> float:
@@ -61,6 +66,10 @@ class SampleKeeper(Keeper):
             raise EndOfSample
         if self._of_upload >= MOST_OF_AN_UPLOAD:
             self.cut, self._of_upload = True, 0
+            raise EndOfUpload
+
+    def check_looking(self) -> None:
+        if time.monotonic() > self._looks_until:
             raise EndOfUpload
 
     def ends(self, error: Exception) -> bool:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pouf_core.data.archives.members import Found
-from pouf_core.data.item_names import ItemName, parse_name
+from pouf_core.data.item_names import ItemName
 from pouf_core.data.labels.labelling import Labelling, TextLabels
 from pouf_core.data.reading.texts import texts_of
 from pouf_core.data.text_files import BadRow, TextOptions, TextRow
@@ -34,6 +34,7 @@ class TextCollector(Collector):
     modality = "text"
     noun = "file of texts"
     items = "rows"
+    takes_label_files = False
 
     options: TextOptions = field(kw_only=True)
     _readings: TextReadings = field(default_factory=TextReadings)
@@ -78,7 +79,7 @@ class TextCollector(Collector):
         told = partial(self._readings.begin, name.text)
         try:
             for row in texts_of(self.reader, source, name.text, self.options, told):
-                row_name = parse_name(f"{name.text}:{row.position}")
+                row_name = name.row(row.position)
                 if isinstance(row, BadRow):
                     self.reject(row_name, row.code, row.message, lost=row.lost, undecoded=row.undecoded)
                 else:

@@ -10,6 +10,7 @@ import tempfile
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -313,3 +314,20 @@ def test_a_large_file_takes_a_block_of_memory(tmp_path: Path) -> None:
     assert sum(float(block.sum()) for block in read_embeddings(path, path.name, limits).blocks()) == 100_000
     assert tracemalloc.get_traced_memory()[1] < 32 * MIB
     tracemalloc.stop()
+
+
+def test_of_a_packed_file_no_more_is_unpacked_than_is_wanted(tmp_path: Path) -> None:
+    vectors, labels = np.arange(4000, dtype=np.float32).reshape(1000, 4) + 1, np.arange(1000)
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, features=vectors, labels=labels)
+    room = 10_000  # for the labels, and not for all vectors
+    limits = FileLimits(10**6, room, tmp_path, 512 * MIB, 20, first_rows=50)
+    found = read_embeddings(path, path.name, limits)
+    assert (found.count, found.labels) == (50, [str(number) for number in range(50)])
+    assert (vectors_of(found) == vectors[:50]).all()
+    with pytest.raises(InvalidInput) as caught:
+        read_embeddings(path, path.name, replace(limits, first_rows=None))
+    assert caught.value.code == "embedding_file_too_large"
+    np.savez_compressed(path, features=vectors, labels=labels[1:])
+    with pytest.raises(InvalidInput, match="999 labels for 1000 vectors"):
+        read_embeddings(path, path.name, limits)

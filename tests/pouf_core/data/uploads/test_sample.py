@@ -7,7 +7,7 @@ import hashlib
 import io
 import tarfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -82,13 +82,8 @@ def test_what_is_unusable_as_far_as_was_read_is_no_failure_yet(tmp_path: Path) -
 
 
 def test_members_of_an_archive_count_alike(tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for number in range(300):
-            info = tarfile.TarInfo(f"{number}.txt")
-            info.size = len(content := f"text number {number}".encode())
-            archive.addfile(info, io.BytesIO(content))
-    found = sampled(tmp_path, {"a.tar.gz": stream.getvalue()}, "text")
+    members = {f"{number}.txt": f"text number {number}".encode() for number in range(300)}
+    found = sampled(tmp_path, tarred(members), "text")
     assert (found.complete, found.item_count) == (False, module.MOST_OF_AN_UPLOAD)
 
 
@@ -122,16 +117,26 @@ def zipped(files: dict[str, bytes]) -> dict[str, bytes]:
     return {"a.zip": stream.getvalue()}
 
 
-@pytest.mark.parametrize("packed", [True, False])
+def tarred(files: dict[str, bytes]) -> dict[str, bytes]:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return {"a.tar.gz": stream.getvalue()}
+
+
+@pytest.mark.parametrize("packed", [zipped, tarred, dict])
 def test_a_file_of_labels_counts_though_it_comes_last_and_names_pictures_beyond_the_sample(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packed: Callable[[dict[str, bytes]], dict[str, bytes]]
 ) -> None:
     monkeypatch.setattr(module, "MOST_ENTRIES", 20)
     monkeypatch.setattr(module, "MOST_OF_AN_UPLOAD", 20)
     pictures = numbered_pictures(30)
     table = b"file,label\n" + b"".join(f"{name},cat\n".encode() for name in list(pictures)[25:])
     files = {**pictures, "labels.csv": table}
-    found = sampled(tmp_path, zipped(files) if packed else files, "image")
+    found = sampled(tmp_path, packed(files), "image")
     assert (found.complete, found.item_count, found.labelled_count) == (False, 20, 0)
     assert (found.label_source.kind, found.suggested_class_names) == ("file", ["cat"])
 
