@@ -15,6 +15,7 @@ import functools
 import json
 import random
 import tempfile
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +26,7 @@ import typer
 from clipart import environment, paired_difference
 from rich.console import Console
 from rich.table import Table
+from trust_report import calibration_error
 
 import pouf_core
 from cli.review_texts import LABEL_TEMPLATE, TASKS, ReviewTask, fetch, labelled_texts
@@ -114,18 +116,19 @@ def measure(
     template: str | None,
     seeds: range,
 ) -> dict[str, Any]:
-    """Accuracies, paired difference and verdicts of one task or subset."""
+    """Accuracies, calibration, paired difference and verdicts of one task or subset."""
     runs, differences = [], []
     for seed in seeds:
         used = texts if ratio is None else skewed(texts, ratio, seed)
-        result, correct = run(base, cache, task, used, method, template, seed)
+        result, answers = run(base, cache, task, used, method, template, seed)
+        correct = {name: one.correct for name, one in answers.items()}
         served = correct["zero_shot" if result.fallback else "adapted"]
         differences.append(dict(zip(used, served - correct["zero_shot"], strict=True)))
         runs.append(
             {
                 "seed": seed,
                 "texts": len(used),
-                **{f"{name}_percent": 100 * float(values.mean()) for name, values in correct.items()},
+                **{key: value for name, one in answers.items() for key, value in one.figures(name).items()},
                 "served_percent": 100 * float(served.mean()),
                 "verdict": result.verdict,
                 "reasons": [reason["code"] for reason in result.verdict_reasons],
@@ -149,8 +152,8 @@ def run(
     method: dict[str, Any],
     template: str | None,
     seed: int,
-) -> tuple[pouf_core.AdaptationResult, dict[str, np.ndarray[Any, Any]]]:
-    """One adaptation, and for each variant whether each text is classified rightly."""
+) -> tuple[pouf_core.AdaptationResult, dict[str, Answers]]:
+    """One adaptation, and what each variant answers."""
     with tempfile.TemporaryDirectory() as directory:
         result = pouf_core.adapt(
             list(texts),
@@ -165,15 +168,38 @@ def run(
         )
         predictor = Predictor(load_artifact(result.path), base)
     truth = np.array(list(texts.values()))
-    correct = {}
+    answers, features = {}, {}
     for variant in VARIANTS:
-        own = predictor.encoder(variant).key == predictor.encoder("zero_shot").key
-        if own and not base.description.takes_label_words:  # encoded already
-            predictions = predictor.classify(zero_shot_features(base, tuple(texts)), 1, variant)
-        else:
-            predictions = predictor.predict(list(texts), 1, variant)
-        correct[variant] = (np.array([answer.class_index for answer in predictions]) == truth).astype(float)
-    return result, correct
+        key = predictor.encoder(variant).key
+        if key == predictor.encoder("zero_shot").key and not base.description.takes_label_words:  # encoded already
+            features[key] = zero_shot_features(base, tuple(texts))
+        elif key not in features:
+            features[key] = predictor.embed(list(texts), variant)
+        found = predictor.classify(features[key], 1, variant)
+        correct = np.array([one.class_index for one in found]) == truth
+        answers[variant] = Answers(correct.astype(float), np.array([one.score for one in found]))
+    return result, answers
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a variant answers.
+
+    Attributes:
+        correct: [n] 1 where the class is right, else 0.
+        scores: [n] its probability.
+    """
+
+    correct: np.ndarray[Any, Any]
+    scores: np.ndarray[Any, Any]
+
+    def figures(self, variant: str) -> dict[str, float]:
+        """Accuracy, mean probability, and how far the two lie apart in ten equal parts by probability."""
+        return {
+            f"{variant}_percent": 100 * float(self.correct.mean()),
+            f"{variant}_score_percent": 100 * float(self.scores.mean()),
+            f"{variant}_calibration_error_percent": 100 * calibration_error(self.correct, self.scores),
+        }
 
 
 @functools.cache

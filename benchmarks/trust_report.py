@@ -83,7 +83,9 @@ def _figures(runs: list[Run], variant: Any) -> dict[str, float]:
     return {
         "accuracy": _mean_percent(np.mean(np.equal(one["predicted"], labels)) for labels, one in rows),
         "balanced_accuracy": _mean_percent(_balanced_accuracy(labels, one["predicted"]) for labels, one in rows),
-        "calibration_error": _mean_percent(_calibration_error(labels, one) for labels, one in rows),
+        "calibration_error": _mean_percent(
+            calibration_error(np.equal(one["predicted"], labels), np.array(one["score"])) for labels, one in rows
+        ),
     }
 
 
@@ -96,10 +98,13 @@ def _balanced_accuracy(labels: list[int], predicted: list[int]) -> float:
     return float(recall_score(labels, predicted, labels=sorted(set(labels)), average="macro", zero_division=0))
 
 
-def _calibration_error(labels: list[int], answers: dict[str, list[Any]]) -> float:
-    """Expected calibration error over ten bins of confidence (Guo et al., ICML 2017)."""
-    scores = np.array(answers["score"])
-    right = np.equal(answers["predicted"], labels)
+def calibration_error(right: np.ndarray, scores: np.ndarray) -> float:
+    """Expected calibration error over ten bins of confidence (Guo et al., ICML 2017), from 0 to 1.
+
+    Args:
+        right: [n] whether each answer is right.
+        scores: [n] its probability.
+    """
     bins = np.minimum((scores * BINS).astype(int), BINS - 1)
     members = [bins == one for one in np.unique(bins)]
     return float(sum(abs(right[some].mean() - scores[some].mean()) * some.mean() for some in members))
