@@ -36,5 +36,19 @@ const indexes = many.predictions.map((each) => each.index);
 const keys = new Set(tries.map(([key]) => key)).size;
 const asked = tries.map(([, ...rest]) => rest);
 
+// One picture that is too large for any request, and one that is none.
+const narrow = createPouf({
+  baseUrl: url,
+  fetch: async (request) => {
+    const body = await request.formData();
+    if (body.getAll("image").some((each) => each.name === "large.png")) return problem(413, "body_too_large");
+    return fetch(request.url, { method: request.method, body });
+  },
+});
+const [large, broken] = [new File([content], "large.png"), new File(["none"], "broken.png")];
+const some = await predictPictures(narrow, model, [content, large, broken]);
+const codes = some.predictions.map((each) => each.error?.code ?? each.label);
+const none = await predictPictures(narrow, model, [large]).catch((error) => error.code);
+
 const told = [refused instanceof PoufError, refused.status, refused.code];
-console.log(JSON.stringify({ names, told, late, label: answer.predictions[0].label, asked, keys, last: indexes.at(-1) }));
+console.log(JSON.stringify({ names, told, late, label: answer.predictions[0].label, asked, keys, last: indexes.at(-1), codes, none }));

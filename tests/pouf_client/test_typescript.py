@@ -60,3 +60,5 @@ def test_it_compiles_and_calls_a_real_service(compiled, server, rows, picture, t
     # the tries of a request share a key; its halves, and what comes after, ask for the model that answered first
     assert told["asked"] == [["moved", 64]] * 3 + [["moved", 32], [model, 32], [model, 1]]
     assert (told["keys"], told["last"]) == (4, 64)
+    assert told["codes"] == ["blue", "body_too_large", "undecodable_image"]
+    assert told["none"] == "body_too_large"

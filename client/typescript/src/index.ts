@@ -29,6 +29,7 @@ export interface Options {
 const PASSING = [429, 502, 503, 504];
 /** Of a 409: the first try with the same Idempotency-Key is still under way. */
 const IN_FLIGHT = "idempotency_key_in_flight";
+const TOO_LARGE = 413;
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 60_000;
 /** Of one request for predictions. */
@@ -195,31 +196,65 @@ export async function createDataset(
  * Classify pictures by a model, named by its id or an alias. Many go in several requests, smaller ones
  * where the service refuses them as too large; one model answers all, though the alias is moved meanwhile.
  *
- * Throws a `PoufError` where a picture is too large for any request, or all of a request cannot be decoded.
+ * A picture that cannot be used, such as one that is too large for any request, has an `error` in its prediction.
+ * Throws a `PoufError` where none can be used, or the service refused for another reason.
  */
 export async function predictPictures(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<Predictions> {
-  const answers: Predictions[] = [];
+  if (pictures.length === 0) throw new Error("There is no picture to classify.");
+  let found: Answers = { predictions: [] };
   for (const batch of batches(pictures)) {
-    answers.push(...(await predictSome(pouf, answers[0]?.model_id ?? model, batch)));
+    found = together(found, await predictSome(pouf, found.answer?.model_id ?? model, batch));
   }
-  const [first] = answers;
-  if (first === undefined) throw new Error("There is no picture to classify.");
-  const predictions = answers.flatMap((answer) => answer.predictions).map((each, index) => ({ ...each, index }));
-  return { ...first, predictions };
+  if (found.answer === undefined) throw found.refusal;
+  return { ...found.answer, predictions: found.predictions.map((each, index) => ({ ...each, index })) };
 }
 
-async function predictSome(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<[Predictions, ...Predictions[]]> {
+/** Of some pictures: the last answer and the last refusal that was about pictures, and what they say of each. */
+interface Answers {
+  answer?: Predictions;
+  refusal?: PoufError;
+  predictions: Predictions["predictions"];
+}
+
+function together(first: Answers, second: Answers): Answers {
+  return { ...first, ...second, predictions: [...first.predictions, ...second.predictions] };
+}
+
+async function predictSome(pouf: Pouf, model: string, pictures: readonly Blob[]): Promise<Answers> {
   const form = new FormData();
   form.append("model", model);
-  for (const picture of pictures) form.append("image", picture, picture instanceof File ? picture.name : "picture");
+  for (const picture of pictures) form.append("image", picture, nameOf(picture));
   try {
-    return [await ok(pouf.POST("/predict", { body: form as never, bodySerializer: (body) => body }))];
+    const answer = await ok(pouf.POST("/predict", { body: form as never, bodySerializer: (body) => body }));
+    return { answer, predictions: answer.predictions };
   } catch (error) {
-    if (!(error instanceof PoufError && error.status === 413) || pictures.length < 2) throw error;
-    const half = pictures.length >> 1;
-    const first = await predictSome(pouf, model, pictures.slice(0, half));
-    return [...first, ...(await predictSome(pouf, first[0].model_id, pictures.slice(half)))];
+    if (!(error instanceof PoufError)) throw error;
+    if (error.status === TOO_LARGE && pictures.length > 1) {
+      const half = pictures.length >> 1;
+      const first = await predictSome(pouf, model, pictures.slice(0, half));
+      return together(first, await predictSome(pouf, first.answer?.model_id ?? model, pictures.slice(half)));
+    }
+    const reasons = refusedEach(error, pictures.length);
+    return {
+      refusal: error,
+      predictions: pictures.map((picture, index) => ({ index, name: nameOf(picture), error: reasons[index] ?? null })),
+    };
   }
+}
+
+function nameOf(picture: Blob): string {
+  return picture instanceof File ? picture.name : "picture";
+}
+
+/** What a refusal says of each of `count` pictures; throws it where it is about something else. */
+function refusedEach(refusal: PoufError, count: number): { code: string; message: string }[] {
+  if (refusal.status === TOO_LARGE && count === 1) return [{ code: refusal.code, message: refusal.message }];
+  const reasons = new Map(refusal.errors.map(({ pointer, code, message }) => [pointer, { code, message }]));
+  return Array.from({ length: count }, (_, index) => {
+    const reason = reasons.get(`/inputs/${index}`);
+    if (reason === undefined || reasons.size !== count) throw refusal;
+    return reason;
+  });
 }
 
 function* batches(pictures: readonly Blob[]): Generator<Blob[]> {
