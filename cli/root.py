@@ -29,7 +29,7 @@ class RootGroup(TyperGroup):
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except typer.TyperException as error:
             if said := " ".join(error.format_message().split()):  # empty where the help has been printed
-                say_error(said + _hint(error))
+                say_error(said + ("" if said[-1] in ".?!" else ".") + _hint(error))
             code = ExitCode.WRONG_USE
         except typer.Abort:
             code = ExitCode.INTERRUPTED

@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+    model_validator,
+)
 
 from pouf_core.contract.method import BASELINE_SETTINGS
 from pouf_core.contract.request import AdaptationRequest
@@ -16,8 +27,27 @@ from store.unreadable import warnings_about
 MAX_UNKNOWN_FIELDS = 50
 
 NAME = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+def told_as(words: str) -> WrapValidator:
+    """What is wrong with a value in words, where pydantic would show a pattern."""
+
+    def check(value: Any, check_it: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return check_it(value)
+        except ValidationError as error:
+            if any(each["type"] == "string_pattern_mismatch" for each in error.errors()):
+                raise ValueError(words) from error
+            raise
+
+    return WrapValidator(check)
+
+
 ALIAS_NAME = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"), Field(description="Letters, digits, `._-`.")
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+    told_as("An alias has letters, digits and ._- only, at most 63, and begins with a letter or a digit."),
+    Field(description="Letters, digits, `._-`."),
 ]
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from app.auth.identity import Identity, KeyLimits, KeyScope
 from app.auth.key_names import is_key_name
 from app.http.query_parameters import TIME
-from app.http.schemas import NAME, Closed, Document
+from app.http.schemas import NAME, Closed, Document, told_as
 from store.tables import ApiKey
 
 
@@ -83,6 +83,7 @@ def _show_limits(limits: KeyLimits) -> LimitsDocument:
 OWNER = Annotated[
     str,
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$"),
+    told_as("An owner has letters, digits and ._@- only, at most 63, and begins with a letter or a digit."),
     Field(description="Whose data the key opens; letters, digits, `._@-`."),
 ]
 LIMIT = Annotated[int | None, Field(ge=1, le=2**53, description="Null: that of the settings.")]

@@ -93,9 +93,11 @@ class Collector(FoundItems, ABC):
     def failure(self) -> InvalidInput:
         """Why there is no item that can be used."""
         groups = self.losses.groups()
-        first = "" if not groups else f", of {groups[0].example_name} for one: {groups[0].message} ({groups[0].code})"
-        message = f"None of the uploaded files is a usable {self.noun}; the rejected items say why{first}."
-        return InvalidInput("no_usable_items", message)
+        why = "they hold no item at all"
+        if groups:
+            first = groups[0]
+            why = f"the rejected items say why, of {first.example_name} for one: {first.message} ({first.code})"
+        return InvalidInput("no_usable_items", f"None of the uploaded files is a usable {self.noun}; {why}.")
 
     @abstractmethod
     def labelling(self) -> Labelling:

@@ -126,3 +126,8 @@ def test_files_that_end_the_process_are_refused_in_words(api, refused, monkeypat
     monkeypatch.setattr("pouf_core.data.uploads.sampling.MODULE", "this")
     problem = refused(dry_run(api, [("a.txt", b"a text\n")]), 422, "sample_unreadable")
     assert "Traceback" not in problem["detail"]
+
+
+def test_files_that_hold_no_item_are_said_to(api, refused):
+    problem = refused(dry_run(api, [("a.csv", b"text\n")]), 422, "no_usable_items", "/files")
+    assert "they hold no item" in problem["detail"]
