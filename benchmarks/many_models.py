@@ -20,13 +20,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import psutil
 import torch
 import typer
 from clipart import CLIPART, environment, load_pictures
 from rich.console import Console
 from rich.table import Table
-from serving import FORM, asking, form, wait_for_engine
+from serving import FORM, api_process, asking, form, wait_for_engine
 from sqlalchemy import func, select
 
 from cli.temporary_service import RunningService, temporary_service
@@ -194,10 +193,7 @@ def load_all(url: str, targets: Sequence[str], body: bytes) -> dict[str, float]:
 
 def api_mib(service: RunningService) -> float:
     """Resident memory of the process that serves."""
-    for process in psutil.Process(service.pid).children(recursive=True):
-        if any("app.main:app" in part for part in process.cmdline()):
-            return process.memory_info().rss / 2**20
-    raise RuntimeError("the service has no API process")
+    return float(api_process(service).memory_info().rss / 2**20)
 
 
 def print_table(figures: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@
 
 The service is `pouf up` with its default settings; a client is a thread that asks again as soon as it is answered.
 LitServe is measured where it is installed: `pip install --target DIRECTORY litserve`, and `--litserve DIRECTORY`.
+Processor time is that of the server with the processes that it started, which other work on the machine changes least.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import psutil
 import typer
 from clipart import CLIPART, environment, load_pictures
 from rich.console import Console
@@ -31,7 +33,7 @@ from rich.table import Table
 from serving_loop import KINDS, batches
 
 import pouf_core
-from cli.temporary_service import temporary_service
+from cli.temporary_service import RunningService, temporary_service
 from pouf_client import Client
 
 HERE = Path(__file__).parent
@@ -75,20 +77,21 @@ def prepare(stack: ExitStack, folder: Path, litserve: Path | None) -> Iterator[t
     for kind in KINDS:
         yield f"loop: {kind}", stack.enter_context(loop(artifact, kind))
     service = stack.enter_context(temporary_service(folder / "data"))
+    api = api_process(service)
     target = f"/v1/models/{published(service.url, paths, sorted(set(truth)))}/predict"
     pictures = [path.read_bytes() for path in paths]
     many = [form(batch) for batch in batches(pictures)]
     single = [form([picture]) for picture in pictures]
     wait_for_engine(service.url, target, many)
     for clients in (1, 2):
-        yield f"/predict, 32 pictures, {clients} clients", asking(service.url, [target], many, clients, 32)
+        yield f"/predict, 32 pictures, {clients} clients", asking(service.url, [target], many, clients, 32, api)
     for clients in CLIENTS:
-        yield f"/predict, 1 picture, {clients} clients", asking(service.url, [target], single, clients, 1)
+        yield f"/predict, 1 picture, {clients} clients", asking(service.url, [target], single, clients, 1, api)
     if litserve is not None:
-        url = stack.enter_context(litserve_server(artifact, litserve))
+        url, server = stack.enter_context(litserve_server(artifact, litserve))
         asking(url, ["/predict"], single, 8, 1)(5)  # its worker loads and compiles at the first request
         for clients in CLIENTS:
-            yield f"LitServe, 1 picture, {clients} clients", asking(url, ["/predict"], single, clients, 1)
+            yield f"LitServe, 1 picture, {clients} clients", asking(url, ["/predict"], single, clients, 1, server)
 
 
 @contextmanager
@@ -115,8 +118,8 @@ def loop(artifact: Path, kind: str) -> Iterator[Contender]:
 
 
 @contextmanager
-def litserve_server(artifact: Path, directory: Path) -> Iterator[str]:
-    """The URL of a LitServe server."""
+def litserve_server(artifact: Path, directory: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The URL of a LitServe server, and its process."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -134,7 +137,7 @@ def litserve_server(artifact: Path, directory: Path) -> Iterator[str]:
                     if process.poll() is not None or time.monotonic() > deadline:
                         raise
                     time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}"
+            yield f"http://127.0.0.1:{port}", psutil.Process(process.pid)
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # its workers outlive it otherwise
 
@@ -166,8 +169,32 @@ def form(pictures: Sequence[bytes]) -> bytes:
     return b"".join(head + picture + b"\r\n" for picture in pictures) + f"--{BOUNDARY}--\r\n".encode()
 
 
-def asking(url: str, targets: Sequence[str], bodies: Sequence[bytes], clients: int, pictures: int) -> Contender:
-    """Clients that ask at once, each again as soon as it is answered, for one target after the other."""
+def api_process(service: RunningService) -> psutil.Process:
+    """The process that serves."""
+    for process in psutil.Process(service.pid).children(recursive=True):
+        if any("app.main:app" in part for part in process.cmdline()):
+            return process
+    raise RuntimeError("the service has no API process")
+
+
+def processor_seconds(process: psutil.Process) -> float:
+    """What a process, and those that it started and that still run, have computed."""
+    times = [each.cpu_times() for each in (process, *process.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def asking(
+    url: str,
+    targets: Sequence[str],
+    bodies: Sequence[bytes],
+    clients: int,
+    pictures: int,
+    server: psutil.Process | None = None,
+) -> Contender:
+    """Clients that ask at once, each again as soon as it is answered, for one target after the other.
+
+    With the server's process, its processor time for a picture is measured, too.
+    """
     host = url.removeprefix("http://")
 
     def run(seconds: float) -> dict[str, Any]:
@@ -186,13 +213,17 @@ def asking(url: str, targets: Sequence[str], bodies: Sequence[bytes], clients: i
                 number += clients
 
         threads = [threading.Thread(target=ask, args=(number,)) for number in range(clients)]
+        used = processor_seconds(server) if server else 0.0
         started = time.perf_counter()
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        per_second = pictures * len(times) / (time.perf_counter() - started)
-        return {"per_second": per_second, "p50_ms": 1000 * statistics.median(times)}
+        done, seconds_taken = pictures * len(times), time.perf_counter() - started
+        figures = {"per_second": done / seconds_taken, "p50_ms": 1000 * statistics.median(times)}
+        if server:
+            figures["processor_ms"] = 1000 * (processor_seconds(server) - used) / done
+        return figures
 
     return run
 
