@@ -41,7 +41,7 @@ class BaseModels:
                 device = choose_device(self._settings.device)
                 if device.type == "cpu":
                     keep_freed_memory()
-                offer = EngineOffer(self._settings.engine_dir, in_background=True)
+                offer = EngineOffer(self._settings.engine_dir, in_background=True, singly=True)
                 engine = None if self._settings.engine == "torch" else offer
                 precision = self._settings.precision
                 self._pool = BaseModelPool(device, engine, None if precision == "auto" else precision)

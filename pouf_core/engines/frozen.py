@@ -24,6 +24,7 @@ from pouf_core.system.user_cache import user_cache
 logger = logging.getLogger(__name__)
 
 _STREAMS = 2  # of networks whose inputs are of one size; a few short texts are too little to divide
+_MOST_TWICE = 128 * 2**20  # bytes of weights of networks that are compiled a second time, for single items
 _CONVERSION = 1  # another number where the same network is converted in another way
 
 
@@ -80,7 +81,21 @@ class FrozenNetwork:
     @property
     def nbytes(self) -> int:
         """Bytes of the weights that engines hold beside the network's own."""
-        return len(self._engines) * bytes_of(self._network)
+        return len(self._engines) * self.copies * bytes_of(self._network)
+
+    @property
+    def copies(self) -> int:
+        """How often an engine that is made holds the weights: twice where single items have a network of their own."""
+        if self._offer is None:
+            return 0
+        return 1 + self._has_twin(self._offer)
+
+    def _has_twin(self, offer: EngineOffer) -> bool:
+        return offer.singly and self._is_of_one_size and bytes_of(self._network) <= _MOST_TWICE
+
+    @property
+    def _is_of_one_size(self) -> bool:
+        return -1 not in self._shape[1:]
 
     def used(self, precision: torch.dtype) -> EngineUsed:
         """What runs it in this precision."""
@@ -138,7 +153,7 @@ class FrozenNetwork:
         with torch.inference_mode(False), torch.no_grad():
             examples = self._example()
             engine = self._compiled(offer, examples, precision, threads)
-            if -1 in self._shape[1:]:
+            if not self._is_of_one_size:
                 is_exact = precision == torch.float32
                 exact = engine if is_exact else self._compiled(offer, examples, torch.float32, threads)
                 self._require_any_shape(exact, examples)
@@ -153,15 +168,17 @@ class FrozenNetwork:
             logger.info("%s is converted for OpenVINO.", self._label)
             openvino_engine.convert(self._network, examples, self._shape, folder)
 
-        streams = 1 if -1 in self._shape[1:] else min(_STREAMS, threads)
+        streams = min(_STREAMS, threads) if self._is_of_one_size else 1
+        twin = self._has_twin(offer)
         try:
             models = ConvertedModels(offer.directory or user_cache() / "engines")
         except OSError as error:
             logger.warning("Converted models cannot be kept: %s", error)
             with TemporaryDirectory(prefix="pouf-engine-") as folder:
                 write(Path(folder))
-                return openvino_engine.OpenVinoEngine(Path(folder), precision, threads, streams)
-        return openvino_engine.OpenVinoEngine(models.get(key) or models.put(key, write), precision, threads, streams)
+                return openvino_engine.OpenVinoEngine(Path(folder), precision, threads, streams, twin)
+        kept = models.get(key) or models.put(key, write)
+        return openvino_engine.OpenVinoEngine(kept, precision, threads, streams, twin)
 
     def _require_any_shape(self, engine: Engine, examples: Tensor) -> None:
         """Refuse a conversion that took the example's sizes for constants; by an engine in float32, since examples are

@@ -39,11 +39,13 @@ class EngineOffer:
         directory: of converted models; None for the user's cache.
         after: items that PyTorch encodes before a network is converted, which takes seconds; fewer don't pay for it.
         in_background: PyTorch goes on meanwhile.
+        singly: items come one at a time too, and somebody waits for each; see `OpenVinoEngine`.
     """
 
     directory: Path | None = None
     after: int = 0
     in_background: bool = False
+    singly: bool = False
 
 
 def offer_of(choice: EngineChoice) -> EngineOffer | None:

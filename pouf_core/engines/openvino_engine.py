@@ -83,29 +83,29 @@ class OpenVinoEngine:
         precision: float32, or bfloat16 where the processor has it.
         threads: CPU threads.
         streams: into how many the threads are divided; parts of a batch go through each at the same time. Threads of
-            one stream wait for each other in every layer; a single item has one stream's.
+            one stream wait for each other in every layer.
+        singly: items come one at a time too: such a one has all threads, by a second compiled network, which takes
+            about as much memory again.
     """
 
     name: EngineName = "openvino"
 
-    def __init__(self, folder: Path, precision: torch.dtype, threads: int, streams: int = 1) -> None:
+    def __init__(
+        self, folder: Path, precision: torch.dtype, threads: int, streams: int = 1, singly: bool = False
+    ) -> None:
         self._openvino = load_openvino()
-        settings = {
-            "INFERENCE_PRECISION_HINT": _HINTS[precision],  # else it takes bfloat16 wherever there is one
-            "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
-            "NUM_STREAMS": str(streams),
-            "INFERENCE_NUM_THREADS": threads,
-            "ENABLE_CPU_PINNING": False,  # several processes would be pinned to the same cores
-        }
-        self._compiled = self._openvino.Core().compile_model(folder / MODEL, "CPU", settings)
-        self._streams = streams
-        self._requests = self._new_requests()
+        self._together = self._compiled(folder, precision, threads, streams)
+        self._alone = self._compiled(folder, precision, threads, 1) if singly and streams > 1 else self._together
         self._one_at_a_time = threading.Lock()  # each call has all threads
 
     @property
     def version(self) -> str:
         """OpenVINO's release."""
         return str(self._openvino.__version__).split("-")[0]
+
+    def threads_of(self, count: int) -> int:
+        """How many threads compute one of `count` items together."""
+        return self._for(count).threads_each
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Features [B, d] of B inputs.
@@ -114,28 +114,32 @@ class OpenVinoEngine:
             RuntimeError: memory ran out, for one.
         """
         values = inputs.detach().contiguous().numpy()
+        compiled = self._for(len(values))
         with self._one_at_a_time:
             try:
-                return torch.from_numpy(np.concatenate(list(self._features(values))))
+                return torch.from_numpy(np.concatenate(list(self._features(values, compiled))))
             except RuntimeError:
-                self._requests = self._new_requests()
+                compiled.renew()
                 raise
 
-    def _new_requests(self) -> list[Any]:
-        return [self._compiled.create_infer_request() for _ in range(self._streams)]
+    def _for(self, count: int) -> _Compiled:
+        return self._alone if count == 1 else self._together
 
-    def _parts(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-        """What goes through a stream at a time."""
-        size = len(values)
-        if self._streams > 1:
-            size = min(-(-size // self._streams), _AT_ONCE)
-        return [values[start : start + size] for start in range(0, len(values), max(size, 1))] or [values]
+    def _compiled(self, folder: Path, precision: torch.dtype, threads: int, streams: int) -> _Compiled:
+        settings = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],  # else it takes bfloat16 wherever there is one
+            "PERFORMANCE_HINT": "LATENCY" if streams == 1 else "THROUGHPUT",
+            "NUM_STREAMS": str(streams),
+            "INFERENCE_NUM_THREADS": threads,
+            "ENABLE_CPU_PINNING": False,  # several processes would be pinned to the same cores
+        }
+        return _Compiled(self._openvino.Core().compile_model(folder / MODEL, "CPU", settings), streams)
 
-    def _features(self, values: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    def _features(self, values: npt.NDArray[Any], compiled: _Compiled) -> Iterator[npt.NDArray[Any]]:
         """Of each part in order; a stream goes on with its next part while the others compute."""
         running: deque[Any] = deque()
-        free = deque(self._requests)
-        for part in self._parts(values):
+        free = deque(compiled.requests)
+        for part in compiled.parts(values):
             if not free:
                 free.append(running.popleft())
                 yield _output(free[0])
@@ -145,6 +149,32 @@ class OpenVinoEngine:
             running.append(request)
         for request in running:
             yield _output(request)
+
+
+class _Compiled:
+    """A network compiled for so many streams, with a request for each."""
+
+    def __init__(self, network: Any, streams: int) -> None:
+        self._network = network
+        self._streams = streams
+        self.renew()
+
+    @property
+    def threads_each(self) -> int:
+        """Threads of a stream."""
+        threads = int(self._network.get_property("INFERENCE_NUM_THREADS"))
+        return threads // int(self._network.get_property("NUM_STREAMS"))
+
+    def renew(self) -> None:
+        """Begin with new requests: one that failed cannot be used again."""
+        self.requests: list[Any] = [self._network.create_infer_request() for _ in range(self._streams)]
+
+    def parts(self, values: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
+        """What goes through a stream at a time."""
+        size = len(values)
+        if self._streams > 1:
+            size = min(-(-size // self._streams), _AT_ONCE)
+        return [values[start : start + size] for start in range(0, len(values), max(size, 1))] or [values]
 
 
 def _output(request: Any) -> npt.NDArray[Any]:

@@ -252,8 +252,8 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         model = base.with_network(network)
         if base.has_separate_projection and all(name.startswith(self.projection) for name in weights):
             model.frozen = base.frozen  # one engine for all that differ in the projection alone
-        elif base.frozen.accepted_offer is not None:
-            nbytes *= 2  # an engine keeps weights of its own
+        else:
+            nbytes *= 1 + model.frozen.copies  # an engine keeps weights of its own
         adapted = model._shared_encoder(f"{own.key}+{weights_hash(weights)}", nbytes)
         return EncoderPair(adapted=adapted, zero_shot=own)
 

@@ -1,6 +1,7 @@
 """Frozen networks: run by OpenVINO where it agrees with PyTorch, else by PyTorch."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 import torch
@@ -287,9 +288,9 @@ def test_a_second_engine_is_made_only_to_check_other_sizes(offer, monkeypatch, f
     made = []
     engine = openvino_engine.OpenVinoEngine
 
-    def recorded(folder, precision, threads, streams):
+    def recorded(folder, precision, threads, streams, singly):
         made.append(precision)
-        return engine(folder, precision, threads, streams)
+        return engine(folder, precision, threads, streams, singly)
 
     monkeypatch.setattr(openvino_engine, "OpenVinoEngine", recorded)
     frozen.offer(offer)
@@ -326,3 +327,22 @@ def test_parts_of_a_batch_on_several_streams_keep_their_order(tmp_path, count):
     batch = pictures(count)
     with torch.no_grad():
         assert torch.allclose(engine(batch), network(batch), atol=1e-5)
+
+
+def test_a_single_item_has_all_threads_and_the_same_features_as_in_a_batch(tmp_path):
+    openvino_engine.convert(Convolutions().eval(), pictures(2), (-1, 3, 12, 12), tmp_path)
+    engine = openvino_engine.OpenVinoEngine(tmp_path, FLOAT, threads=2, streams=2, singly=True)
+    assert (engine.threads_of(1), engine.threads_of(2)) == (2, 1)
+    batch = pictures(8)
+    together = engine(batch)
+    assert all(torch.allclose(engine(batch[row : row + 1])[0], together[row], atol=1e-6) for row in range(8))
+
+
+def test_a_network_that_is_compiled_twice_counts_twice(offer):
+    once, twice = convolutions(), convolutions()
+    once.offer(offer)
+    twice.offer(replace(offer, singly=True))
+    for frozen in (once, twice):
+        frozen(pictures(8), FLOAT)
+        assert frozen.used(FLOAT).name == "openvino"
+    assert twice.nbytes == 2 * once.nbytes > 0
