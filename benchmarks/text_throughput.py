@@ -39,17 +39,20 @@ def main(
     lines: Annotated[int, typer.Option(help="Lines to ingest; a tenth of them is ingested for comparison.")] = 100_000,
     texts: Annotated[int, typer.Option(help="Texts to predict.")] = 10_000,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
-    alone: Annotated[bool, typer.Option(hidden=True, help="Ingest in this process and print the figures.")] = False,
+    alone: Annotated[str, typer.Option(hidden=True, help="Suffix: ingest in this process and print the figures.")] = "",
 ) -> None:
     """Measure both and print them."""
     if alone:
-        print(json.dumps(measure_ingestion(lines)))
+        print(json.dumps(measure_ingestion(lines, alone)))
         return
-    ingestion = [in_a_process(__file__, "--lines", str(count), "--alone") for count in (lines // 10, lines)]
+    sizes = ((lines // 10, ".txt"), (lines, ".txt"), (lines, ".csv"))
+    ingestion = [in_a_process(__file__, "--lines", str(count), "--alone", suffix) for count, suffix in sizes]
     prediction = measure_prediction(texts)
     console = Console()
     for row in ingestion:
-        console.print(f"{row['lines']:,} lines: {row['seconds']:.1f} s, peak {row['peak_mib']:.0f} MiB")
+        console.print(
+            f"{row['lines']:,} lines of {row['suffix']}: {row['seconds']:.1f} s, peak {row['peak_mib']:.0f} MiB"
+        )
     console.print(f"{texts:,} texts: {prediction['ratio']:.2f} of the raw loop's {prediction['raw_per_second']:.0f}/s")
     if json_file:
         figures = {**environment(), "ingestion": ingestion, "prediction": prediction}
@@ -62,14 +65,20 @@ def short_texts(count: int) -> list[str]:
     return [" ".join(draw.choices(WORDS, k=draw.randint(5, 20))) + f" {number}" for number in range(count)]
 
 
-def measure_ingestion(lines: int) -> dict[str, Any]:
-    """Seconds and peak memory of ingesting one file of so many lines."""
+def measure_ingestion(lines: int, suffix: str) -> dict[str, Any]:
+    """Seconds and peak memory of ingesting one file of so many lines: texts, or a table with labels."""
 
     def write(file: Path) -> None:
         with file.open("w") as opened:
-            opened.writelines(f"{text}\n" for text in short_texts(lines))
+            if suffix == ".csv":
+                opened.write("id,text,label\n")
+                opened.writelines(
+                    f'{number},"{text}, so",{number % 2}\n' for number, text in enumerate(short_texts(lines))
+                )
+            else:
+                opened.writelines(f"{text}\n" for text in short_texts(lines))
 
-    return {"lines": lines, **ingest("text", "a.txt", lines, write)}
+    return {"lines": lines, "suffix": suffix, **ingest("text", f"a{suffix}", lines, write)}
 
 
 def measure_prediction(count: int) -> dict[str, Any]:
