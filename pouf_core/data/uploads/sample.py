@@ -53,9 +53,14 @@ class SampleKeeper(Keeper):
     def __init__(self, scratch: Path, seconds: float) -> None:
         self.items: list[FoundItem] = []
         self._scratch = scratch
-        self._ends_at = time.monotonic() + seconds
-        self._looks_until = self._ends_at - (1 - LOOKING_SHARE) * seconds
+        self._seconds = seconds
+        self.begin()
         self._entries = self._of_upload = 0
+
+    def begin(self) -> None:
+        """Count the seconds from now on."""
+        self._ends_at = time.monotonic() + self._seconds
+        self._looks_until = self._ends_at - (1 - LOOKING_SHARE) * self._seconds
 
     def unpacked_bytes(self, *, is_of_lines: bool) -> float:
         return UNPACKED_BYTES_OF_LINES if is_of_lines else UNPACKED_BYTES
@@ -119,6 +124,9 @@ def read_sample(request: SampleRequest) -> Sample:
     limits = UploadLimits(**request.limits.model_dump(exclude={"seconds"}))
     modality = modality_of_uploads(request.modality, uploads, keeper.local, limits)
     with collector_of(modality, keeper, limits, options, request.labels) as collector:
+        if modality != "image":
+            collector.reader.start()
+        keeper.begin()  # of the time for reading, none is for starting
         try:
             collector.collect(uploads)
         except (EndOfReading, EndOfUpload):
