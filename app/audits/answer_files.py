@@ -19,8 +19,8 @@ from app.predicted.formats import FORMULAS
 
 CSV = "text/csv"
 NO_CLASS = ("none_of_these", "cant_tell")
-#: What an annotated task of JSON-MIN has beside its data.
-SHORT_FORM = {"annotator", "annotation_id"}
+#: What an annotated task of JSON-MIN has beside its data; of one that nobody annotated they are null.
+SHORT_FORM = ("annotator", "annotation_id")
 
 
 async def read_answers(request: Request) -> AnswersPut:
@@ -62,8 +62,8 @@ def _of_label_studio(tasks: list[Any]) -> Iterator[dict[str, Any]]:
         data = task.get("data", task)
         item = data.get("sha256") or data.get("name") if isinstance(data, dict) else None
         annotations = task.get("annotations")
-        if annotations is None and not ("label" in task and task.keys() & SHORT_FORM):
-            annotations = []  # a `label` alone may be our prediction
+        if annotations is None and not ("label" in task and any(task.get(name) for name in SHORT_FORM)):
+            annotations = []  # then its `label` is our prediction
         if annotations == []:
             continue
         if not isinstance(item, str):
@@ -117,7 +117,7 @@ def _from_csv(content: bytes, holding: Holding) -> AnswersPut:
 
 
 def _of_row(row: Mapping[str, str | None]) -> dict[str, Any]:
-    person = (row.get("person") or "").strip()
+    person = (row.get("person") or row.get("annotator") or "").strip()  # Label Studio's CSV has annotators
     item = row.get("item") or row.get("sha256") or ""
     return {"item": _cell(item), "label": _cell(row.get("label") or ""), "person": _cell(person) or None}
 

@@ -109,14 +109,27 @@ def test_our_export_comes_back_from_label_studio_as_answers(api, audited, send):
 
 
 def test_the_short_form_of_label_studio_is_read_too(api, audited, send):
+    """Whoever annotated nothing leaves our prediction, as `label`, in the file that the converter 2.1 of it writes."""
     items = audited[1]["items"]
+    annotated = {"annotator": "ann@example.com", "annotation_id": 5, "lead_time": 1.2}
+    not_annotated = dict.fromkeys(annotated)
     tasks = [
-        {"id": 1, "sha256": items[0]["sha256"], "label": "green", "annotator": 3},
-        {"id": 2, "name": items[1]["name"]},
-        {"id": 3, "name": items[2]["name"], "label": "our own prediction"},
+        {"id": 1, "sha256": items[0]["sha256"], "label": "green", **annotated},
+        {"id": 2, "sha256": items[1]["sha256"], "label": "red", **not_annotated},
+        {"id": 3, "sha256": 64 * "0", "label": "red", **not_annotated},
+        {"id": 4, "name": items[2]["name"]},
     ]
     assert send(json.dumps(tasks), "application/json").status_code == 200
-    assert given(api, audited) == [(items[0]["name"], "green", "3")]
+    assert given(api, audited) == [(items[0]["name"], "green", "ann@example.com")]
+
+
+def test_a_table_of_label_studio_is_read_with_its_annotators(api, audited, send):
+    first, second = audited[1]["items"][:2]
+    heading = '"_data_label","annotation_id","annotator","label","name","sha256"\n'
+    annotated = [f'"red",{number},{who},"green","x","{first["sha256"]}"\n' for number, who in enumerate(("ann", "bob"))]
+    not_annotated = f'"red","","","","x","{second["sha256"]}"\n'
+    assert send(heading + "".join(annotated) + not_annotated).status_code == 200
+    assert given(api, audited) == [(first["name"], "green", "ann"), (first["name"], "green", "bob")]
 
 
 @pytest.mark.parametrize(
