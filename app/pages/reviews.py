@@ -1,7 +1,6 @@
 """Reviews: a person looks at some of a job's items, one after the other, and says which class they are of."""
 
 from dataclasses import dataclass
-from itertools import repeat
 from string import ascii_lowercase, digits
 from typing import Annotated
 from urllib.parse import quote, unquote
@@ -107,7 +106,7 @@ def answer(
     answer: Annotated[str | None, Form()] = None,
 ) -> HTMLResponse:
     """Keep what the person says, and return the next item."""
-    given = {name: value for name, value in (("label", label), ("answer", answer)) if value is not None}
+    given = {"answer": answer} if answer else {"label": label}  # the field of a class may have been left empty
     body = validate(AnswersPut, {"answers": [{"item": item, **given}], "person": person})
     return _page(request, caller, answers.give(caller, job_id, audit_id, body), person, None)
 
@@ -123,6 +122,7 @@ def _page(request: Request, caller: Caller, audit: AuditDocument, person: str, a
     job = jobs.read(caller, audit.job_id)
     turn = _turn(caller, audit, person, at)
     item: AuditItemDocument | None = None if turn.position is None else audit.items[turn.position]
+    classes = [one.name for one in parse_class_names(job.class_names)]
     return render(
         request,
         "review.html.jinja",
@@ -131,7 +131,8 @@ def _page(request: Request, caller: Caller, audit: AuditDocument, person: str, a
         dataset=datasets.read(caller, audit.dataset_id),
         turn=turn,
         item=item,
-        choices=_choices([one.name for one in parse_class_names(job.class_names)]),
+        choices=_choices(classes),
+        found_by_typing=classes if len(classes) > len(_KEYS) else [],
         place=_place(audit, person),
         back_key=BACK,
     )
@@ -146,8 +147,10 @@ def _turn(caller: Caller, audit: AuditDocument, person: str, at: int | None) -> 
 
 
 def _choices(classes: list[str]) -> list[Choice]:
-    keys = [*_KEYS, *repeat("", max(0, len(classes) - len(_KEYS)))]
-    named = [Choice("label", name, name, key) for name, key in zip(classes, keys, strict=False)]
+    """Return a button for each answer, with its key; of more classes than there are keys none, since they are typed."""
+    if len(classes) > len(_KEYS):
+        return [Choice("answer", value, name, "") for value, name, _ in OTHERS]
+    named = [Choice("label", name, name, key) for name, key in zip(classes, _KEYS, strict=False)]
     return named + [Choice("answer", value, name, key) for value, name, key in OTHERS]
 
 

@@ -47,6 +47,21 @@ def test_every_answer_has_a_key_and_what_is_predicted_is_not_given_away(api, beg
     assert "probability" not in page.lower()
 
 
+def test_of_more_classes_than_there_are_keys_one_is_found_by_typing(api, predicted):
+    classes = [f"class {number}" for number in range(100)]
+    answer = api.post(f"/jobs/{predicted(4, class_names=classes).job_id}/reviews", data={"size": 2}, headers=SCRIPTED)
+    place = answer.headers["hx-redirect"]
+    page = api.get(place).text
+    assert re.findall(r'<option value="([^"]+)"', page) == classes
+    assert re.findall(r'<button name="([^"]+)" value="([^"]+)" formnovalidate', page) == [
+        ("answer", "none_of_these"),
+        ("answer", "cant_tell"),
+    ]
+    assert "data-key" not in page  # keys write into the field
+    assert "1 of 2 items looked at" in (page := say(api, place, page, label="class 77", person="anonymous"))
+    assert "everything has been looked at" in say(api, place, page, label="", answer="cant_tell", person="anonymous")
+
+
 def test_an_answer_can_be_taken_back(api, begun):
     first = api.get(begun).text
     second = say(api, begun, first, answer="none_of_these")
