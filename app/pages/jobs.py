@@ -64,7 +64,7 @@ def show_job(request: Request, job_id: str, caller: Reader) -> HTMLResponse:
         stage=STAGES.get(document.stage or ""),
         actions=POSSIBLE.get(document.status, ()),
         is_final=service.is_final(document),
-        judged=judgement_of(job, [one.model_dump(mode="json") for one in reviews]),
+        judged=judgement_of(job, [one.model_dump(mode="json") for one in reviews], outcome),
         dataset=dataset,
         picture_of=pictures_of(dataset),
         outcome=outcome,

@@ -66,7 +66,7 @@ def show_model(request: Request, model_id: str, caller: Reader) -> HTMLResponse:
         model=model,
         created_at=document.created_at,
         modality=_modality_of(document.base_model),
-        judged=judgement_of(model, _audits(caller, document.job_id)),
+        judged=judgement_of(model, _audits(caller, document.job_id), outcome),
         outcome=outcome,
         picture_of=pictures_of(dataset),
         sure_chart=None if outcome is None else sureness_chart(outcome),

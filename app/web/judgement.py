@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.web.predictions import PredictionSummary
 from app.web.templating import percent, signed
 
 Fields = dict[str, Any]
@@ -14,6 +15,7 @@ _WORDS = {
     "harmful": ("✕", "Adaptation would have made it worse", "The checks that need no labels say so."),
 }
 _NOT_JUDGED = ("", "Whether adaptation helped was not judged", "")
+_FEW = 0.02  # of the items: so few that changed help little, even if all are right now
 _AUDITED = "People's answers to a review of this job say so."
 
 
@@ -42,8 +44,16 @@ class Judgement:
     reasons: list[str]
 
 
-def judgement_of(result: Fields, audits: Sequence[Fields] = ()) -> Judgement:
-    """Return what a job's or a model's document says, beside the documents of its job's audits, newest first."""
+def judgement_of(
+    result: Fields, audits: Sequence[Fields] = (), predictions: PredictionSummary | None = None
+) -> Judgement:
+    """Return what a job's or a model's document says.
+
+    Args:
+        result: the document.
+        audits: documents of its job's audits, newest first.
+        predictions: of its job's items, if there are any.
+    """
     mark, heading, basis = _WORDS.get(result["verdict"], _NOT_JUDGED)
     reasons = result["verdict_reasons"]
     if any(reason["code"] == "audited" for reason in reasons):
@@ -56,7 +66,7 @@ def judgement_of(result: Fields, audits: Sequence[Fields] = ()) -> Judgement:
         gain=gain_in_words(result["estimated_gain"]),
         served=_served(result),
         accuracy=_accuracy(result["evaluation"]),
-        doubts=_doubts(result, audits),
+        doubts=_doubts(result, audits, predictions),
         reasons=[reason["message"] for reason in reasons],
     )
 
@@ -98,18 +108,26 @@ def _accuracy(evaluation: Fields | None) -> str | None:
     )
 
 
-def _doubts(result: Fields, audits: Sequence[Fields]) -> list[str]:
+def _doubts(result: Fields, audits: Sequence[Fields], predictions: PredictionSummary | None) -> list[str]:
     if result["verdict"] != "improved":
         return []
     found = []
+    if predictions is not None and predictions.changed <= _FEW * predictions.item_count:
+        share = f"{predictions.changed or 'none'} of {predictions.item_count:,} items"
+        found.append(f"It cannot have helped much here: {share} got another class.")
     evaluation = result["evaluation"]
-    if evaluation is not None and evaluation["adapted_accuracy"] < evaluation["zero_shot_accuracy"]:
-        by_chance = evaluation["adapted_interval"][1] > evaluation["zero_shot_accuracy"]
-        chance = "; the difference is small enough to be chance." if by_chance else "."
-        found.append(f"These labels do not confirm that it helped{chance}")
+    if evaluation is not None:
+        gain = evaluation["adapted_accuracy"] - evaluation["zero_shot_accuracy"]
+        found += _doubt("These labels do", gain, evaluation["adapted_interval"][1] > evaluation["zero_shot_accuracy"])
     measured = next((audit["estimate"]["difference"] for audit in audits if audit["estimate"]), None)
-    if measured is not None and measured["value"] < 0:
-        by_chance = measured["interval"][1] > 0
-        chance = "; the difference is small enough to be chance." if by_chance else "."
-        found.append(f"What people found in the last review does not confirm that it helped{chance}")
+    if measured is not None:
+        found += _doubt("What people found in the last review does", measured["value"], measured["interval"][1] > 0)
     return found
+
+
+def _doubt(figures: str, gain: float, may_be_chance: bool) -> list[str]:
+    """Return a sentence on figures by which nothing was gained."""
+    if gain > 0:
+        return []
+    chance = "; the difference is small enough to be chance" if may_be_chance and gain < 0 else ""
+    return [f"{figures} not confirm that it helped{chance}."]

@@ -79,7 +79,7 @@ def render_report(job: Fields, parts: ReportParts) -> str:
     return _ENVIRONMENT.get_template("report.html.jinja").render(
         job=job,
         style=Markup(parts.style),
-        judged=judgement_of(job, parts.audits) if job["model_id"] else None,
+        judged=judgement_of(job, parts.audits, parts.predictions) if job["model_id"] else None,
         audits=parts.audits,
         outcome=parts.predictions,
         shown=parts.examples,

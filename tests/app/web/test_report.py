@@ -181,6 +181,7 @@ def audit(difference: float) -> dict[str, Any]:
         (WORSE, [], ["These labels do not confirm that it helped; the difference is small enough to be chance."]),
         (WORSE | {"adapted_interval": [0.4, 0.59]}, [], ["These labels do not confirm that it helped."]),
         (None, [audit(-0.1)], ["What people found in the last review does not confirm that it helped."]),
+        (WORSE | {"zero_shot_accuracy": 0.5}, [], ["These labels do not confirm that it helped."]),
         (BETTER, [audit(0.1), audit(-0.1)], []),
     ],
 )
@@ -383,3 +384,14 @@ def test_no_review_or_one_of_everything_is_told(job: dict[str, Any]) -> None:
 
 def test_without_predictions_nothing_is_said_of_them(job: dict[str, Any]) -> None:
     assert "Items of each class" not in " ".join(read(render(job)).words)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"), [(0, "none of 2,000 items got"), (40, "40 of 2,000 items got"), (41, None)]
+)
+def test_a_verdict_that_it_helped_says_where_hardly_anything_changed(
+    job: dict[str, Any], changed: int, said: str | None
+) -> None:
+    shown = main_part(render(job | {"verdict": "improved"}, predictions=replace(SUMMARY, changed=changed)))
+    assert ("cannot have helped much" in shown) == (said is not None)
+    assert said is None or f"It cannot have helped much here: {said} another class." in shown
