@@ -1,5 +1,6 @@
 """A real service, and a real Chromium that looks at it. Without one, everything here skips."""
 
+import csv
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,10 +15,17 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from cli.temporary_service import RunningService, temporary_service
 from tests.waiting import WAIT_SECONDS
 
+EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
+CLASSES = ("boat", "computer", "smiley face")
+PICTURES_A_CLASS = 8
+EVIL = "<img src=x onerror=alert(1)>"
+JOB_MS = 240_000
+
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 #: What browsers and htmx write of refusals, which have a list of their own.
 REFUSALS = ("Failed to load resource", "Response Status Error Code")
 SCREENSHOTS = Path(__file__).parent.parent.parent / "build" / "screenshots"
+WAIT_MS = 1000 * WAIT_SECONDS
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 
 
@@ -56,6 +64,60 @@ def service(data_dir: Path) -> Iterator[RunningService]:
         patch.setenv("POUF_DEVICE", "cpu")
         with temporary_service(data_dir) as running:
             yield running
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory) -> Path:
+    """A folder with a folder of pictures for each class, and what a person left beside them."""
+    root = tmp_path_factory.mktemp("upload") / "my clip art"
+    with (EXAMPLE / "labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for name in CLASSES:
+        (root / name).mkdir(parents=True)
+        for row in [row for row in rows if row["label"] == name][:PICTURES_A_CLASS]:
+            shutil.copy(EXAMPLE / "images" / row["file"], root / name)
+    (root / f"{EVIL}.jpg").write_bytes(b"not a picture")
+    return root
+
+
+@dataclass(frozen=True)
+class Walked:
+    """What the whole way came to."""
+
+    dataset: str
+    job: str
+    model: str
+
+
+@pytest.fixture(scope="session")
+def walked(browser, service, folder, tmp_path_factory) -> Walked:
+    """The whole way, by the fewest clicks; nothing is typed, since folders suggest the class names."""
+    page = browser.new_page()
+    page.set_default_timeout(WAIT_MS)
+    page.goto(service.url)
+    clicks = ["a folder"]
+    page.locator("input[webkitdirectory]").set_input_files(folder)
+    for link in ("New job", "Start the job", "Download predictions (CSV)", "Use the model"):
+        found = page.get_by_role("button" if link.startswith("Start") else "link", name=link)
+        found.wait_for(timeout=JOB_MS)
+        clicks.append(link)
+        if link == "New job":
+            dataset = page.url.rpartition("/")[2]
+        if not link.startswith("Download"):
+            found.click()
+            continue
+        job = page.url.rpartition("/")[2]
+        with page.expect_download() as download:
+            found.click()
+        with Path(download.value.path()).open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    assert len(clicks) <= 8
+    assert len(rows) == len(CLASSES) * PICTURES_A_CLASS
+    assert {row["label"] for row in rows} <= set(CLASSES)
+    page.wait_for_url("**/models/*")
+    walked = Walked(dataset, job, page.url.rpartition("/")[2])
+    page.close()
+    return walked
 
 
 @dataclass
@@ -108,7 +170,7 @@ def visit(browser: Browser, service: RunningService) -> Callable[..., Any]:
     @contextmanager
     def begin(width: int = 1280, scheme: Any = "light") -> Iterator[Visit]:
         context: BrowserContext = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
-        context.set_default_timeout(1000 * WAIT_SECONDS)
+        context.set_default_timeout(WAIT_MS)
         seen = Visit(context.new_page(), service.url)
 
         def note_request(request: Any) -> None:

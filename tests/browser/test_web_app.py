@@ -1,79 +1,16 @@
 """The web app as people meet it: from a folder to a CSV and a name to call, by a browser alone."""
 
-import csv
 import itertools
-import shutil
-import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from playwright.sync_api import expect
 
 from pouf_client import Client
+from tests.browser.conftest import CLASSES, EVIL, JOB_MS, PICTURES_A_CLASS
 from tests.waiting import WAIT_SECONDS
 
-EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
-CLASSES = ("boat", "computer", "smiley face")
-PICTURES_A_CLASS = 8
-EVIL = "<img src=x onerror=alert(1)>"
 WIDTHS, SCHEMES = (375, 1280), ("light", "dark")
-JOB_MS = 240_000
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory) -> Path:
-    """A folder with a folder of pictures for each class, and what a person left beside them."""
-    root = tmp_path_factory.mktemp("upload") / "my clip art"
-    with (EXAMPLE / "labels.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    for name in CLASSES:
-        (root / name).mkdir(parents=True)
-        for row in [row for row in rows if row["label"] == name][:PICTURES_A_CLASS]:
-            shutil.copy(EXAMPLE / "images" / row["file"], root / name)
-    (root / f"{EVIL}.jpg").write_bytes(b"not a picture")
-    return root
-
-
-@dataclass(frozen=True)
-class Walked:
-    """What the whole way came to."""
-
-    dataset: str
-    job: str
-    model: str
-
-
-@pytest.fixture(scope="session")
-def walked(browser, service, folder, tmp_path_factory) -> Walked:
-    """The whole way, by the fewest clicks; nothing is typed, since folders suggest the class names."""
-    page = browser.new_page()
-    page.goto(service.url)
-    clicks = ["a folder"]
-    page.locator("input[webkitdirectory]").set_input_files(folder)
-    for link in ("New job", "Start the job", "Download predictions (CSV)", "Use the model"):
-        found = page.get_by_role("button" if link.startswith("Start") else "link", name=link)
-        found.wait_for(timeout=JOB_MS)
-        clicks.append(link)
-        if link == "New job":
-            dataset = page.url.rpartition("/")[2]
-        if not link.startswith("Download"):
-            found.click()
-            continue
-        job = page.url.rpartition("/")[2]
-        with page.expect_download() as download:
-            found.click()
-        with Path(download.value.path()).open(newline="") as file:
-            rows = list(csv.DictReader(file))
-    assert len(clicks) <= 8
-    assert len(rows) == len(CLASSES) * PICTURES_A_CLASS
-    assert {row["label"] for row in rows} <= set(CLASSES)
-    page.wait_for_url("**/models/*")
-    walked = Walked(dataset, job, page.url.rpartition("/")[2])
-    page.close()
-    return walked
 
 
 @pytest.fixture(scope="session")
@@ -278,31 +215,6 @@ def test_items_are_reviewed_by_the_keyboard_alone(visit, walked):
         assert progress.inner_text() == "6 of 6 items looked at"
         assert seen.findings() == []
         seen.picture("reviewed")
-
-
-def test_a_page_goes_on_by_itself_when_the_api_was_away(visit, walked, service):
-    with Client(service.url) as client:
-        job = client.jobs.create(walked.dataset, class_names=list(CLASSES))
-        client.jobs.pause(job.id)
-        with visit() as seen:
-            seen.wrong = _Forgiving()
-            seen.open(f"/jobs/{job.id}")
-            supervisor = psutil.Process(service.pid)
-            [api] = [part for part in supervisor.children(recursive=True) if "app.main:app" in part.cmdline()]
-            api.kill()
-            seen.page.locator("#message .notice").wait_for()
-            deadline = time.monotonic() + WAIT_SECONDS
-            while seen.page.locator("#message .notice").count() and time.monotonic() < deadline:
-                seen.page.wait_for_timeout(500)
-            client.jobs.cancel(job.id)
-            seen.page.locator(".badge.cancelled").wait_for()
-
-
-class _Forgiving(list):  # type: ignore[type-arg]
-    """A service that is away is reported by browsers; that is what the test is about."""
-
-    def append(self, _: object) -> None:
-        return
 
 
 def test_with_keys_a_browser_signs_in_works_and_signs_out(visit, walked):

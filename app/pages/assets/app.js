@@ -14,10 +14,27 @@ function say(text) {
   message.replaceChildren(notice);
 }
 
-document.addEventListener("htmx:sendError", () => say("The service does not answer. This page tries again by itself."));
-document.addEventListener("htmx:afterOnLoad", (event) => {
-  if (event.detail.xhr.status < 400) message.replaceChildren();
+// ---- when the service is away
+
+/** Whether the page asks for that part by itself: at intervals, or by the trigger `again`. */
+const asksAgain = (element) => /\b(every|again)\b/.test(element.getAttribute("hx-trigger") ?? "");
+
+const isAway = (request) => request.status === 0 || request.getResponseHeader("x-should-retry") === "true" || [502, 503, 504].includes(request.status);
+
+document.addEventListener("htmx:afterRequest", ({ detail: { xhr, successful, elt } }) => {
+  if (successful) message.replaceChildren();
+  else if (isAway(xhr) && asksAgain(elt)) setTimeout(() => htmx.trigger(elt, "again"), 1000 * RETRY_SECONDS);
 });
+document.addEventListener("htmx:sendError", ({ detail: { elt } }) => sayAway(elt));
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (detail.xhr.status < 400 || detail.xhr.getResponseHeader("HX-Retarget")) return;
+  detail.shouldSwap = false; // a proxy's page, with nothing for this one in it
+  sayAway(detail.elt);
+});
+
+function sayAway(element) {
+  say(`The service does not answer. ${asksAgain(element) ? "This page tries again by itself." : "Try it again in a moment."}`);
+}
 
 // Keys stand for what names them in `data-key`, except where somebody writes.
 document.addEventListener("keydown", (event) => {

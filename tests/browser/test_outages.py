@@ -1,0 +1,50 @@
+"""Pages that are open while the service is away: they say so, and go on by themselves."""
+
+import psutil
+from playwright.sync_api import expect
+
+from pouf_client import Client
+from tests.browser.conftest import CLASSES, WAIT_MS
+
+
+class _Forgiving(list):  # type: ignore[type-arg]
+    """A service that is away is reported by browsers; that is what the tests are about."""
+
+    def append(self, _: object) -> None:
+        return
+
+
+def test_a_page_goes_on_by_itself_when_the_api_was_away(visit, walked, service):
+    with Client(service.url) as client:
+        job = client.jobs.create(walked.dataset, class_names=list(CLASSES))
+        client.jobs.pause(job.id)
+        with visit() as seen:
+            seen.wrong = _Forgiving()
+            seen.open(f"/jobs/{job.id}")
+            supervisor = psutil.Process(service.pid)
+            [api] = [part for part in supervisor.children(recursive=True) if "app.main:app" in part.cmdline()]
+            api.kill()
+            seen.page.locator("#message .notice").wait_for()
+            expect(seen.page.locator("#message .notice")).to_have_count(0, timeout=WAIT_MS)
+            client.jobs.cancel(job.id)
+            seen.page.locator(".badge.cancelled").wait_for()
+
+
+def test_a_part_of_a_page_comes_once_the_service_is_back_and_what_a_proxy_says_meanwhile_is_not_shown(visit, walked):
+    def is_away(route):
+        route.abort()
+
+    def is_away_behind_a_proxy(route):
+        route.fulfill(status=502, content_type="text/html", body="<h1>Bad gateway</h1>")
+
+    answers = iter([is_away, is_away_behind_a_proxy])
+    with visit() as seen:
+        seen.wrong = _Forgiving()
+        seen.page.route("**/models/*/map", lambda route: next(answers, lambda route: route.continue_())(route))
+        seen.open(f"/models/{walked.model}")
+        seen.page.get_by_text("Map of the items").scroll_into_view_if_needed()
+        seen.page.get_by_text("This page tries again by itself.").wait_for()
+        seen.page.locator("[data-map] circle").first.wait_for()
+        assert next(answers, None) is None
+        assert seen.page.get_by_text("Bad gateway").count() == 0
+        assert seen.page.locator("#message .notice").count() == 0
