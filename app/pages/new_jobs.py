@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from unicodedata import combining, normalize
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
@@ -119,4 +120,5 @@ def _suits(model: BaseModelDocument, dataset: DatasetDocument) -> bool:
 
 def _alias_for(name: str | None) -> str:
     """Return a name to serve the model under, made of the dataset's."""
-    return _NO_ALIAS.sub("-", name or "").strip("-._").lower()[:LONGEST_ALIAS]
+    plain = "".join(char for char in normalize("NFKD", name or "") if not combining(char))  # without accents
+    return _NO_ALIAS.sub("-", plain).lower()[:LONGEST_ALIAS].strip("-._")

@@ -98,7 +98,8 @@ def _prepare(caller: Caller, body: JobCreate, holding: Holding) -> _Asked:
     if request is None or request.base.takes_label_words:
         raise invalid("trial_not_possible", "Class names are not tried with language models.", "/base_model")
     if len(request.classes) > MOST_CLASSES:
-        raise invalid("too_many_classes_to_try", f"At most {MOST_CLASSES} classes are tried at once.", "/class_names")
+        message = f"At most {MOST_CLASSES} classes are tried here; a job may have more."
+        raise invalid("too_many_classes_to_try", message, "/class_names")
     sample = SampleSource(reading, partial(_sources, caller, body.dataset_id, items, holding))
     return _Asked(request, items, sample)
 

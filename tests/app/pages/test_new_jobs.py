@@ -196,3 +196,8 @@ def test_for_fewer_items_only_their_encoding_takes_less(api, rows):
 )
 def test_durations_are_rounded(seconds, said):
     assert duration_in_words(seconds) == f"about {said}"
+
+
+def test_a_model_is_to_be_served_under_the_name_of_the_dataset_in_plain_letters(api, rows):
+    dataset = rows.dataset(name="Größe & Äpfel – " + 60 * "x")
+    assert f'value="gro-e-apfel-{51 * "x"}"' in api.get(f"/jobs/new?dataset={dataset}").text

@@ -199,8 +199,11 @@ def test_a_dataset_that_is_being_read_is_looked_at_again(api, rows, database):
 def test_a_person_says_which_column_was_meant(api, rows, database):
     candidates = [{"column": 3, "heading": "Inhalt", "examples": ["a cell"]}]
     problem = {"error_code": "table_ambiguous", "error_message": "Which one?", "candidates": candidates}
-    dataset = rows.dataset("failed", modality="text", **problem)
+    warnings = [finding("files_rejected", "A file was not read: Which one?").model_dump(mode="json")]
+    dataset = rows.dataset("failed", modality="text", warnings=warnings, **problem)
     page = api.get(f"/datasets/{dataset}").text
+    assert "Choose it below." in page
+    assert "Which one?" not in page  # in the words of the API
     assert 'name="text_column" value="3"' in page
     assert "<q>a cell</q>" in page
     api.post(f"/datasets/{dataset}/read-again", data={"text_column": "3", "labels": "none", "header": ""})
