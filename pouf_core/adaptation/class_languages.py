@@ -10,7 +10,7 @@ from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName
 from pouf_core.contract.findings import Finding, finding
 
-_LANGUAGES = {
+LANGUAGES = {
     "ca": "Catalan",
     "cs": "Czech",
     "da": "Danish",
@@ -35,7 +35,7 @@ _LANGUAGES = {
     "sv": "Swedish",
     "tr": "Turkish",
 }
-_READ = ("en", "la")  # which names species
+READ = ("en", "la")  # which names species
 _LIKELY = 0.8
 """Chosen on half of 45 lists of English, Latin and brand names and of the names of emoji in 16 languages, in samples of
 2 to 20: on the other half 0.8 % of the English ones were warned of, and 90 % of five names and 99 % of ten in another
@@ -52,10 +52,10 @@ def other_language_warnings(base: BaseModelDescription, classes: Sequence[ClassN
         return []
     names = ", ".join(item.wording.lower() for item in classes[:_MOST_NAMES])
     language, likely = language_identifier().rank(names)[0]
-    if language in _READ or likely < _LIKELY:
+    if language in READ or likely < _LIKELY:
         return []
     message = (
-        f"The class names look like {_LANGUAGES[language]}, and the text encoder of {base.name} knows English alone. "
+        f"The class names look like {LANGUAGES[language]}, and the text encoder of {base.name} knows English alone. "
         'If they are not English, give each an English wording, as {"name": "Hund", "prompt": "dog"}, or use a base '
         "model of many languages."
     )
@@ -68,5 +68,5 @@ def language_identifier() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # 100 MB of memory
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages([*_READ, *_LANGUAGES])
+    identifier.set_languages([*READ, *LANGUAGES])
     return identifier

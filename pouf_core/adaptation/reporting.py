@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pouf_core.adaptation.class_languages import other_language_warnings
+from pouf_core.adaptation.text_languages import foreign_texts_warnings
 from pouf_core.contract.class_scripts import other_scripts_warnings
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.method import Resolved
@@ -72,4 +73,5 @@ def input_warnings(data: LabelledItems, request: CheckedRequest) -> list[Finding
     of_names = other_scripts_warnings(request.base, request.classes) or other_language_warnings(
         request.base, request.classes
     )
-    return [*data.labelling.warnings, *of_items, *of_names]
+    of_texts = foreign_texts_warnings(request.base, data.items)
+    return [*data.labelling.warnings, *of_items, *of_names, *of_texts]
