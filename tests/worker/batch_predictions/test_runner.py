@@ -121,6 +121,7 @@ def test_a_killed_prediction_goes_on_and_ends_with_the_same_bytes(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # six processes are started one after the other
 def test_five_kills_change_nothing(
     context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
 ) -> None:
