@@ -149,7 +149,7 @@ class _Run(AttemptRun[BatchPrediction]):
             precision=None if settings.precision == "auto" else settings.precision,
             memory_bytes=settings.job_memory_bytes,
             **kept_features(self._context, batch.owner),
-            parts_dir=self._folder / "parts",
+            parts_dir=self._folder / "parts" / settings.precision,
             predictions_dir=self._work_dir / "predictions",
             **files.items_on_this_machine(storage),
         )

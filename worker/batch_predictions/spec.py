@@ -17,7 +17,8 @@ class BatchSpec(WorkSpec):
         artifact: the folder of the model.
         precision: what the model computes in where its request names none; None for what suits the device.
         variant, threshold: as for `predict_dataset`.
-        parts_dir: where predictions are kept until they are complete, by this attempt and others on this host.
+        parts_dir: where predictions are kept until they are complete, by this attempt and others on this host with
+            the same precision.
     """
 
     batch_id: str

@@ -75,7 +75,7 @@ def child_of_this_process() -> psutil.Process | None:
 
 def kill_after(parts: int, context: WorkerContext, batch_id: str, running: Any, wait_for: Any) -> Path:
     """Run an attempt, and kill its process once so many parts are written; returns where they are."""
-    folder: Path = context.settings.data_dir / runner.FOLDER / batch_id / "parts"
+    folder: Path = context.settings.data_dir / runner.FOLDER / batch_id / "parts" / "auto"
     run = running(run_batch, context, batch_id)
     wait_for(lambda: (folder / f"{parts - 1:06}.npy").exists())
     child = child_of_this_process()
@@ -116,7 +116,7 @@ def test_a_killed_prediction_goes_on_and_ends_with_the_same_bytes(
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.attempt, batch.lease_owner) == ("succeeded", 2, None), batch.error_message
     assert (batch.predicted_count, batch.durable_count, batch.lost_attempts) == (80, 80, 0)
-    assert not folder.parent.exists()
+    assert not folder.parents[1].exists()
     assert_undisturbed(context, batch, artifact, tmp_path)
 
 
@@ -150,6 +150,8 @@ def test_the_precision_of_the_settings_holds_for_batch_predictions(
     with contextlib.suppress(OSError):
         run_batch(make_context(precision=setting), batch_id)
     assert [each.precision for each in begun] == [precision]
+    # the parts of an attempt with another precision are none of this one's
+    assert [each.parts_dir.name for each in begun] == [setting]
 
 
 def test_a_running_one_is_cancelled_and_leaves_nothing(
