@@ -7,9 +7,12 @@ import asyncio
 import json
 import logging
 import socket
-from typing import TypedDict
+import time
+from collections.abc import Callable
+from typing import Any, TypedDict
 
 import h11
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.h11_impl import STATUS_PHRASES, H11Protocol
 
 from app.http.errors import PROBLEM_JSON, ApiError, problem_document
@@ -17,6 +20,10 @@ from store.ids import new_id
 from store.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+#: For so long what came on one connection is taken apart, until all others have had their turn: a body of tiny chunks
+#: holds tens of thousands of them in what is read at once.
+TURN_SECONDS = 0.002
 
 
 class ConnectionLimits(TypedDict):
@@ -31,18 +38,36 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
     return {"stall_seconds": settings.stall_seconds, "max_connections": settings.max_connections}
 
 
+class _Flow(FlowControl):
+    """Reads nothing more while what was read is still to be taken apart."""
+
+    backlog = False
+
+    def resume_reading(self) -> None:
+        if not self.backlog:
+            super().resume_reading()
+
+
 class SlowClientProtocol(H11Protocol):
     """HTTP/1.1 whose connections are cut off when the client is too slow, and refused when there are too many.
 
     A request's head has to be complete `stall_seconds` after the connection was made, or after the first byte of a
     later request, however its bytes are spread. Between two requests uvicorn's own keep-alive timeout holds.
+    Connections take turns at being parsed.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
+    _turn_ends = 0.0
+    _last_event: object = None
+    _parse: Callable[[], Any]
+    flow: _Flow
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse the connection, or begin to wait for a request."""
         super().connection_made(transport)
+        self.flow = _Flow(transport)
+        self._parse = self.conn.next_event
+        self.conn.next_event = self._next_event  # type: ignore[method-assign]
         if len(self.connections) > self.app_state["max_connections"]:
             detail = "Too many connections are open; try again."
             self._refuse(ApiError(503, "too_many_connections", detail, headers={"Retry-After": "2"}))
@@ -53,6 +78,36 @@ class SlowClientProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of a request's head, until it is there."""
         super().data_received(data)
+        self._watch_head()
+
+    def handle_events(self) -> None:
+        """Take a turn at what has come."""
+        self._turn_ends, self._last_event = time.perf_counter() + TURN_SECONDS, None
+        super().handle_events()
+        if self.flow.backlog:
+            self.transport.pause_reading()
+
+    def _next_event(self) -> Any:
+        """The next part of what has come, or `PAUSED` once the turn has ended; a turn has one at least."""
+        if self._last_event is None or time.perf_counter() < self._turn_ends:
+            self._last_event = self._parse()
+            return self._last_event
+        if not self.flow.backlog:
+            self.flow.backlog = True
+            self.loop.call_soon(self._go_on)
+        return h11.PAUSED
+
+    def _go_on(self) -> None:
+        self.flow.backlog = False
+        if self.transport.is_closing():
+            return
+        self.handle_events()
+        self._watch_head()
+        wanted = self.cycle is None or len(self.cycle.body) <= HIGH_WATER_LIMIT
+        if self._last_event is h11.NEED_DATA and wanted:
+            self.flow.resume_reading()
+
+    def _watch_head(self) -> None:
         if self.conn.their_state is not h11.IDLE:
             self._stop_waiting()
         elif self._head_timer is None:

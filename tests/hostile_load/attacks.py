@@ -140,6 +140,17 @@ def half_requests(target: Target, client: httpx.Client, chance: random.Random) -
     return []
 
 
+def tiny_chunks(target: Target, client: httpx.Client, chance: random.Random) -> list[int]:
+    """A body of a hundred thousand chunks of a byte each."""
+    place = urlsplit(target.url)
+    head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
+    head += f"Authorization: Bearer {target.key}\r\nContent-Type: application/json\r\n\r\n"
+    with socket.create_connection((place.hostname, place.port), 120) as connection:
+        connection.sendall(head.encode() + b"1\r\n \r\n" * 100_000 + b"0\r\n\r\n")
+        return [int(connection.recv(12)[9:])]
+
+
 ATTACKS: dict[str, Attack] = {
-    attack.__name__: attack for attack in (bombs, junk, forms, slow_bodies, jobs, strangers, streams, half_requests)
+    attack.__name__: attack
+    for attack in (bombs, junk, forms, slow_bodies, jobs, strangers, streams, half_requests, tiny_chunks)
 }

@@ -113,6 +113,20 @@ def test_connections_above_the_limit_are_refused_until_one_closes(connect):
     wait_for(lambda: connect(WHOLE).recv(65_536).startswith(b"HTTP/1.1 200 "))
 
 
+@pytest.mark.parametrize("stall_seconds", [60])
+def test_a_body_of_tiny_chunks_is_taken_apart_in_turns(connect, monkeypatch):
+    monkeypatch.setattr("app.http.protocol.TURN_SECONDS", 0)
+    turns = []
+    take = SlowClientProtocol.handle_events
+    monkeypatch.setattr(SlowClientProtocol, "handle_events", lambda self: (turns.append(self.flow.backlog), take(self)))
+    text = json.dumps({"dataset_id": "ds_0", "class_names": ["a", "b"]}).encode()
+    body = b"".join(b"1\r\n%c\r\n" % byte for byte in text + b" " * 3000)
+    head = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    text = answer(connect(head + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n"))
+    refused_with(text, 422, "dataset_not_found")
+    assert len(turns) > 3000
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux's kernel gives up unread answers")
 class TestUnreadAnswers:
     ended = threading.Event()
