@@ -15,12 +15,13 @@ import pytest
 from store.clock import utcnow
 from store.leases import expired
 from store.tables import Dataset
+from tests.waiting import WAIT_SECONDS
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
-#: Packs a thousand to one, and takes a second or more to be passed over.
-SKIPPED_BYTES = 700 * 1024**2
-SHORT_LEASE = {"lease_seconds": 0.5, "lease_renew_seconds": 0.1, "max_archive_ratio": 10_000.0}
+#: Packs a thousand to one.
+SKIPPED_BYTES = 200 * 1024**2
+SHORT_LEASE = {"lease_seconds": 2.0, "lease_renew_seconds": 0.1, "max_archive_ratio": 10_000.0}
 
 
 class Zeros(io.RawIOBase):
@@ -53,9 +54,16 @@ def test_a_lease_outlives_a_member_that_takes_longer_to_pass_over(
 
     watcher = threading.Thread(target=look)
     watcher.start()
-    run_ingestion(make_context(**SHORT_LEASE), dataset_id)
+    pauses = iter([0.1] * 25)  # longer than the lease
+
+    def pause() -> bool:
+        time.sleep(next(pauses, 0))
+        return False
+
+    run_ingestion(make_context(**SHORT_LEASE), dataset_id, shutdown_requested=pause)
     ended.set()
     watcher.join()
+    assert list(pauses) == []
     assert losses == []
     assert get(Dataset, dataset_id).error_code == "no_usable_items"
 
@@ -94,6 +102,8 @@ def test_a_deletion_is_noticed_within_a_member(
 
     def count_blocks() -> bool:
         blocks.append(1)
+        if len(blocks) == 10:  # within the member
+            assert deleted.wait(WAIT_SECONDS)
         return False
 
     run_ingestion(context, dataset_id, shutdown_requested=count_blocks)
@@ -108,7 +118,7 @@ def test_an_ingestion_that_gets_on_with_nothing_loses_its_lease(
     losses = []
 
     def hang(*_: Any) -> bool:
-        time.sleep(1.5)
+        time.sleep(3)
         with database.read() as session:
             losses.extend(expired(session, Dataset, utcnow()))
         return False
