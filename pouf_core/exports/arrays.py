@@ -40,9 +40,9 @@ def classifier_arrays(model: ModelToExport) -> Arrays:
     return {name: np.asarray(value) for name, value in (arrays | _logits(variant.classifier.tensors(), bias)).items()}
 
 
-def save_classifier(model: ModelToExport, directory: Path) -> None:
-    """Write `classifier.npz`, which `numpy.load` reads without unpickling anything."""
-    np.savez(directory / CLASSIFIER, **classifier_arrays(model))  # type: ignore[arg-type]
+def save_classifier(model: ModelToExport, directory: Path, further: Arrays | None = None) -> None:
+    """Write `classifier.npz`, which `numpy.load` reads without unpickling anything, with further arrays."""
+    np.savez(directory / CLASSIFIER, **classifier_arrays(model), **(further or {}))  # type: ignore[arg-type]
 
 
 def has_label_words(tensors: Mapping[str, Tensor]) -> bool:

@@ -87,7 +87,8 @@ def write_card(
 def _example(model: ModelToExport, wanted: ExportFormat, prepared: Mapping[str, Any]) -> str:
     template = templates().get_template(f"exports/example_{wanted}.py.jinja")
     words = has_label_words(model.variant.classifier.tensors())
-    settings = {"kind": "features", **prepared, "words": words, "levels": bool(model.variant.levels)}
+    texts = prepared.get("kind") in ("tokens", "sentences", "template")
+    settings = {"kind": "features", **prepared, "texts": texts, "words": words, "levels": bool(model.variant.levels)}
     return template.render(**settings).rstrip("\n") + "\n"
 
 

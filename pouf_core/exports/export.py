@@ -16,6 +16,7 @@ from pouf_core.exports.formats import formats_of, require_format
 from pouf_core.exports.model import ModelToExport, read_model
 
 ABOUT = "model.json"
+_TEMPLATE = ("template.json", "What stands around a text, and how tokens are found in it.")
 _ARRAYS = (CLASSIFIER, "The classifier as arrays: class features, weights, bias, class names, threshold.")
 
 
@@ -78,15 +79,19 @@ def _onnx(model: ModelToExport, directory: Path) -> Told:
     prepared = write_onnx(model, directory)
     about = model.about() | {"preparation": prepared}
     (directory / ABOUT).write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    texts = prepared["kind"] == "tokens"
+    of_language = prepared["kind"] == "template"
+    texts = of_language or prepared["kind"] == "tokens"
     item, packages = ("texts", "tokenizers") if texts else ("pictures", "pillow")
     packages += " transformers" if prepared["kind"] == "transformers" else ""
-    inputs = "`tokens` [items, length], int64" if texts else "`pixels` [items, 3, height, width], float32"
+    inputs = "`pixels` [items, 3, height, width], float32"
+    if texts:
+        inputs = f"`tokens` [items, {'2 + ' if of_language else ''}length], int64"
     files = [
         (MODEL, f"Input: {inputs}. Outputs: `probabilities` [items, K], `features` [items, d], `similarity` [items]."),
         (ABOUT, "Class names, threshold, how items are prepared, and quantiles of `similarity`."),
     ]
     files += [("tokenizer.json", "The tokenizer.")] if texts else []
+    files += [_TEMPLATE] if of_language else []
     return Told(
         title="Adapted model as ONNX",
         summary=f"The encoder of {item} and the classifier in one graph, computing in float32. The classes are frozen.",
@@ -121,19 +126,17 @@ def _huggingface(model: ModelToExport, directory: Path) -> Told:
     from pouf_core.exports.huggingface_format import write_huggingface
 
     prepared = write_huggingface(model, directory)
-    save_classifier(model, directory)
-    texts = prepared["kind"] == "sentences"
-    what = "The sentence encoder as it is used here" if texts else "Image and text tower as they are used here"
-    pooling = ("modules.json", "How sentence-transformers reads the directory: pooling and what follows it.")
+    save_classifier(model, directory, prepared.get("arrays"))
+    kind = prepared["kind"]
     return Told(
         title="Adapted model for transformers",
-        summary=f"{what}, and the adapted classes beside it.{_CLASSES_APART}",
-        needs=f"`pip install numpy torch transformers{'' if texts else ' pillow'}`.",
-        library="sentence-transformers" if texts else "transformers",
+        summary=f"{_ENCODERS[kind]} as it is used here, and the adapted classes beside it.{_CLASSES_APART}",
+        needs=f"`pip install numpy torch transformers{' pillow' if kind == 'pictures' else ''}`.",
+        library="sentence-transformers" if kind == "sentences" else "transformers",
         files=[
             ("config.json", "The architecture."),
             ("model.safetensors", "The weights."),
-            *([pooling] if texts else []),
+            *_FURTHER.get(kind, []),
             _ARRAYS,
         ],
         prepared=prepared,
@@ -141,6 +144,13 @@ def _huggingface(model: ModelToExport, directory: Path) -> Told:
     )
 
 
+_ENCODERS = {
+    "pictures": "The network with image and text tower",
+    "sentences": "The sentence encoder",
+    "template": "The language model",
+}
+_POOLING = ("modules.json", "How sentence-transformers reads the directory: pooling and what follows it.")
+_FURTHER = {"sentences": [_POOLING], "template": [_TEMPLATE]}
 _CLASSES_APART = " Learned prompts are in the class features: they cannot be written as words."
 _WRITERS: Mapping[ExportFormat, Callable[[ModelToExport, Path], Told]] = {
     "numpy": _numpy,

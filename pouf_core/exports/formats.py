@@ -12,10 +12,9 @@ NOT_SUPPORTED = "export_not_supported"
 UNAVAILABLE = "export_unavailable"
 _NEEDED = ("onnx", "onnxruntime")
 _REASONS: dict[ExportFormat, str] = {
-    "onnx": "only encoders of pictures and sentence encoders become one graph; a language model reads each text inside "
-    "its template, and of embeddings there is no encoder",
+    "onnx": "only encoders of pictures and texts become one graph, and of embeddings there is no encoder",
     "open_clip": "only models of open_clip become a directory of open_clip",
-    "huggingface": "only vision-language models of transformers and sentence encoders become one of transformers",
+    "huggingface": "only vision-language models of transformers, sentence encoders and language models become one",
 }
 
 

@@ -20,24 +20,28 @@ class Graph(nn.Module):
     """From prepared items to probabilities.
 
     Args:
-        network: of a base model that classifies by cosine.
-        encode: the name of its method that encodes items.
+        network: encodes items.
+        encode: the name of its method that does so.
         variant: the classifier.
+        by_cosine: whether features are divided by their length.
     """
 
-    def __init__(self, network: nn.Module, encode: str, variant: Variant) -> None:
+    def __init__(self, network: nn.Module, encode: str, variant: Variant, *, by_cosine: bool) -> None:
         super().__init__()
         self.network = network
         self._encode = encode
         self._variant = variant
+        self._by_cosine = by_cosine
 
     def forward(self, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Probabilities [B, K], features [B, d] of unit length, and the expected similarity [B] to the class.
+        """Probabilities [B, K], features [B, d], and the expected similarity [B] to the class.
 
         Args:
-            items: pixels [B, 3, H, W], or token ids [B, L].
+            items: pixels [B, 3, H, W], token ids [B, L], or what `packed_batch` makes of them [B, 2 + L].
         """
-        features = unit_length(getattr(self.network, self._encode)(items))
+        features = getattr(self.network, self._encode)(items)
+        if self._by_cosine:
+            features = unit_length(features)
         variant = self._variant
         scores = variant.classifier(features)
         probabilities = class_probabilities(scores, variant.class_bias, variant.confidence)
@@ -52,7 +56,7 @@ class Graph(nn.Module):
 def graph_of(model: ModelToExport, base: CosineModel[Any, Any]) -> Graph:
     """The graph of a model; its network is a copy where the items' tower was trained, else the base model's own."""
     encode = "encode_text" if base.item_tower == "text" else "encode_image"
-    return Graph(adapted_network(model, base), encode, model.variant).eval()
+    return Graph(adapted_network(model, base), encode, model.variant, by_cosine=True).eval()
 
 
 def adapted_network(model: ModelToExport, base: CosineModel[Any, Any]) -> nn.Module:

@@ -12,10 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pouf_core.exports.graph import adapted_network, adapted_tensors
+from pouf_core.exports.language import LanguageExport
 from pouf_core.exports.model import ModelToExport
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.sentence_encoder import SentenceModel
 from pouf_core.families.cosine.transformers_loading import save_with_weights
+from pouf_core.families.language.model import LanguageModel
 from pouf_core.families.pretrained import quiet_transformers
 
 _POOLINGS = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens")
@@ -27,9 +29,12 @@ def write_huggingface(model: ModelToExport, directory: Path) -> dict[str, Any]:
 
     Returns:
         `kind`; of a sentence encoder how a text becomes features: `pooling`, `longest`, `lower_case`, and whether its
-        features are `projected`.
+        features are `projected`; of a language model what `LanguageExport.write_reading` gives, the class of
+        transformers that is its `network`, what its `features_from` are, and `arrays` for beside the classifier.
     """
     base = model.base
+    if isinstance(base, LanguageModel):
+        return _write_language_model(LanguageExport.of(model), directory)
     if isinstance(base, ClipLikeModel):
         save_with_weights(base, adapted_tensors(model, base), directory)
         return {"kind": "pictures"}
@@ -65,6 +70,19 @@ def _write_sentence_encoder(model: ModelToExport, base: SentenceModel, directory
     _write(directory / "modules.json", listed)
     told = {"longest": tokenizer.longest, "lower_case": tokenizer.lower_case}
     return {"kind": "sentences", "pooling": pooling, "projected": projected, **told}
+
+
+def _write_language_model(language: LanguageExport, directory: Path) -> dict[str, Any]:
+    base = language.base
+    tokenizer: Any = base.tokenizer  # of transformers, which has more than is used elsewhere
+    base.network.config.tie_word_embeddings = base.head.rows is base.input_embedding.weight  # training may untie them
+    with quiet_transformers():
+        base.network.save_pretrained(directory)
+        tokenizer.save_pretrained(directory)
+    arrays = {} if language.context is None else {"learned": language.context.numpy()}
+    network = "AutoModelForMaskedLM" if base.kind == "masked" else "AutoModelForCausalLM"
+    told = {"network": network, "features_from": language.features_from, "arrays": arrays}
+    return language.write_reading(directory) | told
 
 
 def _write(path: Path, value: Any) -> None:

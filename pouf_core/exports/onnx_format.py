@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from torch import Tensor
 from pouf_core.errors import PoufError
 from pouf_core.exports import preprocessing
 from pouf_core.exports.graph import OUTPUTS, Graph, graph_of
+from pouf_core.exports.language import LanguageExport
 from pouf_core.exports.model import ModelToExport
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.sentence_encoder import SentenceModel
+from pouf_core.families.language.model import LanguageModel
 
 MODEL = "model.onnx"
 OPSET = 18
@@ -24,6 +27,26 @@ TOLERANCE = 1e-4
 """That probabilities may differ by from PyTorch's."""
 _ROUNDING = 16 * torch.finfo(torch.float32).eps  # of the largest logit: more digits float32 does not tell
 _EXAMPLES = ("a text", "some other text, and a longer one")
+_FILLING = (("a", "a a a a"), ("a a", "a", "a a a"), ("a",))
+
+
+@dataclass(frozen=True)
+class Source:
+    """What becomes a graph.
+
+    Attributes:
+        graph: from prepared items to probabilities.
+        prepared: how items are prepared.
+        name: of the graph's input.
+        axes: of the input, that may have any length, with their names.
+        batches: of the input; the first is traced, and the rest, of other lengths, are compared.
+    """
+
+    graph: Graph
+    prepared: dict[str, Any]
+    name: str
+    axes: dict[int, str]
+    batches: Sequence[Tensor]
 
 
 def write_onnx(model: ModelToExport, directory: Path) -> dict[str, Any]:
@@ -35,32 +58,42 @@ def write_onnx(model: ModelToExport, directory: Path) -> dict[str, Any]:
         PoufError: `export_failed`: the network has an operation that ONNX lacks; `export_differs`: the graph gives
             other probabilities; `export_preprocessing_unknown`.
     """
-    base = model.base
-    if isinstance(base, ClipLikeModel):
-        prepared, name, axes = preprocessing.of_pictures(base, directory), "pixels", {0: "items"}
-        examples = torch.linspace(-1, 1, 6 * base.image_size**2).view(2, 3, base.image_size, base.image_size)
-    else:
-        assert isinstance(base, SentenceModel)  # no other family is exported
-        prepared, name, axes = preprocessing.of_texts(base, directory), "tokens", {0: "items", 1: "length"}
-        examples = base.sentence_tokenizer.together(_EXAMPLES)
-    graph = graph_of(model, base)
+    source = _source(model, directory)
     with torch.inference_mode(False), torch.no_grad():
-        _write(graph, examples.contiguous(), directory / MODEL, name, axes)
-        _compare(graph, [torch.cat([examples, examples.flip(0)]), _shorter(examples, axes)], directory / MODEL, name)
-    return prepared
+        _write(source, directory / MODEL)
+        _compare(source, directory / MODEL)
+    return source.prepared
 
 
-def _write(graph: Graph, examples: Tensor, target: Path, name: str, axes: dict[int, str]) -> None:
+def _source(model: ModelToExport, directory: Path) -> Source:
+    base = model.base
+    if isinstance(base, LanguageModel):
+        language = LanguageExport.of(model)
+        graph = Graph(language.encoder(), "forward", model.variant, by_cosine=False).eval()
+        batches = [language.tokens(texts) for texts in _FILLING]
+        return Source(graph, language.write_reading(directory), "tokens", {0: "items", 1: "length"}, batches)
+    assert isinstance(base, ClipLikeModel | SentenceModel)  # no other family is exported
+    graph = graph_of(model, base)
+    if isinstance(base, ClipLikeModel):
+        pixels = torch.linspace(-1, 1, 6 * base.image_size**2).view(2, 3, base.image_size, base.image_size)
+        batches = [pixels, torch.cat([pixels, pixels.flip(0)]), pixels[:1]]
+        return Source(graph, preprocessing.of_pictures(base, directory), "pixels", {0: "items"}, batches)
+    tokens = base.sentence_tokenizer.together(_EXAMPLES)
+    batches = [tokens, torch.cat([tokens, tokens.flip(0)]), tokens[:1, : tokens.shape[1] // 2]]
+    return Source(graph, preprocessing.of_texts(base, directory), "tokens", {0: "items", 1: "length"}, batches)
+
+
+def _write(source: Source, target: Path) -> None:
     """By tracing: ten times as fast as `torch.export`, and `_compare` finds what tracing may take for constant."""
-    dynamic = {name: axes, **{output: {0: "items"} for output in OUTPUTS}}
+    dynamic = {source.name: source.axes, **{output: {0: "items"} for output in OUTPUTS}}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of tracing, whose result is compared with the network's
             torch.onnx.export(
-                graph,
-                (examples,),
+                source.graph,
+                (source.batches[0].contiguous(),),
                 str(target),
-                input_names=[name],
+                input_names=[source.name],
                 output_names=list(OUTPUTS),
                 dynamic_axes=dynamic,
                 opset_version=OPSET,
@@ -71,22 +104,17 @@ def _write(graph: Graph, examples: Tensor, target: Path, name: str, axes: dict[i
         raise PoufError("export_failed", f"The network cannot be written as ONNX: {first}") from error
 
 
-def _shorter(examples: Tensor, axes: dict[int, str]) -> Tensor:
-    """One item, of half the length where lengths may differ."""
-    return examples[:1, : examples.shape[1] // 2] if 1 in axes else examples[:1]
-
-
-def _compare(graph: Graph, batches: Sequence[Tensor], file: Path, name: str) -> None:
+def _compare(source: Source, file: Path) -> None:
     """Refuse a graph whose probabilities are not PyTorch's, for batches of other sizes than it was traced with."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    for items in batches:
-        probabilities, features, _ = graph(items)
-        (theirs,) = session.run([OUTPUTS[0]], {name: items.numpy()})
+    for items in source.batches[1:]:
+        probabilities, features, _ = source.graph(items)
+        (theirs,) = session.run([OUTPUTS[0]], {source.name: items.numpy()})
         difference = float(np.abs(probabilities.numpy() - theirs).max())
-        if not difference <= max(TOLERANCE, _ROUNDING * graph.largest_logit(features)):
+        if not difference <= max(TOLERANCE, _ROUNDING * source.graph.largest_logit(features)):
             message = f"Probabilities of the exported graph differ from PyTorch's by {difference:.2g}."
             raise PoufError("export_differs", message)

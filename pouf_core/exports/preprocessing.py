@@ -74,11 +74,7 @@ def of_texts(base: SentenceModel, directory: Path) -> dict[str, Any]:
         PoufError: `export_preprocessing_unknown` of a tokenizer that has no such file.
     """
     tokenizer = base.sentence_tokenizer
-    fast = getattr(tokenizer.tokenizer, "backend_tokenizer", None)
-    if fast is None:
-        message = f"The tokenizer of {base.description.name} has no form that the package `tokenizers` reads."
-        raise PoufError("export_preprocessing_unknown", message)
-    fast.save(str(directory / TOKENIZER))
+    save_tokenizer(tokenizer.tokenizer, base.description.name, directory)
     pad = base.tokenizer.pad_token_id
     told = {"longest": tokenizer.longest, "lower_case": tokenizer.lower_case, "pad_token_id": pad}
     lower = " and make it lower case" if tokenizer.lower_case else ""
@@ -88,3 +84,21 @@ def of_texts(base: SentenceModel, directory: Path) -> dict[str, Any]:
         f"Fill shorter texts of a batch up with token {pad} at their end; the network pays no attention to it.",
     ]
     return {"kind": "tokens", **told, "in_words": steps}
+
+
+def save_tokenizer(tokenizer: Any, base_model: str, directory: Path) -> None:
+    """Write `tokenizer.json`.
+
+    Args:
+        tokenizer: of transformers.
+        base_model: whose it is, for the error.
+        directory: where to.
+
+    Raises:
+        PoufError: `export_preprocessing_unknown` of a tokenizer that has no such file.
+    """
+    fast = getattr(tokenizer, "backend_tokenizer", None)
+    if fast is None:
+        message = f"The tokenizer of {base_model} has no form that the package `tokenizers` reads."
+        raise PoufError("export_preprocessing_unknown", message)
+    fast.save(str(directory / TOKENIZER))

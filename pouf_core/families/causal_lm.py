@@ -38,5 +38,6 @@ HF_CAUSAL = Family(
     reads_after_mask=False,
     takes_pairs=True,
     unused_settings=NOT_OF_LANGUAGE_MODELS,
+    exports=("numpy", "onnx", "huggingface"),
     load_tokenizer=_load_tokenizer,
 )

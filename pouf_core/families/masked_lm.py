@@ -53,6 +53,7 @@ MINILM_MLM = Family(
     takes_label_words=True,
     takes_pairs=True,
     unused_settings=NOT_OF_LANGUAGE_MODELS,
+    exports=("numpy", "onnx", "huggingface"),
     load_tokenizer=_load_minilm_tokenizer,
 )
 
@@ -67,5 +68,6 @@ HF_MLM = Family(
     takes_label_words=True,
     takes_pairs=True,
     unused_settings=NOT_OF_LANGUAGE_MODELS,
+    exports=("numpy", "onnx", "huggingface"),
     load_tokenizer=_load_tokenizer,
 )

@@ -21,14 +21,21 @@ class OutputHead:
     """The output side of a language model. Rows and bias are the network's own parameters, tied where it ties them.
 
     Attributes:
-        transform: hidden states [..., h] to features [..., d].
+        steps: of the transform, in order; the last is a module of the network, whose output is the features. None in a
+            causal model.
         rows: [V, d] one row a token of the vocabulary.
         bias: [V], or None.
     """
 
-    transform: Callable[[Tensor], Tensor]
+    steps: tuple[Callable[[Tensor], Tensor], ...]
     rows: Tensor
     bias: Tensor | None
+
+    def transform(self, hidden: Tensor) -> Tensor:
+        """Features [..., d] of hidden states [..., h]."""
+        for step in self.steps:
+            hidden = step(hidden)
+        return hidden
 
 
 def output_head(network: nn.Module) -> OutputHead:
@@ -56,57 +63,48 @@ def check_head(class_name: str) -> None:
         )
 
 
-def _in_order(*steps: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    def transform(hidden: Tensor) -> Tensor:
-        for step in steps:
-            hidden = step(hidden)
-        return hidden
-
-    return transform
-
-
-def _linear(transform: Callable[[Tensor], Tensor], decoder: nn.Linear) -> OutputHead:
-    return OutputHead(transform, decoder.weight, decoder.bias)
+def _linear(steps: tuple[Callable[[Tensor], Tensor], ...], decoder: nn.Linear) -> OutputHead:
+    return OutputHead(steps, decoder.weight, decoder.bias)
 
 
 def _bert(network: Any) -> OutputHead:
     predictions = network.cls.predictions
-    return _linear(predictions.transform, predictions.decoder)
+    return _linear((predictions.transform,), predictions.decoder)
 
 
 def _roberta(network: Any) -> OutputHead:
     head = network.lm_head
-    return _linear(_in_order(head.dense, nn.functional.gelu, head.layer_norm), head.decoder)
+    return _linear((head.dense, nn.functional.gelu, head.layer_norm), head.decoder)
 
 
 def _distilbert(network: Any) -> OutputHead:
-    transform = _in_order(network.vocab_transform, network.activation, network.vocab_layer_norm)
+    transform = (network.vocab_transform, network.activation, network.vocab_layer_norm)
     return _linear(transform, network.vocab_projector)
 
 
 def _albert(network: Any) -> OutputHead:
     head = network.predictions
-    return _linear(_in_order(head.dense, head.activation, head.LayerNorm), head.decoder)
+    return _linear((head.dense, head.activation, head.LayerNorm), head.decoder)
 
 
 def _electra(network: Any) -> OutputHead:
-    return _linear(network.generator_predictions, network.generator_lm_head)
+    return _linear((network.generator_predictions,), network.generator_lm_head)
 
 
 def _deberta(network: Any) -> OutputHead:
     if network.legacy:
         return _bert(network)
     head = network.lm_predictions.lm_head  # `get_output_embeddings()` gives its dense layer, no rows of the vocabulary
-    transform = _in_order(head.dense, head.transform_act_fn, head.LayerNorm)
+    transform = (head.dense, head.transform_act_fn, head.LayerNorm)
     return OutputHead(transform, network.deberta.embeddings.word_embeddings.weight, head.bias)
 
 
 def _modernbert(network: Any) -> OutputHead:
-    return _linear(network.head, network.decoder)
+    return _linear((network.head,), network.decoder)
 
 
 def _causal(network: Any) -> OutputHead:
-    return _linear(_in_order(), network.lm_head)
+    return _linear((), network.lm_head)
 
 
 _HEADS: dict[str, Callable[[Any], OutputHead]] = {

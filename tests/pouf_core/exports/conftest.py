@@ -13,6 +13,7 @@ import pytest
 
 import pouf_core
 from pouf_core.contract.exports import ExportOptions
+from pouf_core.data.texts import TextItem
 from pouf_core.exports.card import EXAMPLE
 from pouf_core.exports.export import export
 from pouf_core.families.loading import BaseModelPool
@@ -21,10 +22,26 @@ from tests.pouf_core.architecture_cases import save_family
 from tests.pouf_core.conftest import CLASS_NAMES
 from tests.pouf_core.embeddings import clusters
 from tests.pouf_core.exports.alone import run_alone
+from tests.pouf_core.families.language.tiny_models import save_causal, save_masked
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
 from tests.pouf_core.transformers_families import TRANSFORMERS
 
 TEXTS = ["good news of the day", "a bad word", "no more", "what is this good for", "day by day the news", "bad"]
+PROSE = [*TEXTS, "the movie was great it is " * 12, "no [MASK] <mask> [SEP] here", "Yes, it is   good."]
+PAIRS = [TextItem(text, other) for text, other in zip(PROSE, reversed(PROSE), strict=True)]
+TUNED = {"tune": "model", "preset": "paper", "max_steps": 2, "learning_rate": 0.01}
+CONTEXT = {"tune": "prompt", "max_steps": 2, "learning_rate": 0.1, "selection": "last"}
+#: By name, the family of a language model, how it is adapted, and to what.
+LANGUAGE: dict[str, tuple[str, dict[str, Any], Sequence[Any]]] = {
+    "masked": ("bert", {"method": TUNED}, PROSE),
+    "masked-context": ("roberta", {"method": CONTEXT, "prompt_template": "{text} it is {mask}."}, PROSE),
+    "masked-pairs": (
+        "deberta-v3",
+        {"method": TUNED, "prompt_template": "{text_a}? {mask}, {text_b}", "text_limits": {"text_b": 5}},
+        PAIRS,
+    ),
+    "causal": ("gpt2", {"method": TUNED}, PROSE),
+}
 Make = Callable[[str], Path]
 
 
@@ -49,6 +66,16 @@ def model(
         method = {"tune": "head", "preset": "paper", "max_steps": 2, "learning_rate": 0.1}
         return pouf_core.adapt(TEXTS, ["news", "words"], base_model=base, method=method, out=folder / name).path
 
+    def of_language(name: str) -> Path:
+        family, options, items = LANGUAGE[name]
+        causal = family == "gpt2"
+        saved = (save_causal if causal else save_masked)(family, folder / "bases" / name)
+        base = f"{'hf-causal' if causal else 'hf-mlm'}:{saved}"
+        words = {"news": ["good", "great"], "words": "bad"}
+        return pouf_core.adapt(
+            items, ["news", "words"], base_model=base, label_words=words, out=folder / name, **options
+        ).path
+
     def embeddings(name: str) -> Path:
         data = clusters(count=80, classes=4)
         return pouf_core.adapt_features(data.features, data.class_features, out=folder / name).path
@@ -64,6 +91,7 @@ def model(
         "model": lambda name: pictures(name, **tuned),
         "pouf-lite": lambda name: pictures(name, "pouf-lite", tune="gaussian"),
         **dict.fromkeys(TRANSFORMERS, of_transformers),
+        **dict.fromkeys(LANGUAGE, of_language),
         "texts": texts,
         "embeddings": embeddings,
     }
@@ -119,6 +147,7 @@ def answers_here(
 
 def _arguments(items: Sequence[Any], folder: Path) -> list[str]:
     if not isinstance(items, np.ndarray):
-        return [str(item) for item in items]
+        pairs = ([item.text, item.text_pair] if isinstance(item, TextItem) else [item] for item in items)
+        return [str(each) for pair in pairs for each in pair]
     np.save(folder / "features.npy", items)
     return [str(folder / "features.npy")]

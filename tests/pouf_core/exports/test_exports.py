@@ -15,7 +15,7 @@ from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.exports.export import export
 from pouf_core.predictor import Prediction, Predictor
 from tests.pouf_core.embeddings import clusters
-from tests.pouf_core.exports.conftest import TEXTS
+from tests.pouf_core.exports.conftest import LANGUAGE, TEXTS
 
 TOLERANCE = 1e-4
 
@@ -108,9 +108,25 @@ def test_a_directory_of_another_library_answers(
     assert_same(found, ours.predict(items, 9, "adapted"), ours)
 
 
+@pytest.mark.parametrize("kind", LANGUAGE)
+@pytest.mark.parametrize("wanted", ["onnx", "huggingface"])
+def test_a_language_model_answers_for_texts_inside_its_template(
+    kind: str,
+    wanted: str,
+    exported: Callable[..., Path],
+    predictor: Callable[[str], Predictor],
+    answers_here: Callable[..., list[dict[str, Any]]],
+) -> None:
+    ours, items = predictor(kind), LANGUAGE[kind][2]
+    found = answers_here(exported(kind, wanted), items)
+    assert_same(found, ours.predict(items, 9, "adapted"), ours)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "wanted"), [*DIRECTORIES, ("hf-clip", "onnx"), ("pouf-lite", "onnx"), ("pouf-lite", "open_clip")]
+    ("kind", "wanted"),
+    [*DIRECTORIES, ("hf-clip", "onnx"), ("pouf-lite", "onnx"), ("pouf-lite", "open_clip")]
+    + [(kind, wanted) for kind in LANGUAGE for wanted in ("onnx", "huggingface")],
 )
 def test_a_directory_of_another_library_answers_where_this_project_is_not(
     kind: str,
@@ -120,7 +136,8 @@ def test_a_directory_of_another_library_answers_where_this_project_is_not(
     answers_alone: Callable[..., list[dict[str, Any]]],
     picture_paths: list[Path],
 ) -> None:
-    ours, items = predictor(kind), TEXTS if kind == "texts" else picture_paths[:6]
+    language = {name: items for name, (_, _, items) in LANGUAGE.items()}
+    ours, items = predictor(kind), ({"texts": TEXTS} | language).get(kind, picture_paths[:6])
     found = answers_alone(exported(kind, wanted), items, torchvision=True)
     assert_same(found, ours.predict(items, 9, "adapted"), ours)
 

@@ -26,7 +26,7 @@ ANGLES = {"bos_token": "<s>", "cls_token": "<s>", "eos_token": "</s>", "sep_toke
 
 def word_pieces(**options: Any) -> Any:
     pieces = [*BERT_SPECIAL, *LETTERS, *(f"##{letter}" for letter in LETTERS), *WORDS]
-    vocabulary = {piece: index for index, piece in enumerate(pieces)}
+    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys(pieces))}
     return transformers.BertTokenizer(vocab=vocabulary, **options)
 
 
