@@ -53,7 +53,8 @@ class Dataset:
 
     Attributes:
         rejections: what could not be used, by cause, the most frequent first.
-        skipped: how many files were passed over, by reason: `hidden_file`, `system_file` or `sidecar`.
+        skipped: how many files were passed over, by reason: `hidden_file`, `system_file`, `sidecar` or
+            `description`.
         warnings: what to know of it; jobs over the dataset have these too.
     """
 

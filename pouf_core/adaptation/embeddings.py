@@ -12,7 +12,7 @@ import torch
 
 from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.contract.base_model import Modality
-from pouf_core.contract.dataset_items import modality_of
+from pouf_core.contract.dataset_items import modality_of, modality_of_members
 from pouf_core.contract.embedding_data import check_same_width, class_features_missing, class_features_not_used
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.request import CheckedRequest
@@ -48,7 +48,8 @@ def modality_of_data(data: TargetData) -> Modality:
     if holds_embeddings(data):
         return "embedding"
     if isinstance(data, str | Path):
-        return modality_of("auto", file_names(Path(data))) or _OF_PARQUET
+        told = modality_of("auto", file_names(Path(data)))
+        return told or modality_of_members(file_names(Path(data), inside=True)) or _OF_PARQUET
     first = data[0] if isinstance(data, Sequence) and len(data) else None
     if isinstance(first, Path):
         return modality_of("auto", [first.name]) or _OF_PARQUET

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pouf_core.contract.base_model import BaseModelDescription, Modality
 from pouf_core.contract.wording import Wording
-from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, LABELS_FILE, PARQUET_SUFFIX, TEXT_SUFFIXES, unpacked_name
+from pouf_core.data.file_kinds import (
+    EMBEDDING_SUFFIXES,
+    LABELS_FILE,
+    PARQUET_SUFFIX,
+    PICTURE_SUFFIXES,
+    TEXT_SUFFIXES,
+    archive_kind_by_name,
+    unpacked_name,
+)
 from pouf_core.errors import InvalidInput
 
 #: What a dataset is said to hold. With `auto` ingestion tells from the uploaded files.
@@ -17,17 +25,42 @@ RequestedModality = Literal["image", "text", "embedding", "auto"]
 def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality | None:
     """What a dataset holds: as requested, and with `auto` what all its files are files of, else pictures.
 
-    A table of labels beside them does not count; alone it names pictures. Files of parquet alone may hold texts or
-    embeddings, and their names do not tell: None.
+    A table of labels beside them does not count; alone it names pictures. Where the names do not tell, None: of
+    files of parquet alone, which may hold texts or embeddings, and of archives without pictures beside them.
     """
     if requested != "auto":
         return requested
     names = {unpacked_name(name.lower()) for name in file_names} - {LABELS_FILE}
     if names and all(name.endswith(PARQUET_SUFFIX) for name in names):
         return None
+    if any(map(archive_kind_by_name, names)) and not any(name.endswith(PICTURE_SUFFIXES) for name in names):
+        return None
     if names and all(name.endswith(EMBEDDING_SUFFIXES) for name in names):
         return "embedding"
     return "text" if names and all(name.endswith(TEXT_SUFFIXES) for name in names) else "image"
+
+
+def modality_of_members(file_names: Iterable[str]) -> Modality | None:
+    """What a dataset of these files holds, those in archives among them: pictures where there are any.
+
+    Else embeddings or texts, of which there are more than files without a known suffix; beside them lie descriptions
+    and licences, which do not count. Files of parquet do not tell: None.
+    """
+    names = [unpacked_name(name.lower()) for name in file_names]
+    if any(name.endswith(PICTURE_SUFFIXES) for name in names):
+        return "image"
+    told = [name for name in names if name != LABELS_FILE]
+    kinds = ((PARQUET_SUFFIX,), EMBEDDING_SUFFIXES, TEXT_SUFFIXES)
+    parquet, embeddings, texts = (_ending(told, suffixes) for suffixes in kinds)
+    if parquet and parquet == embeddings == texts:
+        return None
+    if embeddings > parquet:
+        return "embedding"
+    return "text" if texts > sum("." not in name for name in told) else "image"
+
+
+def _ending(names: Sequence[str], suffixes: tuple[str, ...]) -> int:
+    return sum(name.endswith(suffixes) for name in names)
 
 
 def check_dataset_items(

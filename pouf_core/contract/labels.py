@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 LabelsWanted = Literal["auto", "folders", "file", "none"]
 """`file`: columns of tables, fields of JSON, files of labels. `auto`: from files where there are any, else folders."""
 
-LabelFileFormat = Literal["table", "records", "coco", "label_studio"]
+LabelFileFormat = Literal["table", "guessed_table", "records", "coco", "label_studio", "voc", "cvat"]
 
 
 class LabelFile(BaseModel):
@@ -18,7 +18,13 @@ class LabelFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     file: str
-    format: Annotated[LabelFileFormat, Field(description="`records`: JSON objects with a file and a label each.")]
+    format: Annotated[
+        LabelFileFormat,
+        Field(
+            description="`records`: JSON objects with a file and a label each. `guessed_table`: one whose headings do "
+            "not tell the labels; it counts where nothing else gives any."
+        ),
+    ]
     rows: Annotated[int, Field(ge=0, description="With a file and a label.")]
     unmatched: Annotated[int, Field(ge=0, description="Of these, whose file is no picture of the upload.")]
 

@@ -18,5 +18,6 @@ class RejectionGroup(BaseModel):
     message: Annotated[str, Field(description="What is said of the first one.")]
 
 
-SkipReason = Literal["hidden_file", "system_file", "sidecar"]
-"""Why a file is passed over: its name begins with a point; a system made it; it belongs to a picture beside it."""
+SkipReason = Literal["hidden_file", "system_file", "sidecar", "description"]
+"""Why a file is passed over: its name begins with a point; a system made it; it belongs to a picture beside it; it
+describes the data."""

@@ -14,6 +14,13 @@ SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX)
 #: Of texts, those of which a beginning can be read.
 LINE_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson")
 TEXT_SUFFIXES = (*LINE_SUFFIXES, ".json", *SHEET_SUFFIXES)
+#: Of pictures that can be read, by which an archive of pictures is known.
+PICTURE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    *(".ppm", ".pgm", ".pnm", ".avif", ".heic", ".heif", ".mpo"),
+)
+#: Raw pictures of cameras. What an ordinary decoder finds in one is a small preview.
+RAW_SUFFIXES = (".nef", ".cr2", ".cr3", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw")
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", PARQUET_SUFFIX)
 #: Names by which a file says that it is one of labels, without the suffix, in the order in which they count.
 NAMES_OF_LABELS = ("labels", "metadata")

@@ -125,7 +125,14 @@ FILES = (
     "image_path",
     "image_name",
     "image_id",
+    "image_file",
+    "image_filename",
+    "imageid",
+    "imagename",
     "img",
+    "img_name",
+    "img_path",
+    "img_id",
     "picture",
     "photo",
     "datei",
@@ -135,9 +142,17 @@ FILES = (
     "archivo",
     "файл",
     "文件名",
+    "id_code",
     "id",
 )
-PICTURE_LABELS = (*LABELS, "species", "breed", "tag", "class_name", "label_name", "category_name", "choice")
+#: Names of classes count before their numbers.
+PICTURE_LABELS = (
+    *("class_name", "label_name", "category_name", "text_label"),
+    *LABELS,
+    *("species", "breed", "tag", "choice", "diagnosis", "dx"),
+)
+#: Of what recurs, too, and is no label.
+SPLITS = ("split", "subset", "set", "fold", "usage")
 ROWS = ("index", "row")
 _FEW = 100  # fields, for their names to be kept
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from pouf_core.contract.rejections import SkipReason
 
@@ -47,18 +48,27 @@ _HIDDEN_OF_SYSTEMS = (
     ".nomedia",
     ".~lock.",
 )
+_DESCRIPTIONS = ("readme", "license", "licence", "copying")
+_OF_DESCRIPTIONS = ("", ".txt", ".md", ".rst", ".html", ".pdf")
 _OF_A_NAS = ("@synoeastream", "@synoresource")
 
 
 def left_behind(parts: Sequence[str]) -> SkipReason | None:
-    """Why a path is passed over: it leads to what a system or a program made for itself, or to a hidden file.
+    """Why a path is passed over: it leads to what a system or a program made, to a hidden file, or to a description.
 
     Args:
         parts: folders and file name.
     """
     if any(_is_of_a_system(part.casefold()) for part in parts):
         return "system_file"
-    return "hidden_file" if any(part.startswith(".") for part in parts) else None
+    if any(part.startswith(".") for part in parts):
+        return "hidden_file"
+    return "description" if parts and _describes(parts[-1].casefold()) else None
+
+
+def _describes(name: str) -> bool:
+    """Whether a file says of the data what it is, as `README.md`, `LICENSE` and `readme.dataset.txt` do."""
+    return PurePosixPath(name).suffix in _OF_DESCRIPTIONS and name.partition(".")[0] in _DESCRIPTIONS
 
 
 def _is_of_a_system(part: str) -> bool:

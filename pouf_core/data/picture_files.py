@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from pouf_core.data.labels.files import may_hold_labels
 from pouf_core.data.labels.labelling import PictureLabels
 from pouf_core.data.labels.tables import UNREADABLE
 from pouf_core.data.losses import Rejected
-from pouf_core.data.sidecars import PicturesBeside, is_sidecar, may_be_sidecar
+from pouf_core.data.no_pictures import refuse_raw, said_of
+from pouf_core.data.sidecars import PicturesBeside, is_of_takeout, is_sidecar, may_be_of_takeout, may_be_sidecar
 from pouf_core.data.source_files import SourceFile, SourceFiles, kept
 from pouf_core.errors import InvalidInput
 
@@ -57,12 +58,13 @@ def find_pictures(root: Path, labels: PictureLabels | None = None) -> PictureFil
     paths: dict[str, Path] = {}
     refused: list[tuple[SourceFile, InvalidInput]] = []
     for file in files:
-        if is_sidecar(file.name.file_name):
+        if _is_sidecar(file):
             files.skipped["sidecar"] += 1
             continue
         try:
             if _is_of_labels(file, labels):
                 continue
+            refuse_raw(file.name)
             sha256 = content_of_picture(file.path, paths)
         except InvalidInput as error:
             refused.append((file, error))
@@ -70,13 +72,25 @@ def find_pictures(root: Path, labels: PictureLabels | None = None) -> PictureFil
         labels.note_picture(file.source, file.name.parts, sha256)
         if sha256 not in paths:
             paths[sha256] = kept(file, sha256)
-    beside = PicturesBeside(labels.places() if refused else ())
+    _decide(root, files, refused, PicturesBeside(labels.places() if refused else ()))
+    return PictureFiles(paths, files.rejected, files.skipped)
+
+
+def _decide(
+    root: Path, files: SourceFiles, refused: Sequence[tuple[SourceFile, InvalidInput]], beside: PicturesBeside
+) -> None:
+    """Pass over what belongs to a picture, and reject the rest."""
     for file, problem in refused:
         if may_be_sidecar(file.name.file_name) and beside.include_one_for(file.name.parts):
             files.skipped["sidecar"] += 1
         elif file.unpacked or problem.code == UNREADABLE or not file.name.file_name.lower().endswith(_DOCUMENTS):
-            files.rejected.append(Rejected(str(root / file.name.text), problem.code, problem.message))
-    return PictureFiles(paths, files.rejected, files.skipped)
+            message, lost = said_of(file.name, problem)
+            files.rejected.append(Rejected(str(root / file.name.text), problem.code, message, lost))
+
+
+def _is_sidecar(file: SourceFile) -> bool:
+    name = file.name.file_name
+    return is_sidecar(name) or (may_be_of_takeout(name) and is_of_takeout(file.path.read_bytes()))
 
 
 def _is_of_labels(file: SourceFile, labels: PictureLabels) -> bool:

@@ -16,7 +16,7 @@ from pouf_core.contract.item_limits import MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_RATI
 from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
-from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
+from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, names_in, read_archive, unpack_file
 from pouf_core.data.file_kinds import ArchiveKind, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.losses import Rejected
@@ -102,11 +102,13 @@ class SourceFiles:
                 self.rejected.append(Rejected(str(path / member.name.text), member.code, member.message))
 
 
-def file_names(root: Path) -> Iterator[str]:
-    """The names of a folder's own files, or of a file; those in archives do not count."""
+def file_names(root: Path, *, inside: bool = False) -> Iterator[str]:
+    """The names of a folder's own files, or of a file; `inside`: those in archives in place of these."""
     for path in SourceFiles(root).paths():
-        if not parse_name(path.name).skipped:
-            yield path.name
+        name = parse_name(path.name)
+        if not name.skipped:
+            names = names_in(path, name, _LIMITS) if inside and path.is_file() else (name,)
+            yield from (each.file_name for each in names if not each.skipped)
 
 
 def kept(file: SourceFile, sha256: str) -> Path:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import ArchiveError, Found, Member, Refused, UnpackedBytes
 from pouf_core.data.archives.packings import DAMAGE, Readable, head_of_packed, unpacked
 from pouf_core.data.archives.tars import read_tar
-from pouf_core.data.archives.zips import read_zip
+from pouf_core.data.archives.zips import names_in_zip, read_zip
 from pouf_core.data.file_kinds import (
     DOCUMENT_SUFFIXES,
     HEAD_BYTES,
@@ -19,10 +21,12 @@ from pouf_core.data.file_kinds import (
     archive_kind,
     archive_kind_by_name,
     is_tar,
+    unpacked_name,
 )
-from pouf_core.data.item_names import ItemName
+from pouf_core.data.item_names import ItemName, parse_name
 
 _BLOCK_BYTES = 1024**2
+_NAMES_OF_A_TAR = 2000  # that are looked at
 _UNSUPPORTED = (
     "Archives are .zip, and .tar plain or packed as .gz, .bz2 or .xz. Unpack this one, and send the files or a .zip."
 )
@@ -107,6 +111,25 @@ def read_archive(
     members = read_zip(path, limits, check) if kind == "zip" else read_tar(path, kind, limits, check)
     for member in members:
         yield _without_nested_archives(member)
+
+
+def names_in(path: Path, name: ItemName, limits: ArchiveLimits) -> Iterator[ItemName]:
+    """The names of the files in an upload: its own, or those of its members where it is an archive.
+
+    Those of a tar, which has no list of them, as far as its first files go; none of an archive that cannot be read.
+    """
+    kind = kind_of_upload(path, name)
+    if kind is None or kind == "other":
+        yield name
+    elif is_packed_file(path, name, kind):
+        yield parse_name(unpacked_name(name.text))
+    else:
+        with suppress(ArchiveError):
+            if kind == "zip":
+                yield from names_in_zip(path, limits)
+            else:
+                for member in islice(read_tar(path, kind, limits, lambda: None), _NAMES_OF_A_TAR):
+                    yield member.name
 
 
 def _without_nested_archives(member: Member) -> Member:

@@ -33,24 +33,37 @@ ENCRYPTED = "The file is encrypted; pack it again without a password."
 def read_zip(path: Path, limits: ArchiveLimits, check: Callable[[], None]) -> Iterator[Member]:
     """The files of a zip one by one, those of labels first, so that a sample knows them; raises `ArchiveError`."""
     unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
-    try:
-        archive = open_zip(path, limits.archive_entries)
-    except TooManyEntries as error:
-        raise too_many_entries(limits) from error
-    except DIRECTORY_DAMAGE as error:
-        raise ArchiveError("archive_corrupt", f"The zip archive cannot be read: {error}") from error
-    with archive:
-        entries = archive.infolist()
-        files = [
-            (info, parse_name(raw))
-            for info, raw in zip(entries, names_of(entries), strict=True)
-            if not (info.is_dir() or raw.endswith("\\"))
-        ]
+    with _opened(path, limits) as archive:
+        files = _files_of(archive)
         for info, name in sorted(files, key=lambda file: not is_named_for_labels(file[1].file_name)):
             if name.skipped:
                 yield Skipped(name, name.skipped)
             else:
                 yield _read_zip_entry(archive, info, name, limits, unpacked)
+
+
+def names_in_zip(path: Path, limits: ArchiveLimits) -> list[ItemName]:
+    """The names of a zip's files; raises `ArchiveError`."""
+    with _opened(path, limits) as archive:
+        return [name for _, name in _files_of(archive)]
+
+
+def _opened(path: Path, limits: ArchiveLimits) -> zipfile.ZipFile:
+    try:
+        return open_zip(path, limits.archive_entries)
+    except TooManyEntries as error:
+        raise too_many_entries(limits) from error
+    except DIRECTORY_DAMAGE as error:
+        raise ArchiveError("archive_corrupt", f"The zip archive cannot be read: {error}") from error
+
+
+def _files_of(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, ItemName]]:
+    entries = archive.infolist()
+    return [
+        (info, parse_name(raw))
+        for info, raw in zip(entries, names_of(entries), strict=True)
+        if not (info.is_dir() or raw.endswith("\\"))
+    ]
 
 
 def _read_zip_entry(

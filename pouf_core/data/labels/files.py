@@ -12,12 +12,15 @@ from pouf_core.data.file_kinds import NAMES_OF_LABELS, WORKBOOK_SUFFIXES, is_nam
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
 from pouf_core.data.labels.json_files import Rows, rows_of_json
-from pouf_core.data.labels.tables import has_headings, labels_in_sheet, labels_of_files, unreadable
+from pouf_core.data.labels.tables import labels_in_sheet, labels_of_files, may_name_pictures, unreadable
+from pouf_core.data.labels.xml_files import rows_of_xml
 from pouf_core.errors import InvalidInput
 
 _TABLES = (".csv", ".tsv")
 _JSON_LINES = (".jsonl", ".ndjson")
 _JSON = (".json",)
+_XML = ".xml"
+_TABLE_FORMS: dict[bool, LabelFileFormat] = {False: "table", True: "guessed_table"}
 _LARGEST_JSON = 32 * 1024**2
 
 
@@ -27,6 +30,7 @@ class LabelTable:
 
     Attributes:
         rank: of several files, those of the lowest rank alone count.
+        is_guess: whether it counts only where nothing else gives labels.
     """
 
     name: str
@@ -36,10 +40,19 @@ class LabelTable:
     rows: list[tuple[Parts, str]]
     rank: int
 
+    @property
+    def is_guess(self) -> bool:
+        return self.format == "guessed_table" and self.rank == len(NAMES_OF_LABELS)
+
+    def continues(self, other: LabelTable) -> bool:
+        """Whether both are files of one picture each, in one directory."""
+        places = (self.source, self.directory), (other.source, other.directory)
+        return self.format == other.format == "voc" and places[0] == places[1]
+
 
 def may_hold_labels(name: ItemName) -> bool:
     """Whether a file among pictures may be one of labels, by its name."""
-    return name.file_name.lower().endswith((*_TABLES, *WORKBOOK_SUFFIXES, *_JSON_LINES, *_JSON))
+    return name.file_name.lower().endswith((*_TABLES, *WORKBOOK_SUFFIXES, *_JSON_LINES, *_JSON, _XML))
 
 
 class ReadPairs(Protocol):
@@ -58,7 +71,8 @@ def read_label_file(
     Args:
         source: the archive or folder that holds it.
         name: such as `labels.csv` or `labels.xlsx`, `metadata.csv` or `metadata.jsonl` (Hugging Face),
-            `annotations.json` (COCO, Label Studio), and any other of these kinds that names files beside labels.
+            `annotations.json` (COCO, Label Studio), `annotations.xml` (CVAT), an `.xml` for each picture (Pascal VOC),
+            and any other of these kinds that names files beside labels.
         data: in any encoding.
         most_rows: that it may have.
         read: what reads it, if not `label_pairs`.
@@ -68,8 +82,8 @@ def read_label_file(
     """
     stem, _, suffix = name.file_name.lower().rpartition(".")
     says_so = is_named_for_labels(name.file_name)
-    if f".{suffix}" in (*_JSON, *_JSON_LINES) and len(data) > _LARGEST_JSON:
-        raise unreadable(f"It is JSON, which is read whole and may have {_LARGEST_JSON:,} bytes; a table may have any.")
+    if f".{suffix}" in (*_JSON, *_JSON_LINES, _XML) and len(data) > _LARGEST_JSON:
+        raise unreadable(f"JSON and XML are read whole and may have {_LARGEST_JSON:,} bytes; a table may have any.")
     if "submission" in stem:
         return None  # Kaggle's example of answers, in which all labels are made up
     try:
@@ -103,12 +117,16 @@ def label_pairs(suffix: str, data: bytes, most_rows: int, says_so: bool) -> tupl
         InvalidInput: `labels_unreadable`.
     """
     if suffix in WORKBOOK_SUFFIXES:
-        return "table", labels_in_sheet(data, suffix, most_rows + 1)
+        pairs, is_guess = labels_in_sheet(data, suffix, most_rows + 1)
+        return _TABLE_FORMS[is_guess], pairs
+    if suffix == _XML:
+        return rows_of_xml(data, most_rows + 1)
     text = decoded(data)
     if suffix in _TABLES:
-        if not says_so and not has_headings(text):
+        if not says_so and not may_name_pictures(text):
             return None  # measurements beside each picture, of which there may be thousands
-        return "table", list(islice(labels_of_files(text), most_rows + 1))
+        table = labels_of_files(text)
+        return _TABLE_FORMS[table.is_guess], list(islice(table.pairs, most_rows + 1))
     try:
         return rows_of_json(text, lines=suffix in _JSON_LINES)
     except (ValueError, RecursionError) as error:

@@ -20,7 +20,9 @@ _DATE = re.compile(rf"{_YEAR}(?:[ ._-]?{_MONTH}(?:[ ._-]?\d{{1,2}})?)?|(?:\d{{1,
 _OF_A_YEAR = re.compile(rf"[^\W\d_]+[ _-]{_YEAR}")
 _OF_A_DEVICE = re.compile(
     r"\b(?:backup|dcim|camera roll|screenshots|whatsapp|downloads|albums?)\b"
-    r"|^\d{3}[a-z_]{5}$",  # as cameras number their folders: 100APPLE
+    r"|^\d{3}[a-z_]{5}$"  # as cameras number their folders: 100APPLE
+    r"|^(?:camera|sent|private|recents?|favou?rites)$"
+    rf"|^photos from {_YEAR}$",  # of Google
 )
 _MOST = 0.5  # of the folders, for albums
 

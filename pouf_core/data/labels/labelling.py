@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -91,7 +91,11 @@ class PictureLabels:
             raise
         if table is None:
             return False
-        self._tables.append(table)
+        last = self._tables[-1] if self._tables else None
+        if last is not None and table.continues(last):
+            last.rows.extend(table.rows)
+        else:
+            self._tables.append(table)
         return True
 
     def found(self, *, is_sample: bool = False) -> Labelling:
@@ -100,18 +104,26 @@ class PictureLabels:
         Args:
             is_sample: whether there may be more pictures, which files of labels name.
         """
-        found = self._from_files(is_sample) if self._wanted in ("auto", "file") else Labelling()
+        names = PictureNames(self._occurrences)
+        found = Labelling()
+        if self._wanted in ("auto", "file"):
+            found = self._from_files([table for table in self._tables if not table.is_guess], names, is_sample)
         if found.source.kind == "none" and self._wanted in ("auto", "folders"):
-            of_folders = _from_folders({(one.source, one.parts[:-1], one.sha256) for one in self._occurrences})
-            found = Labelling(of_folders.labels, of_folders.source, [*found.warnings, *of_folders.warnings])
+            found = _from_folders(
+                {(one.source, one.parts[:-1], one.sha256) for one in self._occurrences}, found.warnings
+            )
+        if found.source.kind == "none" and self._wanted in ("auto", "file"):
+            guesses = [table for table in self._tables if table.is_guess]
+            of_guesses = self._from_files(guesses, names, is_sample)
+            found = of_guesses if of_guesses.labels else found
         return _as_wanted(found, self._wanted)
 
-    def _from_files(self, is_sample: bool) -> Labelling:
-        names, warnings = PictureNames(self._occurrences), list[Finding]()
-        for rank in sorted({table.rank for table in self._tables}):
+    def _from_files(self, tables: Sequence[LabelTable], names: PictureNames, is_sample: bool) -> Labelling:
+        warnings = list[Finding]()
+        for rank in sorted({table.rank for table in tables}):
             labels: dict[str, set[str]] = defaultdict(set)
             used, beyond = [], set[str]()
-            for table in (table for table in self._tables if table.rank == rank):
+            for table in (table for table in tables if table.rank == rank):
                 missing = _apply(table, names, labels)
                 if len(missing) > _TOLERATED * len(table.rows):
                     warnings.append(_missing(table, missing))
@@ -159,8 +171,8 @@ class TextLabels:
         return _as_wanted(found, self._wanted)
 
 
-def _from_folders(places: Iterable[tuple[str, Parts, str]]) -> Labelling:
-    """Labels from the folders of items, given as source, directory and content hash."""
+def _from_folders(places: Iterable[tuple[str, Parts, str]], warnings: Sequence[Finding] = ()) -> Labelling:
+    """Labels from the folders of items, given as source, directory and content hash; and warnings so far."""
     by_source: dict[str, dict[Parts, set[str]]] = defaultdict(lambda: defaultdict(set))
     for source, directory, sha256 in places:
         by_source[source][directory].add(sha256)
@@ -173,7 +185,7 @@ def _from_folders(places: Iterable[tuple[str, Parts, str]]) -> Labelling:
             for sha256 in directories[directory]:
                 labels[sha256].add(label)
     kind: Literal["folders", "none"] = "folders" if labels else "none"
-    found = Labelling(dict(labels), LabelSource(kind=kind, skipped_levels=sorted(skipped)[:_MOST_FILES]))
+    found = Labelling(dict(labels), LabelSource(kind=kind, skipped_levels=sorted(skipped)[:_MOST_FILES]), [*warnings])
     names = sorted(set().union(*labels.values()))
     if are_albums(names):
         message = (

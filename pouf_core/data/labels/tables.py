@@ -6,9 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from dataclasses import dataclass
+from itertools import chain, islice
 
-from pouf_core.data.headings import FILES, PICTURE_LABELS, ROWS, folded
+from pouf_core.data.headings import FILES, LABELS, PICTURE_LABELS, ROWS, folded
+from pouf_core.data.labels.columns import label_columns, names_a_picture
 from pouf_core.data.sheets import USUAL_LIMITS, opened_sheet
 from pouf_core.data.table_rows import opened_table
 from pouf_core.data.text_rows import label_of
@@ -18,59 +20,75 @@ UNREADABLE = "labels_unreadable"
 _HEADING_CHARACTERS, _HEADING_LINES = 65_536, 20  # titles may stand above the headings
 _DELIMITERS = re.compile(r"[,;\t|]")
 _AROUND_CELLS = "\"' \ufeff"
+_FIRST_ROWS = 200  # that tell the columns
+_KEY = "id"  # heads tables of anything
+_NAMES_OF_FILES = frozenset(FILES) - {_KEY}
 _SEPARATOR = "sep="  # begins a line that says another delimiter
 
 
-def labels_of_files(text: str) -> Iterator[tuple[str, str]]:
-    """Files and their labels, in order; rows without either are left out.
+@dataclass(frozen=True)
+class LabelledFiles:
+    """What a table says of files.
+
+    Attributes:
+        pairs: files and their labels, in order; rows without either are left out.
+        is_guess: whether the headings do not tell the labels.
+    """
+
+    pairs: Iterator[tuple[str, str]]
+    is_guess: bool
+
+
+def labels_of_files(text: str) -> LabelledFiles:
+    """Files and their labels.
 
     Args:
-        text: the table, with headings such as `file,label`, `image;class` or `path,target`.
+        text: the table, with headings such as `file,label`, `image;class` or `path,target`; see `label_columns`.
 
     Raises:
-        InvalidInput: `labels_unreadable`.
+        InvalidInput: `labels_unreadable`, at once or with a row.
     """
-    yield from _labels_of_files(*_opened(text))
+    return _labels_of_files(_all_rows(text))
 
 
-def has_headings(text: str) -> bool:
-    """Whether one of the table's first lines may head files and labels, without the process that tells its dialect."""
+def may_name_pictures(text: str) -> bool:
+    """Whether a table's first lines may name pictures beside labels, without the process that tells its dialect."""
     lines = text[:_HEADING_CHARACTERS].splitlines()[:_HEADING_LINES]
     if lines and lines[0].strip(_AROUND_CELLS).lower().startswith(_SEPARATOR):
         return True
-    cells = ({folded(cell.strip(_AROUND_CELLS)) for cell in _DELIMITERS.split(line)} for line in lines)
-    return any(not names.isdisjoint(FILES) and not _labels_among(names).isdisjoint(PICTURE_LABELS) for names in cells)
+    rows = ([cell.strip(_AROUND_CELLS) for cell in _DELIMITERS.split(line)] for line in lines)
+    return any(len(row) > 1 and (any(map(names_a_picture, row)) or _heads_labels(row)) for row in rows)
 
 
-def _labels_among(names: set[str]) -> set[str]:
-    """The headings that may be of labels: beside an `x`, `y` is a coordinate."""
-    return names - {"y"} if "x" in names else names
+def _heads_labels(row: Sequence[str]) -> bool:
+    names = {folded(cell) for cell in row}
+    names -= {"y"} if "x" in names else set()  # coordinates
+    return not names.isdisjoint(_NAMES_OF_FILES) or (_KEY in names and not names.isdisjoint(PICTURE_LABELS))
 
 
-def labels_in_sheet(data: bytes, suffix: str, most_rows: int) -> list[tuple[str, str]]:
-    """As `labels_of_files`, of a workbook whose name has that suffix, and no more rows than that.
+def labels_in_sheet(data: bytes, suffix: str, most_rows: int) -> tuple[list[tuple[str, str]], bool]:
+    """The pairs of `labels_of_files`, no more than that, and whether they are a guess; of a workbook of that suffix.
 
     Raises:
         InvalidInput: `labels_unreadable`.
     """
     try:
         with opened_sheet(io.BytesIO(data), suffix, USUAL_LIMITS) as sheet:
-            header = next((row for row in sheet.rows if row), [])
-            return list(islice(_labels_of_files(header, _guarded(sheet.rows)), most_rows))
-    except csv.Error as error:
-        raise unreadable(f"It is no table: {error}.") from error
+            found = _labels_of_files(_guarded(sheet.rows))
+            return list(islice(found.pairs, most_rows)), found.is_guess
     except InvalidInput as error:
         raise error if error.code == UNREADABLE else unreadable(error.message) from error
 
 
-def _labels_of_files(header: Sequence[str], rows: Iterator[list[str]]) -> Iterator[tuple[str, str]]:
-    file, label = (
-        _place(header, headings, what) for headings, what in ((FILES, "file names"), (PICTURE_LABELS, "labels"))
-    )
-    for row in rows:
-        name, said = _cell(row, file), label_of(_cell(row, label))
-        if name and said is not None:
-            yield name, said
+def _labels_of_files(rows: Iterator[list[str]]) -> LabelledFiles:
+    first = list(islice(rows, _FIRST_ROWS))
+    columns = label_columns(first)
+    if isinstance(columns, str):
+        what, heading = ("file names", FILES[0]) if columns == "files" else ("labels", LABELS[0])
+        raise unreadable(f"Its header has no column with {what}; head it {heading}.")
+    body = chain(first[columns.has_header :], rows)
+    pairs = (pair for row in body if (pair := columns.pair(row)) is not None)
+    return LabelledFiles(pairs, columns.is_guess)
 
 
 def labels_of_rows(text: str) -> tuple[bool, Iterator[tuple[int, str | None]]]:
@@ -82,7 +100,7 @@ def labels_of_rows(text: str) -> tuple[bool, Iterator[tuple[int, str | None]]]:
         InvalidInput: `labels_unreadable`.
     """
     header, rows = _opened(text)
-    label, number = _place(header, PICTURE_LABELS, "labels"), _first(header, ROWS)
+    label, number = _label_place(header), _first(header, ROWS)
     return number is not None, _numbered(header, rows, label, number)
 
 
@@ -105,12 +123,16 @@ def _numbered(
 
 
 def _opened(text: str) -> tuple[list[str], Iterator[list[str]]]:
+    rows = _all_rows(text)
+    return next(rows, []), rows
+
+
+def _all_rows(text: str) -> Iterator[list[str]]:
     try:
         _, rows = opened_table(io.StringIO(text, newline=""))
-        header = next((row for row in rows if row), [])
     except csv.Error as error:
         raise unreadable(f"It is no table: {error}.") from error
-    return header, _guarded(rows)
+    return _guarded(rows)
 
 
 def _guarded(rows: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -129,8 +151,8 @@ def _first(header: Sequence[str], headings: Sequence[str]) -> int | None:
     return next((names.index(heading) for heading in headings if heading in names), None)
 
 
-def _place(header: Sequence[str], headings: Sequence[str], what: str) -> int:
-    found = _first(header, headings)
+def _label_place(header: Sequence[str]) -> int:
+    found = _first(header, PICTURE_LABELS)
     if found is None:
-        raise unreadable(f"Its header has no column with {what}; head it {headings[0]}.")
+        raise unreadable(f"Its header has no column with labels; head it {LABELS[0]}.")
     return found

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pouf_core.contract.base_model import Modality
-from pouf_core.contract.dataset_items import RequestedModality, modality_of
+from pouf_core.contract.dataset_items import RequestedModality, modality_of, modality_of_members
 from pouf_core.contract.labels import LabelsWanted
+from pouf_core.data.archives.reading import names_in
 from pouf_core.data.decoder import Decoder, DecoderLimits
-from pouf_core.data.file_kinds import PARQUET_SUFFIX
+from pouf_core.data.file_kinds import PARQUET_SUFFIX, archive_kind_by_name
 from pouf_core.data.item_names import parse_name
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.sheets import ReadingLimits, kind_of_parquet
@@ -26,7 +27,9 @@ from pouf_core.data.uploads.texts import TextCollector
 def modality_of_uploads(
     requested: RequestedModality, uploads: Sequence[Uploaded], local: Callable[[Uploaded], Path], limits: UploadLimits
 ) -> Modality:
-    """What uploads hold, see `modality_of`; where their names do not tell, the first file of parquet does.
+    """What uploads hold, see `modality_of`; where their names do not tell, those in archives do.
+
+    Where these do not either, the first file of parquet does.
 
     Args:
         requested: by whoever uploaded them.
@@ -36,10 +39,21 @@ def modality_of_uploads(
     """
     names = [parse_name(upload.filename) for upload in uploads]
     known = modality_of(requested, [name.file_name for name in names if name.skipped is None])
+    known = known or modality_of_members(_members(uploads, local, limits))
     if known is not None:
         return known
-    first = next((upload for upload in uploads if upload.filename.lower().endswith(PARQUET_SUFFIX)), uploads[0])
-    return kind_of_parquet(local(first), ReadingLimits(limits.memory_bytes, limits.cpu_seconds))
+    parquet = next((upload for upload in uploads if upload.filename.lower().endswith(PARQUET_SUFFIX)), None)
+    if parquet is None:
+        return "text"  # as it is in archives nearly always
+    return kind_of_parquet(local(parquet), ReadingLimits(limits.memory_bytes, limits.cpu_seconds))
+
+
+def _members(uploads: Iterable[Uploaded], local: Callable[[Uploaded], Path], limits: UploadLimits) -> Iterator[str]:
+    """The names of all files, those in archives among them."""
+    for upload in uploads:
+        name = parse_name(upload.filename)
+        names = names_in(local(upload), name, limits) if archive_kind_by_name(name.file_name) else (name,)
+        yield from (each.file_name for each in names if each.skipped is None)
 
 
 @contextmanager

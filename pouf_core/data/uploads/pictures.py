@@ -13,8 +13,10 @@ from pouf_core.data.archives.members import Found, too_large
 from pouf_core.data.decoder import Decoder
 from pouf_core.data.item_names import ItemName
 from pouf_core.data.labels.labelling import Labelling, PictureLabels
+from pouf_core.data.losses import Lost
+from pouf_core.data.no_pictures import refuse_raw, said_of
 from pouf_core.data.reading.labels import label_pairs_of
-from pouf_core.data.sidecars import PicturesBeside, is_sidecar, may_be_sidecar
+from pouf_core.data.sidecars import PicturesBeside, is_of_takeout, is_sidecar, may_be_of_takeout, may_be_sidecar
 from pouf_core.data.uploads.collector import LOOSE_FILES, Collector
 from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.errors import InvalidInput
@@ -28,6 +30,7 @@ class _Refusal(NamedTuple):
     message: str
     sha256: str
     size: int
+    lost: Lost
 
 
 @dataclass
@@ -71,6 +74,9 @@ class PictureCollector(Collector):
         self._add_file(upload.id, member.name, member.data, hashlib.sha256(member.data).hexdigest())
 
     def _add_file(self, source: str, name: ItemName, data: bytes, sha256: str, *, stored_at: str | None = None) -> None:
+        if is_sidecar(name.file_name) or (may_be_of_takeout(name.file_name) and is_of_takeout(data)):
+            self.skip("sidecar")
+            return
         try:
             if not self._labels.takes(source, name, data):
                 self._add_picture(source, name, data, sha256, stored_at)
@@ -79,14 +85,12 @@ class PictureCollector(Collector):
 
     def _add_picture(self, source: str, name: ItemName, data: bytes, sha256: str, stored_at: str | None) -> None:
         """Take a picture in; `stored_at` is its key if it is stored already."""
-        if is_sidecar(name.file_name):
-            self.skip("sidecar")
-            return
         if not self.note_if_duplicate(name, sha256, len(data)):
             try:
+                refuse_raw(name)
                 self.decoder.check(data, self.limits.pixels)
             except InvalidInput as error:
-                self._refuse(_Refusal(name, error.code, error.message, sha256, len(data)))
+                self._refuse(name, error, len(data), sha256)
                 return
             self.require_room_for_item()
             key = stored_at or self._store(sha256, data)
@@ -97,12 +101,14 @@ class PictureCollector(Collector):
         self.extract(len(data))
         return self.keeper.keep_picture(sha256, data)
 
-    def _refuse(self, refusal: _Refusal) -> None:
+    def _refuse(self, name: ItemName, error: InvalidInput, size: int, sha256: str) -> None:
         """Reject a file; one that may belong to a picture is looked at again when all pictures are known."""
+        message, lost = said_of(name, error)
+        refusal = _Refusal(name, error.code, message, sha256, size, lost)
         if may_be_sidecar(refusal.name.file_name) and len(self._undecided) < _MOST_UNDECIDED:
             self._undecided.append(refusal)
         else:
-            self.reject(*refusal)
+            self._reject(refusal)
 
     def _decide(self) -> None:
         if not self._undecided:
@@ -112,4 +118,8 @@ class PictureCollector(Collector):
             if pictures.include_one_for(refusal.name.parts):
                 self.skip("sidecar")
             else:
-                self.reject(*refusal)
+                self._reject(refusal)
+
+    def _reject(self, refusal: _Refusal) -> None:
+        *said, lost = refusal
+        self.reject(*said, lost=lost)

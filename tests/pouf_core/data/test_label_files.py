@@ -8,7 +8,7 @@ import pytest
 
 from pouf_core.data.item_names import parse_name
 from pouf_core.data.labels.files import read_label_file
-from pouf_core.data.labels.tables import has_headings
+from pouf_core.data.labels.tables import may_name_pictures
 
 
 @pytest.mark.parametrize(
@@ -33,8 +33,8 @@ def test_a_table_without_headings_of_labels_starts_no_process(table: str, monkey
     ],
 )
 def test_a_table_with_headings_of_labels_may_be_one(table: str) -> None:
-    assert has_headings(table)
-    assert has_headings("\ufeff" + table)
+    assert may_name_pictures(table)
+    assert may_name_pictures("\ufeff" + table)
 
 
 def test_an_example_of_answers_to_a_competition_labels_nothing() -> None:

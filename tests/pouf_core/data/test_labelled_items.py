@@ -12,6 +12,7 @@ from pouf_core.contract.base_model import Modality
 from pouf_core.data.labelled_items import collect_labelled
 from pouf_core.data.text_files import TextRow, read_texts
 from pouf_core.data.texts import text_hash
+from tests.corpus.exports import EXPORTED_LAYOUTS
 from tests.corpus.labels import LAYOUTS, Layout
 
 
@@ -24,7 +25,7 @@ def hash_of_item(layout: Layout, name: str) -> str:
     return next(text_hash(row.item) for row in rows if row.position == int(position))
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", [*LAYOUTS, *EXPORTED_LAYOUTS], ids=lambda layout: layout.name)
 def test_a_folder_is_labelled_as_it_was_meant(layout: Layout, tmp_path: Path) -> None:
     for name, content in layout.files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

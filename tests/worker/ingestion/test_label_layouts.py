@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from store.tables import Dataset
+from tests.corpus.exports import EXPORTED_LAYOUTS
 from tests.corpus.labels import LAYOUTS, Layout
 from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
 
-@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", [*LAYOUTS, *EXPORTED_LAYOUTS], ids=lambda layout: layout.name)
 def test_an_archive_is_labelled_as_it_was_meant(
     layout: Layout, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:

@@ -1,0 +1,44 @@
+"""What to say of files among pictures that are none, by their names."""
+
+from __future__ import annotations
+
+from pouf_core.data.file_kinds import RAW_SUFFIXES
+from pouf_core.data.item_names import ItemName
+from pouf_core.data.losses import Lost
+from pouf_core.errors import InvalidInput
+
+_UNDECODABLE = "undecodable_image"
+_FILMS = (".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg", ".wmv")
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".xls", ".ods", ".parquet")
+_DOCUMENTS = (
+    *(".txt", ".md", ".rst", ".rtf", ".pdf", ".doc", ".docx", ".pptx", ".htm", ".html", ".css", ".js"),
+    *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".py", ".ipynb", ".m", ".sh", ".names", ".data", ".db"),
+)
+_SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
+    (RAW_SUFFIXES, "It is a camera's raw file, which is not developed here. Export it as JPEG or TIFF.", "item"),
+    (_FILMS, "It is a film, not a picture. Send single pictures of it, if these count.", "item"),
+    (
+        _TABLES,
+        "It is no picture, and names no pictures beside labels. Labels are read from a table with a column `file` and "
+        "a column `label`, from JSON of COCO and Label Studio, and from XML of Pascal VOC and CVAT; texts are read "
+        "with modality=text.",
+        "item",
+    ),
+    (_DOCUMENTS, "It is a document, not a picture; texts are read with modality=text.", "nothing"),
+)
+
+
+def refuse_raw(name: ItemName) -> None:
+    """Raise `InvalidInput` `undecodable_image` for a raw file of a camera, of which only a preview could be read."""
+    if name.file_name.lower().endswith(RAW_SUFFIXES):
+        raise InvalidInput(_UNDECODABLE, _SAID[0][1])
+
+
+def said_of(name: ItemName, error: InvalidInput) -> tuple[str, Lost]:
+    """What to say of a file that could not be used, and what is lost with it."""
+    lowered = name.file_name.lower()
+    if error.code == _UNDECODABLE:
+        for suffixes, said, lost in _SAID:
+            if lowered.endswith(suffixes):
+                return said, lost
+    return error.message, "item"
