@@ -74,6 +74,10 @@ class PictureLabels:
         """The path of each picture."""
         return (one.parts for one in self._occurrences if one.parts)
 
+    def read(self) -> Iterator[tuple[str, Parts]]:
+        """Source and path of each picture."""
+        return ((one.source, one.parts) for one in self._occurrences)
+
     def takes(self, source: str, name: ItemName, data: bytes) -> bool:
         """Whether a file is one of labels, which is kept then.
 

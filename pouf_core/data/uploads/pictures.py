@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pouf_core.data.archives.members import Found, too_large
+from pouf_core.data.archives.members import ArchiveError, Found, too_large
+from pouf_core.data.archives.zips import names_in_zip
 from pouf_core.data.decoder import Decoder
-from pouf_core.data.item_names import ItemName
+from pouf_core.data.file_kinds import PICTURE_SUFFIXES
+from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling, PictureLabels
 from pouf_core.data.losses import Lost
 from pouf_core.data.no_pictures import refuse_raw, said_of
@@ -22,6 +24,7 @@ from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.errors import InvalidInput
 
 _MOST_UNDECIDED = 100_000
+_MOST_UNREAD = 100_000  # names in an archive that are looked at
 
 
 class _Refusal(NamedTuple):
@@ -44,17 +47,40 @@ class PictureCollector(Collector):
 
     decoder: Decoder = field(kw_only=True)
     _undecided: list[_Refusal] = field(default_factory=list)
+    _uploads: Sequence[Uploaded] = ()
 
     def __post_init__(self) -> None:
         self._labels = PictureLabels(self.labels_wanted, self.limits.items, partial(label_pairs_of, self.reader))
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, then decide on files that belong to a picture beside them."""
+        self._uploads = uploads
         super().collect(uploads)
         self._decide()
 
     def labelling(self) -> Labelling:
-        return self._labels.found(is_sample=self.keeper.cut)
+        return self._labels.found(is_sample=self.keeper.cut and not self._note_unread())
+
+    def _note_unread(self) -> bool:
+        """Let labels know of the pictures beyond a sample, by their names; whether all of these can be told."""
+        read = set(self._labels.read())
+        for upload in self._uploads:
+            name = parse_name(upload.filename)
+            source, names = LOOSE_FILES, [name]
+            kind = self._archive_kind(self.keeper.local(upload), name)
+            if kind is not None:
+                try:
+                    names = names_in_zip(self.keeper.local(upload), self.limits) if kind == "zip" else []
+                except ArchiveError:
+                    continue  # which was told of when it was read
+                source = upload.id
+                if not 0 < len(names) <= _MOST_UNREAD:
+                    return False
+            for each in names:
+                unread = (source, each.parts) not in read and each.file_name.lower().endswith(PICTURE_SUFFIXES)
+                if unread and not each.skipped:
+                    self._labels.note_picture(source, each.parts, f"unread:{source}:{each.text}")
+        return True
 
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         if upload.size > self.limits.item_bytes:
@@ -121,5 +147,5 @@ class PictureCollector(Collector):
                 self._reject(refusal)
 
     def _reject(self, refusal: _Refusal) -> None:
-        *said, lost = refusal
-        self.reject(*said, lost=lost)
+        name, code, message, sha256, size, lost = refusal
+        self.reject(name, code, message, sha256, size, lost=lost)

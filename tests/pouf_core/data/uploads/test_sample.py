@@ -20,6 +20,7 @@ from pouf_core.contract.sample import Sample, SampledFile, SampleLimits, SampleR
 from pouf_core.data.uploads import sample as module
 from pouf_core.data.uploads.keeper import FolderUse
 from pouf_core.data.uploads.sample import read_sample
+from tests.corpus.archives import pictures
 
 LIMITS = SampleLimits(
     items=10**5,
@@ -68,6 +69,25 @@ def test_what_was_read_to_its_end_is_complete(tmp_path: Path, count: int) -> Non
     found = sampled(tmp_path, {"a.txt": lines(count)})
     assert (found.item_count, found.rejected_count) == (count, 0)
     assert found.complete == (count < module.MOST_OF_AN_UPLOAD)
+
+
+@pytest.mark.parametrize(
+    ("table", "kind", "suggested"),
+    [
+        (b"file,label\nx.png,old\ny.png,new\n", "folders", ["cat", "dog"]),
+        (b"file,label\n4.png,young\n", "file", ["young"]),
+    ],
+)
+def test_labels_of_a_sample_are_those_of_all_pictures_by_their_names(
+    table: bytes, kind: str, suggested: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MOST_OF_AN_UPLOAD", 2)
+    paths = [f"{'cat' if number < 3 else 'dog'}/{number}.png" for number in range(5)]
+
+    found = sampled(tmp_path, zipped({"labels.csv": table} | pictures(*paths)))
+
+    assert (found.complete, found.item_count) == (False, 2)
+    assert (found.label_source.kind, found.suggested_class_names) == (kind, suggested)
 
 
 def test_reading_ends_when_its_time_is_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
