@@ -2643,10 +2643,10 @@ export interface components {
             file: string;
             /**
              * Format
-             * @description `records`: JSON objects with a file and a label each.
+             * @description `records`: JSON objects with a file and a label each. `guessed_table`: one whose headings do not tell the labels; it counts where nothing else gives any.
              * @enum {string}
              */
-            format: "table" | "records" | "coco" | "label_studio";
+            format: "table" | "guessed_table" | "records" | "coco" | "label_studio" | "voc" | "cvat";
             /**
              * Rows
              * @description With a file and a label.
