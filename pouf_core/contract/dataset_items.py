@@ -43,7 +43,7 @@ def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Moda
 def modality_of_members(file_names: Iterable[str]) -> Modality | None:
     """What a dataset of these files holds, those in archives among them: pictures where there are any.
 
-    Else embeddings or texts, of which there are more than files without a known suffix; beside them lie descriptions
+    Else embeddings or texts, of which there are more than files without a suffix; beside them lie descriptions
     and licences, which do not count. Files of parquet do not tell: None.
     """
     names = [unpacked_name(name.lower()) for name in file_names]

@@ -48,8 +48,9 @@ _HIDDEN_OF_SYSTEMS = (
     ".nomedia",
     ".~lock.",
 )
-_DESCRIPTIONS = ("readme", "license", "licence", "copying")
-_OF_DESCRIPTIONS = ("", ".txt", ".md", ".rst", ".html", ".pdf")
+#: The last are examples of answers to a competition, in which all labels are made up.
+_DESCRIPTIONS = ("readme", "license", "licence", "copying", "sample_submission", "samplesubmission")
+_OF_DESCRIPTIONS = ("", ".txt", ".md", ".rst", ".html", ".pdf", ".csv")
 _OF_A_NAS = ("@synoeastream", "@synoresource")
 
 

@@ -13,7 +13,7 @@ from tests.corpus.labels import Layout, beside, in_folders
 FOUR = ("a.png", "b.png", "c.png", "d.png")
 KINDS = dict(zip(FOUR, ("cat", "dog", "cat", "dog"), strict=True))
 IN_FOLDERS = {"cat/a.png": "cat", "cat/b.png": "cat", "dog/c.png": "dog", "dog/d.png": "dog"}
-DESCRIPTIONS = ("README.md", "LICENSE", "README.dataset.txt", "README.roboflow.txt")
+DESCRIPTIONS = ("README.md", "LICENSE", "README.dataset.txt", "README.roboflow.txt", "sample_submission.csv")
 LONG = "a name that is longer than the forty-six characters of Takeout"
 CVAT = (
     '<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</version><meta><name>x</name></meta>'
