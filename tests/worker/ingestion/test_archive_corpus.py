@@ -15,6 +15,8 @@ from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY
 from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.labels.labelling import PictureLabels
 from pouf_core.data.picture_files import PictureFiles, find_pictures
+from pouf_core.data.reading.reader import FileReader
+from pouf_core.data.sheets import ReadingLimits
 from pouf_core.data.uploads.keeper import Uploaded
 from pouf_core.data.uploads.limits import UploadLimits
 from pouf_core.data.uploads.pictures import PictureCollector
@@ -32,7 +34,14 @@ def decoder() -> Iterator[Decoder]:
         yield decoder
 
 
-def ingested(context: WorkerContext, decoder: Decoder, dataset_id: str) -> PictureCollector:
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileReader]:
+    limits = ReadingLimits(DECODING_MEMORY_BYTES, DECODING_CPU_SECONDS)
+    with FileReader(limits, tmp_path_factory.mktemp("reading")) as reader:
+        yield reader
+
+
+def ingested(context: WorkerContext, decoder: Decoder, reader: FileReader, dataset_id: str) -> PictureCollector:
     with context.database.write() as session:
         query = select(Upload).where(Upload.dataset_id == dataset_id)
         uploads = [
@@ -41,7 +50,7 @@ def ingested(context: WorkerContext, decoder: Decoder, dataset_id: str) -> Pictu
         lease = claim_dataset(session, dataset_id, "worker-1", database_now(session), 60)
     assert lease is not None
     rows = ItemRows(context, lease, lambda: None, nullcontext, 500)
-    found = PictureCollector(rows, UploadLimits.of(context.settings), decoder=decoder)
+    found = PictureCollector(rows, UploadLimits.of(context.settings), reader=reader, decoder=decoder)
     found.collect(uploads)
     rows.flush()
     return found
@@ -57,12 +66,13 @@ def test_an_archive_is_read_as_it_was_meant(
     archive: Archive,
     context: WorkerContext,
     decoder: Decoder,
+    reader: FileReader,
     add_dataset: Any,
     items_of: Any,
     tmp_path: Path,
 ) -> None:
     dataset_id = add_dataset({archive.file_name: archive.content})
-    found = ingested(context, decoder, dataset_id)
+    found = ingested(context, decoder, reader, dataset_id)
     items = items_of(dataset_id)
     accepted = {item.name: item.sha256 for item in items if item.status == "accepted"}
     labels = {name: label for name, sha256 in accepted.items() for label in found.labelling().labels.get(sha256, ())}
