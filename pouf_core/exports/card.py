@@ -88,7 +88,8 @@ def _example(model: ModelToExport, wanted: ExportFormat, prepared: Mapping[str, 
     template = templates().get_template(f"exports/example_{wanted}.py.jinja")
     words = has_label_words(model.variant.classifier.tensors())
     texts = prepared.get("kind") in ("tokens", "sentences", "template")
-    settings = {"kind": "features", **prepared, "texts": texts, "words": words, "levels": bool(model.variant.levels)}
+    known = {"texts": texts, "words": words, "levels": bool(model.variant.levels)}
+    settings = {"kind": "features", "pairs": False, **prepared, **known}
     return template.render(**settings).rstrip("\n") + "\n"
 
 

@@ -54,7 +54,7 @@ def test_each_mode_trains_its_parameters_and_predicts_with_them(encoder: str, tm
     predictor = pouf_core.load(result.path, device="cpu")
     one_by_one = [predictor.predict([text], 2, "adapted")[0].score for text in TEXTS[:4]]
     together = [prediction.score for prediction in predictor.predict(TEXTS[:4], 2, "adapted")]
-    assert one_by_one == pytest.approx(together, abs=1e-5)
+    assert one_by_one == pytest.approx(together, abs=1e-4)  # kernels differ with the size of a batch
     own = predictor.embed(["a text is a great movie."], "zero_shot")
     assert torch.allclose(own[0], load_artifact(result.path).tensors["prototypes.zero_shot"][1], atol=1e-5)
     adapted, before = (predictor.embed(TEXTS[:4], variant) for variant in ("adapted", "zero_shot"))
