@@ -46,10 +46,12 @@ def modality_of_members(file_names: Iterable[str]) -> Modality | None:
     Else embeddings or texts, of which there are more than files without a suffix; beside them lie descriptions
     and licences, which do not count. Files of parquet do not tell: None.
     """
-    names = [unpacked_name(name.lower()) for name in file_names]
-    if any(name.endswith(PICTURE_SUFFIXES) for name in names):
-        return "image"
-    told = [name for name in names if name != LABELS_FILE]
+    told = list[str]()
+    for name in (unpacked_name(name.lower()) for name in file_names):
+        if name.endswith(PICTURE_SUFFIXES):
+            return "image"  # what follows in an archive may take long to pass over
+        if name != LABELS_FILE:
+            told.append(name)
     kinds = ((PARQUET_SUFFIX,), EMBEDDING_SUFFIXES, TEXT_SUFFIXES)
     parquet, embeddings, texts = (_ending(told, suffixes) for suffixes in kinds)
     if parquet and parquet == embeddings == texts:

@@ -7,10 +7,12 @@ import os
 import select
 import subprocess
 import time
+from collections.abc import Callable
 
 #: A picture's pixels in few pieces: each takes the reader and the process in turn.
 _PIPE_BYTES = 1024**2
 _PIECE = 64 * 1024
+_LOOK_SECONDS = 1.0
 
 
 class DeadlineExpired(Exception):
@@ -22,18 +24,20 @@ class DeadlinePipes:
 
     Args:
         process: started with both as pipes and `bufsize=0`; they are made non-blocking on this side.
+        check: called when a wait begins, and every second of it; raises to end it.
 
     Raises:
         EOFError: (of the methods) the process closed the pipe, as when it ends.
         DeadlineExpired: (of the methods) it was not done in time.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], check: Callable[[], None] = lambda: None) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
         self._input, self._output = process.stdin.fileno(), process.stdout.fileno()
         self._read = bytearray()  # beyond what was asked for
         self._deadline = 0.0
+        self._check = check
         for pipe in (self._input, self._output):
             os.set_blocking(pipe, False)
         _widen(self._output)  # alone: all pipes of a user together may hold 64 MiB
@@ -88,11 +92,13 @@ class DeadlinePipes:
             return count
 
     def _wait(self, pipe: int, event: int) -> None:
-        left = self._deadline - time.monotonic()
         ready = select.poll()
         ready.register(pipe, event)
-        if left <= 0 or not ready.poll(1000 * left):
-            raise DeadlineExpired
+        while (left := self._deadline - time.monotonic()) > 0:
+            self._check()
+            if ready.poll(1000 * min(left, _LOOK_SECONDS)):
+                return
+        raise DeadlineExpired
 
 
 def _widen(pipe: int) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
 from pouf_core.errors import InvalidInput
@@ -31,8 +30,19 @@ _DTYPES = {
 }
 
 
+class _Tensor(BaseModel):
+    """What a header says of a tensor; it lies between two places of the data behind the header."""
+
+    dtype: Annotated[str, Field(max_length=20)]
+    shape: list[Annotated[int, Field(ge=0)]]
+    data_offsets: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]]
+
+
+_HEADER: TypeAdapter[dict[str, _Tensor | dict[str, str]]] = TypeAdapter(dict[str, _Tensor | dict[str, str]])
+
+
 class SafetensorsFile:
-    """The header of a safetensors file.
+    """The header of a safetensors file, alone: the package's own reader maps the file, which may exceed all memory.
 
     Args:
         path: the file.
@@ -48,14 +58,13 @@ class SafetensorsFile:
                 (length,) = struct.unpack("<Q", stream.read(8))
                 if length > _LONGEST_HEADER:
                     raise ValueError("its header is too long")
-                header = json.loads(stream.read(length))
-            with safe_open(path, "np"):  # checks the header, and that the tensors lie within the file
-                pass
-        except (SafetensorError, ValueError, RecursionError, struct.error) as error:
+                self.entries = _tensors(stream.read(length))
+            self._data = 8 + length
+            end = max((tensor.data_offsets[1] for tensor in self.entries.values()), default=0)
+            if self._data + end != path.stat().st_size:
+                raise ValueError("its numbers do not end where it does")
+        except (ValueError, struct.error) as error:
             raise InvalidInput(CORRUPT, f"The file is no safetensors file: {error}.") from error
-        header.pop("__metadata__", None)
-        self.entries: Mapping[str, Any] = header
-        self._data = 8 + length
 
     def array(self, name: str) -> StoredArray:
         """One of its tensors.
@@ -63,19 +72,31 @@ class SafetensorsFile:
         Raises:
             InvalidInput: `embedding_dtype` of a type that numpy lacks, or `embedding_file_corrupt`.
         """
-        entry = self.entries[name]
-        dtype = _DTYPES.get(entry["dtype"])
+        tensor = self.entries[name]
+        dtype = _DTYPES.get(tensor.dtype)
         if dtype is None:
-            message = f"{name} holds {entry['dtype']}; save float32, another float or an integer type."
+            message = f"{name} holds {tensor.dtype}; save float32, another float or an integer type."
             raise InvalidInput("embedding_dtype", message)
-        start, end = entry["data_offsets"]
+        start, end = tensor.data_offsets
         array = StoredArray(
             name,
             self._path,
             self._data + start,
             np.dtype(dtype),
-            tuple(entry["shape"]),
-            bfloat16=entry["dtype"] == "BF16",
+            tuple(tensor.shape),
+            bfloat16=tensor.dtype == "BF16",
         )
         array.check_size(end - start)
         return array
+
+
+def _tensors(header: bytes) -> Mapping[str, _Tensor]:
+    """The tensors by name; raises `ValueError` where it is no header."""
+    try:
+        described = _HEADER.validate_json(header)
+    except ValidationError as error:
+        raise ValueError("its header describes no tensors") from error
+    tensors = {name: said for name, said in described.items() if isinstance(said, _Tensor)}
+    if described.keys() - tensors.keys() - {"__metadata__"}:
+        raise ValueError("its header describes what is no tensor")
+    return tensors

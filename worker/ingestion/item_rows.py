@@ -64,6 +64,9 @@ class ItemRows(Keeper):
     def check(self) -> None:
         self.ask()
 
+    def check_waiting(self) -> None:
+        self.ask()
+
     def ends(self, error: Exception) -> bool:
         return isinstance(error, LeaseLost | ShuttingDown) or is_disk_full(error) or is_outage(error)
 

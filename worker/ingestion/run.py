@@ -135,7 +135,9 @@ def _ingest(
         uploads = [_uploaded(upload) for upload in session.scalars(query.order_by(Upload.position, Upload.id))]
         limits = limits_of_dataset(session, dataset, settings)
     long_step = partial(keeper.long_step, settings.load_timeout)
-    modality = modality_of_uploads(dataset.modality, uploads, lambda upload: context.storage.local(upload.key), limits)
+    modality = modality_of_uploads(
+        dataset.modality, uploads, lambda upload: context.storage.local(upload.key), limits, check
+    )
     rows = ItemRows(context, lease, check, long_step, FLUSH_ROWS[modality])
     with collector_of(modality, rows, limits, _text_options(dataset), dataset.labels) as collector:
         _collect(rows, collector, uploads, settings.max_items)

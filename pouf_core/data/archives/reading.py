@@ -113,10 +113,17 @@ def read_archive(
         yield _without_nested_archives(member)
 
 
-def names_in(path: Path, name: ItemName, limits: ArchiveLimits) -> Iterator[ItemName]:
+def names_in(
+    path: Path, name: ItemName, limits: ArchiveLimits, check: Callable[[], None] = lambda: None
+) -> Iterator[ItemName]:
     """The names of the files in an upload: its own, or those of its members where it is an archive.
 
     Those of a tar, which has no list of them, as far as its first files go; none of an archive that cannot be read.
+
+    Args:
+        path, name: of the upload.
+        limits: of entries and bytes.
+        check: as for `read_archive`.
     """
     kind = kind_of_upload(path, name)
     if kind is None or kind == "other":
@@ -128,7 +135,7 @@ def names_in(path: Path, name: ItemName, limits: ArchiveLimits) -> Iterator[Item
             if kind == "zip":
                 yield from names_in_zip(path, limits)
             else:
-                for member in islice(read_tar(path, kind, limits, lambda: None), _NAMES_OF_A_TAR):
+                for member in islice(read_tar(path, kind, limits, check), _NAMES_OF_A_TAR):
                     yield member.name
 
 

@@ -90,6 +90,8 @@ def embeddings_of(reader: FileReader, path: Path, name: str, limits: FileLimits)
             place = part
         else:
             labels += part
+            if len(labels) > limits.rows:
+                break  # which fits no file
     if place is None:
         raise InvalidInput(CORRUPT, "The file says nothing of its vectors.")
     found = EmbeddingFile(_array(place, path, limits.scratch), labels if place.is_labelled else None)

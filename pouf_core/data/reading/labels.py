@@ -41,6 +41,8 @@ def label_pairs_of(
     for part in reader.answers(question, data, _parsed_pairs):
         if isinstance(part, list):
             pairs += part
+            if len(pairs) > most_rows:
+                break  # which is refused
         else:
             form = part
     return None if form is None else (form, pairs)
@@ -65,6 +67,8 @@ def row_labels_of(reader: FileReader, data: bytes, most_rows: int) -> tuple[bool
     for part in reader.answers(question, data, _parsed_rows):
         if isinstance(part, list):
             rows += part
+            if len(rows) > most_rows:
+                break  # which is refused
         else:
             is_indexed = part
     return is_indexed, rows

@@ -64,11 +64,13 @@ class FileReader:
     Args:
         limits: what reading may take.
         scratch: a directory to work in.
+        check: called about every second while an answer is waited for; raises to end that.
     """
 
-    def __init__(self, limits: ReadingLimits, scratch: Path) -> None:
+    def __init__(self, limits: ReadingLimits, scratch: Path, check: Callable[[], None] = lambda: None) -> None:
         self._limits = limits
         self._scratch = scratch
+        self._check = check
         self._process: subprocess.Popen[bytes] | None = None
         self._is_answering = False
 
@@ -153,8 +155,8 @@ class FileReader:
                 start_new_session=True,
             )
             self._lifeline = stack.pop_all()
-        self._is_answering = False
-        self._pipes = DeadlinePipes(self._process)
+        self._is_answering = True  # until it is ready
+        self._pipes = DeadlinePipes(self._process, self._check)
         self._pipes.allow(START_SECONDS)
         try:
             ready = self._pipes.read_line(len(READY))
@@ -162,6 +164,7 @@ class FileReader:
             ready = b""
         if ready != READY:
             raise ReaderUnavailable(f"The reader of files did not start; {describe_end(self._end())}.")
+        self._is_answering = False
 
     def _exchange(self, question: AnyQuestion, given: bytes, parse: Callable[[Kind, bytes], PartT]) -> Iterator[PartT]:
         """The parts of one answer, waiting for no more than some times the seconds that may be computed."""

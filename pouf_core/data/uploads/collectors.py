@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pouf_core.contract.base_model import Modality
@@ -18,14 +18,18 @@ from pouf_core.data.sheets import ReadingLimits, kind_of_parquet
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.uploads.collector import Collector
 from pouf_core.data.uploads.embeddings import EmbeddingCollector
-from pouf_core.data.uploads.keeper import Keeper, Uploaded
+from pouf_core.data.uploads.keeper import EndOfUpload, Keeper, Uploaded
 from pouf_core.data.uploads.limits import UploadLimits
 from pouf_core.data.uploads.pictures import PictureCollector
 from pouf_core.data.uploads.texts import TextCollector
 
 
 def modality_of_uploads(
-    requested: RequestedModality, uploads: Sequence[Uploaded], local: Callable[[Uploaded], Path], limits: UploadLimits
+    requested: RequestedModality,
+    uploads: Sequence[Uploaded],
+    local: Callable[[Uploaded], Path],
+    limits: UploadLimits,
+    check: Callable[[], None],
 ) -> Modality:
     """What uploads hold, see `modality_of`; where their names do not tell, those in archives do.
 
@@ -36,10 +40,11 @@ def modality_of_uploads(
         uploads: all of them.
         local: where one can be read.
         limits: of reading it.
+        check: called at every block that is unpacked; raises `EndOfUpload` where enough was looked at, or to end.
     """
     names = [parse_name(upload.filename) for upload in uploads]
     known = modality_of(requested, [name.file_name for name in names if name.skipped is None])
-    known = known or modality_of_members(_members(uploads, local, limits))
+    known = known or modality_of_members(_members(uploads, local, limits, check))
     if known is not None:
         return known
     parquet = next((upload for upload in uploads if upload.filename.lower().endswith(PARQUET_SUFFIX)), None)
@@ -48,12 +53,18 @@ def modality_of_uploads(
     return kind_of_parquet(local(parquet), ReadingLimits(limits.memory_bytes, limits.cpu_seconds))
 
 
-def _members(uploads: Iterable[Uploaded], local: Callable[[Uploaded], Path], limits: UploadLimits) -> Iterator[str]:
+def _members(
+    uploads: Iterable[Uploaded],
+    local: Callable[[Uploaded], Path],
+    limits: UploadLimits,
+    check: Callable[[], None],
+) -> Iterator[str]:
     """The names of all files, those in archives among them."""
     for upload in uploads:
         name = parse_name(upload.filename)
-        names = names_in(local(upload), name, limits) if archive_kind_by_name(name.file_name) else (name,)
-        yield from (each.file_name for each in names if each.skipped is None)
+        names = names_in(local(upload), name, limits, check) if archive_kind_by_name(name.file_name) else (name,)
+        with suppress(EndOfUpload):
+            yield from (each.file_name for each in names if each.skipped is None)
 
 
 @contextmanager
@@ -71,7 +82,7 @@ def collector_of(
     """
     with (
         keeper.folder("reading") as scratch,
-        FileReader(ReadingLimits(limits.memory_bytes, limits.cpu_seconds), scratch) as reader,
+        FileReader(ReadingLimits(limits.memory_bytes, limits.cpu_seconds), scratch, keeper.check_waiting) as reader,
         Decoder(DecoderLimits(limits.memory_bytes, limits.cpu_seconds)) as decoder,
     ):
         if modality == "embedding":

@@ -100,6 +100,10 @@ class Keeper(ABC):
         self.check()
 
     @abstractmethod
+    def check_waiting(self) -> None:
+        """As `check`, about every second while one file is read that has given nothing yet."""
+
+    @abstractmethod
     def ends(self, error: Exception) -> bool:
         """Whether an error that came up while a file was read is no fault of the file, and ends the reading."""
 

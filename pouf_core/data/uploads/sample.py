@@ -77,6 +77,9 @@ class SampleKeeper(Keeper):
         if time.monotonic() > self._looks_until:
             raise EndOfUpload
 
+    def check_waiting(self) -> None:
+        pass  # the file that is being read when the time is up may be all that there is to show
+
     def ends(self, error: Exception) -> bool:
         return False
 
@@ -122,7 +125,7 @@ def read_sample(request: SampleRequest) -> Sample:
     keeper = SampleKeeper(request.scratch, request.limits.seconds)
     options = TextOptions.of(request.text_column, request.label_column, request.text_options)
     limits = UploadLimits(**request.limits.model_dump(exclude={"seconds"}))
-    modality = modality_of_uploads(request.modality, uploads, keeper.local, limits)
+    modality = modality_of_uploads(request.modality, uploads, keeper.local, limits, keeper.check_looking)
     with collector_of(modality, keeper, limits, options, request.labels) as collector:
         if modality != "image":
             collector.reader.start()

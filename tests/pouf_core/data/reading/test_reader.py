@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import errno
 import io
+import json
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 
+from pouf_core.data.embedding_files import FileLimits
 from pouf_core.data.limited_process import ReaderUnavailable
 from pouf_core.data.reading import reader as reader_module
+from pouf_core.data.reading.embeddings import embeddings_of
 from pouf_core.data.reading.labels import label_pairs_of, row_labels_of
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.reading.texts import texts_of
@@ -118,6 +123,36 @@ def test_a_file_that_takes_the_process_over_loses_its_own_rest_alone(
     assert [row.position for row in texts_of(fragile, b"one text\n", "b.txt", TextOptions())] == [1]
 
 
+class Ended(Exception):
+    pass
+
+
+def test_who_waits_for_rows_is_asked_meanwhile_whether_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(reader_module, "MODULE", "tests.fragile_reader")
+    rows = []
+
+    def check() -> None:
+        if len(rows) >= 1000:  # after which the process sleeps
+            raise Ended
+
+    with FileReader(ReadingLimits(512 * MIB, 3600), tmp_path, check) as asking, pytest.raises(Ended):
+        for row in texts_of(asking, fragile_reader.SLEEP + b"\n", "a.txt", TextOptions()):
+            rows.append(row)
+
+
+def test_no_more_labels_are_taken_than_are_looked_at(real: FileReader) -> None:
+    records = b"".join(b'{"file": "%d.png", "label": "cat"}\n' % number for number in range(3000))
+    found = label_pairs_of(real, ".jsonl", records, 10, True)
+    assert found is not None
+    assert 10 < len(found[1]) < 3000
+    assert label_pairs_of(real, ".jsonl", records, 3000, True) == (
+        "records",
+        [(f"{n}.png", "cat") for n in range(3000)],
+    )
+
+
 def test_a_process_that_dies_once_is_replaced_and_gives_each_row_once(fragile: FileReader, tmp_path: Path) -> None:
     content = fragile_reader.ONCE + b"\n" + str(tmp_path / "died").encode()
     rows = list(texts_of(fragile, content, "a.txt", TextOptions()))
@@ -153,6 +188,25 @@ def test_a_document_that_takes_too_much_memory_is_refused_and_the_next_is_read(t
             list(texts_of(small, document, "a.json", TextOptions()))
         assert caught.value.code == "reading_out_of_memory"
         assert [row.position for row in texts_of(small, b"one text\n", "b.txt", TextOptions())] == [1]
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".safetensors"])
+def test_vectors_in_a_file_larger_than_memory_are_found_where_they_lie(tmp_path: Path, suffix: str) -> None:
+    shape = (300_000, 256)
+    count = 4 * shape[0] * shape[1]
+    said = {"features": {"dtype": "F32", "shape": shape, "data_offsets": (0, count)}}
+    head = io.BytesIO()
+    if suffix == ".npy":
+        np.lib.format.write_array_header_1_0(head, {"descr": "<f4", "fortran_order": False, "shape": shape})
+    else:
+        head.write(struct.pack("<Q", len(json.dumps(said))) + json.dumps(said).encode())
+    path = tmp_path / f"large{suffix}"
+    with path.open("wb") as file:
+        file.write(head.getvalue())
+        file.truncate(len(head.getvalue()) + count)
+    with FileReader(ReadingLimits(64 * MIB, 20), tmp_path) as small:
+        found = embeddings_of(small, path, path.name, FileLimits(10**6, 0, tmp_path, 64 * MIB, 20))
+    assert (found.array.shape, found.array.offset) == (shape, len(head.getvalue()))
 
 
 def test_closing_ends_the_process(tmp_path: Path) -> None:
