@@ -107,6 +107,9 @@ def _of_task(task: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _file_of(place: str) -> str:
     """The path of a task's picture, without what Label Studio and clouds put around it."""
-    parts = urlsplit(place)
+    try:
+        parts = urlsplit(place)
+    except ValueError:  # brackets, as in those of internet addresses
+        return place
     path = parse_qs(parts.query).get("d", [parts.path])[0]  # /data/local-files/?d=…
     return unquote(path).lstrip("/")

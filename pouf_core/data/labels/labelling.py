@@ -62,7 +62,7 @@ class PictureLabels:
     def __init__(self, wanted: LabelsWanted, most_rows: int, read: ReadPairs | None = None) -> None:
         self._wanted = wanted
         self._read = read
-        self._most_rows = most_rows
+        self._rows_left = most_rows
         self._occurrences: list[Occurrence] = []
         self._tables: list[LabelTable] = []
 
@@ -86,15 +86,15 @@ class PictureLabels:
         """
         if not may_hold_labels(name):
             return False
-        left = self._most_rows - sum(len(table.rows) for table in self._tables)
         try:
-            table = read_label_file(source, name, data, left, self._read)
+            table = read_label_file(source, name, data, self._rows_left, self._read)
         except InvalidInput:
             if self._wanted in ("none", "folders"):
                 return True
             raise
         if table is None:
             return False
+        self._rows_left -= len(table.rows)
         last = self._tables[-1] if self._tables else None
         if last is not None and table.continues(last):
             last.rows.extend(table.rows)
@@ -135,8 +135,9 @@ class PictureLabels:
                 used += [file] if len(missing) < len(table.rows) or (is_sample and missing) else []
                 beyond |= {label for _, label in table.rows} if is_sample else set()
             if used:
-                return Labelling(dict(labels), LabelSource(kind="file", files=used[:_MOST_FILES]), warnings, beyond)
-        return Labelling(warnings=warnings)
+                source = LabelSource(kind="file", files=used[:_MOST_FILES])
+                return Labelling(dict(labels), source, warnings[:_MOST_FILES], beyond)
+        return Labelling(warnings=warnings[:_MOST_FILES])
 
 
 class TextLabels:
@@ -194,7 +195,7 @@ def _from_folders(places: Iterable[tuple[str, Parts, str]], warnings: Sequence[F
     if are_albums(names):
         message = (
             f"The folders look like albums, not like classes: {listed(names)}. They are not suggested as class names. "
-            "Upload with labels=none to leave them out."
+            "If they are no labels, choose `none` for labels."
         )
         found.warnings.append(finding("folders_look_like_albums", message))
     return found
@@ -222,6 +223,6 @@ def _missing(table: LabelTable, missing: list[Parts]) -> Finding:
 def _as_wanted(found: Labelling, wanted: LabelsWanted) -> Labelling:
     if found.source.kind != "none" or wanted in ("auto", "none"):
         return found
-    where = "no file gives labels" if wanted == "file" else "no folders divide the items into classes"
-    message = f"labels={wanted} was asked for, and {where}; the dataset has no labels."
+    where = "files, and none gives any" if wanted == "file" else "folders, and none divide the items into classes"
+    message = f"Labels were to come from {where}; the dataset has no labels."
     return Labelling(found.labels, found.source, [*found.warnings, finding("labels_not_found", message)])

@@ -31,7 +31,7 @@ def rows_of_xml(data: bytes, most_rows: int) -> tuple[Literal["voc", "cvat"], Ro
         parser.Parse(data, True)
     except _EndOfInterest:
         pass
-    except expat.ExpatError as error:
+    except (expat.ExpatError, ValueError, LookupError) as error:  # the latter of encodings that it does not know
         raise InvalidInput("labels_unreadable", f"The file of labels is not XML: {error}.") from error
     return None if reader.form is None else (reader.form, reader.rows)
 

@@ -1,4 +1,4 @@
-"""JSON of untrusted uploads that looks like files of labels: whatever it holds, nothing breaks."""
+"""JSON and XML of untrusted uploads that looks like files of labels: whatever it holds, nothing breaks."""
 
 from __future__ import annotations
 
@@ -41,6 +41,23 @@ def test_what_is_no_json_is_none_unless_it_is_named_for_labels(content: bytes) -
     with pytest.raises(InvalidInput) as caught:
         read_label_file("", parse_name("labels.json"), content, 100)
     assert caught.value.code == "labels_unreadable"
+
+
+@pytest.mark.parametrize("encoding", ["none-such", "shift_jis", "utf-32", "idna"])
+def test_xml_in_an_encoding_that_is_not_read_gives_no_labels(encoding: str) -> None:
+    content = f'<?xml version="1.0" encoding="{encoding}"?><annotation/>'.encode()
+    assert read_label_file("", parse_name("a.xml"), content, 100) is None
+    with pytest.raises(InvalidInput) as caught:
+        read_label_file("", parse_name("labels.xml"), content, 100)
+    assert caught.value.code == "labels_unreadable"
+
+
+def test_an_address_that_is_none_loses_its_own_label_alone() -> None:
+    shown = [{"result": [{"value": {"choices": ["cat"]}}]}]
+    tasks = [{"data": {"image": place}, "annotations": shown} for place in ("http://[", "/data/a.png")]
+    table = read_label_file("", parse_name("labels.json"), json.dumps(tasks).encode(), 100)
+    assert table is not None
+    assert table.rows[-1] == (("data", "a.png"), "cat")
 
 
 def test_more_rows_than_are_left_are_refused() -> None:
