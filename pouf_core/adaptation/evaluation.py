@@ -64,7 +64,7 @@ def _unmatched(labels: Sequence[str], items: int, labelled: int) -> Finding | No
         return finding("labels_unmatched", f"{message} They do not count in the evaluation.")
     message = (
         f"None of the labels is a class, so accuracy cannot be told: {listed(labels)}. Name the classes as the labels "
-        "are, with their wording as prompt; or take labels=none where these are none, such as albums."
+        "are, with their wording as prompt; or choose `none` for labels where these are none, such as albums."
     )
     return finding("labels_match_no_class", message)
 

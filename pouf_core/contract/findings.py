@@ -27,6 +27,11 @@ def finding(code: str, message: str) -> Finding:
     return Finding(code=code, message=message)
 
 
+def sentence(text: str) -> str:
+    """The text with a full stop, unless it ends as sentences do."""
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
 def listed(names: Sequence[str]) -> str:
     """Names for a message: the first ten, each cut after 60 characters, and how many more there are."""
     shown = ", ".join(

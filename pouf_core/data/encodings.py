@@ -11,6 +11,7 @@ from pouf_core.errors import InvalidInput
 
 #: What Python encodes text in, and no one a file.
 _OF_NO_FILES = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
+_WINDOWS = "cp1252"
 _ZEROS = 0.6  # of the bytes in one half, of UTF-16
 _MARKS = (  # the mark of UTF-32 LE begins as that of UTF-16 LE
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -67,10 +68,17 @@ def detect_encoding(head: bytes) -> Encoding:
     right = sum(character >= "\x80" for character in decoded) - wrong
     if right >= wrong:
         return Encoding("utf-8-sig", right / (right + wrong) if wrong else 1.0)
-    found = chardet.detect(head)
+    return likeliest_encoding(head) or Encoding("utf-8-sig", 0.0)
+
+
+def likeliest_encoding(content: bytes) -> Encoding | None:
+    """What chardet says; Windows-1252 where that reads the same, since programs write it. None where none is likely."""
+    found = chardet.detect(content)
     if found["encoding"] is None:
-        return Encoding("utf-8-sig", 0.0)
-    return Encoding(codecs.lookup(found["encoding"]).name, round(float(found["confidence"]), 2))
+        return None
+    name = codecs.lookup(found["encoding"]).name
+    same = content.decode(_WINDOWS, "replace") == content.decode(name, "replace")
+    return Encoding(_WINDOWS if same else name, round(float(found["confidence"]), 2))
 
 
 def _unmarked_utf16(head: bytes) -> str | None:

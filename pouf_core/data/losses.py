@@ -7,10 +7,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-import chardet
-
-from pouf_core.contract.findings import Finding, finding
+from pouf_core.contract.findings import Finding, finding, sentence
 from pouf_core.contract.rejections import RejectionGroup
+from pouf_core.data.encodings import likeliest_encoding
 
 TOLERATED_SHARE = 0.01
 """Of the items; beyond it a loss is told of."""
@@ -18,7 +17,8 @@ TOLERATED_SHARE = 0.01
 GUESSED_BYTES = 65_536
 _MOST_WARNINGS = 5
 _LONGEST_MESSAGE = 500
-_SHOWN = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "cp1252": "Windows-1252", "ascii": "ASCII"}
+_SHOWN = {"utf-8": "UTF-8", "utf-8-sig": "UTF-8", "ascii": "ASCII"}
+_SHOWN |= {f"cp{number}": f"Windows-{number}" for number in range(1250, 1259)}
 
 Lost = Literal["nothing", "item", "rest"]
 """What is lost with a rejection: nothing (a blank line), one item, or a file, or the rest of it, of unknown size."""
@@ -60,11 +60,11 @@ class _Cause:
 
     def guess(self) -> str | None:
         """The encoding that rows look like which are not in that of their file."""
-        found = chardet.detect(bytes(self.content))["encoding"] if self.content else None
+        found = likeliest_encoding(bytes(self.content)) if self.content else None
         if found is None or self.encoding is None:
             return None
-        same = codecs.lookup(found).name == codecs.lookup(self.encoding).name.removesuffix("-sig")
-        return None if same else str(found)
+        same = found.name == codecs.lookup(self.encoding).name.removesuffix("-sig")
+        return None if same else shown_encoding(found.name)
 
 
 class Losses:
@@ -109,27 +109,27 @@ class Losses:
             tolerated: share of all items that may be lost without a word.
         """
         causes = sorted(self._causes.items(), key=lambda cause: -cause[1].count)
-        files = [_file_warning(code, cause) for (code, lost, _), cause in causes if lost == "rest"]
-        single = [(code, cause) for (code, lost, _), cause in causes if lost == "item"]
-        rejected = sum(cause.count for _, cause in single)
+        files = [_file_warning(cause) for (_, lost, _), cause in causes if lost == "rest"]
+        single = [cause for (_, lost, _), cause in causes if lost == "item"]
+        rejected = sum(cause.count for cause in single)
         total = used + rejected
         if rejected <= tolerated * total:
             single = []
-        return (files + [_item_warning(code, cause, total, items) for code, cause in single])[:_MOST_WARNINGS]
+        return (files + [_item_warning(cause, total, items) for cause in single])[:_MOST_WARNINGS]
 
 
-def _file_warning(code: str, cause: _Cause) -> Finding:
+def _file_warning(cause: _Cause) -> Finding:
     what = "A file was not read, or not to its end"
     if cause.count > 1:
         what = f"{cause.count:,} files were not read, or not to their end"
-    return finding("files_rejected", f"{what}: {cause.example_name}: {cause.message} ({code})")
+    return finding("files_rejected", sentence(f"{what}: {cause.example_name}: {cause.message}"))
 
 
-def _item_warning(code: str, cause: _Cause, total: int, items: str) -> Finding:
+def _item_warning(cause: _Cause, total: int, items: str) -> Finding:
     share = f"{cause.count:,} of {total:,} {items}"
     if cause.encoding is None:
-        message = f"{share} could not be used, {cause.example_name} for one: {cause.message} ({code})"
-        return finding("items_rejected", message)
+        message = f"{share} could not be used, {cause.example_name} for one: {cause.message}"
+        return finding("items_rejected", sentence(message))
     guess = cause.guess()
     wrong = f"{share} are not {shown_encoding(cause.encoding)}"
     if guess is None:

@@ -14,17 +14,18 @@ _DOCUMENTS = (
     *(".txt", ".md", ".rst", ".rtf", ".pdf", ".doc", ".docx", ".pptx", ".htm", ".html", ".css", ".js"),
     *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".py", ".ipynb", ".m", ".sh", ".names", ".data", ".db"),
 )
+_TEXTS_APART = "Texts make a dataset of their own: upload them without pictures, or with the modality `text`."
 _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
     (RAW_SUFFIXES, "It is a camera's raw file, which is not developed here. Export it as JPEG or TIFF.", "item"),
     (_FILMS, "It is a film, not a picture. Send single pictures of it, if these count.", "item"),
     (
         _TABLES,
         "It is no picture, and names no pictures beside labels. Labels are read from a table with a column `file` and "
-        "a column `label`, from JSON of COCO and Label Studio, and from XML of Pascal VOC and CVAT; texts are read "
-        "with modality=text.",
+        "a column `label`, from JSON of COCO and Label Studio, and from XML of Pascal VOC and CVAT. "
+        f"{_TEXTS_APART}",
         "item",
     ),
-    (_DOCUMENTS, "It is a document, not a picture; texts are read with modality=text.", "nothing"),
+    (_DOCUMENTS, f"It is a document, not a picture. {_TEXTS_APART}", "nothing"),
 )
 
 

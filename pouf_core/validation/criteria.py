@@ -62,7 +62,8 @@ def _little_room(seen: Structure, value: float) -> str:
 
 
 def _too_few_items(seen: Size, value: float) -> str:
-    return f"{seen.item_count} items for {seen.class_count} classes; {value:.0f} a class are needed."
+    items = "1 item" if seen.item_count == 1 else f"{seen.item_count} items"
+    return f"{items} for {seen.class_count} classes; {value:.0f} a class are needed."
 
 
 def _overruled(seen: NamedChange, _: float) -> str:

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.file_reading import FileReading
+from pouf_core.contract.findings import sentence
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
@@ -92,12 +93,12 @@ class Collector(FoundItems, ABC):
 
     def failure(self) -> InvalidInput:
         """Why there is no item that can be used."""
-        groups = self.losses.groups()
-        why = "they hold no item at all"
-        if groups:
-            first = groups[0]
-            why = f"the rejected items say why, of {first.example_name} for one: {first.message} ({first.code})"
-        return InvalidInput("no_usable_items", f"None of the uploaded files is a usable {self.noun}; {why}.")
+        none, groups = f"None of the uploaded files is a usable {self.noun}", self.losses.groups()
+        if not groups:
+            return InvalidInput("no_usable_items", f"{none}; they hold no item at all.")
+        first = groups[0]
+        message = f"{none}. For example, {first.example_name}: {first.message}"
+        return InvalidInput("no_usable_items", sentence(message))
 
     @abstractmethod
     def labelling(self) -> Labelling:

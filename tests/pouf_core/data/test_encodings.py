@@ -32,6 +32,11 @@ def test_a_short_text_is_read_as_it_was_written(text: str, encoding: str) -> Non
     assert 0 < found.confidence <= 1
 
 
+@pytest.mark.parametrize("text", ["Très bon. \n" * 20, "Muy buen producto, llegó rápido. El tamaño es pequeño.\n" * 20])
+def test_what_windows_reads_alike_is_called_windows_1252(text: str) -> None:
+    assert detect_encoding(text.encode("cp1252")).name == "cp1252"
+
+
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_LE])
 def test_a_mark_decides_and_is_no_part_of_the_text(mark: bytes) -> None:
     named = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}

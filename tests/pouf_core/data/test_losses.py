@@ -49,7 +49,7 @@ def test_a_warning_says_how_many_and_why() -> None:
     losses.note("a.png", "undecodable_image", "It is damaged.")
     (warning,) = losses.warnings(used=9, items="pictures")
     assert warning.code == "items_rejected"
-    assert warning.message == "1 of 10 pictures could not be used, a.png for one: It is damaged. (undecodable_image)"
+    assert warning.message == "1 of 10 pictures could not be used, a.png for one: It is damaged."
 
 
 def test_rows_in_another_encoding_are_told_of_with_the_one_that_they_look_like() -> None:
@@ -77,13 +77,10 @@ def test_blank_lines_are_no_loss() -> None:
 
 def test_a_file_that_is_left_out_is_told_of_however_many_items_there_are() -> None:
     losses = Losses()
-    losses.note("a.zip", "archive_corrupt", "It ends early.", "rest")
+    losses.note("a.zip", "archive_corrupt", "It ends early", "rest")
     (warning,) = losses.warnings(used=1_000_000)
-    assert (warning.code, "a.zip" in warning.message, "archive_corrupt" in warning.message) == (
-        "files_rejected",
-        True,
-        True,
-    )
+    assert warning.code == "files_rejected"
+    assert warning.message == "A file was not read, or not to its end: a.zip: It ends early."
 
 
 def test_a_table_that_breaks_off_loses_more_than_a_row() -> None:
