@@ -24,7 +24,7 @@ class CheckedEngine:
     Args:
         engine: what runs the network.
         reference: the same in PyTorch, in a precision; it is compared with in float32, whose rounding adds nothing.
-        precision: what the engine computes in; decides how near its features must be.
+        precision: what was asked for, and what PyTorch computes in where it takes over.
         label: of the network, for the log.
     """
 
@@ -48,7 +48,7 @@ class CheckedEngine:
         return EngineUsed(
             name=self._engine.name,
             version=self._engine.version,
-            precision=str(self._precision).removeprefix("torch."),
+            precision=_name_of(self._engine.precision),
             agreement=agreement,
         )
 
@@ -76,7 +76,7 @@ class CheckedEngine:
         cosine = least_cosine(features[chosen], self._reference(inputs[chosen], torch.float32))
         self._seen.update(content for content, index in fresh.items() if index in chosen)
         self._agreement = min(self._agreement, cosine)
-        if not cosine >= LEAST_COSINE[self._precision]:  # nor not a number
+        if not cosine >= LEAST_COSINE[self._engine.precision]:  # nor not a number
             self._refuse(f"the cosine of its features with PyTorch's is {cosine:.6f}")
             return False
         if len(self._seen) == COMPARED:
@@ -101,5 +101,8 @@ def least_cosine(features: Tensor, expected: Tensor) -> float:
 
 def torch_used(precision: torch.dtype) -> EngineUsed:
     """PyTorch as an engine."""
-    name = str(precision).removeprefix("torch.")
-    return EngineUsed(name="torch", version=torch.__version__.partition("+")[0], precision=name)
+    return EngineUsed(name="torch", version=torch.__version__.partition("+")[0], precision=_name_of(precision))
+
+
+def _name_of(precision: torch.dtype) -> str:
+    return str(precision).removeprefix("torch.")

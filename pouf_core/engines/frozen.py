@@ -154,7 +154,7 @@ class FrozenNetwork:
             examples = self._example()
             engine = self._compiled(offer, examples, precision, threads)
             if not self._is_of_one_size:
-                is_exact = precision == torch.float32
+                is_exact = engine.precision == torch.float32
                 exact = engine if is_exact else self._compiled(offer, examples, torch.float32, threads)
                 self._require_any_shape(exact, examples)
         return CheckedEngine(engine, self._in_torch, precision, self._label)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from pouf_core.contract.engine import EngineChoice, EngineName
@@ -24,6 +25,11 @@ class Engine(Protocol):
     @property
     def version(self) -> str:
         """Of its package."""
+        ...
+
+    @property
+    def precision(self) -> torch.dtype:
+        """What it computes in, which is not what it was asked for where the processor lacks that."""
         ...
 
     def __call__(self, inputs: Tensor) -> Tensor:

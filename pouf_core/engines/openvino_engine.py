@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 MODEL = "model.xml"
 _HINTS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+_PRECISIONS = {hint: precision for precision, hint in _HINTS.items()}
 _TELEMETRY: Any = None
 _AT_ONCE = 4  # items of a stream: more have left the processor's cache when the next layer needs them
 
@@ -80,7 +81,7 @@ class OpenVinoEngine:
 
     Args:
         folder: what `convert` wrote.
-        precision: float32, or bfloat16 where the processor has it.
+        precision: float32, or bfloat16, for which a processor that lacks it computes in float32.
         threads: CPU threads.
         streams: into how many the threads are divided; parts of a batch go through each at the same time. Threads of
             one stream wait for each other in every layer.
@@ -102,6 +103,11 @@ class OpenVinoEngine:
     def version(self) -> str:
         """OpenVINO's release."""
         return str(self._openvino.__version__).split("-")[0]
+
+    @property
+    def precision(self) -> torch.dtype:
+        """What it was compiled for."""
+        return self._together.precision
 
     def threads_of(self, count: int) -> int:
         """How many threads compute one of `count` items together."""
@@ -152,11 +158,12 @@ class OpenVinoEngine:
 
 
 class _Compiled:
-    """A network compiled for so many streams, with a request for each."""
+    """A network compiled for so many streams, with a request for each; `precision` is what it computes in."""
 
     def __init__(self, network: Any, streams: int) -> None:
         self._network = network
         self._streams = streams
+        self.precision = _PRECISIONS[network.get_property("INFERENCE_PRECISION_HINT").get_type_name()]
         self.renew()
 
     @property
