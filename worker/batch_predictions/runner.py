@@ -60,7 +60,7 @@ def run_batch(
         now, seconds = database_now(session), context.settings.lease_seconds
         lease = attempts.begin_attempt(session, batch_id, context.worker_id, now, seconds)
     if lease is None:
-        logger.info("Batch prediction %s is not to be run now.", batch_id)
+        logger.debug("Batch prediction %s is not to be run now.", batch_id)
         sweep(context.database, context.settings.data_dir)
         return
     try:

@@ -52,11 +52,16 @@ def begin_attempt(session: Session, job_id: str, owner: str, now: datetime, seco
     return lease
 
 
-def wait_for_space(session: Session, job_id: str) -> None:
-    """Show that a queued job is not begun because the disk is full; the reaper wakes a worker up for it again."""
+def wait_for_space(session: Session, job_id: str) -> bool:
+    """Show that a queued job is not begun because the disk is full; the reaper wakes a worker up for it again.
+
+    Returns whether this is news.
+    """
     job = lock_job(session, job_id)
-    if job.status == "queued" and all_ready(datasets_of(session, job)):
+    is_news = job.status == "queued" and job.stage != WAITING_FOR_SPACE and all_ready(datasets_of(session, job))
+    if is_news:
         transition(session, job, "queued", stage=WAITING_FOR_SPACE)
+    return is_news
 
 
 def fail_for_dataset(session: Session, job: Job, dataset: Dataset) -> None:

@@ -105,10 +105,11 @@ def admit(session: Session, job: Job, room: Room) -> bool:
         return True
     others = heartbeats.job_memory(session, TRAIN.queue)
     if needed <= room.most or any(most is None or needed <= most for most in others):
-        free = _gibibytes(room.now)
-        logger.warning(
-            "Job %s waits: it takes %s of memory or more, and here %s are free.", job.id, _gibibytes(needed), free
-        )
+        if job.stage != WAITING_FOR_MEMORY:  # it is looked at again and again
+            free = _gibibytes(room.now)
+            logger.warning(
+                "Job %s waits: it takes %s of memory or more, and here %s are free.", job.id, _gibibytes(needed), free
+            )
         transition(session, job, "queued", stage=WAITING_FOR_MEMORY)
     else:
         fail(session, job, CODE, _message(needed, max([room.most, *(most or 0 for most in others)])))

@@ -59,16 +59,17 @@ def run_job(
         logger.warning("All kept features were removed: %s.", lack)
         lack = lack_of_space(context)
     if lack is not None:
-        logger.warning("Job %s waits: %s.", job_id, lack)
         with context.database.write() as session:
-            attempts.wait_for_space(session, job_id)
+            is_news = attempts.wait_for_space(session, job_id)
+        if is_news:
+            logger.warning("Job %s waits: %s.", job_id, lack)
         checkpoints.sweep(context.database, context.settings.data_dir)
         return
     settings = context.settings
     room = room_for_job(settings)
     lease = queueing.begin(context.database, job_id, context.worker_id, settings.lease_seconds, room)
     if lease is None:
-        logger.info("Job %s is not to be run now.", job_id)
+        logger.debug("Job %s is not to be run now.", job_id)
         return
     try:
         JobRun(context, lease, shutdown_requested, warm_start).run()

@@ -150,11 +150,18 @@ def test_a_dataset_that_finds_a_full_disk_is_released_for_the_reaper(
 
 
 def test_with_too_little_free_space_a_job_waits_and_says_so_once(
-    make_context: Any, add_ready_dataset: Any, add_job: Any, get: Any, outbox: Any, database: Any
+    make_context: Any,
+    add_ready_dataset: Any,
+    add_job: Any,
+    get: Any,
+    outbox: Any,
+    database: Any,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     job_id = add_job(add_ready_dataset(1))
     for _ in range(3):
         run_job(make_context(min_free_bytes=2**60), job_id)
+    assert caplog.text.count(f"Job {job_id} waits") == 1
     job = get(Job, job_id)
     assert (job.status, job.stage, job.attempt, job.fence) == ("queued", "waiting_for_space", 0, 0)
     with database.read() as session:

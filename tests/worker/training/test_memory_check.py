@@ -78,10 +78,14 @@ def test_a_job_waits_for_a_worker_that_may_have_enough(
     assert get(Job, job_id).stage == "loading_base"
 
 
-def test_a_job_waits_until_memory_is_free_again(embeddings: Any, database: Database, get: Any) -> None:
+def test_a_job_waits_until_memory_is_free_again_and_the_log_says_so_once(
+    embeddings: Any, database: Database, get: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     job_id = embeddings()
-    assert begun(database, job_id, Room(LARGE.most, now=GIB)) is None
+    for _ in range(3):
+        assert begun(database, job_id, Room(LARGE.most, now=GIB)) is None
     assert get(Job, job_id).stage == "waiting_for_memory"
+    assert caplog.text.count(f"Job {job_id} waits") == 1
     assert begun(database, job_id, LARGE) == job_id
 
 
