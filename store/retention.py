@@ -183,10 +183,8 @@ def _number(database: Database, table: type[Any], conditions: Sequence[ColumnEle
 def _exports(database: Database, storage: Storage, before: datetime, remove: bool) -> int:
     """Exports of models, of deleted ones too, and what was left of unfinished ones."""
     count = 0
-    with database.read() as session:  # of versions that noted no sizes
-        uncounted = set(session.scalars(select(AdaptedModel.id).where(AdaptedModel.exports_bytes == 0)))
     for model_id in storage.names(EXPORTS):
-        if remove and model_id in uncounted:
+        if remove and _is_uncounted(database, model_id):
             count_exports(database, storage, model_id)
         names = storage.names(exports_key(model_id))
         old = [name for name in names if _stored_before(storage, export_key(model_id, name), before)]
@@ -198,6 +196,12 @@ def _exports(database: Database, storage: Storage, before: datetime, remove: boo
             storage.delete(exports_key(model_id))
         count += len(old)
     return count
+
+
+def _is_uncounted(database: Database, model_id: str) -> bool:
+    """Whether exports were stored by a version that noted no sizes."""
+    with database.read() as session:
+        return session.scalar(select(AdaptedModel.exports_bytes).where(AdaptedModel.id == model_id)) == 0
 
 
 def _stored_before(storage: Storage, key: str, before: datetime) -> bool:

@@ -8,11 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import event, text
 
 from store.clock import utcnow
 from store.database import Database
 from store.leases import Lease, LeaseLost, claim_dataset, claim_job, expire, expired, fenced, release, renew
-from store.tables import Dataset, Job
+from store.tables import BatchPrediction, Dataset, Job
 from store.transitions import transition
 from tests.migrated_database import DATABASES, migrated_database
 from tests.waiting import WAIT_SECONDS
@@ -54,6 +55,20 @@ def test_of_many_processes_that_claim_a_job_exactly_one_wins(database: Database,
     assert winners.empty()
     job = get(Job, job_id)
     assert (job.lease_owner, job.fence, job.attempt) == (winner, 1, 1)
+
+
+@pytest.mark.parametrize("table", [Job, Dataset, BatchPrediction])
+def test_leases_that_ran_out_are_found_without_reading_every_row(database: Database, table: Any) -> None:
+    statements: list[Any] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *call: statements.append(call[2:4]))
+    with database.read() as session:
+        expired(session, table, utcnow())
+        if not database.is_sqlite:
+            session.execute(text("SET enable_seqscan = off"))  # few rows are read faster without an index
+        ((statement, values),) = [found for found in statements if "lease_expires_at" in found[0]]
+        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        plan = session.connection().exec_driver_sql(f"{explain} {statement}", values).all()
+    assert f"ix_{table.__tablename__}_lease_expires_at" in str(plan)
 
 
 @pytest.fixture

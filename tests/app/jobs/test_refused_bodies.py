@@ -12,6 +12,7 @@ BAD_BODIES = [
     ({"class_names": ["a", {"name": "b", "colour": "red"}]}, "invalid_class_name", "/class_names/1"),
     ({"prompt_template": "a photo"}, "template_without_placeholder", "/prompt_template"),
     ({"prompt_template": []}, "no_template", "/prompt_template"),
+    ({"prompt_template": [f"{number} {{}}" for number in range(1001)]}, "too_many_templates", "/prompt_template"),
     ({"base_model": "resnet"}, "unknown_base_model", "/base_model"),
     ({"base_model": "open_clip:ViT-B-16/openai"}, "base_model_not_allowed", "/base_model"),
     ({"dataset_id": "ds_unknown"}, "dataset_not_found", "/dataset_id"),
