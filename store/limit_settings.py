@@ -24,7 +24,7 @@ class LimitSettings(BaseSettings):
         30,
         gt=0,
         description="Slow-client timeout: seconds that a client may send nothing, or less than the minimum data rate, "
-        "or leave an answer unread, before its connection is closed.",
+        "or leave an answer unread, or still send a body that was answered, before its connection is closed.",
     )
     max_connections: int = Field(
         500, ge=1, description="Open connections above which the API closes new ones, after a 503."

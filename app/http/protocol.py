@@ -52,8 +52,8 @@ class SlowClientProtocol(H11Protocol):
     """HTTP/1.1 whose connections are cut off when the client is too slow, and refused when there are too many.
 
     A request's head has to be complete `stall_seconds` after the connection was made, or after the first byte of a
-    later request, however its bytes are spread. Between two requests uvicorn's own keep-alive timeout holds.
-    Connections take turns at being parsed.
+    later request, however its bytes are spread, and so has the rest of a body that was answered before its end. Between
+    two requests uvicorn's own keep-alive timeout holds. Connections take turns at being parsed.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
@@ -84,13 +84,17 @@ class SlowClientProtocol(H11Protocol):
         """Take a turn at what has come."""
         self._turn_ends, self._last_event = time.perf_counter() + TURN_SECONDS, None
         super().handle_events()
-        if self.flow.backlog:
+        if self.flow.read_paused:  # uvicorn goes on to read behind its back after a body that was answered early
             self.transport.pause_reading()
 
     def _next_event(self) -> Any:
         """The next part of what has come, or `PAUSED` once the turn has ended; a turn has one at least."""
         if self._last_event is None or time.perf_counter() < self._turn_ends:
-            self._last_event = self._parse()
+            try:
+                self._last_event = self._parse()
+            except h11.RemoteProtocolError as error:
+                self._refuse_invalid(error)
+                self._last_event = h11.PAUSED
             return self._last_event
         if not self.flow.backlog:
             self.flow.backlog = True
@@ -103,15 +107,23 @@ class SlowClientProtocol(H11Protocol):
             return
         self.handle_events()
         self._watch_head()
-        wanted = self.cycle is None or len(self.cycle.body) <= HIGH_WATER_LIMIT
+        wanted = self.cycle is None or self.cycle.response_complete or len(self.cycle.body) <= HIGH_WATER_LIMIT
         if self._last_event is h11.NEED_DATA and wanted:
             self.flow.resume_reading()
 
+    def _should_upgrade(self) -> bool:
+        return False  # to nothing: a request to is one like others
+
     def _watch_head(self) -> None:
-        if self.conn.their_state is not h11.IDLE:
+        if self.conn.their_state is not h11.IDLE and not self._is_answered_early:
             self._stop_waiting()
         elif self._head_timer is None:
             self._await_head()
+
+    @property
+    def _is_answered_early(self) -> bool:
+        """Whether the rest of a body still comes that nobody reads."""
+        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
@@ -127,10 +139,24 @@ class SlowClientProtocol(H11Protocol):
             self._head_timer = None
 
     def _cut_off(self) -> None:
-        if not self.transport.is_closing():
+        if self._is_answered_early:
+            self.transport.close()
+        elif not self.transport.is_closing():
             seconds = self.app_state["stall_seconds"]
             detail = f"The request's head was not complete after {seconds:g} seconds."
             self._refuse(ApiError(408, "client_stalled", detail))
+
+    def _refuse_invalid(self, error: h11.RemoteProtocolError) -> None:
+        """Answer what cannot be read, unless an answer has begun, and let go of the request that it was part of."""
+        unanswered = self.conn.our_state is h11.SEND_RESPONSE and self.scope["method"] != "HEAD"
+        if unanswered or self.conn.our_state is h11.IDLE:
+            detail = f"This is no HTTP/1.1 request that can be read: {error}."
+            self._refuse(ApiError(error.error_status_hint, "invalid_http_request", detail))
+        else:
+            self.transport.close()
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
 
     def _refuse(self, error: ApiError) -> None:
         request_id = new_id("req")

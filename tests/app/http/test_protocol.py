@@ -60,6 +60,16 @@ def answer(connection):
     return received
 
 
+def one_answer(connection):
+    """Of JSON, after which the connection stays open."""
+    received = b""
+    while not received.endswith(b"}"):
+        block = connection.recv(65_536)
+        assert block
+        received += block
+    return received
+
+
 def refused_with(text, status, code):
     head, _, body = text.partition(b"\r\n\r\n")
     problem = json.loads(body)
@@ -90,12 +100,45 @@ def test_a_head_that_comes_byte_by_byte_is_cut_off(connect):
 
 def test_the_head_of_a_later_request_has_to_come_too(connect):
     connection = connect(WHOLE)
-    first = b""
-    while not first.endswith(b"}"):
-        first += connection.recv(65_536)
-    assert first.startswith(b"HTTP/1.1 200 ")
+    assert one_answer(connection).startswith(b"HTTP/1.1 200 ")
     connection.sendall(WHOLE[:10])
     refused_with(answer(connection), 408, "client_stalled")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"BEGIN\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 20_000, 431),
+        (b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n", 400),
+    ],
+    ids=["no request", "no Host", "long head", "no chunk"],
+)
+def test_what_is_no_http_is_answered_by_a_problem_document(connect, request_, status):
+    refused_with(answer(connect(request_)), status, "invalid_http_request")
+
+
+def test_a_body_may_not_go_on_for_ever_once_it_is_answered(connect):
+    connection = connect(b"POST /v1/none HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")
+    assert one_answer(connection).startswith(b"HTTP/1.1 413 ")
+    with pytest.raises(OSError):
+        for _ in range(600):
+            connection.sendall(b"x")
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize("stall_seconds", [60])
+def test_a_request_after_a_body_that_was_answered_early_is_answered(connect, monkeypatch):
+    monkeypatch.setattr("app.http.protocol.TURN_SECONDS", 0)
+    monkeypatch.setattr("app.http.protocol.HIGH_WATER_LIMIT", 0)
+    head = b"POST /v1/none HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    connection = connect(head + b"1\r\n \r\n" * 3)
+    assert one_answer(connection).startswith(b"HTTP/1.1 404 ")
+    for part in (b"1\r\n \r\n" * 100, b"0\r\n\r\n" + WHOLE):
+        connection.sendall(part)
+        time.sleep(0.1)
+    assert one_answer(connection).startswith(b"HTTP/1.1 200 ")
 
 
 def test_an_answer_may_take_longer_than_a_request(server, rows, stall_seconds):
