@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import Session
 
 from store.tables.base import Base
@@ -29,6 +29,13 @@ class Scope:
         query = select(model).where(table.owner == self.owner)
         return query.where(table.deleted_at.is_(None)) if hasattr(model, "deleted_at") else query
 
+    def select_by_id(self, model: type[Row], row_id: str) -> Select[Row]:
+        """Return a query for the owner's row with that id."""
+        table: Any = model
+        # no id looks otherwise, and PostgreSQL refuses to compare some of it
+        possible = row_id.isascii() and row_id.isprintable()
+        return self.select(model).where(table.id == row_id if possible else false())
+
     def lock(self, name: str) -> None:
         """Wait until no other transaction of the owner's holds `name`, and hold it until this one ends.
 
@@ -41,11 +48,7 @@ class Scope:
 
     def get(self, model: type[Row], row_id: str, *, lock: bool = False) -> Row | None:
         """Return the owner's row with that id, locked until the transaction ends when `lock`."""
-        if not row_id.isascii() or not row_id.isprintable():
-            # no id looks like that, and PostgreSQL refuses to compare some of it
-            return None
-        table: Any = model
-        query = self.select(model).where(table.id == row_id)
+        query = self.select_by_id(model, row_id)
         if lock:
             query = query.with_for_update().execution_options(populate_existing=True)
         return self.session.scalars(query).one_or_none()

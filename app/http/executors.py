@@ -11,6 +11,7 @@ R = TypeVar("R")
 
 _AUTHENTICATION = ThreadPoolExecutor(4, thread_name_prefix="authentication")
 _VALIDATION = ThreadPoolExecutor(2, thread_name_prefix="validation")
+_FOLLOWING = ThreadPoolExecutor(2, thread_name_prefix="following")
 
 
 async def authenticating(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -21,3 +22,8 @@ async def authenticating(function: Callable[P, R], *args: P.args, **kwargs: P.kw
 async def validating(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run what takes time in proportion to what a client sent."""
     return await asyncio.get_running_loop().run_in_executor(_VALIDATION, partial(function, *args, **kwargs))
+
+
+async def following(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run what looks for news again and again, for hundreds of clients who wait for some: these wait for each other."""
+    return await asyncio.get_running_loop().run_in_executor(_FOLLOWING, partial(function, *args, **kwargs))

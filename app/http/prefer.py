@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 from fastapi import Header
-from starlette.concurrency import run_in_threadpool
+
+from app.http.executors import following
 
 MAX_WAIT_SECONDS = 30
 FIRST_POLL_SECONDS = 0.1
@@ -40,7 +41,7 @@ async def wait_until(read: Callable[[], T], is_final: Callable[[T], bool], secon
     started = time.monotonic()
     deadline = started + seconds
     while True:
-        value = await run_in_threadpool(read)
+        value = await following(read)
         left = deadline - time.monotonic()
         if is_final(value) or left <= 0:
             return value

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
-from starlette.concurrency import run_in_threadpool
 
 from app.caller import Caller
-from app.http.errors import invalid
+from app.http.errors import invalid, not_found
+from app.http.executors import following
 from app.jobs import queries as repository
 from app.jobs import service as jobs
 from app.jobs.schemas import show_event
@@ -47,8 +48,28 @@ def read(caller: Caller, job_id: str, after: int, limit: int) -> Sequence[JobEve
         return repository.list_events(scope, job_id, after, limit)
 
 
-async def stream(caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes]:
-    """Yield events as they are persisted; end when the job is final and all were sent, or after 15 minutes.
+@dataclass(frozen=True)
+class News:
+    """A page of a job's events, and whether there will be no more."""
+
+    events: Sequence[JobEvent]
+    final: bool
+
+
+def news(caller: Caller, job_id: str, after: int) -> News:
+    """Return the events after `seq` `after`; raises 404 ``job_not_found``."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        # the status first: an event that comes between the two reads is sent before the stream ends
+        found = repository.status_and_last_event(scope, job_id)
+        if found is None:
+            raise not_found("job", job_id)
+        status, last = found
+        return News(repository.list_events(scope, job_id, after, PAGE) if last > after else (), status in FINAL)
+
+
+async def stream(caller: Caller, job_id: str, after: int, found: News) -> AsyncIterator[bytes]:
+    """Yield what was `found` and then events as they are persisted, to the job's end or for 15 minutes.
 
     Jobs may be paused for good: whoever follows one comes again, as `retry` and ``Last-Event-ID`` are for.
     """
@@ -57,26 +78,17 @@ async def stream(caller: Caller, job_id: str, after: int) -> AsyncIterator[bytes
     started = last_sent = time.monotonic()
     pause = POLL_SECONDS
     while True:
-        events, final = await run_in_threadpool(_read_with_state, caller, job_id, after)
-        for event in events:
+        for event in found.events:
             after = event.seq
             data = show_event(event).model_dump_json()
             yield format_sse_event(data_str=data, event=event.type, id=str(event.seq), retry=RECONNECT_MS)
             last_sent = time.monotonic()
-        if len(events) == PAGE:
-            continue
-        if final or time.monotonic() - started >= STREAM_SECONDS:
-            return
-        if time.monotonic() - last_sent >= KEEPALIVE_SECONDS:
-            yield KEEPALIVE_COMMENT
-            last_sent = time.monotonic()
-        pause = POLL_SECONDS if events else min(1.2 * pause, LAST_POLL_SECONDS)
-        await asyncio.sleep(pause)
-
-
-def _read_with_state(caller: Caller, job_id: str, after: int) -> tuple[Sequence[JobEvent], bool]:
-    with caller.state.database.read() as session:
-        scope = caller.scope(session)
-        # the status first: an event that comes between the two reads is sent before the stream ends
-        final = jobs.get(scope, job_id).status in FINAL
-        return repository.list_events(scope, job_id, after, PAGE), final
+        if len(found.events) < PAGE:
+            if found.final or time.monotonic() - started >= STREAM_SECONDS:
+                return
+            if time.monotonic() - last_sent >= KEEPALIVE_SECONDS:
+                yield KEEPALIVE_COMMENT
+                last_sent = time.monotonic()
+            pause = POLL_SECONDS if found.events else min(1.2 * pause, LAST_POLL_SECONDS)
+            await asyncio.sleep(pause)
+        found = await following(news, caller, job_id, after)

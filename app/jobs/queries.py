@@ -56,6 +56,13 @@ def queue_positions(scope: Scope, job_ids: Sequence[str]) -> dict[str, int]:
     return {job_id: int(place) for job_id, place in scope.session.execute(query)}
 
 
+def status_and_last_event(scope: Scope, job_id: str) -> tuple[str, int] | None:
+    """Return a job's status and the `seq` of its last event, without the rest of its row; None when there is none."""
+    query = scope.select_by_id(Job, job_id).with_only_columns(Job.status, Job.event_seq)
+    found = scope.session.execute(query).one_or_none()
+    return None if found is None else (found.status, found.event_seq)
+
+
 def list_events(scope: Scope, job_id: str, after_seq: int, limit: int) -> Sequence[JobEvent]:
     """Return events in order, from `after_seq` (exclusive)."""
     query = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.seq > after_seq)

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from app.caller import Caller, Reader, Writer
 from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional, conditional_json
 from app.http.budgets import holding_of
+from app.http.executors import following
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
 from app.http.json_bodies import Draft, json_body_schema, json_draft
@@ -130,11 +131,10 @@ async def list_events(
 ) -> Response:
     """List events in order, or stream them: `Accept: text/event-stream`, resumable by `Last-Event-ID`."""
     after = decode_number(query.cursor) or 0
-    await run_in_threadpool(service.read, caller, job_id)
     if events.wants_stream(request.headers.get("accept")):
         after = max(after, events.parse_last_event_id(last_event_id))
         holding_of(request).take_stream()
-        stream = events.stream(caller, job_id, after)
+        stream = events.stream(caller, job_id, after, await following(events.news, caller, job_id, after))
         return EventSourceResponse(stream, headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"})
     rows = await run_in_threadpool(events.read, caller, job_id, after, query.limit + 1)
     found = page(rows, query.limit, show_event, lambda row: row.seq)

@@ -1,15 +1,20 @@
 """Events over a real server, because only that streams."""
 
 import asyncio
+import socket
+import threading
+from contextlib import ExitStack
 
 import httpx
 import pytest
 from httpx_sse import connect_sse
 
-from app.jobs import events
+from app.jobs import events, queries
+from app.jobs.queries import list_events
 from app.main import create_app
 from store.transitions import append_event, lock_job
 from tests.app.colour_engine import ColourEngine
+from tests.waiting import wait_for
 
 
 def note(rows, job_id, kind):
@@ -89,6 +94,25 @@ def test_streams_leave_connections_for_everything_else(settings, rows, refused):
             return answer
 
     refused(asyncio.run(ask()), 429, "owner_overloaded")
+
+
+def test_those_who_wait_for_news_leave_threads_for_everybody_else(server, rows, monkeypatch):
+    asked, answer = [], threading.Event()
+
+    def slowly(*arguments):
+        asked.append(arguments)
+        answer.wait()
+        return list_events(*arguments)
+
+    monkeypatch.setattr(queries, "list_events", slowly)
+    path, place = f"/v1/jobs/{rows.job()}/events", (server.base_url.host, server.base_url.port)
+    request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n\r\n".encode()
+    with ExitStack() as stack:
+        stack.callback(answer.set)
+        for _ in range(60):
+            stack.enter_context(socket.create_connection(place)).sendall(request)
+        wait_for(lambda: asked)
+        assert server.get("/v1/jobs").status_code == 200
 
 
 def test_a_stream_of_a_final_job_replays_everything_and_ends(server, rows):
