@@ -19,7 +19,8 @@ class Answers:
     """What thresholds give, by the variant that is served.
 
     Attributes:
-        points: threshold, share answered and estimated accuracy, from all answered to the fewest.
+        points: threshold, share answered and estimated accuracy, from all answered to the fewest; what is proposed is
+            one of them.
         place: of the point that is looked at.
         proposed: what is proposed, in a sentence.
         chart: the curve, with that point.
@@ -47,16 +48,15 @@ def answers_of(result: dict[str, Any], place: int | None = None) -> Answers | No
     if abstention is None:
         return None
     found = abstention[result["fallback"] or "adapted"]
-    points, proposal = found["points"][::-1], found["proposed"]
+    points, proposal = found["points"], found["proposed"]
+    if proposal is not None and proposal not in points:  # which may answer fewer than any of them
+        points = [*points, proposal]
+    points = sorted(points, key=lambda point: point["answered"], reverse=True)
     if place is None:
-        place = 0 if proposal is None else _nearest(points, proposal["threshold"])
+        place = 0 if proposal is None else points.index(proposal)
     place = min(place, len(points) - 1)
     drawn = tuple((point["answered"], point["accuracy"]) for point in points)
     return Answers(points, place, _proposed(proposal, abstention["wished_accuracy"]), _chart(drawn, place))
-
-
-def _nearest(points: list[dict[str, float]], threshold: float) -> int:
-    return min(range(len(points)), key=lambda place: abs(points[place]["threshold"] - threshold))
 
 
 @lru_cache(maxsize=512)

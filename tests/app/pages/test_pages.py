@@ -230,18 +230,19 @@ def test_a_model_is_tried_and_named_in_its_page(api, rows, picture):
 
 def test_a_model_page_shows_what_came_out_and_what_each_threshold_gives(api, rows, predicted):
     made = predicted(30)
+    proposed = {"threshold": 0.6, "answered": 0.01, "accuracy": 0.95}  # for fewer items than the curve has a point of
     points = [{"threshold": 0.5, "answered": 0.4, "accuracy": 0.9}, {"threshold": 0, "answered": 1, "accuracy": 0.7}]
-    found = {"points": points, "proposed": points[0]}
-    abstention = {"wished_accuracy": 0.9, "adapted": found, "zero_shot": found}
+    found = {"points": points, "proposed": proposed}
+    abstention = {"wished_accuracy": 0.95, "adapted": found, "zero_shot": found}
     model_id = rows.model_of(made.job_id, abstention=abstention)
     page = api.get(f"/models/{model_id}").text
     assert "of 30 items (" in page
-    assert 'type="range" name="place" min="0" max="1" value="1"' in page
+    assert 'type="range" name="place" min="0" max="2" value="2"' in page
     assert f'hx-get="/models/{model_id}/map"' in page
     assert page.count('class="chart"') == 2
     assert not Page(page).unsafe
-    answered = int((made.stored.records["probability"] >= 0.5).sum())
-    for place, count, accuracy in ((0, 30, "70.0"), (1, answered, "90.0"), (99, answered, "90.0")):
+    answered, surest = (int((made.stored.records["probability"] >= least).sum()) for least in (0.5, 0.6))
+    for place, count, accuracy in ((0, 30, "70.0"), (1, answered, "90.0"), (2, surest, "95.0"), (99, surest, "95.0")):
         shown = api.get(f"/models/{model_id}/threshold?place={place}").text
         assert f" {count} of 30 items get a class" in shown
         assert f"{accuracy}\u00a0%</strong> of those are right" in shown
