@@ -63,7 +63,7 @@ def _of_label_studio(tasks: list[Any]) -> Iterator[dict[str, Any]]:
         item = data.get("sha256") or data.get("name") if isinstance(data, dict) else None
         annotations = task.get("annotations")
         if annotations is None and not ("label" in task and any(task.get(name) for name in SHORT_FORM)):
-            annotations = []  # then its `label` is our prediction
+            annotations = []  # then its `label`, if any, is our prediction
         if annotations == []:
             continue
         if not isinstance(item, str):

@@ -95,7 +95,10 @@ def _json_lines(items: Iterable[PredictedItem], export: Export) -> Iterator[byte
 
 
 def _label_studio(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:
-    """Tasks with predictions, for a labelling configuration with `<Choices name="label" toName="item">`."""
+    """Tasks with predictions, for a labelling configuration with `<Choices name="label" toName="item">`.
+
+    Their data have no `label`: in Label Studio's tables that is what a person chose, or else what the data had.
+    """
     yield b"["
     before = b"\n"
     for part in _batches(items, AT_ONCE):
@@ -106,6 +109,7 @@ def _label_studio(items: Iterable[PredictedItem], export: Export) -> Iterator[by
 
 def _task(item: PredictedItem, export: Export) -> dict[str, Any]:
     data = _record(item, export)
+    data["predicted_label"] = data.pop("label")
     if export.modality == "image":
         data["image"] = item.name
     choice = {"from_name": "label", "to_name": "item", "type": "choices", "value": {"choices": [item.label]}}

@@ -98,7 +98,8 @@ def test_our_export_comes_back_from_label_studio_as_answers(api, audited, send):
     def annotate(data):
         if data["sha256"] not in drawn:
             return []
-        return [choice(data["label"], {"id": 7, "email": "ann@example.com"}), choice("red", 8, was_cancelled=True)]
+        ann = {"id": 7, "email": "ann@example.com"}
+        return [choice(data["predicted_label"], ann), choice("red", 8, was_cancelled=True)]
 
     answer = send(json.dumps(label_studio(api, job, annotate)), "application/json")
     assert answer.status_code == 200, answer.text

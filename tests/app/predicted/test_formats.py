@@ -103,6 +103,8 @@ def test_label_studio_gets_tasks_with_predictions(predicted: Any, sent: Any, lis
     for task, item in zip(tasks, pages, strict=True):
         assert task["data"]["image"] == task["data"]["name"] == item["name"]
         assert task["data"]["sha256"] == item["sha256"]
+        assert task["data"]["predicted_label"] == item["label"]
+        assert "label" not in task["data"], "which Label Studio's tables would show as what a person chose"
         if item["label"] is None:
             assert task["predictions"] == []
             continue
