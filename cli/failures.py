@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
+from cli.wording import option_of
 
 if TYPE_CHECKING:
     from pouf_client import ApiError
+    from pouf_core.errors import InvalidInput
 
 STATUS_CODES = {
     401: ExitCode.FORBIDDEN,
@@ -77,17 +79,37 @@ def _of_api(error: "ApiError") -> Failure:
     advice = ADVICE.get(error.status)
     if rejected is ExitCode.FAILED and error.request_id:
         advice = f"The service's log has more under {error.request_id}."
-    message = f"{error.detail} ({error.code})" + (f" {advice}" if advice else "")
+    message = f"{_with_options(error)} ({error.code})" + (f" {advice}" if advice else "")
     return Failure(message, STATUS_CODES.get(error.status, rejected))
+
+
+def _with_options(error: "ApiError") -> str:
+    """What the service says, with the names of options for JSON pointers."""
+    said = error.detail
+    for one in error.errors:
+        told = one["message"]
+        said = said.replace(f"{one['pointer']}: {told}", _of_option(option_of(one["pointer"]), told))
+    return said
+
+
+def _of_option(option: str | None, told: str) -> str:
+    return f"{option}: {told}" if option else told
 
 
 def _of_method(errors: Any, error: Exception) -> Failure | None:
     if isinstance(error, errors.InvalidInput):
-        lines = [f"{problem} ({problem.code})" for problem in errors.problems_of(error)]
+        lines = [f"{_with_option(problem)} ({problem.code})" for problem in errors.problems_of(error)]
         return Failure("\n".join(lines), ExitCode.WRONG_USE)
     if isinstance(error, errors.ArtifactError):
         return Failure(f"{error} ({error.code})", ExitCode.WRONG_USE)
     return Failure(f"{error} ({error.code})", ExitCode.FAILED) if isinstance(error, errors.PoufError) else None
+
+
+def _with_option(problem: "InvalidInput") -> str:
+    """What is wrong, with the option's name for a JSON pointer before it; `pouf adapt` has settings as options."""
+    pointer, told = problem.field or "", problem.message
+    inside = told.removeprefix(f"{pointer}: ")
+    return told if inside == told else _of_option(option_of(pointer.removeprefix("/method/")), inside)
 
 
 def _of_database(errors: Any, error: Exception) -> Failure | None:

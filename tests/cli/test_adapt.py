@@ -86,7 +86,7 @@ def test_a_closed_form_is_printed_with_its_estimated_gain_and_without_steps(caps
     [
         ("one", "pouf-lite", "prompt", "at least two"),
         ("a,b", "none", "prompt", "unknown_base_model"),
-        ("a,b", "pouf-lite", "everything", "tune: Input should be 'auto'"),
+        ("a,b", "pouf-lite", "everything", "--tune: Input should be 'auto'"),
     ],
 )
 def test_a_refused_adaptation_is_reported_with_its_code(folder, tmp_path, class_names, base_model, tune, reason):

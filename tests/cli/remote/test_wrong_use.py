@@ -89,15 +89,16 @@ WITH_SERVICE = [
     ([*RUN, "--activation", "quick_gelu"], WRONG, "open_clip"),
     (["models", "pull", "none", "{tmp}/pulled", "--as", "numpy", "--variant", "zero_shot"], GONE, "model"),
     ([*RUN, "--method", "tune"], WRONG, "name=value"),
-    ([*RUN, "--alias", "a b"], WRONG, "letters, digits"),
+    ([*RUN, "--alias", "a b"], WRONG, "--alias: An alias has letters, digits"),
     (["models", "pull", "none", "--as", "numy"], WRONG, "'numpy', 'onnx'"),
     (["models", "rm", "none", "--yes"], GONE, "model"),
     (["keys", "revoke", "key_none"], GONE, "key"),
     (["datasets", "rm", "{dataset}"], WRONG, "--yes"),
-    ([*RUN, "--method", "tune=everything"], WRONG, "tune"),
+    ([*RUN, "--method", "tune=everything"], WRONG, "--method tune: Input should be"),
     ([*RUN, "--base-model", "vit"], WRONG, "unknown_base_model"),
     ([*RUN, "--prompt-template", "no place"], WRONG, "template_without_placeholder"),
-    (["jobs", "run", "{dataset}", "--classes", "a,a", "--no-wait"], WRONG, "duplicate_class_name"),
+    (["jobs", "run", "{dataset}", "--classes", "a,a", "--no-wait"], WRONG, "--classes: "),
+    (["jobs", "run", "{dataset}", "--classes", "a,a", "--alias", "a b", "--no-wait"], WRONG, "--alias: An alias"),
     (["jobs", "resume", "{job}"], CONFLICT, "job_"),
     (["jobs", "predictions", "{job}", "-o", "{tmp}/o.csv"], GONE, "predictions_not_found"),
     (["jobs", "compare", "{job}", "{job}"], WRONG, "job"),
@@ -135,6 +136,7 @@ def check(words, places, code, advice):
     lines = [line for line in ran.stderr.splitlines() if line.strip()]
     assert len(lines) <= 2, ran.stderr  # the second where a file is named first
     assert advice in ran.stderr
+    assert re.search(r"(^|; )/\w+(/\w+)*: ", ran.stderr) is None, "a pointer, where a person expects an option"
     assert re.search(r"/site-packages/|\.py\b", ran.stderr) is None
 
 
