@@ -20,9 +20,11 @@ from app.audits.schemas import (
 )
 from app.caller import Caller, Reader, Writer
 from app.datasets import service as datasets
+from app.http.errors import invalid
 from app.http.json_bodies import validate
 from app.http.schemas import NAME, Closed
 from app.jobs import service as jobs
+from app.jobs.schemas import JobDocument
 from app.pages.rendering import redirect, render
 from pouf_core.contract.classes import parse_class_names
 
@@ -91,7 +93,8 @@ def show(
     """
     known = unquote(request.cookies.get(REVIEWER, "")) or ANONYMOUS
     whose = validate(Reviewer, {"person": known if person is None else person}).person
-    return _page(request, caller, service.read(caller, job_id, audit_id), whose, at)
+    audit = service.read(caller, job_id, audit_id)
+    return _page(request, caller, jobs.read(caller, job_id), audit, whose, at)
 
 
 @router.post("/{audit_id}/answers")
@@ -106,9 +109,11 @@ def answer(
     answer: Annotated[str | None, Form()] = None,
 ) -> HTMLResponse:
     """Keep what the person says, and return the next item."""
-    given = {"answer": answer} if answer else {"label": label}  # the field of a class may have been left empty
+    job = jobs.read(caller, job_id)
+    # the field of a class may have been left empty
+    given = {"answer": answer} if answer else {"label": _class_meant(label or "", _classes(job))}
     body = validate(AnswersPut, {"answers": [{"item": item, **given}], "person": person})
-    return _page(request, caller, answers.give(caller, job_id, audit_id, body), person, None)
+    return _page(request, caller, job, answers.give(caller, job_id, audit_id, body), person, None)
 
 
 @router.post("/{audit_id}/confirm")
@@ -118,11 +123,12 @@ def confirm(request: Request, job_id: str, audit_id: str, caller: Writer) -> HTM
     return redirect(request, f"/jobs/{job_id}")
 
 
-def _page(request: Request, caller: Caller, audit: AuditDocument, person: str, at: int | None) -> HTMLResponse:
-    job = jobs.read(caller, audit.job_id)
+def _page(
+    request: Request, caller: Caller, job: JobDocument, audit: AuditDocument, person: str, at: int | None
+) -> HTMLResponse:
     turn = _turn(caller, audit, person, at)
     item: AuditItemDocument | None = None if turn.position is None else audit.items[turn.position]
-    classes = [one.name for one in parse_class_names(job.class_names)]
+    classes = _classes(job)
     return render(
         request,
         "review.html.jinja",
@@ -144,6 +150,22 @@ def _turn(caller: Caller, audit: AuditDocument, person: str, at: int | None) -> 
     if at is not None and 0 <= at < len(audit.items):
         return Turn(person, at, len(answered))
     return Turn(person, next(left, None), len(answered))
+
+
+def _classes(job: JobDocument) -> list[str]:
+    return [one.name for one in parse_class_names(job.class_names)]
+
+
+def _class_meant(typed: str, classes: list[str]) -> str:
+    """Return the class of that name, in capitals or not, else the only one whose name has that part."""
+    if typed in classes:
+        return typed
+    part = typed.strip().casefold()
+    same = [name for name in classes if name.casefold() == part]
+    found = same or [name for name in classes if part and part in name.casefold()]
+    if len(found) == 1:
+        return found[0]
+    raise invalid("unknown_class", f"There is no class {typed!r}: choose one from the list.", "/label")
 
 
 def _choices(classes: list[str]) -> list[Choice]:
