@@ -16,6 +16,8 @@ from pouf_core.errors import InvalidInput, PoufError
 
 #: An answer is no longer than what it answers.
 MAX_ERRORS = 100
+#: Codes of what pydantic finds, by `app.http.validation_errors`.
+PYDANTIC = {"invalid_type", "invalid_value", "missing_field", "unknown_field"}
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -94,7 +96,22 @@ def several(errors: Iterable[FieldError]) -> ApiError:
     found = list(dict.fromkeys(errors))
     codes = {error.code for error in found}
     code = codes.pop() if len(codes) == 1 else "invalid_request"
-    return ApiError(422, code, "; ".join(f"{e.pointer}: {e.message}" for e in found[:5]), found[:MAX_ERRORS])
+    return ApiError(422, code, _joined(found), found[:MAX_ERRORS])
+
+
+def _joined(errors: Sequence[FieldError]) -> str:
+    return "; ".join(f"{error.pointer}: {error.message}" for error in errors[:5])
+
+
+def in_words(error: ApiError) -> list[str]:
+    """Return what is wrong for people, to whom pointers say nothing: of fields that `detail` joins each message."""
+    return [_of_field(each) for each in error.errors] if error.detail == _joined(error.errors) else [error.detail]
+
+
+def _of_field(error: FieldError) -> str:
+    """Pydantic's messages do not name what they are about; ours do."""
+    names = [part for part in error.pointer.split("/") if part and not part.isdecimal()]
+    return f"{names[-1].replace('_', ' ')}: {error.message}" if error.code in PYDANTIC and names else error.message
 
 
 def from_pouf_error(error: PoufError) -> ApiError:

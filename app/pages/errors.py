@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.http.errors import ApiError
+from app.http.errors import ApiError, in_words
 from app.pages.rendering import render
 
 SIGN_IN = "/sign-in"
@@ -19,10 +19,11 @@ def error_page(request: Request, error: ApiError) -> Response:
         return _to_sign_in(request, from_script)
     template = "error_message.html.jinja" if from_script else "error.html.jinja"
     title = HTTPStatus(error.status).phrase
-    answer = render(request, template, error.status, error=error, title=title, request_id=request.scope["request_id"])
+    values = {"error": error, "said": in_words(error), "title": title, "request_id": request.scope["request_id"]}
+    answer = render(request, template, error.status, **values)
     answer.headers.update(error.headers)
     if from_script:
-        answer.headers.update({"HX-Retarget": "#message", "HX-Reswap": "innerHTML"})
+        answer.headers.update({"HX-Retarget": "#message", "HX-Reswap": "innerHTML", "HX-Reselect": "unset"})
     return answer
 
 

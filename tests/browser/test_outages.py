@@ -48,3 +48,24 @@ def test_a_part_of_a_page_comes_once_the_service_is_back_and_what_a_proxy_says_m
         assert next(answers, None) is None
         assert seen.page.get_by_text("Bad gateway").count() == 0
         assert seen.page.locator("#message .notice").count() == 0
+
+
+def test_what_a_person_was_answered_stays_while_the_page_asks_by_itself(visit, walked, service):
+    def refuse(route):
+        route.continue_(url=f"{service.url}/jobs/job_none/resume")
+
+    with Client(service.url) as client:
+        job = client.jobs.create(walked.dataset, class_names=list(CLASSES))
+        client.jobs.pause(job.id)
+        with visit() as seen:
+            seen.expected_statuses = {404}
+            seen.page.route("**/resume", refuse)
+            seen.open(f"/jobs/{job.id}")
+            seen.click("button", "Resume")
+            said = seen.page.get_by_text("There is no job")
+            said.wait_for()
+            for _ in range(2):
+                with seen.page.expect_response(f"**/jobs/{job.id}"):
+                    pass
+            assert said.count() == 1
+        client.jobs.cancel(job.id)

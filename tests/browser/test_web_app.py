@@ -194,6 +194,21 @@ def test_what_is_wrong_with_a_form_is_said_in_words_and_nothing_is_lost(visit, w
         seen.picture("refused")
 
 
+def test_options_of_an_upload_that_cannot_be_are_told_by_their_names(visit):
+    with visit() as seen:
+        seen.expected_statuses = {422}
+        seen.open("/datasets")
+        seen.page.get_by_text("Tables of texts: say how").click()
+        seen.page.get_by_label("Character between columns").fill("ab")
+        seen.page.get_by_label("Encoding").fill("klingon")
+        table = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"text\none\n"}
+        seen.page.locator("input[type=file]:not([webkitdirectory])").set_input_files(table)
+        said = seen.page.locator("#message .notice")
+        said.wait_for()
+        assert "encoding: " in said.inner_text()
+        assert "/encoding" not in said.inner_text()
+
+
 def test_items_are_reviewed_by_the_keyboard_alone(visit, walked):
     with visit() as seen:
         seen.open(f"/jobs/{walked.job}")

@@ -7,9 +7,9 @@ const RETRY_SECONDS = 3;
 
 const message = document.getElementById("message");
 
-function say(text) {
+function say(text, kind = "") {
   const notice = document.createElement("div");
-  notice.className = "notice bad";
+  notice.className = `notice bad ${kind}`;
   notice.textContent = text;
   message.replaceChildren(notice);
 }
@@ -21,9 +21,15 @@ const asksAgain = (element) => /\b(every|again)\b/.test(element.getAttribute("hx
 
 const isAway = (request) => request.status === 0 || request.getResponseHeader("x-should-retry") === "true" || [502, 503, 504].includes(request.status);
 
-document.addEventListener("htmx:afterRequest", ({ detail: { xhr, successful, elt } }) => {
-  if (successful) message.replaceChildren();
-  else if (isAway(xhr) && asksAgain(elt)) setTimeout(() => htmx.trigger(elt, "again"), 1000 * RETRY_SECONDS);
+document.addEventListener("htmx:afterRequest", ({ detail: { xhr, successful, requestConfig: { elt } } }) => {
+  const byItself = asksAgain(elt);
+  if (successful) {
+    // what a person was answered stays where the page alone has asked since
+    message.querySelectorAll(byItself ? ".away" : ".notice").forEach((notice) => notice.remove());
+  } else if (byItself) {
+    message.firstElementChild?.classList.add("away");
+    if (isAway(xhr)) setTimeout(() => htmx.trigger(elt, "again"), 1000 * RETRY_SECONDS);
+  }
 });
 document.addEventListener("htmx:sendError", ({ detail: { elt } }) => sayAway(elt));
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
@@ -33,7 +39,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 });
 
 function sayAway(element) {
-  say(`The service does not answer. ${asksAgain(element) ? "This page tries again by itself." : "Try it again in a moment."}`);
+  say(`The service does not answer. ${asksAgain(element) ? "This page tries again by itself." : "Try it again in a moment."}`, "away");
 }
 
 // Keys stand for what names them in `data-key`, except where somebody writes.
@@ -88,6 +94,9 @@ document.addEventListener("keydown", (event) => {
 
 // ---- uploads
 
+/** What a problem says, with fields by their names where programs need pointers. */
+const inWords = (detail) => detail?.replaceAll(/(^|; )\/(\w+): /g, (_, before, field) => `${before}${field.replaceAll("_", " ")}: `);
+
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
 /** Send one request, again while the service is away or busy; resolves to the answered document. */
@@ -106,7 +115,7 @@ async function send(method, path, body, headers, onProgress) {
     if (request.status >= 200 && request.status < 300) return request.response;
     if (request.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
     const again = request.status === 0 || request.getResponseHeader("x-should-retry") === "true";
-    if (!again) throw new Error(request.response?.detail ?? `The service answered ${request.status}.`);
+    if (!again) throw new Error(inWords(request.response?.detail) ?? `The service answered ${request.status}.`);
     say("The service does not answer, or is busy. The upload goes on by itself.");
     await pause(Number(request.getResponseHeader("Retry-After")) || RETRY_SECONDS);
     message.replaceChildren();

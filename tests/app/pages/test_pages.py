@@ -223,7 +223,10 @@ def test_a_model_is_tried_and_named_in_its_page(api, rows, picture):
     api.post(f"/models/{model_id}/alias", data={"alias": "best"}, headers=scripted)
     page = api.get(f"/models/{model_id}").text
     assert page.count("http://testserver/v1/models/best/predict") == 3  # curl, Python, TypeScript
-    assert api.post(f"/models/{model_id}/alias", data={"alias": "a b"}, headers=scripted).status_code == 422
+    refused = api.post(f"/models/{model_id}/alias", data={"alias": "a b"}, headers=scripted)
+    assert (refused.status_code, refused.text.count("An alias has letters")) == (422, 1)
+    assert "/alias" not in refused.text, "a pointer, where people look"
+    assert refused.headers["hx-reselect"] == "unset", "else the parts of a page that choose from answers drop it"
     api.post(f"/models/{model_id}/alias/delete", data={"alias": "best"}, headers=scripted)
     assert "/v1/models/best/predict" not in api.get(f"/models/{model_id}").text
 
