@@ -1,4 +1,4 @@
-"""A masked language model's features as one tensor of another, which is what an engine runs."""
+"""A language model's features as one tensor of another, which is what an engine or an exported graph runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _BEFORE_THE_IDS = 2  # columns: where the label word is asked for, and how many 
 
 
 class AtTheMask(nn.Module):
-    """Hidden states at the mask after the head's transform, without context vectors.
+    """Hidden states where the label word is asked for, after the head's transform, without context vectors.
 
     Args:
-        network: a masked language model.
+        network: a masked or causal language model.
         transform: of its head.
     """
 
