@@ -17,8 +17,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from store.private_files import create_sqlite_file, mend_sqlite_files
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from store.settings import Settings
 
 BEGIN_ATTEMPTS = 3
+UPGRADE_ATTEMPTS = 10
+_DEADLOCK = "40P01"  # PostgreSQL's code: one of those who wait for each other's tables is told to begin anew
 # Alembic keeps its context in module globals.
 _MIGRATION_LOCK = threading.Lock()
 
@@ -121,7 +124,8 @@ def parse_url(url: str) -> URL:
 def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database behind `url` to a migration, the newest by default, creating what is missing.
 
-    Safe to call from several threads and processes at once: the migrations run under locks.
+    Safe to call from several threads and processes at once, and while the service runs: the migrations run under locks
+    in one transaction, which begins anew after a deadlock with the service's own.
     """
     parsed = parse_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database:
@@ -130,8 +134,18 @@ def upgrade(url: str, revision: str = "head") -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.attributes["url"] = parsed
+    patiently = Retrying(
+        retry=retry_if_exception(_is_deadlock),
+        stop=stop_after_attempt(UPGRADE_ATTEMPTS),
+        wait=wait_random_exponential(max=5),
+        reraise=True,
+    )
     with _MIGRATION_LOCK:
-        command.upgrade(config, revision)
+        patiently(command.upgrade, config, revision)
+
+
+def _is_deadlock(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _DEADLOCK
 
 
 def missing_file(url: str) -> Path | None:
