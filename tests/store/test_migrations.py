@@ -1,18 +1,20 @@
 """Databases of earlier versions, brought to the newest."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, DateTime, MetaData, insert, select
+from sqlalchemy import Column, DateTime, MetaData, insert, select, text
 
 from app.jobs.schemas import show_job
 from app.keys import service as keys
 from app.models.schemas import show_model
-from store.database import Database, upgrade
+from store.database import Database, schema_is_newest, upgrade
 from store.settings import Settings
 from store.tables import AdaptedModel, Dataset, Job
+from tests.waiting import WAIT_SECONDS, wait_for
 
 NOW = datetime(2026, 1, 1)
 DATASET = {
@@ -192,3 +194,19 @@ def columns(url: str) -> dict[tuple[str, str], Column]:
     tables.reflect(database.engine)
     database.dispose()
     return {(table.name, column.name): column for table in tables.sorted_tables for column in table.columns}
+
+
+def test_a_migration_that_a_request_deadlocks_with_begins_anew(postgres_url):
+    upgrade(postgres_url, "0025")
+    database = Database(postgres_url)
+    waits = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with ThreadPoolExecutor(1) as threads, database.write() as request:
+        request.execute(text("SET LOCAL deadlock_timeout = '60s'"))  # so that it is the migration that is ended
+        request.execute(text("LOCK TABLE datasets IN ROW EXCLUSIVE MODE"))
+        upgrading = threads.submit(upgrade, postgres_url)
+        wait_for(lambda: request.execute(waits).scalar_one())
+        request.execute(text("LOCK TABLE jobs IN ROW EXCLUSIVE MODE"))  # where the migration has added an index
+        request.commit()
+        upgrading.result(WAIT_SECONDS)
+    assert schema_is_newest(database)
+    database.dispose()
