@@ -28,11 +28,12 @@ def main() -> int:
         figures = run(chosen.seconds, chosen.seed, Path(folder))
     hardware = {"machine": platform.machine(), "cpus": os.cpu_count(), "load": os.getloadavg()}
     record = {"date": str(date.today()), "hardware": hardware, "seconds": chosen.seconds, "seed": chosen.seed}
-    record |= figures.summary()
+    failures = figures.failures(chosen.live_ms / 1000)
+    record |= figures.summary() | {"failures": failures}
     sys.stdout.write(json.dumps(record, indent=2) + "\n")
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(record, indent=2) + "\n")
-    return 1 if figures.failures(chosen.live_ms / 1000) else 0
+    return 1 if failures else 0
 
 
 if __name__ == "__main__":

@@ -64,7 +64,7 @@ class Figures:
         budgets = BUDGETS["POUF_REQUEST_MEMORY_BYTES"] + BUDGETS["POUF_PREDICT_QUEUE_BYTES"] + decoding
         return int(SLACK * (self.idle_bytes + budgets))
 
-    def failures(self, most_live_seconds: float = MOST_LIVE_SECONDS) -> list[str]:
+    def failures(self, most_live_seconds: float) -> list[str]:
         """What should not have happened."""
         found = []
         if self.peak_bytes > self.allowed_bytes:
@@ -93,7 +93,6 @@ class Figures:
             "honest_p50_ms": round(1000 * percentile(self.seen.honest, 0.5), 1),
             "honest_refused": {str(status): n for status, n in self.seen.refused.items()},
             "statuses": {name: {str(s): n for s, n in sorted(c.items(), key=str)} for name, c in self.statuses.items()},
-            "failures": self.failures(),
         }
 
 
