@@ -159,9 +159,9 @@ def test_a_caller_that_leaves_takes_its_pictures_out_of_the_queue(pipeline):
         while len(prepared) < 2:
             await asyncio.sleep(0.01)
         request.cancel()
-        free.set()
         with pytest.raises(asyncio.CancelledError):
             await request
+        free.set()
         with ThreadPoolExecutor(1) as other:  # what was begun may still end
             await asyncio.get_running_loop().run_in_executor(other, time.sleep, 0.5)
 
