@@ -46,6 +46,14 @@ class DeadlinePipes:
         """Set the deadline of what follows."""
         self._deadline = time.monotonic() + seconds
 
+    def says(self, line: bytes, seconds: float) -> bool:
+        """Whether the process says just this within so many seconds, as one does that is ready."""
+        self.allow(seconds)
+        try:
+            return self.read_line(len(line)) == line
+        except (EOFError, DeadlineExpired):
+            return False
+
     def write(self, data: bytes) -> None:
         """Write all of `data`."""
         left = memoryview(data)

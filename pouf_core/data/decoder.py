@@ -15,7 +15,7 @@ from PIL import Image
 
 from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
 from pouf_core.data.decoder_protocol import READY, REQUEST, WITH_PIXELS, Wanted
-from pouf_core.data.limited_process import ReaderUnavailable, describe_end, environment
+from pouf_core.data.limited_process import ReaderUnavailable, describe_end, end, environment
 from pouf_core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -103,12 +103,7 @@ class Decoder:
             command, stdin=PIPE, stdout=PIPE, bufsize=0, env=environment(), start_new_session=True
         )
         self._pipes = DeadlinePipes(self._process)
-        self._pipes.allow(START_SECONDS)
-        try:
-            ready = self._pipes.read_line(len(READY))
-        except (EOFError, DeadlineExpired):
-            ready = b""
-        if ready != READY:
+        if not self._pipes.says(READY, START_SECONDS):
             raise DecoderUnavailable(f"The decoder did not start; {describe_end(self._end())}.")
 
     def close(self) -> None:
@@ -139,12 +134,7 @@ class Decoder:
         """Kill the process, forget it and return its exit status."""
         process, self._process = self._process, None
         assert process is not None
-        process.kill()
-        status = process.wait()
-        for stream in (process.stdin, process.stdout):
-            assert stream is not None
-            stream.close()
-        return status
+        return end(process)
 
 
 def _exchange(pipes: DeadlinePipes, data: bytes, max_pixels: int, wanted: Wanted) -> tuple[tuple[int, int], bytearray]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import resource
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -31,6 +32,16 @@ def environment() -> dict[str, str]:
 def describe_end(status: int) -> str:
     """How such a process ended, by its exit status."""
     return f"it was ended by signal {-status}" if status < 0 else f"it exited with status {status}"
+
+
+def end(process: subprocess.Popen[bytes]) -> int:
+    """Kill such a process, close its pipes and return its exit status."""
+    process.kill()
+    status = process.wait()
+    for stream in (process.stdin, process.stdout):
+        assert stream is not None
+        stream.close()
+    return status
 
 
 def limit_resources(memory_bytes: int, file_bytes: int = 0) -> None:

@@ -15,7 +15,7 @@ from typing import Self, TypedDict, TypeVar
 from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
 from pouf_core.data.decoder import START_SECONDS
 from pouf_core.data.lifeline import tied
-from pouf_core.data.limited_process import ReaderUnavailable, describe_end, environment
+from pouf_core.data.limited_process import ReaderUnavailable, describe_end, end, environment
 from pouf_core.data.reading.protocol import (
     ANSWER,
     ANSWERS_PER_ALLOWANCE,
@@ -157,12 +157,7 @@ class FileReader:
             self._lifeline = stack.pop_all()
         self._is_answering = True  # until it is ready
         self._pipes = DeadlinePipes(self._process, self._check)
-        self._pipes.allow(START_SECONDS)
-        try:
-            ready = self._pipes.read_line(len(READY))
-        except (EOFError, DeadlineExpired):
-            ready = b""
-        if ready != READY:
+        if not self._pipes.says(READY, START_SECONDS):
             raise ReaderUnavailable(f"The reader of files did not start; {describe_end(self._end())}.")
         self._is_answering = False
 
@@ -206,11 +201,7 @@ class FileReader:
         """Kill the process, forget it and return its exit status."""
         process, self._process = self._process, None
         assert process is not None
-        process.kill()
-        status = process.wait()
-        for stream in (process.stdin, process.stdout):
-            assert stream is not None
-            stream.close()
+        status = end(process)
         self._lifeline.close()
         return status
 
