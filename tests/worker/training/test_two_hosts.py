@@ -59,7 +59,7 @@ def recorded(database: Database, job_id: str) -> dict[int, datetime]:
     """When each step's numbers were written; an attempt writes those of the steps that it trains anew."""
     with database.read() as session:
         rows = session.execute(select(JobMetric.step, JobMetric.created_at).where(JobMetric.job_id == job_id))
-        return {step: at for step, at in rows}
+        return {row.step: row.created_at for row in rows}
 
 
 def test_a_job_goes_on_elsewhere_to_the_same_weights(
