@@ -9,6 +9,7 @@ from sqlalchemy import func, select, union_all
 from sqlalchemy.orm import Session
 
 from store.database import Database
+from store.locks import hold
 from store.observations import JOBS, Total, add
 from store.tables import Job, Observation
 
@@ -31,16 +32,23 @@ def by_status(session: Session, owner: str | None = None) -> dict[str, int]:
 def correct(database: Database) -> None:
     """Make the counts equal to the rows, which versions without counts change too.
 
-    One statement sees rows and counts at the same moment; what they differ by stays true whatever changes meanwhile.
+    One statement sees rows and counts at the same moment; what they differ by stays true whatever changes meanwhile,
+    but for another reaper that corrects it too: so it is looked at once more before it is added.
     """
+    with database.read() as session:
+        differ = bool(_missing(session))
+    if differ:
+        with database.write() as session:
+            hold(session, "correct job counts")
+            add(session, _missing(session))
+
+
+def _missing(session: Session) -> list[Total]:
+    """What the counts lack, or have too much."""
     rows = select(Job.owner, Job.status, func.count()).group_by(Job.owner, Job.status)
     key = (Observation.label, Observation.bucket)
     counted = select(*key, -func.sum(Observation.events)).where(Observation.metric == JOBS).group_by(*key)
     missing: Counter[tuple[str, str]] = Counter()
-    with database.read() as session:
-        for owner, status, number in session.execute(union_all(rows, counted)):
-            missing[owner, status] += int(number)
-    changes = [Total(JOBS, *key, number, number) for key, number in missing.items() if number]
-    if changes:
-        with database.write() as session:
-            add(session, changes)
+    for owner, status, number in session.execute(union_all(rows, counted)):
+        missing[owner, status] += int(number)
+    return [Total(JOBS, *key, number, number) for key, number in missing.items() if number]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Select, false, func, select
 from sqlalchemy.orm import Session
 
+from store.locks import hold
 from store.tables.base import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -37,14 +38,8 @@ class Scope:
         return self.select(model).where(table.id == row_id if possible else false())
 
     def lock(self, name: str) -> None:
-        """Wait until no other transaction of the owner's holds `name`, and hold it until this one ends.
-
-        For what rows alone cannot guard: their number, or one that is not there yet. SQLite's transactions that write
-        wait for each other anyway.
-        """
-        if self.session.get_bind().dialect.name == "postgresql":
-            key = func.hashtextextended(f"{self.owner} {name}", 0)
-            self.session.execute(select(func.pg_advisory_xact_lock(key)))
+        """Wait until no other transaction of the owner's holds `name`, and hold it until this one ends."""
+        hold(self.session, f"{self.owner} {name}")
 
     def get(self, model: type[Row], row_id: str, *, lock: bool = False) -> Row | None:
         """Return the owner's row with that id, locked until the transaction ends when `lock`."""

@@ -1,5 +1,6 @@
 from sqlalchemy import select
 
+from store import job_counts
 from store.job_counts import by_status, correct
 from store.observations import sum_up
 from store.retention import forget_job
@@ -37,3 +38,20 @@ def test_what_a_version_without_counts_changed_is_counted_later(rows, database):
     for _ in range(2):
         correct(database)
         assert counts(database) == {"queued": 1, "cancelled": 1}
+
+
+def test_two_reapers_that_see_the_same_correct_it_once(rows, database, monkeypatch):
+    job_id = rows.job()
+    with database.write() as session:
+        session.get_one(Job, job_id).status = "cancelled"
+    look = job_counts._missing
+
+    def look_and_be_overtaken(session):
+        found = look(session)
+        monkeypatch.setattr(job_counts, "_missing", look)
+        correct(database)
+        return found
+
+    monkeypatch.setattr(job_counts, "_missing", look_and_be_overtaken)
+    correct(database)
+    assert counts(database) == {"cancelled": 1}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from store import job_counts
@@ -39,31 +41,47 @@ class Housekeeper:
             self._collectors.append(OrphanCollector(database, Storage(f"file://{cache}")))
 
     def tidy(self) -> None:
-        """Do one round."""
-        job_counts.correct(self._database)
-        before = time.time() - self._age_seconds
-        remove_abandoned_staging(self._staging, before)
-        remove_left_behind(self._database, self._storage)
-        _remove_logs(self._settings.log_dir, time.time() - DAY_SECONDS * self._settings.keep_logs_days)
+        """Do one round: what one step cannot do keeps none of the others from being done."""
+        now = time.time()
+        before = now - self._age_seconds
+        logs_before = now - DAY_SECONDS * self._settings.keep_logs_days
+        steps: list[Callable[[], object]] = [
+            partial(job_counts.correct, self._database),
+            partial(remove_abandoned_staging, self._staging, before),
+            partial(remove_left_behind, self._database, self._storage),
+            partial(_remove_logs, self._settings.log_dir, logs_before),
+            self._sum_up,
+            self._prune,
+            *(partial(_remove_orphans, collector, before) for collector in self._collectors),
+        ]
+        for step in steps:
+            try:
+                step()
+            except Exception:  # each remote storage has errors of its own
+                logger.exception("A step of housekeeping failed; the next round tries again.")
+
+    def _sum_up(self) -> None:
         with self._database.write() as session:
             sum_up(session)
+
+    def _prune(self) -> None:
         removed = prune(self._database, self._storage, self._settings, utcnow())
         if any(removed.values()):
             found = ", ".join(f"{count:,} {what}" for what, count in removed.items() if count)
             logger.info("Removed what was too old: %s.", found)
-        for collector in self._collectors:
-            if orphans := collector.collect(before):
-                size = sum(file.size for file in orphans)
-                logger.warning("Removed %s files (%s bytes) that nothing refers to.", len(orphans), f"{size:,}")
 
     def run(self, stopped: threading.Event) -> None:
         """Do a round now and one an hour until told to stop."""
         while not stopped.is_set():
-            try:
-                self.tidy()
-            except Exception:  # each remote storage has errors of its own
-                logger.exception("A round of housekeeping failed; the next one tries again.")
+            self.tidy()
             stopped.wait(EVERY_SECONDS)
+
+
+def _remove_orphans(collector: OrphanCollector, before: float) -> None:
+    """Remove the files of one storage that nothing refers to and that are older than a time, in seconds since 1970."""
+    if orphans := collector.collect(before):
+        size = sum(file.size for file in orphans)
+        logger.warning("Removed %s files (%s bytes) that nothing refers to.", len(orphans), f"{size:,}")
 
 
 def _remove_logs(directory: Path, before: float) -> None:

@@ -51,22 +51,25 @@ def test_cached_copies_are_removed_with_their_originals(
     assert not copied.exists()
 
 
-def test_a_round_that_fails_is_followed_by_another(
+def test_what_one_step_cannot_do_keeps_no_other_from_being_done_nor_the_next_round(
     settings: Any, database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stopped, rounds = threading.Event(), []
 
-    def tidy() -> None:
+    def correct(database: Any) -> None:
         rounds.append(len(rounds))
         if len(rounds) == 2:
             stopped.set()
         raise RuntimeError("away")
 
-    keeper = Housekeeper(settings, database)
-    monkeypatch.setattr(keeper, "tidy", tidy)
+    settings.log_dir.mkdir()
+    old = settings.log_dir / "job_old.log"
+    old.write_text("line")
+    make_old(old)
+    monkeypatch.setattr(housekeeping.job_counts, "correct", correct)
     monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.01)
-    keeper.run(stopped)
-    assert rounds == [0, 1]
+    Housekeeper(settings, database).run(stopped)
+    assert rounds == [0, 1] and not old.exists()
 
 
 @pytest.mark.parametrize(("status", "left"), [("cancelled", []), ("queued", [".3.copying", "2"])])
