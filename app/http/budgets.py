@@ -9,7 +9,7 @@ from typing import Self
 
 from starlette.requests import Request
 
-from app.http.errors import ApiError, too_many
+from app.http.errors import ApiError, client_left, too_many
 from store.settings import Settings
 
 RETRY_SECONDS = 1
@@ -149,7 +149,7 @@ class Holding:
     def _take(self, budget: Budget, amount: int) -> None:
         with self._lock:
             if self._closed:
-                raise ApiError(400, "client_closed_request", "The client left.")
+                raise client_left()
             budget.take(self._owner, amount, self._held[budget], max(1, int(budget.total * self._share)))
             self._held[budget] += amount
 

@@ -84,6 +84,11 @@ def too_many(code: str, detail: str, retry_after: int, *, retry: bool = True) ->
     return ApiError(429, code, detail, headers=headers)
 
 
+def client_left() -> ApiError:
+    """Return the error of a request whose client is gone: nobody reads it, logs and metrics show it."""
+    return ApiError(400, "client_closed_request", "The client left.")
+
+
 def body_too_large(limit: int) -> ApiError:
     """Return the 413 for a body above `limit` bytes."""
     return ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")

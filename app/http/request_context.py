@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.errors import ApiError, body_too_large, problem_response
+from app.http.errors import ApiError, body_too_large, client_left, problem_response
 from app.http.metrics import HttpMetrics
 from app.http.slow_clients import (
     MINIMUM_BYTES_PER_SECOND,
@@ -89,7 +89,7 @@ class RequestContext:
                 raise
             await problem_response(Request(scope), SHUTTING_DOWN)(scope, receive, answer.send)
         except Exception as failure:
-            if not isinstance(failure, ApiError):
+            if not isinstance(failure, ApiError | ClientDisconnect):
                 logger.exception("request %s failed", scope["request_id"])
             if answer.status:
                 raise
@@ -131,6 +131,8 @@ def _request_id(scope: Scope) -> str:
 def _as_api_error(failure: Exception) -> ApiError:
     if isinstance(failure, ApiError):
         return failure
+    if isinstance(failure, ClientDisconnect):
+        return client_left()
     if is_disk_full(failure):
         return ApiError(507, "storage_full", "There is no space left on the disk; try again when space was freed.")
     headers = {"Retry-After": "2", "x-should-retry": "true"}

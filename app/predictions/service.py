@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from app.caller import Caller
 from app.http.budgets import holding_of
-from app.http.errors import ApiError, FieldError, invalid, several
+from app.http.errors import ApiError, FieldError, client_left, invalid, several
 from app.models import service as models
 from app.predictions.schemas import PredictInput, PredictionListDocument, PredictOptions, show_predictions
 from app.serving.batcher import BatcherStopped, QueueFull
@@ -111,7 +111,7 @@ async def while_connected(request: Request, work: Awaitable[T]) -> T:
     try:
         await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise ApiError(400, "client_closed_request", "The client left.")
+            raise client_left()
         return task.result()
     finally:
         gone.cancel()

@@ -87,6 +87,35 @@ def test_a_line_break_in_a_path_forges_no_line_in_the_log(api, caplog):
     assert not any("\n" in line for line in lines)
 
 
+def test_a_client_that_leaves_in_the_middle_of_a_body_is_no_failure_of_the_service(settings, caplog):
+    application = create_app(settings, ColourEngine)
+    messages = iter([{"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive():
+        return next(messages)
+
+    async def send(message):
+        pass
+
+    async def leave(body_of):
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": body_of,
+            "raw_path": body_of.encode(),
+            "headers": [(b"host", b"localhost"), (b"content-type", b"application/json")],
+            "query_string": b"",
+            "client": ("127.0.0.1", 1),
+        }
+        await application(scope, receive, send)
+
+    with TestClient(application) as api, caplog.at_level(logging.INFO):
+        api.portal.call(leave, "/v1/jobs")
+        lines = [record for record in caplog.records if "/v1/jobs" in record.getMessage()]
+        assert [record.levelname for record in caplog.records if record.exc_info] == []
+    assert [line.getMessage().split()[2] for line in lines] == ["400"]
+
+
 def test_a_request_that_outlasts_the_servers_end_is_told_to_come_again():
     async def never_answers(*_):
         await asyncio.sleep(60)
