@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
+import torch
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -122,7 +123,11 @@ def environment() -> dict[str, Any]:
     head = Path(pouf_core.__file__).parent / "weights" / "pouf_lite_head.safetensors"
     return {
         "date": datetime.now(UTC).date().isoformat(),
-        "hardware": {"machine": platform.machine(), "cpus": os.cpu_count()},
+        "hardware": {
+            "machine": platform.machine(),
+            "cpus": os.cpu_count(),
+            "instructions": torch.backends.cpu.get_cpu_capability(),
+        },
         "versions": recorded_versions(),
         "pouf_lite_head_sha256": hashlib.sha256(head.read_bytes()).hexdigest(),
     }

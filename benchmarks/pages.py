@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from clipart import environment
 from fastapi.testclient import TestClient
 from sqlalchemy import insert
 
@@ -159,7 +160,7 @@ def main() -> None:
     worst = max(times["p95_ms"] for times in found.values())
     print(f"Worst p95: {worst:.1f} ms (limit {LIMIT_MS:g} ms)")
     if options.json:
-        options.json.write_text(json.dumps(found, indent=2))
+        options.json.write_text(json.dumps({**environment(), "pages": found}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
