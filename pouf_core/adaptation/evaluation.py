@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from scipy.stats import binomtest
 from torch import Tensor
 
 from pouf_core.adaptation.inputs import RunInputs
@@ -76,5 +75,7 @@ def _correct(classes: Tensor, matched: Sequence[tuple[int, int]]) -> int:
 
 def interval(successes: int, count: int) -> tuple[float, float]:
     """95 % Wilson score interval of a share."""
+    from scipy.stats import binomtest  # its import takes a second, which no start of a process should wait for
+
     bounds = binomtest(successes, count).proportion_ci(CONFIDENCE, method="wilson")
     return float(bounds.low), float(bounds.high)

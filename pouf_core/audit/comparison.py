@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest
 
 from pouf_core.audit.frame import Booleans, Integers, Numbers
 from pouf_core.audit.intervals import posterior, stand_for_all
@@ -94,6 +93,8 @@ def compare_by_answers(
 
 
 def _share(right: Numbers) -> Share:
+    from scipy.stats import binomtest  # its import takes a second, which no start of a process should wait for
+
     bounds = binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE, method="wilson")
     return Share(float(right.mean()), (float(bounds.low), float(bounds.high)))
 
