@@ -59,7 +59,7 @@ test: install ## the default test suite (TEST_PROCESSES=0 for one process, which
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not slow and not alone" -n $(or $(TEST_PROCESSES),auto) --dist loadfile --no-loadscope-reorder \
 	  --durations=15
 
-test-slow: install ## the tests that take minutes
+test-slow: install ## the tests that take minutes: kills of every kind, real memory limits, whole processes in full
 	$(BIN)/python -m pytest -m slow --ignore tests/browser
 
 docs-test: install ## the commands of README and docs, the slow ones too, against a real service
@@ -74,8 +74,8 @@ chaos: install ## 200 faults over at least 50 jobs on a real service; CHAOS="--f
 hostile: install ## attacks of every kind at once for a minute (HOSTILE="--seconds 3600 --json FILE" for others)
 	$(BIN)/python -m tests.hostile_load $(HOSTILE)
 
-machines: install ## the service on machines that vanish, upgraded while a job runs, and as docs/machines.md says (needs Linux and root)
-	$(BIN)/python -m pytest tests/machines
+machines: install ## the service on machines that vanish, upgraded while a job runs, and as docs/machines.md and docker-compose.yml say (needs Linux and root)
+	$(BIN)/python -m pytest tests/machines tests/integration/test_compose_services.py
 
 images: install ## build the container images, run a job and a backup in them (Debian, root; 15 GB, 15 minutes)
 	$(BIN)/python -m tests.images $(IMAGES)

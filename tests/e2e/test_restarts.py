@@ -36,7 +36,7 @@ def finish(client: Client, job: Job, clipart) -> Job:
     return done
 
 
-@pytest.mark.slow  # tests/worker/test_worker_process.py has a worker's part of it, tests/machines that of all parts
+@pytest.mark.slow  # tests/chaos has a short form of it, tests/machines that of all parts
 def test_a_job_goes_on_after_sigterm_and_a_new_start(tmp_path, clipart):
     with temporary_service(tmp_path) as service, Client(service.url) as client:
         job = start_job(client, clipart)

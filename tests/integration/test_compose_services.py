@@ -106,6 +106,7 @@ def stack(tmp_path, postgres_server_url):
         yield made
 
 
+@pytest.mark.slow  # `make machines` runs it
 def test_a_job_goes_through_the_services_of_the_compose_file(stack):
     try:
         wait_for(lambda: why_not_ready(stack.url) is None, lambda: f"not ready: {why_not_ready(stack.url)}")

@@ -46,6 +46,7 @@ def test_the_benchmark_shows_exactly_the_emoji_that_are_held_out_of_the_head(emo
     assert shown == hidden.nonzero().flatten().tolist()
 
 
+@pytest.mark.slow
 def test_the_held_out_head_is_saved_beside_the_head_and_the_model_loads_it(emoji: Path, monkeypatch) -> None:
     monkeypatch.setattr(train_pouf_lite_head, "Recipe", lambda: Recipe(steps=2, batch=8))
     output, held_out = emoji.parent / "head.safetensors", emoji.parent / "new" / "held-out.safetensors"

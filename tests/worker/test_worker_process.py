@@ -102,6 +102,7 @@ def suspended(pid: int) -> list[psutil.Process]:
     return processes
 
 
+@pytest.mark.slow  # five workers; tests/chaos has a short form of it, tests/worker/training the parts
 def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_one(
     context: WorkerContext,
     undisturbed: tuple[WorkerContext, str],
@@ -164,6 +165,7 @@ def test_a_job_disturbed_in_every_way_ends_with_the_weights_of_an_undisturbed_on
     assert recorded_steps(context, job_id) == list(range(1, 25))
 
 
+@pytest.mark.slow  # tests/store/test_leases.py and the duplicate delivery of `undisturbed` have the rule
 def test_two_workers_given_the_same_message_run_the_job_once(
     context: WorkerContext,
     add_ready_dataset: Any,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image, ImageDraw
 
 from pouf_core.contract.method import MethodSpec
@@ -58,6 +59,7 @@ def run_child(directory: Path, memory_bytes: int) -> list[Message]:
     return messages
 
 
+@pytest.mark.slow  # as much memory and time as a real step takes; test_child.py has the rule
 def test_training_goes_on_in_smaller_micro_batches_under_a_memory_limit(tmp_path: Path) -> None:
     messages = run_child(tmp_path, memory_bytes=3_000_000_000)
     reports = [message.progress for message in messages if isinstance(message, ProgressMessage)]
