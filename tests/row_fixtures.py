@@ -41,6 +41,8 @@ CLASSES = ["red circle", "blue square"]
 PICTURES = 8
 # Steps of this kind take a good part of a second, which leaves time to interrupt them.
 METHOD = {"tune": "last_n", "max_steps": 24, "batch_size": 8, "selection": "last"}
+#: Of a job that a test ends, however late it comes to that.
+ENDLESS = {"tune": "prompt", "max_steps": 100_000, "batch_size": 8, "selection": "last"}
 
 
 def take_request(values: dict[str, Any], **defaults: Any) -> AdaptationRequest:

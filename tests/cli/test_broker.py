@@ -1,5 +1,4 @@
 import stat
-import time
 
 import psutil
 import pytest
@@ -31,7 +30,7 @@ def test_the_broker_keeps_messages_over_a_kill(tmp_path, start):
     child = start(broker)
     client = redis.Redis.from_url(broker.url)
     client.lpush("train", "wake up")
-    time.sleep(1.5)  # appendfsync everysec
+    wait_for(lambda: any(b"wake up" in path.read_bytes() for path in tmp_path.rglob("*.aof")))
     child.kill()
     again = prepare_broker(tmp_path)
     assert again == broker

@@ -64,7 +64,7 @@ def test_a_large_log_is_set_aside(directory, monkeypatch):
 
 def test_a_log_is_set_aside_while_its_part_writes_on(directory, monkeypatch):
     monkeypatch.setattr(data_directory, "LOG_ROTATE_BYTES", 1000)
-    writer = "import time\nfor line in range(400): print('x' * 20, flush=True); time.sleep(0.002)\ntime.sleep(60)"
+    writer = "import time\nwhile True: print('x' * 20, flush=True); time.sleep(0.002)"
     child = Child(Service("api", (sys.executable, "-c", writer)), directory.root, directory.log_file("api"))
     child.start()
     try:

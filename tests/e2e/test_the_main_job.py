@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import httpx
 import psutil
@@ -13,7 +12,7 @@ from pouf_client import ApiError, Client
 from tests.e2e.conftest import CLASSES, digest
 from tests.waiting import WAIT_SECONDS, wait_for
 
-STEPS = 3
+STEPS, STEPS_OF_HOURS = 3, 10_000
 
 
 @pytest.fixture(scope="module")
@@ -105,21 +104,23 @@ def test_an_alias_moves_to_the_new_model(client, dataset, clipart):
 
 
 def test_a_cancelled_job_ends_soon(client, dataset):
-    job = client.jobs.create(dataset.id, CLASSES, method={"tune": "model", "max_steps": 500, "selection": "last"})
+    job = client.jobs.create(
+        dataset.id, CLASSES, method={"tune": "model", "max_steps": STEPS_OF_HOURS, "selection": "last"}
+    )
     for event in client.jobs.events(job.id):
         if event.data.get("stage") == "training":
             break
     client.jobs.cancel(job.id)
-    cancelled_at = time.monotonic()
     for _ in client.jobs.events(job.id):
         pass
-    assert client.jobs.get(job.id).status == "cancelled"
-    assert time.monotonic() - cancelled_at < 45
+    ended = client.jobs.get(job.id)
+    assert ended.status == "cancelled"
+    assert ended.step < STEPS_OF_HOURS
 
 
-@pytest.mark.parametrize("part", ["uvicorn", "ingest@", "notify@", "worker.reaper", "valkey-server"])
+@pytest.mark.parametrize("part", ["uvicorn", "ingest@", "valkey-server"])
 def test_a_part_that_is_killed_comes_back(service, client, dataset, part):
-    killed = find(service.pid, part)
+    killed = wait_for(lambda: find(service.pid, part))
     os.kill(killed.pid, signal.SIGKILL)
 
     def is_back() -> bool:

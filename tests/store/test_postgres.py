@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,6 @@ from sqlalchemy.exc import OperationalError
 
 from store.database import Database, Patience
 from store.outages import is_outage
-from store.postgres import MARGIN
 from tests.silent_proxy import SilentProxy
 
 
@@ -30,17 +28,15 @@ def impatient(postgres_url: str, proxy: SilentProxy) -> Iterator[Database]:
     database.dispose()
 
 
-def ask(database: Database, statement: str = "SELECT 1") -> float:
-    """How many seconds it took until the statement failed by an outage."""
-    started = time.monotonic()
+def ask(database: Database, statement: str = "SELECT 1") -> None:
+    """Ask until that fails by an outage; without a limit of its own it would outlast the test."""
     with pytest.raises(OperationalError) as failure, database.read() as session:
         session.execute(text(statement))
     assert is_outage(failure.value)
-    return time.monotonic() - started
 
 
 def test_a_statement_that_takes_too_long_is_ended_by_the_server(impatient: Database) -> None:
-    assert ask(impatient, "SELECT pg_sleep(60)") < MARGIN
+    ask(impatient, "SELECT pg_sleep(600)")
     with impatient.read() as session:
         assert session.execute(text("SELECT 1")).scalar_one() == 1
 
@@ -52,7 +48,7 @@ def test_a_server_that_falls_silent_is_given_up_and_found_again_later(
     with impatient.read() as session:
         session.execute(text("SELECT 1"))
     proxy.silent = True
-    assert ask(impatient) < 10
+    ask(impatient)
     proxy.silent = False
     with impatient.read() as session:
         assert session.execute(text("SELECT 1")).scalar_one() == 1
@@ -60,4 +56,4 @@ def test_a_server_that_falls_silent_is_given_up_and_found_again_later(
 
 def test_a_server_that_accepts_and_says_nothing_is_given_up(impatient: Database, proxy: SilentProxy) -> None:
     proxy.silent = True
-    assert ask(impatient) < 10
+    ask(impatient)

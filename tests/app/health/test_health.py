@@ -79,9 +79,12 @@ class TestWithEverythingThere:
         (application.state.pouf.settings.data_dir / "pouf.db").write_bytes(b"no database")
         assert eventually(503)["database"]["ok"] is False
 
-    def test_however_many_ask_no_forward_pass_is_run_for_them(self, ready_api, application, monkeypatch):
+    @pytest.fixture
+    def probed_once(self, monkeypatch):
         monkeypatch.setattr(readiness, "PROBE_SECONDS", 1000)
-        time.sleep(6)  # until the watch has begun its long sleep
+        monkeypatch.setattr(readiness, "CHECK_SECONDS", 1000)
+
+    def test_however_many_ask_no_forward_pass_is_run_for_them(self, probed_once, ready_api, application, monkeypatch):
         pings = []
         monkeypatch.setattr(application.state.pouf.queue.__class__, "ping", lambda self: pings.append(1))
         batches = application.state.pouf.engine.batcher.batches

@@ -16,7 +16,7 @@ def body(data, pause, more=True):
     return receive
 
 
-@pytest.mark.parametrize("pause", [30, 0.05])
+@pytest.mark.parametrize("pause", [300, 0.05])
 def test_a_body_that_stops_or_comes_below_the_minimum_data_rate_is_given_up(pause):
     receive = with_slow_client_timeout(body(b"x", pause), 0.3)
 
@@ -27,7 +27,7 @@ def test_a_body_that_stops_or_comes_below_the_minimum_data_rate_is_given_up(paus
     started = time.monotonic()
     with pytest.raises(ClientStalled):
         asyncio.run(read())
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 200
 
 
 def test_a_body_above_the_minimum_data_rate_may_take_longer_than_the_timeout():

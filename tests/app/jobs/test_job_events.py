@@ -75,8 +75,14 @@ def test_the_stream_of_a_job_that_stays_paused_ends_and_another_goes_on(server, 
         assert [event.event for event in source.iter_sse()] == ["job.queued"]
 
 
-def test_streams_leave_connections_for_everything_else(settings, rows, refused):
-    job_id = rows.job()
+def test_streams_leave_connections_for_everything_else(settings, rows, refused, monkeypatch):
+    job_id, asked = rows.job(), []
+
+    def noted(*arguments):
+        asked.append(arguments)
+        return list_events(*arguments)
+
+    monkeypatch.setattr(queries, "list_events", noted)
     settings = settings.model_copy(update={"max_connections": 1})
     path, headers = f"/v1/jobs/{job_id}/events", {"Accept": "text/event-stream"}
 
@@ -88,7 +94,8 @@ def test_streams_leave_connections_for_everything_else(settings, rows, refused):
             httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             first = asyncio.ensure_future(client.get(path, headers=headers))
-            await asyncio.sleep(0.5)
+            while not asked:
+                await asyncio.sleep(0.02)
             answer = await client.get(path, headers=headers)
             first.cancel()
             return answer

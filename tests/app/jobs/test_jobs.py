@@ -1,6 +1,7 @@
 import threading
 import time
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
@@ -9,6 +10,7 @@ from pouf_core.contract.findings import finding
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.result import PartialResult
 from pouf_core.families.registry import describe
+from store.clock import utcnow
 from store.tables import Job, JobMetric, OutboxMessage
 
 CLASSES = ["bird", "boat"]
@@ -288,11 +290,12 @@ def test_waiting_answers_as_soon_as_the_job_is_final(api, rows):
     job_id = rows.job("running")
     timer = threading.Timer(0.5, rows.move, (job_id, "failed"))
     timer.start()
-    started = time.monotonic()
-    response = api.get(f"/v1/jobs/{job_id}", headers={"Prefer": "wait=20"})
-    assert response.json()["status"] == "failed"
-    assert 0.4 < time.monotonic() - started < 15
+    response = api.get(f"/v1/jobs/{job_id}", headers={"Prefer": "wait=30"})
+    answered_at = utcnow()
     timer.join()
+    ended_at = response.json()["finished_at"]
+    assert response.json()["status"] == "failed"
+    assert (answered_at - datetime.fromisoformat(ended_at)).total_seconds() < 25
 
 
 def test_waiting_ends_after_the_given_seconds(api, rows):
@@ -300,7 +303,7 @@ def test_waiting_ends_after_the_given_seconds(api, rows):
     started = time.monotonic()
     response = api.get(f"/v1/jobs/{job_id}", headers={"Prefer": "respond-async, wait=1"})
     assert response.json()["status"] == "running"
-    assert 0.9 < time.monotonic() - started < 15
+    assert time.monotonic() - started > 0.9
 
 
 def test_fifty_waiting_requests_do_not_hold_up_others(api, rows):
@@ -313,9 +316,8 @@ def test_fifty_waiting_requests_do_not_hold_up_others(api, rows):
     for thread in threads:
         thread.start()
     time.sleep(1)
-    started = time.monotonic()
     assert api.get("/v1/jobs").status_code == 200
-    assert time.monotonic() - started < 15
+    assert all(thread.is_alive() for thread in threads)  # it was not their end that let the other one through
     rows.move(job_id, "failed")
     for thread in threads:
         thread.join()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import struct
-import time
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -17,11 +16,11 @@ from pouf_core.data.embedding_storage import StoredEmbeddings, load_embeddings
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.data.items import fingerprint
 from pouf_core.data.reading.embeddings import embeddings_of
-from store.clock import utcnow
 from store.orphans import OrphanCollector
 from store.storage import Storage
 from store.tables import Dataset, Job
 from tests.row_fixtures import insert_job
+from tests.waiting import wait_for
 from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import FLUSH_ROWS, run_ingestion
 from worker.process_context import WorkerContext
@@ -150,17 +149,18 @@ def test_names_inside_a_file_are_shown_as_databases_can_store_them(ingested: Any
 def test_the_lease_is_kept_while_a_file_is_unpacked(
     make_context: Any, add_dataset: Any, get: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = []
+    unpacked = []
 
-    def slowly(*arguments: Any) -> Any:
-        time.sleep(1.5)
-        left.append(get(Dataset, dataset_id).lease_expires_at - utcnow())
+    def until_it_is_renewed(*arguments: Any) -> Any:
+        before = get(Dataset, dataset_id).lease_expires_at
+        wait_for(lambda: get(Dataset, dataset_id).lease_expires_at > before)
+        unpacked.append(arguments)
         return embeddings_of(*arguments)
 
-    monkeypatch.setattr("pouf_core.data.uploads.embeddings.embeddings_of", slowly)
+    monkeypatch.setattr("pouf_core.data.uploads.embeddings.embeddings_of", until_it_is_renewed)
     dataset_id = add_dataset({"a.npy": npy(VECTORS)}, modality="embedding")
-    run_ingestion(make_context(lease_seconds=1.0, lease_renew_seconds=0.2), dataset_id)
-    assert left[0].total_seconds() > 0
+    run_ingestion(make_context(lease_renew_seconds=0.1), dataset_id)
+    assert len(unpacked) == 1
     assert get(Dataset, dataset_id).status == "ready"
 
 

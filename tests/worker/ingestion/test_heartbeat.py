@@ -8,6 +8,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -15,13 +16,14 @@ import pytest
 from store.clock import utcnow
 from store.leases import expired
 from store.tables import Dataset
-from tests.waiting import WAIT_SECONDS
+from tests.waiting import WAIT_SECONDS, wait_for
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
 #: Packs a thousand to one.
 SKIPPED_BYTES = 200 * 1024**2
-SHORT_LEASE = {"lease_seconds": 2.0, "lease_renew_seconds": 0.1, "max_archive_ratio": 10_000.0}
+LONG_MEMBER = {"lease_renew_seconds": 0.1, "max_archive_ratio": 10_000.0}
+SHORT_LEASE = {**LONG_MEMBER, "lease_seconds": 2.0}
 
 
 class Zeros(io.RawIOBase):
@@ -40,31 +42,22 @@ def large_member() -> bytes:
     return stream.getvalue()
 
 
-def test_a_lease_outlives_a_member_that_takes_longer_to_pass_over(
-    make_context: Callable[..., WorkerContext], add_dataset: Any, get: Any, database: Any, large_member: bytes
+def test_a_lease_is_renewed_again_and_again_while_a_member_is_passed_over(
+    make_context: Callable[..., WorkerContext], add_dataset: Any, get: Any, large_member: bytes
 ) -> None:
     dataset_id = add_dataset({"large.tar.gz": large_member})
-    ended = threading.Event()
-    losses = []
+    renewals: list[datetime] = []
 
-    def look() -> None:
-        while not ended.wait(0.02):
-            with database.read() as session:
-                losses.extend(expired(session, Dataset, utcnow()))
-
-    watcher = threading.Thread(target=look)
-    watcher.start()
-    pauses = iter([0.1] * 25)  # longer than the lease
-
-    def pause() -> bool:
-        time.sleep(next(pauses, 0))
+    def until_it_is_renewed() -> bool:
+        before = get(Dataset, dataset_id).lease_expires_at if len(renewals) < 5 else None
+        if before is not None:
+            renewals.append(before)
+            wait_for(lambda: get(Dataset, dataset_id).lease_expires_at > before)
         return False
 
-    run_ingestion(make_context(**SHORT_LEASE), dataset_id, shutdown_requested=pause)
-    ended.set()
-    watcher.join()
-    assert list(pauses) == []
-    assert losses == []
+    context = make_context(**LONG_MEMBER)
+    run_ingestion(context, dataset_id, shutdown_requested=until_it_is_renewed)
+    assert len(renewals) == 5
     assert get(Dataset, dataset_id).error_code == "no_usable_items"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import os
+import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,10 +16,10 @@ from fastapi.testclient import TestClient
 import pouf_core
 from app.main import create_app
 from store.settings import Settings
-from tests.waiting import WAIT_SECONDS
 from tests.worker.warm_jobs import run_job
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
+from worker.training.process import ChildProcess
 
 CLASSES = ["fox", "heron", "otter", "wren"]
 WIDTH = 24
@@ -122,9 +124,7 @@ def test_a_job_of_the_default_kind_that_is_killed_ends_with_the_same_weights(
     api: TestClient,
     upload: Callable[..., str],
     context: WorkerContext,
-    running: Callable[..., Any],
-    child_of: Callable[..., Any],
-    wait_for: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     true = RANDOM.integers(0, len(CLASSES), 6000)
     many = CLASS_FEATURES[true] + 1.5 * RANDOM.standard_normal((len(true), WIDTH))
@@ -139,10 +139,16 @@ def test_a_job_of_the_default_kind_that_is_killed_ends_with_the_same_weights(
     def now(job_id: str) -> dict[str, Any]:
         return dict(api.get(f"/v1/jobs/{job_id}").json())
 
-    attempt = running(run_job, context, killed)
-    wait_for(lambda: now(killed)["status"] == "running")  # fitting takes too little time to wait for it
-    child_of().kill()
-    attempt.result(WAIT_SECONDS)
+    start = ChildProcess.start
+
+    def start_and_kill(*arguments: Any) -> ChildProcess:  # fitting takes too little time to wait for it
+        child = start(*arguments)
+        os.kill(child.pid, signal.SIGKILL)
+        return child
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChildProcess, "start", start_and_kill)
+        run_job(context, killed)
     assert now(killed)["status"] == "queued"
     run_job(context, killed)
     assert (now(killed)["status"], now(killed)["attempt"]) == ("succeeded", 2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select
 
 from app.jobs.schemas import show_job
 from app.web.report import ReportParts, render_report
@@ -21,6 +21,7 @@ from pouf_core.contract.result import PartialResult
 from pouf_core.predictions.stored import open_predictions
 from store.tables import AdaptedModel, Alias, Job, JobEvent, JobMetric
 from store.transitions import lock_job, transition
+from tests.row_fixtures import ENDLESS
 from tests.waiting import WAIT_SECONDS
 from tests.worker.conftest import DATA_WARNING
 from tests.worker.warm_jobs import run_job, template
@@ -158,8 +159,7 @@ def test_cancelled_in_training_stops_at_a_step_boundary(
     running: Any,
     wait_for: Any,
 ) -> None:
-    method = {"tune": "prompt", "max_steps": 100_000, "batch_size": 8, "selection": "last"}
-    job_id = add_job(add_ready_dataset(), method)
+    job_id = add_job(add_ready_dataset(), ENDLESS)
     run = running(run_job, context, job_id)
     wait_for(lambda: get(Job, job_id).stage == "training")
     ask(database, job_id, "cancelling")
@@ -185,7 +185,7 @@ def test_a_child_that_does_not_stop_in_time_is_killed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(process, "TERMINATION_SECONDS", 0.3)
-    job_id = add_job(add_ready_dataset(2))
+    job_id = add_job(add_ready_dataset(2), ENDLESS)
     run = running(run_job, make_context(cancel_grace_seconds=0.3), job_id)
     child = child_of()
     child.suspend()
@@ -214,7 +214,7 @@ def test_a_stalled_child_is_killed_and_the_job_tried_again(
 
     monkeypatch.setattr(ChildProcess, "start", start_and_suspend)
     job_id = add_job(add_ready_dataset(2))
-    run_job(make_context(load_timeout=0.5), job_id)
+    run_job(make_context(load_timeout=0.5, progress_timeout=0.5), job_id)
     job = get(Job, job_id)
     assert (job.status, job.lost_attempts) == ("queued", 1)
     assert not started[0].is_running()
@@ -222,7 +222,7 @@ def test_a_stalled_child_is_killed_and_the_job_tried_again(
 
 
 def test_a_job_that_kills_every_worker_fails_after_three_attempts(
-    context: WorkerContext,
+    make_context: Any,
     add_ready_dataset: Any,
     add_job: Any,
     get: Any,
@@ -231,7 +231,8 @@ def test_a_job_that_kills_every_worker_fails_after_three_attempts(
     child_of: Any,
     wait_for: Any,
 ) -> None:
-    job_id = add_job(add_ready_dataset(2))
+    context = make_context(checkpoint_interval_seconds=1000)  # after one, lost attempts count from zero again
+    job_id = add_job(add_ready_dataset(2), ENDLESS)
     for attempt in (1, 2, 3):
         run = running(run_job, context, job_id)
         wait_for(lambda attempt=attempt: get(Job, job_id).attempt == attempt)
@@ -252,15 +253,18 @@ def test_a_worker_that_lost_its_lease_kills_its_child_and_writes_nothing(
     running: Any,
     child_of: Any,
 ) -> None:
-    job_id = add_job(add_ready_dataset(2))
+    job_id = add_job(add_ready_dataset(2), ENDLESS)
     run = running(run_job, context, job_id)
     child = child_of()
     with database.write() as session:
-        session.execute(update(Job).where(Job.id == job_id).values(lease_owner="other", fence=Job.fence + 1))
+        job = lock_job(session, job_id)
+        job.lease_owner, job.fence = "other", job.fence + 1
+        taken_over = job.status, job.stage, job.step
     run.result(WAIT_SECONDS)
     assert not child.is_running()
     job = get(Job, job_id)
-    assert (job.status, job.lease_owner, job.fence, job.stage) == ("running", "other", 2, "loading_base")
+    assert (job.status, job.stage, job.step) == taken_over
+    assert (job.status, job.lease_owner, job.fence) == ("running", "other", 2)
 
 
 def test_shutdown_gives_the_job_back_without_counting_it_as_lost(
@@ -272,7 +276,7 @@ def test_shutdown_gives_the_job_back_without_counting_it_as_lost(
     running: Any,
     child_of: Any,
 ) -> None:
-    job_id = add_job(add_ready_dataset(2))
+    job_id = add_job(add_ready_dataset(2), ENDLESS)
     asked: list[bool] = []
     run = running(run_job, context, job_id, lambda: bool(asked))
     child_of()
@@ -286,7 +290,7 @@ def test_shutdown_gives_the_job_back_without_counting_it_as_lost(
 def test_a_child_dies_with_the_process_that_started_it(
     context: WorkerContext, add_ready_dataset: Any, add_job: Any, database: Any, child_of: Any, wait_for: Any
 ) -> None:
-    job_id = add_job(add_ready_dataset(2))
+    job_id = add_job(add_ready_dataset(2), ENDLESS)
     worker = os.fork()
     if worker == 0:
         database.engine.dispose(close=False)

@@ -19,13 +19,10 @@ from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.predictions.stored import open_predictions
 from store.settings import Settings
-from store.tables import Job
-from store.transitions import lock_job, transition
-from tests.row_fixtures import CLASSES, draw_picture
+from tests.row_fixtures import CLASSES, ENDLESS, draw_picture
 from tests.waiting import WAIT_SECONDS
 from worker.batch_predictions.runner import CHILD
 from worker.batch_predictions.spec import BatchSpec
-from worker.training import process
 from worker.training.messages import JobSpec, Message, PredictedMessage, ResultMessage
 from worker.training.process import ChildProcess
 from worker.training.runner import run_job
@@ -254,7 +251,7 @@ def test_a_copy_may_take_the_memory_of_its_job_beside_what_it_shares(warm: WarmS
 def test_template_and_copy_end_with_the_worker(
     context: Any, add_ready_dataset: Any, add_job: Any, database: Any, wait_for: Any
 ) -> None:
-    job_id = add_job(add_ready_dataset(2))
+    job_id = add_job(add_ready_dataset(2), ENDLESS)
     worker = os.fork()
     if worker == 0:
         database.engine.dispose(close=False)
@@ -271,42 +268,6 @@ def test_template_and_copy_end_with_the_worker(
     os.kill(worker, signal.SIGKILL)
     os.waitpid(worker, 0)
     wait_for(lambda: not template.is_running() and not child.is_running())
-
-
-@LINUX
-@pytest.mark.parametrize(("asked", "final"), [("cancelling", "cancelled"), ("pausing", "paused")])
-def test_a_suspended_copy_is_killed_when_it_is_asked_to_stop(
-    asked: str,
-    final: str,
-    warm: WarmStart,
-    make_context: Any,
-    add_ready_dataset: Any,
-    add_job: Any,
-    get: Any,
-    running: Any,
-    wait_for: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(process, "TERMINATION_SECONDS", 0.3)
-    context = make_context(cancel_grace_seconds=0.3)
-    job_id = add_job(add_ready_dataset(2))
-    run = running(run_job, context, job_id, warm_start=warm)
-    wait_for(lambda: get(Job, job_id).stage in ("encoding", "encoding_views", "training"))
-    (child,) = copies()
-    child.suspend()
-    with context.database.write() as session:
-        job = lock_job(session, job_id)
-        transition(session, job, asked, job.stage)
-    run.result(WAIT_SECONDS)
-    job = get(Job, job_id)
-    assert (job.status, job.lost_attempts, job.lease_owner) == (final, 0, None)
-    wait_for(lambda: not child.is_running())
-
-
-def copies() -> list[psutil.Process]:
-    """Jobs' processes that templates of this process have started."""
-    templates = [found for found in psutil.Process().children() if TEMPLATE in found.cmdline()]
-    return [child for template in templates for child in template.children()]
 
 
 def test_a_template_with_a_second_thread_or_with_other_weights_is_unfit(tmp_path: Path) -> None:
