@@ -23,6 +23,8 @@ from tests import fragile_decoder
 from tests.waiting import has_ended, wait_for
 
 MIB = 1024**2
+#: Of computing; waited for several times as long.
+PLENTY = 60.0
 
 
 def encoded(size: tuple[int, int] = (40, 30), mode: str = "RGB", kind: str = "PNG") -> bytes:
@@ -44,9 +46,9 @@ def real() -> Iterator[Decoder]:
 
 
 @pytest.fixture
-def fragile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoder]:
+def fragile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoder]:
     monkeypatch.setattr(decoder, "MODULE", "tests.fragile_decoder")
-    with Decoder(DecoderLimits(512 * MIB, 1)) as fragile:
+    with Decoder(DecoderLimits(512 * MIB, getattr(request, "param", PLENTY))) as fragile:
         yield fragile
 
 
@@ -83,14 +85,15 @@ def test_a_picture_that_takes_too_much_memory_is_refused_and_the_next_is_decoded
 
 
 @pytest.mark.parametrize(
-    ("mark", "code"),
+    ("fragile", "mark", "code"),
     [
-        (fragile_decoder.ABORT, "decoding_crashed"),
-        (fragile_decoder.SPIN, "decoding_timed_out"),
-        (fragile_decoder.SLEEP, "decoding_timed_out"),
-        (fragile_decoder.FILL, "decoding_out_of_memory"),
-        (fragile_decoder.BABBLE, "decoding_crashed"),
+        (PLENTY, fragile_decoder.ABORT, "decoding_crashed"),
+        (1, fragile_decoder.SPIN, "decoding_timed_out"),
+        (1, fragile_decoder.SLEEP, "decoding_timed_out"),
+        (PLENTY, fragile_decoder.FILL, "decoding_out_of_memory"),
+        (PLENTY, fragile_decoder.BABBLE, "decoding_crashed"),
     ],
+    indirect=["fragile"],
 )
 def test_a_crash_of_the_process_rejects_one_picture_alone(fragile: Decoder, mark: bytes, code: str) -> None:
     assert refusal(fragile, mark) == code

@@ -28,6 +28,8 @@ from tests import fragile_reader
 from tests.corpus.sheets import workbook
 
 MIB = 1024**2
+#: Of computing; waited for several times as long.
+PLENTY = 60.0
 TABLE = "text,label\n" + "".join(f'"a film, number {number}",{"pos" if number % 2 else ""}\n' for number in range(1500))
 FILES = {
     "a.csv": TABLE.encode(),
@@ -46,9 +48,9 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FileReader]:
 
 
 @pytest.fixture
-def fragile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FileReader]:
+def fragile(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FileReader]:
     monkeypatch.setattr(reader_module, "MODULE", "tests.fragile_reader")
-    with FileReader(ReadingLimits(512 * MIB, 1), tmp_path) as reader:
+    with FileReader(ReadingLimits(512 * MIB, getattr(request, "param", PLENTY)), tmp_path) as reader:
         yield reader
 
 
@@ -100,17 +102,18 @@ def test_a_file_that_nobody_reads_to_its_end_does_not_stand_in_the_way(real: Fil
 
 
 @pytest.mark.parametrize(
-    ("mark", "code"),
+    ("fragile", "mark", "code"),
     [
-        (fragile_reader.ABORT, "reading_crashed"),
-        (fragile_reader.SPIN, "reading_timed_out"),
-        (fragile_reader.SLEEP, "reading_timed_out"),
-        (fragile_reader.FILL, "reading_out_of_memory"),
-        (fragile_reader.BABBLE, "reading_crashed"),
-        (fragile_reader.FLOOD, "reading_crashed"),
-        (fragile_reader.GARBAGE, "reading_crashed"),
-        (fragile_reader.NO_ROWS, "reading_crashed"),
+        (PLENTY, fragile_reader.ABORT, "reading_crashed"),
+        (1, fragile_reader.SPIN, "reading_timed_out"),
+        (1, fragile_reader.SLEEP, "reading_timed_out"),
+        (PLENTY, fragile_reader.FILL, "reading_out_of_memory"),
+        (PLENTY, fragile_reader.BABBLE, "reading_crashed"),
+        (PLENTY, fragile_reader.FLOOD, "reading_crashed"),
+        (PLENTY, fragile_reader.GARBAGE, "reading_crashed"),
+        (PLENTY, fragile_reader.NO_ROWS, "reading_crashed"),
     ],
+    indirect=["fragile"],
 )
 def test_a_file_that_takes_the_process_over_loses_its_own_rest_alone(
     fragile: FileReader, mark: bytes, code: str
