@@ -112,7 +112,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
         stall_seconds=settings.stall_seconds,
     )
     app.add_middleware(SecurityHeaders)
-    install_handlers(app)
+    install_handlers(app, settings)
     pages.install(app)
     openapi.install(app)
     return app

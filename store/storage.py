@@ -43,6 +43,10 @@ def _told_apart(method: Callable[Concatenate[Storage, P], T]) -> Callable[Concat
     return call
 
 
+class NotStored(FileNotFoundError):
+    """Nothing of that key is in the storage, which is there; the message is the key."""
+
+
 class StoredFile(NamedTuple):
     """A file's key, its size in bytes, and when it was stored, in seconds since 1970."""
 
@@ -154,7 +158,7 @@ class Storage:
 
     @_told_apart
     def open(self, key: str) -> IO[bytes]:
-        """Open for reading; raises `FileNotFoundError`."""
+        """Open for reading; raises `NotStored`."""
         stream: IO[bytes] = self._fs.open(self._path(key), "rb")
         return stream
 
@@ -164,7 +168,7 @@ class Storage:
         if self._is_local:
             path = Path(self._path(key))
             if not path.exists():
-                raise FileNotFoundError(key)
+                raise NotStored(key)
             return path
         return self._cached(key, self._fs.get_file)
 
@@ -196,16 +200,16 @@ class Storage:
         if self._is_local:
             path = Path(self._path(key))
             if not path.is_dir():
-                raise FileNotFoundError(key)
+                raise NotStored(key)
             return path
         return self._cached(key, functools.partial(self._fs.get, recursive=True))
 
     @_told_apart
     def copy_out(self, key: str, target: Path) -> None:
-        """Copy the file or directory to `target`, a path on this machine; raises `FileNotFoundError`."""
+        """Copy the file or directory to `target`, a path on this machine; raises `NotStored`."""
         path = self._path(key)
         if not self._fs.exists(path):
-            raise FileNotFoundError(key)
+            raise NotStored(key)
         self._fs.get(path, str(target), recursive=self._fs.isdir(path))
 
     @_told_apart
@@ -225,7 +229,7 @@ class Storage:
 
     @_told_apart
     def size(self, key: str) -> int:
-        """Return a file's bytes; raises `FileNotFoundError`."""
+        """Return a file's bytes; raises `NotStored`."""
         return int(self._fs.size(self._path(key)))
 
     @_told_apart
@@ -287,6 +291,6 @@ class Storage:
 
     def _cached(self, key: str, fetch: Callable[..., object]) -> Path:
         if not self.cache.has(key) and not self._fs.exists(self._path(key)):
-            raise FileNotFoundError(key)
+            raise NotStored(key)
         watched = Watched(self._check or never)
         return self.cache.path(key, lambda target: fetch(self._path(key), target, callback=watched))

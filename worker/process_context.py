@@ -1,12 +1,10 @@
-"""What every task needs: settings, database, storage, broker, a name for this process, and messages without paths."""
+"""What every task needs: settings, database, storage, broker and a name for this process."""
 
 from __future__ import annotations
 
 import os
 import socket
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 from store.database import Database
 from store.disk import shortage
@@ -15,8 +13,6 @@ from store.outbox import Send, publish_pending
 from store.private_files import make_data_private
 from store.settings import Settings
 from store.storage import Storage
-
-REDACTED = "…"
 
 
 @dataclass(frozen=True)
@@ -54,15 +50,3 @@ def lack_of_space(context: WorkerContext) -> str | None:
     if context.storage.local_root is None:
         context.storage.cache.trim(budget=0, recent=0)
     return shortage(context.settings, context.storage)
-
-
-def redact_paths(message: str, settings: Settings) -> str:
-    """Return `message`, which the owner of a job may read, without the directories of this installation.
-
-    Libraries name files by their whole path. A base model's own path is no secret: whoever asks for the model names it.
-    """
-    storage = Path(settings.storage_url.removeprefix("file://"))
-    for directory in (settings.data_dir, storage, Path(sys.prefix), Path(sys.base_prefix), Path.home()):
-        if directory.is_absolute() and directory != Path(directory.anchor):
-            message = message.replace(str(directory), REDACTED)
-    return message

@@ -1,5 +1,6 @@
 """Every error of the application, however it was raised, as a problem document."""
 
+from functools import partial
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -13,14 +14,16 @@ from app.http.errors import ApiError, from_pouf_error, problem_response
 from app.http.page_paths import is_page
 from app.http.validation_errors import from_validation_errors, malformed_json
 from pouf_core.errors import PoufError
+from store.redaction import redact_paths
+from store.settings import Settings
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
 
 
-def install_handlers(app: FastAPI) -> None:
+def install_handlers(app: FastAPI, settings: Settings) -> None:
     """Make every error of `app` a problem document."""
     app.add_exception_handler(ApiError, _on_api_error)
-    app.add_exception_handler(PoufError, _on_pouf_error)
+    app.add_exception_handler(PoufError, partial(_on_pouf_error, settings))
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
 
@@ -30,9 +33,11 @@ async def _on_api_error(request: Request, error: Exception) -> Response:
     return problem_response(request, error)
 
 
-async def _on_pouf_error(request: Request, error: Exception) -> Response:
+async def _on_pouf_error(settings: Settings, request: Request, error: Exception) -> Response:
     assert isinstance(error, PoufError)
-    return problem_response(request, from_pouf_error(error))
+    answer = from_pouf_error(error)
+    answer.detail = redact_paths(answer.detail, settings)
+    return problem_response(request, answer)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -89,11 +89,11 @@ class RequestContext:
                 raise
             await problem_response(Request(scope), SHUTTING_DOWN)(scope, receive, answer.send)
         except Exception as failure:
-            if not isinstance(failure, ApiError | ClientDisconnect):
-                logger.exception("request %s failed", scope["request_id"])
+            error = _as_api_error(failure)
+            _log(failure, error, scope["request_id"])
             if answer.status:
                 raise
-            await problem_response(Request(scope), _as_api_error(failure))(scope, receive, answer.send)
+            await problem_response(Request(scope), error)(scope, receive, answer.send)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
@@ -126,6 +126,14 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and ACCEPTED_REQUEST_ID.fullmatch(given := value.decode("latin-1")):
             return str(given)
     return new_id("req")
+
+
+def _log(failure: Exception, error: ApiError, request_id: str) -> None:
+    """What the service itself could not do: a line where something that it needs is away, else the traceback."""
+    if error.status == 500:
+        logger.error("request %s failed", request_id, exc_info=failure)
+    elif error is not failure and error.status > 500:
+        logger.error("request %s failed: %s: %s", request_id, error.code, str(failure).partition("\n")[0])
 
 
 def _as_api_error(failure: Exception) -> ApiError:

@@ -37,9 +37,18 @@ class Item:
     source: Path | Image.Image | Text | npt.NDArray[np.float32]
 
     def image(self) -> Image.Image:
-        """The decoded RGB picture."""
+        """The decoded RGB picture.
+
+        Raises:
+            InvalidInput: as `decode_image`, with the file's name; it has been damaged since it was accepted.
+        """
         assert isinstance(self.source, Path | Image.Image)
-        return decode_image(self.source) if isinstance(self.source, Path) else self.source
+        if not isinstance(self.source, Path):
+            return self.source
+        try:
+            return decode_image(self.source)
+        except InvalidInput as error:
+            raise InvalidInput(error.code, f"{self.source.name}: {error.message}") from error
 
     def text(self) -> Text:
         """The text, or the pair of texts."""

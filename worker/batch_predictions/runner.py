@@ -13,13 +13,14 @@ from store.clock import utcnow
 from store.database import Database
 from store.leases import Lease, LeaseLost, database_now
 from store.outages import patiently
+from store.redaction import redact_paths
 from store.storage_keys import dataset_key, predictions_key
 from store.tables import AdaptedModel, BatchPrediction
 from store.transitions import FINAL
 from worker.batch_predictions import attempts
 from worker.batch_predictions.journal import Journal
 from worker.batch_predictions.spec import BatchSpec
-from worker.process_context import WorkerContext, lack_of_space, redact_paths
+from worker.process_context import WorkerContext, lack_of_space
 from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training.attempt_run import AttemptRun
 from worker.training.messages import ErrorMessage, PostponedMessage, PredictedMessage, StoppedMessage

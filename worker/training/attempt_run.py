@@ -12,10 +12,11 @@ from sqlalchemy.orm import Session
 from store.disk import is_disk_full
 from store.leases import Lease, Row, fenced
 from store.outages import patiently
+from store.storage import NotStored
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext
 from worker.shutdown import ShuttingDown
-from worker.training.messages import PostponedMessage, StoppedMessage
+from worker.training.messages import ErrorMessage, PostponedMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.supervision import AttemptOutcome, Lost, Notes, Supervision
 
@@ -41,6 +42,10 @@ class AttemptRun(Generic[Row]):
             return work()
         except ShuttingDown:
             return StoppedMessage(reason="shutdown")
+        except NotStored as error:
+            logger.error("%s %s misses a file.", self.noun, self._lease.row_id, exc_info=error)
+            message = f"{error} is gone from the storage. Restore it from a backup, or upload the dataset again."
+            return ErrorMessage(code="stored_file_missing", message=message)
         except OSError as error:  # a full disk, an unreachable storage, no process to be had
             return self._unable(error)
 

@@ -22,10 +22,11 @@ from store.job_datasets import datasets_of
 from store.leases import Lease, LeaseLost
 from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
+from store.redaction import redact_paths
 from store.storage_keys import dataset_key
 from store.tables import Job
 from store.transitions import FINAL, TransitionNotAllowed, ran_seconds
-from worker.process_context import WorkerContext, lack_of_space, redact_paths
+from worker.process_context import WorkerContext, lack_of_space
 from worker.shutdown import ShuttingDown, shutdown_requested
 from worker.training import attempts, checkpoints, queueing, stored_checkpoints
 from worker.training.attempt_run import AttemptRun

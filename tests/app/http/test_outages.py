@@ -31,9 +31,12 @@ def upload(api: Any, picture: bytes, **headers: str) -> Any:
 
 
 def test_an_upload_without_storage_is_answered_503_and_leaves_no_row(
-    api: Any, unmounted: Path, picture: Any, refused: Any, database: Any
+    api: Any, unmounted: Path, picture: Any, refused: Any, database: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     response = upload(api, picture())
+    told = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert ["storage_unavailable" in record.getMessage() for record in told] == [True]
+    assert told[0].exc_info is None
     refused(response, 503, "storage_unavailable")
     assert int(response.headers["retry-after"]) > 0
     assert response.headers["x-should-retry"] == "true"

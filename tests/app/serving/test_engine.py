@@ -58,6 +58,7 @@ def test_a_damaged_artifact_is_not_served(settings, rows, storage, artifact, ref
     with TestClient(create_app(settings), raise_server_exceptions=False) as api:
         response = api.post(f"/v1/models/{model_id}/predict", files={"image": ("a.png", buffer.getvalue())})
         refused(response, 500, "artifact_corrupt")
+        assert str(settings.data_dir) not in response.text
 
 
 def test_base_models_are_converted_while_pytorch_serves(settings, rows, storage, artifact, pictures):

@@ -101,3 +101,13 @@ def test_pictures_in_archives_stay_as_long_as_their_items(tmp_path: Path) -> Non
     (item,), _ = collect_items(tmp_path / "a.zip")
     (tmp_path / "a.zip").unlink()
     assert item.image().tobytes() == collect_items(tmp_path)[0][0].image().tobytes()
+
+
+def test_a_picture_damaged_after_it_was_accepted_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    draw_shape("circle", 1).save(path)
+    (item,), _ = collect_items(tmp_path)
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(InvalidInput, match=r"^a\.png: ") as caught:
+        item.image()
+    assert caught.value.code == "undecodable_image"

@@ -106,3 +106,16 @@ def test_a_training_process_that_cannot_read_its_pictures_is_postponed(
     outcome = child.run(spec, child.Reporter(1), StopRequest(), None)
     assert isinstance(outcome, PostponedMessage)
     assert outcome.lack == "storage_unavailable"
+
+
+def test_a_job_over_a_file_that_is_gone_for_good_fails_at_once_and_names_it(
+    context: WorkerContext, add_ready_dataset: Any, add_job: Any, get: Any
+) -> None:
+    dataset_id = add_ready_dataset(2)
+    gone = next(context.storage.files(f"datasets/{dataset_id}"))
+    context.storage.delete(gone.key)
+    job_id = add_job(dataset_id)
+    run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.error_code, job.attempt) == ("failed", "stored_file_missing", 1)
+    assert gone.key in job.error_message
