@@ -19,7 +19,8 @@ from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.predictions.stored import open_predictions
 from store.settings import Settings
-from tests.row_fixtures import CLASSES, ENDLESS, draw_picture
+from tests.row_fixtures import CLASSES, draw_picture
+from tests.row_fixtures import ENDLESS as ENDLESS_METHOD
 from tests.waiting import WAIT_SECONDS
 from worker.batch_predictions.runner import CHILD
 from worker.batch_predictions.spec import BatchSpec
@@ -32,6 +33,7 @@ from worker.training.warm_start import WarmStart, warm_start_of
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes are copied on Linux")
 TEMPLATE = "worker.training.template"
 WEIGHTS = "adapter.safetensors"
+ENDLESS = ENDLESS_METHOD["max_steps"]
 
 
 def ready(warm: WarmStart, wait_for: Callable[..., Any]) -> WarmStart:
@@ -61,14 +63,16 @@ def waiting(wait_for: Callable[..., Any]) -> Iterator[WarmStart]:
     warm.close()
 
 
-def specification_in(directory: Path, tune: str = "head", seed: int = 0, memory_bytes: int | None = None) -> JobSpec:
+def specification_in(
+    directory: Path, tune: str = "head", seed: int = 0, memory_bytes: int | None = None, steps: int = 2
+) -> JobSpec:
     """A job over a few pictures, whose files lie in an empty directory; its threads are for PyTorch to choose."""
     pictures = {}
     for number in range(4):
         path = directory / f"{number}.png"
         path.write_bytes(draw_picture(number))
         pictures[hashlib.sha256(path.read_bytes()).hexdigest()] = path
-    method = {"tune": tune, "max_steps": 2, "batch_size": 4, "selection": "last"}
+    method = {"tune": tune, "max_steps": steps, "batch_size": 4, "selection": "last"}
     return JobSpec(
         job_id="job_1",
         fence=1,
@@ -94,6 +98,12 @@ def specification(tmp_path: Path) -> Callable[..., JobSpec]:
         return specification_in(directory, **values)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A template may take long to answer."""
+    monkeypatch.setattr("worker.training.warm_start.ANSWER_SECONDS", WAIT_SECONDS)
 
 
 def start(specification: JobSpec, warm: WarmStart | None) -> ChildProcess:
@@ -182,15 +192,18 @@ def test_a_process_that_waited_gives_the_weights_of_one_started_by_itself(
 def test_a_job_whose_template_is_killed_goes_on_and_the_next_one_starts_by_itself(
     warm: WarmStart, specification: Any, wait_for: Any
 ) -> None:
+    first = start(specification("first", steps=ENDLESS), warm)
+    template = template_of(first)
+    first.close()
     child = start(specification("copied"), warm)
-    template_of(child).kill()
+    template.kill()
     assert isinstance(messages_of(child)[-1], ResultMessage)
-    following = start(specification("following"), warm)
+    following = start(specification("following", steps=ENDLESS), warm)
     wait_for(lambda: started_by_itself(following))
     following.close()
     wait_for(warm.is_ready)
-    third = start(specification("third"), warm)
-    assert template_of(third).pid != child.pid
+    third = start(specification("third", steps=ENDLESS), warm)
+    assert template_of(third).pid != template.pid
     third.close()
 
 
@@ -198,11 +211,11 @@ def test_a_job_whose_template_is_killed_goes_on_and_the_next_one_starts_by_itsel
 def test_a_template_that_does_not_answer_costs_no_job(
     warm: WarmStart, specification: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("worker.training.warm_start.ANSWER_SECONDS", 0.3)
-    first = start(specification("first"), warm)
+    first = start(specification("first", steps=ENDLESS), warm)
     template = template_of(first)
     first.close()
     template.suspend()
+    monkeypatch.setattr("worker.training.warm_start.ANSWER_SECONDS", 0.3)
     second = start(specification("second"), warm)
     wait_for(lambda: started_by_itself(second))
     assert not template.is_running()
@@ -211,7 +224,7 @@ def test_a_template_that_does_not_answer_costs_no_job(
 
 @LINUX
 def test_a_killed_copy_is_told_and_its_group_is_its_own(warm: WarmStart, specification: Any, wait_for: Any) -> None:
-    child = start(specification("copied"), warm)
+    child = start(specification("copied", steps=ENDLESS), warm)
     template = template_of(child)
     assert os.getsid(child.pid) == child.pid != os.getsid(template.pid)
     os.kill(child.pid, signal.SIGKILL)
@@ -225,7 +238,7 @@ def test_a_killed_copy_is_told_and_its_group_is_its_own(warm: WarmStart, specifi
 def test_a_copy_holds_nothing_of_the_template_s_or_of_other_jobs(
     warm: WarmStart, specification: Any, wait_for: Any
 ) -> None:
-    children = [start(specification(name), warm) for name in ("first", "second")]
+    children = [start(specification(name, steps=ENDLESS), warm) for name in ("first", "second")]
 
     def held(child: ChildProcess) -> set[str]:
         targets = set()
@@ -251,7 +264,7 @@ def test_a_copy_may_take_the_memory_of_its_job_beside_what_it_shares(warm: WarmS
 def test_template_and_copy_end_with_the_worker(
     context: Any, add_ready_dataset: Any, add_job: Any, database: Any, wait_for: Any
 ) -> None:
-    job_id = add_job(add_ready_dataset(2), ENDLESS)
+    job_id = add_job(add_ready_dataset(2), ENDLESS_METHOD)
     worker = os.fork()
     if worker == 0:
         database.engine.dispose(close=False)
