@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from store.private_files import create_sqlite_file, mend_sqlite_files
 if TYPE_CHECKING:
     from store.settings import Settings
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 BEGIN_ATTEMPTS = 3
 UPGRADE_ATTEMPTS = 10
 _DEADLOCK = "40P01"  # PostgreSQL's code: one of those who wait for each other's tables is told to begin anew
@@ -131,8 +132,10 @@ def upgrade(url: str, revision: str = "head") -> None:
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         create_sqlite_file(Path(parsed.database))
         mend_sqlite_files(Path(parsed.database))
+    if revision == "head" and _is_newest(parsed):
+        return
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = parsed
     patiently = Retrying(
         retry=retry_if_exception(_is_deadlock),
@@ -157,9 +160,21 @@ def missing_file(url: str) -> Path | None:
 
 def schema_is_newest(database: Database) -> bool:
     """Whether no migration is left to do; nothing is changed."""
-    newest = ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
     with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+        return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
+
+
+def _is_newest(url: URL) -> bool:
+    database = Database(url.render_as_string(hide_password=False))
+    try:
+        return schema_is_newest(database)
+    finally:
+        database.dispose()
+
+
+@cache
+def _newest_revision() -> str | None:
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()  # which loads every migration
 
 
 def _create_engine(url: URL, patience: Patience) -> Engine:
