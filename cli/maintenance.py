@@ -10,6 +10,7 @@ from cli import CommandError
 from cli.data_directory import DataDirectory
 from cli.exit_codes import ExitCode
 from cli.supervisor import check_paths, say, settings_with
+from pouf_core.contract.counts import counted
 
 if TYPE_CHECKING:
     from store.database import Database
@@ -28,7 +29,7 @@ def back_up(target: Path, data_dir: Path | None) -> None:
     settings = _settings(data_dir, must_exist=True)
     with _opened(settings) as (database, storage):
         count = run(database, storage, target.absolute())
-    say(f"Backed up {count} files to {target}")
+    say(f"Backed up {counted(count, 'file')} to {target}")
     if settings.pepper_file.exists():
         say(f"Keep {settings.pepper_file} too, apart from it: without that file no API key of the backup works.")
 
@@ -46,7 +47,7 @@ def restore(source: Path, data_dir: Path | None) -> None:
     directory.create()
     with directory.locked("restoring a backup"), _opened(settings) as (database, storage):
         count = run(database, storage, source.absolute())
-    say(f"Restored {count} files from {source}")
+    say(f"Restored {counted(count, 'file')} from {source}")
     if not settings.pepper_file.exists():
         say(f"If there were API keys, put the secret that they are hashed under back to {settings.pepper_file}.")
 
@@ -67,8 +68,9 @@ def list_orphans(data_dir: Path | None, remove: bool) -> None:
     for file in orphans:
         say(f"{file.size:>15,}  {file.key}")
     size = sum(file.size for file in orphans)
+    found = counted(len(orphans), "file")
     done = "Removed" if remove else "Found"
-    say(f"{done} {len(orphans)} files ({size:,} bytes) that nothing refers to" + ("" if remove else "; see --delete"))
+    say(f"{done} {found} ({counted(size, 'byte')}) that nothing refers to" + ("" if remove else "; see --delete"))
 
 
 def prune(data_dir: Path | None, *, remove: bool) -> None:

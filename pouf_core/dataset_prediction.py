@@ -16,6 +16,7 @@ from pouf_core.adaptation.engine import engine_for
 from pouf_core.adaptation.features import FrozenEncoder, encode_views
 from pouf_core.artifact import load_artifact
 from pouf_core.contract.abstention import VariantName, accepting_threshold
+from pouf_core.contract.counts import counted
 from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.method import Precision
 from pouf_core.contract.predictions import PredictionsHeader
@@ -227,7 +228,7 @@ def _check(predictor: Predictor, items: Sequence[Item]) -> None:
     if isinstance(items, EmbeddingItems):
         width = predictor.variant().classifier.prototypes.shape[1]
         if items.width != width:
-            message = f"The embeddings have {items.width} numbers each, and this model takes {width}."
+            message = f"The embeddings have {counted(items.width, 'number')} each, and this model takes {width}."
             raise InvalidInput("embedding_width", message)
     elif wanted == "text":
         predictor.decode(source)

@@ -6,6 +6,7 @@ from app.audits.showing import proposal_of
 from app.caller import Caller
 from app.http.errors import conflict
 from pouf_core.contract.audit import AUDITED
+from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import finding
 from pouf_core.contract.result import Fallback, PartialResult
 from store.clock import utcnow
@@ -71,7 +72,7 @@ def _applied(found: Found, body: AuditConfirm) -> AppliedDocument:
 
 def _revised(result: PartialResult, applied: AppliedDocument) -> PartialResult:
     fallback: Fallback | None = "zero_shot" if applied.served_variant == "zero_shot" else None
-    message = f"Measured by {applied.answers} answers of people, and confirmed."
+    message = f"Measured by {counted(applied.answers, 'answer')} of people, and confirmed."
     earlier = [reason for reason in result.verdict_reasons if reason.code != AUDITED]
     reasons = [*earlier, finding(AUDITED, message)]
     return result.model_copy(update={"verdict": applied.verdict, "fallback": fallback, "verdict_reasons": reasons})

@@ -20,6 +20,7 @@ from app.auth.pepper import read_pepper
 from app.auth.rate_limit import RateLimiter
 from app.http.errors import ApiError, forbidden, too_many, unauthorized
 from app.http.executors import authenticating
+from pouf_core.contract.counts import counted
 from store.clock import utcnow
 from store.database import Database
 from store.settings import Settings
@@ -128,7 +129,9 @@ class Authenticator:
         limits = KeyLimits.of(key, self._settings)
         wait = self._rate_limiter.hit(key.id, limits.requests_per_minute)
         if wait is not None:
-            message = f"This key allows {limits.requests_per_minute:,} requests a minute; try again in {wait} s."
+            message = (
+                f"This key allows {counted(limits.requests_per_minute, 'request')} a minute; try again in {wait} s."
+            )
             raise too_many("rate_limited", message, wait)
         self._note_use(key)
         return Identity(key.owner, frozenset(key.scopes), key, limits, page_token)

@@ -6,6 +6,7 @@ A check made in a transaction that writes holds until its end: the owner is lock
 from app.auth.identity import KeyLimits
 from app.auth.key_queries import lock_owner
 from app.http.errors import ApiError, too_many
+from pouf_core.contract.counts import counted
 from store import usage
 from store.scope import Scope
 from store.tables import OwnerLimits
@@ -53,9 +54,10 @@ def require_room_in_queue(limits: KeyLimits | None, scope: Scope) -> None:
     if limits is None:
         return
     lock_owner(scope.session, scope.owner)
-    queued = usage.queued_jobs(scope)
-    if queued >= limits.queued_jobs:
-        message = f"{queued} jobs are queued, all that this key allows; try again when one has started."
+    if usage.queued_jobs(scope) >= limits.queued_jobs:
+        message = (
+            f"This key allows {counted(limits.queued_jobs, 'queued job')} at a time; try again when one has started."
+        )
         raise too_many("queued_jobs_limit", message, JOBS_RETRY_SECONDS)
 
 
@@ -64,9 +66,9 @@ def require_room_for_job(limits: KeyLimits | None, scope: Scope) -> None:
     require_room_in_queue(limits, scope)
     if limits is None:
         return
-    unfinished = usage.unfinished_jobs(scope)
-    if unfinished >= limits.concurrent_jobs:
-        message = f"{unfinished} jobs are unfinished, all that this key allows; try again when one has ended."
+    allowed = limits.concurrent_jobs
+    if usage.unfinished_jobs(scope) >= allowed:
+        message = f"This key allows {counted(allowed, 'unfinished job')} at a time; try again when one has ended."
         raise too_many("concurrent_jobs_limit", message, JOBS_RETRY_SECONDS)
 
 

@@ -11,6 +11,7 @@ from cli.remote.listing import Limit, Name, Yes, remove, show_list
 from cli.remote.output import AsJson, moment, note, print_fields, print_json, print_list, print_table
 from cli.remote.progress import push as upload_files
 from cli.remote.sources import Modality, Sources, TextColumn, Upload, given, name_rejected
+from pouf_core.contract.counts import counted
 
 app = typer.Typer(help="Upload, list, show and delete datasets.", no_args_is_help=True)
 
@@ -55,7 +56,8 @@ def push(
         else:
             typer.echo(dataset.id)
             if wait:
-                note(f"{dataset.item_count:,} items, {dataset.rejected_count:,} rejected, {dataset.modality}")
+                items = counted(dataset.item_count or 0, "item")
+                note(f"{items}, {dataset.rejected_count:,} rejected, {dataset.modality}")
         for warning in dataset.warnings:
             note(f"{warning['message']} ({warning['code']})", "yellow")
         if name_rejected(client, dataset):
@@ -98,8 +100,8 @@ def show(
             if as_json:
                 print_list([dict(item) for item in found])
                 return
-            rows = ((item["name"], item["status"], item["label"], item["message"] or item["text"]) for item in found)
-            print_table(("name", "status", "label", "text or reason"), rows)
+            rows = [(item["name"], item["status"], item["label"], item["message"] or item["text"]) for item in found]
+            print_table(("name", "status", "label", "text or reason"), rows) if rows else note("There is none.")
             return
     if as_json:
         print_json(dataset.raw)

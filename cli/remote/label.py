@@ -23,6 +23,7 @@ from cli.remote.output import AsJson, note, print_json
 from cli.remote.progress import follow, push
 from cli.remote.sources import Modality, Sources, TextColumn, Upload, given, name_rejected
 from cli.remote.verdicts import print_verdict
+from pouf_core.contract.counts import counted
 
 if TYPE_CHECKING:
     from pouf_client import Client, Dataset, Job
@@ -174,5 +175,6 @@ def _tell(job: "Job", dataset: "Dataset", target: Target, counts: Counter[str]) 
     if counts:
         common = [f"{name} {count:,}" for name, count in counts.most_common(SHOWN_CLASSES)]
         more = len(counts) - len(common)
-        note(f"Labels: {', '.join(common)}" + (f" and {more} more classes" if more else ""))
-    note(f"Wrote the labels of {dataset.item_count:,} items to {target.place} (job {job.id}, model {job.model_id})")
+        note(f"Labels: {', '.join(common)}" + (f" and {counted(more, 'more class')}" if more else ""))
+    labelled = counted(dataset.item_count or 0, "item")
+    note(f"Wrote the labels of {labelled} to {target.place} (job {job.id}, model {job.model_id})")

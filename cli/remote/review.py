@@ -15,6 +15,7 @@ from cli.remote.connection import Url, connected
 from cli.remote.output import AsJson, note, notes, print_json
 from cli.remote.sources import given
 from cli.remote.verdicts import class_names_of
+from pouf_core.contract.counts import counted
 
 if TYPE_CHECKING:
     from pouf_client import Audit, Client
@@ -127,7 +128,7 @@ def _begun(client: "Client", job_id: str) -> "Audit | None":
 def _print_estimate(audit: "Audit") -> None:
     console = Console(highlight=False)
     answered = audit.size - audit.counts["unanswered"]
-    console.print(f"{answered} of {audit.size} items are answered.")
+    console.print(f"Answered: {answered} of {counted(audit.size, 'item')}.")
     if (estimate := audit.estimate) is None:
         return
     console.print(f"zero-shot   {_measured(estimate['zero_shot'])}")
@@ -139,4 +140,4 @@ def _print_estimate(audit: "Audit") -> None:
 
 def _measured(value: "Measured", sign: str = "") -> str:
     low, high = value["interval"]
-    return f"{value['value']:{sign}.1%} ({low:{sign}.1%} to {high:{sign}.1%}, by {value['answers']} answers)"
+    return f"{value['value']:{sign}.1%} ({low:{sign}.1%} to {high:{sign}.1%}, by {counted(value['answers'], 'answer')})"

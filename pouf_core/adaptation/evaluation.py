@@ -59,7 +59,7 @@ def _unmatched(labels: Sequence[str], items: int, labelled: int) -> Finding | No
     if not labels:
         return None
     if items < labelled:
-        message = f"{items:,} of the {labelled:,} labelled items have labels that are no class: {listed(labels)}."
+        message = f"Labels of {items:,} of the {labelled:,} labelled items are no class: {listed(labels)}."
         return finding("labels_unmatched", f"{message} They do not count in the evaluation.")
     message = (
         f"None of the labels is a class, so accuracy cannot be told: {listed(labels)}. Name the classes as the labels "

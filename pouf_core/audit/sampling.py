@@ -15,6 +15,7 @@ import numpy as np
 
 from pouf_core.audit.frame import Booleans, Frame, Integers, Numbers
 from pouf_core.contract.audit import AuditDesign, ClassDomain, Domain, ThresholdDomain
+from pouf_core.contract.counts import counted
 from pouf_core.errors import InvalidInput
 
 SUSPECTED_SHARE = 0.2
@@ -57,7 +58,9 @@ def draw(frame: Frame, size: int, suspected: int | None = None, seed: int = 0) -
         InvalidInput: `audit_size`, `audit_suspected`.
     """
     if not 1 <= size <= len(frame):
-        message = f"The dataset has {len(frame)} items to draw from: ask for 1 to {len(frame)}."
+        message = (
+            f"The dataset has {counted(len(frame), 'item')} to draw from: ask for 1 at least, and no more than that."
+        )
         raise InvalidInput("audit_size", message, field="/size")
     chosen = int(size * SUSPECTED_SHARE) if suspected is None else suspected
     if not 0 <= chosen <= size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
+from pouf_core.contract.counts import counted
 from pouf_core.contract.problems import Problems
 from pouf_core.errors import InvalidInput
 
@@ -71,15 +72,15 @@ def _check_class_features(data: EmbeddingData, class_count: int) -> None:
     """Refuse class features that are not one vector for each class, or one for each template and class."""
     if data.rejected:
         message = (
-            f"{data.rejected} of the dataset's rows or files were rejected, so that its rows are not those of the "
-            "classes; its rejected items say why."
+            f"The dataset has {counted(data.rejected, 'rejected row or file', 'rejected rows or files')}, so "
+            "that its rows are not those of the classes; its rejected items say why."
         )
         raise InvalidInput("class_features_rejected", message, field=CLASS_FEATURES_FIELD)
     templates, left = divmod(data.rows, class_count)
     if left or data.templates not in (None, templates):
         shape = f"{data.rows}" if data.templates is None else f"{data.templates} × {data.rows // data.templates}"
         message = (
-            f"There are {shape} class features for {class_count} classes: give one for each, in the order of "
+            f"Class features: {shape}, for {counted(class_count, 'class')}. Give one for each, in the order of "
             "class_names, or T × K for T templates."
         )
         raise InvalidInput("class_features_count", message, field=CLASS_FEATURES_FIELD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.counts import counted
 from pouf_core.contract.method import (
     BASELINE_SETTINGS,
     CLOSED_FORM_SETTINGS,
@@ -229,7 +230,7 @@ def _context_problems(spec: MethodSpec) -> list[InvalidInput]:
 def _prior_problems(prior: list[float], class_count: int | None) -> list[InvalidInput]:
     problem = None
     if class_count is not None and len(prior) != class_count:
-        problem = f"it has {len(prior)} entries for {class_count} classes"
+        problem = f"it has {counted(len(prior), 'entry', 'entries')} for {counted(class_count, 'class')}"
     elif not all(math.isfinite(share) and share >= SMALLEST_SHARE for share in prior):
         problem = f"every entry must be a finite number above 0, at least {SMALLEST_SHARE:g}"
     elif abs(sum(prior) - 1) > PRIOR_TOLERANCE:  # not `fsum`, which raises where a sum is infinite

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pouf_core.contract.counts import counted
 from pouf_core.data.embeddings import Floats, as_numbers, refused_row, unit_rows
 from pouf_core.errors import InvalidInput
 
@@ -31,7 +32,7 @@ def class_feature_vectors(values: Any, class_count: int | None = None, field: st
         raise InvalidInput("embedding_shape", message, field=field)
     count = array.shape[-2]
     if class_count is not None and count != class_count:
-        message = f"There are {count} class features for {class_count} classes."
+        message = f"Class features: {count}, for {counted(class_count, 'class')}."
         raise InvalidInput("class_features_count", message, field=field)
     flat = unit_rows(array.reshape(-1, array.shape[-1]))
     for row, code in flat.refused.items():

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
+from pouf_core.contract.counts import counted
 from pouf_core.contract.item_limits import MAX_EMBEDDING_WIDTH
 from pouf_core.data.parquet_files import convert_parquet
 from pouf_core.data.safetensors_files import SafetensorsFile
@@ -128,7 +129,8 @@ def check_file(found: EmbeddingFile, limits: FileLimits) -> None:
     found.array.check_numbers()
     _check_shape(found.array, limits)
     if found.labels is not None and len(found.labels) != found.count:
-        message = f"The file holds {len(found.labels)} labels for {found.count} vectors; give each vector one, or none."
+        labels = counted(len(found.labels), "label")
+        message = f"{labels} for {counted(found.count, 'vector')} in the file; give each vector one, or none."
         raise InvalidInput("embedding_labels", message)
 
 

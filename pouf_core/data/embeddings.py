@@ -10,6 +10,7 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 import numpy.typing as npt
 
+from pouf_core.contract.counts import counted
 from pouf_core.data.items import Item
 from pouf_core.data.losses import Rejected
 from pouf_core.errors import InvalidInput
@@ -232,14 +233,14 @@ def embedding_of(source: Any, name: str, width: int | None) -> Floats:
     """
     if isinstance(source, bytes | bytearray | memoryview):
         if len(source) % 4:
-            message = f"The embedding has {len(source)} bytes, which are no whole number of float32 numbers."
+            message = f"The embedding has {counted(len(source), 'byte')}, which are no whole number of float32 numbers."
             raise InvalidInput("embedding_width", message)
         source = np.frombuffer(source, dtype="<f4")
     elif not is_array(source) and not isinstance(source, list | tuple):
         raise InvalidInput("wrong_modality", f"{name} takes embeddings, and this is a {type(source).__name__}.")
     vector = _as_vector(source, name)
     if width is not None and len(vector) != width:
-        message = f"The embedding has {len(vector)} numbers and {name} takes {width}."
+        message = f"The embedding has {counted(len(vector), 'number')} and {name} takes {width}."
         raise InvalidInput("embedding_width", message)
     unit = unit_rows(vector[None])
     for code in unit.refused.values():

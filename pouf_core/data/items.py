@@ -133,7 +133,7 @@ def collect_pictures(data: Data, labels: PictureLabels | None = None) -> tuple[l
             except InvalidInput as error:
                 rejected.append(Rejected(str(source), error.code, error.message))
     if not items:
-        raise InvalidInput("no_usable_items", "There is no picture that can be decoded in the data.")
+        raise _nothing("picture", rejected)
     return [items[key] for key in sorted(items)], rejected
 
 
@@ -170,7 +170,7 @@ def collect_texts(
         except InvalidInput as error:
             rejected.append(Rejected(f"text {position}", error.code, error.message))
     if not items:
-        raise _no_texts()
+        raise _nothing("text", rejected)
     return [items[key] for key in sorted(items)], rejected
 
 
@@ -180,12 +180,14 @@ def _texts_of_files(path: Path, text_column: str | None, labels: TextLabels) -> 
     rejected = _add_files(path, writer.add, text_column, labels)
     items = TextItems(writer.finish())
     if not items:
-        raise _no_texts()
+        raise _nothing("text", rejected)
     return items, rejected
 
 
-def _no_texts() -> InvalidInput:
-    return InvalidInput("no_usable_items", "There is no text in the data that can be used.")
+def _nothing(kind: str, rejected: Sequence[Rejected]) -> InvalidInput:
+    """The error for data of which nothing is left, with what was wrong with the first of it."""
+    example = "".join(f" {each.name}: {each.message}" for each in rejected[:1])
+    return InvalidInput("no_usable_items", f"There is no {kind} in the data that can be used.{example}")
 
 
 def _add_files(
@@ -239,7 +241,7 @@ def are_pairs(items: Sequence[Item]) -> bool:
     """
     pairs = sum(isinstance(item.source, TextItem) for item in items)
     if 0 < pairs < len(items):
-        message = f"{pairs} of the {len(items)} items are pairs of texts; all or none must be."
+        message = f"Pairs of texts: {pairs} of the {len(items)} items; all or none must be."
         raise InvalidInput("mixed_texts", message)
     return bool(pairs)
 

@@ -131,7 +131,7 @@ def _item_warning(cause: _Cause, total: int, items: str) -> Finding:
         message = f"{share} could not be used, {cause.example_name} for one: {cause.message}"
         return finding("items_rejected", sentence(message))
     guess = cause.guess()
-    wrong = f"{share} are not {shown_encoding(cause.encoding)}"
+    wrong = f"{share} cannot be read as {shown_encoding(cause.encoding)}"
     if guess is None:
         return finding("items_rejected", f"{wrong}. Save the file as UTF-8.")
     advice = "Upload it again with that as `encoding`, or, where only some rows are, save it as UTF-8."

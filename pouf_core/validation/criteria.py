@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import Finding, finding
 from pouf_core.validation.measurements import Change, Size, Structure
 from pouf_core.validation.thresholds import Level, Thresholds, constant
@@ -62,8 +63,9 @@ def _little_room(seen: Structure, value: float) -> str:
 
 
 def _too_few_items(seen: Size, value: float) -> str:
-    items = "1 item" if seen.item_count == 1 else f"{seen.item_count} items"
-    return f"{items} for {seen.class_count} classes; {value:.0f} a class are needed."
+    return (
+        f"{counted(seen.item_count, 'item')} for {counted(seen.class_count, 'class')}; {value:.0f} a class are needed."
+    )
 
 
 def _overruled(seen: NamedChange, _: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import Finding, finding, listed
 from pouf_core.contract.labels import LabelFile, LabelSource, LabelsWanted
 from pouf_core.data.item_names import ItemName
@@ -215,8 +216,8 @@ def _apply(table: LabelTable, names: PictureNames, labels: dict[str, set[str]]) 
 
 def _missing(table: LabelTable, missing: list[Parts]) -> Finding:
     example = "/".join(missing[0])
-    count = f"{len(missing):,} of the {len(table.rows):,} files"
-    message = f"{count} that {table.name} labels are not among the pictures, {example!r} for one."
+    count = f"{len(missing):,} of {counted(len(table.rows), 'file')}"
+    message = f"Not among the pictures: {count} that {table.name} labels, {example!r} for one."
     return finding("labels_name_no_file", message)
 
 

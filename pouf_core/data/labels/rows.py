@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import finding
 from pouf_core.contract.labels import LabelFile, LabelSource, LabelsWanted
 from pouf_core.data.file_kinds import LABELS_FILE
@@ -84,8 +85,8 @@ class RowLabels(TextLabels):
             count = len(hash_of_row)
             if any(number >= count for number, _ in table.rows) or not (table.is_indexed or len(table.rows) == count):
                 message = (
-                    f"{table.name} has {len(table.rows):,} rows for {count:,} embeddings and is not used. Give each "
-                    "row in order a label or `nan`, or name rows from 0 in a column `index`."
+                    f"{table.name} has {counted(len(table.rows), 'row')} for {counted(count, 'embedding')} and is "
+                    "not used. Give each row in order a label or `nan`, or name rows from 0 in a column `index`."
                 )
                 warnings.append(finding("labels_do_not_fit", message))
                 continue

@@ -54,7 +54,7 @@ def test_the_document_has_every_promised_field_from_the_first_day(api, rows):
 
 
 def test_a_job_has_the_warnings_of_its_dataset_from_the_first_day_and_after_a_retry(api, rows):
-    warning = {"code": "items_rejected", "message": "24 of 500 rows are not UTF-8."}
+    warning = {"code": "items_rejected", "message": "24 of 500 rows cannot be read as UTF-8."}
     job = create(api, rows.dataset(warnings=[warning])).json()
     assert job["warnings"] == [warning]
     events = api.get(f"/v1/jobs/{job['id']}/events").json()["data"]

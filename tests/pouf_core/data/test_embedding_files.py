@@ -329,5 +329,5 @@ def test_of_a_packed_file_no_more_is_unpacked_than_is_wanted(tmp_path: Path) -> 
         read_embeddings(path, path.name, replace(limits, first_rows=None))
     assert caught.value.code == "embedding_file_too_large"
     np.savez_compressed(path, features=vectors, labels=labels[1:])
-    with pytest.raises(InvalidInput, match="999 labels for 1000 vectors"):
+    with pytest.raises(InvalidInput, match="999 labels for 1,000 vectors"):
         read_embeddings(path, path.name, limits)

@@ -155,8 +155,8 @@ def test_templates_are_normalised_averaged_and_normalised() -> None:
 @pytest.mark.parametrize(
     ("values", "code", "field", "says"),
     [
-        (np.ones((2, 3)), "class_features_count", "/class_features", "2 class features for 3 classes"),
-        (np.ones((3, 2, 3)), "class_features_count", "/class_features", "2 class features for 3 classes"),
+        (np.ones((2, 3)), "class_features_count", "/class_features", "Class features: 2, for 3 classes"),
+        (np.ones((3, 2, 3)), "class_features_count", "/class_features", "Class features: 2, for 3 classes"),
         (np.ones(3), "embedding_shape", "/class_features", "[K, d] or [T, K, d]"),
         (np.ones((0, 3, 3)), "embedding_shape", "/class_features", "[0, 3, 3]"),
         (["a", "b", "c"], "wrong_modality", "/class_features", "real numbers"),

@@ -57,8 +57,8 @@ def test_rows_in_another_encoding_are_told_of_with_the_one_that_they_look_like()
     losses, used = losses_of(b"text\n" + plain + "Schöne Grüße aus München\n".encode("cp1252") * 300)
     (warning,) = losses.warnings(used, "rows")
     assert warning.message == (
-        "300 of 20,300 rows are not UTF-8; the file looks like Windows-1252. Upload it again with that as `encoding`, "
-        "or, where only some rows are, save it as UTF-8."
+        "300 of 20,300 rows cannot be read as UTF-8; the file looks like Windows-1252. Upload it again with that as "
+        "`encoding`, or, where only some rows are, save it as UTF-8."
     )
 
 
@@ -66,7 +66,7 @@ def test_no_encoding_is_named_where_none_is_likely() -> None:
     losses = Losses()
     losses.note("a.csv:1", "undecodable_text", "It is not.", undecoded=Undecoded("schön".encode()))
     (warning,) = losses.warnings(used=2, items="rows")
-    assert warning.message == "1 of 3 rows are not UTF-8. Save the file as UTF-8."
+    assert warning.message == "1 of 3 rows cannot be read as UTF-8. Save the file as UTF-8."
 
 
 def test_blank_lines_are_no_loss() -> None:

@@ -201,7 +201,7 @@ def test_what_is_lost_is_told_on_the_dataset_and_on_jobs_over_it(
     dataset = get(Dataset, dataset_id)
     (group,), (warning,) = dataset.rejections, dataset.warnings
     assert (group["code"], group["count"], group["example_name"]) == ("undecodable_text", 1, "a.txt:31")
-    assert warning["message"].startswith("1 of 32 rows are not UTF-8")
+    assert warning["message"].startswith("1 of 32 rows cannot be read as UTF-8")
     assert [found.model_dump() for found in get(Job, job_id).result.warnings] == [warning]
 
 
