@@ -4,15 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress
 
 import pouf_core
-from cli import CommandError
 from cli.class_names import parse_class_names
-from cli.exit_codes import ExitCode
 from cli.label_words import parse_label_words, parse_text_limits
 from cli.remote.progress import progress_bar
 from cli.wording import gain_in_words, proposal_in_words
@@ -79,12 +76,8 @@ def adapt_data(wanted: Adaptation) -> None:
         PoufError: the input or the request is refused, or it failed.
     """
     keep_freed_memory()
-    try:
-        with progress_bar() as bar:
-            result = _adapt(wanted, bar)
-    except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
-        raise CommandError("\n".join(lines), ExitCode.WRONG_USE) from error
+    with progress_bar() as bar:
+        result = _adapt(wanted, bar)
     print_result(result)
 
 

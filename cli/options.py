@@ -82,7 +82,7 @@ WishedAccuracy = Annotated[
 Cache = Annotated[
     bool, typer.Option(help="Keep features of the items in ~/.cache/pouf/features, so that none is encoded twice.")
 ]
-Threads = Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1)]
+Threads = Annotated[int | None, typer.Option(help="CPU threads. Default: all cores.", min=1, max=1024)]
 Deterministic = Annotated[
     bool | None, typer.Option(help="Deterministic algorithms only. Default: on a CPU, not on a GPU.")
 ]

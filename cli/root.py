@@ -25,6 +25,9 @@ class RootGroup(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run, and end the process."""
+        if "" in (sys.argv[1:] if args is None else args):  # which as a path would be this folder, all of it
+            say_error("An argument is empty: is a variable of the shell not set?")
+            sys.exit(ExitCode.WRONG_USE)
         try:
             code = super().main(args, prog_name, complete_var, False, windows_expand_args, **extra)
         except typer.TyperException as error:

@@ -117,7 +117,7 @@ class Supervisor:
                 if line := child.restart_when_due():
                     self._say(f"{line}; log: {child.log}")
                 if not self._ready and child.failures >= EARLY_FAILURES:
-                    raise CommandError(f"{child.name} does not start. The end of {child.log}:\n{tail(child.log)}")
+                    raise CommandError(f"{child.name} does not start: {tail(child.log, lines=1)} More: {child.log}")
 
     def _all(self) -> list[Child]:
         return [*([self._broker] if self._broker else []), *self._children]
@@ -189,15 +189,13 @@ def migrate(settings: Settings) -> None:
     """Bring the database to the present schema.
 
     Raises:
-        CommandError: it cannot be reached or changed.
+        SQLAlchemyError, CommandError: it cannot be reached or changed.
     """
-    from sqlalchemy.exc import SQLAlchemyError
-
     from store.database import upgrade
 
     try:
         upgrade(settings.database_url)
-    except (SQLAlchemyError, OSError) as error:
+    except OSError as error:
         raise CommandError(f"The database cannot be used: {error}") from error
 
 

@@ -15,7 +15,7 @@ from cli.data_directory import DataDirectory, tail
 from cli.tether import tethered
 from cli.users import is_used, starting, using
 
-READY_SECONDS = 180.0
+READY_SECONDS = 600.0  # on a busy machine, where everything has to be compiled first
 STOP_SECONDS = 60.0
 # Where the parts run is the caller's choice; what they are is not: the demo must not write into other servers.
 OWN_PARTS = ("POUF_REDIS_URL", "POUF_DATABASE_URL", "POUF_STORAGE_URL", "POUF_BOOTSTRAP_KEY", "POUF_KEY_PEPPER_FILE")
@@ -113,9 +113,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: Dat
     deadline = time.monotonic() + READY_SECONDS
     while reason := why_not_ready(url):
         if process.poll() is not None:
-            raise CommandError(f"The service ended before it was ready:\n{tail(log)}")
+            raise CommandError(f"The service ended before it was ready: {tail(log, lines=1)} More: {log}")
         if time.monotonic() > deadline:
-            raise CommandError(f"The service is not ready after {READY_SECONDS:g} s ({reason}):\n{tail(log)}")
+            raise CommandError(f"The service is not ready after {READY_SECONDS:g} s ({reason}). More: {log}")
         time.sleep(0.3)
 
 

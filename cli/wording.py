@@ -12,6 +12,8 @@ _OPTIONS = {
     "expires_at": "--expires-in-days",
     "scopes": "--scope",
     "text_limits": "--text-limit",
+    "type": "--method",
+    "name": "name",  # an option of some commands, and an argument of another
     "answers": None,
     "dataset_id": None,
     "files": None,

@@ -28,16 +28,16 @@ class Settings(LimitSettings, RetentionSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port that the API listens on.")
     database_url: str = Field(
         "",
-        description="SQLAlchemy URL of the database, `sqlite:///…` or `postgresql://…`; "
-        "empty: `pouf.db` in the data directory.",
+        description="SQLAlchemy URL, `sqlite:///…` or `postgresql://…`; empty: `pouf.db` in the data directory.",
     )
     redis_url: str | None = Field(
-        None, description="URL of the broker; unset: `pouf up` starts the embedded server and sets it."
+        None,
+        pattern=r"^(rediss?|unix)://",
+        description="URL of the broker, `redis://…`; unset: `pouf up` starts the embedded server and sets it.",
     )
     storage_url: str = Field(
         "",
-        description="fsspec URL of the object storage, e.g. `s3://bucket/path`; "
-        "empty: `storage` in the data directory.",
+        description="fsspec URL of the object storage, `s3://bucket/path`; empty: `storage` in the data directory.",
     )
     device: str = Field(
         "auto",
@@ -71,7 +71,7 @@ class Settings(LimitSettings, RetentionSettings):
         "base model (elsewhere than on Linux's CPUs: from one that waits for them). It saves a job its seconds of "
         "starting and holds about 600 MB a train worker; false: every job's process is started by itself.",
     )
-    threads: int | None = Field(None, ge=1, description="CPU threads a training job uses; unset: all cores.")
+    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads a training job uses; unset: all cores.")
     deterministic: bool | None = Field(
         None,
         description="Deterministic algorithms only, in training; unset: on a CPU, not on a GPU, where an operation "

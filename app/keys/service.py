@@ -104,7 +104,8 @@ def revoke(database: Database, id_or_prefix: str, *, by: str = "whoever has the 
     with database.write() as session:
         found = repository.find_keys(session, id_or_prefix)
         if len(found) != 1:
-            raise NoSuchKey(f"{len(found)} keys are called {id_or_prefix!r}; `pouf keys list` shows their ids.")
+            count = len(found) or "No"
+            raise NoSuchKey(f"{count} keys are called {id_or_prefix!r}; `pouf keys list` shows their ids.")
         key = found[0]
         key.revoked_at = key.revoked_at or utcnow()
     logger.info("key %s (%s…) of %s was revoked by %s", key.id, key.prefix, key.owner, by)

@@ -11,7 +11,6 @@ from cli.remote.listing import Limit, Name, Yes, remove, show_list
 from cli.remote.output import AsJson, moment, note, print_fields, print_json, print_list, print_table
 from cli.remote.progress import push as upload_files
 from cli.remote.sources import Modality, Sources, TextColumn, Upload, given, name_rejected
-from pouf_core.contract.counts import counted
 
 app = typer.Typer(help="Upload, list, show and delete datasets.", no_args_is_help=True)
 
@@ -56,6 +55,8 @@ def push(
         else:
             typer.echo(dataset.id)
             if wait:
+                from pouf_core.contract.counts import counted
+
                 items = counted(dataset.item_count or 0, "item")
                 note(f"{items}, {dataset.rejected_count:,} rejected, {dataset.modality}")
         for warning in dataset.warnings:

@@ -23,7 +23,6 @@ from cli.remote.output import AsJson, note, print_json
 from cli.remote.progress import follow, push
 from cli.remote.sources import Modality, Sources, TextColumn, Upload, given, name_rejected
 from cli.remote.verdicts import print_verdict
-from pouf_core.contract.counts import counted
 
 if TYPE_CHECKING:
     from pouf_client import Client, Dataset, Job
@@ -171,6 +170,8 @@ def _counts(table: Path) -> Counter[str]:
 
 
 def _tell(job: "Job", dataset: "Dataset", target: Target, counts: Counter[str]) -> None:
+    from pouf_core.contract.counts import counted
+
     print_verdict(job)
     if counts:
         common = [f"{name} {count:,}" for name, count in counts.most_common(SHOWN_CLASSES)]

@@ -15,7 +15,6 @@ from cli.remote.connection import Url, connected
 from cli.remote.output import AsJson, note, notes, print_json
 from cli.remote.sources import given
 from cli.remote.verdicts import class_names_of
-from pouf_core.contract.counts import counted
 
 if TYPE_CHECKING:
     from pouf_client import Audit, Client
@@ -128,7 +127,7 @@ def _begun(client: "Client", job_id: str) -> "Audit | None":
 def _print_estimate(audit: "Audit") -> None:
     console = Console(highlight=False)
     answered = audit.size - audit.counts["unanswered"]
-    console.print(f"Answered: {answered} of {counted(audit.size, 'item')}.")
+    console.print(f"Answered: {answered} of {audit.size}.")
     if (estimate := audit.estimate) is None:
         return
     console.print(f"zero-shot   {_measured(estimate['zero_shot'])}")
@@ -139,5 +138,7 @@ def _print_estimate(audit: "Audit") -> None:
 
 
 def _measured(value: "Measured", sign: str = "") -> str:
+    from pouf_core.contract.counts import counted
+
     low, high = value["interval"]
     return f"{value['value']:{sign}.1%} ({low:{sign}.1%} to {high:{sign}.1%}, by {counted(value['answers'], 'answer')})"

@@ -125,7 +125,8 @@ def test_a_database_that_cannot_be_opened_ends_the_start(tmp_path):
     missing.parent.parent.write_text("a file, so that no folder can be made here")
     ran = pouf("up", "--port", 0, "--data-dir", tmp_path / "data", POUF_DATABASE_URL=f"sqlite:///{missing}/pouf.db")
     assert ran.returncode == 1
-    assert "The database cannot be used" in ran.stderr
+    (line,) = ran.stderr.splitlines()
+    assert "The database cannot be used" in line
     assert marked_processes((tmp_path / "data").resolve()) == []
 
 
@@ -166,9 +167,9 @@ def test_orphans_are_listed_and_removed_when_told_to(tmp_path):
     left.parent.mkdir(parents=True)
     left.write_bytes(bytes(1234))
     os.utime(left, (0, 0))
-    for arguments, found in ([], "Found 1"), (["--delete"], "Removed 1"), ([], "Found 0"):
+    for arguments, found in ([], "Found 1 file "), (["--delete"], "Removed 1 file "), ([], "Found 0 files "):
         there = left.exists()
         ran = invoked("orphans", *arguments, "--data-dir", tmp_path)
         assert ran.exit_code == 0, ran.stderr
-        assert f"{found} files" in ran.stdout
+        assert found in ran.stdout
         assert (left.parent.name in ran.stdout, left.exists()) == (there, there and not arguments)

@@ -62,7 +62,7 @@ def test_owner_scopes_expiry_and_limits_can_be_chosen(pouf, rows):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (["--name", ""], "1 to 200"),
+        (["--name", "n" * 201], "1 to 200"),
         (["--name", "bootstrap"], "POUF_BOOTSTRAP_KEY"),
         (["--name", "x", "--owner", "a b"], "cannot be an owner"),
         (["--name", "x", "--scope", "everything"], "everything"),

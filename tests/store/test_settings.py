@@ -36,7 +36,17 @@ def test_base_models_are_a_list_in_either_form(monkeypatch: pytest.MonkeyPatch, 
     assert not settings.allows_base_model("pouf-lite-2")
 
 
-@pytest.mark.parametrize("values", [{"device": "tpu"}, {"port": 70000}, {"base_models": []}, {"lease_seconds": 0}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"device": "tpu"},
+        {"port": 70000},
+        {"base_models": []},
+        {"lease_seconds": 0},
+        {"redis_url": "localhost:6379"},
+        {"threads": 100_000},
+    ],
+)
 def test_values_that_cannot_work_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Settings(**values)

@@ -26,7 +26,7 @@ def test_a_key_answers_one_undoes_and_what_was_answered_is_kept_when_one_quits(p
     assert "'x' means nothing here" in begun.stderr
     audit, answers = answers_of(server, job_id)
     assert [answer["label"] or answer["answer"] for answer in answers] == ["green", "none_of_these"]
-    assert "Answered: 2 of 4 items." in begun.stdout
+    assert "Answered: 2 of 4." in begun.stdout
     goes_on = pouf("review", job_id, "--json", stdin="?/bl\n")
     assert "1 of 2" in goes_on.stderr
     assert json.loads(goes_on.stdout[goes_on.stdout.index("{") :])["id"] == audit["id"]  # after what was typed
@@ -41,7 +41,7 @@ def test_a_key_answers_one_undoes_and_what_was_answered_is_kept_when_one_quits(p
 
 def test_enter_takes_the_proposed_class_and_accuracy_is_measured(pouf, server, job_id):
     ran = pouf("review", job_id, "--size", 20, "--seed", 1, stdin="\n" * 20)
-    assert "Answered: 20 of 20 items." in ran.stdout
+    assert "Answered: 20 of 20." in ran.stdout
     assert "adapted     100.0%" in ran.stdout
     assert "folder/" not in ran.stderr  # its name may be that of a class
     assert "--confirm" in ran.stderr

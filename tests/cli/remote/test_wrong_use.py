@@ -22,6 +22,9 @@ WITHOUT_SERVICE = [
     (["label", "{data}"], WRONG, "--classes"),
     (["label", "{data}", "--clases", "a,b"], WRONG, "--classes"),
     (["label", "{tmp}/none", "--classes", "a,b"], WRONG, "does not exist"),
+    (["label", "", "--classes", "a,b"], WRONG, "variable of the shell"),
+    (["adapt", "", "--class-names", "a,b", "--out", "{tmp}/model"], WRONG, "variable of the shell"),
+    (["up", "--data-dir", ""], WRONG, "variable of the shell"),
     ([*LABEL, "one"], WRONG, "give at least two"),
     ([*LABEL, ",,"], WRONG, "give at least two"),
     ([*LABEL, "@{tmp}/none.txt"], WRONG, "No such file"),
@@ -62,6 +65,13 @@ WITHOUT_SERVICE = [
         "unknown_base_model",
     ),
     (["adapt", "{data}", "--class-names", "a,b", "--out", "{tmp}/m", "--label-words", "x"], WRONG, "class=word"),
+    (["adapt", "{broken}", "--class-names", "a,b", "--out", "{tmp}/m"], WRONG, "neither a folder nor an archive"),
+    (["adapt", "{damaged}", "--class-names", "a,b", "--out", "{tmp}/m"], WRONG, "damaged.zip"),
+    (["adapt", "{data}", "--class-names", "a,b", "--out", "{tmp}/m", "--method", "none"], WRONG, "--method: Input"),
+    (["adapt", "{data}", "--class-names", "a,b", "--out", "{tmp}/m", "--threads", "100000"], WRONG, "--threads"),
+    (["adapt", "{data}", "--class-names", "a,b", "--out", "{tmp}/m", "--device", "tpu"], WRONG, "unknown_device"),
+    (["adapt", "{data}", "--class-names", "a,b", "--out", "{tmp}/m", "--seed", "-1"], WRONG, "--seed: Input"),
+    (["keys", "revoke", "none", "--data-dir", "{tmp}/tpyo"], WRONG, "There is no database"),
     (["backup", "{tmp}/copy", "--data-dir", "{tmp}/tpyo"], WRONG, "--data-dir"),
     (["prune", "--data-dir", "{tmp}/tpyo"], WRONG, "There is no database"),
     (["orphans", "--data-dir", "{tmp}/tpyo"], WRONG, "There is no database"),
@@ -107,7 +117,9 @@ WITH_SERVICE = [
     (["models", "alias", "a b", "{model}"], WRONG, "letters, digits"),
     (["models", "alias", "best", "none"], GONE, "model"),
     (["models", "alias", "best", "{model}", "--delete"], WRONG, "not both"),
-    (["models", "rename", "{model}", ""], WRONG, "name"),
+    (["models", "rename", "{model}", "n" * 201], WRONG, "name: "),
+    (["models", "show", ""], WRONG, "variable of the shell"),
+    (["datasets", "rm", "", "--yes"], WRONG, "variable of the shell"),
     (["predict", "none", "{broken}"], GONE, "model"),
     (["predict", "{model}", "{tmp}/none.jpg"], WRONG, "There is no file"),
     (["predict", "{model}", "{empty}"], WRONG, "There is no picture"),
@@ -126,7 +138,9 @@ def places(tmp_path):
     broken, binary = data / "broken.jpg", tmp_path / "binary"
     broken.write_text("no picture")
     binary.write_bytes(b"\xff\xfe\xfa")
-    return {"tmp": tmp_path, "data": data, "empty": empty, "broken": broken, "binary": binary}
+    damaged = tmp_path / "damaged.zip"
+    damaged.write_bytes(b"PK\x03\x04 and no more")
+    return {"tmp": tmp_path, "data": data, "empty": empty, "broken": broken, "binary": binary, "damaged": damaged}
 
 
 def check(words, places, code, advice):
