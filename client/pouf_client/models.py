@@ -9,6 +9,7 @@ from tempfile import TemporaryFile
 
 from pouf_client.blocking import Blocking, blocking, blocking_iterator
 from pouf_client.connection import Connection, checked_id, path_to
+from pouf_client.errors import InvalidInput
 from pouf_client.resources import Model
 from pouf_client.results import stated
 
@@ -42,7 +43,7 @@ class AsyncModels:
     async def pull(
         self, model_id: str, folder: str | Path, as_: str | None = None, *, variant: str | None = None
     ) -> Path:
-        """Fetch a model into `folder`, which is made; returns it.
+        """Fetch a model into `folder`, which is made unless it is there and empty; returns it.
 
         Args:
             model_id: its id, or an alias.
@@ -53,8 +54,12 @@ class AsyncModels:
 
         Raises:
             ApiError: the model is unknown, or cannot be had in this form: the message says in which it can.
+            InvalidInput: something lies in the folder, or it is a file.
         """
         target, asked = Path(folder), stated({"as": as_, "variant": variant})
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            message = f"{target} is there already and not empty; name another folder."
+            raise InvalidInput(message, code="folder_not_empty", field="folder")
         with TemporaryFile() as packed:
             await self._connection.fetch(path_to("models", model_id, "artifact"), packed, asked)
             target.mkdir(parents=True, exist_ok=True)

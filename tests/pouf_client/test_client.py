@@ -6,7 +6,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pouf_client import ApiError, Client, ClientError, JobFailed, Note, Unreachable, jobs, predicting, waiting
+from pouf_client import (
+    ApiError,
+    Client,
+    ClientError,
+    InvalidInput,
+    JobFailed,
+    Note,
+    Unreachable,
+    jobs,
+    predicting,
+    waiting,
+)
 from pouf_client.uploads import upload_of
 from tests.pouf_client.conftest import Answer, problem
 
@@ -203,6 +214,11 @@ def test_a_model_is_unpacked(client, server, tmp_path):
     server.answers = [Answer(200, packed.getvalue())]
     folder = client.models.download("mdl_1", tmp_path / "new" / "model")
     assert (folder / "pouf.json").read_text() == "{}"
+    for taken in folder, folder / "pouf.json":
+        with pytest.raises(InvalidInput, match="name another folder") as refused:
+            client.models.pull("mdl_1", taken)
+        assert refused.value.code == "folder_not_empty"
+    assert len(server.requests) == 1
 
 
 def test_an_export_is_waited_for_as_long_as_it_is_being_made(server, client, tmp_path):
