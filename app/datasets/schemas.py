@@ -49,7 +49,8 @@ class ReadingOptions(Closed):
     @classmethod
     def _is_of_texts(cls, value: str | bool | None, info: ValidationInfo) -> str | bool | None:
         modality = info.data.get("modality")
-        if value is not None and modality in ("image", "embedding"):
+        labels_pictures = info.field_name == "label_column" and modality == "image"  # by a table beside them
+        if value is not None and modality in ("image", "embedding") and not labels_pictures:
             raise ValueError(f"This is of files of texts, and the modality is {modality}.")
         return value
 

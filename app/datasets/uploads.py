@@ -28,7 +28,10 @@ FIELDS: dict[str, object] = {
         "type": "string",
         "description": "Tables of texts: the column, or its number from 0, or the field with the text.",
     },
-    "label_column": {"type": "string", "description": "Likewise, with labels, for evaluation alone."},
+    "label_column": {
+        "type": "string",
+        "description": "Likewise, with labels, for evaluation alone; also of a table beside pictures.",
+    },
     "encoding": {"type": "string", "description": "Of files of texts, where it is told wrong, such as windows-1252."},
     "delimiter": {"type": "string", "description": "Of tables of texts: one character, or `\\t`."},
     "header": {"type": "boolean", "description": "Of tables of texts: whether the first row names the columns."},

@@ -19,6 +19,7 @@ from app.http.slow_clients import (
     MINIMUM_BYTES_PER_SECOND_IN_MEMORY,
     with_slow_client_timeout,
 )
+from pouf_core.data.limited_process import ReaderUnavailable
 from store.disk import is_disk_full
 from store.ids import new_id
 from store.outages import StorageUnavailable, is_database_outage, is_outage
@@ -149,6 +150,9 @@ def _as_api_error(failure: Exception) -> ApiError:
     if isinstance(failure, StorageUnavailable):
         headers["Retry-After"] = "5"
         return ApiError(503, "storage_unavailable", "The object storage does not answer; try again.", headers=headers)
+    if isinstance(failure, ReaderUnavailable):
+        said = "The service can read no file now, whichever it is; try again."
+        return ApiError(503, "reader_unavailable", said, headers=headers)
     lack = _lack(failure)
     if lack is not None:
         return ApiError(503, "machine_unavailable", f"The service's machine cannot do it now: {lack}.", headers=headers)

@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field
 LabelsWanted = Literal["auto", "folders", "file", "none"]
 """`file`: columns of tables, fields of JSON, files of labels. `auto`: from files where there are any, else folders."""
 
-LabelFileFormat = Literal["table", "guessed_table", "records", "coco", "label_studio", "voc", "cvat"]
+LabelFileFormat = Literal[
+    "table", "guessed_table", "records", "coco", "label_studio", "voc", "cvat", "yolo", "datumaro"
+]
 
 
 class LabelFile(BaseModel):

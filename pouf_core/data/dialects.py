@@ -19,7 +19,7 @@ SNIFFED_CHARACTERS = 65_536
 SNIFFED_ROWS = 200
 _DELIMITERS = ",;\t|"
 _MODULE = "pouf_core.data.dialect_process"
-_MEMORY, _CPU_SECONDS, _CLOCK_SECONDS = 2**30, 10.0, 60.0
+_MEMORY, _CPU_SECONDS, _CLOCK_SECONDS = 2**30, 10.0, 180.0
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
 _PROSE_SHARE = 0.9  # of a delimiter's places that a space follows, as it does in prose
 

@@ -147,7 +147,7 @@ FILES = (
 )
 #: Names of classes count before their numbers.
 PICTURE_LABELS = (
-    *("class_name", "label_name", "category_name", "text_label"),
+    *("class_name", "label_name", "category_name", "text_label", "classname", "labelname", "categoryname"),
     *LABELS,
     *("species", "breed", "tag", "choice", "diagnosis", "dx"),
 )

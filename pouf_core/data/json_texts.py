@@ -108,6 +108,9 @@ def _list_in(document: object) -> list[Any] | None:
         return None
     if isinstance(document.get("texts"), list):
         return list(document["texts"])
+    names, rows = document.get("columns"), document.get("data")
+    if isinstance(names, list) and isinstance(rows, list) and _fit(names, rows):
+        return [dict(zip(map(str, names), row, strict=True)) for row in rows]  # `split` of pandas
     columns = list(document.values())
     if len(columns) > 1 and all(isinstance(one, Mapping) and _names_text(one) for one in columns):
         return columns  # by their ids
@@ -117,6 +120,11 @@ def _list_in(document: object) -> list[Any] | None:
     if len(columns) > 1 and len(lists) == len(columns) and len(set(map(len, lists))) == 1:
         return [dict(zip(document, row, strict=True)) for row in zip(*lists, strict=True)]
     return lists[0] if len(lists) == 1 and lists[0] else None
+
+
+def _fit(names: list[Any], rows: list[Any]) -> bool:
+    """Whether each row has as many values as there are names."""
+    return bool(rows) and all(isinstance(row, list) and len(row) == len(names) for row in rows)
 
 
 def _names_text(record: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import resource
@@ -9,6 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TypeGuard
+
+#: The exit status of such a process that says that no file is the cause.
+UNAVAILABLE = os.EX_TEMPFAIL
 
 _OPEN_FILES = 32
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
@@ -16,10 +21,18 @@ _STATM = Path("/proc/self/statm")
 # the process gets these variables alone: no settings, and no secrets that may be in the others
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "PYTHONPATH", "TMPDIR")
 _ROOT = Path(__file__).parents[2]  # what `pouf_core` is imported from
+_OF_THE_SYSTEM = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ENOENT, errno.EACCES, errno.EMFILE, errno.ENFILE),
+}
 
 
 class ReaderUnavailable(RuntimeError):
     """No file can be read, and none is the cause: the process cannot be started, or lacks what it works with."""
+
+
+def is_of_the_system(error: Exception) -> TypeGuard[OSError]:
+    """Whether an error is one of the machine that reads, which no file causes."""
+    return isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM
 
 
 def environment() -> dict[str, str]:

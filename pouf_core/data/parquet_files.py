@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 MODULE = "pouf_core.data.parquet_process"
 #: On a busy machine a file takes longer than it computes.
-CLOCK_SECONDS_PER_CPU_SECOND = 2.0
+CLOCK_SECONDS_PER_CPU_SECOND = 10.0
 #: A file may take as much again for every so many bytes.
 BYTES_PER_ALLOWANCE = 32 * 1024**2
 LOGGED_BYTES = 2000

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from PIL import Image
 
@@ -89,6 +90,47 @@ def _of_tools() -> list[Layout]:
     ]
 
 
+def _of_yolo() -> list[Layout]:
+    """As YOLO's own tools, Darknet and Datumaro have it: pictures with one class, several, and none."""
+    in_parts = {"obj_train_data/a.png": "cat", "obj_train_data/b.png": None, "obj_val_data/c.v2.png": "dog"}
+    boxes = {
+        "obj_train_data/a.txt": b"0 0.5 0.5 0.1 0.1\n0 0.2 0.2 0.1 0.1\n",
+        "obj_train_data/b.txt": b"0 0.5 0.5 0.1 0.1\n1 0.2 0.2 0.1 0.1\n",
+        "obj_val_data/c.v2.txt": b"1 5e-1 .5 .1 .1\n",
+    }
+    apart = pictures("images/train/a.png", "images/val/b.png")
+    outlines = {"labels/train/a.txt": b"0 .1 .1 .2 .2 .1 .3\n", "labels/val/b.txt": b"7 .1 .1 .2 .2 .1 .3\n"}
+    labels = {"images/train/a.png": "cat", "images/val/b.png": "dog"}
+    names = {
+        "a mapping": b"names:\n  0: cat\n  7: dog\n",
+        "a list": b"nc: 8\nnames: [cat, b, c, d, e, f, g, 'dog']\n",
+    }
+    return [
+        Layout("Darknet", pictures(*in_parts) | boxes | {"obj.names": b"cat\ndog\n"}, in_parts, "file"),
+        *(
+            Layout(f"YOLO with {name} of names", apart | outlines | {"data.yaml": content}, labels, "file")
+            for name, content in names.items()
+        ),
+        in_folders(
+            "parts of the data within names",
+            *("obj_train_data/cat/1.png", "obj_train_data/dog/2.png", "obj_val_data/dog/3.png"),
+            skipped=["obj_train_data", "obj_val_data"],
+        ),
+        beside("Datumaro", "annotations/train.json", datumaro(("a.png", [0]), ("b.png", [1, 1]), ("c.png", [0, 1]))),
+        beside("headings of Open Images", "train.csv", "ImageID,Source,LabelName\na,,cat\nb,,dog\n"),
+    ]
+
+
+def datumaro(*shown: tuple[str, Sequence[int]]) -> dict[str, Any]:
+    """Pictures and the numbers of what is drawn in them."""
+    items = [
+        {"id": file[:-4], "annotations": [{"type": "bbox", "label_id": one} for one in drawn], "image": {"path": file}}
+        for file, drawn in shown
+    ]
+    labels = [{"name": "cat", "parent": ""}, {"name": "dog", "parent": ""}]
+    return {"dm_format_version": "1.0", "categories": {"label": {"labels": labels}}, "items": items}
+
+
 def _albums() -> list[Layout]:
     phone = ("DCIM/Camera/1.png", "DCIM/Screenshots/2.png")
     google = ("Google Photos/Photos from 2022/1.png", "Google Photos/Photos from 2023/2.png")
@@ -104,6 +146,7 @@ def _archives() -> list[Archive]:
     takeout = {f"{LONG}.jpg": red, f"{LONG[:46]}.json": TAKEOUT, "Metadaten.json": album}
     takeout |= {"archive_browser.html": JUNK, "PXL_1.MP.jpg": blue, "PXL_1.MP": JUNK}
     yolo = {"train/images/a.jpg": red, "train/labels/a.txt": b"0 .5 .5 .1 .1\n", "data.yaml": b"names: [cat]\n"}
+    without_names = {"images/a.jpg": red, "labels/a.txt": b"0 .5 .5 .1 .1\n", "data.yaml": b"path: .\n"}
     return [
         Archive(
             "Takeout in another language",
@@ -125,6 +168,14 @@ def _archives() -> list[Archive]:
             "a.zip",
             zipped(yolo),
             ("train/images/a.jpg",),
+            {"train/images/a.jpg": "cat"},
+            skipped={"sidecar": 1},
+        ),
+        Archive(
+            "YOLO without names of classes",
+            "a.zip",
+            zipped(without_names),
+            ("images/a.jpg",),
             rejected={"data.yaml": "undecodable_image"},
             skipped={"sidecar": 1},
         ),
@@ -138,6 +189,6 @@ def _archives() -> list[Archive]:
     ]
 
 
-EXPORTED_LAYOUTS = [*_of_competitions(), *_of_tools(), *_albums()]
+EXPORTED_LAYOUTS = [*_of_competitions(), *_of_tools(), *_of_yolo(), *_albums()]
 EXPORTED_ARCHIVES = _archives()
 """All of them; their names differ."""

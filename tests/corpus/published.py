@@ -81,6 +81,7 @@ def _json() -> list[Table]:
         "records under data": {"version": "1.0", "data": usual},
         "columns of pandas": by_row,
         "columns in lists": by_column,
+        "split of pandas": {"columns": list(by_column), "index": [0], "data": [list(row) for row in pairs()]},
     }
     return [
         *(two_columns(f"JSON lines, {name}", lines_of(values), file_name="a.jsonl") for name, values in lines.items()),

@@ -2646,7 +2646,7 @@ export interface components {
              * @description `records`: JSON objects with a file and a label each. `guessed_table`: one whose headings do not tell the labels; it counts where nothing else gives any.
              * @enum {string}
              */
-            format: "table" | "guessed_table" | "records" | "coco" | "label_studio" | "voc" | "cvat";
+            format: "table" | "guessed_table" | "records" | "coco" | "label_studio" | "voc" | "cvat" | "yolo" | "datumaro";
             /**
              * Rows
              * @description With a file and a label.
@@ -4584,7 +4584,7 @@ export interface operations {
                     modality?: "image" | "text" | "embedding" | "auto";
                     /** @description Tables of texts: the column, or its number from 0, or the field with the text. */
                     text_column?: string;
-                    /** @description Likewise, with labels, for evaluation alone. */
+                    /** @description Likewise, with labels, for evaluation alone; also of a table beside pictures. */
                     label_column?: string;
                     /** @description Of files of texts, where it is told wrong, such as windows-1252. */
                     encoding?: string;

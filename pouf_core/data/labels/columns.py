@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pouf_core.data.file_kinds import PICTURE_SUFFIXES
 from pouf_core.data.headings import FILES, LABEL_ENDS, PICTURE_LABELS, SPLITS, folded
@@ -45,12 +46,29 @@ class LabelColumns:
         return (file, label) if file and label is not None else None
 
 
-def label_columns(rows: Rows) -> LabelColumns | str:
-    """The columns of a table by its first rows; or what it has no column of: `files` or `labels`.
+@dataclass(frozen=True)
+class Missing:
+    """What a table has no column of.
+
+    Attributes:
+        what: `files`, or `labels`.
+        candidates: headings of which one may be that of the labels.
+    """
+
+    what: Literal["files", "labels"]
+    candidates: tuple[str, ...] = ()
+
+
+def label_columns(rows: Rows, asked: str | None = None) -> LabelColumns | Missing:
+    """The columns of a table by its first rows; or what it has no column of.
 
     Pictures are named by the column with a usual heading, else by the first one whose cells end as names of pictures
     do. Labels are in the column with a usual heading, else in columns of 0 and 1 for a class each, else in the only
     one whose values recur, or the only other one of a table without headings.
+
+    Args:
+        rows: the first ones.
+        asked: the heading of the column with labels, or its number, from 0; None where that is to be told.
     """
     header = [folded(cell) for cell in rows[0]] if rows else []
     has_header = not any(map(names_a_picture, rows[0])) if rows else False
@@ -59,7 +77,11 @@ def label_columns(rows: Rows) -> LabelColumns | str:
         header = [""] * len(header)
     file = _file_column(header, body)
     if file is None:
-        return "files"
+        return Missing("files")
+    names = [cell.strip() for cell in rows[0]] if has_header else []
+    if asked is not None:
+        at = _asked_for(names, header, asked)
+        return Missing("labels", tuple(names)) if at is None else LabelColumns(file, (at,), (), has_header, False)
     label = _headed(header, file)
     if label is not None:
         return LabelColumns(file, (label,), (), has_header, is_guess=False)
@@ -70,8 +92,16 @@ def label_columns(rows: Rows) -> LabelColumns | str:
         return LabelColumns(file, tuple(marks), tuple(rows[0][at].strip() for at in marks), has_header, is_guess=True)
     found = others if len(others) == 1 and not has_header else [at for at in others if _recurs(body, at)]
     if len(found) != 1:
-        return "labels"
+        return Missing("labels", tuple(names[at] for at in found if has_header))
     return LabelColumns(file, (found[0],), (), has_header, is_guess=True)
+
+
+def _asked_for(names: Sequence[str], header: Sequence[str], asked: str) -> int | None:
+    """The column of that heading, else of that in any case, else of that number."""
+    for known, wanted in ((names, asked.strip()), (header, folded(asked))):
+        if wanted in known:
+            return known.index(wanted)
+    return int(asked) if asked.isascii() and asked.isdecimal() and int(asked) < len(header) else None
 
 
 def names_a_picture(cell: str) -> bool:

@@ -12,8 +12,16 @@ from pouf_core.data.file_kinds import NAMES_OF_LABELS, WORKBOOK_SUFFIXES, is_nam
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
 from pouf_core.data.labels.json_files import Rows, rows_of_json
-from pouf_core.data.labels.tables import labels_in_sheet, labels_of_files, may_name_pictures, unreadable
+from pouf_core.data.labels.tables import AMBIGUOUS, labels_in_sheet, labels_of_files, may_name_pictures, unreadable
 from pouf_core.data.labels.xml_files import rows_of_xml
+from pouf_core.data.labels.yolo import (
+    LINES_SUFFIX,
+    YAML_SUFFIXES,
+    YoloTable,
+    may_be_of_yolo,
+    names_of_lines,
+    names_of_yaml,
+)
 from pouf_core.errors import InvalidInput
 
 _TABLES = (".csv", ".tsv")
@@ -52,7 +60,8 @@ class LabelTable:
 
 def may_hold_labels(name: ItemName) -> bool:
     """Whether a file among pictures may be one of labels, by its name."""
-    return name.file_name.lower().endswith((*_TABLES, *WORKBOOK_SUFFIXES, *_JSON_LINES, *_JSON, _XML))
+    suffixes = (*_TABLES, *WORKBOOK_SUFFIXES, *_JSON_LINES, *_JSON, _XML)
+    return name.file_name.lower().endswith(suffixes) or may_be_of_yolo(name.file_name)
 
 
 class ReadPairs(Protocol):
@@ -78,7 +87,8 @@ def read_label_file(
         read: what reads it, if not `label_pairs`.
 
     Raises:
-        InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one that is too large.
+        InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one that is too large;
+            `labels_ambiguous` of any.
     """
     stem, _, suffix = name.file_name.lower().rpartition(".")
     says_so = is_named_for_labels(name.file_name)
@@ -88,8 +98,8 @@ def read_label_file(
         return None  # Kaggle's example of answers, in which all labels are made up
     try:
         found = (read or label_pairs)(f".{suffix}", data, most_rows, says_so)
-    except InvalidInput:
-        if says_so:
+    except InvalidInput as error:
+        if says_so or error.code == AMBIGUOUS:
             raise
         return None
     if found is None:
@@ -104,31 +114,50 @@ def read_label_file(
     return LabelTable(name.text, source, name.parts[:-1], form, [(file, label) for file, label in rows if file], rank)
 
 
-def label_pairs(suffix: str, data: bytes, most_rows: int, says_so: bool) -> tuple[LabelFileFormat, Rows] | None:
+def of_yolo(found: YoloTable) -> LabelTable:
+    """The table of what YOLO's files say."""
+    return LabelTable(found.names.text, found.source, (), "yolo", found.rows, len(NAMES_OF_LABELS))
+
+
+def label_pairs(
+    suffix: str, data: bytes, most_rows: int, says_so: bool, label_column: str | None = None
+) -> tuple[LabelFileFormat, Rows] | None:
     """Files and their labels, at most one more than `most_rows`, and the format that says them; None where it does not.
+
+    Of a file of names of YOLO's, numbers of classes and their names.
 
     Args:
         suffix: of the file's name, in small letters, with its dot.
         data: the file.
         most_rows: of a table.
         says_so: whether its name says that it is one of labels.
+        label_column: of a table, the heading or number of the column with labels; of objects, the field.
 
     Raises:
         InvalidInput: `labels_unreadable`.
     """
     if suffix in WORKBOOK_SUFFIXES:
-        pairs, is_guess = labels_in_sheet(data, suffix, most_rows + 1)
+        pairs, is_guess = labels_in_sheet(data, suffix, most_rows + 1, label_column)
         return _TABLE_FORMS[is_guess], pairs
     if suffix == _XML:
         return rows_of_xml(data, most_rows + 1)
     text = decoded(data)
+    if suffix in YAML_SUFFIXES:
+        try:
+            names = names_of_yaml(text)
+        except (ValueError, RecursionError) as error:
+            raise unreadable(f"It is not YAML: {error}.") from error
+        return ("yolo", names) if names else None
+    if suffix == LINES_SUFFIX:
+        names = names_of_lines(text)
+        return ("yolo", names) if names else None
     if suffix in _TABLES:
-        if not says_so and not may_name_pictures(text):
+        if not says_so and label_column is None and not may_name_pictures(text):
             return None  # measurements beside each picture, of which there may be thousands
-        table = labels_of_files(text)
+        table = labels_of_files(text, label_column)
         return _TABLE_FORMS[table.is_guess], list(islice(table.pairs, most_rows + 1))
     try:
-        return rows_of_json(text, lines=suffix in _JSON_LINES)
+        return rows_of_json(text, lines=suffix in _JSON_LINES, label_field=label_column)
     except (ValueError, RecursionError) as error:
         raise unreadable(f"It is not JSON: {error}.") from error
 

@@ -13,6 +13,7 @@ _SPLIT = re.compile(
     r"|(?P<eval>eval(?:uation)?)|(?P<holdout>holdout))"
     r"(?:[ _-]?(?:set|data|images|\d{1,4}))?"
 )
+_WORDS = re.compile(r"[ _-]+")
 _UNLABELLED = frozenset(("unlabeled", "unlabelled", "unsup", "unsupervised"))
 _YEAR = r"(?:19|20)\d\d"
 _MONTH = r"(?:0?[1-9]|1[0-2]|[^\W\d_]{3,9}\.?)"
@@ -62,7 +63,8 @@ def _parts_of_data(directories: Collection[Parts], depth: int) -> set[str]:
     """The folders at that depth which are parts of the data, where there are any."""
     level = {parts[depth] for parts in directories}
     known = {name: part for name in level if (part := _part_of_data(name)) is not None}
-    if len(known) == len(level):
+    around = {_around_a_part(name) for name in level}
+    if len(known) == len(level) or (len(level) > 1 and len(around) == 1 and None not in around):
         return level
     inside: dict[str, set[str]] = {name: set() for name in level}
     for parts in directories:
@@ -85,6 +87,13 @@ def _part_of_data(name: str) -> str | None:
     """Which part of the data a folder is by its name; None where it is none."""
     found = _SPLIT.fullmatch(name.strip().casefold())
     return found.lastgroup if found else None
+
+
+def _around_a_part(name: str) -> tuple[str, ...] | None:
+    """What folders of the data's parts have in common: `obj, , data` of `obj_train_data`; None where it is no such."""
+    words = _WORDS.split(name.casefold())
+    parts = [place for place, word in enumerate(words) if _SPLIT.fullmatch(word)]
+    return (*words[: parts[0]], "", *words[parts[0] + 1 :]) if len(parts) == 1 else None
 
 
 def _is_album(name: str) -> bool:

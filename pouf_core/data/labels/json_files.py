@@ -1,4 +1,4 @@
-"""JSON files that say the labels of pictures, told apart by what they hold: COCO, Label Studio, plain objects."""
+"""JSON files that say the labels of pictures, told apart by what they hold."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from pouf_core.data.text_rows import label_of
 
 Rows = list[tuple[str, str]]
 _COCO = ("images", "annotations", "categories")
+_DATUMARO = ("dm_format_version", "categories", "items")
 
 
-def rows_of_json(text: str, *, lines: bool) -> tuple[LabelFileFormat, Rows] | None:
+def rows_of_json(text: str, *, lines: bool, label_field: str | None = None) -> tuple[LabelFileFormat, Rows] | None:
     """Files and their labels, and what format says them; None where the JSON says no labels of files.
 
     Args:
         text: the document.
         lines: whether it is an object a line.
+        label_field: of objects with a file and a label each; None where it is to be told.
 
     Raises:
         ValueError, RecursionError: it is not JSON.
@@ -29,13 +31,15 @@ def rows_of_json(text: str, *, lines: bool) -> tuple[LabelFileFormat, Rows] | No
     document = [json.loads(line) for line in text.split("\n") if line.strip()] if lines else json.loads(text)
     if isinstance(document, Mapping) and all(isinstance(document.get(part), list) for part in _COCO):
         return "coco", _of_coco(document)
+    if isinstance(document, Mapping) and all(document.get(part) for part in _DATUMARO):
+        return "datumaro", _of_datumaro(document)
     if not isinstance(document, list) or not document or not all(isinstance(one, Mapping) for one in document):
         return None
     if all(map(is_task, document)):
         return "label_studio", [(file, label) for task in document for file, label in _of_task(task)]
     known = {name: None for one in document for name in one}  # an item without a label may lack the field
-    fields = [field_named(headings, known) for headings in (FILES, PICTURE_LABELS)]
-    if None in fields:
+    fields = [field_named(FILES, known), label_field or field_named(PICTURE_LABELS, known)]
+    if not all(field in known for field in fields):
         return None
     pairs = [[_scalar(one.get(field)) for field in fields] for one in document]
     return "records", [(file, label) for file, label in pairs if file is not None and label is not None]
@@ -82,6 +86,25 @@ def _of_coco(document: Mapping[str, Any]) -> Rows:
             shown[str(annotation.get("image_id"))].add(name)
     pictures = [(one.get("file_name"), shown.get(str(one.get("id")), set())) for one in _objects(document["images"])]
     return [(file, min(names)) for file, names in pictures if isinstance(file, str) and len(names) == 1]
+
+
+def _of_datumaro(document: Mapping[str, Any]) -> Rows:
+    """The pictures of exactly one class: of those that they are labelled with, else of those that are drawn."""
+    categories = _object(_object(document["categories"]).get("label")).get("labels")
+    names = [label_of(one.get("name")) for one in _objects(categories)]
+    rows: Rows = []
+    for item in _objects(document["items"]):
+        annotations = [one for one in _objects(item.get("annotations")) if isinstance(one.get("label_id"), int)]
+        said = [one for one in annotations if one.get("type") == "label"] or annotations
+        classes = {names[one["label_id"]] for one in said if 0 <= one["label_id"] < len(names)} - {None}
+        file = _object(item.get("image")).get("path") or item.get("id")
+        if isinstance(file, str) and len(classes) == 1:
+            rows += [(file, label) for label in classes if label is not None]
+    return rows
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _scalar(value: object) -> str | None:

@@ -11,9 +11,10 @@ from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import Finding, finding, listed
 from pouf_core.contract.labels import LabelFile, LabelSource, LabelsWanted
 from pouf_core.data.item_names import ItemName
-from pouf_core.data.labels.files import LabelTable, ReadPairs, may_hold_labels, read_label_file
+from pouf_core.data.labels.files import LabelTable, ReadPairs, label_pairs, may_hold_labels, of_yolo, read_label_file
 from pouf_core.data.labels.folders import Parts, are_albums, folder_labels
 from pouf_core.data.labels.picture_names import Occurrence, PictureNames
+from pouf_core.data.labels.yolo import YoloLabels, holds_names, may_be_of_yolo, suffix_of_names
 from pouf_core.data.text_rows import TextRow
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
@@ -66,6 +67,7 @@ class PictureLabels:
         self._rows_left = most_rows
         self._occurrences: list[Occurrence] = []
         self._tables: list[LabelTable] = []
+        self._yolo = YoloLabels()
 
     def note_picture(self, source: str, parts: Parts, sha256: str) -> None:
         """A usable picture was found at a path of a source."""
@@ -87,6 +89,8 @@ class PictureLabels:
         """
         if not may_hold_labels(name):
             return False
+        if may_be_of_yolo(name.file_name):
+            return self._takes_names(source, name, data)
         try:
             table = read_label_file(source, name, data, self._rows_left, self._read)
         except InvalidInput:
@@ -103,6 +107,20 @@ class PictureLabels:
             self._tables.append(table)
         return True
 
+    def _takes_names(self, source: str, name: ItemName, data: bytes) -> bool:
+        """Whether a file is one of the names of classes; one of what is drawn in a picture is kept."""
+        if not holds_names(name.file_name):
+            if self._rows_left > 0 and self._yolo.note_picture(source, name, data):
+                self._rows_left -= 1
+            return False
+        try:
+            found = (self._read or label_pairs)(suffix_of_names(name.file_name), data, self._rows_left, False)
+        except InvalidInput:
+            return False
+        if found is not None:
+            self._yolo.note_names(source, name, found[1])
+        return found is not None
+
     def found(self, *, is_sample: bool = False) -> Labelling:
         """The labels of the pictures: from files where any names one, else from folders, as far as wanted.
 
@@ -111,14 +129,15 @@ class PictureLabels:
         """
         names = PictureNames(self._occurrences)
         found = Labelling()
+        tables = [*self._tables, *map(of_yolo, self._yolo.tables())]
         if self._wanted in ("auto", "file"):
-            found = self._from_files([table for table in self._tables if not table.is_guess], names, is_sample)
+            found = self._from_files([table for table in tables if not table.is_guess], names, is_sample)
         if found.source.kind == "none" and self._wanted in ("auto", "folders"):
             found = _from_folders(
                 {(one.source, one.parts[:-1], one.sha256) for one in self._occurrences}, found.warnings
             )
         if found.source.kind == "none" and self._wanted in ("auto", "file"):
-            guesses = [table for table in self._tables if table.is_guess]
+            guesses = [table for table in tables if table.is_guess]
             of_guesses = self._from_files(guesses, names, is_sample)
             found = of_guesses if of_guesses.labels else found
         return _as_wanted(found, self._wanted)

@@ -9,14 +9,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
+from pouf_core.contract.findings import listed
 from pouf_core.data.headings import FILES, LABELS, PICTURE_LABELS, ROWS, folded
-from pouf_core.data.labels.columns import label_columns, names_a_picture
+from pouf_core.data.labels.columns import Missing, label_columns, names_a_picture
 from pouf_core.data.sheets import USUAL_LIMITS, opened_sheet
 from pouf_core.data.table_rows import opened_table
 from pouf_core.data.text_rows import label_of
 from pouf_core.errors import InvalidInput
 
-UNREADABLE = "labels_unreadable"
+UNREADABLE, AMBIGUOUS = "labels_unreadable", "labels_ambiguous"
 _HEADING_CHARACTERS, _HEADING_LINES = 65_536, 20  # titles may stand above the headings
 _DELIMITERS = re.compile(r"[,;\t|]")
 _AROUND_CELLS = "\"' \ufeff"
@@ -39,16 +40,17 @@ class LabelledFiles:
     is_guess: bool
 
 
-def labels_of_files(text: str) -> LabelledFiles:
+def labels_of_files(text: str, label_column: str | None = None) -> LabelledFiles:
     """Files and their labels.
 
     Args:
         text: the table, with headings such as `file,label`, `image;class` or `path,target`; see `label_columns`.
+        label_column: as `asked` there.
 
     Raises:
-        InvalidInput: `labels_unreadable`, at once or with a row.
+        InvalidInput: `labels_unreadable`, at once or with a row; `labels_ambiguous`.
     """
-    return _labels_of_files(_all_rows(text))
+    return _labels_of_files(_all_rows(text), label_column)
 
 
 def may_name_pictures(text: str) -> bool:
@@ -66,7 +68,9 @@ def _heads_labels(row: Sequence[str]) -> bool:
     return not names.isdisjoint(_NAMES_OF_FILES) or (_KEY in names and not names.isdisjoint(PICTURE_LABELS))
 
 
-def labels_in_sheet(data: bytes, suffix: str, most_rows: int) -> tuple[list[tuple[str, str]], bool]:
+def labels_in_sheet(
+    data: bytes, suffix: str, most_rows: int, label_column: str | None = None
+) -> tuple[list[tuple[str, str]], bool]:
     """The pairs of `labels_of_files`, no more than that, and whether they are a guess; of a workbook of that suffix.
 
     Raises:
@@ -74,21 +78,32 @@ def labels_in_sheet(data: bytes, suffix: str, most_rows: int) -> tuple[list[tupl
     """
     try:
         with opened_sheet(io.BytesIO(data), suffix, USUAL_LIMITS) as sheet:
-            found = _labels_of_files(_guarded(sheet.rows))
+            found = _labels_of_files(_guarded(sheet.rows), label_column)
             return list(islice(found.pairs, most_rows)), found.is_guess
     except InvalidInput as error:
-        raise error if error.code == UNREADABLE else unreadable(error.message) from error
+        raise error if error.code in (UNREADABLE, AMBIGUOUS) else unreadable(error.message) from error
 
 
-def _labels_of_files(rows: Iterator[list[str]]) -> LabelledFiles:
+def _labels_of_files(rows: Iterator[list[str]], label_column: str | None) -> LabelledFiles:
     first = list(islice(rows, _FIRST_ROWS))
-    columns = label_columns(first)
-    if isinstance(columns, str):
-        what, heading = ("file names", FILES[0]) if columns == "files" else ("labels", LABELS[0])
-        raise unreadable(f"Its header has no column with {what}; head it {heading}.")
+    columns = label_columns(first, label_column)
+    if isinstance(columns, Missing):
+        said = _what_is_missing(columns, label_column)
+        raise unreadable(said, AMBIGUOUS if len(columns.candidates) > 1 and label_column is None else UNREADABLE)
     body = chain(first[columns.has_header :], rows)
     pairs = (pair for row in body if (pair := columns.pair(row)) is not None)
     return LabelledFiles(pairs, columns.is_guess)
+
+
+def _what_is_missing(columns: Missing, asked: str | None) -> str:
+    if columns.what == "files":
+        return f"Its header has no column with file names; head it {FILES[0]}."
+    shown = listed(columns.candidates)
+    if asked is not None:
+        return f"It has no column {asked!r} with labels" + (f"; its columns are {shown}." if shown else ".")
+    if len(columns.candidates) > 1:
+        return f"The labels may be in several columns: {shown}. Name one as label_column, or head it {LABELS[0]}."
+    return f"Its header has no column with labels; head it {LABELS[0]}, or name it as label_column."
 
 
 def labels_of_rows(text: str) -> tuple[bool, Iterator[tuple[int, str | None]]]:
@@ -104,9 +119,9 @@ def labels_of_rows(text: str) -> tuple[bool, Iterator[tuple[int, str | None]]]:
     return number is not None, _numbered(header, rows, label, number)
 
 
-def unreadable(reason: str) -> InvalidInput:
+def unreadable(reason: str, code: str = UNREADABLE) -> InvalidInput:
     """The refusal of a file of labels."""
-    return InvalidInput(UNREADABLE, f"The file of labels cannot be used. {reason}")
+    return InvalidInput(code, f"The file of labels cannot be used. {reason}")
 
 
 def _numbered(

@@ -25,17 +25,19 @@ _NUMBERED: TypeAdapter[NumberedLabels] = TypeAdapter(list[tuple[Annotated[int, F
 
 def answer_label_pairs(question: LabelPairsQuestion, source: Path | bytes, answer: Answer) -> None:
     """Give the files and labels of a file; raises as `label_pairs`."""
-    found = label_pairs(question.suffix, _content(source), question.most_rows, question.says_so)
+    found = label_pairs(question.suffix, _content(source), question.most_rows, question.says_so, question.label_column)
     answer.about(found and found[0])
     for file, label in found[1] if found else ():
         answer.row((file, label), len(file) + len(label))
 
 
 def label_pairs_of(
-    reader: FileReader, suffix: str, data: bytes, most_rows: int, says_so: bool
+    reader: FileReader, suffix: str, data: bytes, most_rows: int, says_so: bool, *, label_column: str | None = None
 ) -> tuple[LabelFileFormat, Rows] | None:
     """As `label_pairs`, by the reader's process; raises as `texts_of`."""
-    question = LabelPairsQuestion(**reader.asked(data), suffix=suffix, most_rows=most_rows, says_so=says_so)
+    question = LabelPairsQuestion(
+        **reader.asked(data), suffix=suffix, most_rows=most_rows, says_so=says_so, label_column=label_column
+    )
     form: LabelFileFormat | None = None
     pairs: Rows = []
     for part in reader.answers(question, data, _parsed_pairs):

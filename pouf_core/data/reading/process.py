@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from pouf_core.data.limited_process import limit_file_size, limit_with_children
+from pouf_core.data.limited_process import is_of_the_system, limit_file_size, limit_with_children
 from pouf_core.data.reading.answers import Answer
 from pouf_core.data.reading.embeddings import answer_embeddings
 from pouf_core.data.reading.labels import answer_label_pairs, answer_row_labels
@@ -27,17 +27,7 @@ logger = logging.getLogger(__name__)
 
 OUT_OF_MEMORY = "reading_out_of_memory"
 UNREADABLE = "unreadable_file"
-#: Errors of the system that no file causes, and those by which it holds a process to its limits.
-_OF_SYSTEM = {
-    errno.ENOSPC,
-    errno.EDQUOT,
-    errno.EROFS,
-    errno.EIO,
-    errno.ENOENT,
-    errno.EACCES,
-    errno.EMFILE,
-    errno.ENFILE,
-}
+#: Errors by which the system holds a process to its limits.
 _OF_LIMITS = {errno.ENOMEM, errno.EFBIG}
 _TASKS: dict[str, Callable[[Any, Path | bytes, Answer], None]] = {
     "texts": answer_texts,
@@ -67,7 +57,7 @@ def _answer(question: AnyQuestion, source: Path | bytes, stream: IO[bytes]) -> N
     except InvalidInput as error:
         answer.refuse(error)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_SYSTEM:
+        if is_of_the_system(error):
             answer.fault(error)
             return
         if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in _OF_LIMITS):

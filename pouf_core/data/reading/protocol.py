@@ -76,6 +76,7 @@ class LabelPairsQuestion(Question):
     suffix: str
     most_rows: int
     says_so: bool
+    label_column: str | None
 
 
 class RowLabelsQuestion(Question):

@@ -94,6 +94,10 @@ class Collector(FoundItems, ABC):
     def failure(self) -> InvalidInput:
         """Why there is no item that can be used."""
         none, groups = f"None of the uploaded files is a usable {self.noun}", self.losses.groups()
+        if not groups and self.skipped:
+            reasons = " and ".join(reason.replace("_", " ") for reason in sorted(self.skipped))
+            said = f"what there is was passed over ({reasons}). Call files that are items otherwise"
+            return InvalidInput("no_usable_items", f"{none}; {said}.")
         if not groups:
             return InvalidInput("no_usable_items", f"{none}; they hold no item at all.")
         first = groups[0]

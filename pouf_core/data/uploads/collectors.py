@@ -90,4 +90,6 @@ def collector_of(
         elif modality == "text":
             yield TextCollector(keeper, limits, labels_wanted=labels, reader=reader, options=options)
         else:
-            yield PictureCollector(keeper, limits, labels_wanted=labels, reader=reader, decoder=decoder)
+            yield PictureCollector(
+                keeper, limits, labels_wanted=labels, reader=reader, decoder=decoder, label_column=options.label_column
+            )

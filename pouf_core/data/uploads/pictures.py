@@ -38,7 +38,11 @@ class _Refusal(NamedTuple):
 
 @dataclass
 class PictureCollector(Collector):
-    """The pictures of a dataset. Each content is hashed once, and decoded once to be checked."""
+    """The pictures of a dataset. Each content is hashed once, and decoded once to be checked.
+
+    Attributes:
+        label_column: of files of labels, as for `label_pairs`.
+    """
 
     modality = "image"
     noun = "picture"
@@ -46,11 +50,13 @@ class PictureCollector(Collector):
     file_is_item = True
 
     decoder: Decoder = field(kw_only=True)
+    label_column: str | None = field(default=None, kw_only=True)
     _undecided: list[_Refusal] = field(default_factory=list)
     _uploads: Sequence[Uploaded] = ()
 
     def __post_init__(self) -> None:
-        self._labels = PictureLabels(self.labels_wanted, self.limits.items, partial(label_pairs_of, self.reader))
+        read = partial(label_pairs_of, self.reader, label_column=self.label_column)
+        self._labels = PictureLabels(self.labels_wanted, self.limits.items, read)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, then decide on files that belong to a picture beside them."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,10 @@ from pouf_core.contract.file_reading import shown_text
 from pouf_core.contract.sample import Sample, SampledItem, SampleFailure, SampleRequest
 from pouf_core.data.file_kinds import is_named_for_labels
 from pouf_core.data.item_names import parse_name
+from pouf_core.data.limited_process import is_of_the_system
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.text_tables import AmbiguousTable
+from pouf_core.data.uploads.allowance import Allowance
 from pouf_core.data.uploads.collector import Collector
 from pouf_core.data.uploads.collectors import collector_of, modality_of_uploads
 from pouf_core.data.uploads.keeper import EndOfReading, EndOfUpload, FolderUse, FoundItem, Keeper, Uploaded, WholeFile
@@ -40,7 +41,7 @@ class SampleKeeper(Keeper):
 
     Args:
         scratch: a directory to work in.
-        seconds: after which no more is read.
+        seconds: of computing, after which no more is read.
 
     Attributes:
         items: the first entries.
@@ -59,14 +60,13 @@ class SampleKeeper(Keeper):
 
     def begin(self) -> None:
         """Count the seconds from now on."""
-        self._ends_at = time.monotonic() + self._seconds
-        self._looks_until = self._ends_at - (1 - LOOKING_SHARE) * self._seconds
+        self._allowance = Allowance(self._seconds)
 
     def unpacked_bytes(self, *, is_of_lines: bool) -> float:
         return UNPACKED_BYTES_OF_LINES if is_of_lines else UNPACKED_BYTES
 
     def check(self) -> None:
-        if self._entries >= MOST_ENTRIES or time.monotonic() > self._ends_at:
+        if self._entries >= MOST_ENTRIES or self._allowance.is_used():
             self.cut = True
             raise EndOfSample
         if self._of_upload >= MOST_OF_AN_UPLOAD:
@@ -74,14 +74,14 @@ class SampleKeeper(Keeper):
             raise EndOfUpload
 
     def check_looking(self) -> None:
-        if time.monotonic() > self._looks_until:
+        if self._allowance.is_used(LOOKING_SHARE):
             raise EndOfUpload
 
     def check_waiting(self) -> None:
         pass  # the file that is being read when the time is up may be all that there is to show
 
     def ends(self, error: Exception) -> bool:
-        return False
+        return is_of_the_system(error)
 
     def local(self, upload: Uploaded) -> Path:
         self._of_upload = 0

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pouf_core.contract.sample import Sample, SampleRequest
 from pouf_core.data.asked_process import Unanswered, ask
-from pouf_core.data.limited_process import describe_end
+from pouf_core.data.limited_process import UNAVAILABLE, ReaderUnavailable, describe_end
 from pouf_core.errors import InvalidInput
 
 MODULE = "pouf_core.data.uploads.sample_process"
 UNREADABLE = "sample_unreadable"
-#: For starting, and for the one file that is being read when the time for reading is up.
-MORE_SECONDS = 30.0
+#: For starting, and for the one file that is being read when the time for reading is up, on a busy machine too.
+MORE_SECONDS = 115.0
 
 
 def take_sample(request: SampleRequest) -> Sample:
@@ -18,6 +18,7 @@ def take_sample(request: SampleRequest) -> Sample:
 
     Raises:
         InvalidInput: `sample_unreadable`: the files end the process that reads them, or take too long.
+        ReaderUnavailable: no file can be read.
     """
     seconds = request.limits.seconds + MORE_SECONDS
     scratch = {"TMPDIR": str(request.scratch)}  # whose owner removes what a killed process left
@@ -25,6 +26,9 @@ def take_sample(request: SampleRequest) -> Sample:
         return ask(MODULE, request, Sample, seconds=seconds, variables=scratch)
     except Unanswered as error:
         if error.status is None:
-            raise InvalidInput(UNREADABLE, f"Reading a sample takes more than {seconds:g} s.") from error
+            message = f"Reading a sample takes more than {seconds:g} s. Send fewer or smaller files, or no dry run."
+            raise InvalidInput(UNREADABLE, message) from error
+        if error.status == UNAVAILABLE:
+            raise ReaderUnavailable("The process that reads samples lacks what it works with.") from error
         message = f"The files end the process that reads a sample: {describe_end(error.status)}."
         raise InvalidInput(UNREADABLE, message) from error

@@ -84,7 +84,7 @@ def test_unknown_fields_are_refused_and_nothing_is_created(api, refused, nothing
         ({"finalize": "perhaps"}, "invalid_type", "/finalize"),
         ({"name": "x" * 201}, "invalid_value", "/name"),
         ({"text_column": "x" * 256}, "invalid_value", "/text_column"),
-        ({"modality": "image", "label_column": "kind"}, "invalid_value", "/label_column"),
+        ({"modality": "embedding", "label_column": "kind"}, "invalid_value", "/label_column"),
         ({"modality": "image", "encoding": "utf-8"}, "invalid_value", "/encoding"),
         ({"encoding": "klingon"}, "invalid_value", "/encoding"),
         ({"delimiter": ";;"}, "invalid_value", "/delimiter"),

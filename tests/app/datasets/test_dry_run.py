@@ -7,6 +7,7 @@ import zipfile
 import pytest
 from sqlalchemy import func, select
 
+from pouf_core.data.limited_process import ReaderUnavailable
 from store.tables import Base
 from tests.app.inline_worker import InlineWorker
 from tests.corpus.sheets import parquet, workbook
@@ -103,6 +104,19 @@ def test_a_table_that_does_not_tell_is_refused_with_the_columns_to_choose_from(a
     ]
 
 
+def test_a_table_beside_pictures_with_labels_in_several_columns_is_asked_about(api, picture):
+    colours = ("red", "blue", "green", "white")
+    rows = "".join(f"{name}.png,{'warm' if at % 2 else 'cold'},{at // 2}\n" for at, name in enumerate(colours))
+    pictures = {f"{name}.png": picture(name) for name in colours}
+    archive = zipped(pictures | {"train.csv": f"image,Feeling,half\n{rows}".encode()})
+    asked = dry_run(api, [("a.zip", archive)]).json()
+    (rejection,) = asked["rejections"]
+    assert (rejection["code"], asked["labelled_count"]) == ("labels_ambiguous", 0)
+    assert "'Feeling', 'half'. Name one as label_column" in rejection["message"]
+    answered = dry_run(api, [("a.zip", archive)], modality="image", label_column="feeling").json()
+    assert (answered["rejections"], answered["suggested_class_names"]) == ([], ["cold", "warm"])
+
+
 @pytest.mark.parametrize(
     ("files", "fields", "code", "pointer"),
     [
@@ -128,6 +142,21 @@ def test_files_that_end_the_process_are_refused_in_words(api, refused, monkeypat
     assert "Traceback" not in problem["detail"]
 
 
+def test_a_dry_run_that_could_read_no_file_is_to_be_tried_again(api, refused, monkeypatch):
+    def nothing(_):
+        raise ReaderUnavailable
+
+    monkeypatch.setattr("app.serving.samples.take_sample", nothing)
+    answer = dry_run(api, [("a.txt", b"a text\n")])
+    refused(answer, 503, "reader_unavailable")
+    assert answer.headers["x-should-retry"] == "true"
+
+
 def test_files_that_hold_no_item_are_said_to(api, refused):
     problem = refused(dry_run(api, [("a.csv", b"text\n")]), 422, "no_usable_items", "/files")
     assert "they hold no item" in problem["detail"]
+
+
+def test_files_that_were_all_passed_over_are_said_to_be(api, refused):
+    problem = refused(dry_run(api, [("a.zip", zipped({"README.txt": b"a text"}))]), 422, "no_usable_items", "/files")
+    assert "was passed over (description)" in problem["detail"]

@@ -17,9 +17,11 @@ import pytest
 
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.sample import Sample, SampledFile, SampleLimits, SampleRequest
+from pouf_core.data.limited_process import ReaderUnavailable
 from pouf_core.data.uploads import sample as module
 from pouf_core.data.uploads.keeper import FolderUse
 from pouf_core.data.uploads.sample import read_sample
+from pouf_core.data.uploads.sampling import take_sample
 from tests.corpus.archives import pictures
 
 LIMITS = SampleLimits(
@@ -94,6 +96,14 @@ def test_reading_ends_when_its_time_is_up(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(LIMITS, "seconds", -1.0)
     found = sampled(tmp_path, {"a.txt": lines(3)})
     assert (found.complete, found.item_count, found.failure) == (False, 0, None)
+
+
+def test_a_machine_that_lacks_something_is_no_fault_of_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(lines(3))
+    files = [SampledFile(filename="a.txt", path=path, size=path.stat().st_size, sha256="0" * 64)]
+    with pytest.raises(ReaderUnavailable):
+        take_sample(SampleRequest(files=files, modality="text", scratch=tmp_path / "gone", limits=LIMITS))
 
 
 def test_what_is_unusable_as_far_as_was_read_is_no_failure_yet(tmp_path: Path) -> None:

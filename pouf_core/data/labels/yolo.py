@@ -1,0 +1,107 @@
+"""Labels as YOLO has them: for each picture a text of what is drawn in it, by numbers, and one file of their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import yaml
+
+from pouf_core.data.item_names import ItemName
+from pouf_core.data.labels.folders import Parts
+from pouf_core.data.text_rows import label_of
+
+#: Of the file of names: with a list or a mapping `names`, or a name a line.
+YAML_SUFFIXES = (".yaml", ".yml")
+LINES_SUFFIX = ".names"
+_OF_LINES = ("classes.txt", "_darknet.labels")
+_OF_A_PICTURE = ".txt"
+_LARGEST, _LARGEST_NAMES = 1024**2, 4 * 1024**2
+_LINE = re.compile(rb"\s*(\d{1,6})(?:\s+[-+.\deE]+){4,}\s*")
+_ANNOTATIONS, _PICTURES = "labels", "images"
+
+Names = list[tuple[str, str]]
+
+
+def may_be_of_yolo(file_name: str) -> bool:
+    """Whether a file may be one of these, by its name."""
+    return holds_names(file_name) or file_name.lower().endswith(_OF_A_PICTURE)
+
+
+def holds_names(file_name: str) -> bool:
+    """Whether a file may be the one of names, by its name."""
+    lowered = file_name.lower()
+    return lowered in _OF_LINES or lowered.endswith((*YAML_SUFFIXES, LINES_SUFFIX))
+
+
+def suffix_of_names(file_name: str) -> str:
+    """The suffix by which such a file is read."""
+    return YAML_SUFFIXES[0] if file_name.lower().endswith(YAML_SUFFIXES) else LINES_SUFFIX
+
+
+def names_of_yaml(text: str) -> Names | None:
+    """The numbers and names of classes in a `data.yaml`; None where it names none.
+
+    Raises:
+        ValueError, RecursionError: it is not YAML.
+    """
+    if len(text) > _LARGEST_NAMES:
+        return None
+    try:
+        document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except (yaml.YAMLError, AttributeError) as error:
+        raise ValueError(str(error)[:200]) from error
+    names: Any = document.get("names") if isinstance(document, Mapping) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, Mapping):
+        return None
+    found = [(str(number), label_of(name)) for number, name in names.items() if isinstance(name, str | int)]
+    return [(number, name) for number, name in found if name is not None] or None
+
+
+def names_of_lines(text: str) -> Names | None:
+    """The numbers and names of classes in a file with one a line."""
+    found = [(str(number), label_of(line)) for number, line in enumerate(text[:_LARGEST_NAMES].split("\n"))]
+    return [(number, name) for number, name in found if name is not None] or None
+
+
+class YoloTable(NamedTuple):
+    """Labels of pictures by their paths in a source, and its file of names."""
+
+    source: str
+    names: ItemName
+    rows: list[tuple[Parts, str]]
+
+
+class YoloLabels:
+    """Gathers what is drawn in pictures, and the names of it, while files are read."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, list[tuple[Parts, int]]] = {}
+        self._names: dict[str, tuple[ItemName, Mapping[str, str]]] = {}
+
+    def note_names(self, source: str, name: ItemName, names: Names) -> None:
+        """A source has a file of names; the first counts."""
+        self._names.setdefault(source, (name, dict(names)))
+
+    def note_picture(self, source: str, name: ItemName, data: bytes) -> bool:
+        """Whether a file says what is drawn in a picture, which is kept where that is of exactly one class."""
+        if len(data) > _LARGEST:
+            return False
+        found = [_LINE.fullmatch(line) for line in data.splitlines() if line.strip()]
+        classes = {int(line[1]) for line in found if line}
+        if len(classes) != 1 or None in found:
+            return False
+        parts = tuple(_PICTURES if part == _ANNOTATIONS else part for part in name.parts)
+        self._shown.setdefault(source, []).append((parts, classes.pop()))
+        return True
+
+    def tables(self) -> list[YoloTable]:
+        """What is known of each source that has names."""
+        return [
+            YoloTable(source, name, [(parts, names[str(number)]) for parts, number in shown if str(number) in names])
+            for source, (name, names) in self._names.items()
+            if (shown := self._shown.get(source))
+        ]
