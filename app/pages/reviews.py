@@ -117,9 +117,11 @@ def answer(
 
 
 @router.post("/{audit_id}/confirm")
-def confirm(request: Request, job_id: str, audit_id: str, caller: Writer) -> HTMLResponse:
-    """Let the model be judged and served as the answers say."""
-    proposals.confirm(caller, job_id, audit_id, AuditConfirm())
+def confirm(
+    request: Request, job_id: str, audit_id: str, caller: Writer, threshold: Annotated[bool, Form()] = False
+) -> HTMLResponse:
+    """Let the model be judged and served as the answers say, and keep to the threshold that they allow if wished."""
+    proposals.confirm(caller, job_id, audit_id, AuditConfirm(threshold=threshold))
     return redirect(request, f"/jobs/{job_id}")
 
 

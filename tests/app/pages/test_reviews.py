@@ -37,7 +37,8 @@ def test_each_answer_leads_to_the_next_item_until_all_are_looked_at(api, begun):
         page = say(api, begun, page, label=CLASSES[number % 3])
     assert len(set(seen)) == 8
     assert "everything has been looked at" in page
-    assert "Right when adapted" in page
+    assert "Right after adaptation" in page
+    assert re.search(r"more answers would allow a threshold|no threshold would keep|At a threshold of", page)
 
 
 def test_every_answer_has_a_key_and_what_is_predicted_is_not_given_away(api, begun):
@@ -137,3 +138,20 @@ def test_what_the_answers_say_is_applied_on_request(api, begun, predicted):
         assert "without labels does not tell" not in api.get(shown).text
     assert ", applied" in api.get(f"/jobs/{job_id}").text
     assert "Applied on" in api.get(begun).text
+
+
+def test_the_threshold_that_the_answers_allow_is_applied_where_that_is_asked_for(api, rows, predicted):
+    job_id = predicted(300, accepted_from=0.0).job_id
+    model_id = rows.model_of(job_id)
+    audit = api.post(f"/v1/jobs/{job_id}/audits", json={"size": 150, "wished_accuracy": 0.9}).json()
+    agreed = [{"item": item["sha256"], "label": item["adapted_label"]} for item in audit["items"]]
+    proposed = api.put(audit["urls"]["answers"], json={"answers": agreed}).json()["proposal"]["threshold"]
+    place = f"/jobs/{job_id}/reviews/{audit['id']}"
+    page = api.get(place).text
+    assert "Apply that<" in page and "Apply that and the threshold" in page
+    assert api.post(f"{place}/confirm", headers=SCRIPTED).status_code == 200
+    page = api.get(place).text
+    assert "Apply that" not in page and "Apply the threshold" in page
+    assert api.post(f"{place}/confirm", data={"threshold": "true"}, headers=SCRIPTED).status_code == 200
+    assert api.get(f"/v1/models/{model_id}").json()["threshold"] == proposed
+    assert "it gives no class" in api.get(place).text and "Apply the threshold" not in api.get(place).text
