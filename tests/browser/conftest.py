@@ -19,6 +19,7 @@ EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "clipart"
 CLASSES = ("boat", "computer", "smiley face")
 PICTURES_A_CLASS = 8
 EVIL = "<img src=x onerror=alert(1)>"
+LONG = "Donaudampfschifffahrtsgesellschaft" * 4
 JOB_MS = 240_000
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -76,6 +77,8 @@ def folder(tmp_path_factory) -> Path:
         (root / name).mkdir(parents=True)
         for row in [row for row in rows if row["label"] == name][:PICTURES_A_CLASS]:
             shutil.copy(EXAMPLE / "images" / row["file"], root / name)
+    boat = next((root / "boat").iterdir())
+    boat.rename(boat.with_name(f"{LONG}{boat.suffix}"))
     (root / f"{EVIL}.jpg").write_bytes(b"not a picture")
     return root
 
@@ -156,6 +159,11 @@ class Visit:
         """Tell whether a reader has to scroll sideways."""
         root = "document.documentElement"
         return bool(self.page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"))
+
+    def hidden_columns(self) -> list[str]:
+        """The names of tables that a reader has to scroll sideways."""
+        wide = "[...document.querySelectorAll('.scroll')].filter((table) => table.scrollWidth > table.clientWidth)"
+        return list(self.page.evaluate(f"{wide}.map((table) => table.ariaLabel)"))
 
     def picture(self, name: str) -> None:
         """Keep a screenshot, to be looked at."""

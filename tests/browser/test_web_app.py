@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from pouf_client import Client
-from tests.browser.conftest import CLASSES, EVIL, JOB_MS, PICTURES_A_CLASS
+from tests.browser.conftest import CLASSES, EVIL, JOB_MS, LONG, PICTURES_A_CLASS
 from tests.waiting import WAIT_SECONDS
 
 WIDTHS, SCHEMES = (375, 1280), ("light", "dark")
@@ -15,9 +15,9 @@ WIDTHS, SCHEMES = (375, 1280), ("light", "dark")
 
 @pytest.fixture(scope="session")
 def other_job(walked, service) -> str:
-    """Another job over the dataset, that knows fewer classes."""
+    """Another job over the dataset, that knows fewer classes and has a name that no line ends in."""
     with Client(service.url) as client:
-        job = client.jobs.create(walked.dataset, class_names=list(CLASSES[:2]))
+        job = client.jobs.create(walked.dataset, class_names=list(CLASSES[:2]), name=LONG)
         return client.jobs.wait(job.id).id
 
 
@@ -43,6 +43,7 @@ def use_as_everybody(seen, name):
         seen.show(width, scheme)
         assert seen.findings() == [], (name, width, scheme)
         assert not seen.is_wider_than_the_screen(), (name, width, scheme)
+        assert width < max(WIDTHS) or seen.hidden_columns() == [], name
         seen.picture(f"{name}-{width}-{scheme}")
 
 
