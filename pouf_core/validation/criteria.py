@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pouf_core.contract.counts import counted
-from pouf_core.contract.findings import Finding, finding
+from pouf_core.contract.findings import Finding, finding, listed
 from pouf_core.validation.measurements import Change, Size, Structure
 from pouf_core.validation.thresholds import Level, Thresholds, constant
 
@@ -90,7 +90,7 @@ def _one_sided(seen: NamedChange, _: float) -> str:
 
 
 def _collapsed(seen: NamedChange, _: float) -> str:
-    names = ", ".join(seen.class_names[index] for index in seen.change.vanished)
+    names = listed([seen.class_names[index] for index in seen.change.vanished])
     return f"The adapted model almost never predicts: {names}."
 
 

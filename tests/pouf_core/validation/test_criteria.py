@@ -141,7 +141,10 @@ def test_of_fifty_classes_seventeen_may_collapse() -> None:
 
 def test_collapsed_classes_are_named_by_the_failed_check() -> None:
     [found] = failed_change_checks(replace(QUIET, vanished=[0, 3]), NAMES, PICTURES)
-    assert "cat, hen" in found.message
+    assert "'cat', 'hen'" in found.message
+    names = [f"class {number}" for number in range(1000)]
+    [found] = failed_change_checks(replace(QUIET, vanished=list(range(900))), names, PICTURES)
+    assert "'class 9' and 890 more" in found.message and len(found.message) < 200
 
 
 def test_every_failed_check_of_a_change_is_given() -> None:

@@ -200,7 +200,7 @@ def test_near_duplicate_class_names_are_named_by_one_warning() -> None:
 def test_collapsed_classes_are_named_by_the_warning() -> None:
     verdict = ReasonedVerdict("harmful", [], "zero_shot", SURE, replace(QUIET, vanished=[1, 3]))
     [warning] = warnings_of(verdict, CLASSES, APART, HEAD)
-    assert "dog, hen" in warning["message"]
+    assert "'dog', 'hen'" in warning["message"]
 
 
 def test_every_warning_is_given_at_once() -> None:
