@@ -69,3 +69,13 @@ def test_what_a_person_was_answered_stays_while_the_page_asks_by_itself(visit, w
                     pass
             assert said.count() == 1
         client.jobs.cancel(job.id)
+
+
+def test_what_a_proxy_refuses_is_not_told_as_a_service_that_is_away(visit, walked):
+    with visit() as seen:
+        seen.wrong = _Forgiving()
+        seen.page.route("**/models/*/map", lambda route: route.fulfill(status=403, body="<h1>Forbidden</h1>"))
+        seen.open(f"/models/{walked.model}")
+        seen.page.get_by_text("Map of the items").scroll_into_view_if_needed()
+        seen.page.get_by_text("refused this (403)").wait_for()
+        assert seen.page.get_by_text("does not answer").count() == 0

@@ -19,7 +19,11 @@ function say(text, kind = "") {
 /** Whether the page asks for that part by itself: at intervals, or by the trigger `again`. */
 const asksAgain = (element) => /\b(every|again)\b/.test(element.getAttribute("hx-trigger") ?? "");
 
-const isAway = (request) => request.status === 0 || request.getResponseHeader("x-should-retry") === "true" || [502, 503, 504].includes(request.status);
+/** Whether to ask again: as the service says, or where a proxy answered in its place. */
+function isAway(request) {
+  const told = request.getResponseHeader("x-should-retry");
+  return told === null ? [0, 502, 503, 504].includes(request.status) : told === "true";
+}
 
 document.addEventListener("htmx:afterRequest", ({ detail: { xhr, successful, requestConfig: { elt } } }) => {
   const byItself = asksAgain(elt);
@@ -35,8 +39,11 @@ document.addEventListener("htmx:sendError", ({ detail: { elt } }) => sayAway(elt
 document.addEventListener("htmx:beforeSwap", ({ detail }) => {
   if (detail.xhr.status < 400 || detail.xhr.getResponseHeader("HX-Retarget")) return;
   detail.shouldSwap = false; // a proxy's page, with nothing for this one in it
-  sayAway(detail.elt);
+  if (isAway(detail.xhr)) sayAway(detail.elt);
+  else say(refusedBetween(detail.xhr));
 });
+
+const refusedBetween = ({ status }) => `Something between this page and the service, such as a proxy, refused this (${status}).${status === 413 ? " It is too large for it." : ""}`;
 
 function sayAway(element) {
   say(`The service does not answer. ${asksAgain(element) ? "This page tries again by itself." : "Try it again in a moment."}`, "away");
@@ -114,8 +121,7 @@ async function send(method, path, body, headers, onProgress) {
     await ended;
     if (request.status >= 200 && request.status < 300) return request.response;
     if (request.status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
-    const again = request.status === 0 || request.getResponseHeader("x-should-retry") === "true";
-    if (!again) throw new Error(inWords(request.response?.detail) ?? `The service answered ${request.status}.`);
+    if (!isAway(request)) throw new Error(inWords(request.response?.detail) ?? refusedBetween(request));
     say("The service does not answer, or is busy. The upload goes on by itself.");
     await pause(Number(request.getResponseHeader("Retry-After")) || RETRY_SECONDS);
     message.replaceChildren();
