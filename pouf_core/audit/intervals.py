@@ -45,8 +45,9 @@ class Posterior:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Of 90 %."""
-        return self.quantile((1 - CONFIDENCE) / 2), self.quantile((1 + CONFIDENCE) / 2)
+        """Of 90 %; the prior, which draws it to the middle, does not draw it past the estimate."""
+        low, high = self.quantile((1 - CONFIDENCE) / 2), self.quantile((1 + CONFIDENCE) / 2)
+        return min(low, self.value), max(high, self.value)
 
     def lower_bound(self, growth: Numbers = ONCE) -> Numbers:
         """Of a one-sided interval of 90 % after Clopper and Pearson, were there so many times [g] the answers."""

@@ -267,3 +267,11 @@ def test_the_suspected_are_the_same_where_numpy_gives_places_along_an_axis(
 
     monkeypatch.setattr(np, "unique", of_numpy_2_0)
     assert np.array_equal(population.frame.suspected(40), expected)
+
+
+def test_an_interval_holds_its_own_estimate() -> None:
+    for value in (0.0, 1.0):
+        found = posterior(np.full(13, value), np.zeros(13, dtype=np.int64), np.array([14]), False)
+        assert found is not None
+        low, high = found.interval
+        assert low <= found.value == value <= high
