@@ -1,5 +1,6 @@
 """The root of the command line: what ends a command, and how it is told."""
 
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,6 +11,8 @@ from typer.core import TyperGroup
 
 from cli.exit_codes import ExitCode
 from cli.failures import explain
+
+EMPTY = re.compile(r"(--[\w-]+=)?")
 
 
 class RootGroup(TyperGroup):
@@ -25,7 +28,8 @@ class RootGroup(TyperGroup):
         **extra: Any,
     ) -> Any:
         """Run, and end the process."""
-        if "" in (sys.argv[1:] if args is None else args):  # which as a path would be this folder, all of it
+        given = sys.argv[1:] if args is None else args
+        if any(EMPTY.fullmatch(argument) for argument in given):  # which as a path would be this folder, all of it
             say_error("An argument is empty: is a variable of the shell not set?")
             sys.exit(ExitCode.WRONG_USE)
         try:
