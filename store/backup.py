@@ -179,8 +179,12 @@ def _read_manifest(source: Path) -> Manifest:
         if found != FORMAT:
             raise BackupFailed(f"The backup has format {found}, which this version does not read.")
         return Manifest.model_validate(document)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        message = f"{source} is no backup: it holds no {MANIFEST}; name the folder that `pouf backup` made."
+        raise BackupFailed(message) from error
     except (OSError, ValueError) as error:
-        raise BackupFailed(f"{source} is no backup: {error}.") from error
+        what = error.strerror if isinstance(error, OSError) else "it is not what was written"
+        raise BackupFailed(f"The backup's {MANIFEST} cannot be read: {what}. Nothing was changed.") from error
 
 
 def _sha256(path: Path) -> str:
