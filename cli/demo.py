@@ -15,6 +15,7 @@ from rich.console import Console
 from cli import CommandError
 from cli.addresses import why_not_ready
 from cli.demo_report import curl_lines, job_bar, print_predictions, print_results
+from cli.remote.connection import checked_address
 from cli.temporary_service import temporary_service
 from pouf_client import Client, ClientError, Dataset, Job
 
@@ -95,9 +96,10 @@ def read_example(folder: Path) -> Example:
 def running_service(url: str | None, data_dir: Path) -> Iterator[str]:
     """The URL of the service at `url`, or of one that runs for the length of the block."""
     if url:
-        if reason := why_not_ready(url.rstrip("/")):
-            raise CommandError(f"The service at {url} is not ready: {reason}")
-        yield url.rstrip("/")
+        address = checked_address(url)
+        if reason := why_not_ready(address):
+            raise CommandError(f"The service at {address} is not ready: {reason}")
+        yield address
         return
     with console.status("Starting the service"), temporary_service(data_dir) as service:
         console.print(f"The service is ready on {service.url} after {service.seconds_to_ready:.0f} s")

@@ -14,7 +14,7 @@ from rich.text import Text
 from cli import CommandError, options
 from cli.exit_codes import ExitCode
 from cli.failures import explain
-from cli.remote.connection import default_url, why_no_service
+from cli.remote.connection import checked_address, default_url, why_no_service
 
 if TYPE_CHECKING:
     from store.settings import Settings
@@ -42,8 +42,9 @@ def doctor(
     from cli.supervisor import settings_with
 
     if url:
-        findings = [_service(url.rstrip("/"))]
-        findings += _parts_of(url.rstrip("/")) if findings[0].state == "ok" else []
+        address = checked_address(url)
+        findings = [_service(address)]
+        findings += _parts_of(address) if findings[0].state == "ok" else []
     else:
         settings = settings_with(data_dir=data_dir)
         findings = [_examined(part, look, settings) for part, look in PARTS.items()]

@@ -63,16 +63,29 @@ def connected(url: str | None) -> "Iterator[Client]":
     Raises:
         CommandError: that is no address, or no service answers there.
     """
-    address = (url or default_url()).strip().rstrip("/")
-    if not _is_address(address):
-        message = f"{address!r} is no address: give one such as http://127.0.0.1:8000."
-        raise CommandError(message, ExitCode.WRONG_USE)
+    address = checked_address(url or default_url())
     if reason := why_no_service(address):
         raise CommandError(f"{reason} `pouf up` starts a service; --url or POUF_URL names one.", ExitCode.UNREACHABLE)
     from pouf_client import Client
 
     with Client(address) as client:
         yield client
+
+
+def checked_address(url: str) -> str:
+    """The address without what may stand around it; no message shows a password.
+
+    Raises:
+        CommandError: it is none, or has a user or password, which are not sent.
+    """
+    address = url.strip().rstrip("/")
+    _, at, shown = address.rpartition("@")
+    if not _is_address(address):
+        raise CommandError(f"{shown!r} is no address: give one such as http://127.0.0.1:8000.", ExitCode.WRONG_USE)
+    if at:
+        message = "The address has a user or password: leave out what stands before @; POUF_API_KEY has the key."
+        raise CommandError(message, ExitCode.WRONG_USE)
+    return address
 
 
 def default_url() -> str:

@@ -8,6 +8,7 @@ from typing import Self, cast
 
 import httpx
 
+from pouf_client.addresses import without_password
 from pouf_client.answers import Predictions
 from pouf_client.audits import AsyncAudits, Audits
 from pouf_client.batch_predictions import AsyncBatchPredictions, BatchPredictions
@@ -191,16 +192,17 @@ class Client(Blocking[Service]):
 
 def _checked_url(base_url: str) -> str:
     example = "give one such as http://127.0.0.1:8000"
+    shown = repr(without_password(base_url) if isinstance(base_url, str) else base_url)
     try:
         url = httpx.URL(base_url.strip())
     except (httpx.InvalidURL, AttributeError, TypeError) as error:
-        raise _invalid("invalid_url", f"{base_url!r} is no address of a service: {example}.", "base_url") from error
+        raise _invalid("invalid_url", f"{shown} is no address of a service: {example}.", "base_url") from error
     if url.scheme not in ("http", "https") or not url.host:
-        message = f"The address {base_url!r} has no http:// or https:// before a host: {example}."
+        message = f"The address {shown} has no http:// or https:// before a host: {example}."
         raise _invalid("invalid_url", message, "base_url")
     path = url.path.rstrip("/")
     if path.endswith(("/v1", "/docs", "/guide")):
-        message = f"The address {base_url!r} names a page of the service: leave out {path[path.rindex('/') :]!r}."
+        message = f"The address {shown} names a page of the service: leave out {path[path.rindex('/') :]!r}."
         raise _invalid("invalid_url", message, "base_url")
     return str(url).rstrip("/")
 

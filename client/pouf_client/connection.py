@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 
+from pouf_client.addresses import without_password
 from pouf_client.errors import ApiError, ClosedClient, InvalidInput, NotFound, Unreachable, retry_after_of
 from pouf_client.results import Document, stated
 from pouf_client.transport import Transport
@@ -234,13 +235,13 @@ class Connection:
 
     def _unreachable(self, error: httpx.TransportError) -> Unreachable:
         reason = str(error) or type(error).__name__
-        advice = "start the service there, or give the address of one"
-        return Unreachable(f"No answer from {self._transport.http.base_url} ({reason}): {advice}")
+        address = without_password(self._transport.http.base_url)
+        return Unreachable(f"No answer from {address} ({reason}): start the service there, or give the address of one")
 
     def _no_service(self, response: httpx.Response) -> InvalidInput:
         return InvalidInput(
-            f"{response.url} answered, but not as a POUF service does: give the address of one, such as "
-            "http://127.0.0.1:8000.",
+            f"{without_password(response.url)} answered, but not as a POUF service does: give the address of one, "
+            "such as http://127.0.0.1:8000.",
             code="not_a_pouf_service",
             field="base_url",
         )

@@ -7,6 +7,7 @@ from typing import NotRequired, TypedDict
 
 import httpx
 
+from pouf_client.addresses import without_password
 from pouf_client.results import CodedMessage, Document
 
 RETRIED_STATUSES = frozenset({429, 502, 503, 504})
@@ -246,8 +247,9 @@ def _problem(response: httpx.Response) -> Document:
         problem = None
     if isinstance(problem, dict) and "code" in problem:
         return problem
+    url = without_password(response.url)
     if response.has_redirect_location:
-        return {"detail": f"{response.url} redirects to {response.headers['Location']}: give that address."}
+        return {"detail": f"{url} redirects to {response.headers['Location']}: give that address."}
     said = " ".join(response.text.split())[:LONGEST_QUOTE]
     advice = "that is no error of a POUF service; check the address"
-    return {"detail": f"{response.url} answered {response.status_code} and {said!r}: {advice}."}
+    return {"detail": f"{url} answered {response.status_code} and {said!r}: {advice}."}

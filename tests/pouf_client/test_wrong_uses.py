@@ -142,6 +142,23 @@ def test_an_address_where_nothing_listens_is_told():
     assert (wrong.value.code, url in str(wrong.value)) == ("unreachable", True)
 
 
+@pytest.mark.parametrize(
+    "address", ["http://{}127.0.0.1:9", "http://{}127.0.0.1:9/v1", "ftp://{}host", "{}host", "http://{}h:x"]
+)
+def test_the_password_of_an_address_is_shown_to_nobody(address):
+    with pytest.raises(ClientError) as wrong, Client(address.format("ann:hush@"), retries=0) as pouf:
+        pouf.base_models()
+    assert "hush" not in str(wrong.value) and "@" not in str(wrong.value)
+
+
+def test_the_password_of_the_address_of_something_else_is_shown_to_nobody(other_server):
+    with Client(other_server.replace("://", "://ann:hush@")) as pouf:
+        for call in pouf.base_models, pouf.templates:
+            with pytest.raises(ClientError) as wrong:
+                call()
+            assert other_server in str(wrong.value)
+
+
 def test_a_service_that_does_not_answer_in_time_is_told():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"

@@ -10,6 +10,7 @@ from cli.main import app
 
 WRONG, GONE, CONFLICT = ExitCode.WRONG_USE, ExitCode.NOT_FOUND, ExitCode.CONFLICT
 NOBODY = "http://127.0.0.1:9"
+SECRET = "hush"
 LABEL = ("label", "{data}", "--classes")
 ADAPT = ("adapt", "{data}", "--class-names", "a,b", "--out", "{tmp}/model")
 RUN = ("jobs", "run", "{dataset}", "--classes", "a,b", "--no-wait")
@@ -25,6 +26,7 @@ WITHOUT_SERVICE = [
     (["label", "", "--classes", "a,b"], WRONG, "variable of the shell"),
     (["adapt", "", "--class-names", "a,b", "--out", "{tmp}/model"], WRONG, "variable of the shell"),
     (["up", "--data-dir", ""], WRONG, "variable of the shell"),
+    (["up", "--data-dir="], WRONG, "variable of the shell"),
     ([*LABEL, "one"], WRONG, "give at least two"),
     ([*LABEL, ",,"], WRONG, "give at least two"),
     ([*LABEL, "@{tmp}/none.txt"], WRONG, "No such file"),
@@ -45,6 +47,11 @@ WITHOUT_SERVICE = [
     (["datasets", "ls", "--url", NOBODY], ExitCode.UNREACHABLE, "--url"),
     (["datasets", "ls", "--url", "localhost:8000"], WRONG, "http://127.0.0.1:8000"),
     (["datasets", "ls", "--url", "ftp://localhost"], WRONG, "http://127.0.0.1:8000"),
+    (["datasets", "ls", "--url", "http://ann:{secret}@localhost"], WRONG, "leave out what stands before @"),
+    (["datasets", "ls", "--url", "ann:{secret}@localhost"], WRONG, "http://127.0.0.1:8000"),
+    (["doctor", "--url", "http://ann:{secret}@localhost"], WRONG, "leave out what stands before @"),
+    (["demo", "--url", "http://ann:{secret}@localhost"], WRONG, "leave out what stands before @"),
+    (["demo", "--url", "localhost"], WRONG, "http://127.0.0.1:8000"),
     (["datasets", "ls", "--limit", "-1"], WRONG, "--limit"),
     (["datasets", "ls", "--status", "done"], WRONG, "ready"),
     (["predict", "{tmp}/none.zip", "a.jpg"], WRONG, "no model's folder or zip"),
@@ -76,7 +83,7 @@ WITHOUT_SERVICE = [
     (["prune", "--data-dir", "{tmp}/tpyo"], WRONG, "There is no database"),
     (["orphans", "--data-dir", "{tmp}/tpyo"], WRONG, "There is no database"),
     (["restore", "{tmp}/none"], WRONG, "does not exist"),
-    (["restore", "{empty}", "--data-dir", "{tmp}/new"], ExitCode.FAILED, "manifest.json"),
+    (["restore", "{empty}", "--data-dir", "{tmp}/new"], ExitCode.FAILED, "name the folder that `pouf backup` made"),
     (["keys", "list", "--data-dir", "{tmp}/tpyo"], WRONG, "There is no database"),
     (["keys", "create"], WRONG, "--name"),
     (["keys", "create", "--name", "a", "--scope", "all"], WRONG, "'admin'. See"),
@@ -140,7 +147,8 @@ def places(tmp_path):
     binary.write_bytes(b"\xff\xfe\xfa")
     damaged = tmp_path / "damaged.zip"
     damaged.write_bytes(b"PK\x03\x04 and no more")
-    return {"tmp": tmp_path, "data": data, "empty": empty, "broken": broken, "binary": binary, "damaged": damaged}
+    files = {"data": data, "empty": empty, "broken": broken, "binary": binary, "damaged": damaged}
+    return {"tmp": tmp_path, "secret": SECRET, **files}
 
 
 def check(words, places, code, advice):
@@ -150,6 +158,7 @@ def check(words, places, code, advice):
     lines = [line for line in ran.stderr.splitlines() if line.strip()]
     assert len(lines) <= 2, ran.stderr  # the second where a file is named first
     assert advice in ran.stderr
+    assert SECRET not in ran.output
     assert re.search(r"(^|; )/\w+(/\w+)*: ", ran.stderr) is None, "a pointer, where a person expects an option"
     assert re.search(r"/site-packages/|\.py\b", ran.stderr) is None
 
