@@ -117,7 +117,7 @@ class Supervisor:
                 if line := child.restart_when_due():
                     self._say(f"{line}; log: {child.log}")
                 if not self._ready and child.failures >= EARLY_FAILURES:
-                    raise CommandError(f"{child.name} does not start: {tail(child.log, lines=1)} More: {child.log}")
+                    raise CommandError(f"{child.name} does not start: {tail(child.log, lines=1)}; log: {child.log}")
 
     def _all(self) -> list[Child]:
         return [*([self._broker] if self._broker else []), *self._children]

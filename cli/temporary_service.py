@@ -113,9 +113,9 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: Dat
     deadline = time.monotonic() + READY_SECONDS
     while reason := why_not_ready(url):
         if process.poll() is not None:
-            raise CommandError(f"The service ended before it was ready: {tail(log, lines=1)} More: {log}")
+            raise CommandError(f"The service ended before it was ready: {tail(log, lines=1)}; log: {log}")
         if time.monotonic() > deadline:
-            raise CommandError(f"The service is not ready after {READY_SECONDS:g} s ({reason}). More: {log}")
+            raise CommandError(f"The service is not ready after {READY_SECONDS:g} s ({reason}); log: {log}")
         time.sleep(0.3)
 
 

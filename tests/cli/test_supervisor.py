@@ -115,7 +115,7 @@ def test_a_second_signal_does_not_wait_for_the_grace(run):
 
 def test_a_part_that_does_not_start_ends_the_start_with_its_reason(run):
     broken = (sys.executable, "-c", "raise SystemExit('the reason')")
-    with pytest.raises(CommandError, match=r"part1 does not start: the reason More: .*part1\.log"):
+    with pytest.raises(CommandError, match=r"part1 does not start: the reason; log: .*part1\.log"):
         run(SLEEP, broken, ready=False)
 
 
