@@ -5,6 +5,8 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pouf_core.contract.counts import counted
+
 SHARED = Path(__file__).parent / "templates"
 STATUS_WORDS = {
     "uploading": "being uploaded",
@@ -26,6 +28,7 @@ def environment(*folders: Path) -> Environment:
     )
     made.filters |= {
         "basename": _basename,
+        "counted": counted,
         "number": _number,
         "percent": percent,
         "signed": signed,
