@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -17,9 +18,11 @@ YAML_SUFFIXES = (".yaml", ".yml")
 LINES_SUFFIX = ".names"
 _OF_LINES = ("classes.txt", "_darknet.labels")
 _OF_A_PICTURE = ".txt"
-_LARGEST, _LARGEST_NAMES = 1024**2, 4 * 1024**2
+_LARGEST, _LARGEST_NAMES, _DEEPEST = 1024**2, 4 * 1024**2, 100
 _LINE = re.compile(rb"\s*(\d{1,6})(?:\s+[-+.\deE]+){4,}\s*")
 _ANNOTATIONS, _PICTURES = "labels", "images"
+# `yes`, `no` and `010` are names and numbers as they stand
+_LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 Names = list[tuple[str, str]]
 
@@ -44,21 +47,31 @@ def names_of_yaml(text: str) -> Names | None:
     """The numbers and names of classes in a `data.yaml`; None where it names none.
 
     Raises:
-        ValueError, RecursionError: it is not YAML.
+        ValueError, RecursionError: it is not YAML, or nested deeper than any such file.
     """
     if len(text) > _LARGEST_NAMES:
         return None
     try:
-        document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (yaml.YAMLError, AttributeError) as error:
+        _check_depth(text)
+        document = yaml.load(text, _LOADER)
+    except yaml.YAMLError as error:
         raise ValueError(str(error)[:200]) from error
     names: Any = document.get("names") if isinstance(document, Mapping) else None
     if isinstance(names, list):
-        names = dict(enumerate(names))
+        names = {str(number): name for number, name in enumerate(names)}
     if not isinstance(names, Mapping):
         return None
-    found = [(str(number), label_of(name)) for number, name in names.items() if isinstance(name, str | int)]
+    found = [(number, label_of(name)) for number, name in names.items() if isinstance(name, str)]
     return [(number, name) for number, name in found if name is not None] or None
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what would overflow the stack of the loader, which ends the process."""
+    depth = 0
+    for event in yaml.parse(text, _LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ValueError(f"it is nested deeper than {_DEEPEST} levels")
 
 
 def names_of_lines(text: str) -> Names | None:
@@ -75,16 +88,24 @@ class YoloTable(NamedTuple):
     rows: list[tuple[Parts, str]]
 
 
+class _Shown(NamedTuple):
+    """Where it is said what a picture shows, the picture's path, and the number of the class."""
+
+    directory: Parts
+    picture: Parts
+    number: str
+
+
 class YoloLabels:
     """Gathers what is drawn in pictures, and the names of it, while files are read."""
 
     def __init__(self) -> None:
-        self._shown: dict[str, list[tuple[Parts, int]]] = {}
-        self._names: dict[str, tuple[ItemName, Mapping[str, str]]] = {}
+        self._shown: dict[str, list[_Shown]] = {}
+        self._names: dict[str, list[tuple[ItemName, Mapping[str, str]]]] = defaultdict(list)
 
     def note_names(self, source: str, name: ItemName, names: Names) -> None:
-        """A source has a file of names; the first counts."""
-        self._names.setdefault(source, (name, dict(names)))
+        """A source has a file of names."""
+        self._names[source].append((name, dict(names)))
 
     def note_picture(self, source: str, name: ItemName, data: bytes) -> bool:
         """Whether a file says what is drawn in a picture, which is kept where that is of exactly one class."""
@@ -95,13 +116,30 @@ class YoloLabels:
         if len(classes) != 1 or None in found:
             return False
         parts = tuple(_PICTURES if part == _ANNOTATIONS else part for part in name.parts)
-        self._shown.setdefault(source, []).append((parts, classes.pop()))
+        self._shown.setdefault(source, []).append(_Shown(name.parts[:-1], parts, str(classes.pop())))
         return True
 
     def tables(self) -> list[YoloTable]:
-        """What is known of each source that has names."""
-        return [
-            YoloTable(source, name, [(parts, names[str(number)]) for parts, number in shown if str(number) in names])
-            for source, (name, names) in self._names.items()
-            if (shown := self._shown.get(source))
-        ]
+        """What is known of each source that has names: by those nearest above, else by those that all files agree on.
+
+        Sets that were put into one folder have names of their own, in orders of their own.
+        """
+        tables = []
+        for source, names in self._names.items():
+            rows: list[list[tuple[Parts, str]]] = [[] for _ in names]
+            nearest = {directory: _nearest(directory, names) for directory, *_ in self._shown.get(source, ())}
+            for directory, picture, number in self._shown.get(source, ()):
+                at = nearest[directory]
+                if at is not None and number in names[at][1]:
+                    rows[at].append((picture, names[at][1][number]))
+            tables += [YoloTable(source, name, of_it) for (name, _), of_it in zip(names, rows, strict=True) if of_it]
+        return tables
+
+
+def _nearest(directory: Parts, names: list[tuple[ItemName, Mapping[str, str]]]) -> int | None:
+    """The number of the file of names that holds for a directory; None where that is not told."""
+    folders = [name.parts[:-1] for name, _ in names]
+    above = [at for at, folder in enumerate(folders) if directory[: len(folder)] == folder]
+    if above:
+        return max(above, key=lambda at: len(folders[at]))
+    return 0 if all(each == names[0][1] for _, each in names) else None
