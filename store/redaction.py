@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -18,5 +19,6 @@ def redact_paths(message: str, settings: Settings) -> str:
     storage = Path(settings.storage_url.removeprefix("file://"))
     for directory in (settings.data_dir, storage, Path(sys.prefix), Path(sys.base_prefix), Path.home()):
         if directory.is_absolute() and directory != Path(directory.anchor):
-            message = message.replace(str(directory), REDACTED)
+            whole = rf"(?<![\w.-]){re.escape(str(directory))}(?![\w-])"  # not within a user's longer name
+            message = re.sub(whole, REDACTED, message)
     return message
