@@ -32,7 +32,7 @@ class Settings(LimitSettings, RetentionSettings):
     )
     redis_url: str | None = Field(
         None,
-        pattern=r"^(rediss?|unix)://",
+        pattern=r"^rediss?://",
         description="URL of the broker, `redis://…`; unset: `pouf up` starts the embedded server and sets it.",
     )
     storage_url: str = Field(

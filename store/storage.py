@@ -158,7 +158,7 @@ class Storage:
 
     @_told_apart
     def open(self, key: str) -> IO[bytes]:
-        """Open for reading; raises `NotStored`."""
+        """Open for reading; raises `FileNotFoundError`."""
         stream: IO[bytes] = self._fs.open(self._path(key), "rb")
         return stream
 
@@ -229,7 +229,7 @@ class Storage:
 
     @_told_apart
     def size(self, key: str) -> int:
-        """Return a file's bytes; raises `NotStored`."""
+        """Return a file's bytes; raises `FileNotFoundError`."""
         return int(self._fs.size(self._path(key)))
 
     @_told_apart

@@ -1,5 +1,7 @@
 """Every error of the application, however it was raised, as a problem document."""
 
+import logging
+from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 
@@ -13,9 +15,11 @@ from app.http.content_types import JSON, is_json, wrong_content_type
 from app.http.errors import ApiError, from_pouf_error, problem_response
 from app.http.page_paths import is_page
 from app.http.validation_errors import from_validation_errors, malformed_json
-from pouf_core.errors import PoufError
+from pouf_core.errors import InvalidInput, PoufError
 from store.redaction import redact_paths
 from store.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
 
@@ -35,8 +39,11 @@ async def _on_api_error(request: Request, error: Exception) -> Response:
 
 async def _on_pouf_error(settings: Settings, request: Request, error: Exception) -> Response:
     assert isinstance(error, PoufError)
+    if not isinstance(error, InvalidInput):
+        logger.error("request %s failed: %s", request.scope.get("request_id"), error)
     answer = from_pouf_error(error)
     answer.detail = redact_paths(answer.detail, settings)
+    answer.errors = [replace(each, message=redact_paths(each.message, settings)) for each in answer.errors]
     return problem_response(request, answer)
 
 

@@ -44,7 +44,7 @@ class AttemptRun(Generic[Row]):
             return StoppedMessage(reason="shutdown")
         except NotStored as error:
             logger.error("%s %s misses a file.", self.noun, self._lease.row_id, exc_info=error)
-            message = f"{error} is gone from the storage. Restore it from a backup, or upload the dataset again."
+            message = f"{error} is gone from the storage. Restore it from a backup, or make what it belongs to anew."
             return ErrorMessage(code="stored_file_missing", message=message)
         except OSError as error:  # a full disk, an unreachable storage, no process to be had
             return self._unable(error)

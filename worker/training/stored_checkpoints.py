@@ -23,7 +23,7 @@ from store.database import Database
 from store.ids import new_id
 from store.outages import StorageUnavailable
 from store.shutdown_times import LAST_CHECKPOINT_SECONDS
-from store.storage import Storage
+from store.storage import NotStored, Storage
 from store.storage_keys import CHECKPOINTS, checkpoints_key
 from store.tables import Job
 from store.transitions import FINAL
@@ -62,7 +62,10 @@ def fetch_newer(storage: Storage, job_id: str, fence: int, directory: Path) -> N
     if newest is None or newest.step <= newest_step(directory):
         return
     temporary = directory / f".{new_id('tmp')}"
-    storage.copy_out(f"{checkpoints_key(job_id, newest.fence)}/{newest.name}", temporary)
+    try:
+        storage.copy_out(f"{checkpoints_key(job_id, newest.fence)}/{newest.name}", temporary)
+    except NotStored:  # an attempt that lost its lease has just removed it
+        return
     temporary.replace(directory / newest.name)
     logger.info("Job %s goes on from step %s, which another host stored.", job_id, newest.step)
 

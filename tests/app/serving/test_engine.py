@@ -49,7 +49,7 @@ def test_http_answers_equal_those_of_the_library(settings, rows, storage, artifa
                 assert len(shown["top_k"]) == 2
 
 
-def test_a_damaged_artifact_is_not_served(settings, rows, storage, artifact, refused, pictures):
+def test_a_damaged_artifact_is_not_served(settings, rows, storage, artifact, refused, pictures, caplog):
     model_id = rows.model()
     storage.put_directory(f"models/{model_id}", artifact)
     storage.put_stream(f"models/{model_id}/metrics.json", [b"[]"])
@@ -59,6 +59,7 @@ def test_a_damaged_artifact_is_not_served(settings, rows, storage, artifact, ref
         response = api.post(f"/v1/models/{model_id}/predict", files={"image": ("a.png", buffer.getvalue())})
         refused(response, 500, "artifact_corrupt")
         assert str(settings.data_dir) not in response.text
+    assert str(settings.data_dir) in caplog.text
 
 
 def test_base_models_are_converted_while_pytorch_serves(settings, rows, storage, artifact, pictures):
