@@ -16,7 +16,7 @@ from store.retention import prune
 from store.scope import Scope
 from store.storage_keys import exports_key
 from tests.pouf_core.embeddings import clusters
-from tests.waiting import WAIT_SECONDS
+from tests.waiting import WAIT_SECONDS, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_an_artifact_that_is_gone_is_said_to_be(api, model_id, storage, refused)
     refused(api.get(url, headers=WAIT), 500, "artifact_missing")
 
 
-def test_an_owner_has_so_many_exports_made_at_a_time(api, model_id, refused, monkeypatch, wait_for):
+def test_an_owner_has_so_many_exports_made_at_a_time(api, model_id, refused, monkeypatch):
     go_on = threading.Event()
 
     def write(task):
