@@ -79,7 +79,7 @@ def _flips(seen: NamedChange, _: float) -> str:
 
 def _label_share_shift(seen: NamedChange, _: float) -> str:
     shift = f"{seen.change.marginal_shift:.2f}"
-    return f"The shares of the classes are not the expected ones: {shift} nats apart, where 0 is no difference."
+    return f"The shares of the classes are not the expected ones: they differ by {shift}, where 0 is no difference."
 
 
 def _one_sided(seen: NamedChange, _: float) -> str:
