@@ -8,10 +8,12 @@ import threading
 import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -72,8 +74,21 @@ def convert(network: nn.Module, example: Tensor, shape: Sequence[int], folder: P
     with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of tracing, whose result is compared with the network's
         traced = torch.jit.trace(network, example, check_trace=False, strict=False)
-        model = openvino.convert_model(traced, example_input=example, input=[openvino.PartialShape(list(shape))])
+        with _logging_left_alone():
+            model = openvino.convert_model(traced, example_input=example, input=[openvino.PartialShape(list(shape))])
     openvino.save_model(model, folder / MODEL, compress_to_fp16=False)
+
+
+@contextmanager
+def _logging_left_alone() -> Iterator[None]:
+    """OpenVINO's converter silences the whole process below errors, and sets the root logger back to what it was when
+    it began; other threads log meanwhile.
+    """
+    with (
+        patch("openvino.tools.ovc.convert_impl.init_logger"),
+        patch("openvino.tools.ovc.convert.restore_logger_state"),
+    ):
+        yield
 
 
 class OpenVinoEngine:

@@ -1,5 +1,6 @@
 """Frozen networks: run by OpenVINO where it agrees with PyTorch, else by PyTorch."""
 
+import logging
 import threading
 from dataclasses import replace
 
@@ -361,3 +362,17 @@ def test_a_network_that_is_compiled_twice_counts_twice(offer):
         frozen(pictures(8), FLOAT)
         assert frozen.used(FLOAT).name == "openvino"
     assert twice.nbytes == 2 * once.nbytes > 0
+
+
+def test_a_conversion_leaves_the_logging_of_other_threads_alone(tmp_path, monkeypatch):
+    levels = []
+    level_set = logging.Logger.setLevel
+
+    def set_level(self, level):
+        if self is logging.getLogger():
+            levels.append(level)
+        level_set(self, level)
+
+    monkeypatch.setattr(logging.Logger, "setLevel", set_level)
+    openvino_engine.convert(nn.Linear(3, 2).eval(), torch.zeros(1, 3), (-1, 3), tmp_path)
+    assert (tmp_path / "model.xml").exists() and levels == []
