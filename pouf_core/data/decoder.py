@@ -15,7 +15,13 @@ from PIL import Image
 
 from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
 from pouf_core.data.decoder_protocol import READY, REQUEST, WITH_PIXELS, Wanted
-from pouf_core.data.limited_process import ReaderUnavailable, describe_end, end, environment
+from pouf_core.data.limited_process import (
+    CLOCK_SECONDS_PER_CPU_SECOND,
+    ReaderUnavailable,
+    describe_end,
+    end,
+    environment,
+)
 from pouf_core.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -24,8 +30,6 @@ MODULE = "pouf_core.data.decoder_process"
 TIMED_OUT = "decoding_timed_out"
 CRASHED = "decoding_crashed"
 START_SECONDS = 60.0
-#: On a busy machine a picture takes longer than it computes.
-CLOCK_SECONDS_PER_CPU_SECOND = 10.0
 _LONGEST_HEADER = 64 * 1024
 _ATTEMPTS = 2
 

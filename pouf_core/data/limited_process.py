@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from typing import TypeGuard
 
+#: On a busy machine a file takes longer on the clock than it computes.
+CLOCK_SECONDS_PER_CPU_SECOND = 10.0
 #: The exit status of such a process that says that no file is the cause.
 UNAVAILABLE = os.EX_TEMPFAIL
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pouf_core.data.limited_process import describe_end
+from pouf_core.data.limited_process import CLOCK_SECONDS_PER_CPU_SECOND, describe_end
 from pouf_core.data.sheets import require_parquet
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
 from pouf_core.data.tied_run import run_tied
@@ -20,8 +20,6 @@ from pouf_core.errors import InvalidInput
 logger = logging.getLogger(__name__)
 
 MODULE = "pouf_core.data.parquet_process"
-#: On a busy machine a file takes longer than it computes.
-CLOCK_SECONDS_PER_CPU_SECOND = 10.0
 #: A file may take as much again for every so many bytes.
 BYTES_PER_ALLOWANCE = 32 * 1024**2
 LOGGED_BYTES = 2000

@@ -15,7 +15,13 @@ from typing import Self, TypedDict, TypeVar
 from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
 from pouf_core.data.decoder import START_SECONDS
 from pouf_core.data.lifeline import tied
-from pouf_core.data.limited_process import ReaderUnavailable, describe_end, end, environment
+from pouf_core.data.limited_process import (
+    CLOCK_SECONDS_PER_CPU_SECOND,
+    ReaderUnavailable,
+    describe_end,
+    end,
+    environment,
+)
 from pouf_core.data.reading.protocol import (
     ANSWER,
     ANSWERS_PER_ALLOWANCE,
@@ -37,7 +43,7 @@ MODULE = "pouf_core.data.reading.process"
 TIMED_OUT = "reading_timed_out"
 CRASHED = "reading_crashed"
 #: On a busy machine reading takes longer than it computes; less than a holder of a lease may take without getting on.
-_CLOCK_SECONDS_PER_CPU_SECOND, _MOST_CLOCK_SECONDS = 10.0, 500.0
+_MOST_CLOCK_SECONDS = 500.0
 _ATTEMPTS = 2
 _OTHER_FILES_BYTES = 1024**2  # temporary ones, beside a copy
 
@@ -163,7 +169,7 @@ class FileReader:
 
     def _exchange(self, question: AnyQuestion, given: bytes, parse: Callable[[Kind, bytes], PartT]) -> Iterator[PartT]:
         """The parts of one answer, waiting for no more than some times the seconds that may be computed."""
-        seconds = left = min(question.seconds * _CLOCK_SECONDS_PER_CPU_SECOND, _MOST_CLOCK_SECONDS)
+        seconds = left = min(question.seconds * CLOCK_SECONDS_PER_CPU_SECOND, _MOST_CLOCK_SECONDS)
         asked, answered = question.model_dump_json().encode(), 0
         try:
             self._pipes.allow(seconds)
