@@ -11,6 +11,7 @@ import tempfile
 from datetime import date
 from pathlib import Path
 
+from tests.hostile_load.attackers import NICENESS
 from tests.hostile_load.load import MOST_LIVE_SECONDS, run
 
 
@@ -28,6 +29,7 @@ def main() -> int:
         figures = run(chosen.seconds, chosen.seed, Path(folder))
     hardware = {"machine": platform.machine(), "cpus": os.cpu_count(), "load": os.getloadavg()}
     record = {"date": str(date.today()), "hardware": hardware, "seconds": chosen.seconds, "seed": chosen.seed}
+    record["setting"] = f"attackers on the service's cores, at a niceness {NICENESS} above the service's"
     failures = figures.failures(chosen.live_ms / 1000)
     record |= figures.summary() | {"failures": failures}
     sys.stdout.write(json.dumps(record, indent=2) + "\n")

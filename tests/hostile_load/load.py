@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -15,7 +12,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
 from app.http.freed_memory import QUIET_SECONDS
@@ -24,7 +20,8 @@ from cli.temporary_service import temporary_service
 from pouf_client import Client
 from store.database import Database
 from store.settings import Settings
-from tests.hostile_load.attacks import ATTACKS, Attack, Target, picture
+from tests.hostile_load.attackers import Statuses, attack
+from tests.hostile_load.attacks import Target, picture
 from tests.hostile_load.observer import Seen, observe, predict
 
 MIB = 1024**2
@@ -50,7 +47,7 @@ REST_SECONDS = 4 * QUIET_SECONDS
 class Figures:
     """What was seen."""
 
-    statuses: dict[str, Counter[int | str]] = field(default_factory=dict)
+    statuses: Statuses = field(default_factory=dict)
     seen: Seen = field(default_factory=Seen)
     idle_bytes: int = 0
     peak_bytes: int = 0
@@ -104,23 +101,17 @@ def percentile(values: list[float], share: float) -> float:
 def run(seconds: float, seed: int, folder: Path) -> Figures:
     """Start a service, hurt it for a while, and return what was seen."""
     figures = Figures()
-    with service(folder) as (url, pid, targets), ProcessPoolExecutor(1, get_context("spawn")) as apart:
+    with service(folder) as (url, pid, targets), ProcessPoolExecutor(2, get_context("spawn")) as apart:
         process = psutil.Process(pid)
         honest = targets.pop("honest")
         predict(url, honest.key, honest.model_id)
         figures.idle_bytes = process.memory_info().rss
+        attackers = apart.submit(attack, [*targets.values()], seconds, seed)
         observer = apart.submit(observe, url, honest.key, honest.model_id, seconds)
-        until = time.monotonic() + seconds
-        threads = [threading.Thread(target=watch, args=(figures, process, until))]
-        for number, (name, attack) in enumerate([*ATTACKS.items()] * 2):
-            target, chance = targets[f"attacker{number % 2}"], random.Random(seed + number)
-            counts = figures.statuses.setdefault(name, Counter())
-            threads.append(threading.Thread(target=hurt, args=(attack, target, counts, chance, until)))
-        for thread in threads:
-            thread.start()
-        figures.seen = observer.result()
-        for thread in threads:
-            thread.join()
+        while not (attackers.done() and observer.done()):
+            figures.peak_bytes = max(figures.peak_bytes, process.memory_info().rss)
+            time.sleep(0.05)
+        figures.statuses, figures.seen = attackers.result(), observer.result()
         predict(url, honest.key, honest.model_id)
         figures.last_bytes = process.memory_info().rss
         time.sleep(REST_SECONDS)
@@ -170,21 +161,3 @@ def api_process(supervisor: int) -> psutil.Process:
         if "app.main:app" in process.cmdline() and process.name().startswith("python"):
             return process
     raise LookupError("no API process")
-
-
-def watch(figures: Figures, process: psutil.Process, until: float) -> None:
-    """Note the process's largest memory."""
-    while time.monotonic() < until:
-        figures.peak_bytes = max(figures.peak_bytes, process.memory_info().rss)
-        time.sleep(0.05)
-
-
-def hurt(attack: Attack, target: Target, counts: Counter[int | str], chance: random.Random, until: float) -> None:
-    """Attack again and again; a connection that the service closes is an answer too."""
-    while time.monotonic() < until:
-        try:
-            with target.client() as client:
-                counts.update(attack(target, client, chance))
-        except httpx.TransportError as error:
-            counts[type(error).__name__] += 1
-        time.sleep(chance.uniform(0, 0.2))
