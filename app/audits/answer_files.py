@@ -14,7 +14,7 @@ from app.http.budgets import Holding, holding_of
 from app.http.content_types import JSON, content_type, is_json, wrong_content_type
 from app.http.errors import ApiError, invalid
 from app.http.executors import validating
-from app.http.json_bodies import parsed_size, refuse_many_values, validate
+from app.http.json_bodies import parsed_size, refuse_many_values, unique_fields, validate
 from app.predicted.formats import FORMULAS
 
 CSV = "text/csv"
@@ -39,7 +39,7 @@ async def read_answers(request: Request) -> AnswersPut:
 def _from_json(content: bytes, holding: Holding) -> AnswersPut:
     holding.take_memory(parsed_size(content))
     try:
-        values = json.loads(content)
+        values = json.loads(content, object_pairs_hook=unique_fields)
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "malformed_json", "The request body is not valid JSON.") from error
     refuse_many_values(values)

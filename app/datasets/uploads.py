@@ -12,7 +12,7 @@ from app.caller import Caller
 from app.datasets import service
 from app.datasets.schemas import DatasetForm
 from app.http.errors import ApiError, invalid
-from app.http.json_bodies import validate
+from app.http.json_bodies import unique_fields, validate
 from app.http.multipart import receive_form
 from app.http.received_files import StagedFile, Staging, blocks, staging
 from app.state import require_space
@@ -86,7 +86,7 @@ def parse_form(fields: Mapping[str, str]) -> DatasetForm:
     values: dict[str, object] = dict(fields)
     if "metadata" in values:
         try:
-            values["metadata"] = json.loads(fields["metadata"])
+            values["metadata"] = json.loads(fields["metadata"], object_pairs_hook=unique_fields)
         except (ValueError, RecursionError) as error:
             raise invalid("invalid_value", "metadata must be a JSON object.", "/metadata") from error
     return validate(DatasetForm, values)

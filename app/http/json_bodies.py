@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -178,10 +179,19 @@ def _refusal(error: ValidationError, values: object) -> ApiError:
     return from_validation_errors(located, values)
 
 
+def unique_fields(members: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object for `json.loads`; raises 422 ``duplicate_field``: all but one value would be ignored."""
+    made = dict(members)
+    if len(made) < len(members):
+        name = next(name for name, count in Counter(name for name, _ in members).items() if count > 1)
+        raise several([FieldError("", "duplicate_field", f"The field {name[:100]!r} is given more than once.")])
+    return made
+
+
 def _parse(content: bytes, read: Callable[[object], ReadT], check: Check, holding: Holding) -> ReadT:
     holding.take_memory(parsed_size(content))
     try:
-        values = json.loads(content)
+        values = json.loads(content, object_pairs_hook=unique_fields)
     except (ValueError, RecursionError) as error:
         raise malformed_json() from error
     check(values)

@@ -18,6 +18,8 @@ from app.http.schemas import NAME, Closed, DocumentT, ListDocument
 from store.scope import Filters
 
 Row = TypeVar("Row")
+#: PostgreSQL's whole numbers have 32 bits.
+MOST_ROWS = 2**31 - 1
 
 
 async def refuse_repeated(request: Request) -> None:
@@ -82,9 +84,12 @@ def decode_cursor(cursor: str | None) -> str | None:
     if cursor is None:
         return None
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
+        decoded = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError) as error:
         raise _bad_cursor() from error
+    if not decoded.isprintable():
+        raise _bad_cursor()
+    return decoded
 
 
 def decode_number(cursor: str | None) -> int | None:
@@ -92,9 +97,14 @@ def decode_number(cursor: str | None) -> int | None:
     position = decode_cursor(cursor)
     if position is None:
         return None
-    if not position.isdigit() or len(position) > 18:
+    if not is_row_number(position):
         raise _bad_cursor()
     return int(position)
+
+
+def is_row_number(text: str) -> bool:
+    """Whether text is a number that the databases' columns of whole numbers can be compared with."""
+    return text.isascii() and text.isdigit() and len(text) <= len(str(MOST_ROWS)) and int(text) <= MOST_ROWS
 
 
 def page(

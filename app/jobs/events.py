@@ -10,6 +10,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from app.caller import Caller
 from app.http.errors import invalid, not_found
 from app.http.executors import following
+from app.http.query_parameters import is_row_number
 from app.jobs import queries as repository
 from app.jobs import service as jobs
 from app.jobs.schemas import show_event
@@ -35,7 +36,7 @@ def parse_last_event_id(value: str | None) -> int:
     """Return the `seq` to go on after, 0 without a header; raises 422 ``invalid_last_event_id``."""
     if not value:
         return 0
-    if not value.isascii() or not value.isdigit() or len(value) > 18:
+    if not is_row_number(value):
         raise invalid("invalid_last_event_id", "Send the id of the last event received.", "/header/Last-Event-ID")
     return int(value)
 

@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.http.query_parameters import encode_cursor
 from app.keys import service as keys
 from app.main import create_app
 from app.webhooks.service import MAX_WEBHOOKS
@@ -56,10 +57,19 @@ def test_datasets_jobs_models_and_aliases(api, rows, picture, refused):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("jobs/%00", 404), ("datasets/a%00b", 404), ("models/%00", 404), ("jobs?name=%00", 422)],
+    [
+        ("jobs/%00", 404),
+        ("datasets/a%00b", 404),
+        ("models/%00", 404),
+        ("jobs?name=%00", 422),
+        (f"jobs?cursor={encode_cursor(chr(0))}", 422),
+        (f"jobs/{{job}}/events?cursor={encode_cursor(2**31)}", 422),
+        (f"jobs/{{job}}/metrics?cursor={encode_cursor(2**31)}", 422),
+        (f"jobs/{{job}}/metrics?cursor={encode_cursor(2**31 - 1)}", 200),
+    ],
 )
-def test_text_that_postgres_cannot_store_is_refused(api, path, status):
-    assert api.get(f"/v1/{path}").status_code == status
+def test_what_postgres_cannot_store_is_refused(api, rows, path, status):
+    assert api.get(f"/v1/{path.format(job=rows.job(owner='pg'))}").status_code == status
 
 
 def test_keys_open_their_owners_rows_and_hold_their_limits_under_concurrency(

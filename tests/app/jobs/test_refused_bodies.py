@@ -142,6 +142,14 @@ def test_malformed_json_is_refused(api, refused, content):
     refused(response, 400, "malformed_json")
 
 
+@pytest.mark.parametrize(
+    "content", [b'{"seed": 1, "seed": 2}', b'{"method": {"type": "pouf", "tune": "prompt", "type": "zero-shot"}}']
+)
+def test_a_field_that_is_given_twice_is_refused(api, refused, content):
+    response = api.post("/v1/jobs", content=content, headers={"content-type": "application/json"})
+    refused(response, 422, "duplicate_field", "")
+
+
 def test_no_body_is_refused(api, refused):
     refused(api.post("/v1/jobs"), 422, "missing_field")
 
