@@ -76,6 +76,8 @@ PROBLEMS: Answers = {"4XX": {"description": "A problem document (RFC 9457)."}}
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 #: Of routes whose bodies FastAPI parses on the event loop.
 SMALL_BODY_BYTES = 64 * 1024
+#: How long a request waits for others' writes on SQLite; callers do better to try again, and the others are served.
+MOST_BUSY_SECONDS = 5.0
 _JOBS = re.compile(r"/v1/jobs(/[^/]+/audits/[^/]+/answers)?/?|/jobs(/trial)?")
 _UPLOADS = re.compile(r"/v1/datasets(/[^/]+/(files|archive))?/?")
 _PREDICT = re.compile(r"(/v1/models/[^/]+)?/predict/?|/models/[^/]+/try")
@@ -163,7 +165,7 @@ def _lifespan(
 def _build_state(settings: Settings, metrics: HttpMetrics, engine_factory: EngineFactory) -> State:
     make_data_private(settings)
     upgrade(settings.database_url)
-    database = Database.of(settings)
+    database = Database.of(settings, MOST_BUSY_SECONDS)
     prepare_keys(settings, database)
     storage = Storage.of(settings)
     queue = Queue(settings.redis_url)

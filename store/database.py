@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from store.settings import Settings
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-BEGIN_ATTEMPTS = 3
+BEGIN_RETRY_SECONDS = 0.05
 UPGRADE_ATTEMPTS = 10
 _DEADLOCK = "40P01"  # PostgreSQL's code: one of those who wait for each other's tables is told to begin anew
 # Alembic keeps its context in module globals.
@@ -52,14 +53,18 @@ class Database:
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _create_engine(self.url, patience)
-        self._write_engine = self.engine.execution_options(pouf_write=True)
+        self._patience = patience
 
     @classmethod
-    def of(cls, settings: Settings) -> Database:
-        """The database that the settings name, with their time limits."""
-        patience = Patience(
-            settings.database_connect_seconds, settings.database_answer_seconds, settings.database_busy_seconds
-        )
+    def of(cls, settings: Settings, most_busy_seconds: float = math.inf) -> Database:
+        """The database that the settings name, with their time limits.
+
+        Args:
+            settings: of the service.
+            most_busy_seconds: how long others' writes may be waited for, whatever the settings say.
+        """
+        busy = min(settings.database_busy_seconds, most_busy_seconds)
+        patience = Patience(settings.database_connect_seconds, settings.database_answer_seconds, busy)
         return cls(settings.database_url, patience)
 
     @contextmanager
@@ -69,27 +74,30 @@ class Database:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
+    def write(self, *, wait: bool = True) -> Iterator[Session]:
         """Yield a session whose changes are committed at the end, or rolled back when the block raises.
 
-        On SQLite the write lock is taken at the start, so that what the block reads is what it changes.
+        On SQLite the write lock is taken at the start, so that what the block reads is what it changes; without `wait`
+        another's lock is an `OperationalError` at once.
         """
-        with Session(self._write_engine, expire_on_commit=False) as session:
-            self._begin(session)
+        busy = self._patience.busy if wait else 0.0
+        with Session(self.engine.execution_options(pouf_write=busy), expire_on_commit=False) as session:
+            self._begin(session, time.monotonic() + busy)
             with _committed(session):
                 yield session
 
-    def _begin(self, session: Session) -> None:
-        for attempt in range(1, BEGIN_ATTEMPTS + 1):
+    def _begin(self, session: Session, until: float) -> None:
+        """Begin; SQLite does not wait for every kind of lock by itself."""
+        while True:
             try:
                 session.connection()
                 return
             except OperationalError as error:
                 session.rollback()
                 locked = self.is_sqlite and "locked" in str(error)
-                if not locked or attempt == BEGIN_ATTEMPTS:
+                if not locked or time.monotonic() >= until:
                     raise
-                time.sleep(0.05 * attempt)
+                time.sleep(BEGIN_RETRY_SECONDS)
 
     def give_space_back(self) -> None:
         """Let SQLite shrink its file to what it holds; everybody else waits meanwhile."""
@@ -132,7 +140,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         create_sqlite_file(Path(parsed.database))
         mend_sqlite_files(Path(parsed.database))
-    if revision == "head" and _is_newest(parsed):
+    if revision == "head" and _is_newest(url):
         return
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -164,8 +172,8 @@ def schema_is_newest(database: Database) -> bool:
         return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
 
 
-def _is_newest(url: URL) -> bool:
-    database = Database(url.render_as_string(hide_password=False))
+def _is_newest(url: str) -> bool:
+    database = Database(url)
     try:
         return schema_is_newest(database)
     finally:
@@ -180,12 +188,12 @@ def _newest_revision() -> str | None:
 def _create_engine(url: URL, patience: Patience) -> Engine:
     if url.get_backend_name() != "sqlite":
         return _create_postgres_engine(url, patience)
-    engine = create_engine(url, pool_size=10, max_overflow=40)
+    engine = create_engine(url, pool_size=10, max_overflow=40, connect_args={"timeout": patience.busy})
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         event.listen(engine, "connect", lambda *_: mend_sqlite_files(Path(url.database or "")))
-    event.listen(engine, "connect", partial(_configure_sqlite, patience.busy))
-    event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", partial(_begin_sqlite, patience.busy))
     return engine
 
 
@@ -205,17 +213,17 @@ def _create_postgres_engine(url: URL, patience: Patience) -> Engine:
     return engine
 
 
-def _configure_sqlite(busy_seconds: float, connection: Any, _record: Any) -> None:
+def _configure_sqlite(connection: Any, _record: Any) -> None:
     # The driver must not open transactions by itself: `_begin_sqlite` decides their kind.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={int(1000 * busy_seconds)}")
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("pouf_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _begin_sqlite(busy_seconds: float, connection: Connection) -> None:
+    wait = connection.get_execution_options().get("pouf_write")
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * (busy_seconds if wait is None else wait))}")
+    connection.exec_driver_sql("BEGIN" if wait is None else "BEGIN IMMEDIATE")

@@ -139,7 +139,7 @@ class Settings(LimitSettings, RetentionSettings):
         60, gt=0, description="Seconds after which PostgreSQL ends a statement, or a silent server is given up."
     )
     database_busy_seconds: float = Field(
-        20, gt=0, description="Seconds that a write waits for another one to end, on SQLite."
+        20, gt=0, description="Seconds that a write waits for another one to end, on SQLite; a request waits at most 5."
     )
     storage_timeout: float = Field(
         30, gt=0, description="Seconds that a remote object storage gets to accept a connection, and to send something."

@@ -182,7 +182,7 @@ class Authenticator:
         if key.last_used_at is not None and key.last_used_at >= since:
             return
         try:
-            with self._database.write() as session:
+            with self._database.write(wait=False) as session:
                 repository.note_use(session, key.id, now, unless_since=since)
         except OperationalError:
             # not worth refusing what may only read

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 
+from app.main import create_app
 from store.tables import AdaptedModel, Dataset, Upload
+from tests.app.colour_engine import ColourEngine
 
 
 @pytest.fixture
@@ -28,6 +32,33 @@ def unmounted(api: Any, storage_dir: Path) -> Iterator[Path]:
 
 def upload(api: Any, picture: bytes, **headers: str) -> Any:
     return api.post("/v1/datasets", files=[("files", ("a.png", picture))], headers=headers)
+
+
+@contextmanager
+def locked(settings: Any) -> Iterator[None]:
+    """Another process writes to the database, and does not end."""
+    with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+
+
+def test_who_only_reads_does_not_wait_for_a_write(api: Any, settings: Any, make_key: Any, monkeypatch: Any) -> None:
+    key = make_key()
+    monkeypatch.setattr("app.main.MOST_BUSY_SECONDS", 3600.0)
+    patient = create_app(settings.model_copy(update={"database_busy_seconds": 3600.0}), ColourEngine)
+    with TestClient(patient) as client, locked(settings):
+        assert client.get("/v1/jobs", headers={"Authorization": f"Bearer {key}"}).status_code == 200
+
+
+def test_a_write_that_waits_too_long_for_another_is_answered_503(
+    settings: Any, refused: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.main.MOST_BUSY_SECONDS", 0.1)
+    impatient = create_app(settings.model_copy(update={"database_busy_seconds": 3600.0}), ColourEngine)
+    with TestClient(impatient, raise_server_exceptions=False) as client, locked(settings):
+        response = client.post("/v1/datasets", data={"finalize": "false"})
+    refused(response, 503, "database_unavailable")
+    assert int(response.headers["retry-after"]) > 0
 
 
 def test_an_upload_without_storage_is_answered_503_and_leaves_no_row(
