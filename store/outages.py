@@ -9,8 +9,10 @@ from __future__ import annotations
 import errno
 import logging
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -42,7 +44,17 @@ def is_outage(error: BaseException) -> bool:
     """Whether trying again later may help, because a part that the work needs is missing."""
     if isinstance(error, DBAPIError):
         return is_database_outage(error)
+    if isinstance(error, FileNotFoundError):
+        return not has_temporary_directory()
     return isinstance(error, StorageUnavailable | PoolTimeout) or (isinstance(error, OSError) and error.errno in LACKS)
+
+
+def has_temporary_directory() -> bool:
+    """Whether there is a directory for temporary files, without which files that are there cannot be read either."""
+    try:
+        return Path(tempfile.gettempdir()).is_dir()
+    except FileNotFoundError:  # none could be used when it was first looked for
+        return False
 
 
 def is_database_outage(error: BaseException) -> bool:

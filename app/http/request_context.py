@@ -160,9 +160,11 @@ def _as_api_error(failure: Exception) -> ApiError:
 
 
 def _lack(failure: Exception) -> str | None:
-    """What the machine lacks: memory, open files, a disk that can be written to."""
+    """What the machine lacks: memory, open files, a disk that can be written to, a place for temporary files."""
     if isinstance(failure, MemoryError):
         return os.strerror(errno.ENOMEM)
+    if isinstance(failure, FileNotFoundError) and is_outage(failure):
+        return "there is no directory for temporary files (TMPDIR)"
     return os.strerror(failure.errno or 0) if isinstance(failure, OSError) and is_outage(failure) else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,18 @@ def test_waiting_ends_when_the_work_is_not_wanted_any_more(at_once: None) -> Non
 
     with pytest.raises(NotWanted):
         patiently(away, check)
+
+
+def test_a_missing_file_is_an_outage_only_without_a_directory_for_temporary_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(FileNotFoundError) as missing:
+        (tmp_path / "none").read_bytes()
+    assert not is_outage(missing.value)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(FileNotFoundError) as gone:
+        tempfile.mkdtemp()
+    assert is_outage(gone.value)
 
 
 def test_a_locked_database_is_an_outage_and_a_wrong_statement_is_none(tmp_path: Path) -> None:
