@@ -16,7 +16,8 @@ from pouf_core.contract.base_model import Modality
 AT_ONCE = 500
 T = TypeVar("T")
 #: What a spreadsheet takes for the beginning of a formula.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+#: Spreadsheets of East Asian languages take the full-width forms, too.
+FORMULAS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", *"\t\r\n")
 
 
 @dataclass(frozen=True)

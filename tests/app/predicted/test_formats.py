@@ -71,11 +71,11 @@ def test_csv_holds_what_the_pages_do(predicted: Any, sent: Any, listed: Any, que
 
 
 def test_cells_that_a_spreadsheet_would_execute_begin_with_an_apostrophe(predicted: Any, sent: Any) -> None:
-    names = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "plain", 'a "quoted", name\nof two lines']
+    names = ["=1+1", "+1", "-1", "@SUM(A1)", "\uff1d1+1", "\tx", "\rx", "\nx", "x", 'a "quoted", name\nof two lines']
     job = predicted(names=names)
     assert [row["name"] for row in table(sent(job.job_id, format="csv"))] == [
-        *(f"'{name}" for name in names[:6]),
-        *names[6:],
+        *(f"'{name}" for name in names[:8]),
+        *names[8:],
     ]
     assert [row["name"] for row in table(sent(job.job_id, format="csv", raw="true"))] == names
     assert [row["file_name"] for row in table(sent(job.job_id, format="huggingface"))][:1] == ["'=1+1"]
