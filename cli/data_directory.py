@@ -14,6 +14,8 @@ from cli import CommandError
 from store.private_files import make_private_directory
 
 LOG_ROTATE_BYTES = 16 * 1024 * 1024
+#: Of its log, what says why a part did not start: the reason may take several, and others may follow it.
+START_FAILURE_LINES = 5
 
 
 class DataDirectory:
@@ -116,9 +118,11 @@ def rotate(path: Path) -> None:
 
 
 def tail(path: Path, lines: int = 15) -> str:
-    """The last lines of a log, for an error message."""
+    """The last lines of a log, for an error message, without the frames of tracebacks."""
     if not path.exists():
         return ""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64 * 1024))
-        return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:])
+        written = file.read().decode(errors="replace").splitlines()
+    said = [line for line in written if line.strip() and not line.startswith(("Traceback (", "  "))]
+    return "\n".join(said[-lines:])

@@ -40,13 +40,16 @@ def restore(source: Path, data_dir: Path | None) -> None:
     Raises:
         CommandError: says what to do.
     """
+    from store.backup import checked_manifest
     from store.backup import restore as run
 
+    source = source.absolute()
+    manifest = checked_manifest(source)
     settings = _settings(data_dir)
     directory = DataDirectory(settings.data_dir)
     directory.create()
     with directory.locked("restoring a backup"), _opened(settings) as (database, storage):
-        count = run(database, storage, source.absolute())
+        count = run(database, storage, source, manifest)
     say(f"Restored {counted(count, 'file')} from {source}")
     if not settings.pepper_file.exists():
         say(f"If there were API keys, put the secret that they are hashed under back to {settings.pepper_file}.")

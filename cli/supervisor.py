@@ -13,7 +13,7 @@ from types import FrameType
 from cli import CommandError
 from cli.addresses import base_url, free_port, port_is_free, why_not_ready
 from cli.broker import EmbeddedBroker, prepare_broker
-from cli.data_directory import DataDirectory, tail
+from cli.data_directory import START_FAILURE_LINES, DataDirectory, tail
 from cli.processes import Child, Service, end_marked_processes
 from cli.services import services, visible_gpus
 from cli.users import closed_to_users
@@ -117,7 +117,9 @@ class Supervisor:
                 if line := child.restart_when_due():
                     self._say(f"{line}; log: {child.log}")
                 if not self._ready and child.failures >= EARLY_FAILURES:
-                    raise CommandError(f"{child.name} does not start: {tail(child.log, lines=1)}; log: {child.log}")
+                    raise CommandError(
+                        f"{child.name} does not start; log: {child.log}\n{tail(child.log, START_FAILURE_LINES)}"
+                    )
 
     def _all(self) -> list[Child]:
         return [*([self._broker] if self._broker else []), *self._children]

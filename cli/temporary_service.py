@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cli import CommandError
 from cli.addresses import LOOPBACK, base_url, free_port, why_not_ready
-from cli.data_directory import DataDirectory, tail
+from cli.data_directory import START_FAILURE_LINES, DataDirectory, tail
 from cli.tether import tethered
 from cli.users import is_used, starting, using
 
@@ -113,7 +113,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: Dat
     deadline = time.monotonic() + READY_SECONDS
     while reason := why_not_ready(url):
         if process.poll() is not None:
-            raise CommandError(f"The service ended before it was ready: {tail(log, lines=1)}; log: {log}")
+            raise CommandError(f"The service ended before it was ready; log: {log}\n{tail(log, START_FAILURE_LINES)}")
         if time.monotonic() > deadline:
             raise CommandError(f"The service is not ready after {READY_SECONDS:g} s ({reason}); log: {log}")
         time.sleep(0.3)

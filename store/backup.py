@@ -70,12 +70,18 @@ def back_up(database: Database, storage: Storage, target: Path) -> int:
     return len(entries)
 
 
-def restore(database: Database, storage: Storage, source: Path) -> int:
+def restore(database: Database, storage: Storage, source: Path, manifest: Manifest) -> int:
     """Bring back the backup in `source` to an empty database and storage; return how many files it holds.
 
-    Everything is checked before anything is written. Raises `BackupFailed`.
+    Args:
+        database: where the rows go.
+        storage: where the files go.
+        source: folder of the backup.
+        manifest: what `checked_manifest` found there.
+
+    Raises:
+        BackupFailed: database or storage are not empty, or of another kind; nothing was written then.
     """
-    manifest = _checked_manifest(source)
     if manifest.database != database.url.get_backend_name():
         raise BackupFailed(f"The backup is of {manifest.database}, the database is {database.url.drivername}.")
     with database.engine.connect() as connection:
@@ -161,7 +167,8 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def _checked_manifest(source: Path) -> Manifest:
+def checked_manifest(source: Path) -> Manifest:
+    """Return what the backup in `source` holds, whose files are all as they were written. Raises `BackupFailed`."""
     manifest = _read_manifest(source)
     for entry in manifest.files:
         path = source / entry.path

@@ -3,6 +3,7 @@ import stat
 import subprocess
 import sys
 import time
+import traceback
 
 import pytest
 
@@ -86,3 +87,12 @@ def test_the_tail_is_the_last_lines(tmp_path):
     log.write_text("\n".join(str(i) for i in range(100)))
     assert tail(log, 2) == "98\n99"
     assert tail(tmp_path / "missing") == ""
+
+
+def test_the_tail_leaves_out_the_frames_of_tracebacks(tmp_path):
+    log = tmp_path / "log"
+    try:
+        raise ValueError("the reason")
+    except ValueError:
+        log.write_text(f"before\n{traceback.format_exc()}\n")
+    assert tail(log) == "before\nValueError: the reason"

@@ -114,8 +114,8 @@ def test_a_second_signal_does_not_wait_for_the_grace(run):
 
 
 def test_a_part_that_does_not_start_ends_the_start_with_its_reason(run):
-    broken = (sys.executable, "-c", "raise SystemExit('the reason')")
-    with pytest.raises(CommandError, match=r"part1 does not start: the reason; log: .*part1\.log"):
+    broken = (sys.executable, "-c", "raise SystemExit('the reason\\nand what follows it')")
+    with pytest.raises(CommandError, match=r"part1 does not start; log: .*part1\.log\n(.*\n)*the reason\nand what"):
         run(SLEEP, broken, ready=False)
 
 

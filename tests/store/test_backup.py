@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from app.main import create_app
 from cli import main
 from store import backup
-from store.backup import BackupFailed, back_up, restore
+from store.backup import BackupFailed, back_up, checked_manifest, restore
 from store.database import Database, upgrade
 from store.settings import Settings
 from store.storage import Storage
@@ -43,7 +43,7 @@ def in_use(api, settings, rows, picture, tmp_path):
 def restored(settings: Settings, source) -> None:
     database = Database(settings.database_url)
     try:
-        restore(database, Storage(settings.storage_url), source)
+        restore(database, Storage(settings.storage_url), source, checked_manifest(source))
     finally:
         database.dispose()
 
@@ -140,6 +140,14 @@ def test_backup_and_restore_overwrite_nothing(database, storage, in_use, setting
         back_up(database, storage, folder)
 
 
+def test_a_restore_that_finds_no_backup_makes_nothing(tmp_path):
+    (tmp_path / "empty").mkdir()
+    new = tmp_path / "new"
+    refused = CliRunner().invoke(main.app, ["restore", str(tmp_path / "empty"), "--data-dir", str(new)])
+    assert refused.exit_code != 0
+    assert not new.exists()
+
+
 def test_a_backup_is_readable_by_its_owner_alone(database, storage, in_use, tmp_path):
     back_up(database, storage, tmp_path / "backup")
     assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
@@ -168,7 +176,8 @@ def test_a_postgresql_database_is_restored(make_postgres_database, tmp_path):
     model = Rows(database, storage).model()
     back_up(database, storage, tmp_path / "backup")
     other = Database(make_postgres_database())
-    restore(other, Storage(f"file://{tmp_path}/other"), tmp_path / "backup")
+    source = tmp_path / "backup"
+    restore(other, Storage(f"file://{tmp_path}/other"), source, checked_manifest(source))
     with other.engine.connect() as connection:
         assert backup.named_files(connection) == [f"models/{model}"]
     assert (tmp_path / "other" / "models" / model / "pouf.json").exists()
