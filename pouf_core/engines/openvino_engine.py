@@ -13,7 +13,6 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import numpy as np
 import numpy.typing as npt
@@ -84,11 +83,18 @@ def _logging_left_alone() -> Iterator[None]:
     """OpenVINO's converter silences the whole process below errors, and sets the root logger back to what it was when
     it began; other threads log meanwhile.
     """
-    with (
-        patch("openvino.tools.ovc.convert_impl.init_logger"),
-        patch("openvino.tools.ovc.convert.restore_logger_state"),
-    ):
+    from openvino.tools.ovc import convert, convert_impl
+
+    silence, restore = convert_impl.init_logger, convert.restore_logger_state
+    convert_impl.init_logger = convert.restore_logger_state = _change_nothing
+    try:
         yield
+    finally:
+        convert_impl.init_logger, convert.restore_logger_state = silence, restore
+
+
+def _change_nothing(*_: object) -> None:
+    pass
 
 
 class OpenVinoEngine:
