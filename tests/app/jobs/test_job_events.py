@@ -94,7 +94,7 @@ def test_streams_leave_connections_for_everything_else(settings, rows, refused, 
             httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
         ):
             first = asyncio.ensure_future(client.get(path, headers=headers))
-            while not asked:
+            while not asked and not first.done():
                 await asyncio.sleep(0.02)
             answer = await client.get(path, headers=headers)
             first.cancel()

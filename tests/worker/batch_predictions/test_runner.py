@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -74,6 +76,22 @@ def child_of_this_process() -> psutil.Process | None:
     return None
 
 
+@contextlib.contextmanager
+def held(context: WorkerContext, batch_id: str) -> Iterator[None]:
+    """Have whoever reads the last picture wait: an attempt does not end before it is killed."""
+    with context.database.read() as session:
+        items = select(DatasetItem.storage_key).join(
+            BatchPrediction, DatasetItem.dataset_id == BatchPrediction.dataset_id
+        )
+        last = items.where(BatchPrediction.id == batch_id).order_by(DatasetItem.sha256.desc()).limit(1)
+        picture = context.storage.local(session.scalars(last).one())
+    aside = picture.with_name("aside")
+    picture.rename(aside)
+    os.mkfifo(picture)
+    yield
+    aside.replace(picture)
+
+
 def kill_after(parts: int, context: WorkerContext, batch_id: str, running: Any, wait_for: Any) -> Path:
     """Run an attempt, and kill its process once so many parts are written; returns where they are."""
     folder: Path = context.settings.data_dir / runner.FOLDER / batch_id / "parts" / "auto"
@@ -108,7 +126,8 @@ def test_a_killed_prediction_goes_on_and_ends_with_the_same_bytes(
     context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
 ) -> None:
     batch_id = queued(60)
-    folder = kill_after(1, context, batch_id, running, wait_for)
+    with held(context, batch_id):
+        folder = kill_after(1, context, batch_id, running, wait_for)
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.error_code, batch.attempt) == ("queued", None, 1)
     assert 1 <= len(list(folder.glob("*.npy"))) < 60 / AT_ONCE
@@ -127,9 +146,10 @@ def test_five_kills_change_nothing(
     context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
 ) -> None:
     batch_id = queued(200)
-    for parts in (10, 40, 80, 120, 160):
-        kill_after(parts, context, batch_id, running, wait_for)
-        assert get(BatchPrediction, batch_id).status == "queued"
+    with held(context, batch_id):
+        for parts in (10, 40, 80, 120, 160):
+            kill_after(parts, context, batch_id, running, wait_for)
+            assert get(BatchPrediction, batch_id).status == "queued"
     run_batch(context, batch_id)
     batch = get(BatchPrediction, batch_id)
     assert (batch.status, batch.attempt) == ("succeeded", 6), batch.error_message

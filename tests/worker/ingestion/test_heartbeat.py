@@ -23,7 +23,6 @@ from worker.process_context import WorkerContext
 #: Packs a thousand to one.
 SKIPPED_BYTES = 200 * 1024**2
 LONG_MEMBER = {"lease_renew_seconds": 0.1, "max_archive_ratio": 10_000.0}
-SHORT_LEASE = {**LONG_MEMBER, "lease_seconds": 2.0}
 
 
 class Zeros(io.RawIOBase):
@@ -66,7 +65,7 @@ def test_a_shutdown_is_noticed_within_a_member(
 ) -> None:
     dataset_id = add_dataset({"large.tar.gz": large_member})
     asked = iter([False] * 5)
-    run_ingestion(make_context(**SHORT_LEASE), dataset_id, shutdown_requested=lambda: next(asked, True))
+    run_ingestion(make_context(**LONG_MEMBER), dataset_id, shutdown_requested=lambda: next(asked, True))
     dataset = get(Dataset, dataset_id)
     assert (dataset.status, dataset.lease_owner, dataset.fence) == ("ingesting", None, 0)
 
@@ -75,7 +74,7 @@ def test_a_deletion_is_noticed_within_a_member(
     make_context: Callable[..., WorkerContext], add_dataset: Any, database: Any, large_member: bytes
 ) -> None:
     dataset_id = add_dataset({"large.tar.gz": large_member})
-    context = make_context(**SHORT_LEASE)
+    context = make_context(**LONG_MEMBER)
     deleted = threading.Event()
 
     def delete() -> None:
@@ -117,7 +116,7 @@ def test_an_ingestion_that_gets_on_with_nothing_loses_its_lease(
         return False
 
     dataset_id = add_dataset({"a.png": make_picture(1)})
-    context = make_context(**SHORT_LEASE, progress_timeout=0.2)
+    context = make_context(**LONG_MEMBER, lease_seconds=2.0, progress_timeout=0.2)
     monkeypatch.setattr("pouf_core.data.uploads.collector.kind_of_upload", hang)
     run_ingestion(context, dataset_id)
     assert losses == [dataset_id]

@@ -24,7 +24,7 @@ from tests.row_fixtures import ENDLESS as ENDLESS_METHOD
 from tests.waiting import WAIT_SECONDS
 from worker.batch_predictions.runner import CHILD
 from worker.batch_predictions.spec import BatchSpec
-from worker.training.messages import JobSpec, Message, PredictedMessage, ResultMessage
+from worker.training.messages import JobSpec, Message, PredictedMessage, ProgressMessage, ResultMessage
 from worker.training.process import ChildProcess
 from worker.training.runner import run_job
 from worker.training.template import BECOME, FORK
@@ -216,10 +216,11 @@ def test_a_template_that_does_not_answer_costs_no_job(
     first.close()
     template.suspend()
     monkeypatch.setattr("worker.training.warm_start.ANSWER_SECONDS", 0.3)
-    second = start(specification("second"), warm)
+    second = start(specification("second", steps=ENDLESS), warm)
     wait_for(lambda: started_by_itself(second))
     assert not template.is_running()
-    assert isinstance(messages_of(second)[-1], ResultMessage)
+    wait_for(lambda: any(isinstance(message, ProgressMessage) for message in second.read(1)))
+    second.close()
 
 
 @LINUX
