@@ -51,6 +51,6 @@ def _hurt(attack: Attack, target: Target, counts: Counter[int | str], chance: ra
         try:
             with target.client() as client:
                 counts.update(attack(target, client, chance))
-        except (httpx.TransportError, ConnectionError) as error:
+        except (httpx.TransportError, OSError) as error:
             counts[type(error).__name__] += 1
         time.sleep(chance.uniform(0, 0.2))
