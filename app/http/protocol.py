@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 #: For so long what came on one connection is taken apart, until all others have had their turn: a body of tiny chunks
 #: holds tens of thousands of them in what is read at once.
 TURN_SECONDS = 0.002
+_LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class ConnectionLimits(TypedDict):
@@ -95,6 +96,9 @@ class SlowClientProtocol(H11Protocol):
             except h11.RemoteProtocolError as error:
                 self._refuse_invalid(error)
                 self._last_event = h11.PAUSED
+            if isinstance(self._last_event, h11.Request) and {name for name, _ in self._last_event.headers} >= _LENGTHS:
+                self._refuse_ambiguous(self._last_event)
+                self._last_event = h11.PAUSED
             return self._last_event
         if not self.flow.backlog:
             self.flow.backlog = True
@@ -145,6 +149,14 @@ class SlowClientProtocol(H11Protocol):
             seconds = self.app_state["stall_seconds"]
             detail = f"The request's head was not complete after {seconds:g} seconds."
             self._refuse(ApiError(408, "client_stalled", detail))
+
+    def _refuse_ambiguous(self, request: h11.Request) -> None:
+        """A proxy may take such a request to end elsewhere, and what follows for another one."""
+        if request.method == b"HEAD":
+            self.transport.close()
+        else:
+            detail = "A request has either Content-Length or Transfer-Encoding."
+            self._refuse(ApiError(400, "invalid_http_request", detail))
 
     def _refuse_invalid(self, error: h11.RemoteProtocolError) -> None:
         """Answer what cannot be read, unless an answer has begun, and let go of the request that it was part of."""

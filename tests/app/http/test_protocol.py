@@ -112,8 +112,13 @@ def test_the_head_of_a_later_request_has_to_come_too(connect):
         (b"GET /health/live HTTP/1.1\r\n\r\n", 400),
         (b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 20_000, 431),
         (b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nmany\r\n", 400),
+        (
+            b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"0\r\n\r\n" + WHOLE,
+            400,
+        ),
     ],
-    ids=["no request", "no Host", "long head", "no chunk"],
+    ids=["no request", "no Host", "long head", "no chunk", "two lengths"],
 )
 def test_what_is_no_http_is_answered_by_a_problem_document(connect, request_, status):
     refused_with(answer(connect(request_)), status, "invalid_http_request")
