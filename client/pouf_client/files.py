@@ -8,7 +8,7 @@ from pathlib import Path
 from pouf_client.errors import InvalidInput, MissingFile
 
 _PICTURES = "jpg jpeg jpe jfif png gif bmp tif tiff webp heic heif avif ppm pgm pbm pnm tga jp2 ico"
-_TEXTS = "txt csv tsv jsonl ndjson json xlsx xlsm xlsb xls ods parquet"
+_TEXTS = "txt csv tsv jsonl ndjson json xlsx xlsm xlsb xls ods parquet arrow feather"
 PICTURE_SUFFIXES = frozenset(f".{suffix}" for suffix in _PICTURES.split(" "))
 TEXT_SUFFIXES = frozenset(f".{suffix}" for suffix in _TEXTS.split(" "))
 

@@ -12,6 +12,7 @@ from pouf_core.data.file_kinds import (
     LABELS_FILE,
     PARQUET_SUFFIX,
     PICTURE_SUFFIXES,
+    RAW_SUFFIXES,
     TEXT_SUFFIXES,
     archive_kind_by_name,
     unpacked_name,
@@ -23,7 +24,7 @@ RequestedModality = Literal["image", "text", "embedding", "auto"]
 
 
 def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Modality | None:
-    """What a dataset holds: as requested, and with `auto` what all its files are files of, else pictures.
+    """What a dataset holds: as requested, and with `auto` pictures where one is, else what most files are files of.
 
     A table of labels beside them does not count; alone it names pictures. Where the names do not tell, None: of
     files of parquet alone, which may hold texts or embeddings, and of archives without pictures beside them.
@@ -37,7 +38,9 @@ def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Moda
         return None
     if names and all(name.endswith(EMBEDDING_SUFFIXES) for name in names):
         return "embedding"
-    return "text" if names and all(name.endswith(TEXT_SUFFIXES) for name in names) else "image"
+    if any(name.endswith((*PICTURE_SUFFIXES, *RAW_SUFFIXES)) for name in names):
+        return "image"
+    return modality_of_members(sorted(names)) or "image"
 
 
 def modality_of_members(file_names: Iterable[str]) -> Modality | None:

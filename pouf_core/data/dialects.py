@@ -10,7 +10,10 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
+from pouf_core.data.headings import FILES, LABELS, RATINGS, TEXTS, folded
+from pouf_core.data.text_tables import is_number, recur
 from pouf_core.data.tied_run import run_tied
 
 logger = logging.getLogger(__name__)
@@ -18,9 +21,15 @@ logger = logging.getLogger(__name__)
 SNIFFED_CHARACTERS = 65_536
 SNIFFED_ROWS = 200
 _DELIMITERS = ",;\t|"
+_HEADINGS = frozenset((*TEXTS, *LABELS, *RATINGS, *FILES))
 _MODULE = "pouf_core.data.dialect_process"
 _MEMORY, _CPU_SECONDS, _CLOCK_SECONDS = 2**30, 10.0, 180.0
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n?', re.IGNORECASE)
+_QUOTED = r'"(?:[^"\\]|\\.|"")*"'
+_A_CELL_OF_R = rf"{_QUOTED}|[-+]?[\d.]+(?:[eE][-+]?\d+)?|TRUE|FALSE|NA|NaN|-?Inf"
+_CELL_OF_R = re.compile(_A_CELL_OF_R)
+_OF_R = re.compile(rf"(?:{_A_CELL_OF_R})(?: (?:{_A_CELL_OF_R}))*")  # `write.table` puts texts in quotes, nothing else
+_ESCAPED_QUOTE = '\\"'
 _PROSE_SHARE = 0.9  # of a delimiter's places that a space follows, as it does in prose
 
 
@@ -59,7 +68,7 @@ class Dialect:
 def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
     """The dialect of a table.
 
-    A first line such as `sep=;` says the delimiter, and is no row.
+    A first line such as `sep=;` says the delimiter, and is no row. Spaces divide cells where texts are quoted.
 
     Args:
         head: the table's first whole lines.
@@ -68,7 +77,21 @@ def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
     said = _SEPARATOR_LINE.fullmatch(head.splitlines(keepends=True)[0]) if head else None
     if said or delimiter:
         return Dialect(delimiter or (said.group(1) if said else ","), skipped=int(said is not None))
+    if divided_by_spaces(head):
+        return Dialect(" ", escape="\\" if _ESCAPED_QUOTE in head else "")
     return _checked(_sniffed(head), head)
+
+
+def divided_by_spaces(head: str) -> bool:
+    """Whether a table's first lines are as R writes them: cells with a space between, texts in quotes.
+
+    The first line may have a cell less, where the others begin with the name of a row.
+    """
+    lines = [line for line in head.splitlines() if line.strip()][: SNIFFED_ROWS - 1]
+    if len(lines) < 2 or '"' not in lines[1] or not all(map(_OF_R.fullmatch, lines)):
+        return False
+    first, *others = (len(_CELL_OF_R.findall(line)) for line in lines)
+    return set(others) == {others[0]} and others[0] > 1 and first in (others[0], others[0] - 1)
 
 
 def _sniffed(head: str) -> Dialect:
@@ -104,6 +127,8 @@ def _checked(found: Dialect, head: str) -> Dialect:
                 return Dialect(other)
         if _is_prose(head, found.delimiter):
             return replace(found, delimiter="", skipped=0)
+    elif '"' not in head and _is_prose(head, found.delimiter) and not _says_anything(found, head):
+        return replace(found, delimiter="", skipped=0)
     if 2 * found.skipped >= head.count("\n"):
         return replace(found, skipped=0)
     return found
@@ -117,6 +142,15 @@ def _fits(dialect: Dialect, head: str) -> bool:
         return False
     widths = [len(row) for row in rows if row]
     return max(widths) == widths[0] and (min(widths) > 1 or 2 * widths.count(widths[0]) > len(widths))
+
+
+def _says_anything(dialect: Dialect, head: str) -> bool:
+    """Whether cells are more than parts of sentences: a usual heading, numbers, or values that recur."""
+    first, *body = [row for row in dialect.rows(io.StringIO(head, newline="")) if row]
+    columns = [[cell.strip() for cell in column if cell.strip()] for column in zip_longest(*body, fillvalue="")]
+    return any(folded(cell) in _HEADINGS for cell in first) or any(
+        recur(column) or (column and all(map(is_number, column))) for column in columns
+    )
 
 
 def _is_prose(text: str, delimiter: str) -> bool:

@@ -10,7 +10,9 @@ ArchiveKind = Literal["zip", "tar", "gzip", "bzip2", "xz", "other"]
 PARQUET_SUFFIX = ".parquet"
 #: Tables that are read cell by cell, without a dialect or an encoding.
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
-SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX)
+#: As Hugging Face's `datasets` saves them to disk, and pandas as Feather.
+ARROW_SUFFIXES = (".arrow", ".feather")
+SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX, *ARROW_SUFFIXES)
 #: Of texts, those of which a beginning can be read.
 LINE_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson")
 TEXT_SUFFIXES = (*LINE_SUFFIXES, ".json", *SHEET_SUFFIXES)

@@ -51,6 +51,8 @@ _HIDDEN_OF_SYSTEMS = (
 #: The last are examples of answers to a competition, in which all labels are made up.
 _DESCRIPTIONS = ("readme", "license", "licence", "copying", "sample_submission", "samplesubmission")
 _OF_DESCRIPTIONS = ("", ".txt", ".md", ".rst", ".html", ".pdf", ".csv")
+#: What Hugging Face's `datasets` says of the files beside it.
+_OF_DATASETS = frozenset(("dataset_info.json", "dataset_infos.json", "dataset_dict.json", "state.json"))
 _OF_A_NAS = ("@synoeastream", "@synoresource")
 
 
@@ -69,6 +71,8 @@ def left_behind(parts: Sequence[str]) -> SkipReason | None:
 
 def _describes(name: str) -> bool:
     """Whether a file says of the data what it is, as `README.md`, `LICENSE` and `readme.dataset.txt` do."""
+    if name in _OF_DATASETS:
+        return True
     return PurePosixPath(name).suffix in _OF_DESCRIPTIONS and name.partition(".")[0] in _DESCRIPTIONS
 
 

@@ -7,27 +7,24 @@ with the code and message of what is wrong. `pouf_core.data.sheets` is the other
 from __future__ import annotations
 
 import json
-import math
 import sys
-from collections.abc import Iterable, Iterator
-from datetime import date, datetime, time
+from collections.abc import Iterator, Sequence
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from pouf_core.contract.item_limits import MAX_CHARACTERS
+from pouf_core.data.arrow_tables import kind_of_parquet, read_arrow
+from pouf_core.data.headings import LABELS, TEXTS, folded
 from pouf_core.data.limited_process import limit_cpu, limit_resources
-from pouf_core.data.text_rows import LONGEST_LABEL
+from pouf_core.data.sheet_cells import check_width, texts_of
 from pouf_core.errors import InvalidInput
 
 END = "end"
-MOST_COLUMNS = 1000
-_BATCH_ROWS, _BATCH_BYTES = 128, 32 * 1024**2
-_BUFFER_BYTES = 1024**2
 _ALLOWANCE_ROWS = 10_000
 _TITLE_ROWS = 200
-_INDEX_OF_PANDAS = "__index_level_"
+_COVER_ROWS = 30
+_HEADINGS = frozenset((*TEXTS, *LABELS)) - {"y"}
 
 
 def read_workbook(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
@@ -46,139 +43,33 @@ def read_workbook(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
             for sheet in book.sheets_metadata
             if sheet.visible == calamine.SheetVisibleEnum.Visible and sheet.typ == calamine.SheetTypeEnum.WorkSheet
         ]
-        filled = (sheet for sheet in map(book.get_sheet_by_name, visible) if sheet.height)
-        sheet = next(filled, None)
-        if sheet is None:
+        sheets = [sheet for sheet in map(book.get_sheet_by_name, visible) if sheet.height]
+        if not sheets:
             return {"sheet": None, "unread": [], "skipped": 0}, iter(())
-        _check_width(sheet.total_width)
-        about = {"sheet": sheet.name, "unread": [other.name for other in filled]}
+        sheet = _first_table(sheets)
+        check_width(sheet.total_width)
+        about = {"sheet": sheet.name, "unread": [other.name for other in sheets if other is not sheet]}
     except calamine.PasswordError as error:
         raise InvalidInput("malformed_table", "The workbook has a password; save it without one.") from error
     except calamine.CalamineError as error:
         raise InvalidInput(
             "malformed_table", f"The workbook cannot be read: {error}. Save it as .xlsx or .csv."
         ) from error
-    titles, rows = _without_titles(map(_texts, sheet.iter_rows()))
+    titles, rows = _without_titles(map(texts_of, sheet.iter_rows()))
     return about | {"skipped": titles}, rows
 
 
-def read_parquet(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
-    """The names of the columns that hold single values, as the first row, and the rows.
-
-    Raises:
-        InvalidInput: `malformed_table`.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pa.set_cpu_count(1)
-    try:
-        file = pq.ParquetFile(path, buffer_size=_BUFFER_BYTES)  # else a whole column of a group is read at once
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InvalidInput("malformed_table", f"The parquet file cannot be read: {_first_line(error, path)}") from error
-    schema = file.schema_arrow
-    single = [
-        field.name
-        for field in schema
-        if not pa.types.is_nested(field.type) and not field.name.startswith(_INDEX_OF_PANDAS)
-    ]
-    _check_width(len(single))
-    if len(set(single)) != len(single):
-        raise InvalidInput("malformed_table", "Two columns of the file have the same name.")
-    if not any(_is_text(schema.field(name).type) for name in single):
-        columns = ", ".join(field.name[:100] for field in schema)[:200]
-        raise InvalidInput("malformed_table", f"No column of the file holds texts; its columns are: {columns}.")
-    return {"sheet": None, "unread": [], "skipped": 0}, _chained([single], _rows_of_parquet(file, single, path))
+def _first_table(sheets: Sequence[Any]) -> Any:
+    """The first sheet, unless it is a cover: short, without a heading of texts or labels that a longer one has."""
+    first, *others = sheets
+    if not others or first.height > _COVER_ROWS or _is_headed(first):
+        return first
+    return next((sheet for sheet in others if sheet.height > first.height and _is_headed(sheet)), first)
 
 
-def _rows_of_parquet(file: Any, columns: list[str], path: Path) -> Iterator[list[str]]:
-    import pyarrow as pa
-
-    names = _class_names(file.schema_arrow.metadata or {})
-    try:
-        for batch in file.iter_batches(_rows_at_once(file.metadata), columns=columns, use_threads=False):
-            for part in _parts(batch):
-                cells = [
-                    [_named(value, names.get(name)) for value in part.column(name).to_pylist()] for name in columns
-                ]
-                yield from (_texts(row) for row in zip(*cells, strict=True))
-    except MemoryError:  # an ArrowException too
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InvalidInput("malformed_table", f"The file is damaged: {_first_line(error, path)}") from error
-
-
-def _rows_at_once(metadata: Any) -> int:
-    """How many rows of a parquet file to hold at a time, by how large those of its groups are."""
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-    largest = max((group.total_byte_size // max(group.num_rows, 1) for group in groups), default=0)
-    return max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(largest, 1)))
-
-
-def _parts(batch: Any) -> Iterator[Any]:
-    """A batch's rows, as many at a time as may be copied: a value that is stored once may stand in all of them."""
-    rows = max(1, batch.num_rows * _BATCH_BYTES // max(batch.nbytes, _BATCH_BYTES))
-    return (batch.slice(first, rows) for first in range(0, batch.num_rows, rows))
-
-
-def kind_of_parquet(path: Path) -> str:
-    """What a parquet file holds by its columns: `embedding` where one is of lists of numbers, or all are numbers."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = [field.type for field in pq.read_schema(path)]
-    lists = [kind for kind in types if pa.types.is_list(kind) or pa.types.is_large_list(kind)]
-    lists += [kind for kind in types if pa.types.is_fixed_size_list(kind)]
-    if any(pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type) for kind in lists):
-        return "embedding"
-    return "text" if any(map(_is_text, types)) else "embedding"
-
-
-def _is_text(kind: Any) -> bool:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
-    """The names that Hugging Face's `datasets` keeps of columns with numbers of classes."""
-    try:
-        features = json.loads(metadata.get(b"huggingface", b"{}"))["info"]["features"]
-        return {
-            name: [str(one)[:LONGEST_LABEL] for one in about["names"]]  # which every row of a class repeats
-            for name, about in features.items()
-            if isinstance(about, dict) and isinstance(about.get("names"), list)
-        }
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-
-
-def _named(value: Any, names: list[str] | None) -> Any:
-    return names[value] if names and isinstance(value, int) and 0 <= value < len(names) else value
-
-
-def _check_width(columns: int) -> None:
-    if columns > MOST_COLUMNS:
-        raise InvalidInput("malformed_table", f"The table has {columns:,} columns; at most {MOST_COLUMNS:,} are read.")
-
-
-def _texts(cells: Iterable[Any]) -> list[str]:
-    """Cells as a person sees them; of a long text enough to be refused for its length."""
-    return [_text(cell)[: MAX_CHARACTERS + 1] for cell in cells]
-
-
-def _text(cell: Any) -> str:
-    if isinstance(cell, str):
-        return cell
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return ""
-    if isinstance(cell, bool):
-        return str(cell).upper()
-    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
-        return str(int(cell))  # workbooks hold no other numbers than these
-    return cell.isoformat() if isinstance(cell, date | datetime | time) else str(cell)
+def _is_headed(sheet: Any) -> bool:
+    rows = map(texts_of, sheet.to_python(nrows=_COVER_ROWS))
+    return any({folded(cell) for cell in row} & _HEADINGS and sum(map(bool, row)) > 1 for row in rows)
 
 
 def _without_titles(rows: Iterator[list[str]]) -> tuple[int, Iterator[list[str]]]:
@@ -187,16 +78,7 @@ def _without_titles(rows: Iterator[list[str]]) -> tuple[int, Iterator[list[str]]
     filled = [sum(bool(cell.strip()) for cell in row) for row in first]
     several = [count for count in filled if count > 1]
     table = filled.index(several[0]) if 2 * len(several) > sum(map(bool, filled)) else 0
-    return table, _chained(first[table:], rows)
-
-
-def _chained(first: list[list[str]], rest: Iterator[list[str]]) -> Iterator[list[str]]:
-    yield from first
-    yield from rest
-
-
-def _first_line(error: Exception, path: Path) -> str:
-    return str(error).partition("\n")[0][:200].replace(str(path), "it")
+    return table, chain(first[table:], rows)
 
 
 def _write(value: object) -> None:
@@ -205,6 +87,7 @@ def _write(value: object) -> None:
 
 def main(arguments: list[str]) -> None:
     """Read one file; the arguments are what is wanted, its path, and what that may take."""
+    wanted: Any
     wanted, path, memory_bytes, cpu_seconds = arguments
     limit_resources(int(memory_bytes))
     limit_cpu(float(cpu_seconds))
@@ -212,7 +95,7 @@ def main(arguments: list[str]) -> None:
         _write(kind_of_parquet(Path(path)))
         return
     try:
-        about, rows = (read_parquet if wanted == "parquet" else read_workbook)(Path(path))
+        about, rows = read_workbook(Path(path)) if wanted == "workbook" else read_arrow(Path(path), wanted)
         _write(about)
         for number, row in enumerate(rows):
             if number % _ALLOWANCE_ROWS == 0:

@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, Literal
 
 from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES
+from pouf_core.data.file_kinds import PARQUET_SUFFIX, WORKBOOK_SUFFIXES
 from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import describe_end, environment
 from pouf_core.data.sheet_process import END
@@ -59,15 +60,15 @@ def opened_sheet(source: Path | IO[bytes], suffix: str, limits: ReadingLimits) -
 
     Args:
         source: a path, or an open file.
-        suffix: of its name: `.parquet`, or that of a workbook.
+        suffix: of its name.
         limits: what reading may take.
 
     Raises:
         InvalidInput: `malformed_table`, `parquet_not_installed`.
     """
-    wanted: Literal["parquet", "workbook"] = "parquet" if suffix == ".parquet" else "workbook"
-    if wanted == "parquet":
-        require_parquet()
+    wanted = "workbook" if suffix in WORKBOOK_SUFFIXES else suffix.removeprefix(".")
+    if wanted != "workbook":
+        require_parquet(suffix)
     with _on_disk(source) as path, _reader(wanted, path, limits) as reader:
         assert reader.stdout is not None
         about = _line(reader, reader.stdout)
@@ -83,10 +84,10 @@ def kind_of_parquet(path: Path, limits: ReadingLimits) -> Literal["text", "embed
         return "text" if reader.stdout.readline().strip() == b'"text"' else "embedding"
 
 
-def require_parquet() -> None:
-    """Raise `InvalidInput` `parquet_not_installed` where parquet files cannot be read."""
+def require_parquet(suffix: str = PARQUET_SUFFIX) -> None:
+    """Raise `InvalidInput` `parquet_not_installed` where parquet files, and others of Arrow, cannot be read."""
     if find_spec("pyarrow") is None:
-        message = "Reading .parquet needs pyarrow: pip install 'pouf-service[parquet]'; or send another format."
+        message = f"Reading {suffix} needs pyarrow: pip install 'pouf-service[parquet]'; or send another format."
         raise InvalidInput("parquet_not_installed", message)
 
 

@@ -28,12 +28,20 @@ class TableOptions:
         text_column, label_column: names from the header, or of fields of JSON; or numbers, from 0.
         delimiter: between cells, one character.
         header: whether the first row names the columns.
+
+    Raises:
+        InvalidInput: `invalid_value`, of a delimiter that is none.
     """
 
     text_column: str | None = None
     label_column: str | None = None
     delimiter: str | None = None
     header: bool | None = None
+
+    def __post_init__(self) -> None:
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\r\n"\0'):
+            message = f"A delimiter is one character, such as ; or a tab, and {self.delimiter!r} is none."
+            raise InvalidInput("invalid_value", message, field="/delimiter")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import IO
 
 from pouf_core.contract.file_reading import TextFileOptions
+from pouf_core.data.dialects import divided_by_spaces
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_named
-from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES
+from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from pouf_core.data.json_texts import is_document, rows_of_document, rows_of_json_lines
 from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, opened_sheet
 from pouf_core.data.table_rows import LONGEST_LINE, Table, TableOptions, TableReader, opened_table
@@ -19,7 +20,7 @@ from pouf_core.data.text_lines import delimiter_of_lines, rows_of_lines
 from pouf_core.data.text_rows import BadRow, Row, TextRow
 from pouf_core.errors import InvalidInput
 
-__all__ = ["BadRow", "Reading", "Row", "TextOptions", "TextRow", "read_texts"]
+__all__ = ["AS_TOLD", "BadRow", "Reading", "Row", "TextOptions", "TextRow", "read_texts"]
 
 _HEAD_BYTES = 262_144
 _TABLE_SUFFIXES = (".csv", ".tsv")
@@ -39,6 +40,10 @@ class TextOptions(TableOptions):
     def of(cls, text_column: str | None, label_column: str | None, said: TextFileOptions) -> TextOptions:
         """What a caller says of columns, and beside them."""
         return cls(text_column, label_column, said.delimiter, said.header, said.encoding)
+
+
+AS_TOLD = TextOptions()
+"""All is told by the file."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Reading:
 def read_texts(
     source: Path | IO[bytes],
     name: str,
-    options: TextOptions = TextOptions(),
+    options: TextOptions = AS_TOLD,
     on_reading: Callable[[Reading], None] = lambda _: None,
     limits: ReadingLimits = USUAL_LIMITS,
 ) -> Iterator[Row]:
@@ -114,7 +119,7 @@ def _sheet_rows(
     limits: ReadingLimits,
 ) -> Iterator[Row]:
     with opened_sheet(source, suffix, limits) as sheet:
-        known = replace(options, header=True) if suffix == ".parquet" else options
+        known = options if suffix in WORKBOOK_SUFFIXES else replace(options, header=True)
         reader = TableReader(sheet.rows, known)
         on_reading(Reading(None, reader.table, sheet.name, sheet.skipped))
         position = 0
@@ -148,6 +153,8 @@ def _rows(
     delimiter = delimiter_of_lines(beginning) if suffix == ".txt" and options.delimiter is None else None
     if delimiter is not None:
         suffix, options = ".tsv", replace(options, delimiter=delimiter)
+    elif suffix == ".txt" and options.delimiter is None and divided_by_spaces(beginning):
+        suffix = ".csv"
     if suffix in _TABLE_SUFFIXES:
         try:
             dialect, rows = opened_table(characters, options.delimiter)

@@ -28,8 +28,8 @@ def rows_of_lines(lines: Iterable[tuple[int, str | BadRow]]) -> Iterator[Row]:
 def delimiter_of_lines(head: str) -> str | None:
     """What divides every line into cells, so that the lines are a table; None where they are texts.
 
-    Tabs do where all lines have equally many; a semicolon or a bar does where each line has one, and what stands behind
-    it are few short values that recur, as labels do.
+    Tabs do where all lines have equally many, or the first one less; a semicolon or a bar does where each line has one,
+    and what stands behind it are few short values that recur, as labels do.
     """
     lines = [line for line in head.splitlines() if line.strip()]
     lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut
@@ -37,6 +37,9 @@ def delimiter_of_lines(head: str) -> str | None:
         return None
     for delimiter in _DELIMITERS:
         counts = {line.count(delimiter) for line in lines}
+        names_rows = delimiter == "\t" and 0 < lines[0].count("\t") == min(counts) == max(counts) - 1
+        if names_rows and len({line.count("\t") for line in lines[1:]}) == 1:
+            return delimiter
         if len(counts) > 1 or 0 in counts:
             continue
         if delimiter == "\t" or (counts == {1} and _are_labels([line.partition(delimiter)[2] for line in lines])):

@@ -160,13 +160,13 @@ def _rating(names: Sequence[str], body: Sequence[Sequence[str]], text: int) -> i
     """The first column beside the texts whose heading says that it may be of labels, and whose values recur."""
     headed = [names.index(heading) for heading in RATINGS if heading in names]
     headed += [index for index, name in enumerate(names) if name.endswith(LABEL_ENDS)]
-    return next((index for index in headed if index != text and _recur(_cells(body, index))), None)
+    return next((index for index in headed if index != text and recur(_cells(body, index))), None)
 
 
 def _only_recurring(body: Sequence[Sequence[str]], text: int) -> int | None:
     """The only column beside the texts that has few values, more than one; None where there is none or several."""
     width = max(map(len, body), default=0)
-    found = [index for index in range(width) if index != text and _recur(_cells(body, index))]
+    found = [index for index in range(width) if index != text and recur(_cells(body, index))]
     return found[0] if len(found) == 1 else None
 
 
@@ -177,16 +177,16 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
         return False
     width = max(map(len, body))
     columns = [(first[index].strip() if index < len(first) else "", _cells(body, index)) for index in range(width)]
-    if any(cell and _recur(cells) and cell in cells for cell, cells in columns):
+    if any(cell and recur(cells) and cell in cells for cell, cells in columns):
         return False
     return any(_names(cell, cells) for cell, cells in columns)
 
 
 def _names(cell: str, cells: Sequence[str]) -> bool:
     """Whether a cell is unlike those below it as a heading is: a word above numbers, values that recur, or texts."""
-    if not cell or not cells or _is_number(cell) or len(cell) > _LONGEST_HEADING:
+    if not cell or not cells or is_number(cell) or len(cell) > _LONGEST_HEADING:
         return False
-    if _share(map(_is_number, cells)) >= _MOST or _recur(cells):
+    if _share(map(is_number, cells)) >= _MOST or recur(cells):
         return True
     shorter = _share(len(cell) < len(other) for other in cells) >= _MOST
     return shorter and _holds_texts(cells) and not _SENTENCE_MARKS.search(cell) and not _is_text(cell)
@@ -196,7 +196,7 @@ def _cells(rows: Sequence[Sequence[str]], index: int) -> list[str]:
     return [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
 
 
-def _recur(cells: Sequence[str]) -> bool:
+def recur(cells: Sequence[str]) -> bool:
     """Whether a column has two values or more, each of which occurs about twice or oftener."""
     return 2 <= len(set(cells)) <= len(cells) / 2
 
@@ -213,7 +213,8 @@ def _is_text(cell: str) -> bool:
     )
 
 
-def _is_number(cell: str) -> bool:
+def is_number(cell: str) -> bool:
+    """Whether a cell is a number, with a point or a comma."""
     try:
         float(cell.replace(",", "."))
     except ValueError:

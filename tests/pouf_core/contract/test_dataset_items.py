@@ -17,12 +17,15 @@ from pouf_core.families.registry import describe
         ("auto", ["a.png", "labels.csv"], "image"),
         ("auto", ["reviews.csv", "texts.zip"], None),
         ("auto", ["a.png", "more.zip"], "image"),
+        ("auto", ["notes.txt", "more.jsonl", "a.pdf", "b.docx"], "text"),
+        ("auto", ["IMG_1", "IMG_2", "coco.json"], "image"),
+        ("auto", ["a.nef", "coco.json"], "image"),
         ("auto", [], "image"),
         ("image", ["reviews.csv"], "image"),
         ("text", ["texts.zip"], "text"),
     ],
 )
-def test_a_dataset_of_auto_modality_holds_texts_if_all_its_files_do(requested, names, expected):
+def test_a_dataset_of_auto_modality_holds_pictures_if_there_are_any_else_what_most_files_do(requested, names, expected):
     assert modality_of(requested, names) == expected
 
 

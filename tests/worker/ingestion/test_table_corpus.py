@@ -11,6 +11,7 @@ from store.tables import Dataset
 from tests.corpus.published import PUBLISHED
 from tests.corpus.sheets import SHEETS
 from tests.corpus.tables import TABLES, Table
+from tests.corpus.tools import TOOL_TABLES
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
@@ -31,7 +32,9 @@ def check(table: Table, context: WorkerContext, add_dataset: Any, get: Any, item
 
 
 @pytest.mark.parametrize(
-    "table", [*TABLES[::EVERY], *SHEETS[::EVERY], *PUBLISHED[::EVERY]], ids=lambda table: table.name
+    "table",
+    [*TABLES[::EVERY], *SHEETS[::EVERY], *PUBLISHED[::EVERY], *TOOL_TABLES[::EVERY]],
+    ids=lambda table: table.name,
 )
 def test_a_table_is_ingested_as_it_was_meant(
     table: Table, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
@@ -40,7 +43,7 @@ def test_a_table_is_ingested_as_it_was_meant(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("table", [*TABLES, *SHEETS, *PUBLISHED], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *SHEETS, *PUBLISHED, *TOOL_TABLES], ids=lambda table: table.name)
 def test_every_table_is_ingested_as_it_was_meant(
     table: Table, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:
