@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
 from pouf_core.data.embedding_files import EmbeddingFile, FileLimits, check_file, read_embeddings
 from pouf_core.data.reading.answers import Answer
-from pouf_core.data.reading.protocol import EmbeddingsQuestion, Kind
+from pouf_core.data.reading.protocol import EmbeddingsQuestion
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
 from pouf_core.errors import InvalidInput
@@ -83,24 +83,12 @@ def embeddings_of(reader: FileReader, path: Path, name: str, limits: FileLimits)
         first_rows=limits.first_rows,
         scratch=limits.scratch,
     )
-    place: _Place | None = None
-    labels: list[str | None] = []
-    for part in reader.answers(question, path, _parsed):
-        if isinstance(part, _Place):
-            place = part
-        else:
-            labels += part
-            if len(labels) > limits.rows:
-                break  # which fits no file
+    place, labels = reader.gathered(question, path, _Place.model_validate_json, _LABELS.validate_json, limits.rows)
     if place is None:
         raise InvalidInput(CORRUPT, "The file says nothing of its vectors.")
     found = EmbeddingFile(_array(place, path, limits.scratch), labels if place.is_labelled else None)
     check_file(found, limits)
     return found
-
-
-def _parsed(kind: Kind, content: bytes) -> _Place | _Labels:
-    return _Place.model_validate_json(content) if kind is Kind.ABOUT else _LABELS.validate_json(content)
 
 
 def _array(place: _Place, path: Path, scratch: Path) -> StoredArray:

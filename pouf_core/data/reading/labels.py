@@ -12,7 +12,7 @@ from pouf_core.data.labels.files import label_pairs
 from pouf_core.data.labels.json_files import Rows
 from pouf_core.data.labels.rows import NumberedLabels, row_labels
 from pouf_core.data.reading.answers import Answer
-from pouf_core.data.reading.protocol import Kind, LabelPairsQuestion, RowLabelsQuestion
+from pouf_core.data.reading.protocol import LabelPairsQuestion, RowLabelsQuestion
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.text_rows import LONGEST_LABEL
 
@@ -38,20 +38,8 @@ def label_pairs_of(
     question = LabelPairsQuestion(
         **reader.asked(data), suffix=suffix, most_rows=most_rows, says_so=says_so, label_column=label_column
     )
-    form: LabelFileFormat | None = None
-    pairs: Rows = []
-    for part in reader.answers(question, data, _parsed_pairs):
-        if isinstance(part, list):
-            pairs += part
-            if len(pairs) > most_rows:
-                break  # which is refused
-        else:
-            form = part
+    form, pairs = reader.gathered(question, data, _FORMAT.validate_json, _PAIRS.validate_json, most_rows)
     return None if form is None else (form, pairs)
-
-
-def _parsed_pairs(kind: Kind, content: bytes) -> Rows | LabelFileFormat | None:
-    return _FORMAT.validate_json(content) if kind is Kind.ABOUT else _PAIRS.validate_json(content)
 
 
 def answer_row_labels(question: RowLabelsQuestion, source: Path | bytes, answer: Answer) -> None:
@@ -65,19 +53,8 @@ def answer_row_labels(question: RowLabelsQuestion, source: Path | bytes, answer:
 def row_labels_of(reader: FileReader, data: bytes, most_rows: int) -> tuple[bool, NumberedLabels]:
     """As `row_labels`, by the reader's process; raises as `texts_of`."""
     question = RowLabelsQuestion(**reader.asked(data), most_rows=most_rows)
-    is_indexed, rows = False, list[tuple[int, str | None]]()
-    for part in reader.answers(question, data, _parsed_rows):
-        if isinstance(part, list):
-            rows += part
-            if len(rows) > most_rows:
-                break  # which is refused
-        else:
-            is_indexed = part
-    return is_indexed, rows
-
-
-def _parsed_rows(kind: Kind, content: bytes) -> NumberedLabels | bool:
-    return _BOOL.validate_json(content) if kind is Kind.ABOUT else _NUMBERED.validate_json(content)
+    is_indexed, rows = reader.gathered(question, data, _BOOL.validate_json, _NUMBERED.validate_json, most_rows)
+    return bool(is_indexed), rows
 
 
 def _content(source: Path | bytes) -> bytes:

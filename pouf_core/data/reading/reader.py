@@ -48,6 +48,8 @@ _ATTEMPTS = 2
 _OTHER_FILES_BYTES = 1024**2  # temporary ones, beside a copy
 
 PartT = TypeVar("PartT")
+AboutT = TypeVar("AboutT")
+RowT = TypeVar("RowT")
 
 
 class Asked(TypedDict):
@@ -142,6 +144,28 @@ class FileReader:
             if attempt == _ATTEMPTS:  # one death may be the system's doing, for example when memory ran out
                 break
         raise InvalidInput(CRASHED, "The file ends the process that reads it.")
+
+    def gathered(
+        self,
+        question: AnyQuestion,
+        source: Path | bytes,
+        about_of: Callable[[bytes], AboutT],
+        rows_of: Callable[[bytes], list[RowT]],
+        most: int,
+    ) -> tuple[AboutT | None, list[RowT]]:
+        """As `answers`: what comes before the rows, if anything does, and the rows, no more than just beyond `most`."""
+
+        def parsed(kind: Kind, content: bytes) -> tuple[AboutT | None, list[RowT]]:
+            return (about_of(content), []) if kind is Kind.ABOUT else (None, rows_of(content))
+
+        about: AboutT | None = None
+        rows: list[RowT] = []
+        for told, part in self.answers(question, source, parsed):
+            about = told if told is not None else about
+            rows += part
+            if len(rows) > most:
+                break  # which is refused
+        return about, rows
 
     def start(self) -> None:
         """Have a process that waits for a question; raises `ReaderUnavailable`."""
