@@ -17,10 +17,13 @@ from pouf_core.contract.findings import sentence
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
+from pouf_core.data.decoder import TIMED_OUT as DECODING_TIMED_OUT
 from pouf_core.data.file_kinds import LINE_SUFFIXES, ArchiveKind, is_named_for_labels, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.limited_process import ReaderUnavailable
+from pouf_core.data.losses import Lost, Undecoded
+from pouf_core.data.reading.reader import TIMED_OUT as READING_TIMED_OUT
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.uploads.found_items import FoundItems
 from pouf_core.data.uploads.keeper import EndOfReading, EndOfUpload, Uploaded
@@ -29,6 +32,10 @@ from pouf_core.errors import InvalidInput
 logger = logging.getLogger(__name__)
 
 UNREADABLE = "unreadable_file"
+TOO_SLOW = "uploads_too_slow"
+MOST_SLOW_FILES = 10
+"""Files that may take all the time there is for one, before the rest of the uploads is left unread."""
+_SLOW = f"{MOST_SLOW_FILES} files before it took all the time that one may take; leave such files out."
 #: The source of files that were uploaded by themselves; a file of labels among them names them all.
 LOOSE_FILES = "loose files"
 
@@ -71,6 +78,21 @@ class Collector(FoundItems, ABC):
 
     labels_wanted: LabelsWanted = field(default="auto", kw_only=True)
     reader: FileReader = field(kw_only=True)
+    _slow: int = 0
+
+    def reject(
+        self,
+        name: ItemName,
+        code: str,
+        message: str,
+        sha256: str | None = None,
+        size: int | None = None,
+        *,
+        lost: Lost = "item",
+        undecoded: Undecoded | None = None,
+    ) -> None:
+        self._slow += code in (READING_TIMED_OUT, DECODING_TIMED_OUT)
+        super().reject(name, code, message, sha256, size, lost=lost, undecoded=undecoded)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, in order.
@@ -129,6 +151,9 @@ class Collector(FoundItems, ABC):
         if name.skipped:
             self.skip(name.skipped)
             return
+        if self._slow >= MOST_SLOW_FILES:
+            self.reject(name, TOO_SLOW, _SLOW, upload.sha256, upload.size, lost="rest")
+            return
         path = self.keeper.local(upload)
         kind = self._archive_kind(path, name)
         if kind is None:
@@ -145,6 +170,8 @@ class Collector(FoundItems, ABC):
     def _read_archive(self, path: Path, kind: ArchiveKind, upload: Uploaded) -> None:
         known = self._look_for_labels(path, kind, upload)
         for member in read_archive(path, kind, self.limits, self.check):
+            if self._slow >= MOST_SLOW_FILES:
+                raise ArchiveError(TOO_SLOW, _SLOW)
             if member.name in known:
                 continue
             if isinstance(member, Found):

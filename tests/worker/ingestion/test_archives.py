@@ -7,12 +7,16 @@ import io
 import lzma
 import tarfile
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from pouf_core.data.decoder import Decoder
+from pouf_core.errors import InvalidInput
 from store.tables import Dataset
+from tests.corpus.labels import picture
 from tests.worker.ingestion.archive_files import rejections, tarred, zipped
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
@@ -188,3 +192,17 @@ def test_a_packed_file_of_texts_is_read_and_leaves_nothing_behind(
     assert (dataset.modality, dataset.item_count, dataset.labelled_count) == ("text", 3, 1)
     assert [reading["file"] for reading in dataset.readings] == ["a.csv", "b.txt"]
     assert not any(context.settings.staging_dir.iterdir())
+
+
+def test_uploads_whose_files_take_all_their_time_are_left_unread(
+    context: WorkerContext, add_dataset: Any, items_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(*_: object) -> None:
+        raise InvalidInput("decoding_timed_out", "It takes too long.")
+
+    monkeypatch.setattr(Decoder, "check", check)
+    files = {f"{number}.png": picture(number) for number in range(15)}
+    dataset_id = add_dataset({"a.zip": zipped(files), "b.png": picture(20)})
+    run_ingestion(context, dataset_id)
+    codes = Counter(item.code for item in items_of(dataset_id))
+    assert codes == {"decoding_timed_out": 10, "uploads_too_slow": 2}
