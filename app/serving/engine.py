@@ -93,7 +93,8 @@ class Engine:
         """Start the batcher, and load the default base model in the background."""
         sys.setswitchinterval(SWITCH_SECONDS)
         self.batcher.start()
-        threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+        # no daemon: an interpreter that ends while native code loads a model aborts
+        threading.Thread(target=self._warm_up, name="warm-up").start()
 
     def stop(self) -> None:
         """Fail what waits and free the models."""

@@ -1,6 +1,8 @@
 """Serving a really adapted model through the real engine."""
 
 import io
+import threading
+from threading import Event
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ from PIL import Image
 
 import pouf_core
 from app.main import create_app
+from app.serving.engine import Engine
 from tests.waiting import wait_for
 
 
@@ -88,3 +91,22 @@ def test_base_models_are_converted_while_pytorch_serves(settings, rows, storage,
     assert answer["predictions"][0]["label"] == expected["label"]
     assert answer["predictions"][0]["score"] == pytest.approx(expected["score"], abs=1e-4)
     assert list(settings.engine_dir.glob("*/model.xml"))
+
+
+def test_a_process_does_not_end_while_native_code_still_loads_a_model(settings, storage, monkeypatch):
+    loading, may_end = Event(), Event()
+
+    def load(_: Engine) -> None:
+        loading.set()
+        may_end.wait()
+
+    monkeypatch.setattr(Engine, "_warm_up", load)
+    engine = Engine(settings, storage)
+    engine.start()
+    try:
+        assert loading.wait(60)
+        (thread,) = (one for one in threading.enumerate() if one.name == "warm-up")
+        assert not thread.daemon  # which the interpreter waits for
+    finally:
+        may_end.set()
+        engine.stop()
