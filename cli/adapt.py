@@ -1,7 +1,7 @@
 """`pouf adapt` and `pouf predict`: the method without the service."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -19,6 +19,7 @@ from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.contract.request import Quality
+from pouf_core.data.text_files import AS_TOLD, TextOptions
 from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.feature_cache.place import FeaturePlace
 from pouf_core.system.memory import keep_freed_memory
@@ -38,6 +39,7 @@ class Adaptation:
         activation: `auto`, `gelu` or `quick_gelu`.
         label_words: `class=word,word` for each class; empty where there are none.
         text_limits: `text_a=64` for each text; empty where there are none.
+        reading: what is known of files of texts, and of labels.
         labels: where evaluation labels may come from, see `RunOptions`.
         quality: `fast` or `best`.
         method: the `method` object of a job, without what is left to the method.
@@ -55,7 +57,7 @@ class Adaptation:
     prompt_template: str | None = None
     label_words: Sequence[str] = ()
     text_limits: Sequence[str] = ()
-    text_column: str | None = None
+    reading: TextOptions = AS_TOLD
     labels: LabelsWanted = "auto"
     quality: Quality = "fast"
     method: Mapping[str, str | int] = field(default_factory=dict)
@@ -96,7 +98,7 @@ def _adapt(wanted: Adaptation, bar: Progress) -> pouf_core.AdaptationResult:
         prompt_template=wanted.prompt_template,
         label_words=parse_label_words(wanted.label_words) or None,
         text_limits=parse_text_limits(wanted.text_limits) or None,
-        text_column=wanted.text_column,
+        **asdict(wanted.reading),
         labels=wanted.labels,
         quality=wanted.quality,
         method=wanted.method,

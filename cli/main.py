@@ -109,6 +109,10 @@ def adapt(
     label_words: options.LabelWords = None,
     text_limit: options.TextLimit = None,
     text_column: options.TextColumn = None,
+    label_column: options.LabelColumn = None,
+    encoding: options.Encoding = None,
+    delimiter: options.Delimiter = None,
+    header: options.Header = None,
     labels: options.Labels = "auto",
     quality: options.Quality = "fast",
     method: options.Method = "pouf",
@@ -127,6 +131,7 @@ def adapt(
     from cli.adapt import Adaptation, adapt_data
     from cli.thresholds import parse_threshold
     from pouf_core.contract.abstention import WISHED_ACCURACY
+    from pouf_core.data.text_files import TextOptions
 
     # what is not said is left out: baselines refuse settings that they do not have
     settings = {"tune": tune, "preset": preset, "max_steps": max_steps}
@@ -139,7 +144,7 @@ def adapt(
         prompt_template=prompt_template,
         label_words=label_words or [],
         text_limits=text_limit or [],
-        text_column=text_column,
+        reading=TextOptions(text_column, label_column, delimiter and delimiter.replace("\\t", "\t"), header, encoding),
         labels=labels,
         quality=quality,
         method={"type": method, **{name: value for name, value in settings.items() if value is not None}},

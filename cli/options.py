@@ -47,6 +47,10 @@ TextLimit = Annotated[
 TextColumn = Annotated[
     str | None, typer.Option(help="The column or field with the text. Default: text, or the only one with texts.")
 ]
+LabelColumn = Annotated[str | None, typer.Option(help="The one with labels, which are for evaluation alone.")]
+Encoding = Annotated[str | None, typer.Option(help="Of files of texts, such as windows-1252.")]
+Delimiter = Annotated[str | None, typer.Option(help="Of tables of texts: one character, or \\t.")]
+Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns.")]
 Labels = Annotated[
     Literal["auto", "folders", "file", "none"],
     typer.Option(help="Evaluation labels: of files (columns, labels.csv, COCO …), folders, auto for either, or none."),

@@ -25,15 +25,11 @@ def push(
     name: Annotated[str | None, typer.Option(help="Default: the file's or folder's.")] = None,
     modality: Modality = "auto",
     text_column: TextColumn = None,
-    label_column: Annotated[
-        str | None, typer.Option(help="The one with labels, which are for evaluation alone.")
-    ] = None,
+    label_column: options.LabelColumn = None,
     labels: options.Labels = "auto",
-    encoding: Annotated[str | None, typer.Option(help="Of files of texts, such as windows-1252.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Of tables of texts: one character.")] = None,
-    header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns.")
-    ] = None,
+    encoding: options.Encoding = None,
+    delimiter: options.Delimiter = None,
+    header: options.Header = None,
     wait: Annotated[bool, typer.Option(help="Return when the files have been read.")] = True,
     url: Url = None,
     as_json: AsJson = False,

@@ -23,6 +23,7 @@ from pouf_core.data.labelled_items import LabelledItems, collect_labelled
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.losses import Rejected
 from pouf_core.data.source_files import file_names
+from pouf_core.data.text_files import AS_TOLD, TextOptions
 from pouf_core.data.texts import TextItem
 from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
 from pouf_core.families.features import FEATURES
@@ -57,18 +58,18 @@ def modality_of_data(data: TargetData) -> Modality:
     return "text" if isinstance(source, TextItem) else "image"
 
 
-def collect(data: TargetData, modality: Modality, text_column: str | None) -> tuple[Sequence[Item], list[Rejected]]:
+def collect(data: TargetData, modality: Modality) -> tuple[Sequence[Item], list[Rejected]]:
     """As `collect_items`, and embeddings as `collect_embeddings`."""
-    found = collect_with_labels(data, modality, text_column, "none")
+    found = collect_with_labels(data, modality, AS_TOLD, "none")
     return found.items, found.rejected
 
 
 def collect_with_labels(
-    data: TargetData, modality: Modality, text_column: str | None, labels: LabelsWanted
+    data: TargetData, modality: Modality, options: TextOptions, labels: LabelsWanted
 ) -> LabelledItems:
     """As `collect_labelled`, and embeddings as `collect_embeddings`."""
     if modality != "embedding":
-        return collect_labelled(cast(Data, data), modality, text_column, labels)
+        return collect_labelled(cast(Data, data), modality, options, labels)
     found = collect_embeddings(data)
     return LabelledItems(found.items, found.rejected(), Labelling())
 

@@ -12,6 +12,7 @@ from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.progress import OnProgress, ShouldStop
+from pouf_core.data.text_files import TextOptions
 from pouf_core.families.interface import BaseModel
 from pouf_core.feature_cache.cache import FeatureCache
 
@@ -35,7 +36,9 @@ class RunOptions:
         checkpoint_seconds: least time between checkpoints.
         class_features: for base model `features`, the classes in the space of the embeddings, as numpy array or torch
             tensor: [K, d], or [T, K, d] for T templates, whose vectors are normalised and averaged.
-        text_column: of files of texts, the column or field with the text; None for `text`, or the only one with texts.
+        text_column, label_column: of files of texts, the column or field with the text and the one with labels, by name
+            or number from 0; None where the file tells. `label_column` is of files of labels beside pictures, too.
+        delimiter, encoding, header: of files of texts, see `TextOptions`; None where the file tells.
         labels: where evaluation labels may come from: `file` for columns, fields and files of labels; `folders`; `auto`
             for files where any gives labels, else folders; or `none`.
         evaluation_labels: content hash to label, in place of these; only ever used to report `evaluation`.
@@ -63,6 +66,10 @@ class RunOptions:
     checkpoint_seconds: float = CHECKPOINT_SECONDS
     class_features: Any = None
     text_column: str | None = None
+    label_column: str | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
     labels: LabelsWanted = "auto"
     evaluation_labels: Mapping[str, str] = field(default_factory=dict)
     data_warnings: Sequence[Finding] = ()
@@ -74,6 +81,11 @@ class RunOptions:
     gives_base: bool = False
     feature_cache: FeatureCache | None = None
     helpers: Helpers | None = None
+
+    @property
+    def reading(self) -> TextOptions:
+        """What is known of files of texts, and of labels."""
+        return TextOptions(self.text_column, self.label_column, self.delimiter, self.header, self.encoding)
 
 
 class OptionKeywords(TypedDict, total=False):
@@ -88,6 +100,10 @@ class OptionKeywords(TypedDict, total=False):
     checkpoint_seconds: float
     class_features: Any
     text_column: str | None
+    label_column: str | None
+    delimiter: str | None
+    encoding: str | None
+    header: bool | None
     labels: LabelsWanted
     feature_cache: FeatureCache | None
     engine: EngineChoice

@@ -109,7 +109,7 @@ class _Run:
         if holds_embeddings(data):
             description = description.over_embeddings()
         checked = request.check(description)
-        found = collect_with_labels(data, description.modality, options.text_column, options.labels)
+        found = collect_with_labels(data, description.modality, options.reading, options.labels)
         items, self._labels = found.items, options.evaluation_labels or found.labelling.single
         self._warnings = [*options.data_warnings, *input_warnings(found, checked)]
         self._classes = given_classes(options.class_features, checked, items)

@@ -10,7 +10,7 @@ LabelsWanted = Literal["auto", "folders", "file", "none"]
 """`file`: columns of tables, fields of JSON, files of labels. `auto`: from files where there are any, else folders."""
 
 LabelFileFormat = Literal[
-    "table", "guessed_table", "records", "coco", "label_studio", "voc", "cvat", "yolo", "datumaro"
+    "table", "guessed_table", "records", "coco", "label_studio", "voc", "cvat", "yolo", "datumaro", "list"
 ]
 
 
@@ -23,8 +23,9 @@ class LabelFile(BaseModel):
     format: Annotated[
         LabelFileFormat,
         Field(
-            description="`records`: JSON objects with a file and a label each. `guessed_table`: one whose headings do "
-            "not tell the labels; it counts where nothing else gives any."
+            description="`records`: JSON objects with a file and a label each. `list`: lines of a picture and its "
+            "class, or image sets of VOC. `guessed_table`: one whose headings do not tell the labels; it counts where "
+            "nothing else gives any."
         ),
     ]
     rows: Annotated[int, Field(ge=0, description="With a file and a label.")]

@@ -13,14 +13,14 @@ import numpy.typing as npt
 from PIL import Image
 
 from pouf_core.contract.base_model import Modality
-from pouf_core.data.file_kinds import TEXT_SUFFIXES
 from pouf_core.data.images import decode_image, upright_srgb
-from pouf_core.data.labels.labelling import PictureLabels, TextLabels
+from pouf_core.data.labels.labelling import PictureLabels
+from pouf_core.data.labels.text_labels import TextLabels
 from pouf_core.data.losses import Rejected
 from pouf_core.data.picture_files import content_of_picture, find_pictures
 from pouf_core.data.source_files import SourceFiles
 from pouf_core.data.stored_texts import StoredTexts, TextWriter
-from pouf_core.data.text_files import BadRow, TextOptions, read_texts
+from pouf_core.data.text_files import AS_TOLD, BadRow, TextOptions, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
 from pouf_core.errors import InvalidInput
 
@@ -94,19 +94,19 @@ class TextItems(Sequence[Item]):
 
 
 def collect_items(
-    data: Data, modality: Modality = "image", text_column: str | None = None
+    data: Data, modality: Modality = "image", options: TextOptions = AS_TOLD
 ) -> tuple[Sequence[Item], list[Rejected]]:
     """Items in order of content hash, each content once, and what was refused.
 
     Args:
         data: see `collect_pictures` and `collect_texts`. The modality tells a list of paths from a list of texts.
         modality: what the base model takes.
-        text_column: see `collect_texts`.
+        options: see `collect_texts`.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`, or a file of texts cannot be read at all.
     """
-    return collect_texts(data, text_column) if modality == "text" else collect_pictures(data)
+    return collect_texts(data, options) if modality == "text" else collect_pictures(data)
 
 
 def collect_pictures(data: Data, labels: PictureLabels | None = None) -> tuple[list[Item], list[Rejected]]:
@@ -138,14 +138,14 @@ def collect_pictures(data: Data, labels: PictureLabels | None = None) -> tuple[l
 
 
 def collect_texts(
-    data: Data, text_column: str | None = None, labels: TextLabels | None = None
+    data: Data, options: TextOptions = AS_TOLD, labels: TextLabels | None = None
 ) -> tuple[Sequence[Item], list[Rejected]]:
     """Texts in order of content hash, each content once, and the rows that were refused.
 
     Args:
         data: a file of texts (see `pouf_core.data.text_files.read_texts`) or a folder of them, by its path; or a list,
             in which a string is a text, a `TextItem` a text or a pair of them, and a `Path` such a file.
-        text_column: of the files, see `read_texts`.
+        options: of the files, see `read_texts`.
         labels: told of the rows of files.
 
     Raises:
@@ -153,12 +153,12 @@ def collect_texts(
     """
     labels = labels or TextLabels("none")
     if isinstance(data, str | Path):
-        return _texts_of_files(Path(data), text_column, labels)
+        return _texts_of_files(Path(data), options, labels)
     items: dict[str, Item] = {}
     rejected: list[Rejected] = []
     for position, source in enumerate(data, start=1):
         if isinstance(source, Path):
-            rejected += _add_files(source, lambda text: _add_text(text, items), text_column, labels)
+            rejected += _add_files(source, lambda text: _add_text(text, items), options, labels)
             continue
         try:
             if isinstance(source, Item):
@@ -174,10 +174,10 @@ def collect_texts(
     return [items[key] for key in sorted(items)], rejected
 
 
-def _texts_of_files(path: Path, text_column: str | None, labels: TextLabels) -> tuple[TextItems, list[Rejected]]:
+def _texts_of_files(path: Path, options: TextOptions, labels: TextLabels) -> tuple[TextItems, list[Rejected]]:
     """The texts of a file or a folder of files, which may be too many for an object each."""
     writer = TextWriter()
-    rejected = _add_files(path, writer.add, text_column, labels)
+    rejected = _add_files(path, writer.add, options, labels)
     items = TextItems(writer.finish())
     if not items:
         raise _nothing("text", rejected)
@@ -190,17 +190,13 @@ def _nothing(kind: str, rejected: Sequence[Rejected]) -> InvalidInput:
     return InvalidInput("no_usable_items", f"There is no {kind} in the data that can be used.{example}")
 
 
-def _add_files(
-    path: Path, add: Callable[[TextItem], None], text_column: str | None, labels: TextLabels
-) -> list[Rejected]:
+def _add_files(path: Path, add: Callable[[TextItem], None], options: TextOptions, labels: TextLabels) -> list[Rejected]:
     if not path.exists():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
     files, rejected = SourceFiles(path), []
     for file in files:
-        if not file.unpacked and file.path != path and not file.name.file_name.lower().endswith(TEXT_SUFFIXES):
-            continue  # lies in the folder for another purpose
         try:
-            for row in read_texts(file.path, file.name.file_name, TextOptions(text_column)):
+            for row in read_texts(file.path, file.name.file_name, options):
                 if isinstance(row, BadRow):
                     name = f"{file.name.text}:{row.position}"
                     rejected.append(Rejected(name, row.code, row.message, row.lost, row.undecoded))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.items import Data, Item, collect_pictures, collect_texts
-from pouf_core.data.labels.labelling import Labelling, PictureLabels, TextLabels
+from pouf_core.data.labels.files import label_pairs
+from pouf_core.data.labels.labelling import Labelling, PictureLabels
+from pouf_core.data.labels.text_labels import TextLabels
 from pouf_core.data.losses import Rejected
+from pouf_core.data.text_files import AS_TOLD, TextOptions
 
 MOST_LABEL_ROWS = 10_000_000
 
@@ -27,12 +31,15 @@ class LabelledItems:
 
 
 def collect_labelled(
-    data: Data, modality: Modality = "image", text_column: str | None = None, labels: LabelsWanted = "auto"
+    data: Data,
+    modality: Modality = "image",
+    options: TextOptions = AS_TOLD,
+    labels: LabelsWanted = "auto",
 ) -> LabelledItems:
     """Collect items as `collect_items` does, with their labels.
 
     Args:
-        data, modality, text_column: as for `collect_items`.
+        data, modality, options: as for `collect_items`; of the options `label_column` is of files of labels, too.
         labels: where labels may come from.
 
     Raises:
@@ -40,6 +47,7 @@ def collect_labelled(
     """
     if modality == "text":
         of_texts = TextLabels(labels)
-        return LabelledItems(*collect_texts(data, text_column, of_texts), of_texts.found())
-    of_pictures = PictureLabels(labels, MOST_LABEL_ROWS)
+        return LabelledItems(*collect_texts(data, options, of_texts), of_texts.found())
+    read = partial(label_pairs, label_column=options.label_column)
+    of_pictures = PictureLabels(labels, MOST_LABEL_ROWS, read)
     return LabelledItems(*collect_pictures(data, of_pictures), of_pictures.found())

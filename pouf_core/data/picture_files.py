@@ -72,6 +72,8 @@ def find_pictures(root: Path, labels: PictureLabels | None = None) -> PictureFil
         labels.note_picture(file.source, file.name.parts, sha256)
         if sha256 not in paths:
             paths[sha256] = kept(file, sha256)
+    for source, name, unclear in labels.unclear():
+        files.rejected.append(Rejected(str(Path(source or root) / name.text), unclear.code, unclear.message, "rest"))
     _decide(root, files, refused, PicturesBeside(labels.places() if refused else ()))
     return PictureFiles(paths, files.rejected, files.skipped)
 
@@ -85,6 +87,7 @@ def _decide(
             files.skipped["sidecar"] += 1
         elif file.unpacked or problem.code == UNREADABLE or not file.name.file_name.lower().endswith(_DOCUMENTS):
             message, lost = said_of(file.name, problem)
+            lost = "rest" if problem.code == UNREADABLE else lost
             files.rejected.append(Rejected(str(root / file.name.text), problem.code, message, lost))
 
 

@@ -134,11 +134,11 @@ def test_embeddings_are_predicted_by_a_model_of_embeddings(tmp_path: Path) -> No
     drawn = np.random.default_rng(0)
     features, classes = drawn.normal(size=(40, 8)), drawn.normal(size=(3, 8))
     result = pouf_core.adapt_features(features, classes, method={"tune": "gaussian"}, out=tmp_path / "m")
-    items, _ = collect(features[:20], "embedding", None)
+    items, _ = collect(features[:20], "embedding")
     found = predict(result.path, items, tmp_path, FeatureCache())
     answers = pouf_core.load(result.path).classify(items.features)  # type: ignore[attr-defined]
     assert found.records["label"].tolist() == [answer.class_index for answer in answers]
-    narrow, _ = collect(features[:20, :5], "embedding", None)
+    narrow, _ = collect(features[:20, :5], "embedding")
     with pytest.raises(InvalidInput) as refused:
         predict(result.path, narrow, tmp_path / "narrow", FeatureCache())
     assert refused.value.code == "embedding_width"

@@ -63,7 +63,7 @@ def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest, beginning: B
         keep_freed_memory()
     use_threads(spec.threads)
     modality: Modality = "text" if spec.texts else "embedding" if spec.embeddings else "image"
-    items, _ = collect(target_data(spec), modality, None)
+    items, _ = collect(target_data(spec), modality)
     reporter.progress(Progress(stage="loading_base", step=0, total_steps=1))
     predictor = load_for_dataset(
         spec.artifact,

@@ -2643,10 +2643,10 @@ export interface components {
             file: string;
             /**
              * Format
-             * @description `records`: JSON objects with a file and a label each. `guessed_table`: one whose headings do not tell the labels; it counts where nothing else gives any.
+             * @description `records`: JSON objects with a file and a label each. `list`: lines of a picture and its class, or image sets of VOC. `guessed_table`: one whose headings do not tell the labels; it counts where nothing else gives any.
              * @enum {string}
              */
-            format: "table" | "guessed_table" | "records" | "coco" | "label_studio" | "voc" | "cvat" | "yolo" | "datumaro";
+            format: "table" | "guessed_table" | "records" | "coco" | "label_studio" | "voc" | "cvat" | "yolo" | "datumaro" | "list";
             /**
              * Rows
              * @description With a file and a label.

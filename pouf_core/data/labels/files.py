@@ -12,7 +12,16 @@ from pouf_core.data.file_kinds import NAMES_OF_LABELS, WORKBOOK_SUFFIXES, is_nam
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
 from pouf_core.data.labels.json_files import Rows, rows_of_json
-from pouf_core.data.labels.tables import AMBIGUOUS, labels_in_sheet, labels_of_files, may_name_pictures, unreadable
+from pouf_core.data.labels.tables import (
+    AMBIGUOUS,
+    NO_COLUMN,
+    NO_SUCH_COLUMN,
+    UNREADABLE,
+    labels_in_sheet,
+    labels_of_files,
+    may_name_pictures,
+    unreadable,
+)
 from pouf_core.data.labels.xml_files import rows_of_xml
 from pouf_core.data.labels.yolo import (
     LINES_SUFFIX,
@@ -30,6 +39,9 @@ _JSON = (".json",)
 _XML = ".xml"
 _TABLE_FORMS: dict[bool, LabelFileFormat] = {False: "table", True: "guessed_table"}
 _LARGEST_JSON = 32 * 1024**2
+_MAY_SAY_NONE = "metadata"  # which tells of other things, too
+#: Of a file that names pictures, and does not tell which column labels them: the caller may.
+UNCLEAR = (AMBIGUOUS, NO_SUCH_COLUMN)
 
 
 @dataclass(frozen=True)
@@ -51,6 +63,11 @@ class LabelTable:
     @property
     def is_guess(self) -> bool:
         return self.format == "guessed_table" and self.rank == len(NAMES_OF_LABELS)
+
+    @property
+    def is_of_columns(self) -> bool:
+        """Whether a caller may say which of its columns or fields has the labels."""
+        return self.format in ("table", "guessed_table", "records")
 
     def continues(self, other: LabelTable) -> bool:
         """Whether both are files of one picture each, in one directory."""
@@ -88,7 +105,7 @@ def read_label_file(
 
     Raises:
         InvalidInput: `labels_unreadable`, of a file named `labels` or `metadata`, or one that is too large;
-            `labels_ambiguous` of any.
+            `labels_ambiguous` or `label_column_not_found` of any.
     """
     stem, _, suffix = name.file_name.lower().rpartition(".")
     says_so = is_named_for_labels(name.file_name)
@@ -98,13 +115,16 @@ def read_label_file(
         return None  # Kaggle's example of answers, in which all labels are made up
     try:
         found = (read or label_pairs)(f".{suffix}", data, most_rows, says_so)
+        reason = unreadable("It names no files beside labels.")
     except InvalidInput as error:
-        if says_so or error.code == AMBIGUOUS:
+        if error.code != NO_COLUMN and (says_so or error.code in UNCLEAR):
             raise
-        return None
+        found, reason = None, InvalidInput(UNREADABLE, error.message)
+    if found is None and stem == _MAY_SAY_NONE:
+        found = "records", []
     if found is None:
-        if says_so and stem != "metadata":
-            raise unreadable("It names no files beside labels.")
+        if says_so:
+            raise reason
         return None
     form, pairs = found
     if len(pairs) > most_rows:
@@ -112,6 +132,11 @@ def read_label_file(
     rows = [(parse_name(file).parts, label) for file, label in pairs]
     rank = NAMES_OF_LABELS.index(stem) if says_so else len(NAMES_OF_LABELS)
     return LabelTable(name.text, source, name.parts[:-1], form, [(file, label) for file, label in rows if file], rank)
+
+
+def listed_labels(source: str, name: ItemName, rows: list[tuple[Parts, str]], directory: Parts = ()) -> LabelTable:
+    """The table of a list of pictures, or of image sets, of which the name is that of the first file."""
+    return LabelTable(name.text, source, directory, "list", rows, len(NAMES_OF_LABELS))
 
 
 def of_yolo(found: YoloTable) -> LabelTable:
@@ -134,7 +159,7 @@ def label_pairs(
         label_column: of a table, the heading or number of the column with labels; of objects, the field.
 
     Raises:
-        InvalidInput: `labels_unreadable`.
+        InvalidInput: `labels_unreadable`, or as `labels_in_rows`.
     """
     if suffix in WORKBOOK_SUFFIXES:
         pairs, is_guess = labels_in_sheet(data, suffix, most_rows + 1, label_column)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from pouf_core.contract.labels import LabelFileFormat
-from pouf_core.data.headings import FILES, PICTURE_LABELS, TEXTS, field_named
+from pouf_core.data.headings import FILES, TEXTS, field_named
+from pouf_core.data.labels.tables import labels_in_rows
 from pouf_core.data.text_rows import label_of
 
 Rows = list[tuple[str, str]]
+_MOST_FIELDS = 1000  # that are looked at: of an object, and of all of them
 _COCO = ("images", "annotations", "categories")
 _DATUMARO = ("dm_format_version", "categories", "items")
 
@@ -27,6 +30,7 @@ def rows_of_json(text: str, *, lines: bool, label_field: str | None = None) -> t
 
     Raises:
         ValueError, RecursionError: it is not JSON.
+        InvalidInput: as `labels_in_rows`, of objects of which each has a file and a label.
     """
     document = [json.loads(line) for line in text.split("\n") if line.strip()] if lines else json.loads(text)
     if isinstance(document, Mapping) and all(isinstance(document.get(part), list) for part in _COCO):
@@ -37,12 +41,18 @@ def rows_of_json(text: str, *, lines: bool, label_field: str | None = None) -> t
         return None
     if all(map(is_task, document)):
         return "label_studio", [(file, label) for task in document for file, label in _of_task(task)]
-    known = {name: None for one in document for name in one}  # an item without a label may lack the field
-    fields = [field_named(FILES, known), label_field or field_named(PICTURE_LABELS, known)]
-    if not all(field in known for field in fields):
-        return None
-    pairs = [[_scalar(one.get(field)) for field in fields] for one in document]
-    return "records", [(file, label) for file, label in pairs if file is not None and label is not None]
+    found = labels_in_rows(_as_table(document), label_field)
+    return "guessed_table" if found.is_guess else "records", list(found.pairs)
+
+
+def _as_table(records: Sequence[Mapping[str, Any]]) -> Iterator[list[str]]:
+    """The fields as a header, and the cells of each record: one without a label may lack the field."""
+    counts = Counter(name for one in records for name in islice(one, _MOST_FIELDS))
+    most = {name for name, _ in counts.most_common(_MOST_FIELDS)}
+    names = [name for name in counts if name in most]
+    yield names
+    for one in records:
+        yield [_scalar(one.get(name)) or "" for name in names]
 
 
 def is_task(value: object) -> bool:

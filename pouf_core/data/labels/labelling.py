@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import Finding, finding, listed
 from pouf_core.contract.labels import LabelFile, LabelSource, LabelsWanted
 from pouf_core.data.item_names import ItemName
-from pouf_core.data.labels.files import LabelTable, ReadPairs, label_pairs, may_hold_labels, of_yolo, read_label_file
+from pouf_core.data.labels.files import (
+    UNCLEAR,
+    LabelTable,
+    ReadPairs,
+    label_pairs,
+    listed_labels,
+    may_hold_labels,
+    of_yolo,
+    read_label_file,
+)
 from pouf_core.data.labels.folders import Parts, are_albums, folder_labels
+from pouf_core.data.labels.lists import ImageSets, may_be_a_list, rows_of_list
 from pouf_core.data.labels.picture_names import Occurrence, PictureNames
+from pouf_core.data.labels.tables import NO_SUCH_COLUMN
 from pouf_core.data.labels.yolo import YoloLabels, holds_names, may_be_of_yolo, suffix_of_names
-from pouf_core.data.text_rows import TextRow
-from pouf_core.data.texts import text_hash
 from pouf_core.errors import InvalidInput
 
 _MOST_FILES = 20  # that are told of
@@ -52,6 +61,14 @@ class Labelling:
         return {sha256: min(names) for sha256, names in self.labels.items() if len(names) == 1}
 
 
+class Unclear(NamedTuple):
+    """A file that may label pictures, and why that is not told."""
+
+    source: str
+    name: ItemName
+    error: InvalidInput
+
+
 class PictureLabels:
     """Gathers what may label pictures while they are read, from one or several sources.
 
@@ -68,6 +85,8 @@ class PictureLabels:
         self._occurrences: list[Occurrence] = []
         self._tables: list[LabelTable] = []
         self._yolo = YoloLabels()
+        self._sets = ImageSets()
+        self._unclear: list[Unclear] = []
 
     def note_picture(self, source: str, parts: Parts, sha256: str) -> None:
         """A usable picture was found at a path of a source."""
@@ -89,14 +108,19 @@ class PictureLabels:
         """
         if not may_hold_labels(name):
             return False
+        if may_be_a_list(name) and self._rows_left > 0 and self._takes_list(source, name, data):
+            return True
         if may_be_of_yolo(name.file_name):
             return self._takes_names(source, name, data)
         try:
             table = read_label_file(source, name, data, self._rows_left, self._read)
-        except InvalidInput:
+        except InvalidInput as error:
             if self._wanted in ("none", "folders"):
                 return True
-            raise
+            if error.code not in UNCLEAR:
+                raise
+            self._unclear.append(Unclear(source, name, error))
+            return True
         if table is None:
             return False
         self._rows_left -= len(table.rows)
@@ -106,6 +130,22 @@ class PictureLabels:
         else:
             self._tables.append(table)
         return True
+
+    def _named(self, table: LabelTable) -> LabelTable:
+        """A table with the names of classes in place of their numbers, where it is a list and all are told."""
+        names = self._yolo.names_for(table.source, table.directory) if table.format == "list" else {}
+        if not all(label in names for _, label in table.rows):
+            return table
+        return replace(table, rows=[(file, names[label]) for file, label in table.rows])
+
+    def _takes_list(self, source: str, name: ItemName, data: bytes) -> bool:
+        if self._sets.note(source, name, data):
+            return True
+        rows = rows_of_list(data)
+        if rows:
+            self._tables.append(listed_labels(source, name, rows[: self._rows_left], name.parts[:-1]))
+            self._rows_left -= len(rows)
+        return bool(rows)
 
     def _takes_names(self, source: str, name: ItemName, data: bytes) -> bool:
         """Whether a file is one of the names of classes; one of what is drawn in a picture is kept."""
@@ -121,6 +161,18 @@ class PictureLabels:
             self._yolo.note_names(source, name, found[1])
         return found is not None
 
+    def unclear(self) -> list[Unclear]:
+        """The files of which the caller is to say which column labels the pictures.
+
+        None where another file has the column that was asked for, or where nothing was asked for and the labels are
+        told by others or by folders: `exif.csv` beside folders that are classes says nothing of these.
+        """
+        if not self._unclear:
+            return []
+        is_asked = any(one.error.code == NO_SUCH_COLUMN for one in self._unclear)
+        settled = any(table.is_of_columns for table in self._tables) if is_asked else self.found().suggested
+        return [] if settled else self._unclear
+
     def found(self, *, is_sample: bool = False) -> Labelling:
         """The labels of the pictures: from files where any names one, else from folders, as far as wanted.
 
@@ -129,18 +181,19 @@ class PictureLabels:
         """
         names = PictureNames(self._occurrences)
         found = Labelling()
-        tables = [*self._tables, *map(of_yolo, self._yolo.tables())]
+        sets = [listed_labels(*one) for one in self._sets.tables()]
+        tables = [*map(self._named, self._tables), *map(of_yolo, self._yolo.tables()), *sets]
         if self._wanted in ("auto", "file"):
             found = self._from_files([table for table in tables if not table.is_guess], names, is_sample)
         if found.source.kind == "none" and self._wanted in ("auto", "folders"):
-            found = _from_folders(
+            found = from_folders(
                 {(one.source, one.parts[:-1], one.sha256) for one in self._occurrences}, found.warnings
             )
         if found.source.kind == "none" and self._wanted in ("auto", "file"):
             guesses = [table for table in tables if table.is_guess]
             of_guesses = self._from_files(guesses, names, is_sample)
             found = of_guesses if of_guesses.labels else found
-        return _as_wanted(found, self._wanted)
+        return as_wanted(found, self._wanted)
 
     def _from_files(self, tables: Sequence[LabelTable], names: PictureNames, is_sample: bool) -> Labelling:
         warnings = list[Finding]()
@@ -160,43 +213,7 @@ class PictureLabels:
         return Labelling(warnings=warnings[:_MOST_FILES])
 
 
-class TextLabels:
-    """Gathers the labels that texts have in their own files, and the folders of these, while they are read.
-
-    Args:
-        wanted: where labels may come from.
-    """
-
-    def __init__(self, wanted: LabelsWanted) -> None:
-        self._wanted = wanted
-        self._labels: dict[str, frozenset[str]] = {}
-        self._shared: dict[str, frozenset[str]] = {}  # a set for each label, not for each of many items
-        self._in_folders: set[tuple[str, Parts, str]] = set()
-
-    def note_row(self, row: TextRow, source: str, directory: Parts) -> None:
-        """A row of a file was found in a directory of a source."""
-        if self._wanted != "none" and (row.label is not None or directory):
-            self.note(text_hash(row.item), row.label, source, directory)
-
-    def note(self, sha256: str, label: str | None, source: str = "", directory: Parts = ()) -> None:
-        """An item was found, with the label that its own file gives it, in a directory of a source."""
-        if label is not None and self._wanted in ("auto", "file"):
-            alone = self._shared.setdefault(label, frozenset((label,)))
-            known = self._labels.setdefault(sha256, alone)
-            if known is not alone:
-                self._labels[sha256] = known | alone
-        if directory and self._wanted in ("auto", "folders"):
-            self._in_folders.add((source, directory, sha256))
-
-    def found(self) -> Labelling:
-        """The labels: those of the files where there are any, else folders, as far as wanted."""
-        found = Labelling(self._labels, LabelSource(kind="file")) if self._labels else Labelling()
-        if not found.labels:
-            found = _from_folders(self._in_folders)
-        return _as_wanted(found, self._wanted)
-
-
-def _from_folders(places: Iterable[tuple[str, Parts, str]], warnings: Sequence[Finding] = ()) -> Labelling:
+def from_folders(places: Iterable[tuple[str, Parts, str]], warnings: Sequence[Finding] = ()) -> Labelling:
     """Labels from the folders of items, given as source, directory and content hash; and warnings so far."""
     by_source: dict[str, dict[Parts, set[str]]] = defaultdict(lambda: defaultdict(set))
     for source, directory, sha256 in places:
@@ -240,7 +257,8 @@ def _missing(table: LabelTable, missing: list[Parts]) -> Finding:
     return finding("labels_name_no_file", message)
 
 
-def _as_wanted(found: Labelling, wanted: LabelsWanted) -> Labelling:
+def as_wanted(found: Labelling, wanted: LabelsWanted) -> Labelling:
+    """What was found, with a warning where labels were to come from elsewhere."""
     if found.source.kind != "none" or wanted in ("auto", "none"):
         return found
     where = "files, and none gives any" if wanted == "file" else "folders, and none divide the items into classes"

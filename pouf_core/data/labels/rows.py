@@ -13,8 +13,9 @@ from pouf_core.contract.labels import LabelFile, LabelSource, LabelsWanted
 from pouf_core.data.file_kinds import LABELS_FILE
 from pouf_core.data.item_names import ItemName
 from pouf_core.data.labels.files import decoded
-from pouf_core.data.labels.labelling import Labelling, TextLabels
+from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.labels.tables import labels_of_rows, unreadable
+from pouf_core.data.labels.text_labels import TextLabels
 
 NumberedLabels = list[tuple[int, str | None]]
 

@@ -17,7 +17,11 @@ from pouf_core.data.table_rows import opened_table
 from pouf_core.data.text_rows import label_of
 from pouf_core.errors import InvalidInput
 
-UNREADABLE, AMBIGUOUS = "labels_unreadable", "labels_ambiguous"
+UNREADABLE = "labels_unreadable"
+#: Of a table that names pictures: several columns may hold labels, or none is the one that was asked for.
+AMBIGUOUS, NO_SUCH_COLUMN = "labels_ambiguous", "label_column_not_found"
+#: It has no column of files, or none of labels; no caller of the service sees this one.
+NO_COLUMN = "labels_missing"
 _HEADING_CHARACTERS, _HEADING_LINES = 65_536, 20  # titles may stand above the headings
 _DELIMITERS = re.compile(r"[,;\t|]")
 _AROUND_CELLS = "\"' \ufeff"
@@ -48,9 +52,9 @@ def labels_of_files(text: str, label_column: str | None = None) -> LabelledFiles
         label_column: as `asked` there.
 
     Raises:
-        InvalidInput: `labels_unreadable`, at once or with a row; `labels_ambiguous`.
+        InvalidInput: `labels_unreadable`, at once or with a row; or as `labels_in_rows`.
     """
-    return _labels_of_files(_all_rows(text), label_column)
+    return labels_in_rows(_all_rows(text), label_column)
 
 
 def may_name_pictures(text: str) -> bool:
@@ -74,25 +78,38 @@ def labels_in_sheet(
     """The pairs of `labels_of_files`, no more than that, and whether they are a guess; of a workbook of that suffix.
 
     Raises:
-        InvalidInput: `labels_unreadable`.
+        InvalidInput: `labels_unreadable`, or as `labels_in_rows`.
     """
     try:
         with opened_sheet(io.BytesIO(data), suffix, USUAL_LIMITS) as sheet:
-            found = _labels_of_files(_guarded(sheet.rows), label_column)
+            found = labels_in_rows(_guarded(sheet.rows), label_column)
             return list(islice(found.pairs, most_rows)), found.is_guess
     except InvalidInput as error:
-        raise error if error.code in (UNREADABLE, AMBIGUOUS) else unreadable(error.message) from error
+        told = (UNREADABLE, AMBIGUOUS, NO_SUCH_COLUMN, NO_COLUMN)
+        raise error if error.code in told else unreadable(error.message) from error
 
 
-def _labels_of_files(rows: Iterator[list[str]], label_column: str | None) -> LabelledFiles:
+def labels_in_rows(rows: Iterator[list[str]], label_column: str | None = None) -> LabelledFiles:
+    """As `labels_of_files`, of rows from the first on.
+
+    Raises:
+        InvalidInput: `labels_ambiguous`, `label_column_not_found` or `labels_missing`.
+    """
     first = list(islice(rows, _FIRST_ROWS))
     columns = label_columns(first, label_column)
     if isinstance(columns, Missing):
-        said = _what_is_missing(columns, label_column)
-        raise unreadable(said, AMBIGUOUS if len(columns.candidates) > 1 and label_column is None else UNREADABLE)
+        raise unreadable(_what_is_missing(columns, label_column), _code_of(columns, label_column))
     body = chain(first[columns.has_header :], rows)
     pairs = (pair for row in body if (pair := columns.pair(row)) is not None)
     return LabelledFiles(pairs, columns.is_guess)
+
+
+def _code_of(columns: Missing, asked: str | None) -> str:
+    if columns.what == "files" or not columns.candidates:
+        return NO_COLUMN
+    if asked is not None:
+        return NO_SUCH_COLUMN
+    return AMBIGUOUS if len(columns.candidates) > 1 else NO_COLUMN
 
 
 def _what_is_missing(columns: Missing, asked: str | None) -> str:

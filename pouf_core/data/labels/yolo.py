@@ -16,7 +16,7 @@ from pouf_core.data.text_rows import label_of
 #: Of the file of names: with a list or a mapping `names`, or a name a line.
 YAML_SUFFIXES = (".yaml", ".yml")
 LINES_SUFFIX = ".names"
-_OF_LINES = ("classes.txt", "_darknet.labels")
+_OF_LINES = ("classes.txt", "_darknet.labels", "synsets.txt")
 _OF_A_PICTURE = ".txt"
 _LARGEST, _LARGEST_NAMES, _DEEPEST = 1024**2, 4 * 1024**2, 100
 _LINE = re.compile(rb"\s*(\d{1,6})(?:\s+[-+.\deE]+){4,}\s*")
@@ -118,6 +118,12 @@ class YoloLabels:
         parts = tuple(_PICTURES if part == _ANNOTATIONS else part for part in name.parts)
         self._shown.setdefault(source, []).append(_Shown(name.parts[:-1], parts, str(classes.pop())))
         return True
+
+    def names_for(self, source: str, directory: Parts) -> Mapping[str, str]:
+        """The names of numbers in a directory of a source; none where that is not told."""
+        names = self._names.get(source, [])
+        at = _nearest(directory, names) if names else None
+        return {} if at is None else names[at][1]
 
     def tables(self) -> list[YoloTable]:
         """What is known of each source that has names: by those nearest above, else by those that all files agree on.

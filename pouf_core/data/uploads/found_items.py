@@ -91,6 +91,13 @@ class FoundItems:
         self.rejected += 1
         self.losses.note(name.text, code, message, lost, undecoded)
 
+    def reject_afterwards(self, name: ItemName, code: str, message: str) -> None:
+        """As `reject`, of a file whose loss is known when no more is read."""
+        message = showable(message)
+        self.keeper.add(FoundItem(name.text, "rejected", code=code, message=message))
+        self.rejected += 1
+        self.losses.note(name.text, code, message, "rest")
+
     def skip(self, reason: SkipReason) -> None:
         """Count a file that is passed over."""
         self.check()

@@ -20,7 +20,7 @@ from pouf_core.data.no_pictures import refuse_raw, said_of
 from pouf_core.data.reading.labels import label_pairs_of
 from pouf_core.data.sidecars import PicturesBeside, is_of_takeout, is_sidecar, may_be_of_takeout, may_be_sidecar
 from pouf_core.data.uploads.collector import LOOSE_FILES, Collector
-from pouf_core.data.uploads.keeper import Uploaded
+from pouf_core.data.uploads.keeper import EndOfReading, Uploaded
 from pouf_core.errors import InvalidInput
 
 _MOST_UNDECIDED = 100_000
@@ -61,8 +61,13 @@ class PictureCollector(Collector):
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, then decide on files that belong to a picture beside them."""
         self._uploads = uploads
-        super().collect(uploads)
+        try:
+            super().collect(uploads)
+        except EndOfReading:
+            self._ask()
+            raise
         self._decide()
+        self._ask()
 
     def labelling(self) -> Labelling:
         return self._labels.found(is_sample=self.keeper.cut and not self._note_unread())
@@ -113,7 +118,7 @@ class PictureCollector(Collector):
             if not self._labels.takes(source, name, data):
                 self._add_picture(source, name, data, sha256, stored_at)
         except InvalidInput as error:
-            self.reject(name, error.code, error.message, sha256, len(data))
+            self.reject(name, error.code, error.message, sha256, len(data), lost="rest")
 
     def _add_picture(self, source: str, name: ItemName, data: bytes, sha256: str, stored_at: str | None) -> None:
         """Take a picture in; `stored_at` is its key if it is stored already."""
@@ -151,6 +156,11 @@ class PictureCollector(Collector):
                 self.skip("sidecar")
             else:
                 self._reject(refusal)
+
+    def _ask(self) -> None:
+        """Reject the files of labels of which the caller is to say the column."""
+        for _, name, error in self._labels.unclear():
+            self.reject_afterwards(name, error.code, error.message)
 
     def _reject(self, refusal: _Refusal) -> None:
         name, code, message, sha256, size, lost = refusal

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from pouf_core.data.archives.members import Found
 from pouf_core.data.item_names import ItemName
-from pouf_core.data.labels.labelling import Labelling, TextLabels
+from pouf_core.data.labels.labelling import Labelling
+from pouf_core.data.labels.text_labels import TextLabels
 from pouf_core.data.reading.texts import texts_of
 from pouf_core.data.text_files import BadRow, TextOptions, TextRow
 from pouf_core.data.text_tables import AmbiguousTable

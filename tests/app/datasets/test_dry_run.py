@@ -115,6 +115,13 @@ def test_a_table_beside_pictures_with_labels_in_several_columns_is_asked_about(a
     assert "'Feeling', 'half'. Name one as label_column" in rejection["message"]
     answered = dry_run(api, [("a.zip", archive)], modality="image", label_column="feeling").json()
     assert (answered["rejections"], answered["suggested_class_names"]) == ([], ["cold", "warm"])
+    mistyped = dry_run(api, [("a.zip", archive)], modality="image", label_column="feelign").json()
+    assert [(one["code"], mistyped["labelled_count"]) for one in mistyped["rejections"]] == [
+        ("label_column_not_found", 0)
+    ]
+    in_folders = {f"{place}/{name}": content for place in ("in", "out") for name, content in pictures.items()}
+    beside = dry_run(api, [("a.zip", zipped(in_folders | {"exif.csv": f"image,Feeling,half\n{rows}".encode()}))]).json()
+    assert (beside["rejections"], beside["suggested_class_names"]) == ([], ["in", "out"])
 
 
 @pytest.mark.parametrize(

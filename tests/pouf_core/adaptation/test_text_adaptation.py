@@ -75,6 +75,18 @@ def test_files_and_lists_of_the_same_texts_give_the_same_weights(encoder: str, t
     assert len(weights) == 1
 
 
+def test_a_table_is_read_as_the_caller_says(encoder: str, tmp_path: Path) -> None:
+    table = tmp_path / "a.csv"
+    rows = "".join(f"{text};{CLASSES['bad' in text]};é\n" for text in TEXTS)
+    table.write_text(rows, encoding="cp850")
+    said = {"text_column": "0", "label_column": "1", "delimiter": ";", "encoding": "cp850", "header": False}
+    result = adapt(table, encoder, tmp_path / "model", {"max_steps": 1}, **said)
+    assert result.evaluation is not None
+    assert result.evaluation.n == len(TEXTS)
+    with pytest.raises(InvalidInput, match="one character"):
+        adapt(table, encoder, tmp_path / "model", {"max_steps": 1}, delimiter=";;")
+
+
 def test_labels_leave_no_trace_in_the_weights(encoder: str, tmp_path: Path) -> None:
     weights = set()
     for name, labels in {"none": [], "right": CLASSES, "swapped": CLASSES[::-1]}.items():

@@ -16,6 +16,8 @@ from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, kind_of_parquet, 
 from pouf_core.data.text_files import BadRow, Reading, Row, TextOptions, read_texts
 from pouf_core.errors import InvalidInput
 from tests.corpus.sheets import parquet, sheet_of, workbook
+from tests.corpus.tables import pairs
+from tests.corpus.tools import TOOL_TABLES
 
 MIB = 1024**2
 
@@ -141,3 +143,31 @@ def test_the_library_reads_workbooks_in_archives_and_folders(tmp_path: Path) -> 
     items, rejected = collect_texts(tmp_path)
     assert {item.text() for item in items} == {"one fine day", "another fine day", "a third day"}
     assert [(one.name, one.code) for one in rejected] == [("c.png", "unknown_text_file")]
+
+
+COVER = [("Report", "2026"), ("Prepared by", "the shop"), ("Contents", "see the next sheet")]
+
+
+@pytest.mark.parametrize(("rows", "read"), [([("text", "label"), *pairs()], "Data"), ([("a", "b"), *pairs()], "Cover")])
+def test_a_cover_is_passed_over_where_a_longer_sheet_has_headings(rows: list[tuple[str, str]], read: str) -> None:
+    found: list[Reading] = []
+    content = workbook({"Cover": COVER, "Data": rows})
+    *_, last = read_texts(io.BytesIO(content), "a.xlsx", on_reading=found.append)
+    assert [reading.sheet for reading in found] == [read]
+    assert isinstance(last, BadRow) and last.code == "sheet_not_read"
+
+
+def test_a_table_of_pictures_is_refused_with_what_to_do() -> None:
+    pictures = pa.array([{"bytes": b"x", "path": "a.png"}] * 2)
+    with pytest.raises(InvalidInput, match="image holds pictures: save each as a file"):
+        list(read_texts(io.BytesIO(parquet({"image": pictures, "label": [0, 1]})), "a.parquet"))
+
+
+def test_what_datasets_say_of_their_files_is_passed_over(tmp_path: Path) -> None:
+    (arrow,) = (table for table in TOOL_TABLES if table.name == "arrow, saved by datasets")
+    (tmp_path / arrow.file_name).write_bytes(arrow.content)
+    for name in ("state.json", "dataset_info.json"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "notes.pdf").write_bytes(b"%PDF-1.4")
+    items, rejected = collect_texts(tmp_path)
+    assert (len(items), [(one.name, one.code) for one in rejected]) == (12, [("notes.pdf", "unknown_text_file")])
