@@ -8,6 +8,8 @@ from pathlib import Path
 
 from cli import CommandError
 from cli.processes import Service
+from store.queues import TASKS, TRAIN
+from store.setting_names import variable_of
 from store.settings import Settings
 
 ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "POUF_DEVICE": "cpu"}
@@ -15,8 +17,18 @@ NOTIFY_THREADS = 8
 COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
 
 
-def services(settings: Settings, gpus: list[str]) -> list[Service]:
-    """The API, train workers of so many GPUs (one without), workers for ingestion and webhooks, the reaper."""
+def services(settings: Settings, gpus: list[str], *, temporary: bool = False) -> list[Service]:
+    """The API, train workers of so many GPUs (one without), workers for ingestion and webhooks, the reaper.
+
+    A temporary service begins with what a dataset and its job need, since somebody waits: workers do whatever there is
+    to do, one thing after the other, and the API loads a base model when predictions are first asked for.
+    """
+    if temporary:
+        return [
+            Service("api", api_command(settings.host, settings.port), {variable_of("preload"): "false"}),
+            *train_workers(gpus, settings.gpus_per_job, ",".join(sorted({task.queue for task in TASKS}))),
+            Service("reaper", (sys.executable, "-m", "worker.reaper"), ON_CPU),
+        ]
     return [
         Service("api", api_command(settings.host, settings.port)),
         *train_workers(gpus, settings.gpus_per_job),
@@ -55,16 +67,16 @@ def notify_command() -> tuple[str, ...]:
     return (sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", *options, "-n", "notify@%h")
 
 
-def train_workers(gpus: list[str], gpus_each: int = 1) -> list[Service]:
+def train_workers(gpus: list[str], gpus_each: int = 1, queues: str = TRAIN.queue) -> list[Service]:
     """Workers that see so many GPUs each and no other, the last one what is left; without GPUs one for the CPU."""
     if not gpus:
-        return [Service("train", celery_command("train", "train"), ON_CPU)]
+        return [Service("train", celery_command("train", queues), ON_CPU)]
     shares = [gpus[start : start + gpus_each] for start in range(0, len(gpus), gpus_each)]
     return [
         # The first GPU that a worker sees is its number 0, whatever `cuda:N` the setting names.
         Service(
             f"train-{i}",
-            celery_command(f"train-{i}", "train"),
+            celery_command(f"train-{i}", queues),
             {"CUDA_VISIBLE_DEVICES": ",".join(share), "POUF_DEVICE": "cuda"},
         )
         for i, share in enumerate(shares)

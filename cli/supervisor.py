@@ -24,7 +24,7 @@ from store.shutdown_times import STOP_MARGIN_SECONDS
 
 POLL_SECONDS = 0.2
 READY_POLL_SECONDS = 0.3
-BROKER_START_SECONDS = 60.0
+BROKER_START_SECONDS = 600.0  # on a busy machine
 BROKER_STOP_SECONDS = 10.0
 EARLY_FAILURES = 3  # a part that dies so often before the service was ever ready will not come up
 
@@ -37,7 +37,7 @@ class Supervisor:
         settings: Settings,
         directory: DataDirectory,
         say: Callable[[str], None],
-        unused: Callable[[], bool] = bool,
+        unused: Callable[[], bool] | None = None,
     ) -> None:
         self._settings = settings
         self._unused = unused
@@ -72,7 +72,8 @@ class Supervisor:
         if self._settings.redis_url is None:
             self._start_broker(prepare_broker(self._directory.broker))
         environment = self._shared_environment()
-        for service in services(self._settings, visible_gpus(self._settings.device)):
+        gpus = visible_gpus(self._settings.device)
+        for service in services(self._settings, gpus, temporary=self._unused is not None):
             child = self._child(Service(service.name, service.command, {**environment, **service.environment}))
             self._children.append(child)
             child.start()
@@ -111,7 +112,7 @@ class Supervisor:
             time.sleep(READY_POLL_SECONDS)
 
     def _watch(self) -> None:
-        while not self._stopping and not self._unused():
+        while not self._stopping and not (self._unused and self._unused()):
             time.sleep(POLL_SECONDS)
             for child in self._all():
                 if line := child.restart_when_due():
@@ -182,7 +183,7 @@ def up(settings: Settings, say: Callable[[str], None], *, until_unused: bool = F
     ):
         check_port(settings.host, settings.port)
         say(f"Starting (data: {directory.root}, logs: {directory.logs})")
-        unused = partial(closed_to_users, directory.root, closed) if until_unused else bool
+        unused = partial(closed_to_users, directory.root, closed) if until_unused else None
         Supervisor(settings, directory, say, unused).run()
     say("Stopped")
 

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import typer
 
 from cli import CommandError
 from cli.addresses import LOOPBACK, base_url, free_port, why_not_ready
@@ -15,10 +18,13 @@ from cli.data_directory import START_FAILURE_LINES, DataDirectory, tail
 from cli.tether import tethered
 from cli.users import is_used, starting, using
 
-READY_SECONDS = 600.0  # on a busy machine, where everything has to be compiled first
+POLL_SECONDS = 0.3
+TELL_SECONDS = 60.0
 STOP_SECONDS = 60.0
 # Where the parts run is the caller's choice; what they are is not: the demo must not write into other servers.
 OWN_PARTS = ("POUF_REDIS_URL", "POUF_DATABASE_URL", "POUF_STORAGE_URL", "POUF_BOOTSTRAP_KEY", "POUF_KEY_PEPPER_FILE")
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -35,25 +41,25 @@ def temporary_service(data_dir: Path) -> Iterator[RunningService]:
     """Run `pouf up` on a free port over `data_dir`, with the embedded parts; it has stopped when the block ends.
 
     Raises:
-        CommandError: it does not get ready.
+        CommandError: it ends before it is ready.
     """
     directory = DataDirectory(data_dir)
     directory.create()
     started = time.monotonic()
     process, url = _start(directory, tethered)
     try:
-        _wait_until_ready(process, url, directory)
+        _wait_until_ready(process, url, directory, partial(typer.echo, err=True))
         yield RunningService(url, process.pid, time.monotonic() - started)
     finally:
         stop(process)
 
 
 @contextmanager
-def shared_service(data_dir: Path, say: Callable[[str], None]) -> Iterator[str]:
+def shared_service(data_dir: Path, say: Say) -> Iterator[str]:
     """The address of the service on `data_dir`: the one that runs there, or one that ends when its last user has.
 
     Raises:
-        CommandError: it does not get ready.
+        CommandError: it ends before it is ready.
     """
     directory = DataDirectory(data_dir)
     directory.create()
@@ -65,10 +71,10 @@ def shared_service(data_dir: Path, say: Callable[[str], None]) -> Iterator[str]:
                 if url is None:
                     say(f"Starting a service for the time (data: {directory.root})")
                     process, url = _start(directory, list, "--until-unused")
-                    _stop_unless_ready(process, url, directory)
+                    _stop_unless_ready(process, url, directory, say)
                 else:
                     say(f"Using the service at {url}")
-                    _wait_while_it_starts(url, directory)
+                    _wait_while_it_starts(url, directory, say)
             yield url
     finally:
         _wait_until_gone(directory, process)
@@ -91,9 +97,9 @@ def _start(
     return process, base_url(LOOPBACK, port)
 
 
-def _stop_unless_ready(process: subprocess.Popen[bytes], url: str, directory: DataDirectory) -> None:
+def _stop_unless_ready(process: subprocess.Popen[bytes], url: str, directory: DataDirectory, say: Say) -> None:
     try:
-        _wait_until_ready(process, url, directory)
+        _wait_until_ready(process, url, directory, say)
     except BaseException:
         stop(process)
         raise
@@ -108,26 +114,40 @@ def _wait_until_gone(directory: DataDirectory, process: subprocess.Popen[bytes] 
         time.sleep(0.1)
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: DataDirectory) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: DataDirectory, say: Say) -> None:
     log = directory.log("up")
-    deadline = time.monotonic() + READY_SECONDS
-    while reason := why_not_ready(url):
-        if process.poll() is not None:
-            raise CommandError(f"The service ended before it was ready; log: {log}\n{tail(log, START_FAILURE_LINES)}")
-        if time.monotonic() > deadline:
-            raise CommandError(f"The service is not ready after {READY_SECONDS:g} s ({reason}); log: {log}")
-        time.sleep(0.3)
+
+    def end() -> str | None:
+        if process.poll() is None:
+            return None
+        return f"The service ended before it was ready; log: {log}\n{tail(log, START_FAILURE_LINES)}"
+
+    _wait(url, end, say)
 
 
-def _wait_while_it_starts(url: str, directory: DataDirectory) -> None:
+def _wait_while_it_starts(url: str, directory: DataDirectory, say: Say) -> None:
     """Return when the service that somebody else has started is ready."""
-    deadline = time.monotonic() + READY_SECONDS
+
+    def end() -> str | None:
+        return None if directory.served_at() == url else f"The service at {url} ended before it was ready."
+
+    _wait(url, end, say)
+
+
+def _wait(url: str, end: Callable[[], str | None], say: Say) -> None:
+    """Return when a service is ready: on a busy machine, however long that takes.
+
+    Raises:
+        CommandError: it has ended, as `end` says.
+    """
+    told_at = time.monotonic()
     while reason := why_not_ready(url):
-        if directory.served_at() != url:
-            raise CommandError(f"The service at {url} ended before it was ready.")
-        if time.monotonic() > deadline:
-            raise CommandError(f"The service at {url} is not ready after {READY_SECONDS:g} s ({reason}).")
-        time.sleep(0.3)
+        if message := end():
+            raise CommandError(message)
+        if time.monotonic() - told_at > TELL_SECONDS:
+            told_at = time.monotonic()
+            say(f"The service is still starting ({reason})")
+        time.sleep(POLL_SECONDS)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -14,11 +14,12 @@ from pouf_core.contract.engine import EngineChoice
 from pouf_core.contract.method import Auto, Precision
 from store.limit_settings import GIB, LimitSettings
 from store.retention_settings import RetentionSettings
+from store.serving_settings import ServingSettings
 from store.setting_names import check_names
 from store.setting_values import matches_entry, split_entries
 
 
-class Settings(LimitSettings, RetentionSettings):
+class Settings(LimitSettings, RetentionSettings, ServingSettings):
     """Typed settings; the environment variable of a field is ``POUF_`` and its name in capitals."""
 
     model_config = SettingsConfigDict(env_prefix="POUF_", extra="ignore", validate_default=True)
@@ -176,26 +177,6 @@ class Settings(LimitSettings, RetentionSettings):
     checkpoint_interval_seconds: float = Field(15, gt=0, description="Seconds between two checkpoints of a job.")
     cancel_grace_seconds: float = Field(
         20, gt=0, description="Seconds that a cancelled job gets to stop at a step boundary before it is killed."
-    )
-
-    predict_batch_size: int = Field(
-        32, ge=1, description="Largest batch of pictures that an encoder takes (dynamic batching)."
-    )
-    predict_max_delay_ms: float = Field(
-        5, ge=0, description="Maximum queue delay: milliseconds that a picture waits for others that are being decoded."
-    )
-    predict_decoders: int = Field(2, ge=1, description="Processes that decode the pictures of predict requests.")
-    predict_queue_items: int = Field(512, ge=1, description="Most pictures waiting for an encoder; more get 503.")
-    predict_queue_bytes: int = Field(
-        GIB, ge=1, description="Most bytes of decoded pictures waiting for an encoder; more get 503."
-    )
-    predict_timeout: float = Field(60, gt=0, description="Seconds after which a predict request is answered 504.")
-    model_cache_bytes: int = Field(2 * GIB, ge=1, description="Memory budget for adapted models kept loaded, in bytes.")
-    base_model_cache_bytes: int = Field(
-        4 * GIB,
-        ge=1,
-        description="Memory budget for base models kept loaded by the API, in bytes; the first of `POUF_BASE_MODELS` "
-        "stays loaded, and so does one in use.",
     )
 
     webhook_allowed_networks: Annotated[list[str], NoDecode] = Field(

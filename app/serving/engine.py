@@ -87,14 +87,16 @@ class Engine:
         limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
         self._decoders = DecoderPool(settings.predict_decoders, limits, settings.max_pixels)
         self._pipeline = Pipeline(self.batcher, self._decoders, settings.predict_decoders, settings.predict_batch_size)
+        self._preloads = settings.preload
         self._warm_up_error: str | None = None
 
     def start(self) -> None:
-        """Start the batcher, and load the default base model in the background."""
+        """Start the batcher, and load the default base model in the background unless the settings say otherwise."""
         sys.setswitchinterval(SWITCH_SECONDS)
         self.batcher.start()
-        # no daemon: an interpreter that ends while native code loads a model aborts
-        threading.Thread(target=self._warm_up, name="warm-up").start()
+        if self._preloads:
+            # no daemon: an interpreter that ends while native code loads a model aborts
+            threading.Thread(target=self._warm_up, name="warm-up").start()
 
     def stop(self) -> None:
         """Fail what waits and free the models."""
@@ -150,9 +152,14 @@ class Engine:
         return await self._pipeline.rows(sources, _PlainItems(base), encoder, holding.owner, holding)
 
     async def probe(self) -> None:
-        """Encode an item with the default base model, in the same way as predictions; raises what goes wrong."""
+        """Encode an item with the default base model, in the same way as predictions; raises what goes wrong.
+
+        One that is to be loaded when it is first needed is not loaded for this.
+        """
         name = self.base_models.default
         if name not in self.base_models.loaded():
+            if not self._preloads:
+                return
             raise RuntimeError(self._warm_up_error or f"base model {name} is still loading")
         from pouf_core.families.interface import SharedEncoder
 

@@ -20,7 +20,7 @@ from cli.exit_codes import ExitCode
 if TYPE_CHECKING:
     from pouf_client import Client
 
-LOOK_SECONDS = 10.0
+LOOK_SECONDS = 60.0
 MOST_BYTES = 4096
 LIVE = {"status": "ok"}
 

@@ -65,4 +65,5 @@ def follow(client: "Client", job_id: str) -> "Job":
             stage = (job.stage or job.status).replace("_", " ")
             bar.update(task, description=stage, completed=job.step, total=job.total_steps or None)
 
-        return client.jobs.wait(job_id, on_progress=show)
+        # where nobody watches, the service is asked far less often
+        return client.jobs.wait(job_id, on_progress=show if notes.is_terminal else None)

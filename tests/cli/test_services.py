@@ -3,6 +3,7 @@ import pytest
 from cli import CommandError
 from cli import services as module
 from cli.services import services, visible_gpus
+from store.queues import TASKS
 from store.settings import Settings
 
 
@@ -54,3 +55,11 @@ def test_a_gpu_number_that_does_not_exist_is_reported(gpus):
     gpus("0")
     with pytest.raises(CommandError, match=r"finds 1 GPU\(s\)"):
         visible_gpus("cuda:1")
+
+
+def test_a_temporary_service_starts_nothing_that_a_dataset_and_its_job_do_not_need():
+    parts = {part.name: part for part in services(Settings(), gpus=[], temporary=True)}
+    assert list(parts) == ["api", "train", "reaper"]
+    assert parts["api"].environment == {"POUF_PRELOAD": "false"}
+    queues = parts["train"].command[parts["train"].command.index("-Q") + 1]
+    assert set(queues.split(",")) == {task.queue for task in TASKS}

@@ -32,7 +32,7 @@ def run(tmp_path, monkeypatch):
 
     def run_up(*commands, act=None, ready=True, until_unused=False, **settings) -> list[str]:
         parts = [Service(f"part{i}", command) for i, command in enumerate(commands)]
-        monkeypatch.setattr(module, "services", lambda settings, gpus: parts)
+        monkeypatch.setattr(module, "services", lambda settings, gpus, temporary: parts)
         monkeypatch.setattr(module, "why_not_ready", lambda url: None if ready else "not yet")
         said: list[str] = []
 

@@ -27,3 +27,11 @@ def test_a_service_that_ends_while_it_starts_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(temporary_service, "why_not_ready", ends)
     with pytest.raises(CommandError, match="ended before it was ready"), shared_service(tmp_path, print):
         pass
+
+
+def test_a_slow_start_is_told_of_and_waited_for(tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(temporary_service, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(temporary_service, "why_not_ready", lambda url: None if len(said) > 1 else "status 503")
+    with DataDirectory(tmp_path).locked(URL), shared_service(tmp_path, said.append):
+        assert "The service is still starting (status 503)" in said

@@ -54,6 +54,12 @@ class TestWithEverythingThere:
 
         return ask
 
+    def test_a_base_model_that_is_loaded_when_it_is_needed_is_not_waited_for(self, settings, valkey_url):
+        application = create_app(settings.model_copy(update={"redis_url": valkey_url, "preload": False}))
+        with TestClient(application) as api:
+            wait_for(lambda: api.get("/health/ready").is_success, lambda: api.get("/health/ready").text)
+            assert application.state.pouf.engine.base_models.loaded() == []
+
     def test_ready_means_that_a_picture_went_through_the_base_model(
         self, ready_api, application, monkeypatch, eventually
     ):
