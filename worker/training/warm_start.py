@@ -22,6 +22,8 @@ from worker.training.template import BECOME, FORK, READY, TRAINING, kill_group
 
 logger = logging.getLogger(__name__)
 
+#: How long a job waits for a template that is being made, in seconds: starting by itself would take it longer.
+PREPARING_SECONDS = 120.0
 #: What a template that stands ready may take to answer, in seconds.
 ANSWER_SECONDS = 5.0
 #: What it may take to end by itself, and to end a job that it had begun without an answer.
@@ -86,7 +88,7 @@ class WarmStart:
     def start(
         self, spec_file: Path, stdin: int, log: int, messages: int, module: str = TRAINING
     ) -> CopiedProcess | subprocess.Popen[bytes] | None:
-        """A job's process with these pipes; None where no template is ready or it cannot be used, for one to come.
+        """A job's process with these pipes; None where there is no template or it cannot be used, for one to come.
 
         Args:
             spec_file: the job's.
@@ -95,7 +97,8 @@ class WarmStart:
         """
         with self._lock:
             try:
-                return self._start([module, str(spec_file)], (stdin, log, messages)) if self._is_ready() else None
+                ready = self._is_ready(PREPARING_SECONDS)
+                return self._start([module, str(spec_file)], (stdin, log, messages)) if ready else None
             except (OSError, ValueError) as error:
                 self._drop(f"it did not answer ({error})")
                 return None
@@ -105,7 +108,7 @@ class WarmStart:
     def is_ready(self) -> bool:
         """Whether a job's process would begin from a template now."""
         with self._lock:
-            return self._is_ready()
+            return self._is_ready(0)
 
     def close(self) -> None:
         """End the template."""
@@ -131,10 +134,11 @@ class WarmStart:
                 return
         self._control, self._ready = here, False
 
-    def _is_ready(self) -> bool:
+    def _is_ready(self, seconds: float) -> bool:
+        """Whether there is a template that stands ready, or does within these seconds."""
         if self._control is None or self._process is None:
             return False
-        if _readable(self._control, 0):
+        if _readable(self._control, 0 if self._ready else seconds):
             said = self._control.recv(len(READY))
             if self._ready or said != READY:
                 self._drop("it has ended")

@@ -102,7 +102,8 @@ def specification(tmp_path: Path) -> Callable[..., JobSpec]:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A template may take long to answer."""
+    """A template may take long to be made, and to answer."""
+    monkeypatch.setattr("worker.training.warm_start.PREPARING_SECONDS", WAIT_SECONDS)
     monkeypatch.setattr("worker.training.warm_start.ANSWER_SECONDS", WAIT_SECONDS)
 
 
@@ -174,6 +175,18 @@ def test_a_copied_process_gives_the_weights_of_one_started_by_itself_whatever_ra
     another, _ = outcome(specification("another", tune="norm", seed=3), warm)
     assert another != alone[0]
     assert outcome(specification("copied"), warm) == alone
+
+
+@LINUX
+def test_a_job_waits_for_a_template_that_is_being_made(specification: Any) -> None:
+    warm = WarmStart(FORK, None)
+    warm.prepare()
+    child = start(specification("early"), warm)
+    try:
+        assert template_of(child)
+    finally:
+        child.close()
+        warm.close()
 
 
 def test_a_process_that_waited_gives_the_weights_of_one_started_by_itself(
