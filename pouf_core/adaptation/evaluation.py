@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor
 
 from pouf_core.adaptation.inputs import RunInputs
+from pouf_core.audit.share_interval import share_interval
 from pouf_core.contract.classes import match_labels
 from pouf_core.contract.findings import Finding, finding, listed
 from pouf_core.contract.result import Evaluation
-
-CONFIDENCE = 0.95
 
 
 def evaluate(
@@ -46,8 +45,8 @@ def evaluate(
     evaluation = Evaluation(
         zero_shot_accuracy=zero_shot / count,
         adapted_accuracy=adapted / count,
-        zero_shot_interval=interval(zero_shot, count),
-        adapted_interval=interval(adapted, count),
+        zero_shot_interval=share_interval(zero_shot, count),
+        adapted_interval=share_interval(adapted, count),
         n=count,
         unmatched=len(labelled) - count,
     )
@@ -71,11 +70,3 @@ def _unmatched(labels: Sequence[str], items: int, labelled: int) -> Finding | No
 def _correct(classes: Tensor, matched: Sequence[tuple[int, int]]) -> int:
     predicted = classes.tolist()
     return sum(predicted[index] == target for index, target in matched)
-
-
-def interval(successes: int, count: int) -> tuple[float, float]:
-    """95 % Wilson score interval of a share."""
-    from scipy.stats import binomtest  # its import takes a second, which no start of a process should wait for
-
-    bounds = binomtest(successes, count).proportion_ci(CONFIDENCE, method="wilson")
-    return float(bounds.low), float(bounds.high)

@@ -8,9 +8,9 @@ import numpy as np
 
 from pouf_core.audit.frame import Booleans, Integers, Numbers
 from pouf_core.audit.intervals import posterior, stand_for_all
+from pouf_core.audit.share_interval import CONFIDENCE, share_interval
 from pouf_core.contract.audit import AuditDesign, Measured
 
-CONFIDENCE = 0.95
 UNLABELLED = -1
 _POPULATION = np.array([2**62])  # labelled items stand for all that might have been labelled
 
@@ -93,10 +93,7 @@ def compare_by_answers(
 
 
 def _share(right: Numbers) -> Share:
-    from scipy.stats import binomtest  # its import takes a second, which no start of a process should wait for
-
-    bounds = binomtest(int(right.sum()), len(right)).proportion_ci(CONFIDENCE, method="wilson")
-    return Share(float(right.mean()), (float(bounds.low), float(bounds.high)))
+    return Share(float(right.mean()), share_interval(int(right.sum()), len(right)))
 
 
 def _paired(gains: Numbers) -> Share:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pouf_core.adaptation.evaluation import interval
 from pouf_core.adaptation.resolving import estimate_prior
 from pouf_core.data.items import collect_items
 from pouf_core.families.cosine.clip_like import ClipLikeModel
@@ -39,8 +38,3 @@ def test_prior_leans_towards_a_skew_that_the_scores_show() -> None:
 def test_prior_of_even_scores_is_uniform_and_no_class_is_ruled_out() -> None:
     assert estimate_prior(torch.full((4,), 0.25)).tolist() == pytest.approx([0.25] * 4)
     assert estimate_prior(torch.tensor([1.0, 0.0])).min() > 0.1
-
-
-def test_intervals_are_wilsons() -> None:
-    low, high = interval(8, 10)
-    assert (low, high) == (pytest.approx(0.4902, abs=1e-4), pytest.approx(0.9433, abs=1e-4))
