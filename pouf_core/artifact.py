@@ -50,14 +50,23 @@ class Artifact:
     metrics: list[Metrics]
 
 
+def refuse_taken(directory: Path) -> None:
+    """Refuse a place where an artifact cannot be written.
+
+    Raises:
+        ArtifactError: `artifact_exists` when it is a file, or a directory that is not empty.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ArtifactError("artifact_exists", f"{directory} exists and is not empty; choose another place.")
+
+
 def save_artifact(directory: Path, artifact: Artifact) -> Path:
     """Write an artifact; the directory appears whole or not at all.
 
     Raises:
-        ArtifactError: `artifact_exists` when the directory exists and is not empty.
+        ArtifactError: as `refuse_taken`.
     """
-    if directory.exists() and any(directory.iterdir()):
-        raise ArtifactError("artifact_exists", f"{directory} exists and is not empty; choose another place.")
+    refuse_taken(directory)
     directory.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
     try:

@@ -77,12 +77,8 @@ def pull(
     """Fetch a model: a folder that `pouf predict` and `pouf_core.load` read, or an export of it."""
     if variant and not form:
         raise CommandError("--variant goes with --as; the model's own files hold both.", ExitCode.WRONG_USE)
-    target = folder or Path(model)
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        message = f"{target} is there already and not empty; name another folder."
-        raise CommandError(message, ExitCode.WRONG_USE)
     with connected(url) as client:
-        path = client.models.pull(model, target, form, variant=variant)
+        path = client.models.pull(model, folder or Path(model), form, variant=variant)
     if form:
         note(f"Exported {model} to {path}; {path / 'README.md'} says how to use it")
         return

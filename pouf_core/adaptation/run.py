@@ -37,7 +37,7 @@ from pouf_core.adaptation.reporting import Reporter, input_warnings
 from pouf_core.adaptation.resolving import resolve, resolve_baseline
 from pouf_core.adaptation.tuning import tune_base_model
 from pouf_core.adaptation.zero_shot import ZeroShot, zero_shot_classifier
-from pouf_core.artifact import save_artifact
+from pouf_core.artifact import refuse_taken, save_artifact
 from pouf_core.contract.method import MethodSpec, Resolved, ResolvedMethod
 from pouf_core.contract.presets import REFINED, REFINEMENTS
 from pouf_core.contract.progress import Progress, Stage
@@ -66,12 +66,15 @@ def run(request: AdaptationRequest, data: TargetData, options: RunOptions | None
         options: where and how it runs.
 
     Raises:
+        ArtifactError: `artifact_exists` where `options.out` is taken.
         InvalidInput: the request or the data cannot be used.
         AdaptationStopped: `should_stop` gave a reason.
         OutOfMemory: memory ran out at the smallest micro-batch.
         PoufError: the base model cannot be loaded.
     """
     options = options or RunOptions()
+    if options.out is not None:
+        refuse_taken(options.out)
     started = time.monotonic()
     device = choose_device(options.device)
     with deterministic_algorithms(_is_deterministic(options, device)):

@@ -65,6 +65,8 @@ def read_pretrained(spec: str, auto: Any, name: str, **options: Any) -> Any:
     Raises:
         PoufError: `base_model_unavailable`.
     """
+    if is_path(name) and not Path(name).exists():
+        raise unavailable(spec, "there is nothing at this path")
     try:
         return auto.from_pretrained(name, **SAFE, **options)
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:

@@ -159,11 +159,11 @@ def test_other_base_weights_under_the_same_name_are_refused(tmp_path: Path, pict
     assert caught.value.code == "base_model_mismatch"
 
 
-def test_an_existing_artifact_is_not_overwritten(
-    prompt_tuned: Path, tiny_clip_directory: Path, picture_paths: list[Path]
+def test_an_existing_artifact_is_not_overwritten_which_is_said_before_the_data_is_read(
+    prompt_tuned: Path, tiny_clip_directory: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ArtifactError) as caught:
-        adapted(prompt_tuned, tiny_clip_directory, picture_paths)
+        adapted(prompt_tuned, tiny_clip_directory, [tmp_path / "not there.png"])
     assert caught.value.code == "artifact_exists"
 
 

@@ -66,6 +66,8 @@ WITHOUT_SERVICE = [
     (["adapt", "{data}", "--class-names", "one", "--out", "{tmp}/model"], WRONG, "at least two"),
     (["adapt", "{data}", "--class-names", "a,b"], WRONG, "--out"),
     (["adapt", "{empty}", "--class-names", "a,b", "--out", "{tmp}/model"], WRONG, "no_usable_items"),
+    (["adapt", "{empty}", "--class-names", "a,b", "--out", "{data}"], WRONG, "choose another place"),
+    (["adapt", "{empty}", "--class-names", "a,b", "--out", "{broken}"], WRONG, "choose another place"),
     (
         ["adapt", "{data}", "--class-names", "a,b", "--out", "{tmp}/m", "--base-model", "vit"],
         WRONG,
@@ -121,6 +123,7 @@ WITH_SERVICE = [
     (["jobs", "compare", "{job}", "{job}"], WRONG, "job"),
     (["models", "show", "none"], GONE, "model"),
     (["models", "pull", "none", "{tmp}/pulled"], GONE, "model"),
+    (["models", "pull", "{model}", "{data}"], WRONG, "name another folder"),
     (["models", "alias", "a b", "{model}"], WRONG, "letters, digits"),
     (["models", "alias", "best", "none"], GONE, "model"),
     (["models", "alias", "best", "{model}", "--delete"], WRONG, "not both"),

@@ -181,3 +181,8 @@ def test_a_name_without_a_checkpoint_is_refused() -> None:
         with pytest.raises(PoufError) as caught:
             load_base_model(spec)
         assert caught.value.code == code
+
+
+def test_a_path_with_nothing_there_is_told_in_plain_words(tmp_path: Path) -> None:
+    with pytest.raises(PoufError, match="there is nothing at this path"):
+        load(tmp_path / "none")
