@@ -26,8 +26,6 @@ LEAST_FAMILIES = 3
 _OF_THE_DATA = ("log_classes",)
 """Terms that all candidates of a dataset share, so that only many families can tell what they are worth."""
 _FAMILIES_FOR_THOSE = 6
-_ENOUGH_FAMILIES = 4
-"""Fewer tell little of how far off a new one may be, and the interval is widened."""
 _PENALTY = 0.02  # of the mean weighted square of the columns
 _ROW_SCALE = 0.5  # so that what a row has for itself is held four times as tightly
 _LEAST_SPREAD = 4.0  # points; the square of an error grows about as this and the percent changed
@@ -123,7 +121,7 @@ def _fitted(groups: Groups, name: str) -> GainRow:
         row = _coefficients(_without(groups, name, family))[name]
         left_over[out] = data.gains[out] - data.only(out).estimated(row)[:, 0]
     families = len(np.unique(data.families))
-    wider = 1 + 1 / families if families < _ENOUGH_FAMILIES else 1.0
+    wider = 1 + 1 / families  # few tell little of how far off a new one may be
     ends = {end: _end(data, left_over, quantile, wider) for end, quantile in ENDS.items()}
     return replace(_coefficients(groups)[name], **ends)
 

@@ -51,11 +51,13 @@ class Mixture:
         weights: [K, d] and
         bias: [K], of the linear class logits, text and class bias included.
         shares: [K] posterior mass of each class, summing to 1.
+        classes: [n] the items' most probable classes, by means that leave the item out.
     """
 
     weights: Tensor
     bias: Tensor
     shares: Tensor
+    classes: Tensor
 
 
 def fit_mixture(target: Target, settings: MixtureSettings, class_bias: Tensor | None = None) -> Mixture:
@@ -122,4 +124,4 @@ class _Fit:
         weights = settings.temper * classes.weights
         bias = self._bias - settings.temper * classes.norms / 2 - weights @ self._mean
         text = settings.text_weight * settings.scale * self._target.prototypes
-        return Mixture(text + weights, bias, classes.mass / classes.mass.sum())
+        return Mixture(text + weights, bias, classes.mass / classes.mass.sum(), self._posterior.argmax(dim=1))

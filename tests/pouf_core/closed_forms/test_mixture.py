@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pouf_core.closed_forms.mixture import MixtureSettings, _Fit, fit_mixture
-from pouf_core.closed_forms.presence import presence_bias, support_bias
+from pouf_core.closed_forms.presence import presence_bias, relative_agreement, support_bias
 from pouf_core.closed_forms.target import Target, target_of
 from pouf_core.scoring import unit_length
 from tests.pouf_core.embeddings import two_cones
@@ -49,11 +49,33 @@ def test_a_class_without_items_attracts_nothing_and_those_with_items_are_left_al
     assert bias[:6].min() > -0.5
 
 
-def test_even_shares_get_no_bias_and_a_twentieth_of_the_typical_share_gets_much() -> None:
-    assert support_bias(torch.full((5,), 0.2)).abs().max() < 0.01
-    assert support_bias(torch.tensor([0.33, 0.33, 0.33, 0.01]))[3] == -12
+def test_classes_that_are_small_beside_large_ones_are_there_when_their_items_lie_together() -> None:
+    data = two_cones(1200, 8, 64, seed=3)
+    kept = [torch.from_numpy((data.labels == k).nonzero()[0])[:size] for k, size in enumerate((150, 150) + 6 * (15,))]
+    features = unit_length(torch.from_numpy(data.features[torch.cat(kept).numpy()]))
+    bias = presence_bias(target_of(features, unit_length(torch.from_numpy(data.class_features))))
+    assert bias.min() > -1
+
+
+def test_a_class_has_support_by_its_share_or_by_its_agreement() -> None:
+    scattered, together = torch.zeros(4), torch.tensor([0.0, 0.0, 0.0, 1.0])
+    assert support_bias(torch.full((4,), 0.25), scattered).abs().max() < 0.01
+    few = torch.tensor([0.33, 0.33, 0.33, 0.01])
+    assert support_bias(few, scattered)[3] == -12
+    assert support_bias(few, together)[3] > -0.1
+
+
+def test_agreement_is_relative_to_that_of_all_items_and_0_of_a_class_without_any() -> None:
+    target = some_target(60, 4)
+    classes = torch.zeros(60, dtype=torch.long)
+    assert relative_agreement(classes, target).tolist() == [1, 0, 0, 0]
+    classes[0] = 3
+    agreement = relative_agreement(classes, target)
+    assert agreement[3] == 0
+    assert agreement[0] >= 1
 
 
 def test_of_two_classes_one_has_little_support_with_a_quarter_and_enough_with_two_fifths() -> None:
-    assert support_bias(torch.tensor([0.25, 0.75]))[0] < -2.5
-    assert support_bias(torch.tensor([0.4, 0.6])).abs().max() < 0.2
+    together = torch.ones(2)
+    assert support_bias(torch.tensor([0.25, 0.75]), together)[0] < -2.5
+    assert support_bias(torch.tensor([0.4, 0.6]), together).abs().max() < 0.2
