@@ -19,7 +19,7 @@ from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.closed_forms import ClosedFormSettings, EstimatedGain
 from pouf_core.validation.evidence import Evidence
 
-TOLERATED_LOSS = 1.0
+TOLERATED_LOSS = 2.0
 """Points: what is served loses more with a probability of 5 % at most, by the estimate."""
 TERMS = (
     "neighbours",

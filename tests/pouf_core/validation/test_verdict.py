@@ -213,7 +213,7 @@ def test_every_warning_is_given_at_once() -> None:
     ("points", "low", "high", "expected"),
     [
         (5.0, 1.0, 9.0, ("improved", None, ["estimated_gain"])),
-        (5.0, -0.5, 9.0, ("uncertain", None, ["gain_likely"])),
+        (5.0, -1.5, 9.0, ("uncertain", None, ["gain_likely"])),
         (5.0, -3.0, 9.0, ("uncertain", "zero_shot", ["gain_not_sure"])),
         (-5.0, -9.0, -1.0, ("harmful", "zero_shot", ["gain_not_sure"])),
     ],
