@@ -52,9 +52,9 @@ def test_no_change_is_no_gain() -> None:
 
 @pytest.mark.parametrize(
     ("points", "low", "served"),
-    [(3, 1, True), (3, -0.9, True), (3, -1.1, False), (0.5, -0.6, False), (-0.1, -0.5, False), (0, 0, False)],
+    [(3, 1, True), (3, -1.9, True), (3, -2.1, False), (0.5, -0.6, False), (-0.1, -0.5, False), (0, 0, False)],
 )
-def test_served_is_what_gains_and_is_unlikely_to_lose_a_point(points: float, low: float, served: bool) -> None:
+def test_served_is_what_gains_and_is_unlikely_to_lose_two_points(points: float, low: float, served: bool) -> None:
     assert is_served(EstimatedGain(points=points, low=low, high=9)) == served
 
 
