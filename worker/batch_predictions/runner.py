@@ -117,7 +117,7 @@ class _Run(AttemptRun[BatchPrediction]):
             specification = patiently(self._specification, self._check)
             seconds_left = patiently(self._seconds_left, self._check)
         log = context.settings.log_dir / f"{self._lease.row_id}.log"
-        child = ChildProcess.start(specification, self._work_dir, log, self._warm_start, CHILD)
+        child = ChildProcess.start(specification, self._work_dir, log, self._warm_start, CHILD, self._check)
         journal = Journal(context.database, self._lease)
         try:
             outcome = self._supervision(child, journal, seconds_left).run()

@@ -15,6 +15,7 @@ from typing import IO
 
 from pydantic import ValidationError
 
+from store.outages import never
 from store.private_files import append_to_log
 from worker.training.messages import STOP_COMMAND, Message, WorkSpec, decode
 from worker.training.template import TRAINING
@@ -55,7 +56,13 @@ class ChildProcess:
 
     @classmethod
     def start(
-        cls, spec: WorkSpec, directory: Path, log: Path, warm: WarmStart | None = None, module: str = TRAINING
+        cls,
+        spec: WorkSpec,
+        directory: Path,
+        log: Path,
+        warm: WarmStart | None = None,
+        module: str = TRAINING,
+        check: Callable[[], None] = never,
     ) -> ChildProcess:
         """Write the specification into `directory` and start the child; its output is appended to `log`.
 
@@ -65,6 +72,7 @@ class ChildProcess:
             log: a file.
             warm: begins it from a template where it can; else, and without one, it is started by itself.
             module: what the child runs.
+            check: called while a template is waited for; raises to give up.
         """
         directory.mkdir(parents=True, exist_ok=True)
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +81,9 @@ class ChildProcess:
         with append_to_log(log) as output:
             output.write(f"--- attempt with fence {spec.fence}\n".encode())
             output.flush()
-            child = None if warm is None else cls._start_with(_from_template(warm, module), spec_file, output, log)
+            child = None
+            if warm is not None:
+                child = cls._start_with(_from_template(warm, module, check), spec_file, output, log)
             child = child or cls._start_with(_by_itself(module), spec_file, output, log)
         assert child is not None
         return child
@@ -188,11 +198,11 @@ def _by_itself(module: str) -> Start:
     return start
 
 
-def _from_template(warm: WarmStart, module: str) -> Start:
+def _from_template(warm: WarmStart, module: str, check: Callable[[], None]) -> Start:
     """A process that begins with imports and base model."""
 
     def start(spec_file: Path, stdin: int, log: int, messages: int) -> subprocess.Popen[bytes] | CopiedProcess | None:
-        return warm.start(spec_file, stdin, log, messages, module)
+        return warm.start(spec_file, stdin, log, messages, module, check)
 
     return start
 

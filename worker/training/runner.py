@@ -37,6 +37,7 @@ from worker.training.process import ChildProcess
 from worker.training.stored_checkpoints import Uploader
 from worker.training.supervision import AttemptOutcome, Lost
 from worker.training.target_files import TargetFiles
+from worker.training.template import TRAINING
 from worker.training.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class JobRun(AttemptRun[Job]):
             specification = patiently(partial(self._specification, work_dir), self._check)
             seconds_left = patiently(self._seconds_left, self._check)
         log = checkpoints.log_file(self._data_dir, job_id)
-        child = ChildProcess.start(specification, work_dir, log, self._warm_start)
+        child = ChildProcess.start(specification, work_dir, log, self._warm_start, TRAINING, self._check)
         journal = Journal(context.database, self._lease)
         try:
             watch = self._supervision(child, journal, seconds_left)

@@ -13,17 +13,21 @@ import socket
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from pouf_core.contract.base_model import DEFAULT_BASE_MODELS
+from store.outages import never
 from store.settings import Settings
 from worker.training.template import BECOME, FORK, READY, TRAINING, kill_group
 
 logger = logging.getLogger(__name__)
 
-#: How long a job waits for a template that is being made, in seconds: starting by itself would take it longer.
+#: For so long after its start a template is waited for, in seconds: starting by itself would take a job longer.
 PREPARING_SECONDS = 120.0
+CHECK_SECONDS = 0.5
 #: What a template that stands ready may take to answer, in seconds.
 ANSWER_SECONDS = 5.0
 #: What it may take to end by itself, and to end a job that it had begun without an answer.
@@ -79,6 +83,7 @@ class WarmStart:
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._ready = False
+        self._ready_by = 0.0
 
     def prepare(self) -> None:
         """Start a template unless there is one; it gets ready by itself."""
@@ -86,7 +91,13 @@ class WarmStart:
             self._prepare()
 
     def start(
-        self, spec_file: Path, stdin: int, log: int, messages: int, module: str = TRAINING
+        self,
+        spec_file: Path,
+        stdin: int,
+        log: int,
+        messages: int,
+        module: str = TRAINING,
+        check: Callable[[], None] = never,
     ) -> CopiedProcess | subprocess.Popen[bytes] | None:
         """A job's process with these pipes; None where there is no template or it cannot be used, for one to come.
 
@@ -94,11 +105,12 @@ class WarmStart:
             spec_file: the job's.
             stdin, log, messages: what the process gets copies of.
             module: what it runs; its `main` takes a `worker.training.child.Beginning`.
+            check: called about twice a second while a template is being made; raises to give up.
         """
         with self._lock:
             try:
-                ready = self._is_ready(PREPARING_SECONDS)
-                return self._start([module, str(spec_file)], (stdin, log, messages)) if ready else None
+                self._wait(check)
+                return self._start([module, str(spec_file)], (stdin, log, messages)) if self._is_ready() else None
             except (OSError, ValueError) as error:
                 self._drop(f"it did not answer ({error})")
                 return None
@@ -108,7 +120,7 @@ class WarmStart:
     def is_ready(self) -> bool:
         """Whether a job's process would begin from a template now."""
         with self._lock:
-            return self._is_ready(0)
+            return self._is_ready()
 
     def close(self) -> None:
         """End the template."""
@@ -133,12 +145,18 @@ class WarmStart:
                 logger.warning("No template for jobs' processes could be started.", exc_info=True)
                 return
         self._control, self._ready = here, False
+        self._ready_by = time.monotonic() + PREPARING_SECONDS
 
-    def _is_ready(self, seconds: float) -> bool:
-        """Whether there is a template that stands ready, or does within these seconds."""
+    def _wait(self, check: Callable[[], None]) -> None:
+        """Wait while a template is being made."""
+        while not self._is_ready() and self._control is not None and time.monotonic() < self._ready_by:
+            check()
+            _readable(self._control, CHECK_SECONDS)
+
+    def _is_ready(self) -> bool:
         if self._control is None or self._process is None:
             return False
-        if _readable(self._control, 0 if self._ready else seconds):
+        if _readable(self._control, 0):
             said = self._control.recv(len(READY))
             if self._ready or said != READY:
                 self._drop("it has ended")

@@ -18,12 +18,14 @@ import pytest
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.predictions.stored import open_predictions
+from store.outages import never
 from store.settings import Settings
 from tests.row_fixtures import CLASSES, draw_picture
 from tests.row_fixtures import ENDLESS as ENDLESS_METHOD
 from tests.waiting import WAIT_SECONDS
 from worker.batch_predictions.runner import CHILD
 from worker.batch_predictions.spec import BatchSpec
+from worker.shutdown import ShuttingDown
 from worker.training.messages import JobSpec, Message, PredictedMessage, ProgressMessage, ResultMessage
 from worker.training.process import ChildProcess
 from worker.training.runner import run_job
@@ -107,9 +109,9 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("worker.training.warm_start.ANSWER_SECONDS", WAIT_SECONDS)
 
 
-def start(specification: JobSpec, warm: WarmStart | None) -> ChildProcess:
+def start(specification: JobSpec, warm: WarmStart | None, check: Callable[[], None] = never) -> ChildProcess:
     folder = specification.artifact_dir.parent
-    return ChildProcess.start(specification, folder / "work", folder / "log", warm)
+    return ChildProcess.start(specification, folder / "work", folder / "log", warm, check=check)
 
 
 def messages_of(child: ChildProcess) -> list[Message]:
@@ -187,6 +189,35 @@ def test_a_job_waits_for_a_template_that_is_being_made(specification: Any) -> No
     finally:
         child.close()
         warm.close()
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[WarmStart]:
+    """A template that does not get ready."""
+    warm = WarmStart(FORK, None)
+    monkeypatch.setattr(warm, "_command", [sys.executable, "-c", "import time; time.sleep(3600)"])
+    yield warm
+    warm.close()
+
+
+def test_a_job_that_waits_for_a_template_hears_that_it_is_to_stop(slow: WarmStart, specification: Any) -> None:
+    def check() -> None:
+        raise ShuttingDown
+
+    slow.prepare()
+    with pytest.raises(ShuttingDown):
+        start(specification("stopped"), slow, check=check)
+
+
+def test_a_template_that_never_gets_ready_is_not_waited_for_by_every_job(
+    slow: WarmStart, specification: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.training.warm_start.PREPARING_SECONDS", 0.0)
+    slow.prepare()
+    monkeypatch.setattr("worker.training.warm_start.PREPARING_SECONDS", 3600.0)
+    child = start(specification("late"), slow)
+    assert started_by_itself(child)
+    child.close()
 
 
 def test_a_process_that_waited_gives_the_weights_of_one_started_by_itself(
