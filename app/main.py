@@ -27,6 +27,7 @@ from app.http.answers import Answers
 from app.http.budgets import Budgets
 from app.http.error_handlers import install_handlers
 from app.http.freed_memory import give_back_freed_memory
+from app.http.json_bodies import refuse_repeated_fields
 from app.http.metrics import HttpMetrics
 from app.http.protocol import ConnectionLimits, connection_limits
 from app.http.query_parameters import refuse_repeated
@@ -124,8 +125,9 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
 def _routes() -> list[BaseRoute]:
     """All routes, put together once: what FastAPI derives from them at the first request serves all applications."""
     router = APIRouter(generate_unique_id_function=openapi.operation_id)
+    unambiguous = [Depends(refuse_repeated), Depends(refuse_repeated_fields)]
     for module in ROUTERS:
-        router.include_router(module.router, responses=PROBLEMS, dependencies=[Depends(refuse_repeated)])
+        router.include_router(module.router, responses=PROBLEMS, dependencies=unambiguous)
     router.include_router(health.router, responses=PROBLEMS)
     pages.include_in(router)
     return router.routes

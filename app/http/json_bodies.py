@@ -4,6 +4,7 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -186,6 +187,16 @@ def unique_fields(members: list[tuple[str, object]]) -> dict[str, object]:
         name = next(name for name, count in Counter(name for name, _ in members).items() if count > 1)
         raise several([FieldError("", "duplicate_field", f"The field {name[:100]!r} is given more than once.")])
     return made
+
+
+async def refuse_repeated_fields(request: Request) -> None:
+    """Raise 422 ``duplicate_field`` for a field given more than once in a body that FastAPI parses.
+
+    Of what is no JSON the route's own answer tells.
+    """
+    if request.scope["route"].body_field is not None and is_json(request.headers):
+        with suppress(ValueError, RecursionError):
+            json.loads(await request.body(), object_pairs_hook=unique_fields)
 
 
 def _parse(content: bytes, read: Callable[[object], ReadT], check: Check, holding: Holding) -> ReadT:

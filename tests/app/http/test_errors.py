@@ -38,6 +38,12 @@ def test_query_parameters_that_cannot_be_used_are_named(api, refused, query, cod
     refused(api.get(f"/v1/jobs?{query}"), 422, code, pointer)
 
 
+@pytest.mark.parametrize("route", ["/v1/keys", "/v1/webhooks"])
+def test_a_field_that_is_given_twice_is_refused_by_every_route(api, refused, route):
+    content = b'{"name": "a", "name": "b"}'
+    refused(api.post(route, content=content, headers={"Content-Type": "application/json"}), 422, "duplicate_field", "")
+
+
 @pytest.mark.parametrize("cursor", ["x", "LTE", "MTIzNDU2Nzg5MDEyMzQ1Njc4OTA", "ü"])
 def test_cursors_that_were_never_given_out_are_refused(api, rows, refused, cursor):
     response = api.get(f"/v1/jobs/{rows.job()}/events", params={"cursor": cursor})
