@@ -5,6 +5,7 @@ import json
 import socket
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT_SECONDS = 30.0
@@ -44,12 +45,17 @@ def base_url(host: str, port: int) -> str:
 def why_not_ready(url: str) -> str | None:
     """None when `/health/ready` says so, else the reason."""
     try:
+        return _why_not_ready(url)
+    except (OSError, HTTPException) as error:
+        return str(error) or type(error).__name__
+
+
+def _why_not_ready(url: str) -> str | None:
+    try:
         with urllib.request.urlopen(f"{url}/health/ready", timeout=TIMEOUT_SECONDS):
             return None
     except urllib.error.HTTPError as error:
         return f"status {error.code}: {_short(error.read())}"
-    except OSError as error:
-        return str(error)
 
 
 def _short(body: bytes) -> str:

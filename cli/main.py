@@ -144,7 +144,7 @@ def adapt(
         prompt_template=prompt_template,
         label_words=label_words or [],
         text_limits=text_limit or [],
-        reading=TextOptions(text_column, label_column, delimiter and delimiter.replace("\\t", "\t"), header, encoding),
+        reading=TextOptions(text_column, label_column, delimiter, header, encoding),
         labels=labels,
         quality=quality,
         method={"type": method, **{name: value for name, value in settings.items() if value is not None}},

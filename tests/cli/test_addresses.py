@@ -77,3 +77,16 @@ def test_a_service_that_is_not_ready_gives_its_reason(health, body, reason):
 
 def test_a_service_that_does_not_listen_is_not_ready():
     assert "refused" in why_not_ready(f"http://127.0.0.1:{free_port('127.0.0.1')}")
+
+
+def test_an_answer_that_ends_too_early_is_not_ready(health):
+    answer, url = health
+
+    def cut_off(self):
+        self.send_response(503)
+        self.send_header("Content-Length", "9")
+        self.end_headers()
+        self.wfile.write(b"bad")
+
+    answer.do_GET = cut_off
+    assert "IncompleteRead" in why_not_ready(url)

@@ -38,9 +38,8 @@ def attack(targets: Sequence[Target], seconds: float, seed: int) -> Statuses:
 
 def _leave_the_cores_to_the_service() -> None:
     os.nice(NICENESS)
-    if (
-        AUTOGROUP.exists()
-    ):  # where Linux gives sessions equal shares of the cores, and processes shares of their session's
+    if AUTOGROUP.exists():
+        # Linux gives sessions equal shares of the cores then, and processes shares of their session's
         os.setsid()
         AUTOGROUP.write_text(str(NICENESS))
 
