@@ -2,6 +2,7 @@
 
 import io
 import threading
+from queue import Queue
 from threading import Event
 
 import pytest
@@ -94,19 +95,18 @@ def test_base_models_are_converted_while_pytorch_serves(settings, rows, storage,
 
 
 def test_a_process_does_not_end_while_native_code_still_loads_a_model(settings, storage, monkeypatch):
-    loading, may_end = Event(), Event()
+    loading: Queue[threading.Thread] = Queue()
+    may_end = Event()
 
     def load(_: Engine) -> None:
-        loading.set()
+        loading.put(threading.current_thread())
         may_end.wait()
 
     monkeypatch.setattr(Engine, "_warm_up", load)
     engine = Engine(settings, storage)
     engine.start()
     try:
-        assert loading.wait(60)
-        (thread,) = (one for one in threading.enumerate() if one.name == "warm-up")
-        assert not thread.daemon  # which the interpreter waits for
+        assert not loading.get(timeout=60).daemon  # which the interpreter waits for
     finally:
         may_end.set()
         engine.stop()
