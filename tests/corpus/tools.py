@@ -75,6 +75,8 @@ def _lists() -> list[Layout]:
         lines = [f"{folder}{one}{between}{classes[at % 2]}" for at, one in enumerate(names)]
         return Layout(name, files | {"train.txt": "\n".join(lines).encode()}, sides, kind="file")
 
+    marked = listed("", " ").files
+    in_folders = pictures(*(f"{('cat', 'dog')[at % 2]}/{name}" for at, name in enumerate(names)))
     numbered = listed("", " ", "images/", "01").files
     sets = {}
     for side in ("cat", "dog"):
@@ -86,6 +88,17 @@ def _lists() -> list[Layout]:
         listed("a list, as of ImageNet", " ", "images/"),
         listed("a list with tabs", "\t"),
         listed("a list with commas", ", "),
+        Layout(
+            "a list with a byte order mark",
+            {**marked, "train.txt": b"\xef\xbb\xbf" + marked["train.txt"]},
+            sides,
+            kind="file",
+        ),
+        Layout(
+            "a list of numbers, and folders that are their names",
+            in_folders | {"train.txt": "".join(f"{name} {at % 2}\n" for at, name in enumerate(in_folders)).encode()},
+            {name: name.split("/")[0] for name in in_folders},
+        ),
         Layout("a list of numbers, and their names", {**numbered, "synsets.txt": b"cat\ndog\n"}, sides, kind="file"),
         Layout(
             "image sets of VOC, and a picture in two",

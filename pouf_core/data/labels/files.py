@@ -50,7 +50,8 @@ class LabelTable:
 
     Attributes:
         rank: of several files, those of the lowest rank alone count.
-        is_guess: whether it counts only where nothing else gives labels.
+        is_guess: whether it counts only where nothing else gives labels, as numbers in a list do, of which no file
+            says the names: folders may.
     """
 
     name: str
@@ -62,7 +63,8 @@ class LabelTable:
 
     @property
     def is_guess(self) -> bool:
-        return self.format == "guessed_table" and self.rank == len(NAMES_OF_LABELS)
+        unnamed = self.format == "list" and all(label.isdecimal() for _, label in self.rows)
+        return (self.format == "guessed_table" or unnamed) and self.rank == len(NAMES_OF_LABELS)
 
     @property
     def is_of_columns(self) -> bool:

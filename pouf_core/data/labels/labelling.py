@@ -139,12 +139,14 @@ class PictureLabels:
         return replace(table, rows=[(file, names[label]) for file, label in table.rows])
 
     def _takes_list(self, source: str, name: ItemName, data: bytes) -> bool:
-        if self._sets.note(source, name, data):
+        shown = self._sets.note(source, name, data)
+        if shown is not None:
+            self._rows_left = max(0, self._rows_left - shown)
             return True
         rows = rows_of_list(data)
         if rows:
             self._tables.append(listed_labels(source, name, rows[: self._rows_left], name.parts[:-1]))
-            self._rows_left -= len(rows)
+            self._rows_left = max(0, self._rows_left - len(rows))
         return bool(rows)
 
     def _takes_names(self, source: str, name: ItemName, data: bytes) -> bool:

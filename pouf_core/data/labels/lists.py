@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pouf_core.data.file_kinds import PICTURE_SUFFIXES
 from pouf_core.data.item_names import ItemName, parse_name
@@ -32,12 +33,14 @@ def rows_of_list(data: bytes) -> ListedRows | None:
 
     Between them are spaces, a tab, a comma or a semicolon. Several numbers are several classes, which are no label.
     """
-    lines = _lines(data)
-    found = [_PICTURE.fullmatch(line) for line in lines]
-    if not lines or None in found:
-        return None
-    pairs = [(parse_name(one[1]).parts, label_of(one[2].strip('"'))) for one in found if one]
-    rows = [(file, label) for file, label in pairs if file and label is not None and not _are_numbers(label)]
+    rows: ListedRows = []
+    labels: dict[str, str] = {}  # one object for each class, not for each picture
+    for found in _matches(_PICTURE, data):
+        if found is None:
+            return None
+        file, label = parse_name(found[1]).parts, label_of(found[2].strip('"'))
+        if file and label is not None and not _are_numbers(label):
+            rows.append((file, labels.setdefault(label, label)))
     return rows if _are_classes([label for _, label in rows]) else None
 
 
@@ -48,21 +51,23 @@ class ImageSets:
         self._shown: dict[tuple[str, Parts], dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         self._first: dict[tuple[str, Parts], ItemName] = {}
 
-    def note(self, source: str, name: ItemName, data: bytes) -> bool:
-        """Whether a file is one, which is kept."""
+    def note(self, source: str, name: ItemName, data: bytes) -> int | None:
+        """How many pictures a file says to show its class, which is kept; None where it is no image set."""
         folders = [part.casefold() for part in name.parts[:-1]]
         named = _SET.fullmatch(name.file_name[: -len(_SUFFIX)])
         if _SETS not in folders or named is None:
-            return False
-        found = [_MEMBER.fullmatch(line) for line in _lines(data)]
-        if not found or None in found:
-            return False
+            return None
+        pictures = []
+        for found in _matches(_MEMBER, data):
+            if found is None:
+                return None
+            if found[2] == "1":
+                pictures.append(found[1])
         place = (source, name.parts[: folders.index(_SETS)])
         self._first.setdefault(place, name)
-        for one in found:
-            if one and one[2] == "1":
-                self._shown[place][one[1]].add(named[1])
-        return True
+        for picture in pictures:
+            self._shown[place][picture].add(named[1])
+        return len(pictures)
 
     def tables(self) -> list[tuple[str, ItemName, ListedRows]]:
         """The source, the first file and the rows of each set of pictures: those that show exactly one class."""
@@ -72,12 +77,14 @@ class ImageSets:
         ]
 
 
-def _lines(data: bytes) -> list[str]:
-    """The lines that are not blank; none of a file that is too large, or of which one is too long."""
+def _matches(pattern: re.Pattern[str], data: bytes) -> Iterator[re.Match[str] | None]:
+    """The match of each line that is not blank; None of one that is no match or too long, or of a file too large."""
     if len(data) > _LARGEST:
-        return []
-    lines = [line.strip() for line in data.decode("utf-8", "replace").splitlines() if line.strip()]
-    return [] if any(len(line) > _LONGEST_LINE for line in lines) else lines
+        yield None
+        return
+    for line in map(str.strip, io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", "replace")):
+        if line:
+            yield pattern.fullmatch(line) if len(line) <= _LONGEST_LINE else None
 
 
 def _are_classes(labels: Sequence[str]) -> bool:
