@@ -8,12 +8,12 @@ import json
 import logging
 import re
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from pouf_core.data.headings import FILES, LABELS, RATINGS, TEXTS, folded
-from pouf_core.data.text_tables import is_number, recur
+from pouf_core.data.text_tables import column_named, is_number, recur
 from pouf_core.data.tied_run import run_tied
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Dialect:
         )
 
 
-def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
+def dialect_of(head: str, delimiter: str | None = None, columns: Sequence[str] = ()) -> Dialect:
     """The dialect of a table.
 
     A first line such as `sep=;` says the delimiter, and is no row. Spaces divide cells where texts are quoted.
@@ -73,13 +73,14 @@ def dialect_of(head: str, delimiter: str | None = None) -> Dialect:
     Args:
         head: the table's first whole lines.
         delimiter: as a caller gives it.
+        columns: names or numbers of columns that a caller asks for.
     """
     said = _SEPARATOR_LINE.fullmatch(head.splitlines(keepends=True)[0]) if head else None
     if said or delimiter:
         return Dialect(delimiter or (said.group(1) if said else ","), skipped=int(said is not None))
     if divided_by_spaces(head):
         return Dialect(" ", escape="\\" if _ESCAPED_QUOTE in head else "")
-    return _checked(_sniffed(head), head)
+    return _checked(_sniffed(head), head, columns)
 
 
 def divided_by_spaces(head: str) -> bool:
@@ -87,7 +88,8 @@ def divided_by_spaces(head: str) -> bool:
 
     The first line may have a cell less, where the others begin with the name of a row.
     """
-    lines = [line for line in head.splitlines() if line.strip()][: SNIFFED_ROWS - 1]
+    lines = [line for line in head.splitlines() if line.strip()]
+    lines = (lines[:-1] if len(lines) > 2 else lines)[: SNIFFED_ROWS - 1]  # the last one may be cut
     if len(lines) < 2 or '"' not in lines[1] or not all(map(_OF_R.fullmatch, lines)):
         return False
     first, *others = (len(_CELL_OF_R.findall(line)) for line in lines)
@@ -118,7 +120,7 @@ def _sniffed(head: str) -> Dialect:
     return Dialect(said["delimiter"], quote, escape, int(said["skipped"]))
 
 
-def _checked(found: Dialect, head: str) -> Dialect:
+def _checked(found: Dialect, head: str, columns: Sequence[str]) -> Dialect:
     """The dialect, unless it would cut prose into cells, leave rows whole, or skip rows that are the table's own."""
     first = head.partition("\n")[0]
     if found.delimiter not in first:
@@ -127,7 +129,7 @@ def _checked(found: Dialect, head: str) -> Dialect:
                 return Dialect(other)
         if _is_prose(head, found.delimiter):
             return replace(found, delimiter="", skipped=0)
-    elif '"' not in head and _is_prose(head, found.delimiter) and not _says_anything(found, head):
+    elif '"' not in head and _is_prose(head, found.delimiter) and not _says_anything(found, head, columns):
         return replace(found, delimiter="", skipped=0)
     if 2 * found.skipped >= head.count("\n"):
         return replace(found, skipped=0)
@@ -144,13 +146,13 @@ def _fits(dialect: Dialect, head: str) -> bool:
     return max(widths) == widths[0] and (min(widths) > 1 or 2 * widths.count(widths[0]) > len(widths))
 
 
-def _says_anything(dialect: Dialect, head: str) -> bool:
-    """Whether cells are more than parts of sentences: a usual heading, numbers, or values that recur."""
+def _says_anything(dialect: Dialect, head: str, asked: Sequence[str]) -> bool:
+    """Whether cells are more than parts of sentences: a heading that is usual or asked for, numbers, or what recurs."""
     first, *body = [row for row in dialect.rows(io.StringIO(head, newline="")) if row]
+    if any(folded(cell) in _HEADINGS for cell in first) or any(column_named(first, one) is not None for one in asked):
+        return True
     columns = [[cell.strip() for cell in column if cell.strip()] for column in zip_longest(*body, fillvalue="")]
-    return any(folded(cell) in _HEADINGS for cell in first) or any(
-        recur(column) or (column and all(map(is_number, column))) for column in columns
-    )
+    return any(recur(column) or (column and all(map(is_number, column))) for column in columns)
 
 
 def _is_prose(text: str, delimiter: str) -> bool:

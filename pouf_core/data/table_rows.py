@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO
@@ -42,6 +42,11 @@ class TableOptions:
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\r\n"\0'):
             message = f"A delimiter is one character, such as ; or a tab, and {self.delimiter!r} is none."
             raise InvalidInput("invalid_value", message, field="/delimiter")
+
+    @property
+    def asked(self) -> list[str]:
+        """The columns that are asked for."""
+        return [column for column in (self.text_column, self.label_column) if column is not None]
 
 
 @dataclass(frozen=True)
@@ -147,18 +152,20 @@ def _require_even(rows: list[list[str]]) -> None:
         )
 
 
-def opened_table(characters: IO[str], delimiter: str | None = None) -> tuple[Dialect, Iterator[list[str]]]:
+def opened_table(
+    characters: IO[str], delimiter: str | None = None, columns: Sequence[str] = ()
+) -> tuple[Dialect, Iterator[list[str]]]:
     """A table's dialect, and its rows from the first on, in constant memory.
 
     Args:
         characters: the decoded file, line ends as they are.
-        delimiter: as a caller gives it.
+        delimiter, columns: as for `dialect_of`.
 
     Raises:
         csv.Error: at once or with a row: it is no table.
     """
     head = _whole_lines(characters)
-    dialect = dialect_of(head, delimiter)
+    dialect = dialect_of(head, delimiter, columns)
     return dialect, dialect.rows(islice(_joined(head, characters), dialect.skipped, None))
 
 

@@ -157,7 +157,7 @@ def _rows(
         suffix = ".csv"
     if suffix in _TABLE_SUFFIXES:
         try:
-            dialect, rows = opened_table(characters, options.delimiter)
+            dialect, rows = opened_table(characters, options.delimiter, options.asked)
             reader = TableReader(rows, options, dialect)
         except csv.Error as error:
             raise InvalidInput("malformed_table", f"The table cannot be read: {error}") from error

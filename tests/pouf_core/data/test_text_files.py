@@ -82,6 +82,18 @@ def test_a_column_can_be_named() -> None:
     assert [row.label for row in found if isinstance(row, TextRow)] == ["x", "y"]
 
 
+@pytest.mark.parametrize("column", ["words", "1"])
+def test_a_column_that_is_asked_for_is_none_of_prose(column: str) -> None:
+    content = "heading, words\nfirst title, first body\nsecond title, second body\n"
+    found = rows("a.csv", content, text_column=column)
+    assert [text.strip() for text in texts(found)][-2:] == ["first body", "second body"]
+
+
+def test_a_table_of_r_is_one_however_long_its_rows_are() -> None:
+    content = '"text" "label"\n' + "".join(f'"{n}" "{n} long film{" and on" * 1000}" "pos"\n' for n in range(50))
+    assert [text[:11] for text in texts(rows("a.txt", content))] == [f"{n} long film"[:11] for n in range(50)]
+
+
 @pytest.mark.parametrize(
     ("content", "column", "first"),
     [
