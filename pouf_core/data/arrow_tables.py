@@ -72,12 +72,13 @@ def _opened_arrow(path: Path) -> tuple[Any, _Batches]:
 
 
 def _advice(schema: Any) -> str:
-    """What to do with pictures in a table, as Hugging Face has them."""
+    """What to do with pictures in a table, as Hugging Face has them, and with embeddings."""
     import pyarrow as pa
 
     pictures = [one.name for one in schema if pa.types.is_struct(one.type) and one.type.get_field_index("bytes") >= 0]
     if not pictures:
-        return ""
+        vectors = any(_is_vector(one.type) for one in schema)
+        return " Save embeddings as .parquet or .npy, which are read as such." if vectors else ""
     return f" {pictures[0][:100]} holds pictures: save each as a file, in a folder of its class, and send these."
 
 
@@ -113,15 +114,19 @@ def _parts(batch: Any) -> Iterator[Any]:
 
 def kind_of_parquet(path: Path) -> str:
     """What a parquet file holds by its columns: `embedding` where one is of lists of numbers, or all are numbers."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     types = [field.type for field in pq.read_schema(path)]
-    lists = [kind for kind in types if pa.types.is_list(kind) or pa.types.is_large_list(kind)]
-    lists += [kind for kind in types if pa.types.is_fixed_size_list(kind)]
-    if any(pa.types.is_floating(kind.value_type) or pa.types.is_integer(kind.value_type) for kind in lists):
-        return "embedding"
-    return "text" if any(map(_is_text, types)) else "embedding"
+    return "text" if any(map(_is_text, types)) and not any(map(_is_vector, types)) else "embedding"
+
+
+def _is_vector(kind: Any) -> bool:
+    """Whether a column is of lists of numbers."""
+    from pyarrow import types
+
+    if not (types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)):
+        return False
+    return bool(types.is_floating(kind.value_type) or types.is_integer(kind.value_type))
 
 
 def _is_text(kind: Any) -> bool:

@@ -163,6 +163,14 @@ def test_a_table_of_pictures_is_refused_with_what_to_do() -> None:
         list(read_texts(io.BytesIO(parquet({"image": pictures, "label": [0, 1]})), "a.parquet"))
 
 
+def test_embeddings_in_an_arrow_file_are_refused_with_what_to_do() -> None:
+    table, stream = pa.table({"embedding": [[0.5, 1.5], [2.5, 3.5]]}), io.BytesIO()
+    with pa.ipc.new_stream(stream, table.schema) as writer:
+        writer.write_table(table)
+    with pytest.raises(InvalidInput, match="Save embeddings as"):
+        list(read_texts(io.BytesIO(stream.getvalue()), "a.arrow"))
+
+
 def test_what_datasets_say_of_their_files_is_passed_over(tmp_path: Path) -> None:
     (arrow,) = (table for table in TOOL_TABLES if table.name == "arrow, saved by datasets")
     (tmp_path / arrow.file_name).write_bytes(arrow.content)
