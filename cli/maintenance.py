@@ -44,7 +44,8 @@ def restore(source: Path, data_dir: Path | None) -> None:
     from store.backup import restore as run
 
     source = source.absolute()
-    manifest = checked_manifest(source)
+    with _failures_told():
+        manifest = checked_manifest(source)
     settings = _settings(data_dir)
     directory = DataDirectory(settings.data_dir)
     directory.create()
@@ -124,15 +125,24 @@ def require_database(settings: "Settings") -> None:
 
 
 @contextmanager
-def _opened(settings: "Settings") -> "Iterator[tuple[Database, Storage]]":
+def _failures_told() -> "Iterator[None]":
+    """What goes wrong with a backup, as a person is told."""
     from store.backup import BackupFailed
+
+    try:
+        yield
+    except BackupFailed as error:
+        raise CommandError(str(error)) from error
+
+
+@contextmanager
+def _opened(settings: "Settings") -> "Iterator[tuple[Database, Storage]]":
     from store.database import Database
     from store.storage import Storage
 
     database = Database.of(settings)
     try:
-        yield database, Storage.of(settings)
-    except BackupFailed as error:
-        raise CommandError(str(error)) from error
+        with _failures_told():
+            yield database, Storage.of(settings)
     finally:
         database.dispose()

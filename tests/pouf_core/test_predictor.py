@@ -163,7 +163,9 @@ def test_an_existing_artifact_is_not_overwritten_which_is_said_before_the_data_i
     prompt_tuned: Path, tiny_clip_directory: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(ArtifactError) as caught:
-        adapted(prompt_tuned, tiny_clip_directory, [tmp_path / "not there.png"])
+        pouf_core.adapt(
+            [tmp_path / "not there.png"], CLASS_NAMES, base_model=f"open_clip:{tiny_clip_directory}", out=prompt_tuned
+        )
     assert caught.value.code == "artifact_exists"
 
 

@@ -84,7 +84,7 @@ def test_a_table_is_read_as_the_caller_says(encoder: str, tmp_path: Path) -> Non
     assert result.evaluation is not None
     assert result.evaluation.n == len(TEXTS)
     with pytest.raises(InvalidInput, match="one character"):
-        adapt(table, encoder, tmp_path / "model", {"max_steps": 1}, delimiter=";;")
+        adapt(table, encoder, tmp_path / "other", {"max_steps": 1}, delimiter=";;")
 
 
 def test_labels_leave_no_trace_in_the_weights(encoder: str, tmp_path: Path) -> None:
