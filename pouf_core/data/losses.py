@@ -88,6 +88,10 @@ class Losses:
             cause.encoding = undecoded.encoding
             cause.content += undecoded.content[:GUESSED_BYTES] + b"\n"
 
+    def count(self, *codes: str) -> int:
+        """How many rejections have one of these codes."""
+        return sum(cause.count for (code, *_), cause in self._causes.items() if code in codes)
+
     def groups(self) -> list[RejectionGroup]:
         """The rejections of each code, the most frequent first."""
         counts: Counter[str] = Counter()

@@ -22,7 +22,6 @@ from pouf_core.data.file_kinds import LINE_SUFFIXES, ArchiveKind, is_named_for_l
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.limited_process import ReaderUnavailable
-from pouf_core.data.losses import Lost, Undecoded
 from pouf_core.data.reading.reader import TIMED_OUT as READING_TIMED_OUT
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.uploads.found_items import FoundItems
@@ -78,21 +77,6 @@ class Collector(FoundItems, ABC):
 
     labels_wanted: LabelsWanted = field(default="auto", kw_only=True)
     reader: FileReader = field(kw_only=True)
-    _slow: int = 0
-
-    def reject(
-        self,
-        name: ItemName,
-        code: str,
-        message: str,
-        sha256: str | None = None,
-        size: int | None = None,
-        *,
-        lost: Lost = "item",
-        undecoded: Undecoded | None = None,
-    ) -> None:
-        self._slow += code in (READING_TIMED_OUT, DECODING_TIMED_OUT)
-        super().reject(name, code, message, sha256, size, lost=lost, undecoded=undecoded)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, in order.
@@ -146,12 +130,16 @@ class Collector(FoundItems, ABC):
         """How to read an upload as an archive, None when it is none."""
         return kind_of_upload(path, name)
 
+    @property
+    def _is_too_slow(self) -> bool:
+        return self.losses.count(READING_TIMED_OUT, DECODING_TIMED_OUT) >= MOST_SLOW_FILES
+
     def _read_upload(self, upload: Uploaded) -> None:
         name = parse_name(upload.filename)
         if name.skipped:
             self.skip(name.skipped)
             return
-        if self._slow >= MOST_SLOW_FILES:
+        if self._is_too_slow:
             self.reject(name, TOO_SLOW, _SLOW, upload.sha256, upload.size, lost="rest")
             return
         path = self.keeper.local(upload)
@@ -170,7 +158,7 @@ class Collector(FoundItems, ABC):
     def _read_archive(self, path: Path, kind: ArchiveKind, upload: Uploaded) -> None:
         known = self._look_for_labels(path, kind, upload)
         for member in read_archive(path, kind, self.limits, self.check):
-            if self._slow >= MOST_SLOW_FILES:
+            if self._is_too_slow:
                 raise ArchiveError(TOO_SLOW, _SLOW)
             if member.name in known:
                 continue
