@@ -13,6 +13,7 @@ from pouf_core.contract.file_reading import ColumnCandidate, FileReading, TextFi
 from pouf_core.contract.findings import Finding
 from pouf_core.contract.labels import LabelSource, LabelsWanted
 from pouf_core.contract.rejections import RejectionGroup, SkipReason
+from pouf_core.data.dialects import divides_cells
 from pouf_core.data.encodings import encoding_named
 from pouf_core.errors import InvalidInput
 from store.tables import Dataset, DatasetItem, Upload
@@ -67,7 +68,7 @@ class ReadingOptions(Closed):
     @field_validator("delimiter")
     @classmethod
     def _divides_cells(cls, delimiter: str | None) -> str | None:
-        if delimiter is not None and delimiter in '\r\n"\0':
+        if delimiter is not None and not divides_cells(delimiter):
             raise ValueError("This cannot divide cells.")
         return delimiter
 

@@ -65,6 +65,11 @@ class Dialect:
         )
 
 
+def divides_cells(delimiter: str) -> bool:
+    """Whether a delimiter that a caller gives can be one: one character, neither a quote nor an end of lines."""
+    return len(delimiter) == 1 and delimiter not in '\r\n"\0'
+
+
 def dialect_of(head: str, delimiter: str | None = None, columns: Sequence[str] = ()) -> Dialect:
     """The dialect of a table.
 

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import IO
 
 from pouf_core.contract.item_limits import MAX_CHARACTERS
-from pouf_core.data.dialects import SNIFFED_CHARACTERS, SNIFFED_ROWS, Dialect, dialect_of
+from pouf_core.data.dialects import SNIFFED_CHARACTERS, SNIFFED_ROWS, Dialect, dialect_of, divides_cells
 from pouf_core.data.text_rows import BadRow, Row, pair_of, row_of
 from pouf_core.data.text_tables import Columns, columns_of
 from pouf_core.errors import InvalidInput
@@ -39,7 +39,7 @@ class TableOptions:
     header: bool | None = None
 
     def __post_init__(self) -> None:
-        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '\r\n"\0'):
+        if self.delimiter is not None and not divides_cells(self.delimiter):
             message = f"A delimiter is one character, such as ; or a tab, and {self.delimiter!r} is none."
             raise InvalidInput("invalid_value", message, field="/delimiter")
 
