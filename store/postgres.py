@@ -17,8 +17,17 @@ RV = TypeVar("RV")
 #: Seconds that the server gets to end a statement itself, and to say so.
 MARGIN = 5.0
 KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-#: The server's own, so that locks of a host that has vanished are soon free.
-SERVER_KEEPALIVE = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
+#: The server's own, so that locks of a host that has vanished are soon free. Probes are sent only while no answer waits
+#: to be acknowledged; one that does is sent again for a quarter of an hour unless that has a limit too (RFC 5482).
+SERVER_KEEPALIVE = {
+    "tcp_keepalives_idle": 10,
+    "tcp_keepalives_interval": 5,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+#: How many times as long as an answer may take a process may say nothing in the middle of a transaction. One that is
+#: frozen acknowledges all, and its locks would be held for ever.
+IDLE_ANSWERS = 5
 
 
 class ImpatientConnection(psycopg.Connection[Any]):
@@ -56,12 +65,16 @@ def _until(gen: Generator[Any, Any, RV], deadline: float) -> Generator[Any, Any,
 
 def connect_arguments(connect_seconds: float, answer_seconds: float) -> dict[str, Any]:
     """libpq's parameters; times in seconds."""
-    unacknowledged = int(1000 * (answer_seconds + MARGIN))
-    statements = int(1000 * answer_seconds)
+    whole_answer = int(1000 * (answer_seconds + MARGIN))
+    server = {
+        "statement_timeout": int(1000 * answer_seconds),
+        "idle_in_transaction_session_timeout": IDLE_ANSWERS * whole_answer,
+        **SERVER_KEEPALIVE,
+    }
     return {
         "connect_timeout": max(2, round(connect_seconds)),  # libpq knows no less
-        "tcp_user_timeout": unacknowledged,
-        "options": f"-c statement_timeout={statements} {SERVER_KEEPALIVE}",
+        "tcp_user_timeout": whole_answer,
+        "options": " ".join(f"-c {name}={value}" for name, value in server.items()),
         **KEEPALIVE,
     }
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from store.database import Database, Patience
 from store.outages import is_outage
@@ -24,6 +24,13 @@ def proxy(postgres_url: str) -> Iterator[SilentProxy]:
 def impatient(postgres_url: str, proxy: SilentProxy) -> Iterator[Database]:
     url = make_url(postgres_url).set(port=proxy.port).render_as_string(hide_password=False)
     database = Database(url, Patience(connect=2, answer=0.5))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def other(postgres_url: str) -> Iterator[Database]:
+    database = Database(postgres_url)
     yield database
     database.dispose()
 
@@ -57,3 +64,19 @@ def test_a_server_that_falls_silent_is_given_up_and_found_again_later(
 def test_a_server_that_accepts_and_says_nothing_is_given_up(impatient: Database, proxy: SilentProxy) -> None:
     proxy.silent = True
     ask(impatient)
+
+
+def test_the_locks_of_a_process_that_stops_in_the_middle_of_a_transaction_are_freed(
+    impatient: Database, other: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("store.postgres.MARGIN", 0.0)
+    lock = text("SELECT pg_advisory_xact_lock(1)")
+    freed = False
+    with pytest.raises(DBAPIError) as failure, impatient.write() as stopped:
+        stopped.execute(lock)
+        with other.write() as session:
+            session.execute(lock)
+            freed = True
+        stopped.execute(text("SELECT 1"))
+    assert freed
+    assert is_outage(failure.value)
