@@ -16,6 +16,8 @@ logger = logging.getLogger(__name__)
 SOCKET_SECONDS = 2.0
 PUBLISH_BATCH = 100
 STOP_SECONDS = 5.0
+_PING_KEY = "pouf-ping"
+_PING_EXPIRES_SECONDS = 60
 
 
 class Queue:
@@ -44,13 +46,13 @@ class Queue:
         self._celery.send_task(task, kwargs=payload, queue=queue)
 
     def ping(self) -> None:
-        """Raise unless the broker answers."""
+        """Raise unless the broker takes what it is given: one that is full, or a replica, still answers."""
         if self._redis_url is None:
             raise OperationalError("no broker is configured (POUF_REDIS_URL)")
         with redis.Redis.from_url(
             self._redis_url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS
         ) as client:
-            client.ping()
+            client.set(_PING_KEY, "", ex=_PING_EXPIRES_SECONDS)
 
     def close(self) -> None:
         """Close the connections."""

@@ -16,7 +16,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
@@ -30,9 +30,15 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).parent / "migrations"
 BEGIN_RETRY_SECONDS = 0.05
 UPGRADE_ATTEMPTS = 10
-_DEADLOCK = "40P01"  # PostgreSQL's code: one of those who wait for each other's tables is told to begin anew
+# PostgreSQL's codes: one of those who wait for each other's tables is told to begin anew; nothing may be written
+_DEADLOCK = "40P01"
+_READ_ONLY = "25006"
 # Alembic keeps its context in module globals.
 _MIGRATION_LOCK = threading.Lock()
+
+
+class DatabaseReadOnly(Exception):
+    """The server answers, and lets nothing be written."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,15 @@ class Database:
                     raise
                 time.sleep(BEGIN_RETRY_SECONDS)
 
+    def ping(self) -> None:
+        """Raise unless jobs can be read, and nothing says that they cannot be written."""
+        with self.read() as session:
+            session.execute(text("SELECT 1 FROM jobs LIMIT 1"))
+            writable = self.is_sqlite or session.execute(text("SHOW transaction_read_only")).scalar_one() == "off"
+        if not writable:
+            self.dispose()  # another server may have its place by now
+            raise DatabaseReadOnly("the database is read-only: a replica, or set so")
+
     def give_space_back(self) -> None:
         """Let SQLite shrink its file to what it holds; everybody else waits meanwhile."""
         connection = self.engine.raw_connection()
@@ -156,7 +171,11 @@ def upgrade(url: str, revision: str = "head") -> None:
 
 
 def _is_deadlock(error: BaseException) -> bool:
-    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _DEADLOCK
+    return isinstance(error, DBAPIError) and _has_code(error.orig, _DEADLOCK)
+
+
+def _has_code(error: BaseException | None, code: str) -> bool:
+    return getattr(error, "sqlstate", None) == code
 
 
 def missing_file(url: str) -> Path | None:
@@ -210,7 +229,14 @@ def _create_postgres_engine(url: URL, patience: Patience) -> Engine:
         return postgres.connect(patience.answer, tuple(given), named)
 
     event.listen(engine, "do_connect", connect)
+    event.listen(engine, "handle_error", _leave_read_only)
     return engine
+
+
+def _leave_read_only(context: ExceptionContext) -> None:
+    """Take a server that may not be written to for one that is away: another one may have its place by now."""
+    if _has_code(context.original_exception, _READ_ONLY):
+        context.is_disconnect = True
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

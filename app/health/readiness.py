@@ -7,7 +7,6 @@ from collections.abc import Awaitable
 from typing import Literal
 
 import redis
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 
@@ -66,7 +65,7 @@ class Readiness:
     async def _checked(self) -> ReadyDocument:
         state = self._state
         checks = {
-            "database": run_in_threadpool(_read_database, state),
+            "database": run_in_threadpool(state.database.ping),
             "broker": run_in_threadpool(state.queue.ping),
             "storage": run_in_threadpool(state.storage.ping),
             "disk": run_in_threadpool(require_space, state),
@@ -93,8 +92,3 @@ async def _check(work: Awaitable[object]) -> str | None:
     except Exception as error:  # noqa: BLE001 - every failure is the answer here
         return error.detail if isinstance(error, ApiError) else str(error) or type(error).__name__
     return None
-
-
-def _read_database(state: State) -> None:
-    with state.database.read() as session:
-        session.execute(text("SELECT 1 FROM jobs LIMIT 1"))

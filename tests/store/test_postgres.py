@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from store.database import Database, Patience
+from store.database import Database, DatabaseReadOnly, Patience
 from store.outages import is_outage
 from tests.silent_proxy import SilentProxy
 
@@ -80,3 +80,32 @@ def test_the_locks_of_a_process_that_stops_in_the_middle_of_a_transaction_are_fr
         stopped.execute(text("SELECT 1"))
     assert freed
     assert is_outage(failure.value)
+
+
+def test_a_server_that_may_not_be_written_to_is_an_outage_that_is_told_until_it_is_over(
+    impatient: Database, other: Database
+) -> None:
+    def set_read_only(value: str) -> None:
+        with other.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("SET default_transaction_read_only = off"))
+            name = other.url.database
+            connection.execute(text(f'ALTER DATABASE "{name}" SET default_transaction_read_only = {value}'))
+
+    def write() -> None:
+        with impatient.write() as session:
+            session.execute(text("CREATE TABLE IF NOT EXISTS jobs (id int)"))
+            session.execute(text("INSERT INTO jobs VALUES (1)"))
+
+    write()
+    impatient.ping()
+    impatient.dispose()
+    set_read_only("on")
+    for _ in range(2):
+        with pytest.raises(DBAPIError) as failure:
+            write()
+        assert is_outage(failure.value)
+        with pytest.raises(DatabaseReadOnly):
+            impatient.ping()
+    set_read_only("off")  # for connections that are made from now on
+    impatient.ping()
+    write()

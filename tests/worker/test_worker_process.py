@@ -279,3 +279,18 @@ def test_a_receiver_that_does_not_answer_delays_no_other_and_their_worker_is_lig
             process = psutil.Process(worker.pid)
             assert not any("torch" in path.path for path in process.memory_maps())
             assert process.children() == []
+
+
+def test_a_worker_whose_broker_takes_nothing_for_a_while_goes_on_later(
+    add_delivery: Any, redis_url: str, send: Any, start_worker: Any, wait_for: Any, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as receiver, redis.Redis.from_url(redis_url) as broker:
+        receiver.settimeout(WAIT_SECONDS)
+        broker.config_set("min-replicas-to-write", "1")
+        worker = start_worker(notify_command())
+        wait_for(lambda: "NOREPLICAS" in (tmp_path / "worker.log").read_text())
+        broker.config_set("min-replicas-to-write", "0")
+        send("pouf.notify", "notify", {"delivery_id": add_delivery(receiver)})
+        connection, _ = receiver.accept()
+        connection.close()
+        assert worker.poll() is None

@@ -2,6 +2,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import redis
 from fastapi.testclient import TestClient
 
 from app.health import readiness
@@ -89,6 +90,19 @@ class TestWithEverythingThere:
     def probed_once(self, monkeypatch):
         monkeypatch.setattr(readiness, "PROBE_SECONDS", 1000)
         monkeypatch.setattr(readiness, "CHECK_SECONDS", 1000)
+
+    @pytest.mark.parametrize("ill", [{"maxmemory": "1"}, {"min-replicas-to-write": "1"}])
+    def test_a_broker_that_answers_and_takes_nothing_is_told(self, ready_api, eventually, valkey_url, ill):
+        with redis.Redis.from_url(valkey_url) as broker:
+            well = {name: broker.config_get(name)[name] for name in ill}
+            for name, value in ill.items():
+                broker.config_set(name, value)
+            try:
+                assert "log" in eventually(503)["broker"]["reason"]
+            finally:
+                for name, value in well.items():
+                    broker.config_set(name, value)
+        assert eventually(200)["broker"]["ok"]
 
     def test_however_many_ask_no_forward_pass_is_run_for_them(self, probed_once, ready_api, application, monkeypatch):
         pings = []
