@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
@@ -12,9 +11,10 @@ from starlette.requests import Request
 from app.audits.schemas import ANONYMOUS, MOST_ANSWERS, AnswerGiven, AnswersPut
 from app.http.budgets import Holding, holding_of
 from app.http.content_types import JSON, content_type, is_json, wrong_content_type
-from app.http.errors import ApiError, invalid
+from app.http.errors import invalid
 from app.http.executors import validating
-from app.http.json_bodies import parsed_size, refuse_many_values, unique_fields, validate
+from app.http.json_bodies import validate
+from app.http.json_parsing import parse_json, parsed_size, refuse_deep
 from app.predicted.formats import FORMULAS
 
 CSV = "text/csv"
@@ -38,11 +38,8 @@ async def read_answers(request: Request) -> AnswersPut:
 
 def _from_json(content: bytes, holding: Holding) -> AnswersPut:
     holding.take_memory(parsed_size(content))
-    try:
-        values = json.loads(content, object_pairs_hook=unique_fields)
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "malformed_json", "The request body is not valid JSON.") from error
-    refuse_many_values(values)
+    values = parse_json(content)
+    refuse_deep(values)
     if isinstance(values, list):
         values = {"answers": list(_of_label_studio(values))}
         if not values["answers"]:

@@ -12,7 +12,8 @@ from app.caller import Caller
 from app.datasets import service
 from app.datasets.schemas import DatasetForm
 from app.http.errors import ApiError, invalid
-from app.http.json_bodies import unique_fields, validate
+from app.http.json_bodies import validate
+from app.http.json_parsing import unique_fields
 from app.http.multipart import receive_form
 from app.http.received_files import StagedFile, Staging, blocks, staging
 from app.state import require_space

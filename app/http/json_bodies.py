@@ -2,8 +2,7 @@
 
 import copy
 import json
-from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,24 +15,12 @@ from app.http.budgets import Holding, holding_of
 from app.http.content_types import JSON, is_json, wrong_content_type
 from app.http.errors import ApiError, FieldError, several
 from app.http.executors import validating
-from app.http.validation_errors import from_validation_errors, malformed_json
+from app.http.json_parsing import MAX_VALUES, parse_json, parsed_size, refuse_deep, unique_fields
+from app.http.validation_errors import from_validation_errors
 
 SchemaT = TypeVar("SchemaT", bound=BaseModel)
 ReadT = TypeVar("ReadT")
 Check = Callable[[object], None]
-
-# about what each of them adds to what CPython's parser makes: list slots, strings, lists, objects and their entries
-_BYTES_OF = {b",": 32, b'"': 28, b"[": 88, b"{": 64, b":": 104}
-_WIDEST_CHARACTER = 4
-#: The most classes, each with a prompt and label words, are about half.
-MAX_VALUES = 100_000
-MAX_DEPTH = 20
-
-
-def parsed_size(content: bytes) -> int:
-    """Return about how many bytes parsing JSON takes at most, text and values together."""
-    width = 1 if content.isascii() else _WIDEST_CHARACTER
-    return 2 * width * len(content) + sum(each * content.count(mark) for mark, each in _BYTES_OF.items())
 
 
 @dataclass(frozen=True)
@@ -55,14 +42,16 @@ class Draft(Generic[SchemaT]):
         return pointer.split("/")[1:2] in [[name] for name in self.left_out]
 
 
-async def read_json(request: Request, schema: type[SchemaT], check: Check = lambda values: None) -> SchemaT:
+async def read_json(
+    request: Request, schema: type[SchemaT], check: Check = lambda values: None, most_values: int = MAX_VALUES
+) -> SchemaT:
     """Return the body as `schema`; `check` sees what was parsed before that, and may raise.
 
     Raises 400 ``malformed_json``, 415, 422 with every error, 413, 429 and 503 as `Budget.take`.
     """
     _require_json(request)
     content = await request.body()
-    return await validating(_parse, content, partial(validate, schema), check, holding_of(request))
+    return await validating(_parse, content, partial(validate, schema), check, holding_of(request), most_values)
 
 
 def json_body(schema: type[SchemaT]) -> Callable[[Request], Awaitable[SchemaT]]:
@@ -70,7 +59,7 @@ def json_body(schema: type[SchemaT]) -> Callable[[Request], Awaitable[SchemaT]]:
 
     async def body(request: Request) -> SchemaT:
         await _require_body(request)
-        return await read_json(request, schema, refuse_many_values)
+        return await read_json(request, schema, refuse_deep)
 
     return body
 
@@ -89,7 +78,7 @@ def json_draft(
         await _require_body(request)
         content = await request.body()
         read = partial(draft_of, schema, stand_ins)
-        return await validating(_parse, content, read, refuse_many_values, holding_of(request))
+        return await validating(_parse, content, read, refuse_deep, holding_of(request))
 
     return draft
 
@@ -103,27 +92,6 @@ async def _require_body(request: Request) -> None:
 def _require_json(request: Request) -> None:
     if not is_json(request.headers):
         raise wrong_content_type(request.headers, JSON)
-
-
-def refuse_many_values(values: object) -> None:
-    """Refuse more than any honest body has, since each value may be at fault and answered.
-
-    Raises 413 ``too_many_values``, or 422 ``nested_too_deeply``.
-    """
-    level, depth, count = [values], 0, 0
-    while level:
-        members = [member for value in level for member in _members(value)]
-        count += len(members)
-        depth += 1
-        if count > MAX_VALUES:
-            raise ApiError(413, "too_many_values", f"A JSON body holds at most {MAX_VALUES:,} values.")
-        if depth > MAX_DEPTH:
-            raise ApiError(422, "nested_too_deeply", f"Lists and objects are nested at most {MAX_DEPTH} deep.")
-        level = [member for member in members if isinstance(member, dict | list)]
-
-
-def _members(value: object) -> Collection[object]:
-    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def json_body_schema(schema: type[BaseModel]) -> dict[str, object]:
@@ -180,15 +148,6 @@ def _refusal(error: ValidationError, values: object) -> ApiError:
     return from_validation_errors(located, values)
 
 
-def unique_fields(members: list[tuple[str, object]]) -> dict[str, object]:
-    """Return an object for `json.loads`; raises 422 ``duplicate_field``: all but one value would be ignored."""
-    made = dict(members)
-    if len(made) < len(members):
-        name = next(name for name, count in Counter(name for name, _ in members).items() if count > 1)
-        raise several([FieldError("", "duplicate_field", f"The field {name[:100]!r} is given more than once.")])
-    return made
-
-
 async def refuse_repeated_fields(request: Request) -> None:
     """Raise 422 ``duplicate_field`` for a field given more than once in a body that FastAPI parses.
 
@@ -199,11 +158,10 @@ async def refuse_repeated_fields(request: Request) -> None:
             json.loads(await request.body(), object_pairs_hook=unique_fields)
 
 
-def _parse(content: bytes, read: Callable[[object], ReadT], check: Check, holding: Holding) -> ReadT:
+def _parse(
+    content: bytes, read: Callable[[object], ReadT], check: Check, holding: Holding, most_values: int = MAX_VALUES
+) -> ReadT:
     holding.take_memory(parsed_size(content))
-    try:
-        values = json.loads(content, object_pairs_hook=unique_fields)
-    except (ValueError, RecursionError) as error:
-        raise malformed_json() from error
+    values = parse_json(content, most_values)
     check(values)
     return read(values)

@@ -12,6 +12,7 @@ from app.http.content_types import FORM, JSON, content_type, is_json, wrong_cont
 from app.http.errors import ApiError, invalid
 from app.http.executors import validating
 from app.http.json_bodies import read_json, validate
+from app.http.json_parsing import MAX_VALUES_OF_INPUTS
 from app.http.received_files import MAX_FILENAME
 from app.http.schemas import Closed
 from app.predictions.schemas import (
@@ -89,7 +90,7 @@ async def _read_json(request: Request, schema: type[Schema], max_items: int) -> 
         if isinstance(inputs, list) and len(inputs) > max_items:
             raise too_many_inputs(max_items)
 
-    return await read_json(request, schema, check)
+    return await read_json(request, schema, check, MAX_VALUES_OF_INPUTS)
 
 
 async def _read_form(request: Request, schema: type[Schema], max_items: int) -> tuple[Schema, list[Input]]:

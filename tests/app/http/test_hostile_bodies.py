@@ -1,12 +1,13 @@
 """Bodies made to keep the service busy: refused quickly, answered briefly, and the event loop goes on meanwhile."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.http.errors import FieldError, several
-from app.http.json_bodies import MAX_VALUES, parsed_size
+from app.http.errors import ApiError, FieldError, several
+from app.http.json_parsing import MAX_VALUES, MAX_VALUES_OF_INPUTS, parse_json, parsed_size
 from tests.waiting import WAIT_SECONDS
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -45,6 +46,33 @@ def test_however_much_is_wrong_the_answer_is_short(api, body):
 
 def test_more_values_than_any_job_needs_are_refused(api, refused):
     refused(api.post("/v1/jobs", json={"class_names": [[1] * MAX_VALUES]}), 413, "too_many_values")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"inputs": [' + b"[]," * MAX_VALUES + b"[]]}",
+        b'{"inputs": [{"embedding": [' + b"1," * MAX_VALUES_OF_INPUTS + b"1]}]}",
+        b'{"text": "\\\\", "inputs": [' + b"{}," * MAX_VALUES + b"{}]}",
+    ],
+    ids=["lists", "numbers", "objects"],
+)
+def test_more_values_than_inputs_need_are_refused_unparsed(api, rows, refused, content, monkeypatch):
+    monkeypatch.setattr("app.http.json_parsing.json", None)
+    answer = api.post(f"/v1/models/{rows.model()}/predict", content=content, headers=JSON)
+    refused(answer, 413, "too_many_values")
+
+
+@pytest.mark.parametrize("text", [",[{" * MAX_VALUES, '\\"' + ',"' * MAX_VALUES, "," + '\\"[' * 2**19])
+def test_what_strings_hold_counts_for_no_value(text):
+    content = json.dumps([text, "end"]).encode()
+    assert parse_json(content) == [text, "end"]
+
+
+@pytest.mark.parametrize("end", [b"", b'"', b"\\", b'\\"'])
+def test_a_string_that_never_ends_is_no_json(end):
+    with pytest.raises(ApiError, match="not valid JSON"):
+        parse_json(b'["' + b"," * MAX_VALUES + b"\\" * 2**20 + b"," + end)
 
 
 def test_small_routes_take_small_bodies(api, refused):
@@ -100,7 +128,6 @@ def test_an_answer_lists_a_hundred_errors_at_most():
     "content", [b'["a", "b"]', b"[" * 50 + b"]" * 50, b"[1.5, 2.5]", '["\U0001f600 text"]'.encode(), b'{"a": {}}']
 )
 def test_the_size_of_what_is_parsed_is_not_underestimated(content):
-    import json
     import sys
 
     def size(value):
