@@ -1,14 +1,18 @@
 """Ports and URLs of this machine, and whether a ready service answers there."""
 
 import errno
+import ipaddress
 import json
 import socket
 import urllib.error
 import urllib.request
 from http.client import HTTPException
+from urllib.parse import urlsplit
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT_SECONDS = 30.0
+MOST_BYTES = 65_536
+HTTP_ERRORS = 400
 
 
 def free_port(host: str) -> int:
@@ -51,11 +55,30 @@ def why_not_ready(url: str) -> str | None:
 
 
 def _why_not_ready(url: str) -> str | None:
+    status, body = answer_of(f"{url}/health/ready", TIMEOUT_SECONDS)
+    return None if status < HTTP_ERRORS else f"status {status}: {_short(body)}"
+
+
+def answer_of(url: str, seconds: float) -> tuple[int, bytes]:
+    """The status of a GET, and the beginning of the body: without a proxy where the address is of this machine.
+
+    Raises:
+        OSError, HTTPException, ValueError: no answer came, or none of HTTP.
+    """
+    handlers = [urllib.request.ProxyHandler({})] if _is_loopback(urlsplit(url).hostname or "") else []
     try:
-        with urllib.request.urlopen(f"{url}/health/ready", timeout=TIMEOUT_SECONDS):
-            return None
+        with urllib.request.build_opener(*handlers).open(url, timeout=seconds) as answer:
+            return answer.status, answer.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
-        return f"status {error.code}: {_short(error.read())}"
+        with error:
+            return error.code, error.read(MOST_BYTES)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _short(body: bytes) -> str:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,9 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from cli import CommandError, options
+from cli.addresses import TIMEOUT_SECONDS, answer_of
 from cli.exit_codes import ExitCode
 from cli.failures import explain
-from cli.remote.connection import checked_address, default_url, why_no_service
+from cli.remote.connection import checked_address, default_url, named_url, why_no_service
 
 if TYPE_CHECKING:
     from store.settings import Settings
@@ -35,14 +37,16 @@ class Finding:
 
 def doctor(
     data_dir: options.DataDir = None,
-    url: Annotated[str | None, typer.Option(envvar="POUF_URL", help="Look at this service alone.")] = None,
+    url: Annotated[
+        str | None, typer.Option(help="Look at this service alone. Default: POUF_URL, unless there is --data-dir.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each part.")] = False,
 ) -> None:
     """Check disk, database, broker, storage, GPU and base models, and say what to do. Nothing is changed."""
     from cli.supervisor import settings_with
 
-    if url:
-        address = checked_address(url)
+    if named := named_url(url, data_dir):
+        address = checked_address(named)
         findings = [_service(address)]
         findings += _parts_of(address) if findings[0].state == "ok" else []
     else:
@@ -187,11 +191,10 @@ def _service(address: str) -> Finding:
 
 def _parts_of(address: str) -> list[Finding]:
     """What a service says of its own parts."""
-    import httpx
-
     try:
-        checks = httpx.get(f"{address}/health/ready", timeout=30).json()["checks"]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        _, body = answer_of(f"{address}/health/ready", TIMEOUT_SECONDS)
+        checks = json.loads(body)["checks"]
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         return [Finding("readiness", "amiss", f"no answer: {error}", "The service's log says more.")]
     return [
         Finding(name, "ok", "it works")

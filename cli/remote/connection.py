@@ -2,8 +2,6 @@
 
 import json
 import os
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -14,14 +12,13 @@ from urllib.parse import urlsplit
 import typer
 
 from cli import CommandError
-from cli.addresses import base_url
+from cli.addresses import answer_of, base_url
 from cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from pouf_client import Client
 
 LOOK_SECONDS = 60.0
-MOST_BYTES = 4096
 LIVE = {"status": "ok"}
 
 Url = Annotated[
@@ -49,11 +46,19 @@ def operated_url(url: str | None, data_dir: Path | None) -> str | None:
     Raises:
         CommandError: both were named.
     """
+    named = named_url(url, data_dir)
+    return url if any(os.environ.get(place) for place in PLACES) else named
+
+
+def named_url(url: str | None, data_dir: Path | None) -> str | None:
+    """The service of --url or, unless --data-dir says what is here, of POUF_URL.
+
+    Raises:
+        CommandError: both were named.
+    """
     if url and data_dir:
         raise CommandError("Give --url for a running service or --data-dir for what is here.", ExitCode.WRONG_USE)
-    if url or data_dir or any(os.environ.get(place) for place in PLACES):
-        return url
-    return os.environ.get("POUF_URL") or None
+    return url if url or data_dir else os.environ.get("POUF_URL") or None
 
 
 @contextmanager
@@ -105,11 +110,9 @@ def _is_address(text: str) -> bool:
 def why_no_service(address: str) -> str | None:
     """None where a service of this kind answers, else a sentence with the reason."""
     try:
-        with urllib.request.urlopen(f"{address}/health/live", timeout=LOOK_SECONDS) as answer:
-            if json.loads(answer.read(MOST_BYTES)) == LIVE:
-                return None
-    except urllib.error.HTTPError:
-        pass
+        _, body = answer_of(f"{address}/health/live", LOOK_SECONDS)
+        if json.loads(body) == LIVE:
+            return None
     except OSError as error:
         return f"No service answers at {address} ({getattr(error, 'reason', error)})."
     except (ValueError, HTTPException):  # neither JSON nor HTTP

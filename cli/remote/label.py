@@ -18,7 +18,7 @@ from cli.class_names import parse_class_names
 from cli.exit_codes import ExitCode
 from cli.output_file import refuse_source, replaced
 from cli.remote import job_options
-from cli.remote.connection import Url, connected, default_url, why_no_service
+from cli.remote.connection import connected, default_url, named_url, why_no_service
 from cli.remote.output import AsJson, note, print_json
 from cli.remote.progress import follow, push
 from cli.remote.sources import Modality, Sources, TextColumn, Upload, given, name_rejected
@@ -38,6 +38,16 @@ Out = Annotated[
         show_default=False,
     ),
 ]  # fmt: skip
+
+SomeUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        help="The service. Default: POUF_URL, unless there is --data-dir; else the one that runs here. "
+        "Its key comes from POUF_API_KEY.",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def label(
     text_column: TextColumn = None,
     alias: job_options.Alias = None,
     seed: options.Seed = 0,
-    url: Url = None,
+    url: SomeUrl = None,
     data_dir: options.DataDir = None,
     as_json: AsJson = False,
 ) -> None:
@@ -119,7 +129,7 @@ def label(
         threshold=parse_threshold(threshold),
         alias=alias,
     )
-    with _some_service(url, data_dir) as client:
+    with _some_service(named_url(url, data_dir), data_dir) as client:
         dataset = push(client, upload, given(text_column=text_column))
         job = client.jobs.create(dataset.id, names, quality=quality, seed=seed, name=upload.name, **request)
         job = _finished(client, job.id)

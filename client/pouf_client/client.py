@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Self, cast
 
 import httpx
 
-from pouf_client.addresses import without_password
+from pouf_client.addresses import is_loopback, without_password
 from pouf_client.answers import Predictions
 from pouf_client.audits import AsyncAudits, Audits
 from pouf_client.batch_predictions import AsyncBatchPredictions, BatchPredictions
@@ -135,7 +136,10 @@ class AsyncClient(Service):
     """
 
     def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
-        http = httpx.AsyncClient(base_url=_checked_url(base_url), headers=_headers(api_key), timeout=timeout)
+        url, headers = _checked_url(base_url), _headers(api_key)
+        direct = httpx.AsyncHTTPTransport() if is_loopback(url) else None
+        with _told_of_proxies():
+            http = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout, transport=direct)
         super().__init__(AsyncTransport(http), retries)
 
     async def __aenter__(self) -> Self:
@@ -149,7 +153,8 @@ class Client(Blocking[Service]):
     """A connection to one POUF service; close it, or use it in a `with` statement.
 
     Args:
-        base_url: the service, such as `http://127.0.0.1:8000`.
+        base_url: the service, such as `http://127.0.0.1:8000`. One on this machine is spoken to without the proxy that
+            the environment may name.
         api_key: sent as a bearer token, where the service asks for one. None: the environment's POUF_API_KEY, if any;
             an empty one: no key.
         timeout: seconds to wait for any one read or write.
@@ -157,11 +162,14 @@ class Client(Blocking[Service]):
             What creates something carries an Idempotency-Key, so a retry never creates it twice.
 
     Raises:
-        InvalidInput: the address or the key cannot be right.
+        InvalidInput: the address or the key cannot be right, or the environment's proxy cannot be used.
     """
 
     def __init__(self, base_url: str, api_key: str | None = None, *, timeout: float = 60.0, retries: int = 4) -> None:
-        http = httpx.Client(base_url=_checked_url(base_url), headers=_headers(api_key), timeout=timeout)
+        url, headers = _checked_url(base_url), _headers(api_key)
+        direct = httpx.HTTPTransport() if is_loopback(url) else None
+        with _told_of_proxies():
+            http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=direct)
         super().__init__(Service(BlockingTransport(http), retries))
         self.datasets = Datasets(self._core.datasets)
         self.jobs = Jobs(self._core.jobs)
@@ -205,6 +213,19 @@ def _checked_url(base_url: str) -> str:
         message = f"The address {shown} names a page of the service: leave out {path[path.rindex('/') :]!r}."
         raise _invalid("invalid_url", message, "base_url")
     return str(url).rstrip("/")
+
+
+@contextmanager
+def _told_of_proxies() -> Iterator[None]:
+    """Tell a proxy of the environment that httpx cannot use as wrong input."""
+    try:
+        yield
+    except (ImportError, ValueError, httpx.InvalidURL) as error:
+        message = (
+            "The proxy that the environment names cannot be used: correct HTTP_PROXY, HTTPS_PROXY and ALL_PROXY "
+            "(SOCKS needs `pip install httpx[socks]`), or name the service's host in NO_PROXY."
+        )
+        raise _invalid("invalid_proxy", message, "base_url") from error
 
 
 def _headers(api_key: str | None) -> dict[str, str]:

@@ -79,14 +79,20 @@ def test_a_service_that_does_not_listen_is_not_ready():
     assert "refused" in why_not_ready(f"http://127.0.0.1:{free_port('127.0.0.1')}")
 
 
-def test_an_answer_that_ends_too_early_is_not_ready(health):
+def test_an_answer_that_is_no_http_is_not_ready(health):
     answer, url = health
 
-    def cut_off(self):
-        self.send_response(503)
-        self.send_header("Content-Length", "9")
-        self.end_headers()
-        self.wfile.write(b"bad")
+    def garble(self):
+        self.wfile.write(b"no HTTP\r\n\r\n")
 
-    answer.do_GET = cut_off
-    assert "IncompleteRead" in why_not_ready(url)
+    answer.do_GET = garble
+    assert "no HTTP" in why_not_ready(url)
+
+
+def test_a_service_on_this_machine_is_asked_without_a_proxy(health, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    assert why_not_ready(health[1]) is None
+    assert "refused" in why_not_ready("http://pouf.invalid")  # which only the proxy could know

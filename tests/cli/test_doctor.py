@@ -72,3 +72,8 @@ def test_a_running_service_is_asked_about_its_parts(doctor, server):
     assert found["service"]["state"] == "ok"
     assert found["database"]["state"] == "ok"
     assert found["broker"]["state"] == "amiss"  # this one has none
+
+
+def test_a_data_directory_that_is_named_goes_before_the_service_of_the_environment(doctor, tmp_path):
+    _, found = doctor("--data-dir", str(tmp_path / "here"), POUF_URL="http://127.0.0.1:9")
+    assert str(tmp_path / "here") in found["data directory"]["said"]

@@ -94,6 +94,8 @@ WITHOUT_SERVICE = [
     (["review", "job_none", "--size", "0"], WRONG, "equal to 1. See"),
     (["up", "--port", "99999", "--data-dir", "{tmp}/up"], ExitCode.FAILED, "POUF_PORT"),
     (["up", "--data-dir", "{broken}"], ExitCode.FAILED, "data directory"),
+    ([*LABEL, "a,b", "--url", NOBODY, "--data-dir", "{tmp}/new"], WRONG, "Give --url"),
+    (["doctor", "--url", NOBODY, "--data-dir", "{tmp}/new"], WRONG, "Give --url"),
     (["demo", "--url", NOBODY], ExitCode.FAILED, "not ready"),
 ]
 WITH_SERVICE = [
