@@ -124,5 +124,12 @@ def tail(path: Path, lines: int = 15) -> str:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 64 * 1024))
         written = file.read().decode(errors="replace").splitlines()
-    said = [line for line in written if line.strip() and not line.startswith(("Traceback (", "  "))]
-    return "\n".join(said[-lines:])
+    return "\n".join([line for line in _without_frames(written) if line.strip()][-lines:])
+
+
+def _without_frames(lines: list[str]) -> Iterator[str]:
+    in_trace = False
+    for line in lines:
+        in_trace = "Traceback (most recent call last)" in line or (in_trace and line.startswith(" "))
+        if not in_trace:
+            yield line

@@ -1,6 +1,8 @@
 """The `pouf` command's entry points. What a command needs is imported when it runs, so that help is instant."""
 
 import os
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -251,6 +253,9 @@ def version() -> None:
 
 def main() -> None:
     """Run the command; what goes wrong is a line and an exit code (`cli.root`)."""
+    for stream in (sys.stdout, sys.stderr):  # which may have no place for every character that is said
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     # Threads that spin while they wait take the processor from training and serving beside each other.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     app()

@@ -9,7 +9,7 @@ from cli import class_names
 
 
 def _named_tab(delimiter: str | None) -> str | None:
-    return "\t" if delimiter == "\\t" else delimiter
+    return "\t" if delimiter in ("\\t", "tab") else delimiter
 
 
 DataDir = Annotated[Path | None, typer.Option(help="Where everything is kept. Default: POUF_DATA_DIR, else ./.pouf.")]
@@ -54,7 +54,7 @@ TextColumn = Annotated[
 ]
 LabelColumn = Annotated[str | None, typer.Option(help="The one with labels, which are for evaluation alone.")]
 Encoding = Annotated[str | None, typer.Option(help="Of files of texts, such as windows-1252.")]
-Delimiter = Annotated[str | None, typer.Option(help="Of tables of texts: one character, or \\t.", callback=_named_tab)]
+Delimiter = Annotated[str | None, typer.Option(help="Of tables of texts: one character, or tab.", callback=_named_tab)]
 Header = Annotated[bool | None, typer.Option("--header/--no-header", help="Whether the first row names the columns.")]
 Labels = Annotated[
     Literal["auto", "folders", "file", "none"],

@@ -134,7 +134,7 @@ def cancel(caller: Caller, job_id: str) -> JobDocument:
         if job.status in ("cancelled", "cancelling"):
             return
         if job.status in FINAL:
-            raise conflict("job_already_finished", f"The job has {job.status} and cannot be cancelled.")
+            raise conflict("job_already_finished", f"The job {_stands(job)} and cannot be cancelled.")
         claimed = job.status in ("running", "pausing")
         transition(session, job, "cancelling" if claimed else "cancelled", job.stage if claimed else None)
 
@@ -148,7 +148,7 @@ def pause(caller: Caller, job_id: str) -> JobDocument:
         if job.status in ("pausing", "paused"):
             return
         if job.status not in ("queued", "running"):
-            raise conflict("job_not_pausable", f"The job is {job.status} and cannot be paused.")
+            raise conflict("job_not_pausable", f"The job {_stands(job)} and cannot be paused.")
         running = job.status == "running"
         transition(session, job, "pausing" if running else "paused", job.stage if running else None)
 
@@ -178,7 +178,7 @@ def resume(caller: Caller, job_id: str) -> JobDocument:
         if job.status == "pausing":
             raise conflict("job_still_pausing", "The job has not stopped yet; resume it when it is paused.", retry=True)
         if job.status != "paused":
-            raise conflict("job_not_paused", f"The job is {job.status} and cannot be resumed.")
+            raise conflict("job_not_paused", f"The job {_stands(job)} and cannot be resumed.")
         quotas.require_room_in_queue(caller.limits, caller.scope(session))
         _queue_again(session, job)
 
@@ -193,7 +193,7 @@ def retry(caller: Caller, job_id: str) -> JobDocument:
             return
         if job.status not in ("failed", "cancelled"):
             raise conflict(
-                "job_not_retryable", f"The job is {job.status}; only failed or cancelled jobs can be retried."
+                "job_not_retryable", f"The job {_stands(job)}; only failed or cancelled jobs can be retried."
             )
         quotas.require_room_for_job(caller.limits, caller.scope(session))
         job.attempt = job.lost_attempts = job.step = 0
@@ -203,6 +203,13 @@ def retry(caller: Caller, job_id: str) -> JobDocument:
         _queue_again(session, job)
 
     return _change(caller, job_id, change)
+
+
+def _stands(job: Job) -> str:
+    """Where the job stands, after the words "the job"."""
+    return {"succeeded": "has succeeded", "failed": "has failed", "cancelled": "was cancelled"}.get(
+        job.status, f"is {job.status}"
+    )
 
 
 def _change(caller: Caller, job_id: str, change: Callable[[Session, Job], None]) -> JobDocument:

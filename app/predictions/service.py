@@ -93,8 +93,8 @@ def _source_of(item: PredictInput) -> Source:
     if embedding is not None:
         return EmbeddingSource(embedding)
     if not item.image:
-        message = "The input has no `image`, `text`, `embedding` or `embedding_base64`."
-        return InvalidInput("empty_input", message)
+        nothing = "The input has no `image`, `text`, `embedding` or `embedding_base64`."
+        return InvalidInput("empty_input", nothing if item.image is None else "The picture is empty: it has no bytes.")
     return item.image
 
 

@@ -53,15 +53,17 @@ class Upload:
         Raises:
             CommandError: there is no file, a folder beside other files, or two files share a name.
         """
+        from pouf_client.files import portable_name
+
         first = paths[0]
         if len(paths) > 1:
             _check_files(paths)
-            return cls(list(paths), name or first.resolve().parent.name, modality)
+            return cls(list(paths), name or portable_name(first.resolve().parent.name), modality)
         if not first.is_dir():
-            return cls(first, name or first.name, modality)
+            return cls(first, name or portable_name(first.name), modality)
         if not any(path.is_file() and not path.name.startswith(".") for path in first.rglob("*")):
             raise CommandError(f"There is no file in {first}.", ExitCode.WRONG_USE)
-        return cls(first, name or first.resolve().name, modality_of_folder(first, modality))
+        return cls(first, name or portable_name(first.resolve().name), modality_of_folder(first, modality))
 
 
 def _check_files(paths: Sequence[Path]) -> None:

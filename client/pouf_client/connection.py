@@ -85,7 +85,7 @@ class Connection:
         Raises:
             ApiError: the service refused.
             Unreachable: no answer came.
-            InvalidInput: the answer is none of a POUF service.
+            InvalidInput: the answer is none of a POUF service, or a text is no Unicode.
             ClosedClient: the client was closed before.
         """
         headers = {"Idempotency-Key": str(uuid.uuid4())} if method == "POST" else {}
@@ -94,9 +94,12 @@ class Connection:
         body = None
         if content is not None:
             headers["Content-Type"], body = content
-        request = self._http.build_request(
-            method, path, params=params, json=json, data=form, files=files, content=body, headers=headers
-        )
+        try:
+            request = self._http.build_request(
+                method, path, params=params, json=json, data=form, files=files, content=body, headers=headers
+            )
+        except UnicodeEncodeError as error:
+            raise _no_unicode(error) from None
         if patient:
             request.extensions["timeout"]["read"] = None
             return await self._send(request)
@@ -247,6 +250,11 @@ class Connection:
         )
 
 
+def _no_unicode(error: UnicodeEncodeError) -> InvalidInput:
+    shown = error.object[: error.end].rpartition('"')[2][-20:]  # of JSON, the text alone
+    return InvalidInput(f"{shown!r} holds bytes that are no UTF-8 text: write it in UTF-8.", code="not_unicode")
+
+
 def path_to(collection: str, *parts: str) -> str:
     """The path of a collection of the API, or of what lies below it: its id, and so on, quoted.
 
@@ -254,7 +262,7 @@ def path_to(collection: str, *parts: str) -> str:
         InvalidInput: a part is no text, such as the model's id of a job that has not succeeded.
     """
     what = collection.removesuffix("s")
-    return "/".join(["/v1", collection, *(quote(checked_id(part, what), safe="") for part in parts)])
+    return "/".join(["/v1", collection, *(quote(checked_id(part, what), safe="", errors="replace") for part in parts)])
 
 
 def checked_id(given: str | None, what: str) -> str:

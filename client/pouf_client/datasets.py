@@ -14,6 +14,7 @@ from pouf_client.connection import Connection, path_to
 from pouf_client.dataset_samples import DatasetSample
 from pouf_client.embeddings import Vectors, save_vectors
 from pouf_client.errors import DatasetFailed
+from pouf_client.files import portable_name
 from pouf_client.progress import showing
 from pouf_client.resources import Dataset, DatasetItem
 from pouf_client.results import Document
@@ -158,7 +159,7 @@ class AsyncDatasets:
             left_out = OF_TABLES if upload.was_table else ()
             form = {name: value for name, value in fields.items() if name not in left_out}
             form["modality"] = upload.modality
-            files = {"files": (upload.path.name, file)}
+            files = {"files": (portable_name(upload.path.name), file)}
             return await self._connection.request("POST", path_to("datasets"), params=params, form=form, files=files)
 
     async def create_from_texts(

@@ -89,8 +89,9 @@ class Failed(ClientError):
     """What was waited for ended without success; `code` and the message are the service's reasons."""
 
     def __init__(self, resource_id: str, status: str, error: CodedMessage | None) -> None:
-        reason = f"{error['message']} ({error['code']})" if error else "no reason given"
-        super().__init__(f"{resource_id} {status}: {reason}")
+        ended = "was cancelled" if status == "cancelled" else f"has {status}"
+        reason = f": {error['message']} ({error['code']})" if error else "."
+        super().__init__(f"{resource_id} {ended}{reason}")
         self.resource_id = resource_id
         self.status = status
         self.code = error["code"] if error else None

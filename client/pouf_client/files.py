@@ -23,6 +23,11 @@ def expanded(path: PathLike) -> Path:
         return Path(path)
 
 
+def portable_name(name: str) -> str:
+    """The name of a file as archives and requests can hold it: bytes that are no UTF-8 as `%XX`."""
+    return "".join(f"%{ord(each) - 0xDC00:02X}" if "\udc80" <= each <= "\udcff" else each for each in name)
+
+
 def is_file(text: str) -> bool:
     """Whether a text is the path of a file; texts that are too long for a path are not."""
     try:
@@ -59,7 +64,8 @@ def visible_files(folder: Path) -> list[Path]:
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     if not files:
-        raise InvalidInput(f"The folder {str(folder)!r} has no file.", code="empty_folder", field="source")
+        what = "folder" if folder.is_dir() else "place"
+        raise InvalidInput(f"The {what} {str(folder)!r} has no file.", code="empty_folder", field="source")
     return files
 
 

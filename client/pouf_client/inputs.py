@@ -12,7 +12,7 @@ from typing import Any
 
 from pouf_client.embeddings import encode_vector
 from pouf_client.errors import InvalidInput
-from pouf_client.files import PICTURE_SUFFIXES, TEXT_SUFFIXES, existing, is_file, pictures_below
+from pouf_client.files import PICTURE_SUFFIXES, TEXT_SUFFIXES, existing, is_file, pictures_below, portable_name
 from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
 
 #: One input or several: a path, a folder, a text, a pair of texts, bytes, a picture, an array, a table, or a list.
@@ -66,7 +66,7 @@ def _picture(given: Any) -> list[PredictInput]:
     if isinstance(given, str | os.PathLike):
         path = existing(given, "; the model classifies pictures, and a text is the path of one")
         if path.is_dir():
-            return [_file(picture, str(picture.relative_to(path))) for picture in pictures_below(path)]
+            return [_file(picture, picture.relative_to(path).as_posix()) for picture in pictures_below(path)]
         return [_file(path, path.name)]
     if isinstance(given, bytes | bytearray | memoryview):
         return [PredictInput(None, partial(_image, bytes(given)))]
@@ -77,7 +77,7 @@ def _picture(given: Any) -> list[PredictInput]:
 
 
 def _file(path: Path, name: str) -> PredictInput:
-    return PredictInput(name, lambda: _image(path.read_bytes()))
+    return PredictInput(portable_name(name), lambda: _image(path.read_bytes()))
 
 
 def _image(content: bytes) -> dict[str, str]:

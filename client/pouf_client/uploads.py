@@ -14,7 +14,7 @@ from typing import Any
 
 from pouf_client.embeddings import save_vectors
 from pouf_client.errors import InvalidInput
-from pouf_client.files import PathLike, existing, expanded, is_file, visible_files
+from pouf_client.files import PathLike, existing, expanded, is_file, portable_name, visible_files
 from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
 from pouf_client.inputs import rows_of_numbers
 from pouf_client.picture_tables import LABEL_COLUMN, pictures_in, pictures_listed_in
@@ -207,7 +207,7 @@ def _archive_of(entries: Iterable[tuple[str, Path | bytes]]) -> Write:
 
 
 def _below(folder: Path) -> list[tuple[str, Path | bytes]]:
-    return [(path.relative_to(folder).as_posix(), path) for path in visible_files(folder)]
+    return [(portable_name(path.relative_to(folder).as_posix()), path) for path in visible_files(folder)]
 
 
 def _named(paths: Sequence[PathLike]) -> list[tuple[str, Path | bytes]]:
@@ -219,7 +219,7 @@ def _named(paths: Sequence[PathLike]) -> list[tuple[str, Path | bytes]]:
     if len({path.name for path in files}) < len(files):
         message = "Two of the files have the same name; put them in one folder and send that."
         raise _invalid("duplicate_file_name", message)
-    return [(path.name, path) for path in files]
+    return [(portable_name(path.name), path) for path in files]
 
 
 def _is_pair(given: Any) -> bool:

@@ -1,3 +1,4 @@
+import io
 import os
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from cli import adapt, main
 from cli.data_directory import DataDirectory
+from cli.exit_codes import ExitCode
 from cli.main import app
 from cli.processes import marked_processes
 from store.clock import utcnow
@@ -173,3 +175,12 @@ def test_orphans_are_listed_and_removed_when_told_to(tmp_path):
         assert ran.exit_code == 0, ran.stderr
         assert found in ran.stdout
         assert (left.parent.name in ran.stdout, left.exists()) == (there, there and not arguments)
+
+
+def test_what_the_terminal_has_no_place_for_is_written_in_escapes(monkeypatch):
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.argv", ["pouf", "label", "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "--classes", "a,b"])
+    monkeypatch.setattr("sys.stderr", io.TextIOWrapper(written, "ascii"))
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert (ended.value.code, b"'caf\\xe9' does not exist" in written.getvalue()) == (ExitCode.WRONG_USE, True)

@@ -96,3 +96,9 @@ def test_the_tail_leaves_out_the_frames_of_tracebacks(tmp_path):
     except ValueError:
         log.write_text(f"before\n{traceback.format_exc()}\n")
     assert tail(log) == "before\nValueError: the reason"
+
+
+def test_the_tail_keeps_indented_lines_that_are_no_frames(tmp_path):
+    log = tmp_path / "up.log"
+    log.write_text("The settings are wrong:\n  POUF_PORT: no number\n")
+    assert tail(log) == "The settings are wrong:\n  POUF_PORT: no number"

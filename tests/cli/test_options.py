@@ -11,4 +11,6 @@ def test_a_tab_may_be_written_as_in_the_shell():
     def show(delimiter: options.Delimiter = None) -> None:
         typer.echo(repr(delimiter))
 
-    assert [CliRunner().invoke(app, ["--delimiter", given]).output for given in ("\\t", ";")] == ["'\\t'\n", "';'\n"]
+    assert [CliRunner().invoke(app, ["--delimiter", given]).output for given in ("\\t", "tab", ";")] == [
+        "'\\t'\n"
+    ] * 2 + ["';'\n"]

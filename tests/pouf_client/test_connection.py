@@ -1,7 +1,9 @@
+import os
+
 import pytest
 
 from cli.addresses import free_port
-from pouf_client import ApiError, Client, NotFound, Unreachable
+from pouf_client import ApiError, AsyncClient, Client, InvalidInput, NotFound, Unreachable
 from tests.pouf_client.conftest import Answer, problem
 
 JOB = Answer(202, b'{"id": "job_1", "status": "queued", "dataset_id": "ds_1"}')
@@ -147,3 +149,41 @@ def test_the_api_key_may_come_from_the_environment(server, monkeypatch, given, e
     with Client(server.url, given) as client:
         client.jobs.get("job_1")
     assert server.requests[0].headers.get("Authorization") == sent
+
+
+@pytest.fixture
+def proxied(monkeypatch):
+    """An environment that names a proxy which is not there."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def name_proxy(address):
+        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, address)
+
+    name_proxy("http://127.0.0.1:9")
+    return name_proxy
+
+
+def test_a_service_on_this_machine_is_spoken_to_without_a_proxy(server, proxied):
+    server.answers = [JOB]
+    with Client(server.url, retries=0) as client:
+        assert client.jobs.get("job_1").id == "job_1"
+    with Client("http://pouf.invalid", retries=0) as client, pytest.raises(Unreachable, match="refused"):
+        client.jobs.get("job_1")  # whose name only the proxy could know
+
+
+@pytest.mark.parametrize("address", ["socks5://ann:hush@127.0.0.1:9", "http://ann:hush@[::1", "nonsense://hush"])
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_a_proxy_that_cannot_be_used_is_told_by_its_variables(proxied, address, kind):
+    proxied(address)
+    with pytest.raises(InvalidInput, match="ALL_PROXY") as caught:
+        kind("http://pouf.invalid")
+    assert caught.value.code == "invalid_proxy"
+    assert "hush" not in str(caught.value)
+
+
+def test_what_is_no_unicode_is_told_and_not_sent(server):
+    with Client(server.url) as client, pytest.raises(InvalidInput, match="UTF-8") as caught:
+        client.models.rename("mdl_1", os.fsdecode(b"caf\xe9"))
+    assert (caught.value.code, server.requests) == ("not_unicode", [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -125,3 +126,9 @@ def test_the_service_reads_what_was_made(server):
         assert (alone.modality, alone.item_count) == ("image", 1)
         texts = pouf.datasets.dry_run(pd.DataFrame({"body": ["It broke.", "Fine."]}), text_column="body")
         assert (texts.modality, texts.item_count) == ("text", 2)
+
+
+def test_a_file_whose_name_is_no_utf8_is_sent_under_one_that_tells_its_bytes(tmp_path):
+    named = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
+    named.write_bytes(b"a")
+    assert members_of(tmp_path)[1] == members_of([named])[1] == {"caf%E9.txt": b"a"}

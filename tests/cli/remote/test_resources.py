@@ -61,7 +61,7 @@ def test_a_job_is_started_stopped_and_deleted(pouf, rows):
     assert "cancelled" in pouf("jobs", "cancel", job["id"]).stderr
     waited = pouf("jobs", "wait", job["id"])
     assert waited.exit_code == ExitCode.JOB_FAILED
-    assert f"{job['id']} cancelled" in waited.stderr
+    assert f"{job['id']} was cancelled" in waited.stderr
     assert "queued" in pouf("jobs", "retry", job["id"]).stderr
     assert pouf("jobs", "cancel", job["id"]).exit_code == 0
     assert [each["id"] for each in json.loads(pouf("jobs", "ls", "--json").stdout)["data"]] == [job["id"]]
