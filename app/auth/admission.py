@@ -26,6 +26,7 @@ class Admission:
         identity: Identity = scope["identity"]
         with self.budgets.holding(identity.owner, alone=identity.limits is None) as holding:
             scope["holding"] = holding
+            holding.take_request()
             counted = _once(receive, holding) if self.is_streamed(scope["path"]) else _counted(receive, holding)
             await self.app(scope, counted, send)
 

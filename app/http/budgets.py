@@ -27,6 +27,7 @@ class Kind:
 
 
 BYTES = Kind("bytes of memory", "request_too_demanding", "Send fewer or smaller inputs a request.")
+REQUESTS = Kind("connections", "too_many_connections", "")
 STREAMS = Kind("event streams", "too_many_streams", "")
 PIXELS = Kind("pixels", "too_many_pixels", "Send fewer pictures a request, or smaller ones.")
 
@@ -91,6 +92,7 @@ class Budgets:
     memory: Budget
     pixels: Budget
     streams: Budget
+    requests: Budget
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -99,6 +101,7 @@ class Budgets:
             memory=Budget(BYTES, settings.request_memory_bytes),
             pixels=Budget(PIXELS, settings.predict_pixels),
             streams=Budget(STREAMS, settings.max_connections // 2 + 1),
+            requests=Budget(REQUESTS, settings.max_connections),
         )
 
     @contextmanager
@@ -134,6 +137,10 @@ class Holding:
     def take_pixels(self, pixels: int) -> None:
         """Take `pixels` that are to be decoded; raises as `Budget.take`."""
         self._take(self._budgets.pixels, pixels)
+
+    def take_request(self) -> None:
+        """Take one of the connections, which a slow answer or one that is waited for keeps; raises as `Budget.take`."""
+        self._take(self._budgets.requests, 1)
 
     def take_stream(self) -> None:
         """Take one of the streams of events that may be open, which are half of all connections."""

@@ -8,7 +8,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypedDict
 
 import h11
@@ -50,14 +50,17 @@ class _Flow(FlowControl):
 
 
 class SlowClientProtocol(H11Protocol):
-    """HTTP/1.1 whose connections are cut off when the client is too slow, and refused when there are too many.
+    """HTTP/1.1 whose connections are cut off when the client is too slow, or when there are too many.
 
     A request's head has to be complete `stall_seconds` after the connection was made, or after the first byte of a
     later request, however its bytes are spread, and so has the rest of a body that was answered before its end. Between
-    two requests uvicorn's own keep-alive timeout holds. Connections take turns at being parsed.
+    two requests uvicorn's own keep-alive timeout holds. Connections take turns at being parsed. Above the limit the one
+    that has waited longest for a request makes room, and where all have one the newest is refused: whoever opens
+    connections and says nothing keeps nobody out.
     """
 
     _head_timer: asyncio.TimerHandle | None = None
+    _waits_since = 0.0
     _turn_ends = 0.0
     _last_event: object = None
     _parse: Callable[[], Any]
@@ -69,12 +72,35 @@ class SlowClientProtocol(H11Protocol):
         self.flow = _Flow(transport)
         self._parse = self.conn.next_event
         self.conn.next_event = self._next_event  # type: ignore[method-assign]
+        self._waits_since = self.loop.time()
         if len(self.connections) > self.app_state["max_connections"]:
-            detail = "Too many connections are open; try again."
-            self._refuse(ApiError(503, "too_many_connections", detail, headers={"Retry-After": "2"}))
-            return
+            longest = min(self._others_waiting(), key=lambda other: other._waits_since, default=self)
+            longest._give_way()
+            if longest is self:
+                return
         _give_up_unread(transport, self.app_state["stall_seconds"])
         self._await_head()
+
+    def _others_waiting(self) -> Iterator["SlowClientProtocol"]:
+        for other in self.connections:
+            if isinstance(other, SlowClientProtocol) and other is not self and other._waits:
+                yield other
+
+    @property
+    def _waits(self) -> bool:
+        return self.conn.their_state is h11.IDLE and not self.transport.is_closing()
+
+    def _give_way(self) -> None:
+        if self.cycle is not None and not self.conn.trailing_data[0]:  # an answer to no request would be misread
+            self.transport.close()
+            return
+        detail = "Too many connections are open; try again."
+        self._refuse(ApiError(503, "too_many_connections", detail, headers={"Retry-After": "2"}))
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self._waits_since = self.loop.time()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Wait for the rest of a request's head, until it is there."""

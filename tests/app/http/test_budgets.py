@@ -1,5 +1,7 @@
 """What requests in flight may hold together."""
 
+from contextlib import ExitStack
+
 import pytest
 
 from app.http.budgets import BYTES, Budget, Budgets, Holding
@@ -8,7 +10,9 @@ from app.http.errors import ApiError
 
 @pytest.fixture
 def budgets() -> Budgets:
-    return Budgets(memory=Budget(BYTES, 100), pixels=Budget(BYTES, 100), streams=Budget(BYTES, 1))
+    return Budgets(
+        memory=Budget(BYTES, 100), pixels=Budget(BYTES, 100), streams=Budget(BYTES, 1), requests=Budget(BYTES, 4)
+    )
 
 
 def refusal(holding: Holding, nbytes: int) -> tuple[int, str]:
@@ -69,3 +73,14 @@ def test_of_one_everybody_may_have_it(budgets: Budgets) -> None:
         with pytest.raises(ApiError) as caught:
             b.take_stream()
         assert caught.value.status == 503
+
+
+def test_one_owner_cannot_keep_all_connections(budgets: Budgets) -> None:
+    with ExitStack() as requests:
+        for _ in range(2):
+            requests.enter_context(budgets.holding("mallory", alone=False)).take_request()
+        with budgets.holding("mallory", alone=False) as one_more, pytest.raises(ApiError) as caught:
+            one_more.take_request()
+        assert (caught.value.status, caught.value.code) == (429, "owner_overloaded")
+        with budgets.holding("alice", alone=False) as honest:
+            honest.take_request()

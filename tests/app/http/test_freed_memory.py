@@ -20,7 +20,8 @@ from pouf_core.system.memory import keep_freed_memory
 
 keep_freed_memory()
 resident = lambda: psutil.Process().memory_info().rss
-budgets = Budgets(memory=Budget(BYTES, 2**30), pixels=Budget(BYTES, 1), streams=Budget(BYTES, 1))
+few = Budget(BYTES, 1)
+budgets = Budgets(memory=Budget(BYTES, 2**30), pixels=few, streams=few, requests=few)
 
 async def main():
     watch = asyncio.ensure_future(give_back_freed_memory(budgets, 0.05))
@@ -58,7 +59,9 @@ def test_memory_is_given_back_again_after_a_time_when_it_could_not(
             raise OSError("no such library")
 
     async def hold_much_twice() -> None:
-        budgets = Budgets(memory=Budget(BYTES, 2**30), pixels=Budget(BYTES, 1), streams=Budget(BYTES, 1))
+        budgets = Budgets(
+            memory=Budget(BYTES, 2**30), pixels=Budget(BYTES, 1), streams=Budget(BYTES, 1), requests=Budget(BYTES, 4)
+        )
         watch = asyncio.ensure_future(give_back_freed_memory(budgets, 0.01))
         for count in (1, 2):
             with budgets.holding("a", alone=True) as holding:

@@ -154,11 +154,28 @@ def test_an_answer_may_take_longer_than_a_request(server, rows, stall_seconds):
 
 
 @pytest.mark.parametrize("stall_seconds", [60])
-def test_connections_above_the_limit_are_refused_until_one_closes(connect):
-    held = [connect() for _ in range(MAX_CONNECTIONS)]
-    assert b"Retry-After: " in refused_with(answer(connect()), 503, "too_many_connections")
-    held.pop().close()
-    wait_for(lambda: connect(WHOLE).recv(65_536).startswith(b"HTTP/1.1 200 "))
+class TestConnectionsAboveTheLimit:
+    def test_the_newest_is_refused_while_all_have_a_request(self, connect):
+        head = b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        held = [connect(head + b"Content-Length: 9\r\nExpect: 100-continue\r\n\r\n") for _ in range(MAX_CONNECTIONS)]
+        for connection in held:
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 100 ")
+        assert b"Retry-After: " in refused_with(answer(connect()), 503, "too_many_connections")
+        held.pop().close()
+        wait_for(lambda: connect(WHOLE).recv(65_536).startswith(b"HTTP/1.1 200 "))
+
+    def test_one_that_says_nothing_makes_room(self, connect):
+        silent = [connect(beginning) for beginning in (b"", WHOLE[:-2], b"")]
+        for connection in silent:
+            assert one_answer(connect(WHOLE)).startswith(b"HTTP/1.1 200 ")
+            refused_with(answer(connection), 503, "too_many_connections")
+
+    def test_one_between_two_requests_makes_room_without_a_word(self, connect):
+        kept = [connect(WHOLE) for _ in range(MAX_CONNECTIONS)]
+        for connection in kept:
+            one_answer(connection)
+        assert one_answer(connect(WHOLE)).startswith(b"HTTP/1.1 200 ")
+        assert [answer(connection) for connection in kept[:1]] == [b""]
 
 
 @pytest.mark.parametrize("stall_seconds", [60])
