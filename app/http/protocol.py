@@ -8,7 +8,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 import h11
@@ -28,15 +28,16 @@ _LENGTHS = frozenset((b"content-length", b"transfer-encoding"))
 
 
 class ConnectionLimits(TypedDict):
-    """The slow-client timeout in seconds, and how many connections may be open."""
+    """The slow-client timeout in seconds, how many connections may be open, and those that wait, the oldest first."""
 
     stall_seconds: float
     max_connections: int
+    waiting: dict["SlowClientProtocol", None]
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
     """Return what the application's lifespan has to yield: `SlowClientProtocol` reads its limits from there."""
-    return {"stall_seconds": settings.stall_seconds, "max_connections": settings.max_connections}
+    return {"stall_seconds": settings.stall_seconds, "max_connections": settings.max_connections, "waiting": {}}
 
 
 class _Flow(FlowControl):
@@ -60,7 +61,6 @@ class SlowClientProtocol(H11Protocol):
     """
 
     _head_timer: asyncio.TimerHandle | None = None
-    _waits_since = 0.0
     _turn_ends = 0.0
     _last_event: object = None
     _parse: Callable[[], Any]
@@ -72,21 +72,21 @@ class SlowClientProtocol(H11Protocol):
         self.flow = _Flow(transport)
         self._parse = self.conn.next_event
         self.conn.next_event = self._next_event  # type: ignore[method-assign]
-        self._waits_since = self.loop.time()
         if len(self.connections) > self.app_state["max_connections"]:
-            longest = min(self._others_waiting(), key=lambda other: other._waits_since, default=self)
+            longest = next(filter(SlowClientProtocol._waits, self.app_state["waiting"]), self)
             longest._give_way()
             if longest is self:
                 return
+        self._wait()
         _give_up_unread(transport, self.app_state["stall_seconds"])
         self._await_head()
 
-    def _others_waiting(self) -> Iterator["SlowClientProtocol"]:
-        for other in self.connections:
-            if isinstance(other, SlowClientProtocol) and other is not self and other._waits:
-                yield other
+    def _wait(self) -> None:
+        """Be the last of those that wait for a request's head."""
+        waiting = self.app_state["waiting"]
+        waiting.pop(self, None)
+        waiting[self] = None
 
-    @property
     def _waits(self) -> bool:
         return self.conn.their_state is h11.IDLE and not self.transport.is_closing()
 
@@ -99,7 +99,7 @@ class SlowClientProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
-        self._waits_since = self.loop.time()
+        self._wait()
         super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -158,6 +158,7 @@ class SlowClientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop_waiting()
+        self.app_state["waiting"].pop(self, None)
         super().connection_lost(exc)
 
     def _await_head(self) -> None:

@@ -8,6 +8,7 @@ import random
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -150,7 +151,17 @@ def tiny_chunks(target: Target, client: httpx.Client, chance: random.Random) -> 
         return [int(connection.recv(12)[9:])]
 
 
+def silence(target: Target, client: httpx.Client, chance: random.Random) -> list[int]:
+    """More connections than half of what may be open, which say nothing for a while."""
+    place = urlsplit(target.url)
+    with ExitStack() as opened:
+        for _ in range(300):
+            opened.enter_context(socket.create_connection((place.hostname, place.port), 30))
+        time.sleep(chance.uniform(0.5, 3))
+    return []
+
+
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
-    for attack in (bombs, junk, forms, slow_bodies, jobs, strangers, streams, half_requests, tiny_chunks)
+    for attack in (bombs, junk, forms, slow_bodies, jobs, strangers, streams, half_requests, tiny_chunks, silence)
 }
