@@ -1,17 +1,15 @@
-"""In which encoding a file of texts is written: its mark, else UTF-8, else the likeliest by chardet."""
+"""In which encoding a file of texts is written: its mark, else UTF-8, else the likeliest one."""
 
 from __future__ import annotations
 
 import codecs
 from dataclasses import dataclass
 
-import chardet
-
+from pouf_core.data.likely_encodings import likeliest_of
 from pouf_core.errors import InvalidInput
 
 #: What Python encodes text in, and no one a file.
 _OF_NO_FILES = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"})
-_WINDOWS = "cp1252"
 _ZEROS = 0.6  # of the bytes in one half, of UTF-16
 _MARKS = (  # the mark of UTF-32 LE begins as that of UTF-16 LE
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -53,6 +51,23 @@ def encoding_named(name: str) -> Encoding:
     return Encoding("utf-8-sig" if codec.name == "utf-8" else codec.name)
 
 
+def encoding_said(name: str, head: bytes) -> Encoding:
+    """The encoding that a caller names; of UTF-16 and UTF-32 the order of bytes that the file's first ones have.
+
+    Raises:
+        InvalidInput: `unknown_encoding`.
+    """
+    said = encoding_named(name)
+    family = said.name[: len("utf-16")]
+    if family not in ("utf-16", "utf-32"):
+        return said
+    if any(head.startswith(mark) and marked == family for mark, marked in _MARKS):
+        return Encoding(family)
+    if said.name != family:
+        return said
+    return Encoding((_unmarked_utf16(head) if family == "utf-16" else None) or f"{family}-le")
+
+
 def detect_encoding(head: bytes) -> Encoding:
     """The encoding of a file by its first bytes.
 
@@ -72,13 +87,9 @@ def detect_encoding(head: bytes) -> Encoding:
 
 
 def likeliest_encoding(content: bytes) -> Encoding | None:
-    """What chardet says; Windows-1252 where that reads the same, since programs write it. None where none is likely."""
-    found = chardet.detect(content)
-    if found["encoding"] is None:
-        return None
-    name = codecs.lookup(found["encoding"]).name
-    same = content.decode(_WINDOWS, "replace") == content.decode(name, "replace")
-    return Encoding(_WINDOWS if same else name, round(float(found["confidence"]), 2))
+    """As `likeliest_of`; None where none is likely."""
+    found = likeliest_of(content)
+    return None if found is None else Encoding(found.name, round(found.share, 2))
 
 
 def _unmarked_utf16(head: bytes) -> str | None:

@@ -43,7 +43,27 @@ ARCHIVE_SUFFIXES: dict[str, ArchiveKind] = {
 #: How a single file may be packed, by suffix behind its own.
 PACKED_SUFFIXES: dict[str, ArchiveKind] = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
 #: Archives and compressed files that cannot be read.
-OTHER_ARCHIVE_SUFFIXES = (".zst", ".7z", ".rar", ".lzma", ".lz4", ".cab", ".arj")
+OTHER_ARCHIVE_SUFFIXES = (
+    *(
+        ".zst",
+        ".7z",
+        ".rar",
+        ".lzma",
+        ".lz4",
+        ".cab",
+        ".arj",
+        ".z",
+        ".lz",
+        ".iso",
+        ".dmg",
+        ".cpio",
+        ".xar",
+        ".sit",
+        ".lzh",
+    ),
+    *(f".{number:03}" for number in range(1, 100)),  # parts of one
+    *(f".{letter}{number:02}" for letter in "zr" for number in range(100)),
+)
 #: Documents that are zips by their content.
 DOCUMENT_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".docx", ".pptx", ".ods", ".odt", ".epub")
 #: `archive_kind` looks at no more of a file.
@@ -51,7 +71,10 @@ HEAD_BYTES = 512
 
 _MAGIC: dict[bytes, ArchiveKind] = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip", b"\x1f\x8b": "gzip"}
 _MAGIC |= {b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
-_OTHER_MAGIC = (b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18")
+_OTHER_MAGIC = (
+    *(b"7z\xbc\xaf\x27\x1c", b"Rar!\x1a\x07", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18"),
+    *(b"\x1f\x9d", b"LZIP\x01", b"MSCF\0\0\0\0", b"xar!\0", b"PK\x07\x08"),  # the last of a first part of several
+)
 _TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 
 

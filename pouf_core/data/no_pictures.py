@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pouf_core.data.file_kinds import RAW_SUFFIXES
+from pouf_core.data.file_kinds import OTHER_ARCHIVE_SUFFIXES, RAW_SUFFIXES
 from pouf_core.data.item_names import ItemName
 from pouf_core.data.losses import Lost
 from pouf_core.errors import InvalidInput
@@ -24,6 +24,11 @@ _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
         "a column `label`, from JSON of COCO and Label Studio, and from XML of Pascal VOC and CVAT. "
         f"{_TEXTS_APART}",
         "item",
+    ),
+    (
+        OTHER_ARCHIVE_SUFFIXES,
+        "It is an archive of a kind that is not read, or one part of one. Unpack it, and send the files or a `.zip`.",
+        "rest",
     ),
     (_DOCUMENTS, f"It is a document, not a picture. {_TEXTS_APART}", "nothing"),
 )

@@ -11,7 +11,7 @@ from typing import IO
 
 from pouf_core.contract.file_reading import TextFileOptions
 from pouf_core.data.dialects import divided_by_spaces
-from pouf_core.data.encodings import Encoding, detect_encoding, encoding_named
+from pouf_core.data.encodings import Encoding, detect_encoding, encoding_said
 from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from pouf_core.data.json_texts import is_document, rows_of_document, rows_of_json_lines
 from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, opened_sheet
@@ -101,7 +101,7 @@ def read_texts(
         raise InvalidInput("unknown_text_file", f"{name} is none of {', '.join(TEXT_SUFFIXES)}.")
     head = source.read(_HEAD_BYTES)
     source.seek(-len(head), io.SEEK_CUR)
-    encoding = encoding_named(options.encoding) if options.encoding else detect_encoding(head)
+    encoding = encoding_said(options.encoding, head) if options.encoding else detect_encoding(head)
     # Undecodable bytes become surrogates, so that only the text that holds them is refused.
     characters = io.TextIOWrapper(source, encoding=encoding.name, errors=_errors(encoding), newline="")
     try:

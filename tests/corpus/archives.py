@@ -209,6 +209,9 @@ def _refused() -> list[Archive]:
         ("RAR", "a.rar", b"Rar!\x1a\x07\x01\x00" + bytes(40), "unsupported_archive"),
         ("tar.lz4", "a.tar.lz4", b"\x04\x22\x4d\x18" + bytes(40), "unsupported_archive"),
         ("lz4 by its content", "photos", b"\x04\x22\x4d\x18" + bytes(40), "unsupported_archive"),
+        ("tar.Z", "a.tar.Z", b"\x1f\x9d\x90" + bytes(40), "unsupported_archive"),
+        ("first part of a zip", "a.z01", b"PK\7\10PK\3\4" + bytes(40), "unsupported_archive"),
+        ("part of a zip without its end", "a.zip.001", b"PK\3\4" + bytes(40), "archive_corrupt"),
         ("tar.zst", "a.tar.zst", b"\x28\xb5\x2f\xfd" + bytes(40), "unsupported_archive"),
     ]
     members: list[tuple[str, bytes, str]] = [

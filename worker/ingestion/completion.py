@@ -38,7 +38,7 @@ def finish_ingestion(session: Session, dataset: Dataset, found: Collector, label
     dataset.rejected_count = found.rejected
     dataset.skipped = dict(found.skipped)
     dataset.rejections = [group.model_dump() for group in found.losses.groups()]
-    warnings = [*found.losses.warnings(found.used, found.items), *labelling.warnings]
+    warnings = [*found.warnings(), *labelling.warnings]
     dataset.warnings = [warning.model_dump() for warning in warnings]
     _describe(dataset, found.description())
     if not found.accepted:

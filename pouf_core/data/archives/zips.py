@@ -48,13 +48,16 @@ def names_in_zip(path: Path, limits: ArchiveLimits) -> list[ItemName]:
         return [name for _, name in _files_of(archive)]
 
 
+_UNREADABLE = "The zip archive cannot be read: {}. Pack it again; if it is one part of several, as one."
+
+
 def _opened(path: Path, limits: ArchiveLimits) -> zipfile.ZipFile:
     try:
         return open_zip(path, limits.archive_entries)
     except TooManyEntries as error:
         raise too_many_entries(limits) from error
     except DIRECTORY_DAMAGE as error:
-        raise ArchiveError("archive_corrupt", f"The zip archive cannot be read: {error}") from error
+        raise ArchiveError("archive_corrupt", _UNREADABLE.format(error)) from error
 
 
 def _files_of(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, ItemName]]:

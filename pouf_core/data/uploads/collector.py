@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.file_reading import FileReading
-from pouf_core.contract.findings import sentence
+from pouf_core.contract.findings import Finding, sentence
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
@@ -96,6 +96,10 @@ class Collector(FoundItems, ABC):
     def description(self) -> Description:
         """What is known of the items together."""
         return Description()
+
+    def warnings(self) -> list[Finding]:
+        """What to know of what was read, labels aside."""
+        return self.losses.warnings(self.used, self.items)
 
     def failure(self) -> InvalidInput:
         """Why there is no item that can be used."""

@@ -139,7 +139,7 @@ def read_sample(request: SampleRequest) -> Sample:
 
 def _sample(found: Collector, keeper: SampleKeeper) -> Sample:
     known, labelling = found.description(), found.labelling()
-    warnings = found.losses.warnings(found.used, found.items)
+    warnings = found.warnings()
     if not keeper.cut:  # of files of labels, which may name pictures beyond the sample
         warnings += labelling.warnings
     return Sample(

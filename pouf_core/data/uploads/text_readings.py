@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pouf_core.contract.file_reading import SHOWN_ROWS, FileReading, ReadRow, shown_text
+from pouf_core.contract.findings import Finding, finding, listed
+from pouf_core.data.losses import shown_encoding
 from pouf_core.data.text_files import Reading
 from pouf_core.data.text_rows import BadRow, Row
 
 MOST_FILES = 100
 """Files beyond are not told of: an archive may hold thousands, a text each."""
+_SURE = 0.6
+"""Share that the encoding of a file has against the next likeliest; with less it may well be the other."""
 
 
 class TextReadings:
@@ -48,3 +52,20 @@ class TextReadings:
         elif len(found.first_rows) < SHOWN_ROWS:
             pair = None if row.text_pair is None else shown_text(row.text_pair)
             found.first_rows.append(ReadRow(text=shown_text(row.text), text_pair=pair, label=row.label))
+
+    def warnings(self) -> list[Finding]:
+        """Which files may have another encoding than they were read in."""
+        unsure = [one for one in self.files if one.encoding_confidence < _SURE and not _is_utf8(one)]
+        if not unsure:
+            return []
+        names = ", ".join(sorted({shown_encoding(one.encoding or "") for one in unsure}))
+        message = (
+            f"Nothing says which encoding {listed([one.file for one in unsure])} has, and its bytes fit several: "
+            f"it was read as {names}. Look at its texts, and if letters are wrong, read it again with `encoding`."
+        )
+        return [finding("encoding_unsure", message)]
+
+
+def _is_utf8(reading: FileReading) -> bool:
+    """Whether a file is UTF-8, whose rows that are not are told of as lost."""
+    return reading.encoding in (None, "utf-8", "utf-8-sig")

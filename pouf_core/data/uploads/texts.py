@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from pouf_core.contract.findings import Finding
 from pouf_core.data.archives.members import Found
 from pouf_core.data.item_names import ItemName
 from pouf_core.data.labels.labelling import Labelling
@@ -58,6 +59,9 @@ class TextCollector(Collector):
 
     def description(self) -> Description:
         return Description(text_pairs=bool(self._are_pairs), readings=self._readings.files)
+
+    def warnings(self) -> list[Finding]:
+        return [*super().warnings(), *self._readings.warnings()]
 
     def failure(self) -> InvalidInput:
         return self._ambiguous or super().failure()

@@ -6,7 +6,7 @@ import codecs
 
 import pytest
 
-from pouf_core.data.encodings import detect_encoding, encoding_named
+from pouf_core.data.encodings import detect_encoding, encoding_named, encoding_said
 from pouf_core.errors import InvalidInput
 
 WRITTEN = [
@@ -30,6 +30,45 @@ def test_a_short_text_is_read_as_it_was_written(text: str, encoding: str) -> Non
     found = detect_encoding(text.encode(encoding))
     assert text.encode(encoding).decode(found.name) == text
     assert 0 < found.confidence <= 1
+
+
+TABLES = [
+    ("it’s good;pos\ndon’t buy;neg\nfine – really;pos", "cp1252"),
+    ("price £5 only;neg\nthe café was ok;pos", "cp1252"),
+    ("perché no;neg\nmolto buono;pos\nqualità bassa;neg", "cp1252"),
+    ("no funciona;neg\nniño contento;pos\n¿dónde está?;neg", "cp1252"),
+    ("não gostei;neg\ncoração bom;pos\nótimo;pos", "cp1252"),
+    ("gik i stykker på første dag;neg\nblå farve;pos", "cp1252"),
+    ("très bon;pos\ndéçu;neg\nça marche bien;pos", "mac-roman"),
+    ("nie działa;neg\nprzyszło późno;neg\ndźwięk świetny;pos", "cp1250"),
+    ("není dobré;neg\nmůj syn je šťastný;pos", "cp1250"),
+    ("geç geldi, kutu yırtık;neg\noğlum çok beğendi;pos", "cp1254"),
+    ("δεν λειτουργεί;neg\nπολύ καλό;pos", "cp1253"),
+    ("מוצר טוב מאוד;pos\nלא עובד;neg", "cp1255"),
+    ("منتج جيد جدا;pos\nوصل متأخرا;neg", "cp1256"),
+    ("ใช้ไม่ได้;neg\nแบตเตอรี่อยู่ได้สองวัน;pos", "cp874"),
+    ("батарея держит два дня;pos\nхотел полюбить, но нет;neg", "koi8-r"),
+]
+
+
+@pytest.mark.parametrize("others", [0, 40])
+@pytest.mark.parametrize(("rows", "encoding"), TABLES)
+def test_a_few_words_tell_the_encoding(rows: str, encoding: str, others: int) -> None:
+    table = "id;text;label\n" + "1;nothing to say;neg\n" * others + rows
+    assert table.encode(encoding).decode(detect_encoding(table.encode(encoding)).name) == table
+
+
+def test_the_confidence_is_low_where_another_encoding_fits_as_well() -> None:
+    assert detect_encoding("no funciona, niño".encode("mac-roman")).confidence < 0.6
+    assert detect_encoding("Зачем так долго ждать посылку".encode("cp1251")).confidence > 0.6
+
+
+@pytest.mark.parametrize("name", ["utf-16", "utf-16-le", "utf-32"])
+@pytest.mark.parametrize("mark", ["\ufeff", ""])
+def test_what_a_caller_says_holds_with_a_mark_and_without(name: str, mark: str) -> None:
+    order = "utf-32-le" if name == "utf-32" else "utf-16-le"
+    content = f"{mark}größer".encode(order)
+    assert content.decode(encoding_said(name, content).name) == "größer"
 
 
 @pytest.mark.parametrize("text", ["Très bon. \n" * 20, "Muy buen producto, llegó rápido. El tamaño es pequeño.\n" * 20])

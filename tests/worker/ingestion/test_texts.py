@@ -58,6 +58,17 @@ def test_a_dataset_tells_how_its_files_were_read(context: WorkerContext, add_dat
     assert (second["file"], second["delimiter"], second["rows"]) == ("b.txt", None, 1)
 
 
+def test_a_file_of_which_the_encoding_can_hardly_be_told_makes_a_warning(
+    context: WorkerContext, add_dataset: Any, get: Any
+) -> None:
+    unsure = "text;label\nno funciona, niño;neg\n".encode("mac-roman")
+    dataset_id = add_dataset({"a.csv": unsure, "b.csv": b"text\nno funciona\n"}, modality="text")
+    run_ingestion(context, dataset_id)
+    (warning,) = get(Dataset, dataset_id).warnings
+    assert warning["code"] == "encoding_unsure"
+    assert "'a.csv'" in warning["message"]
+
+
 def test_what_the_uploader_says_of_files_decides(context: WorkerContext, add_dataset: Any, get: Any) -> None:
     said = {"encoding": "cp1250", "delimiter": "|", "header": False}
     content = "dobre słowa|a, b\ngood words|c, d\n".encode("cp1250")
