@@ -10,7 +10,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 
 from pouf_core.data.headings import FILES, LABELS, RATINGS, TEXTS, folded
 from pouf_core.data.text_tables import column_named, is_number, recur
@@ -30,6 +30,7 @@ _A_CELL_OF_R = rf"{_QUOTED}|[-+]?[\d.]+(?:[eE][-+]?\d+)?|TRUE|FALSE|NA|NaN|-?Inf
 _CELL_OF_R = re.compile(_A_CELL_OF_R)
 _OF_R = re.compile(rf"(?:{_A_CELL_OF_R})(?: (?:{_A_CELL_OF_R}))*")  # `write.table` puts texts in quotes, nothing else
 _ESCAPED_QUOTE = '\\"'
+_NOTE = "#"
 _PROSE_SHARE = 0.9  # of a delimiter's places that a space follows, as it does in prose
 
 
@@ -85,7 +86,28 @@ def dialect_of(head: str, delimiter: str | None = None, columns: Sequence[str] =
         return Dialect(delimiter or (said.group(1) if said else ","), skipped=int(said is not None))
     if divided_by_spaces(head):
         return Dialect(" ", escape="\\" if _ESCAPED_QUOTE in head else "")
-    return _checked(_sniffed(head), head, columns)
+    return _behind_notes(head, columns) or _checked(_sniffed(head), head, columns)
+
+
+def _behind_notes(head: str, columns: Sequence[str]) -> Dialect | None:
+    """The dialect of a table behind lines of notes, which begin with #; None of others.
+
+    Its headings may begin so too, and so may texts, whose first word is a hashtag then.
+    """
+    lines = head.splitlines(keepends=True)
+    notes = list(takewhile(lambda line: line.startswith(_NOTE), lines))
+    if not notes or len(notes) == len(lines):
+        return None
+    found = dialect_of("".join(lines[len(notes) :]), columns=columns)
+    first = next(found.rows(lines[len(notes) :]))
+    skipped = len(list(takewhile(lambda line: _is_note(next(found.rows([line])), len(first)), notes)))
+    return replace(found, skipped=found.skipped + skipped) if len(first) > 1 and skipped else None
+
+
+def _is_note(cells: Sequence[str], width: int) -> bool:
+    if len(cells) != width:
+        return True
+    return cells[0][1:2] in ("", " ", _NOTE) and not any(folded(cell.lstrip("# ")) in _HEADINGS for cell in cells)
 
 
 def divided_by_spaces(head: str) -> bool:

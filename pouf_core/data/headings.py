@@ -92,6 +92,7 @@ LABELS = (
     "ラベル",
     "라벨",
     "التصنيف",
+    "accept",  # of Prodigy
 )
 #: Of what may be a label, and a measurement too: they count where their values recur.
 RATINGS = (

@@ -11,7 +11,7 @@ from typing import Any
 from pouf_core.data.headings import LABELS, PAIRS, TEXTS, field_named
 from pouf_core.data.labels.json_files import is_task
 from pouf_core.data.table_rows import TableOptions
-from pouf_core.data.text_tables import column_named, columns_of
+from pouf_core.data.text_tables import column_named, columns_of, holds_texts
 
 _MOST_FIELDS = 1000  # that are looked at: of an object, and of all of them
 
@@ -24,12 +24,18 @@ class Fields:
         text, label: names of fields, or None.
         is_said: whether a caller names the field of texts.
         is_label_said: whether a caller names the field of labels.
+        is_nested: whether those of objects within the objects count.
     """
 
     text: str | None = None
     label: str | None = None
     is_said: bool = False
     is_label_said: bool = False
+    is_nested: bool = False
+
+    def record_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
+        """An object by the fields that count."""
+        return flattened(value) if self.is_nested else value
 
     def text_of(self, record: Mapping[str, Any]) -> object:
         """The text of an object; None where it has none."""
@@ -54,6 +60,8 @@ def pair_in(record: Mapping[str, Any]) -> tuple[str, str] | None:
 def fields_of(values: Iterable[object], options: TableOptions) -> Fields:
     """The fields of objects, found as the columns of a table are; a name that these objects lack may come later.
 
+    Where none holds texts, and one of the objects within does, these count too, as `flattened` names them.
+
     Args:
         values: the first ones.
         options: names of fields, or their numbers, from 0, in the order in which they occur.
@@ -61,7 +69,11 @@ def fields_of(values: Iterable[object], options: TableOptions) -> Fields:
     Raises:
         AmbiguousTable: the objects do not tell which field holds the texts.
     """
-    objects = [value for value in values if isinstance(value, dict) and not is_task(value)]
+    objects: Sequence[Mapping[str, Any]] = [value for value in values if isinstance(value, dict) and not is_task(value)]
+    within = [flattened(one) for one in objects]
+    is_nested = not _tell_texts(objects, options.text_column) and _tell_texts(within, options.text_column)
+    if is_nested:
+        objects = within
     names = _names(objects)
     text, label = (_known(names, asked) for asked in (options.text_column, options.label_column))
     is_said, is_label_said = options.text_column is not None, options.label_column is not None
@@ -71,7 +83,26 @@ def fields_of(values: Iterable[object], options: TableOptions) -> Fields:
     columns = columns_of([names, *cells], text, label, header=True)
     found = names[columns.label] if columns.label is not None else None
     later = options.label_column if label is None else None
-    return Fields(names[columns.text], later or found, is_said, is_label_said)
+    return Fields(names[columns.text], later or found, is_said, is_label_said, is_nested)
+
+
+def flattened(record: Mapping[str, Any]) -> dict[str, Any]:
+    """An object with the fields of the objects within it, which are `outer.inner` where there is the name already."""
+    flat = {name: value for name, value in record.items() if not isinstance(value, dict)}
+    for outer, value in record.items():
+        if isinstance(value, dict):
+            flat |= {f"{outer}.{name}" if name in flat else name: one for name, one in value.items()}
+    return flat
+
+
+def _tell_texts(objects: Sequence[Mapping[str, Any]], asked: str | None) -> bool:
+    """Whether a field has the name that is asked for, or a usual one, or holds texts."""
+    names = _names(objects)
+    if asked is not None:
+        return _known(names, asked) is not None
+    if any(isinstance(one.get(field_named(TEXTS, one) or ""), str) or pair_in(one) for one in objects):
+        return True
+    return any(holds_texts([one[name] for one in objects if isinstance(one.get(name), str)]) for name in names)
 
 
 def _names(objects: Sequence[Mapping[str, Any]]) -> list[str]:

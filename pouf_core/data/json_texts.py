@@ -84,10 +84,16 @@ def _values_of_document(characters: IO[str]) -> list[Any]:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise InvalidInput("malformed_json", f"The file is not JSON: {error}") from error
-    found = document if isinstance(document, list) else _list_in(document)
+    found = (_table_in(document) or document) if isinstance(document, list) else _list_in(document)
     if found is None:
         raise InvalidInput("malformed_json", 'The file must hold {"texts": […]} or a list.')
     return found
+
+
+def _table_in(parts: list[Any]) -> list[Any] | None:
+    """The rows of the only table that phpMyAdmin exported, which stands in a list with what is said of it."""
+    tables = [one["data"] for one in parts if isinstance(one, dict) and one.get("type") == "table" and "data" in one]
+    return tables[0] if len(tables) == 1 and isinstance(tables[0], list) else None
 
 
 def is_document(head: str, suffix: str) -> bool:
@@ -136,10 +142,11 @@ def _row(position: int, value: object, options: TableOptions, fields: Fields) ->
         return row_of(position, value)
     if is_task(value):
         return _row_of_task(position, value, options)
-    pair = fields.pair_in(value)
+    record = fields.record_of(value)
+    pair = fields.pair_in(record)
     if pair is not None:
-        return pair_of(position, value[pair[0]], value[pair[1]], fields.label_of(value))
-    return row_of(position, fields.text_of(value), fields.label_of(value))
+        return pair_of(position, record[pair[0]], record[pair[1]], fields.label_of(record))
+    return row_of(position, fields.text_of(record), fields.label_of(record))
 
 
 def _row_of_task(position: int, task: Mapping[str, Any], options: TableOptions) -> Row:

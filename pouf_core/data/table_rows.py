@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -85,7 +86,7 @@ class TableReader:
             self._first = list(islice(self._rows, SNIFFED_ROWS))
         except csv.Error as error:
             raise InvalidInput("malformed_table", f"The table cannot be read: {error}") from error
-        first = [list(cells) for _, cells in self._first if any(cell.strip() for cell in cells)]
+        first = [list(cells) for _, cells in self._first if not _is_blank(cells)]
         self.table: Table | None = None
         if not first:
             return
@@ -95,6 +96,7 @@ class TableReader:
         _require_even(first)
         columns = columns_of(first, options.text_column, options.label_column, options.header)
         self.table = Table(dialect, columns, tuple(first[0]) if columns.has_header else None)
+        self._header = first[0] if columns.has_header else None
         self._width = len(first[0])
 
     def rows(self) -> Iterator[Row]:
@@ -105,10 +107,12 @@ class TableReader:
         at_header, position = self.table.columns.has_header, 0
         try:
             for position, cells in chain(self._first, self._rows):
-                if not any(cell.strip() for cell in cells):
+                if _is_blank(cells):
                     yield _empty_row(position)
                 elif at_header:
                     at_header = False
+                elif cells == self._header:
+                    yield BadRow(position, "empty_text", "The row is the header again.", lost="nothing")
                 else:
                     yield self._row(position, cells, self.table.columns)
         except csv.Error as error:
@@ -123,6 +127,11 @@ class TableReader:
         if columns.text_pair is not None:
             return pair_of(position, text, _cell(cells, columns.text_pair), label)
         return row_of(position, text, label)
+
+
+def _is_blank(cells: Sequence[str]) -> bool:
+    """Whether a row is empty, or a line that is drawn, as Markdown does below headings."""
+    return not any(cell.strip(" \t-:") for cell in cells)
 
 
 def _empty_row(position: int) -> BadRow:
@@ -152,6 +161,11 @@ def _require_even(rows: list[list[str]]) -> None:
         )
 
 
+MARK = "\ufeff"
+"""Before a file that was put behind another."""
+_AT_A_LINE = re.compile(f"^{MARK}", re.MULTILINE)
+
+
 def opened_table(
     characters: IO[str], delimiter: str | None = None, columns: Sequence[str] = ()
 ) -> tuple[Dialect, Iterator[list[str]]]:
@@ -172,9 +186,9 @@ def opened_table(
 def _whole_lines(characters: IO[str]) -> str:
     """The first characters, up to the end of a line."""
     head = characters.read(SNIFFED_CHARACTERS)
-    if len(head) < SNIFFED_CHARACTERS or head.endswith(("\n", "\r")):
-        return head
-    return head + bounded_line(characters)
+    if len(head) == SNIFFED_CHARACTERS and not head.endswith(("\n", "\r")):
+        head += bounded_line(characters)
+    return _AT_A_LINE.sub("", head)
 
 
 def _joined(head: str, rest: IO[str]) -> Iterator[str]:
@@ -189,7 +203,7 @@ def bounded_line(characters: IO[str]) -> str:
     Raises:
         csv.Error: it is longer than a table's line may be.
     """
-    line = characters.readline(LONGEST_LINE)
+    line = characters.readline(LONGEST_LINE).removeprefix(MARK)
     if len(line) >= LONGEST_LINE and not line.endswith(("\n", "\r")):
         raise csv.Error(f"a line has more than {LONGEST_LINE:,} characters")
     return line

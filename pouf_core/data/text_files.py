@@ -15,7 +15,7 @@ from pouf_core.data.encodings import Encoding, detect_encoding, encoding_said
 from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from pouf_core.data.json_texts import is_document, rows_of_document, rows_of_json_lines
 from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, opened_sheet
-from pouf_core.data.table_rows import LONGEST_LINE, Table, TableOptions, TableReader, opened_table
+from pouf_core.data.table_rows import LONGEST_LINE, MARK, Table, TableOptions, TableReader, opened_table
 from pouf_core.data.text_lines import delimiter_of_lines, rows_of_lines
 from pouf_core.data.text_rows import BadRow, Row, TextRow
 from pouf_core.errors import InvalidInput
@@ -166,7 +166,7 @@ def _rows(
         return
     on_reading(Reading(encoding))
     if suffix == ".txt":
-        yield from rows_of_lines(_lines(characters))
+        yield from rows_of_lines(_lines(characters), beginning)
     elif is_document(beginning, suffix):
         yield from rows_of_document(characters, options)
     else:
@@ -177,6 +177,7 @@ def _lines(characters: IO[str]) -> Iterator[tuple[int, str | BadRow]]:
     position = 0
     while line := characters.readline(LONGEST_LINE):
         position += 1
+        line = line.removeprefix(MARK)
         if line.endswith(("\n", "\r")) or len(line) < LONGEST_LINE:
             yield position, line
             continue

@@ -8,18 +8,29 @@ from collections.abc import Iterable, Iterator
 from pouf_core.data.text_rows import BadRow, Row, empty_line, row_of
 
 _DELIMITERS = "\t;|"
+#: Of SST, and of TREC.
+_LABEL_FIRST = re.compile(r"(\d|[A-Z]{2,}:[a-z]+)\s+(.*)", re.DOTALL)
 _LABELS_OF_FASTTEXT = re.compile(r"\s*((?:__label__\S+\s+)+)(.*)", re.DOTALL)
 _LONGEST_LABEL_WORDS = 3
 
 
-def rows_of_lines(lines: Iterable[tuple[int, str | BadRow]]) -> Iterator[Row]:
-    """A text a line; with the labels before it that fastText writes, as `__label__pos good film`."""
+def rows_of_lines(lines: Iterable[tuple[int, str | BadRow]], head: str = "") -> Iterator[Row]:
+    """A text a line; with the labels before it that fastText writes, as `__label__pos good film`, or sets of sentences.
+
+    Args:
+        lines: where they stand, and what they are.
+        head: the beginning of the file, which tells whether each line begins with a label, as `1 good film`.
+    """
+    begins_with_label = _begin_with_labels(head)
     for position, line in lines:
         if isinstance(line, BadRow):
             yield line
         elif not line.strip():
             yield empty_line(position)
         else:
+            if begins_with_label and (parts := _LABEL_FIRST.fullmatch(line)):
+                yield row_of(position, parts[2], parts[1])
+                continue
             labelled = _LABELS_OF_FASTTEXT.fullmatch(line)
             text, labels = (labelled[2], labelled[1].split()) if labelled else (line, [])
             yield row_of(position, text, [label.removeprefix("__label__") for label in labels])
@@ -28,11 +39,10 @@ def rows_of_lines(lines: Iterable[tuple[int, str | BadRow]]) -> Iterator[Row]:
 def delimiter_of_lines(head: str) -> str | None:
     """What divides every line into cells, so that the lines are a table; None where they are texts.
 
-    Tabs do where all lines have equally many, or the first one less; a semicolon or a bar does where each line has one,
-    and what stands behind it are few short values that recur, as labels do.
+    Tabs do where all lines have equally many, or the first one less; bars, where all have equally many, two or more; a
+    semicolon or a bar, where each line has one, and behind it there are few short values that recur, as labels do.
     """
-    lines = [line for line in head.splitlines() if line.strip()]
-    lines = lines[:-1] if len(lines) > 2 else lines  # the last one may be cut
+    lines = _whole_lines(head)
     if len(lines) < 2:
         return None
     for delimiter in _DELIMITERS:
@@ -42,9 +52,24 @@ def delimiter_of_lines(head: str) -> str | None:
             return delimiter
         if len(counts) > 1 or 0 in counts:
             continue
-        if delimiter == "\t" or (counts == {1} and _are_labels([line.partition(delimiter)[2] for line in lines])):
+        if (
+            delimiter == "\t"
+            or (delimiter == "|" and counts != {1})
+            or (counts == {1} and _are_labels([line.partition(delimiter)[2] for line in lines]))
+        ):
             return delimiter
     return None
+
+
+def _begin_with_labels(head: str) -> bool:
+    found = [_LABEL_FIRST.fullmatch(line) for line in _whole_lines(head)]
+    return len(found) > 2 and all(found) and _are_labels([parts[1] for parts in found if parts])
+
+
+def _whole_lines(head: str) -> list[str]:
+    """Those that are not empty, without the last one of several, which may be cut."""
+    lines = [line for line in head.splitlines() if line.strip()]
+    return lines[:-1] if len(lines) > 2 else lines
 
 
 def _are_labels(cells: list[str]) -> bool:

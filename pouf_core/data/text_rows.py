@@ -94,7 +94,7 @@ def label_of(value: object) -> str | None:
     if isinstance(value, list):
         return label_of(value[0]) if len(value) == 1 else None
     if isinstance(value, dict):
-        return None
+        return label_of(value["name"]) if isinstance(value.get("name"), str) else None
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
     name = str(value).strip().replace("\0", "").encode("utf-8", "replace").decode()

@@ -15,6 +15,10 @@ _UNSPACED = re.compile(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]{2,}"
 )  # scripts without spaces, and Korean
 _SENTENCE_MARKS = re.compile(r"[.!?,;。！？，；]")
+_OF_TIMES = re.compile(
+    r"(mon|tue|wed|thu|fri|sat|sun|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|am|pm|gmt|utc|[a-z]{1,3}t",
+    re.IGNORECASE,
+)
 _LONGEST_HEADING = 40
 _MOST_WORDS = 100  # that are looked at
 _MOST = 0.8  # of the cells of a column, for what is said of it
@@ -138,7 +142,7 @@ def _only_texts(header: Sequence[str] | None, body: Sequence[Sequence[str]], lab
     width = max(map(len, body), default=len(header or ()))
     if width == 1:
         return 0
-    found = [index for index in range(width) if index != label and _holds_texts(_cells(body, index))]
+    found = [index for index in range(width) if index != label and holds_texts(_cells(body, index))]
     if len(found) == 1:
         return found[0]
     candidates = [_candidate(index, header, body) for index in (found or range(width))[:_MOST_CANDIDATES]]
@@ -189,7 +193,7 @@ def _names(cell: str, cells: Sequence[str]) -> bool:
     if _share(map(is_number, cells)) >= _MOST or recur(cells):
         return True
     shorter = _share(len(cell) < len(other) for other in cells) >= _MOST
-    return shorter and _holds_texts(cells) and not _SENTENCE_MARKS.search(cell) and not _is_text(cell)
+    return shorter and holds_texts(cells) and not _SENTENCE_MARKS.search(cell) and not _is_text(cell)
 
 
 def _cells(rows: Sequence[Sequence[str]], index: int) -> list[str]:
@@ -201,16 +205,17 @@ def recur(cells: Sequence[str]) -> bool:
     return 2 <= len(set(cells)) <= len(cells) / 2
 
 
-def _holds_texts(cells: Sequence[str]) -> bool:
+def holds_texts(cells: Sequence[str]) -> bool:
+    """Whether most of the cells are texts rather than numbers, names, times or single words."""
     return _share(map(_is_text, cells)) > 0.5
 
 
 def _is_text(cell: str) -> bool:
-    """Two words apart, which addresses and keys are not, or as much in a script that has no spaces."""
-    return (
-        sum(_LETTERS.search(word) is not None for word in cell.split()[:_MOST_WORDS]) >= 2
-        or len("".join(_UNSPACED.findall(cell))) >= 4
-    )
+    """Two words apart, which addresses, keys and times are not, or as much in a script that has no spaces."""
+    words = [word for word in cell.split()[:_MOST_WORDS] if _LETTERS.search(word)]
+    if ":" in cell:
+        words = [word for word in words if not _OF_TIMES.fullmatch(re.sub(r"[\W\d]", "", word))]
+    return len(words) >= 2 or len("".join(_UNSPACED.findall(cell))) >= 4
 
 
 def is_number(cell: str) -> bool:
