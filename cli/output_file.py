@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
@@ -43,6 +44,20 @@ def _lies_in(out: Path, folder: str | Path) -> bool:
         return out.is_file() and Path(folder).is_dir() and out.resolve().is_relative_to(Path(folder).resolve())
     except (OSError, ValueError):
         return False
+
+
+def refuse_unwritable(out: Path) -> None:
+    """Find out, before there is work to lose, whether a file can be made where `out` shall be.
+
+    Raises:
+        CommandError: it cannot.
+    """
+    try:
+        with TemporaryFile(dir=out.resolve().parent):
+            return
+    except OSError as error:
+        message = f"{out} cannot be written ({error.strerror}): give a file in a folder that you may write to."
+        raise CommandError(message, ExitCode.WRONG_USE) from error
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from cli.users import is_used, starting, using
 
 POLL_SECONDS = 0.3
 TELL_SECONDS = 60.0
+NO_LOG = "It wrote nothing: is the disk full?"
 STOP_SECONDS = 60.0
 # Where the parts run is the caller's choice; what they are is not: the demo must not write into other servers.
 OWN_PARTS = ("POUF_REDIS_URL", "POUF_DATABASE_URL", "POUF_STORAGE_URL", "POUF_BOOTSTRAP_KEY", "POUF_KEY_PEPPER_FILE")
@@ -120,7 +121,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, directory: Dat
     def end() -> str | None:
         if process.poll() is None:
             return None
-        return f"The service ended before it was ready; log: {log}\n{tail(log, START_FAILURE_LINES)}"
+        return f"The service ended before it was ready; log: {log}\n{tail(log, START_FAILURE_LINES) or NO_LOG}"
 
     _wait(url, end, say)
 

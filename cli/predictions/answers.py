@@ -11,7 +11,7 @@ from typing import IO, Protocol
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
-from cli.output_file import replaced
+from cli.output_file import refuse_unwritable, replaced
 from cli.predictions.inputs import Unreadable
 from cli.remote.output import note
 
@@ -50,9 +50,9 @@ def showing(out: Path | None, *, as_json: bool) -> Iterator[Show]:
     if out is None or str(out) == "-":
         yield _print_json if as_json else _print
         return
-    if out.suffix.lower() not in FORMATS or not out.absolute().parent.is_dir():
-        message = f"{out}: give a name that ends in {' or '.join(FORMATS)}, in a folder that exists."
-        raise CommandError(message, ExitCode.WRONG_USE)
+    if out.suffix.lower() not in FORMATS:
+        raise CommandError(f"{out}: give a name that ends in {' or '.join(FORMATS)}.", ExitCode.WRONG_USE)
+    refuse_unwritable(out)
     with replaced(out) as part, part.open("w", newline="", encoding="utf-8") as file:
         yield _csv_writer(file) if out.suffix.lower() == ".csv" else lambda said: _write_json(said, file)
     note(f"Wrote {out}")

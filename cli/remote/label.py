@@ -16,7 +16,7 @@ import typer
 from cli import CommandError, options
 from cli.class_names import parse_class_names
 from cli.exit_codes import ExitCode
-from cli.output_file import refuse_source, replaced
+from cli.output_file import refuse_source, refuse_unwritable, replaced
 from cli.remote import job_options
 from cli.remote.connection import connected, default_url, named_url, why_no_service
 from cli.remote.output import AsJson, note, print_json
@@ -69,10 +69,11 @@ class Target:
             return cls(path, "csv")
         if chosen is None and path.exists():
             raise CommandError(f"{path} is there already; say with -o where to write.", ExitCode.WRONG_USE)
-        if path.is_dir() or not path.absolute().parent.is_dir():
-            raise CommandError(f"{path} cannot be written: give a file in a folder that exists.", ExitCode.WRONG_USE)
+        if path.is_dir():
+            raise CommandError(f"{path} cannot be written: it is a folder; give a file.", ExitCode.WRONG_USE)
         if path.suffix.lower() not in FORMATS:
             raise CommandError(f"{path}: give a name that ends in {', '.join(FORMATS)}.", ExitCode.WRONG_USE)
+        refuse_unwritable(path)
         return cls(path, FORMATS[path.suffix.lower()])
 
     @property

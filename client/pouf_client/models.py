@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -63,8 +64,13 @@ class AsyncModels:
         with TemporaryFile() as packed:
             await self._connection.fetch(path_to("models", model_id, "artifact"), packed, asked)
             target.mkdir(parents=True, exist_ok=True)
-            with zipfile.ZipFile(packed) as archive:
-                archive.extractall(target)
+            try:
+                with zipfile.ZipFile(packed) as archive:
+                    archive.extractall(target)
+            except BaseException:  # such as a full disk: the folder was empty before
+                for part in target.iterdir():
+                    shutil.rmtree(part) if part.is_dir() else part.unlink()
+                raise
         return target
 
 

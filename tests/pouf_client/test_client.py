@@ -207,6 +207,18 @@ def test_all_inputs_are_answered_by_one_model_though_its_alias_is_moved(client, 
     assert [json.loads(request.body)["model"] for request in server.requests] == ["latest", "mdl_1"]
 
 
+def test_a_model_that_cannot_be_unpacked_leaves_nothing_in_the_way(client, server, tmp_path):
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("inner/whole.txt", "a")
+        archive.writestr("torn.txt", "here is text")
+    server.answers = [Answer(200, packed.getvalue().replace(b"here is text", b"here is tear"))] * 2
+    for _ in range(2):
+        with pytest.raises(zipfile.BadZipFile):
+            client.models.pull("mdl_1", tmp_path / "model")
+        assert list((tmp_path / "model").iterdir()) == []
+
+
 def test_a_model_is_unpacked(client, server, tmp_path):
     packed = BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:

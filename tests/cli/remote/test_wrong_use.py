@@ -37,6 +37,7 @@ WITHOUT_SERVICE = [
     ([*LABEL, "a,b", "--threshold", "1.5"], WRONG, "from 0 to 1"),
     ([*LABEL, "a,b", "-o", "{tmp}"], WRONG, "cannot be written"),
     ([*LABEL, "a,b", "-o", "{tmp}/none/out.csv"], WRONG, "cannot be written"),
+    ([*LABEL, "a,b", "-o", "{binary}/out.csv"], WRONG, "folder that you may write to"),
     ([*LABEL, "a,b", "--activation", "relu"], WRONG, "quick_gelu"),
     ([*LABEL, "a,b", "-o", "-", "--json"], WRONG, "give -o a file"),
     ([*LABEL, "a,b", "-o", "{tmp}/out.docx"], WRONG, ".csv, .jsonl, .parquet"),
