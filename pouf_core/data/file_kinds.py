@@ -44,24 +44,12 @@ ARCHIVE_SUFFIXES: dict[str, ArchiveKind] = {
 PACKED_SUFFIXES: dict[str, ArchiveKind] = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz"}
 #: Archives and compressed files that cannot be read.
 OTHER_ARCHIVE_SUFFIXES = (
-    *(
-        ".zst",
-        ".7z",
-        ".rar",
-        ".lzma",
-        ".lz4",
-        ".cab",
-        ".arj",
-        ".z",
-        ".lz",
-        ".iso",
-        ".dmg",
-        ".cpio",
-        ".xar",
-        ".sit",
-        ".lzh",
-    ),
-    *(f".{number:03}" for number in range(1, 100)),  # parts of one
+    *(".zst", ".7z", ".rar", ".lzma", ".lz4", ".cab", ".arj", ".z", ".lz", ".iso"),
+    *(".dmg", ".cpio", ".xar", ".sit", ".lzh"),
+)
+#: Parts of archives, and what scanners and cameras number so.
+PART_SUFFIXES = (
+    *(f".{number:03}" for number in range(1, 100)),
     *(f".{letter}{number:02}" for letter in "zr" for number in range(100)),
 )
 #: Documents that are zips by their content.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pouf_core.data.file_kinds import OTHER_ARCHIVE_SUFFIXES, RAW_SUFFIXES
+from pouf_core.data.file_kinds import OTHER_ARCHIVE_SUFFIXES, PART_SUFFIXES, RAW_SUFFIXES
 from pouf_core.data.item_names import ItemName
 from pouf_core.data.losses import Lost
 from pouf_core.errors import InvalidInput
@@ -26,7 +26,7 @@ _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
         "item",
     ),
     (
-        OTHER_ARCHIVE_SUFFIXES,
+        (*OTHER_ARCHIVE_SUFFIXES, *PART_SUFFIXES),
         "It is an archive of a kind that is not read, or one part of one. Unpack it, and send the files or a `.zip`.",
         "rest",
     ),

@@ -194,6 +194,9 @@ def _packings() -> list[Archive]:
         Archive("picture in bzip2", "a.png.bz2", bz2.compress(red), ("a.png",)),
         Archive("packed pictures in a zip", "a.zip", zipped(packed), TWO, _labelled(TWO)),
         Archive("picture in xz", "a.png.xz", lzma.compress(red), ("a.png",)),
+        Archive(
+            "pictures numbered as parts are", "a.zip", zipped(pictures("scan.001", "x.z01")), ("scan.001", "x.z01")
+        ),
     ]
 
 
