@@ -18,6 +18,8 @@ from pouf_client.inputs import PATH_COLUMNS
 
 CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 DELIMITERS = ",;\t|"
+#: How people write a tab, as the service takes it, too.
+TABS = ("tab", "\\t")
 LABEL_COLUMN = "label"
 #: Usual headings of labels; the service knows more.
 LABEL_COLUMNS = (LABEL_COLUMN, "labels", "class", "class_name", "category", "target", "species", "breed", "y")
@@ -127,7 +129,7 @@ def _rows(path: Path, delimiter: str | None, most: int | None) -> list[list[str]
     """The first rows, or all, without empty ones; None where the service is to say what is wrong with the file."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            between = delimiter or max(DELIMITERS, key=file.readline().count)
+            between = "\t" if delimiter in TABS else delimiter or max(DELIMITERS, key=file.readline().count)
             file.seek(0)
             rows = csv.reader(file, delimiter=between)
             return [row for row in islice(rows, most) if any(map(str.strip, row))]

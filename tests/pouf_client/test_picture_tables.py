@@ -83,9 +83,15 @@ def test_a_column_whose_values_alone_recur_has_the_labels(folder):
     assert sent(pd.DataFrame(table | {"sky": ["grey", "blue"] * 2}))[2] == {}
 
 
+@pytest.mark.parametrize("written", ["tab", "\\t", "\t"])
+def test_a_tab_may_be_written_as_a_word(folder, written):
+    (folder / "pictures.csv").write_text("file\tlabel\nbirds/a.jpg\tbird\n")
+    assert sent(folder / "pictures.csv", delimiter=written)[0] == "image"
+
+
 def test_a_delimiter_that_is_none_is_the_services_to_refuse(folder):
     (folder / "pictures.csv").write_text("file\tlabel\nbirds/a.jpg\tbird\n")
-    assert sent(folder / "pictures.csv", delimiter="tab") == ("auto", folder / "pictures.csv", None)
+    assert sent(folder / "pictures.csv", delimiter="ab") == ("auto", folder / "pictures.csv", None)
 
 
 def test_of_a_long_file_of_texts_the_first_rows_alone_are_read(folder, monkeypatch):
