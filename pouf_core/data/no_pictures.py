@@ -12,7 +12,7 @@ _FILMS = (".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpe
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".xls", ".ods", ".parquet")
 _DOCUMENTS = (
     *(".txt", ".md", ".rst", ".rtf", ".pdf", ".doc", ".docx", ".pptx", ".htm", ".html", ".css", ".js"),
-    *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".py", ".ipynb", ".m", ".sh", ".names", ".data", ".db"),
+    *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".py", ".ipynb", ".m", ".sh", ".sql", ".names", ".data", ".db"),
 )
 _TEXTS_APART = "Texts make a dataset of their own: upload them without pictures, or with the modality `text`."
 _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
@@ -30,7 +30,11 @@ _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
         "It is an archive of a kind that is not read, or one part of one. Unpack it, and send the files or a `.zip`.",
         "rest",
     ),
-    (_DOCUMENTS, f"It is a document, not a picture. {_TEXTS_APART}", "nothing"),
+    (
+        _DOCUMENTS,
+        f"It is a document, not a picture. {_TEXTS_APART} Save those of a document as `.txt` or `.csv` first.",
+        "nothing",
+    ),
 )
 
 
