@@ -85,6 +85,13 @@ class Unreachable(ClientError):
         super().__init__(message, code="unreachable")
 
 
+class DamagedDownload(ClientError):
+    """What was fetched is not whole."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, code="damaged_download")
+
+
 class Failed(ClientError):
     """What was waited for ended without success; `code` and the message are the service's reasons."""
 

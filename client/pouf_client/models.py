@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from tempfile import TemporaryFile
 
 from pouf_client.blocking import Blocking, blocking, blocking_iterator
 from pouf_client.connection import Connection, checked_id, path_to
-from pouf_client.errors import InvalidInput
+from pouf_client.errors import DamagedDownload, InvalidInput
 from pouf_client.resources import Model
 from pouf_client.results import stated
 
@@ -56,6 +57,7 @@ class AsyncModels:
         Raises:
             ApiError: the model is unknown, or cannot be had in this form: the message says in which it can.
             InvalidInput: something lies in the folder, or it is a file.
+            DamagedDownload: what came is no whole zip.
         """
         target, asked = Path(folder), stated({"as": as_, "variant": variant})
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -67,9 +69,13 @@ class AsyncModels:
             try:
                 with zipfile.ZipFile(packed) as archive:
                     archive.extractall(target)
-            except BaseException:  # such as a full disk: the folder was empty before
+            except BaseException as error:  # such as a full disk: the folder was empty before
                 for part in target.iterdir():
                     shutil.rmtree(part) if part.is_dir() else part.unlink()
+                if isinstance(error, zipfile.BadZipFile | zlib.error):
+                    raise DamagedDownload(
+                        f"The files of {model_id} came damaged ({error}): fetch them again."
+                    ) from error
                 raise
         return target
 

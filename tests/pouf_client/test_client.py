@@ -10,6 +10,7 @@ from pouf_client import (
     ApiError,
     Client,
     ClientError,
+    DamagedDownload,
     InvalidInput,
     JobFailed,
     Note,
@@ -214,7 +215,7 @@ def test_a_model_that_cannot_be_unpacked_leaves_nothing_in_the_way(client, serve
         archive.writestr("torn.txt", "here is text")
     server.answers = [Answer(200, packed.getvalue().replace(b"here is text", b"here is tear"))] * 2
     for _ in range(2):
-        with pytest.raises(zipfile.BadZipFile):
+        with pytest.raises(DamagedDownload, match="fetch them again"):
             client.models.pull("mdl_1", tmp_path / "model")
         assert list((tmp_path / "model").iterdir()) == []
 
