@@ -1,7 +1,7 @@
 """`pouf review`: items of a job looked at in the terminal, one at a time, one key a class."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +34,7 @@ class Review:
     audit: "Audit"
     classes: Sequence[str]
     person: str | None
+    _typed: list[str] = field(default_factory=list)
 
     def run(self) -> None:
         """Ask for each item that has no answer, until there is none or the person quits."""
@@ -41,8 +42,8 @@ class Review:
         place = 0
         while place < len(items):
             self._show(items[place], place + 1, len(items))
-            key = typer.getchar()
-            if key in (QUIT, "", "\x04"):
+            key = self._key()
+            if key == QUIT:
                 return
             if key == UNDO:
                 place = max(0, place - 1)
@@ -53,6 +54,20 @@ class Review:
                 continue
             self.audit = self.client.audits.answer(self.audit.job_id, self.audit.id, [answer], person=self.person)
             place += 1
+
+    def _key(self) -> str:
+        """The next key; of several that come at once each counts, and the end of the input quits."""
+        if not self._typed:
+            try:
+                pressed = typer.getchar()
+            except EOFError:
+                return QUIT
+            # that of an arrow, say, is one of several characters
+            self._typed = [pressed] if pressed.startswith("\x1b") else list(pressed)
+        key = self._typed.pop(0) if self._typed else QUIT
+        if key == "\x03":
+            raise KeyboardInterrupt
+        return QUIT if key == "\x04" else key
 
     def _answer(self, item: "AuditItem", key: str) -> "AnswerGiven | None":
         if key == NONE:

@@ -39,6 +39,21 @@ def test_a_key_answers_one_undoes_and_what_was_answered_is_kept_when_one_quits(p
     ]
 
 
+@pytest.mark.parametrize("typed", [["1\n"], ["1", "\n", "\x04"], ["\x1b[A", "1\n\x04"]])
+def test_keys_that_come_at_once_count_each_and_the_end_of_the_input_quits(pouf, server, job_id, monkeypatch, typed):
+    keys = iter(typed)
+
+    def getchar():
+        if (key := next(keys, "\x04")) == "\x04":
+            raise EOFError  # as a terminal does
+        return key
+
+    monkeypatch.setattr("typer.getchar", getchar)
+    begun = pouf("review", job_id, "--size", 4, "--seed", 1)
+    assert begun.exit_code == 0, begun.stderr
+    assert "Answered: 2 of 4." in begun.stdout
+
+
 def test_enter_takes_the_proposed_class_and_accuracy_is_measured(pouf, server, job_id):
     ran = pouf("review", job_id, "--size", 20, "--seed", 1, stdin="\n" * 20)
     assert "Answered: 20 of 20." in ran.stdout
