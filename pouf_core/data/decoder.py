@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 MODULE = "pouf_core.data.decoder_process"
 TIMED_OUT = "decoding_timed_out"
 CRASHED = "decoding_crashed"
-START_SECONDS = 60.0
+START_SECONDS = 180.0
+"""On a busy machine starting takes minutes; a process that ends instead is told of at once."""
 _LONGEST_HEADER = 64 * 1024
 _ATTEMPTS = 2
 
