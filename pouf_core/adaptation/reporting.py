@@ -74,4 +74,4 @@ def input_warnings(data: LabelledItems, request: CheckedRequest) -> list[Finding
         request.base, request.classes
     )
     of_texts = foreign_texts_warnings(request.base, data.items)
-    return [*data.labelling.warnings, *of_items, *of_names, *of_texts]
+    return [*data.labelling.warnings, *data.warnings, *of_items, *of_names, *of_texts]

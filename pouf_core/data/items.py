@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import overload
 
@@ -20,7 +21,7 @@ from pouf_core.data.losses import Rejected
 from pouf_core.data.picture_files import content_of_picture, find_pictures
 from pouf_core.data.source_files import SourceFiles
 from pouf_core.data.stored_texts import StoredTexts, TextWriter
-from pouf_core.data.text_files import AS_TOLD, BadRow, TextOptions, read_texts
+from pouf_core.data.text_files import AS_TOLD, BadRow, Reading, TextOptions, read_texts
 from pouf_core.data.texts import Text, TextItem, clean_item, text_hash
 from pouf_core.errors import InvalidInput
 
@@ -63,6 +64,12 @@ class Item:
 
 Source = str | Path | Image.Image | TextItem | Item
 Data = str | Path | Iterable[Source]
+OnReading = Callable[[str, Reading], None]
+"""Told of each file of texts how it is read."""
+
+
+def _heard_by_nobody(file: str, reading: Reading) -> None:
+    pass
 
 
 class TextItems(Sequence[Item]):
@@ -138,7 +145,10 @@ def collect_pictures(data: Data, labels: PictureLabels | None = None) -> tuple[l
 
 
 def collect_texts(
-    data: Data, options: TextOptions = AS_TOLD, labels: TextLabels | None = None
+    data: Data,
+    options: TextOptions = AS_TOLD,
+    labels: TextLabels | None = None,
+    on_reading: OnReading = _heard_by_nobody,
 ) -> tuple[Sequence[Item], list[Rejected]]:
     """Texts in order of content hash, each content once, and the rows that were refused.
 
@@ -147,18 +157,19 @@ def collect_texts(
             in which a string is a text, a `TextItem` a text or a pair of them, and a `Path` such a file.
         options: of the files, see `read_texts`.
         labels: told of the rows of files.
+        on_reading: told of the files.
 
     Raises:
         InvalidInput: `no_usable_items`, `data_not_found`, or a file cannot be read at all.
     """
     labels = labels or TextLabels("none")
     if isinstance(data, str | Path):
-        return _texts_of_files(Path(data), options, labels)
+        return _texts_of_files(Path(data), options, labels, on_reading)
     items: dict[str, Item] = {}
     rejected: list[Rejected] = []
     for position, source in enumerate(data, start=1):
         if isinstance(source, Path):
-            rejected += _add_files(source, lambda text: _add_text(text, items), options, labels)
+            rejected += _add_files(source, lambda text: _add_text(text, items), options, labels, on_reading)
             continue
         try:
             if isinstance(source, Item):
@@ -174,10 +185,12 @@ def collect_texts(
     return [items[key] for key in sorted(items)], rejected
 
 
-def _texts_of_files(path: Path, options: TextOptions, labels: TextLabels) -> tuple[TextItems, list[Rejected]]:
+def _texts_of_files(
+    path: Path, options: TextOptions, labels: TextLabels, on_reading: OnReading
+) -> tuple[TextItems, list[Rejected]]:
     """The texts of a file or a folder of files, which may be too many for an object each."""
     writer = TextWriter()
-    rejected = _add_files(path, writer.add, options, labels)
+    rejected = _add_files(path, writer.add, options, labels, on_reading)
     items = TextItems(writer.finish())
     if not items:
         raise _nothing("text", rejected)
@@ -190,13 +203,15 @@ def _nothing(kind: str, rejected: Sequence[Rejected]) -> InvalidInput:
     return InvalidInput("no_usable_items", f"There is no {kind} in the data that can be used.{example}")
 
 
-def _add_files(path: Path, add: Callable[[TextItem], None], options: TextOptions, labels: TextLabels) -> list[Rejected]:
+def _add_files(
+    path: Path, add: Callable[[TextItem], None], options: TextOptions, labels: TextLabels, on_reading: OnReading
+) -> list[Rejected]:
     if not path.exists():
         raise InvalidInput("data_not_found", f"{path} does not exist.")
     files, rejected = SourceFiles(path), []
     for file in files:
         try:
-            for row in read_texts(file.path, file.name.file_name, options):
+            for row in read_texts(file.path, file.name.file_name, options, partial(on_reading, file.name.text)):
                 if isinstance(row, BadRow):
                     name = f"{file.name.text}:{row.position}"
                     rejected.append(Rejected(name, row.code, row.message, row.lost, row.undecoded))

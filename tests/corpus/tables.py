@@ -305,3 +305,6 @@ def _endings() -> list[Table]:
 
 TABLES = [*_headings(), *_delimiters(), *_quotes(), *_encodings(), *_endings()]
 """All of them; their names differ."""
+
+UNSURE = "text;label\nno funciona, niño;neg\n".encode("mac-roman")
+"""A table whose bytes fit several encodings."""

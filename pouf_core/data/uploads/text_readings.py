@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pouf_core.contract.file_reading import SHOWN_ROWS, FileReading, ReadRow, shown_text
-from pouf_core.contract.findings import Finding, finding, listed
-from pouf_core.data.losses import shown_encoding
+from pouf_core.contract.findings import Finding
 from pouf_core.data.text_files import Reading
 from pouf_core.data.text_rows import BadRow, Row
+from pouf_core.data.unsure_encodings import UnsureEncodings
 
 MOST_FILES = 100
 """Files beyond are not told of: an archive may hold thousands, a text each."""
-_SURE = 0.6
-"""Share that the encoding of a file has against the next likeliest; with less it may well be the other."""
 
 
 class TextReadings:
@@ -20,9 +18,11 @@ class TextReadings:
     def __init__(self) -> None:
         self.files: list[FileReading] = []
         self._present: FileReading | None = None
+        self._unsure = UnsureEncodings()
 
     def begin(self, file: str, reading: Reading) -> None:
         """A file is about to be read."""
+        self._unsure.note(file, reading)
         found = FileReading(file=file, sheet=reading.sheet, skipped_lines=reading.skipped)
         if reading.encoding is not None:
             found.encoding, found.encoding_confidence = reading.encoding.name, reading.encoding.confidence
@@ -55,17 +55,4 @@ class TextReadings:
 
     def warnings(self) -> list[Finding]:
         """Which files may have another encoding than they were read in."""
-        unsure = [one for one in self.files if one.encoding_confidence < _SURE and not _is_utf8(one)]
-        if not unsure:
-            return []
-        names = ", ".join(sorted({shown_encoding(one.encoding or "") for one in unsure}))
-        message = (
-            f"Nothing says which encoding {listed([one.file for one in unsure])} has, and its bytes fit several: "
-            f"it was read as {names}. Look at its texts, and if letters are wrong, read it again with `encoding`."
-        )
-        return [finding("encoding_unsure", message)]
-
-
-def _is_utf8(reading: FileReading) -> bool:
-    """Whether a file is UTF-8, whose rows that are not are told of as lost."""
-    return reading.encoding in (None, "utf-8", "utf-8-sig")
+        return self._unsure.warnings()

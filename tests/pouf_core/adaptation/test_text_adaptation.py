@@ -15,6 +15,7 @@ from pouf_core.data.items import collect_items, fingerprint
 from pouf_core.data.texts import text_hash
 from pouf_core.errors import AdaptationStopped, InvalidInput
 from pouf_core.families.text_views import TextViews
+from tests.corpus.tables import UNSURE
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
 
 WORDS = ["great", "good", "okay", "terrible", "bad"]
@@ -85,6 +86,18 @@ def test_a_table_is_read_as_the_caller_says(encoder: str, tmp_path: Path) -> Non
     assert result.evaluation.n == len(TEXTS)
     with pytest.raises(InvalidInput, match="one character"):
         adapt(table, encoder, tmp_path / "other", {"max_steps": 1}, delimiter=";;")
+
+
+def test_a_file_of_which_the_encoding_can_hardly_be_told_makes_a_warning(encoder: str, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.csv").write_bytes(UNSURE)
+    (data / "b.txt").write_text("\n".join(TEXTS))
+    result = adapt(data, encoder, tmp_path / "model", {"max_steps": 1})
+    (warning,) = (one for one in result.warnings if one.code == "encoding_unsure")
+    assert "'a.csv'" in warning.message
+    said = adapt(data, encoder, tmp_path / "other", {"max_steps": 1}, encoding="mac-roman")
+    assert "encoding_unsure" not in {one.code for one in said.warnings}
 
 
 def test_labels_leave_no_trace_in_the_weights(encoder: str, tmp_path: Path) -> None:

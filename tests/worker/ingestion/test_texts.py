@@ -13,6 +13,7 @@ from pouf_core.data.items import collect_items, fingerprint
 from store.storage import Storage
 from store.tables import Dataset, Job
 from tests.corpus.sheets import parquet, workbook
+from tests.corpus.tables import UNSURE
 from tests.row_fixtures import insert_job
 from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import run_ingestion
@@ -61,8 +62,7 @@ def test_a_dataset_tells_how_its_files_were_read(context: WorkerContext, add_dat
 def test_a_file_of_which_the_encoding_can_hardly_be_told_makes_a_warning(
     context: WorkerContext, add_dataset: Any, get: Any
 ) -> None:
-    unsure = "text;label\nno funciona, niño;neg\n".encode("mac-roman")
-    dataset_id = add_dataset({"a.csv": unsure, "b.csv": b"text\nno funciona\n"}, modality="text")
+    dataset_id = add_dataset({"a.csv": UNSURE, "b.csv": b"text\nno funciona\n"}, modality="text")
     run_ingestion(context, dataset_id)
     (warning,) = get(Dataset, dataset_id).warnings
     assert warning["code"] == "encoding_unsure"
