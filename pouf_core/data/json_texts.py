@@ -10,6 +10,7 @@ from typing import IO, Any
 from pouf_core.data.dialects import SNIFFED_ROWS
 from pouf_core.data.headings import TEXTS, field_named
 from pouf_core.data.json_fields import Fields, fields_of, pair_in
+from pouf_core.data.labels.annotations import annotated_classes
 from pouf_core.data.labels.json_files import choices, is_task, text_of_task
 from pouf_core.data.table_rows import TableOptions
 from pouf_core.data.text_rows import BadRow, Row, empty_line, pair_of, row_of
@@ -143,10 +144,17 @@ def _row(position: int, value: object, options: TableOptions, fields: Fields) ->
     if is_task(value):
         return _row_of_task(position, value, options)
     record = fields.record_of(value)
+    label = _label(value, record, fields)
     pair = fields.pair_in(record)
     if pair is not None:
-        return pair_of(position, record[pair[0]], record[pair[1]], fields.label_of(record))
-    return row_of(position, fields.text_of(record), fields.label_of(record))
+        return pair_of(position, record[pair[0]], record[pair[1]], label)
+    return row_of(position, fields.text_of(record), label)
+
+
+def _label(value: Mapping[str, Any], record: Mapping[str, Any], fields: Fields) -> object:
+    """What annotators agree on, where there are any, else what the field says."""
+    classes = None if fields.is_label_said else annotated_classes(value)
+    return fields.label_of(record) if classes is None else list(classes)
 
 
 def _row_of_task(position: int, task: Mapping[str, Any], options: TableOptions) -> Row:

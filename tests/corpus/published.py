@@ -85,6 +85,14 @@ def _lines() -> list[Table]:
 
 def _json() -> list[Table]:
     usual = objects("text", "label")
+    answered = [{"fields": {"text": text}, "responses": {"label": [{"value": side}]}} for text, side in pairs()]
+    submitted = [
+        {"fields": {"text": text}, "responses": [{"values": {"label": {"value": side}}, "status": "submitted"}]}
+        for text, side in pairs()
+    ]
+    flat = [{"text": text, "label.responses": [side, "both"]} for text, side in pairs()]
+    states: Mapping[str, Any] = {"label.responses.status": ["submitted", "discarded"]}
+    scored = [{"text": text, "cats": {name: float(name == side) for name in set(SIDES)}} for text, side in pairs()]
     listed = [one | {"label": [one["label"]]} for one in usual]
     by_column = {name: [one[name] for one in usual] for name in ("text", "label")}
     by_row = {name: {str(row): value for row, value in enumerate(values)} for name, values in by_column.items()}
@@ -94,6 +102,10 @@ def _json() -> list[Table]:
         "reviewText": objects("reviewText", "sentiment", helpful=[0, 1]),
         "Argilla": [{"id": key, "fields": one} for key, one in zip(KEYS, usual, strict=True)],
         "records within records": [{"id": 1, "doc": {"text": text}, "said": {"label": side}} for text, side in pairs()],
+        "answers to Argilla": answered,
+        "answers to Argilla, version 1": submitted,
+        "answers to Argilla, flat": [one | states for one in flat],
+        "spaCy": scored,
         "Prodigy": [{"text": text, "accept": [side], "answer": "accept"} for text, side in pairs()],
         "issues of GitHub": [{"body": text, "labels": [{"name": side, "id": 1}]} for text, side in pairs()],
         "unusual fields": objects("headline", "section", day="2026-02-01"),
@@ -112,6 +124,7 @@ def _json() -> list[Table]:
             two_columns(f"JSON, {name}", json.dumps(value).encode(), file_name="a.json")
             for name, value in documents.items()
         ),
+        two_columns("annotators who differ", lines_of(flat), labels=[None] * len(TEXTS), file_name="a.jsonl"),
         two_columns("JSON lines called .json", lines_of(usual), file_name="a.json"),
         two_columns("JSON called .jsonl", json.dumps(usual).encode(), file_name="a.jsonl"),
     ]
