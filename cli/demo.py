@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import shutil
 import time
 import zipfile
 from collections.abc import Iterator
@@ -156,4 +157,7 @@ def _predict(client: Client, example: Example, jobs: dict[str, Job]) -> None:
 
 def _download(client: Client, job: Job, data_dir: Path, quality: str) -> Path:
     assert job.model_id is not None
-    return client.models.download(job.model_id, data_dir / "models" / quality)
+    folder = data_dir / "models" / quality
+    if folder.exists():  # of the demo before
+        shutil.rmtree(folder)
+    return client.models.download(job.model_id, folder)
