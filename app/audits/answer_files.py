@@ -13,8 +13,8 @@ from app.http.budgets import Holding, holding_of
 from app.http.content_types import JSON, content_type, is_json, wrong_content_type
 from app.http.errors import invalid
 from app.http.executors import validating
-from app.http.json_bodies import validate
-from app.http.json_parsing import parse_json, parsed_size, refuse_deep
+from app.http.json_bodies import parsed, validate
+from app.http.json_parsing import refuse_deep
 from app.predicted.formats import FORMULAS
 
 CSV = "text/csv"
@@ -30,16 +30,13 @@ async def read_answers(request: Request) -> AnswersPut:
     """
     content = await request.body()
     if is_json(request.headers):
-        return await validating(_from_json, content, holding_of(request))
+        return await validating(parsed, content, _from_values, refuse_deep, holding_of(request))
     if content_type(request.headers) == CSV:
         return await validating(_from_csv, content, holding_of(request))
     raise wrong_content_type(request.headers, JSON, CSV)
 
 
-def _from_json(content: bytes, holding: Holding) -> AnswersPut:
-    holding.take_memory(parsed_size(content))
-    values = parse_json(content)
-    refuse_deep(values)
+def _from_values(values: object) -> AnswersPut:
     if isinstance(values, list):
         values = {"answers": list(_of_label_studio(values))}
         if not values["answers"]:

@@ -51,7 +51,7 @@ async def read_json(
     """
     _require_json(request)
     content = await request.body()
-    return await validating(_parse, content, partial(validate, schema), check, holding_of(request), most_values)
+    return await validating(parsed, content, partial(validate, schema), check, holding_of(request), most_values)
 
 
 def json_body(schema: type[SchemaT]) -> Callable[[Request], Awaitable[SchemaT]]:
@@ -78,7 +78,7 @@ def json_draft(
         await _require_body(request)
         content = await request.body()
         read = partial(draft_of, schema, stand_ins)
-        return await validating(_parse, content, read, refuse_deep, holding_of(request))
+        return await validating(parsed, content, read, refuse_deep, holding_of(request))
 
     return draft
 
@@ -158,9 +158,10 @@ async def refuse_repeated_fields(request: Request) -> None:
             json.loads(await request.body(), object_pairs_hook=unique_fields)
 
 
-def _parse(
+def parsed(
     content: bytes, read: Callable[[object], ReadT], check: Check, holding: Holding, most_values: int = MAX_VALUES
 ) -> ReadT:
+    """Return what `read` makes of the JSON once `check` has seen it; raises as they, `parse_json` and `Budget.take`."""
     holding.take_memory(parsed_size(content))
     values = parse_json(content, most_values)
     check(values)
