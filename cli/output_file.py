@@ -52,6 +52,8 @@ def refuse_unwritable(out: Path) -> None:
     Raises:
         CommandError: it cannot.
     """
+    if out.is_dir():
+        raise CommandError(f"{out} cannot be written: it is a folder; give a file.", ExitCode.WRONG_USE)
     try:
         with TemporaryFile(dir=out.resolve().parent):
             return

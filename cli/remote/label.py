@@ -69,11 +69,9 @@ class Target:
             return cls(path, "csv")
         if chosen is None and path.exists():
             raise CommandError(f"{path} is there already; say with -o where to write.", ExitCode.WRONG_USE)
-        if path.is_dir():
-            raise CommandError(f"{path} cannot be written: it is a folder; give a file.", ExitCode.WRONG_USE)
+        refuse_unwritable(path)
         if path.suffix.lower() not in FORMATS:
             raise CommandError(f"{path}: give a name that ends in {', '.join(FORMATS)}.", ExitCode.WRONG_USE)
-        refuse_unwritable(path)
         return cls(path, FORMATS[path.suffix.lower()])
 
     @property

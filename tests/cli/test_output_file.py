@@ -1,9 +1,10 @@
 import pytest
 from typer.testing import CliRunner
 
+from cli import CommandError
 from cli.exit_codes import ExitCode
 from cli.main import app
-from cli.output_file import replaced
+from cli.output_file import refuse_unwritable, replaced
 from cli.predictions.answers import Answer, show_all, showing
 
 EARLIER = "name,label\na.jpg,boat\n"
@@ -56,3 +57,10 @@ def test_a_link_stays_and_its_file_keeps_its_mode(table, tmp_path):
         part.write_text("new")
     assert link.is_symlink()
     assert (table.read_text(), table.stat().st_mode & 0o777) == ("new", 0o600)
+
+
+def test_a_folder_is_no_place_for_a_file_whatever_it_is_called(tmp_path):
+    (tmp_path / "out.csv").mkdir()
+    with pytest.raises(CommandError, match="it is a folder") as refused:
+        refuse_unwritable(tmp_path / "out.csv")
+    assert refused.value.exit_code == ExitCode.WRONG_USE
