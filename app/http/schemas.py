@@ -103,7 +103,10 @@ def _has_unstorable_text(value: object) -> bool:
     if isinstance(value, Mapping):
         return any(_has_unstorable_text(part) for pair in value.items() for part in pair)
     if isinstance(value, list | tuple):
-        return any(map(_has_unstorable_text, value))
+        try:
+            return _has_unstorable_text("".join(value))  # a long list of texts, looked at in C
+        except TypeError:
+            return any(map(_has_unstorable_text, value))
     return False
 
 

@@ -154,7 +154,7 @@ def test_no_body_is_refused(api, refused):
     refused(api.post("/v1/jobs"), 422, "missing_field")
 
 
-@pytest.mark.parametrize("text", ['"\\ud800 {}"', '["{} \\udfff"]'])
+@pytest.mark.parametrize("text", ['"\\ud800 {}"', '["{} \\udfff"]', '["{} \\ud83d", "\\ude00 {}"]'])
 def test_text_that_is_no_unicode_is_refused(api, rows, refused, text):
     content = f'{{"dataset_id": "{rows.dataset()}", "class_names": ["a", "b"], "prompt_template": {text}}}'
     response = api.post("/v1/jobs", content=content, headers={"content-type": "application/json"})
