@@ -160,22 +160,39 @@ def postgres_server_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def make_postgres_database(postgres_server_url: str) -> Callable[[], str]:
-    """Makes an empty database that no other test sees and returns its URL."""
+def make_postgres_database(postgres_server_url: str) -> Callable[..., str]:
+    """Makes a database that no other test sees, a copy of another or an empty one, and returns its URL."""
 
-    def make() -> str:
+    def make(copied: str = "template1") -> str:
         name = f"test_{uuid4().hex}"
         with psycopg.connect(postgres_server_url, autocommit=True) as connection:
-            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+            query = SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(copied))
+            connection.execute(query)
         return f"{postgres_server_url.rpartition('/')[0]}/{name}"
 
     return make
 
 
 @pytest.fixture
-def postgres_url(make_postgres_database: Callable[[], str]) -> str:
+def postgres_url(make_postgres_database: Callable[..., str]) -> str:
     """The URL of an empty PostgreSQL database that no other test sees."""
     return make_postgres_database()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres_database(postgres_server_url: str) -> str:
+    """The name of a migrated PostgreSQL database without rows, to be copied."""
+    name = "migrated"
+    with psycopg.connect(postgres_server_url, autocommit=True) as connection:
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    upgrade(f"{postgres_server_url.rpartition('/')[0]}/{name}")
+    return name
+
+
+@pytest.fixture
+def migrated_postgres_url(make_postgres_database: Callable[..., str], migrated_postgres_database: str) -> str:
+    """The URL of a migrated PostgreSQL database without rows that no other test sees."""
+    return make_postgres_database(migrated_postgres_database)
 
 
 def _wait_for_valkey(url: str) -> None:

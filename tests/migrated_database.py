@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from store.database import Database, upgrade
+from store.database import Database
 
 DATABASES = ("sqlite", "postgresql")
 
 
 def migrated_database(request: pytest.FixtureRequest, settings: Any) -> Iterator[Database]:
     """For a fixture with the parameters `DATABASES`."""
-    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("postgres_url")
-    upgrade(url)
+    url = settings.database_url if request.param == "sqlite" else request.getfixturevalue("migrated_postgres_url")
     database = Database(url)
     yield database
     database.dispose()

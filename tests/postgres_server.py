@@ -48,6 +48,7 @@ def postgres_server(initdb: Path, host: str = "127.0.0.1", inside: Sequence[str]
         port = free_port()
         command = [*inside, *as_account, str(initdb.parent / "postgres"), "-D", data, "-p", str(port)]
         command += ["-c", f"listen_addresses={host}", "-c", "unix_socket_directories=", "-c", "fsync=off"]
+        command += ["-c", "autovacuum=off"]  # it would look into hundreds of databases again and again
         user = None if as_account else account
         with subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL) as server:
             try:

@@ -15,14 +15,14 @@ from tests.app.colour_engine import ColourEngine
 
 
 @pytest.fixture
-def application(settings, postgres_url) -> FastAPI:
-    return create_app(settings.model_copy(update={"database_url": postgres_url, "owner": "pg"}), ColourEngine)
+def application(settings, migrated_postgres_url) -> FastAPI:
+    return create_app(settings.model_copy(update={"database_url": migrated_postgres_url, "owner": "pg"}), ColourEngine)
 
 
 @pytest.fixture
-def database(application, postgres_url):
+def database(application, migrated_postgres_url):
     with TestClient(application):
-        database = Database(postgres_url)
+        database = Database(migrated_postgres_url)
         yield database
         database.dispose()
 
