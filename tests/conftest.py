@@ -155,7 +155,8 @@ def postgres_server_url() -> Iterator[str]:
     initdb = find_initdb()
     if initdb is None:
         pytest.skip("PostgreSQL's server is not installed (Debian: apt install postgresql)")
-    with postgres_server(initdb) as url:
+    # a vacuum would look into hundreds of databases again and again
+    with postgres_server(initdb, options=["autovacuum=off"]) as url:
         yield url
 
 

@@ -24,10 +24,13 @@ def find_initdb() -> Path | None:
 
 
 @contextmanager
-def postgres_server(initdb: Path, host: str = "127.0.0.1", inside: Sequence[str] = ()) -> Iterator[str]:
+def postgres_server(
+    initdb: Path, host: str = "127.0.0.1", inside: Sequence[str] = (), options: Sequence[str] = ()
+) -> Iterator[str]:
     """Start a server with an empty database on a private port of `host`; yields its URL.
 
-    `inside` is what its command begins with where it runs on another machine, of a test's own network.
+    `inside` is what its command begins with where it runs on another machine, of a test's own network; `options` are
+    settings of the server, `name=value`.
     """
     # it refuses to run as root
     account = "nobody" if os.geteuid() == 0 else None
@@ -48,7 +51,7 @@ def postgres_server(initdb: Path, host: str = "127.0.0.1", inside: Sequence[str]
         port = free_port()
         command = [*inside, *as_account, str(initdb.parent / "postgres"), "-D", data, "-p", str(port)]
         command += ["-c", f"listen_addresses={host}", "-c", "unix_socket_directories=", "-c", "fsync=off"]
-        command += ["-c", "autovacuum=off"]  # it would look into hundreds of databases again and again
+        command += [argument for option in options for argument in ("-c", option)]
         user = None if as_account else account
         with subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL) as server:
             try:
