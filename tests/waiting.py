@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import psutil
@@ -21,6 +22,16 @@ def wait_for(
     while not (found := condition()):
         assert time.monotonic() < deadline, what()
         time.sleep(PAUSE_SECONDS)
+    return found
+
+
+def processes_with(part: str, parent: int | None = None) -> list[psutil.Process]:
+    """The processes below `parent`, or this one, with `part` in an argument, but for those that end meanwhile."""
+    found = []
+    for process in psutil.Process(parent).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # a zombie that nobody has noticed yet, too
+            if any(part in argument for argument in process.cmdline()):
+                found.append(process)
     return found
 
 

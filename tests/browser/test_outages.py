@@ -1,10 +1,10 @@
 """Pages that are open while the service is away: they say so, and go on by themselves."""
 
-import psutil
 from playwright.sync_api import expect
 
 from pouf_client import Client
 from tests.browser.conftest import CLASSES, WAIT_MS
+from tests.waiting import processes_with
 
 
 class _Forgiving(list):  # type: ignore[type-arg]
@@ -21,8 +21,7 @@ def test_a_page_goes_on_by_itself_when_the_api_was_away(visit, walked, service):
         with visit() as seen:
             seen.wrong = _Forgiving()
             seen.open(f"/jobs/{job.id}")
-            supervisor = psutil.Process(service.pid)
-            [api] = [part for part in supervisor.children(recursive=True) if "app.main:app" in part.cmdline()]
+            [api] = processes_with("app.main:app", service.pid)
             api.kill()
             seen.page.locator("#message .notice").wait_for()
             expect(seen.page.locator("#message .notice")).to_have_count(0, timeout=WAIT_MS)

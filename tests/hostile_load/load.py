@@ -23,6 +23,7 @@ from store.settings import Settings
 from tests.hostile_load.attackers import Statuses, attack
 from tests.hostile_load.attacks import Target, picture
 from tests.hostile_load.observer import Seen, observe, predict
+from tests.waiting import processes_with
 
 MIB = 1024**2
 #: Budgets small enough that the load exceeds them.
@@ -157,7 +158,5 @@ def own_environment() -> Iterator[None]:
 
 def api_process(supervisor: int) -> psutil.Process:
     """The process that answers HTTP."""
-    for process in psutil.Process(supervisor).children(recursive=True):
-        if "app.main:app" in process.cmdline() and process.name().startswith("python"):
-            return process
-    raise LookupError("no API process")
+    [process] = processes_with("app.main:app", supervisor)
+    return process

@@ -27,7 +27,7 @@ from store.storage import Storage
 from store.tables import BatchPrediction, DatasetItem
 from tests.pouf_core.conftest import save_tiny_clip
 from tests.row_fixtures import CLASSES, draw_picture
-from tests.waiting import WAIT_SECONDS
+from tests.waiting import WAIT_SECONDS, processes_with
 from worker.batch_predictions import runner
 from worker.batch_predictions.attempts import begin_attempt, lose, succeed
 from worker.batch_predictions.runner import run_batch
@@ -67,13 +67,7 @@ def queued(rows: Any, storage: Storage, artifact: Path, add_ready_dataset: Any, 
 
 
 def child_of_this_process() -> psutil.Process | None:
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if runner.CHILD in process.cmdline():
-                return process
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    return None
+    return next(iter(processes_with(runner.CHILD)), None)
 
 
 @contextlib.contextmanager
