@@ -1,13 +1,14 @@
 """Ports and URLs of this machine, and whether a ready service answers there."""
 
 import errno
-import ipaddress
 import json
 import socket
 import urllib.error
 import urllib.request
 from http.client import HTTPException
 from urllib.parse import urlsplit
+
+from store.loopback import is_loopback
 
 LOOPBACK = "127.0.0.1"
 TIMEOUT_SECONDS = 30.0
@@ -65,20 +66,13 @@ def answer_of(url: str, seconds: float) -> tuple[int, bytes]:
     Raises:
         OSError, HTTPException, ValueError: no answer came, or none of HTTP.
     """
-    handlers = [urllib.request.ProxyHandler({})] if _is_loopback(urlsplit(url).hostname or "") else []
+    handlers = [urllib.request.ProxyHandler({})] if is_loopback(urlsplit(url).hostname or "") else []
     try:
         with urllib.request.build_opener(*handlers).open(url, timeout=seconds) as answer:
             return answer.status, answer.read(MOST_BYTES)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read(MOST_BYTES)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _short(body: bytes) -> str:

@@ -4,11 +4,11 @@ A page of another site reaches a service on its visitor's own machine: by a name
 (DNS rebinding), or by a form that it sends there. Browsers tell both, by ``Host`` and ``Origin``.
 """
 
-import ipaddress
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from app.http.errors import ApiError, forbidden
+from store.loopback import is_loopback
 
 SETTING = "POUF_ALLOWED_HOSTS"
 
@@ -38,9 +38,4 @@ def _is_allowed(name: str | None, allowed: Collection[str]) -> bool:
     if name is None:
         return False
     name = name.removesuffix(".").lower()
-    if name == "localhost" or name.endswith(".localhost") or name in allowed:
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(name) or name.endswith(".localhost") or name in allowed

@@ -1,6 +1,5 @@
 """What has to be right about API keys before the service may be reached."""
 
-import ipaddress
 import logging
 
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +12,7 @@ from app.auth.pepper import PepperMissing, read_pepper
 from app.keys.service import BOOTSTRAP_NAME, MalformedKey, NewKey, create
 from store.clock import utcnow
 from store.database import Database
+from store.loopback import is_loopback
 from store.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -64,13 +64,3 @@ def _make_bootstrap_key(settings: Settings, database: Database, text: str) -> No
             if key.name == BOOTSTRAP_NAME and key.digest != current and key.revoked_at is None:
                 key.revoked_at = utcnow()
                 logger.info("the bootstrap key %s… was replaced and is revoked", key.prefix)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a server that listens on `host`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
