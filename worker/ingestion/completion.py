@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from itertools import islice
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from pouf_core.contract.base_model import BY_MODALITY
@@ -129,24 +130,18 @@ def write_labels(database: Database, lease: Lease[Dataset], labels: Mapping[str,
     Raises:
         LeaseLost: somebody else ingests the dataset.
     """
-    last = 0
-    while labels:
-        query = select(DatasetItem.id, DatasetItem.sha256).where(
-            DatasetItem.dataset_id == lease.row_id, DatasetItem.status == "accepted", DatasetItem.id > last
-        )
+    of_item = (DatasetItem.dataset_id == lease.row_id, DatasetItem.sha256 == bindparam("key"))
+    change = update(DatasetItem).where(*of_item, DatasetItem.status == "accepted")
+    change = change.values(label=bindparam("new_label"), code=bindparam("new_code"), message=bindparam("new_message"))
+    rest = iter(labels.items())
+    while part := list(islice(rest, LABEL_BATCH)):
         with database.write() as session:
             fenced(session, lease)
-            rows = session.execute(query.order_by(DatasetItem.id).limit(LABEL_BATCH)).all()
-            if not rows:
-                return
-            changes = [_labelled(item_id, labels[key]) for item_id, key in rows if key is not None and key in labels]
-            if changes:
-                session.execute(update(DatasetItem), changes)
-        last = rows[-1].id
+            session.connection().execute(change, [_labelled(key, names) for key, names in part])
 
 
-def _labelled(item_id: int, names: Set[str]) -> dict[str, object]:
+def _labelled(key: str, names: Set[str]) -> dict[str, str | None]:
     if len(names) == 1:
-        return {"id": item_id, "label": min(names), "code": None, "message": None}
+        return {"key": key, "new_label": min(names), "new_code": None, "new_message": None}
     message = "Labels contradict each other and are not used: " + ", ".join(sorted(names))
-    return {"id": item_id, "label": None, "code": CONFLICTING_LABELS, "message": message}
+    return {"key": key, "new_label": None, "new_code": CONFLICTING_LABELS, "new_message": message}

@@ -85,6 +85,7 @@ class ItemRows(Keeper):
                 "code": item.code,
                 "message": item.message,
                 "storage_key": item.key,
+                "label": item.label,
                 "text": None if text is None else shown_text(text.text),
                 "text_pair": None if text is None or text.text_pair is None else shown_text(text.text_pair),
             }
@@ -140,4 +141,4 @@ class ItemRows(Keeper):
             dataset = update(Dataset).where(Dataset.id == self.lease.row_id)
             session.execute(dataset.values(extracted_bytes=self._extracted_bytes))
             if self._rows:
-                session.execute(insert(DatasetItem), self._rows)
+                session.connection().execute(insert(DatasetItem), self._rows)  # not as objects, which takes longer

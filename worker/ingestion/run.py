@@ -32,8 +32,8 @@ from worker.shutdown import ShuttingDown, shutdown_requested
 
 logger = logging.getLogger(__name__)
 
-#: Entries that are written at a time; vectors are short and many.
-FLUSH_ROWS: dict[Modality, int] = {"image": 500, "text": 500, "embedding": 5000}
+#: Entries that are written at a time; texts and vectors are short and many.
+FLUSH_ROWS: dict[Modality, int] = {"image": 500, "text": 5000, "embedding": 5000}
 INGESTION_FAILED = (
     "ingestion_failed",
     "The uploads could not be ingested, because of what they hold. Leave files out, to find the one that it is, and "
@@ -143,7 +143,7 @@ def _ingest(
         _collect(rows, collector, uploads, settings.max_items)
     with long_step():
         labelling = collector.labelling()
-        patiently(partial(write_labels, context.database, lease, labelling.labels), check)
+        patiently(partial(write_labels, context.database, lease, collector.unwritten(labelling)), check)
 
     def finish(session: Session) -> None:
         finish_ingestion(session, fenced(session, lease), collector, labelling)

@@ -22,6 +22,11 @@ class TextLabels:
         self._shared: dict[str, frozenset[str]] = {}  # a set for each label, not for each of many items
         self._in_folders: set[tuple[str, Parts, str]] = set()
 
+    @property
+    def are_of_files(self) -> bool:
+        """Whether labels may come from the files of the texts."""
+        return self._wanted in ("auto", "file")
+
     def note_row(self, row: TextRow, source: str, directory: Parts) -> None:
         """A row of a file was found in a directory of a source."""
         if self._wanted != "none" and (row.label is not None or directory):
@@ -29,7 +34,7 @@ class TextLabels:
 
     def note(self, sha256: str, label: str | None, source: str = "", directory: Parts = ()) -> None:
         """An item was found, with the label that its own file gives it, in a directory of a source."""
-        if label is not None and self._wanted in ("auto", "file"):
+        if label is not None and self.are_of_files:
             alone = self._shared.setdefault(label, frozenset((label,)))
             known = self._labels.setdefault(sha256, alone)
             if known is not alone:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -117,6 +117,10 @@ class Collector(FoundItems, ABC):
     @abstractmethod
     def labelling(self) -> Labelling:
         """The evaluation labels of what was accepted."""
+
+    def unwritten(self, labelling: Labelling) -> Mapping[str, Set[str]]:
+        """Of the labels those that the accepted items were not given with."""
+        return labelling.labels
 
     @abstractmethod
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:

@@ -64,9 +64,17 @@ class FoundItems:
             return True
         return False
 
-    def accept(self, name: ItemName, sha256: str, size: int, key: str, text: TextItem | None = None) -> None:
-        """Note an item that is stored, or will be before the reading ends."""
-        self._note(FoundItem(name.text, "accepted", sha256, size, key=key, text=text))
+    def accept(
+        self,
+        name: ItemName,
+        sha256: str,
+        size: int,
+        key: str,
+        text: TextItem | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Note an item that is stored, or will be before the reading ends; with the label that its entry shall have."""
+        self._note(FoundItem(name.text, "accepted", sha256, size, key=key, text=text, label=label))
         self.accepted.add(sha256)
 
     def require_room_for_item(self) -> None:

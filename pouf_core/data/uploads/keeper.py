@@ -55,6 +55,7 @@ class FoundItem(NamedTuple):
         code, message: why it is rejected.
         key: where its content is stored.
         text: of a text or a pair of texts.
+        label: what its own file says, as far as that counts.
     """
 
     name: str
@@ -65,6 +66,7 @@ class FoundItem(NamedTuple):
     message: str | None = None
     key: str | None = None
     text: TextItem | None = None
+    label: str | None = None
 
 
 class Keeper(ABC):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from pydantic_core import to_json
 
 from pouf_core.contract.findings import Finding
 from pouf_core.data.archives.members import Found
@@ -43,6 +44,8 @@ class TextCollector(Collector):
     _ambiguous: AmbiguousTable | None = None
     # as the first text decides; None while there is none
     _are_pairs: bool | None = None
+    # labels of these were found after they were accepted
+    _labelled_again: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._labels = TextLabels(self.labels_wanted)
@@ -52,7 +55,7 @@ class TextCollector(Collector):
         self._key = self.keeper.key_of_file("texts")
         with self.keeper.folder("texts") as folder:
             path = folder / "texts"
-            with path.open("w", encoding="utf-8") as self._stored:
+            with path.open("wb") as self._stored:
                 super().collect(uploads)
             if self.accepted and self.keeper.keeps_files:
                 self.keeper.keep_file("texts", path)
@@ -68,6 +71,11 @@ class TextCollector(Collector):
 
     def labelling(self) -> Labelling:
         return self._labels.found()
+
+    def unwritten(self, labelling: Labelling) -> Mapping[str, Set[str]]:
+        if labelling.source.kind != "file":
+            return labelling.labels
+        return {key: labelling.labels[key] for key in self._labelled_again}
 
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
         self._source = LOOSE_FILES
@@ -101,14 +109,17 @@ class TextCollector(Collector):
             message = f"A {_KINDS[is_pair]}, in a dataset whose first item is a {_KINDS[not is_pair]}."
             self.reject(name, "mixed_texts", message)
             return
-        sha256, size = text_hash(row.item), len(row.text.encode()) + len((row.text_pair or "").encode())
-        self._labels.note(sha256, row.label, self._source, name.parts[:-1])
-        if self.note_if_duplicate(name, sha256, size, row.item):
+        item, label = row.item, row.label if self._labels.are_of_files else None
+        sha256, size = text_hash(item), len(row.text.encode()) + len((row.text_pair or "").encode())
+        self._labels.note(sha256, label, self._source, name.parts[:-1])
+        if self.note_if_duplicate(name, sha256, size, item):
+            if label is not None:
+                self._labelled_again.add(sha256)
             return
         self.require_room_for_item()
         self._are_pairs = is_pair
         fields = {"text_a": row.text, "text_b": row.text_pair} if is_pair else {"text": row.text}
-        line = json.dumps(fields, ensure_ascii=False) + "\n"
-        self.extract(len(line.encode()))
+        line = to_json(fields) + b"\n"
+        self.extract(len(line))
         self._stored.write(line)
-        self.accept(name, sha256, size, self._key, row.item)
+        self.accept(name, sha256, size, self._key, item, label)

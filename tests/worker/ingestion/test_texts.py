@@ -113,13 +113,14 @@ def test_labels_change_neither_fingerprint_nor_what_is_stored(
     assert len(seen) == 1
 
 
-def test_texts_with_contradicting_labels_keep_none(
+def test_of_a_text_that_comes_again_all_labels_count_and_contradicting_ones_do_not(
     context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:
-    dataset_id = add_dataset({"a.csv": b"text,label\none fine day,x\none fine day,y\n"}, modality="text")
+    table = b"text,label\none fine day,x\none fine day,y\na rainy day,\na rainy day,x\na day,x\na day,\n"
+    dataset_id = add_dataset({"a.csv": table}, modality="text")
     run_ingestion(context, dataset_id)
     accepted = [item for item in items_of(dataset_id) if item.status == "accepted"]
-    assert [(item.label, item.code) for item in accepted] == [(None, "conflicting_labels")]
+    assert [(item.label, item.code) for item in accepted] == [(None, "conflicting_labels"), ("x", None), ("x", None)]
 
 
 def test_archives_of_texts_are_read_when_the_modality_is_text(
