@@ -17,8 +17,8 @@ def take_sample(request: SampleRequest) -> Sample:
     """What a dataset of these files would be.
 
     Raises:
-        InvalidInput: `sample_unreadable`: the files end the process that reads them, or take too long.
-        ReaderUnavailable: no file can be read.
+        InvalidInput: `sample_unreadable`: the files end the process that reads them.
+        ReaderUnavailable: no file can be read, or the machine is too busy: each file has limits of its own before.
     """
     seconds = request.limits.seconds + MORE_SECONDS
     scratch = {"TMPDIR": str(request.scratch)}  # whose owner removes what a killed process left
@@ -26,8 +26,7 @@ def take_sample(request: SampleRequest) -> Sample:
         return ask(MODULE, request, Sample, seconds=seconds, variables=scratch)
     except Unanswered as error:
         if error.status is None:
-            message = f"Reading a sample takes more than {seconds:g} s. Send fewer or smaller files, or no dry run."
-            raise InvalidInput(UNREADABLE, message) from error
+            raise ReaderUnavailable(f"Reading a sample took more than {seconds:g} s by the clock.") from error
         if error.status == UNAVAILABLE:
             raise ReaderUnavailable("The process that reads samples lacks what it works with.") from error
         message = f"The files end the process that reads a sample: {describe_end(error.status)}."

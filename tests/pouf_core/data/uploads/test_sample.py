@@ -106,6 +106,14 @@ def test_a_machine_that_lacks_something_is_no_fault_of_the_files(tmp_path: Path)
         take_sample(SampleRequest(files=files, modality="text", scratch=tmp_path / "gone", limits=LIMITS))
 
 
+def test_a_sample_that_takes_too_long_by_the_clock_is_no_fault_of_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pouf_core.data.uploads.sampling.MORE_SECONDS", 0.001 - LIMITS.seconds)
+    with pytest.raises(ReaderUnavailable):
+        take_sample(SampleRequest(files=[], modality="text", scratch=tmp_path, limits=LIMITS))
+
+
 def test_what_is_unusable_as_far_as_was_read_is_no_failure_yet(tmp_path: Path) -> None:
     found = sampled(tmp_path, {"a.jsonl": b"{\n" * 300 + b'"a text"\n'})
     assert (found.complete, found.rejected_count, found.failure) == (False, module.MOST_OF_AN_UPLOAD, None)
