@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
+from cli.remote.output import note
 from pouf_core.contract.item_limits import MAX_ITEM_BYTES
 from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, TEXT_SUFFIXES, unpacked_name
 from pouf_core.data.losses import Rejected
@@ -16,6 +18,7 @@ from pouf_core.data.sidecars import is_sidecar
 from pouf_core.data.source_files import SourceFile, SourceFiles
 from pouf_core.data.text_files import BadRow, TextOptions, read_texts
 from pouf_core.data.texts import clean_item
+from pouf_core.data.unsure_encodings import UnsureEncodings
 from pouf_core.errors import InvalidInput
 
 #: Documents that lie in folders of pictures.
@@ -130,12 +133,15 @@ def _text(value: str) -> Input:
 
 
 def _rows(file: SourceFile, name: str, text_column: str | None) -> Iterator[Input]:
+    unsure = UnsureEncodings()
     try:
-        for row in read_texts(file.path, file.name.file_name, TextOptions(text_column)):
+        for row in read_texts(file.path, file.name.file_name, TextOptions(text_column), partial(unsure.note, name)):
             place = f"{name}:{row.position}"
             yield Unreadable(place, row.code, row.message) if isinstance(row, BadRow) else Given(place, row.item)
     except InvalidInput as error:
         yield Unreadable.of(name, error)
+    for warning in unsure.warnings():
+        note(warning.message, "yellow")
 
 
 def _vectors(path: Path) -> Iterator[Input]:
