@@ -9,6 +9,10 @@ from pouf_core.errors import InvalidInput
 
 _UNDECODABLE = "undecodable_image"
 _FILMS = (".mov", ".mp4", ".m4v", ".avi", ".mkv", ".webm", ".3gp", ".mpg", ".mpeg", ".wmv")
+_OF_PROGRAMS = (
+    *(".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".psd", ".psb", ".svg", ".eps", ".ai", ".xcf", ".clip", ".kra"),
+    *(".dcm", ".nii", ".exr", ".hdr", ".tga", ".pcx", ".ico", ".icns", ".wmf", ".emf"),
+)
 _TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".xls", ".ods", ".parquet")
 _DOCUMENTS = (
     *(".txt", ".md", ".rst", ".rtf", ".pdf", ".doc", ".docx", ".pptx", ".htm", ".html", ".css", ".js"),
@@ -17,6 +21,7 @@ _DOCUMENTS = (
 _TEXTS_APART = "Texts make a dataset of their own: upload them without pictures, or with the modality `text`."
 _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
     (RAW_SUFFIXES, "It is a camera's raw file, which is not developed here. Export it as JPEG or TIFF.", "item"),
+    (_OF_PROGRAMS, "It is a kind of picture that is not read here. Export it as PNG or JPEG.", "item"),
     (_FILMS, "It is a film, not a picture. Send single pictures of it, if these count.", "item"),
     (
         _TABLES,

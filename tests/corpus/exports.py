@@ -133,10 +133,11 @@ def datumaro(*shown: tuple[str, Sequence[int]]) -> dict[str, Any]:
 
 def _albums() -> list[Layout]:
     phone = ("DCIM/Camera/1.png", "DCIM/Screenshots/2.png")
+    mixed = ("Urlaub 2023/1.png", "Katzen/2.png")
     google = ("Google Photos/Photos from 2022/1.png", "Google Photos/Photos from 2023/2.png")
     return [
         in_folders(f"albums of {name}", *paths, suggested=[], warnings=["folders_look_like_albums"])
-        for name, paths in (("a phone", phone), ("Google", google))
+        for name, paths in (("a phone", phone), ("Google", google), ("people, and another folder", mixed))
     ]
 
 

@@ -25,7 +25,7 @@ _OF_A_DEVICE = re.compile(
     r"|^(?:camera|sent|private|recents?|favou?rites)$"
     rf"|^photos from {_YEAR}$",  # of Google
 )
-_MOST = 0.5  # of the folders, for albums
+_MOST = 0.5  # of the folders, or more, for albums
 
 
 def folder_labels(directories: Collection[Parts]) -> tuple[dict[Parts, str], set[str]]:
@@ -75,12 +75,12 @@ def _parts_of_data(directories: Collection[Parts], depth: int) -> set[str]:
 
 
 def are_albums(names: Sequence[str]) -> bool:
-    """Whether most folders are named as people name albums and devices, after dates above all: `Urlaub 2023`, `DCIM`.
+    """Whether half of the folders or more are named as albums and devices are, after dates above all: `Urlaub 2023`.
 
     Names of three words or more with a year may be models of cars, and are none.
     """
     plain = [name.strip().casefold() for name in names]
-    return bool(plain) and sum(map(_is_album, plain)) > _MOST * len(plain)
+    return bool(plain) and sum(map(_is_album, plain)) >= _MOST * len(plain)
 
 
 def _part_of_data(name: str) -> str | None:
