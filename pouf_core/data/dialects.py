@@ -107,7 +107,7 @@ def _behind_notes(head: str, columns: Sequence[str]) -> Dialect | None:
 def _is_note(cells: Sequence[str], width: int) -> bool:
     if len(cells) != width:
         return True
-    return cells[0][1:2] in ("", " ", _NOTE) and not any(folded(cell.lstrip("# ")) in _HEADINGS for cell in cells)
+    return cells[0][1:2] in (" ", _NOTE) and not any(folded(cell.lstrip("# ")) in _HEADINGS for cell in cells)
 
 
 def divided_by_spaces(head: str) -> bool:
@@ -158,9 +158,18 @@ def _checked(found: Dialect, head: str, columns: Sequence[str]) -> Dialect:
             return replace(found, delimiter="", skipped=0)
     elif '"' not in head and _is_prose(head, found.delimiter) and not _says_anything(found, head, columns):
         return replace(found, delimiter="", skipped=0)
-    if 2 * found.skipped >= head.count("\n"):
+    if 2 * found.skipped >= head.count("\n") or _skips_headings(found, head):
         return replace(found, skipped=0)
     return found
+
+
+def _skips_headings(dialect: Dialect, head: str) -> bool:
+    """Whether the one line that is skipped is of headings, fewer than the rows have cells: commas cut these."""
+    if dialect.skipped != 1:
+        return False
+    line = head.partition("\n")[0].strip()
+    cells = line.split(dialect.delimiter)
+    return len(cells) > 1 and all(cell and not cell.startswith((" ", _NOTE)) for cell in cells)
 
 
 def _fits(dialect: Dialect, head: str) -> bool:

@@ -18,6 +18,8 @@ TEXTS = (
     "reviewtext",
     "comment_text",
     "comment_body",
+    "review_content",
+    "ticket_description",
     "tweet_text",
     "full_text",
     "content",
@@ -59,6 +61,9 @@ TEXTS = (
     "리뷰",
     "내용",
 )
+#: Of trackers such as Jira, whose comments are what others said of an issue, with their names and times.
+KEYS_OF_TRACKERS = ("issue_key", "issue_id")
+TEXT_OF_TRACKERS = "description"
 PAIRS = (
     ("text_a", "text_b"),
     ("sentence1", "sentence2"),

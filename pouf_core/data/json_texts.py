@@ -17,6 +17,10 @@ from pouf_core.data.text_rows import BadRow, Row, empty_line, pair_of, row_of
 from pouf_core.errors import InvalidInput
 
 _LARGEST_DOCUMENT = 32 * 1024**2
+_CONVERSATION = (
+    "The object is a conversation under `messages`. Write the text that is to be classified as `text`, and its class, "
+    "where there is one, as `label`."
+)
 _SNIFFED_CHARACTERS = 262_144  # of lines: parsed, all that a line may hold can take a hundred times as much
 
 
@@ -148,7 +152,10 @@ def _row(position: int, value: object, options: TableOptions, fields: Fields) ->
     pair = fields.pair_in(record)
     if pair is not None:
         return pair_of(position, record[pair[0]], record[pair[1]], label)
-    return row_of(position, fields.text_of(record), label)
+    text = fields.text_of(record)
+    if text is None and isinstance(value.get("messages"), list):
+        return BadRow(position, "no_text", _CONVERSATION)
+    return row_of(position, text, label)
 
 
 def _label(value: Mapping[str, Any], record: Mapping[str, Any], fields: Fields) -> object:

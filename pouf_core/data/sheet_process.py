@@ -24,6 +24,7 @@ END = "end"
 _ALLOWANCE_ROWS = 10_000
 _TITLE_ROWS = 200
 _COVER_ROWS = 30
+_CODEBOOK = frozenset(("variable", "variable_name", "field", "field_name", "column", "column_name", "spalte", "feld"))
 _HEADINGS = frozenset((*TEXTS, *LABELS)) - {"y"}
 
 
@@ -60,9 +61,12 @@ def read_workbook(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
 
 
 def _first_table(sheets: Sequence[Any]) -> Any:
-    """The first sheet, unless it is a cover: short, without a heading of texts or labels that a longer one has."""
+    """The first sheet, unless it is a cover: short, without a heading of texts or labels that a longer one has.
+
+    So is one that tells what the columns of the others hold.
+    """
     first, *others = sheets
-    if not others or first.height > _COVER_ROWS or _is_headed(first):
+    if not others or first.height > _COVER_ROWS or (_is_headed(first) and not _is_codebook(first)):
         return first
     return next((sheet for sheet in others if sheet.height > first.height and _is_headed(sheet)), first)
 
@@ -70,6 +74,11 @@ def _first_table(sheets: Sequence[Any]) -> Any:
 def _is_headed(sheet: Any) -> bool:
     rows = map(texts_of, sheet.to_python(nrows=_COVER_ROWS))
     return any({folded(cell) for cell in row} & _HEADINGS and sum(map(bool, row)) > 1 for row in rows)
+
+
+def _is_codebook(sheet: Any) -> bool:
+    rows = map(texts_of, sheet.to_python(nrows=_COVER_ROWS))
+    return any(folded(row[0]) in _CODEBOOK and sum(map(bool, row)) > 1 for row in rows if row)
 
 
 def _without_titles(rows: Iterator[list[str]]) -> tuple[int, Iterator[list[str]]]:

@@ -12,6 +12,7 @@ from typing import IO
 
 from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.data.dialects import SNIFFED_CHARACTERS, SNIFFED_ROWS, Dialect, dialect_of, divides_cells
+from pouf_core.data.no_texts import headings_below, is_total
 from pouf_core.data.text_rows import BadRow, Row, pair_of, row_of
 from pouf_core.data.text_tables import Columns, columns_of
 from pouf_core.errors import InvalidInput
@@ -87,6 +88,8 @@ class TableReader:
         except csv.Error as error:
             raise InvalidInput("malformed_table", f"The table cannot be read: {error}") from error
         first = [list(cells) for _, cells in self._first if not _is_blank(cells)]
+        self._more_headings = headings_below(first) if options.header is not False else 0
+        del first[1 : 1 + self._more_headings]
         self.table: Table | None = None
         if not first:
             return
@@ -94,7 +97,8 @@ class TableReader:
         if self._names_rows:
             first[0].insert(0, "")
         _require_even(first)
-        columns = columns_of(first, options.text_column, options.label_column, options.header)
+        header = True if self._more_headings else options.header
+        columns = columns_of(first, options.text_column, options.label_column, header)
         self.table = Table(dialect, columns, tuple(first[0]) if columns.has_header else None)
         self._header = first[0] if columns.has_header else None
         self._width = len(first[0])
@@ -104,17 +108,25 @@ class TableReader:
         if self.table is None:
             yield from (_empty_row(position) for position, _ in self._first)
             return
-        at_header, position = self.table.columns.has_header, 0
+        columns, position = self.table.columns, 0
+        headings = columns.has_header + self._more_headings
+        total: tuple[int, list[str]] | None = None  # until it is known whether rows follow
         try:
             for position, cells in chain(self._first, self._rows):
                 if _is_blank(cells):
                     yield _empty_row(position)
-                elif at_header:
-                    at_header = False
+                elif headings:
+                    headings -= 1
                 elif cells == self._header:
                     yield BadRow(position, "empty_text", "The row is the header again.", lost="nothing")
                 else:
-                    yield self._row(position, cells, self.table.columns)
+                    if total is not None:
+                        yield self._row(*total, columns)
+                    total = (position, cells) if is_total(cells) else None
+                    if total is None:
+                        yield self._row(position, cells, columns)
+            if total is not None:
+                yield BadRow(total[0], "no_text", "The last row is of totals.", lost="nothing")
         except csv.Error as error:
             message = f"The table cannot be read beyond this row: {error}"
             yield BadRow(position + 1, "malformed_table", message, lost="rest")
@@ -145,10 +157,13 @@ def _cell(cells: list[str], column: int | None) -> str | None:
 def _names_rows(rows: list[list[str]]) -> bool:
     """Whether every row has one cell more than the first, as R writes the names of rows.
 
-    Not where the cell more is an empty one at the end: then the rows, but not the first, end in a delimiter.
+    Not where the cell more is an empty one at the end: then the rows, but not the first, end in a delimiter. Nor where
+    a space is before every second cell: then the first ones are cut at a comma.
     """
     width, rest = len(rows[0]), rows[1:]
-    return width > 1 and all(len(row) == width + 1 for row in rest) and any(row[-1] for row in rest)
+    if width < 2 or any(len(row) != width + 1 for row in rest) or not any(row[-1] for row in rest):
+        return False
+    return not all(row[1].startswith(" ") for row in rest)
 
 
 def _require_even(rows: list[list[str]]) -> None:

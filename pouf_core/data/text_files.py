@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from pouf_core.contract.file_reading import TextFileOptions
+from pouf_core.data.chat_lines import are_of_a_chat, rows_of_chat
 from pouf_core.data.dialects import divided_by_spaces
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_said
 from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
@@ -75,11 +76,11 @@ def read_texts(
     Args:
         source: a path, or an open binary file that can be read again from where it is.
         name: its name, whose suffix says what it is: `.txt` (a line a text; a table where `delimiter_of_lines` says
-            so), `.csv` and `.tsv` (a row a text; see `dialect_of` and `columns_of`), `.jsonl`, `.ndjson` and `.json`
-            (an object or a string a line, or a document, see `rows_of_document`), a workbook (a row of its first
-            sheet a text) or `.parquet`. In any encoding, see `detect_encoding`. Where there is no `text` but `text_a`
-            and `text_b`, an object or a row is a pair. Fields of objects are found as columns are; an object may be a
-            task as Label Studio exports it.
+            so, messages where `are_of_a_chat` does), `.csv` and `.tsv` (a row a text; see `dialect_of` and
+            `columns_of`), `.jsonl`, `.ndjson` and `.json` (an object or a string a line, or a document, see
+            `rows_of_document`), a workbook (a row of its first sheet a text) or `.parquet`. In any encoding, see
+            `detect_encoding`. Where there is no `text` but `text_a` and `text_b`, an object or a row is a pair. Fields
+            of objects are found as columns are; an object may be a task as Label Studio exports it.
         options: what is known of it.
         on_reading: told how it is read, before the first text.
         limits: what reading a workbook or a `.parquet` may take.
@@ -150,6 +151,10 @@ def _rows(
     on_reading: Callable[[Reading], None],
 ) -> Iterator[Row]:
     beginning = head.decode(encoding.name, "replace")
+    if suffix == ".txt" and options.delimiter is None and are_of_a_chat(beginning):
+        on_reading(Reading(encoding))
+        yield from rows_of_chat(_lines(characters))
+        return
     delimiter = delimiter_of_lines(beginning) if suffix == ".txt" and options.delimiter is None else None
     if delimiter is not None:
         suffix, options = ".tsv", replace(options, delimiter=delimiter)

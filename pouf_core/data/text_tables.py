@@ -7,7 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pouf_core.contract.file_reading import ColumnCandidate, shown_text
-from pouf_core.data.headings import LABEL_ENDS, LABELS, PAIRS, RATINGS, TEXTS, folded
+from pouf_core.data.headings import (
+    KEYS_OF_TRACKERS,
+    LABEL_ENDS,
+    LABELS,
+    PAIRS,
+    RATINGS,
+    TEXT_OF_TRACKERS,
+    TEXTS,
+    folded,
+)
 from pouf_core.errors import InvalidInput
 
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
@@ -68,7 +77,8 @@ def columns_of(
     1. in the column that is asked for;
     2. in the columns named `text_a` and `text_b`, or as other pairs are, where none is named `text`;
     3. in the column with the first of the usual headings (see `pouf_core.data.headings`);
-    4. in the only column that holds texts rather than numbers, names or single words.
+    4. in the only column that holds texts rather than numbers, names or single words; of several, in the only one whose
+       values do not recur.
 
     Labels are in the column that is asked for or has a usual heading, else in the first of those headed as ratings are,
     or as `…_sentiment`, whose values recur, else in the only other one whose values recur.
@@ -107,6 +117,8 @@ def _named_texts(names: Sequence[str]) -> tuple[int | None, int | None]:
     pair = next((pair for pair in PAIRS if all(name in names for name in pair)), None)
     if TEXTS[0] not in names and pair is not None:
         return names.index(pair[0]), names.index(pair[1])
+    if TEXT_OF_TRACKERS in names and any(key in names for key in KEYS_OF_TRACKERS):
+        return names.index(TEXT_OF_TRACKERS), None
     return _first_of(TEXTS, names), None
 
 
@@ -143,6 +155,8 @@ def _only_texts(header: Sequence[str] | None, body: Sequence[Sequence[str]], lab
     if width == 1:
         return 0
     found = [index for index in range(width) if index != label and holds_texts(_cells(body, index))]
+    if len(found) > 1:  # what recurs may be a class
+        found = [index for index in found if not _repeats(_cells(body, index))] or found
     if len(found) == 1:
         return found[0]
     candidates = [_candidate(index, header, body) for index in (found or range(width))[:_MOST_CANDIDATES]]
@@ -188,9 +202,13 @@ def _is_header(rows: Sequence[Sequence[str]]) -> bool:
 
 def _names(cell: str, cells: Sequence[str]) -> bool:
     """Whether a cell is unlike those below it as a heading is: a word above numbers, values that recur, or texts."""
-    if not cell or not cells or is_number(cell) or len(cell) > _LONGEST_HEADING:
+    if not cell or not cells or is_number(cell):
         return False
-    if _share(map(is_number, cells)) >= _MOST or recur(cells):
+    if _share(map(is_number, cells)) >= _MOST:
+        return True  # of any length: a question, maybe
+    if len(cell) > _LONGEST_HEADING:
+        return False
+    if recur(cells):
         return True
     shorter = _share(len(cell) < len(other) for other in cells) >= _MOST
     return shorter and holds_texts(cells) and not _SENTENCE_MARKS.search(cell) and not _is_text(cell)
@@ -198,6 +216,11 @@ def _names(cell: str, cells: Sequence[str]) -> bool:
 
 def _cells(rows: Sequence[Sequence[str]], index: int) -> list[str]:
     return [row[index].strip() for row in rows if index < len(row) and row[index].strip()]
+
+
+def _repeats(cells: Sequence[str]) -> bool:
+    """Whether values recur, or there is one alone."""
+    return recur(cells) or (len(cells) > 1 and len(set(cells)) == 1)
 
 
 def recur(cells: Sequence[str]) -> bool:

@@ -148,10 +148,19 @@ def test_the_library_reads_workbooks_in_archives_and_folders(tmp_path: Path) -> 
 COVER = [("Report", "2026"), ("Prepared by", "the shop"), ("Contents", "see the next sheet")]
 
 
-@pytest.mark.parametrize(("rows", "read"), [([("text", "label"), *pairs()], "Data"), ([("a", "b"), *pairs()], "Cover")])
-def test_a_cover_is_passed_over_where_a_longer_sheet_has_headings(rows: list[tuple[str, str]], read: str) -> None:
+CODEBOOK = [("Variable", "Description"), ("text", "what was said"), ("label", "who liked it")]
+WITH_HEADINGS = [("text", "label"), *pairs()]
+
+
+@pytest.mark.parametrize(
+    ("first", "rows", "read"),
+    [(COVER, WITH_HEADINGS, "Data"), (CODEBOOK, WITH_HEADINGS, "Data"), (COVER, [("a", "b"), *pairs()], "Cover")],
+)
+def test_a_cover_is_passed_over_where_a_longer_sheet_has_headings(
+    first: list[tuple[str, str]], rows: list[tuple[str, str]], read: str
+) -> None:
     found: list[Reading] = []
-    content = workbook({"Cover": COVER, "Data": rows})
+    content = workbook({"Cover": first, "Data": rows})
     *_, last = read_texts(io.BytesIO(content), "a.xlsx", on_reading=found.append)
     assert [reading.sheet for reading in found] == [read]
     assert isinstance(last, BadRow) and last.code == "sheet_not_read"

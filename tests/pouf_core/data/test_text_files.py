@@ -106,6 +106,9 @@ def test_a_column_can_be_named_by_its_number(content: str, column: str, first: s
     assert texts(rows("a.csv", content, text_column=column))[0] == first
 
 
+STREETS = "".join(f"{number} High Street, Oxford {number}, {('home', 'work')[number % 2]}\n" for number in range(12))
+
+
 def test_a_table_that_does_not_tell_names_the_columns_that_may_hold_texts() -> None:
     with pytest.raises(AmbiguousTable) as caught:
         rows("a.csv", "one title,one body,1\ntwo title,,2\nthree title,three body,3\n")
@@ -119,6 +122,7 @@ def test_a_table_that_does_not_tell_names_the_columns_that_may_hold_texts() -> N
         ("a.csv", "first title,first body\nsecond title,second body\n", {}, "table_ambiguous"),
         ("a.csv", "title,body\na b,c d\n", {"text_column": "words"}, "text_column_not_found"),
         ("a.csv", "text,kind\na b,c\n", {"label_column": "words"}, "label_column_not_found"),
+        ("a.csv", "address,kind\n" + STREETS, {}, "malformed_table"),
         ("a.json", "{", {}, "malformed_json"),
         ("a.json", '{"rows": []}', {}, "malformed_json"),
         ("a.docx", "x", {}, "unknown_text_file"),
@@ -139,6 +143,13 @@ def test_json_lines_are_objects_or_strings() -> None:
     assert refused(found) == list(zip((3, 4, 6, 7), codes, strict=True))
     assert found[0] == TextRow(1, "one", "x")
     assert texts(rows("a.jsonl", '{"body": "three"}', text_column="body")) == ["three"]
+
+
+def test_of_a_conversation_it_is_said_what_to_write_instead() -> None:
+    turns = [{"role": "user", "content": "Great"}, {"role": "assistant", "content": "positive"}]
+    (found,) = rows("a.jsonl", json.dumps({"messages": turns}))
+    assert isinstance(found, BadRow) and (found.code, found.lost) == ("no_text", "item")
+    assert "`messages`" in found.message and "`text`" in found.message
 
 
 def test_a_table_of_two_named_columns_holds_pairs() -> None:

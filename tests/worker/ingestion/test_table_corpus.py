@@ -10,6 +10,7 @@ from pouf_core.data.texts import TextItem, text_hash
 from store.tables import Dataset
 from tests.corpus.published import PUBLISHED
 from tests.corpus.sheets import SHEETS
+from tests.corpus.surveys import SURVEYS
 from tests.corpus.tables import TABLES, Table
 from tests.corpus.tools import TOOL_TABLES
 from worker.ingestion.run import run_ingestion
@@ -33,7 +34,7 @@ def check(table: Table, context: WorkerContext, add_dataset: Any, get: Any, item
 
 @pytest.mark.parametrize(
     "table",
-    [*TABLES[::EVERY], *SHEETS[::EVERY], *PUBLISHED[::EVERY], *TOOL_TABLES[::EVERY]],
+    [*TABLES[::EVERY], *SHEETS[::EVERY], *PUBLISHED[::EVERY], *TOOL_TABLES[::EVERY], *SURVEYS[::EVERY]],
     ids=lambda table: table.name,
 )
 def test_a_table_is_ingested_as_it_was_meant(
@@ -43,7 +44,7 @@ def test_a_table_is_ingested_as_it_was_meant(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("table", [*TABLES, *SHEETS, *PUBLISHED, *TOOL_TABLES], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [*TABLES, *SHEETS, *PUBLISHED, *TOOL_TABLES, *SURVEYS], ids=lambda table: table.name)
 def test_every_table_is_ingested_as_it_was_meant(
     table: Table, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:
