@@ -10,7 +10,20 @@ LabelsWanted = Literal["auto", "folders", "file", "none"]
 """`file`: columns of tables, fields of JSON, files of labels. `auto`: from files where there are any, else folders."""
 
 LabelFileFormat = Literal[
-    "table", "guessed_table", "records", "coco", "label_studio", "voc", "cvat", "yolo", "datumaro", "list"
+    "table",
+    "guessed_table",
+    "records",
+    "list",
+    "coco",
+    "createml",
+    "cvat",
+    "datumaro",
+    "ground_truth",
+    "label_studio",
+    "labelme",
+    "via",
+    "voc",
+    "yolo",
 ]
 
 

@@ -2646,7 +2646,7 @@ export interface components {
              * @description `records`: JSON objects with a file and a label each. `list`: lines of a picture and its class, or image sets of VOC. `guessed_table`: one whose headings do not tell the labels; it counts where nothing else gives any.
              * @enum {string}
              */
-            format: "table" | "guessed_table" | "records" | "coco" | "label_studio" | "voc" | "cvat" | "yolo" | "datumaro" | "list";
+            format: "table" | "guessed_table" | "records" | "list" | "coco" | "createml" | "cvat" | "datumaro" | "ground_truth" | "label_studio" | "labelme" | "via" | "voc" | "yolo";
             /**
              * Rows
              * @description With a file and a label.

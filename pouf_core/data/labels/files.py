@@ -34,10 +34,12 @@ from pouf_core.data.labels.yolo import (
 from pouf_core.errors import InvalidInput
 
 _TABLES = (".csv", ".tsv")
-_JSON_LINES = (".jsonl", ".ndjson")
+_JSON_LINES = (".jsonl", ".ndjson", ".manifest")
 _JSON = (".json",)
 _XML = ".xml"
 _TABLE_FORMS: dict[bool, LabelFileFormat] = {False: "table", True: "guessed_table"}
+#: Formats with a file for each picture.
+_OF_ONE_PICTURE: tuple[LabelFileFormat, ...] = ("labelme", "voc")
 _LARGEST_JSON = 32 * 1024**2
 _MAY_SAY_NONE = "metadata"  # which tells of other things, too
 #: Of a file that names pictures, and does not tell which column labels them: the caller may.
@@ -74,7 +76,7 @@ class LabelTable:
     def continues(self, other: LabelTable) -> bool:
         """Whether both are files of one picture each, in one directory."""
         places = (self.source, self.directory), (other.source, other.directory)
-        return self.format == other.format == "voc" and places[0] == places[1]
+        return self.format == other.format and self.format in _OF_ONE_PICTURE and places[0] == places[1]
 
 
 def may_hold_labels(name: ItemName) -> bool:
@@ -99,8 +101,8 @@ def read_label_file(
     Args:
         source: the archive or folder that holds it.
         name: such as `labels.csv` or `labels.xlsx`, `metadata.csv` or `metadata.jsonl` (Hugging Face),
-            `annotations.json` (COCO, Label Studio), `annotations.xml` (CVAT), an `.xml` for each picture (Pascal VOC),
-            and any other of these kinds that names files beside labels.
+            `annotations.json` (COCO, Label Studio), `annotations.xml` (CVAT), a file for each picture (Pascal VOC,
+            LabelMe), and any other of these kinds that names files beside labels.
         data: in any encoding.
         most_rows: that it may have.
         read: what reads it, if not `label_pairs`.

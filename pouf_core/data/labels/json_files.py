@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.headings import FILES, TEXTS, field_named
 from pouf_core.data.labels.tables import labels_in_rows
+from pouf_core.data.labels.tool_json import objects, rows_of_tool
 from pouf_core.data.text_rows import label_of
 
 Rows = list[tuple[str, str]]
@@ -37,6 +38,9 @@ def rows_of_json(text: str, *, lines: bool, label_field: str | None = None) -> t
         return "coco", _of_coco(document)
     if isinstance(document, Mapping) and all(document.get(part) for part in _DATUMARO):
         return "datumaro", _of_datumaro(document)
+    by_tool = rows_of_tool(document)
+    if by_tool is not None:
+        return by_tool
     if not isinstance(document, list) or not document or not all(isinstance(one, Mapping) for one in document):
         return None
     if all(map(is_task, document)):
@@ -66,11 +70,11 @@ def is_task(value: object) -> bool:
 
 def choices(task: Mapping[str, Any]) -> Iterator[str]:
     """The class of each annotation of a task that names exactly one; predictions of models are none."""
-    for annotation in _objects(task.get("annotations", task.get("completions"))):
+    for annotation in objects(task.get("annotations", task.get("completions"))):
         if annotation.get("was_cancelled"):
             continue
-        values = [one.get("value") for one in _objects(annotation.get("result"))]
-        found = [choice for value in _objects(values) for choice in _list(value.get("choices"))]
+        values = [one.get("value") for one in objects(annotation.get("result"))]
+        found = [choice for value in objects(values) for choice in _list(value.get("choices"))]
         label = label_of(found[0]) if len(found) == 1 else None
         if label is not None:
             yield label
@@ -88,23 +92,23 @@ def text_of_task(task: Mapping[str, Any]) -> object:
 
 def _of_coco(document: Mapping[str, Any]) -> Rows:
     """The pictures that show exactly one category."""
-    categories = {str(one.get("id")): label_of(one.get("name")) for one in _objects(document["categories"])}
+    categories = {str(one.get("id")): label_of(one.get("name")) for one in objects(document["categories"])}
     shown: dict[str, set[str]] = defaultdict(set)
-    for annotation in _objects(document["annotations"]):
+    for annotation in objects(document["annotations"]):
         name = categories.get(str(annotation.get("category_id")))
         if name is not None:
             shown[str(annotation.get("image_id"))].add(name)
-    pictures = [(one.get("file_name"), shown.get(str(one.get("id")), set())) for one in _objects(document["images"])]
+    pictures = [(one.get("file_name"), shown.get(str(one.get("id")), set())) for one in objects(document["images"])]
     return [(file, min(names)) for file, names in pictures if isinstance(file, str) and len(names) == 1]
 
 
 def _of_datumaro(document: Mapping[str, Any]) -> Rows:
     """The pictures of exactly one class: of those that they are labelled with, else of those that are drawn."""
     categories = _object(_object(document["categories"]).get("label")).get("labels")
-    names = [label_of(one.get("name")) for one in _objects(categories)]
+    names = [label_of(one.get("name")) for one in objects(categories)]
     rows: Rows = []
-    for item in _objects(document["items"]):
-        annotations = [one for one in _objects(item.get("annotations")) if isinstance(one.get("label_id"), int)]
+    for item in objects(document["items"]):
+        annotations = [one for one in objects(item.get("annotations")) if isinstance(one.get("label_id"), int)]
         said = [one for one in annotations if one.get("type") == "label"] or annotations
         classes = {names[one["label_id"]] for one in said if 0 <= one["label_id"] < len(names)} - {None}
         file = _object(item.get("image")).get("path") or item.get("id")
@@ -123,10 +127,6 @@ def _scalar(value: object) -> str | None:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _objects(values: object) -> Iterator[Mapping[str, Any]]:
-    return (value for value in _list(values) if isinstance(value, Mapping))
 
 
 def _of_task(task: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -13,9 +13,8 @@ from pouf_core.contract.base_model import Modality
 from pouf_core.data.labelled_items import LabelledItems, collect_labelled
 from pouf_core.data.text_files import TextOptions, TextRow, read_texts
 from pouf_core.data.texts import text_hash
-from tests.corpus.exports import EXPORTED_LAYOUTS
-from tests.corpus.labels import LAYOUTS, Layout, pictures
-from tests.corpus.tools import TOOL_LAYOUTS
+from tests.corpus.labels import Layout, pictures
+from tests.corpus.layouts import ALL_LAYOUTS
 
 
 def hash_of_item(layout: Layout, name: str) -> str:
@@ -27,7 +26,7 @@ def hash_of_item(layout: Layout, name: str) -> str:
     return next(text_hash(row.item) for row in rows if row.position == int(position))
 
 
-@pytest.mark.parametrize("layout", [*LAYOUTS, *EXPORTED_LAYOUTS, *TOOL_LAYOUTS], ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", ALL_LAYOUTS, ids=lambda layout: layout.name)
 def test_a_folder_is_labelled_as_it_was_meant(layout: Layout, tmp_path: Path) -> None:
     for name, content in layout.files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 
 from store.tables import Dataset
-from tests.corpus.exports import EXPORTED_LAYOUTS
-from tests.corpus.labels import LAYOUTS, Layout
-from tests.corpus.tools import TOOL_LAYOUTS
+from tests.corpus.labels import Layout
+from tests.corpus.layouts import ALL_LAYOUTS
 from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
 
-@pytest.mark.parametrize("layout", [*LAYOUTS, *EXPORTED_LAYOUTS, *TOOL_LAYOUTS], ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", ALL_LAYOUTS, ids=lambda layout: layout.name)
 def test_an_archive_is_labelled_as_it_was_meant(
     layout: Layout, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:

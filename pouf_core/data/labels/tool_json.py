@@ -1,0 +1,109 @@
+"""JSON of tools for labelling pictures: LabelMe, VIA, CreateML and SageMaker Ground Truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+from pouf_core.contract.labels import LabelFileFormat
+from pouf_core.data.headings import LABELS, field_named
+from pouf_core.data.text_rows import label_of
+
+Rows = list[tuple[str, str]]
+_OF_VIA = "_via_img_metadata"  # of a project; an export is what this holds
+_SOURCE, _TOLD = "source-ref", "-metadata"  # of Ground Truth
+_FILES, _DRAWN = ("image", "imagefilename"), ("annotations", "annotation")  # of CreateML, new and old
+
+
+def rows_of_tool(document: object) -> tuple[LabelFileFormat, Rows] | None:
+    """The pictures of exactly one class, and the tool that says so; None for other JSON."""
+    if isinstance(document, list):
+        if document and all(map(_is_of_createml, document)):
+            return "createml", [*_of_createml(document)]
+        if document and all(map(_is_of_ground_truth, document)):
+            return "ground_truth", [*_of_ground_truth(document)]
+        return None
+    if not isinstance(document, Mapping):
+        return None
+    if isinstance(document.get("shapes"), list) and isinstance(document.get("imagePath"), str):
+        return "labelme", [*_of_labelme(document)]
+    pictures = document.get(_OF_VIA, document)
+    if isinstance(pictures, Mapping) and pictures and all(map(_is_of_via, pictures.values())):
+        return "via", [*_of_via(pictures.values())]
+    return None
+
+
+def _of_labelme(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """One picture; flags are set for it, and count before what is drawn."""
+    flags = document.get("flags")
+    said = [name for name, is_set in flags.items() if is_set is True] if isinstance(flags, Mapping) else []
+    label = _only(said or [shape.get("label") for shape in objects(document["shapes"])])
+    if label is not None:
+        yield PureWindowsPath(document["imagePath"]).name, label
+
+
+def _is_of_via(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get("filename"), str) and "regions" in value
+
+
+def _of_via(pictures: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Attributes of the file count before those of its regions."""
+    for picture in pictures:
+        regions = picture["regions"]
+        drawn = objects([*regions.values()] if isinstance(regions, Mapping) else regions)
+        of_file = [*_chosen(picture.get("file_attributes"))]
+        label = _only(of_file or [one for region in drawn for one in _chosen(region.get("region_attributes"))])
+        if label is not None:
+            yield picture["filename"], label
+
+
+def _chosen(attributes: object) -> Iterator[object]:
+    """The values of the attribute that is headed as a label, else of all; of boxes those that are ticked."""
+    if not isinstance(attributes, Mapping):
+        return
+    named = field_named(LABELS, attributes)
+    for value in attributes.values() if named is None else (attributes[named],):
+        if isinstance(value, Mapping):
+            yield from (name for name, is_ticked in value.items() if is_ticked is True)
+        elif value != "":
+            yield value
+
+
+def _is_of_createml(value: object) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    has_file = any(isinstance(value.get(name), str) for name in _FILES)
+    return has_file and any(isinstance(value.get(name), list) for name in _DRAWN)
+
+
+def _of_createml(document: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    for picture in document:
+        drawn = next(picture[name] for name in _DRAWN if isinstance(picture.get(name), list))
+        label = _only(one.get("label") for one in objects(drawn))
+        if label is not None:
+            yield next(picture[name] for name in _FILES if isinstance(picture.get(name), str)), label
+
+
+def _is_of_ground_truth(value: object) -> bool:
+    return isinstance(value, Mapping) and isinstance(value.get(_SOURCE), str)
+
+
+def _of_ground_truth(lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Each job has a field for its numbers, and one for what they mean."""
+    for line in lines:
+        told = [value for name, value in line.items() if name.endswith(_TOLD) and isinstance(value, Mapping)]
+        label = _only(one["class-name"] for one in told if "class-name" in one)
+        if label is not None:
+            yield PurePosixPath(line[_SOURCE]).name, label
+
+
+def _only(values: Iterable[object]) -> str | None:
+    """The one class that all values are; None where there are several, or one that is none."""
+    labels = {label_of(value) if isinstance(value, str | int) else None for value in values}
+    return labels.pop() if len(labels) == 1 else None
+
+
+def objects(values: object) -> Iterator[Mapping[str, Any]]:
+    """The objects of a list, if it is one."""
+    return (value for value in values if isinstance(value, Mapping)) if isinstance(values, list) else iter(())
