@@ -1,5 +1,6 @@
 """The base models of predictions: loaded when they are first needed, and unloaded beyond a byte budget."""
 
+import gc
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ class BaseModels:
 
         with self._lock:
             if self._pool is None:
+                _leave_imports_uncollected()
                 device = choose_device(self._settings.device)
                 if device.type == "cpu":
                     keep_freed_memory()
@@ -86,3 +88,13 @@ class BaseModels:
         unused = self._discard_unused(lambda predictor: predictor.base_model is model)
         self._waits = self._waits or not unused
         return unused
+
+
+def _leave_imports_uncollected() -> None:
+    """Have collections of garbage pass over what there is: with PyTorch half a million objects that never go.
+
+    Looking at them all takes a third of a second, in which no other thread runs. No model is loaded yet, since one that
+    is unloaded has to be collected.
+    """
+    gc.collect()
+    gc.freeze()
