@@ -1,10 +1,10 @@
 """The base models of predictions: loaded when they are first needed, and unloaded beyond a byte budget."""
 
-import gc
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from app.http.freed_memory import collect_all
 from pouf_core.contract.engine import EngineUsed
 from store.settings import Settings
 
@@ -39,7 +39,6 @@ class BaseModels:
 
         with self._lock:
             if self._pool is None:
-                _leave_imports_uncollected()
                 device = choose_device(self._settings.device)
                 if device.type == "cpu":
                     keep_freed_memory()
@@ -79,8 +78,10 @@ class BaseModels:
 
     def shrink(self) -> None:
         """Unload the base models that were not used for longest, beyond the budget, with the predictors over them."""
-        self._waits = False
+        self._waits, loaded = False, self.loaded()
         self.pool.shrink(self._settings.base_model_cache_bytes, self._may_go)
+        if self.loaded() != loaded:
+            collect_all()
 
     def _may_go(self, model: "BaseModel") -> bool:
         if model.description.name == self.default:
@@ -88,13 +89,3 @@ class BaseModels:
         unused = self._discard_unused(lambda predictor: predictor.base_model is model)
         self._waits = self._waits or not unused
         return unused
-
-
-def _leave_imports_uncollected() -> None:
-    """Have collections of garbage pass over what there is: with PyTorch half a million objects that never go.
-
-    Looking at them all takes a third of a second, in which no other thread runs. No model is loaded yet, since one that
-    is unloaded has to be collected.
-    """
-    gc.collect()
-    gc.freeze()

@@ -15,6 +15,7 @@ from PIL import Image
 from starlette.concurrency import run_in_threadpool
 
 from app.http.budgets import Holding
+from app.http.freed_memory import collect_all
 from app.serving.base_models import BaseModels
 from app.serving.batcher import Batcher
 from app.serving.inputs import DecoderPool, Item, Prepared, Source, item_bytes
@@ -187,6 +188,7 @@ class Engine:
             self._decoders.start()
             base = self.base_models.pool.get(name)
             base.encode_plain([PROBES[base.description.modality]])
+            collect_all()
         except Exception:
             logger.exception("base model %s could not be loaded", name)
             self._warm_up_error = f"base model {name} could not be loaded; the log says why"

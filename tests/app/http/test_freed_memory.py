@@ -1,14 +1,16 @@
 """What large requests took does not stay with the process."""
 
 import asyncio
+import gc
 import logging
 import subprocess
 import sys
+import weakref
 
 import pytest
 
 from app.http.budgets import BYTES, Budget, Budgets
-from app.http.freed_memory import MUCH_BYTES, give_back_freed_memory
+from app.http.freed_memory import MUCH_BYTES, collect_all, give_back_freed_memory
 from pouf_core.system import memory
 from tests.waiting import WAIT_SECONDS
 
@@ -76,3 +78,22 @@ def test_memory_is_given_back_again_after_a_time_when_it_could_not(
         asyncio.run(hold_much_twice())
     assert len(tries) == 2
     assert "no such library" in caplog.text
+
+
+def test_later_collections_of_garbage_pass_over_what_is_left_and_the_next_one_of_all_does_not() -> None:
+    class Loop:
+        def __init__(self) -> None:
+            self.itself = self
+
+    loop = Loop()
+    gone = weakref.ref(loop)
+    try:
+        collect_all()
+        assert len(gc.get_objects()) < gc.get_freeze_count()
+        del loop
+        gc.collect()
+        assert gone() is not None
+        collect_all()
+        assert gone() is None
+    finally:
+        gc.unfreeze()

@@ -10,7 +10,6 @@ from PIL import Image
 
 import pouf_core
 from app.main import create_app
-from app.serving.base_models import BaseModels
 
 PICTURES = [Image.new("RGB", (40, 40), colour) for colour in ("red", "blue", "green", "white")]
 TEXTS = ["it broke at once", "a fine lamp", "it works well", "never again"]
@@ -64,12 +63,3 @@ def test_a_base_model_beyond_the_budget_is_unloaded_and_loaded_again_when_asked_
         predict_picture(another)
         assert loaded(api) == {"pouf-lite"}
         assert 'pouf_base_model_cache{kind="models"} 1.0' in api.get("/metrics").text
-
-
-def test_collections_of_garbage_pass_over_what_was_imported(settings):
-    gc.unfreeze()
-    try:
-        assert BaseModels(settings, lambda matches: True).pool.loaded() == []
-        assert len(gc.get_objects()) < gc.get_freeze_count()
-    finally:
-        gc.unfreeze()
