@@ -78,10 +78,9 @@ class BaseModels:
 
     def shrink(self) -> None:
         """Unload the base models that were not used for longest, beyond the budget, with the predictors over them."""
-        self._waits, loaded = False, self.loaded()
-        self.pool.shrink(self._settings.base_model_cache_bytes, self._may_go)
-        if self.loaded() != loaded:
-            collect_all()
+        self._waits = False
+        if self.pool.shrink(self._settings.base_model_cache_bytes, self._may_go):
+            collect_all()  # a model that collections pass over, too
 
     def _may_go(self, model: "BaseModel") -> bool:
         if model.description.name == self.default:

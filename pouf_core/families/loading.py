@@ -98,15 +98,17 @@ class BaseModelPool:
         with self._guard:
             return sum(model.nbytes for model in self._unique())
 
-    def shrink(self, budget: int, may_go: Callable[[BaseModel], bool]) -> None:
-        """Unload the least recently used models until the rest fits; the one used last stays.
+    def shrink(self, budget: int, may_go: Callable[[BaseModel], bool]) -> bool:
+        """Unload the least recently used models until the rest fits; the one used last stays. Whether any was.
 
         Args:
             budget: bytes.
             may_go: makes sure that nothing keeps a model that is to be unloaded, or answers False.
         """
-        if self._unload_beyond(budget, may_go):
+        unloaded = self._unload_beyond(budget, may_go)
+        if unloaded:
             give_back_memory()
+        return unloaded
 
     def _unload_beyond(self, budget: int, may_go: Callable[[BaseModel], bool]) -> bool:
         """Whether any model was unloaded."""
