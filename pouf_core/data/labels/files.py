@@ -11,12 +11,13 @@ from pouf_core.data.encodings import detect_encoding
 from pouf_core.data.file_kinds import NAMES_OF_LABELS, WORKBOOK_SUFFIXES, is_named_for_labels
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
-from pouf_core.data.labels.json_files import Rows, rows_of_json
+from pouf_core.data.labels.json_files import rows_of_json
 from pouf_core.data.labels.tables import (
     AMBIGUOUS,
     NO_COLUMN,
     NO_SUCH_COLUMN,
     UNREADABLE,
+    Rows,
     labels_in_sheet,
     labels_of_files,
     may_name_pictures,

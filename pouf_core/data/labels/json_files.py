@@ -11,11 +11,10 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.headings import FILES, TEXTS, field_named
-from pouf_core.data.labels.tables import labels_in_rows
+from pouf_core.data.labels.tables import Rows, labels_in_rows
 from pouf_core.data.labels.tool_json import objects, rows_of_tool
 from pouf_core.data.text_rows import label_of
 
-Rows = list[tuple[str, str]]
 _MOST_FIELDS = 1000  # that are looked at: of an object, and of all of them
 _COCO = ("images", "annotations", "categories")
 _DATUMARO = ("dm_format_version", "categories", "items")

@@ -30,6 +30,9 @@ _KEY = "id"  # heads tables of anything
 _NAMES_OF_FILES = frozenset(FILES) - {_KEY}
 _SEPARATOR = "sep="  # begins a line that says another delimiter
 
+Rows = list[tuple[str, str]]
+"""Files, or numbers of rows, and a label each."""
+
 
 @dataclass(frozen=True)
 class LabelledFiles:
@@ -72,9 +75,7 @@ def _heads_labels(row: Sequence[str]) -> bool:
     return not names.isdisjoint(_NAMES_OF_FILES) or (_KEY in names and not names.isdisjoint(PICTURE_LABELS))
 
 
-def labels_in_sheet(
-    data: bytes, suffix: str, most_rows: int, label_column: str | None = None
-) -> tuple[list[tuple[str, str]], bool]:
+def labels_in_sheet(data: bytes, suffix: str, most_rows: int, label_column: str | None = None) -> tuple[Rows, bool]:
     """The pairs of `labels_of_files`, no more than that, and whether they are a guess; of a workbook of that suffix.
 
     Raises:

@@ -8,9 +8,9 @@ from typing import Any
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.headings import LABELS, field_named
+from pouf_core.data.labels.tables import Rows
 from pouf_core.data.text_rows import label_of
 
-Rows = list[tuple[str, str]]
 _OF_VIA = "_via_img_metadata"  # of a project; an export is what this holds
 _SOURCE, _TOLD = "source-ref", "-metadata"  # of Ground Truth
 _FILES, _DRAWN = ("image", "imagefilename"), ("annotations", "annotation")  # of CreateML, new and old

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 from xml.parsers import expat
 
-from pouf_core.data.labels.json_files import Rows
+from pouf_core.data.labels.tables import Rows
 from pouf_core.data.text_rows import label_of
 from pouf_core.errors import InvalidInput
 

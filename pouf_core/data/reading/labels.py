@@ -9,8 +9,8 @@ from pydantic import Field, TypeAdapter
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.labels.files import label_pairs
-from pouf_core.data.labels.json_files import Rows
 from pouf_core.data.labels.rows import NumberedLabels, row_labels
+from pouf_core.data.labels.tables import Rows
 from pouf_core.data.reading.answers import Answer
 from pouf_core.data.reading.protocol import LabelPairsQuestion, RowLabelsQuestion
 from pouf_core.data.reading.reader import FileReader
