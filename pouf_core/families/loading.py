@@ -16,7 +16,6 @@ from pouf_core.contract.method import Precision
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.interface import BaseModel
 from pouf_core.families.registry import describe, family_of
-from pouf_core.system.memory import give_back_memory
 
 _Asked = tuple[str, ActivationChoice | None]
 _loading = threading.Lock()
@@ -99,19 +98,15 @@ class BaseModelPool:
             return sum(model.nbytes for model in self._unique())
 
     def shrink(self, budget: int, may_go: Callable[[BaseModel], bool]) -> bool:
-        """Unload the least recently used models until the rest fits; the one used last stays. Whether any was.
+        """Unload the least recently used models until the rest fits; the one used last stays.
 
         Args:
             budget: bytes.
             may_go: makes sure that nothing keeps a model that is to be unloaded, or answers False.
-        """
-        unloaded = self._unload_beyond(budget, may_go)
-        if unloaded:
-            give_back_memory()
-        return unloaded
 
-    def _unload_beyond(self, budget: int, may_go: Callable[[BaseModel], bool]) -> bool:
-        """Whether any model was unloaded."""
+        Returns:
+            Whether any was unloaded; its memory is the system's again once garbage is collected and memory given back.
+        """
         with self._guard:
             candidates = self._unique()[:-1]
         unloaded = False
