@@ -160,15 +160,14 @@ def postgres_server_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_postgres_database(postgres_server_url: str) -> Callable[..., str]:
     """Makes a database that no other test sees, a copy of another or an empty one, and returns its URL."""
 
     def make(copied: str = "template1") -> str:
         name = f"test_{uuid4().hex}"
         with psycopg.connect(postgres_server_url, autocommit=True) as connection:
-            query = SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(copied))
-            connection.execute(query)
+            connection.execute(SQL("CREATE DATABASE {} TEMPLATE {}").format(Identifier(name), Identifier(copied)))
         return f"{postgres_server_url.rpartition('/')[0]}/{name}"
 
     return make
@@ -181,13 +180,11 @@ def postgres_url(make_postgres_database: Callable[..., str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres_database(postgres_server_url: str) -> str:
+def migrated_postgres_database(make_postgres_database: Callable[..., str]) -> str:
     """The name of a migrated PostgreSQL database without rows, to be copied."""
-    name = "migrated"
-    with psycopg.connect(postgres_server_url, autocommit=True) as connection:
-        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-    upgrade(f"{postgres_server_url.rpartition('/')[0]}/{name}")
-    return name
+    url = make_postgres_database()
+    upgrade(url)
+    return url.rpartition("/")[2]
 
 
 @pytest.fixture

@@ -25,10 +25,10 @@ def wait_for(
     return found
 
 
-def processes_with(part: str, parent: int | None = None) -> list[psutil.Process]:
+def processes_with(part: str, parent: int | None = None, *, recursive: bool = True) -> list[psutil.Process]:
     """The processes below `parent`, or this one, with `part` in an argument, but for those that end meanwhile."""
     found = []
-    for process in psutil.Process(parent).children(recursive=True):
+    for process in psutil.Process(parent).children(recursive=recursive):
         with suppress(psutil.NoSuchProcess):  # a zombie that nobody has noticed yet, too
             if any(part in argument for argument in process.cmdline()):
                 found.append(process)

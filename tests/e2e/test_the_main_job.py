@@ -10,7 +10,7 @@ import pytest
 import pouf_core
 from pouf_client import ApiError, Client
 from tests.e2e.conftest import CLASSES, digest
-from tests.waiting import WAIT_SECONDS, wait_for
+from tests.waiting import WAIT_SECONDS, processes_with, wait_for
 
 STEPS, STEPS_OF_HOURS = 3, 10_000
 
@@ -133,13 +133,7 @@ def test_a_part_that_is_killed_comes_back(service, client, dataset, part):
 
 def find(supervisor: int, part: str) -> psutil.Process | None:
     """The supervisor's child whose command line holds this part."""
-    for child in psutil.Process(supervisor).children():
-        try:
-            if any(part in argument for argument in child.cmdline()):
-                return child
-        except psutil.NoSuchProcess:  # ended while we looked, or is a zombie that the supervisor has yet to notice
-            continue
-    return None
+    return next(iter(processes_with(part, supervisor, recursive=False)), None)
 
 
 def ready(url: str) -> bool:
