@@ -30,7 +30,7 @@ def _createml(file: str, drawn: Sequence[str]) -> dict[str, Any]:
 
 def _ground_truth(file: str, label: str) -> str:
     told = {"class-name": label, "job-name": "labeling-job/pets", "confidence": 0.9, "human-annotated": "yes"}
-    return json.dumps({"source-ref": f"s3://bucket/pets/{file}", "pets": 0, "pets-metadata": told})
+    return json.dumps({"source-ref": f"s3://bucket/my%20pets/{file}", "pets": 0, "pets-metadata": told})
 
 
 def _of_labelme() -> list[Layout]:
@@ -65,5 +65,13 @@ def _of_one_file() -> list[Layout]:
     ]
 
 
-DRAWN_LAYOUTS = [*_of_labelme(), *_of_one_file()]
+def _of_equal_names() -> list[Layout]:
+    told = {"one/1.png": "cat", "two/1.png": "dog"}
+    lines = "\n".join(_ground_truth(file, label) for file, label in told.items())
+    labels = {f"my pets/{file}": label for file, label in told.items()}
+    files = pictures(*labels) | {"output.manifest": lines.encode()}
+    return [Layout("Ground Truth, equal names in two folders", files, labels, "file")]
+
+
+DRAWN_LAYOUTS = [*_of_labelme(), *_of_one_file(), *_of_equal_names()]
 """All of them; their names differ."""

@@ -7,12 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.headings import FILES, TEXTS, field_named
 from pouf_core.data.labels.tables import Rows, labels_in_rows
-from pouf_core.data.labels.tool_json import objects, rows_of_tool
+from pouf_core.data.labels.tool_json import file_of, objects, rows_of_tool
 from pouf_core.data.text_rows import label_of
 
 _MOST_FIELDS = 1000  # that are looked at: of an object, and of all of them
@@ -134,14 +133,4 @@ def _of_task(task: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     place = data.get(field) if field is not None else None
     if isinstance(place, str):
         for label in choices(task):
-            yield _file_of(place), label
-
-
-def _file_of(place: str) -> str:
-    """The path of a task's picture, without what Label Studio and clouds put around it."""
-    try:
-        parts = urlsplit(place)
-    except ValueError:  # brackets, as in those of internet addresses
-        return place
-    path = parse_qs(parts.query).get("d", [parts.path])[0]  # /data/local-files/?d=…
-    return unquote(path).lstrip("/")
+            yield file_of(place), label

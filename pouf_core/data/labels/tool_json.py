@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import PureWindowsPath
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.headings import LABELS, field_named
@@ -95,7 +96,7 @@ def _of_ground_truth(lines: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, 
         told = [value for name, value in line.items() if name.endswith(_TOLD) and isinstance(value, Mapping)]
         label = _only(one["class-name"] for one in told if "class-name" in one)
         if label is not None:
-            yield PurePosixPath(line[_SOURCE]).name, label
+            yield file_of(line[_SOURCE]), label
 
 
 def _only(values: Iterable[object]) -> str | None:
@@ -107,3 +108,13 @@ def _only(values: Iterable[object]) -> str | None:
 def objects(values: object) -> Iterator[Mapping[str, Any]]:
     """The objects of a list, if it is one."""
     return (value for value in values if isinstance(value, Mapping)) if isinstance(values, list) else iter(())
+
+
+def file_of(place: str) -> str:
+    """The path of a picture, without what Label Studio and clouds put around it."""
+    try:
+        parts = urlsplit(place)
+    except ValueError:  # brackets, as in those of internet addresses
+        return place
+    path = parse_qs(parts.query).get("d", [parts.path])[0]  # /data/local-files/?d=…
+    return unquote(path).lstrip("/")
