@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from pouf_core.data.table_rows import LONGEST_LINE
 from pouf_core.data.text_rows import BadRow, Row, row_of
 
 _MARKS = "\u200e\u200f\ufeff"  # of the direction of writing, which iPhones put before lines
@@ -21,8 +22,20 @@ _MOST = 0.5  # of the first lines that are not empty
 
 @dataclass
 class _Message:
+    """Its lines, and how many characters they have; of one that is too long, the first ones."""
+
     position: int
     lines: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, line: str) -> None:
+        if not self.is_too_long:
+            self.lines.append(line)
+            self.size += len(line)
+
+    @property
+    def is_too_long(self) -> bool:
+        return self.size > LONGEST_LINE
 
 
 def are_of_a_chat(head: str) -> bool:
@@ -42,14 +55,17 @@ def rows_of_chat(lines: Iterable[tuple[int, str | BadRow]]) -> Iterator[Row]:
         elif (begun := _STAMP.match(line)) is not None:
             if message is not None:
                 yield _row(message)
-            message = _Message(position, [begun["said"]])
+            message = _Message(position)
+            message.add(begun["said"])
         elif message is not None:
-            message.lines.append(line)
+            message.add(line)
     if message is not None:
         yield _row(message)
 
 
 def _row(message: _Message) -> Row:
+    if message.is_too_long:
+        return BadRow(message.position, "text_too_long", f"The message has more than {LONGEST_LINE:,} characters.")
     found = _BY.match("".join(message.lines))
     if found is None or _LEFT_OUT.fullmatch(found["text"]):
         said = "It is a note of the chat program, or stands for what is not in the file."
