@@ -39,6 +39,7 @@ def test_a_lack_of_memory_that_nobody_noticed_fails(setting: Setting, monkeypatc
         interruptions.memory(setting)
 
 
+@pytest.mark.slow
 def test_modes_of_the_random_model_train_and_predict(setting: Setting) -> None:
     assert {"prompt", "head", "last_n", "norm", "model", "auto"} <= modes.random_model(setting).keys()
 

@@ -51,6 +51,7 @@ def without_cached_hub_files(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr("transformers.utils.hub.constants.HF_HUB_CACHE", str(tmp_path))
 
 
+@pytest.mark.slow
 def test_one_architecture_of_each_kind_is_decided(capsys):
     list_base_models(ONE_OF_EACH_KIND)
     printed = capsys.readouterr().out

@@ -78,8 +78,9 @@ def test_every_error_code_of_the_source_is_explained_and_every_explained_one_exi
     explained = {code for table in tables for row in table.splitlines() for code in re.findall(CODE, row.split("|")[1])}
     assert len(explained) > 250
     # `not_found("dataset", …)` has the code `dataset_not_found`
-    assert {code for code in explained if f'"{code}"' not in source} <= codes_in_source()
-    assert codes_in_source() - explained == set(), "explain them in docs/errors.md: what it means, and what to do"
+    given = codes_in_source()
+    assert {code for code in explained if f'"{code}"' not in source} <= given
+    assert given - explained == set(), "explain them in docs/errors.md: what it means, and what to do"
 
 
 def test_every_call_that_the_contract_names_exists_and_the_other_way_round(tmp_path):

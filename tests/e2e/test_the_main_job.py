@@ -118,7 +118,7 @@ def test_a_cancelled_job_ends_soon(client, dataset):
     assert ended.step < STEPS_OF_HOURS
 
 
-@pytest.mark.parametrize("part", ["uvicorn", "ingest@", "valkey-server"])
+@pytest.mark.parametrize("part", [pytest.param("uvicorn", marks=pytest.mark.slow), "ingest@", "valkey-server"])
 def test_a_part_that_is_killed_comes_back(service, client, dataset, part):
     killed = wait_for(lambda: find(service.pid, part))
     os.kill(killed.pid, signal.SIGKILL)

@@ -100,6 +100,7 @@ def test_the_bias_starts_from_frequencies_and_specials_are_rare() -> None:
     assert torch.allclose(found, torch.tensor([1, 1, 1, 4, 2, 1]) / 10)
 
 
+@pytest.mark.slow
 def test_the_saved_file_gives_the_logits_of_training(
     corpora: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_the_held_out_head_is_saved_beside_the_head_and_the_model_loads_it(emoji
     build_pouf_lite(held_out)
 
 
+@pytest.mark.slow
 def test_the_held_out_head_cannot_be_had_without_the_evaluation(emoji: Path) -> None:
     with pytest.raises(typer.BadParameter, match="evaluation"):
         train_pouf_lite_head.main(emoji, evaluate=False, held_out_head=emoji / "held-out.safetensors")

@@ -25,7 +25,7 @@ def pictures():
     return images
 
 
-@pytest.fixture(scope="module", params=["prompt", "head"])
+@pytest.fixture(scope="module", params=["prompt", pytest.param("head", marks=pytest.mark.slow)])
 def artifact(request, pictures, tmp_path_factory):
     torch.set_num_threads(1)
     path = tmp_path_factory.mktemp("adapted") / "model"

@@ -65,7 +65,9 @@ def noise(count: int) -> list[Image.Image]:
     return [Image.fromarray(pixels) for pixels in random.integers(0, 256, (count, 8, 8, 3), dtype=np.uint8)]
 
 
-@pytest.mark.parametrize("tune", ["prompt", "head", "model", "calibrate"])
+@pytest.mark.parametrize(
+    "tune", ["prompt", "head", *(pytest.param(tune, marks=pytest.mark.slow) for tune in ("model", "calibrate"))]
+)
 def test_both_engines_adapt_alike(runs: Runs, picture_paths: list[Path], tune: str) -> None:
     settings = TRAINED if tune != "calibrate" else {}
     results = {name: runs.adapt(picture_paths, name, name, tune=tune, **settings) for name in ("torch", "openvino")}

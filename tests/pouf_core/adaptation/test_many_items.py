@@ -26,6 +26,7 @@ print((adapt(200_000) - few) * 1024)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is in other units")
 def test_memory_does_not_grow_by_a_number_for_each_item_and_class() -> None:
     done = subprocess.run([sys.executable, "-c", GROWTH], check=True, stdout=subprocess.PIPE, text=True)

@@ -155,6 +155,7 @@ LEFT_OUT: dict[str, tuple[Recipe, dict[str, bool]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tune", ["prompt", "model"])
 @pytest.mark.parametrize("left_out", sorted(LEFT_OUT))
 def test_the_comparison_sees_what_is_left_out(

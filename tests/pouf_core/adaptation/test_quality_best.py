@@ -67,6 +67,7 @@ def test_best_trains_the_projection_towards_pseudo_labels_and_is_served(
     assert len(predictor.predict(picture_paths)) == len(picture_paths)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("trusting")
 def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(
     whole: pouf_core.AdaptationResult, adapt: Adapt, tmp_path: Path
@@ -112,6 +113,7 @@ def test_data_that_fails_a_check_gets_what_fast_gives_and_is_told_why(
     assert "best_not_reached" not in [warning.code for warning in fast.warnings]
 
 
+@pytest.mark.slow
 def test_weights_that_fail_every_check_are_not_kept(adapt: Adapt, monkeypatch: pytest.MonkeyPatch) -> None:
     set_limits(monkeypatch, **CLEAR_DATA, many_flips=-1.0)
     fast, best = adapt("fast", quality="fast"), adapt()

@@ -133,6 +133,7 @@ LEFT_OUT: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tune", ["prompt", "model"])
 @pytest.mark.parametrize("left_out", sorted(LEFT_OUT))
 def test_the_comparison_sees_what_a_recipe_leaves_out(

@@ -116,6 +116,7 @@ def assert_undisturbed(context: WorkerContext, batch: BatchPrediction, artifact:
     assert len(open_predictions(made)) == batch.item_count
 
 
+@pytest.mark.slow
 def test_a_killed_prediction_goes_on_and_ends_with_the_same_bytes(
     context: WorkerContext, queued: Any, artifact: Path, get: Any, running: Any, wait_for: Any, tmp_path: Path
 ) -> None:

@@ -120,6 +120,7 @@ def test_without_a_method_a_closed_form_is_fitted_and_its_gain_estimated(
     assert " by step" not in report
 
 
+@pytest.mark.slow
 def test_a_job_of_the_default_kind_that_is_killed_ends_with_the_same_weights(
     api: TestClient,
     upload: Callable[..., str],
@@ -206,6 +207,7 @@ def test_inputs_that_cannot_be_used_fail_alone(
     assert (refused.status_code, refused.json()["code"]) == (422, "embedding_not_finite")
 
 
+@pytest.mark.slow
 def test_models_of_two_widths_answer_side_by_side(
     api: TestClient, upload: Callable[..., str], adapt: Callable[..., dict[str, Any]]
 ) -> None:

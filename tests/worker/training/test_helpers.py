@@ -74,6 +74,7 @@ def test_two_processes_one_of_them_short_of_memory_train_what_one_does(
         torch.testing.assert_close(together[name], tensor, atol=BOUND, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_process_ends_when_one_that_trains_for_it_is_lost(spec: JobSpec, tmp_path: Path) -> None:
     (tmp_path / "spec.json").write_text(spec.model_dump_json())
     script = f"""

@@ -38,7 +38,9 @@ def api(settings: Settings) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.mark.parametrize("pairs", [False, True], ids=["texts", "pairs"])
+@pytest.mark.parametrize(
+    "pairs", [pytest.param(False, id="texts"), pytest.param(True, id="pairs", marks=pytest.mark.slow)]
+)
 def test_uploaded_texts_become_an_adapted_model_that_answers(
     context: WorkerContext, api: TestClient, get: Any, tmp_path: Path, pairs: bool
 ) -> None:

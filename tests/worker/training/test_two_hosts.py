@@ -62,6 +62,7 @@ def recorded(database: Database, job_id: str) -> dict[int, datetime]:
         return {row.step: row.created_at for row in rows}
 
 
+@pytest.mark.slow
 def test_a_job_goes_on_elsewhere_to_the_same_weights(
     host: Host,
     undisturbed: tuple[WorkerContext, str],

@@ -179,6 +179,7 @@ def test_a_copied_process_gives_the_weights_of_one_started_by_itself_whatever_ra
     assert outcome(specification("copied"), warm) == alone
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_job_waits_for_a_template_that_is_being_made(specification: Any) -> None:
     warm = WarmStart(FORK, None)
@@ -220,6 +221,7 @@ def test_a_template_that_never_gets_ready_is_not_waited_for_by_every_job(
     child.close()
 
 
+@pytest.mark.slow
 def test_a_process_that_waited_gives_the_weights_of_one_started_by_itself(
     waiting: WarmStart, specification: Any, wait_for: Any, alone: tuple[bytes, int]
 ) -> None:
@@ -232,6 +234,7 @@ def test_a_process_that_waited_gives_the_weights_of_one_started_by_itself(
     wait_for(waiting.is_ready)  # another waits for the next job
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_job_whose_template_is_killed_goes_on_and_the_next_one_starts_by_itself(
     warm: WarmStart, specification: Any, wait_for: Any
@@ -251,6 +254,7 @@ def test_a_job_whose_template_is_killed_goes_on_and_the_next_one_starts_by_itsel
     third.close()
 
 
+@pytest.mark.slow
 @LINUX
 def test_a_template_that_does_not_answer_costs_no_job(
     warm: WarmStart, specification: Any, wait_for: Any, monkeypatch: pytest.MonkeyPatch
