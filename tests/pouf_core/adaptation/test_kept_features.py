@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_pre_hook
 
 import pouf_core
 from pouf_core.artifact import WEIGHTS
@@ -29,6 +30,7 @@ from tests.pouf_core.sentence_encoders import save_sentence_encoder
 from tests.pouf_core.threshold_overrides import CLEAR_DATA, set_limits
 
 OF_THE_RUN = ("created_at", "timings", "seconds")
+WHEN_LOADED = 1  # pictures that a model is tried on
 
 
 class Runs:
@@ -195,21 +197,40 @@ def test_what_checks_judge_is_seen_twice_before_it_is_trained(
     assert list(result.timings)[:3] == ["loading_base", "encoding", "encoding_views"]
 
 
+@pytest.fixture
+def through_the_trunk() -> Iterator[Counter[str]]:
+    """How many pictures went through a vision transformer's first layer, whoever called it."""
+    count: Counter[str] = Counter()
+
+    def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        if isinstance(module, nn.Conv2d):
+            count["pictures"] += len(inputs[0])
+
+    handle = register_module_forward_pre_hook(note)
+    yield count
+    handle.remove()
+
+
 @pytest.mark.parametrize("wanted", [{"method": {"tune": "head", "max_steps": 2}}, {"quality": "best"}])
 def test_no_picture_is_encoded_after_the_first_pass(
-    runs: Runs, items: list[Item], monkeypatch: pytest.MonkeyPatch, wanted: dict[str, Any]
+    runs: Runs,
+    items: list[Item],
+    monkeypatch: pytest.MonkeyPatch,
+    through_the_trunk: Counter[str],
+    wanted: dict[str, Any],
 ) -> None:
     set_limits(monkeypatch, **CLEAR_DATA)
-    encoded_in: Counter[str] = Counter()
+    after: Counter[str] = Counter()
 
     def note(progress: Progress) -> None:
-        encoded_in[progress.stage] = runs.encoded
+        after[progress.stage] = through_the_trunk["pictures"]
 
     first = runs.adapt(items, "first", on_progress=note, **wanted)
-    assert runs.encoded == 2 * len(items)  # as they are and mirrored
-    assert encoded_in["training"] == encoded_in["encoding_views"]
+    assert through_the_trunk["pictures"] == WHEN_LOADED + 2 * len(items)  # as they are and mirrored
+    assert after["training"] == after["encoding_views"]
+    through_the_trunk.clear()
     second = runs.adapt(items, "second", **wanted)
-    assert runs.encoded == 0
+    assert through_the_trunk["pictures"] == WHEN_LOADED
     assert contents(first) == contents(second)
     assert first.method.tune == "head" or first.warnings
 
