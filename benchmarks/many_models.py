@@ -1,16 +1,17 @@
-"""Requests spread evenly over a thousand adapted models of one base model, beside requests for one of them.
+"""Requests spread evenly over a thousand adapted models of one base model, of ten thousand, beside requests for one.
 
     python benchmarks/many_models.py --json benchmarks/results/many-models.json
 
 One model is adapted by a job of the service; the others are variants of it, with prototypes of their own, that are put
-into the service's storage and database. The service is `pouf up` with its default settings, started once more for the
-measurement.
+into the service's storage and database. The service is `pouf up` with its default settings. How it starts over all of
+them is measured in turns with how it starts over the first alone; a start ends with the first answer of a model.
 """
 
 from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -25,7 +26,7 @@ import typer
 from clipart import CLIPART, environment, load_pictures
 from rich.console import Console
 from rich.table import Table
-from serving import FORM, api_process, asking, form, wait_for_engine
+from serving import FORM, api_process, asking, form, processor_seconds, wait_for_engine
 from sqlalchemy import func, select
 
 from cli.temporary_service import RunningService, temporary_service
@@ -42,27 +43,30 @@ from store.tables.base import Base
 NOISE = 0.01
 CLIENTS = 8
 AT_ONCE = 500  # rows in a transaction
+NEVER_LOADED = 50  # models that are asked once after a start
 
 
 def main(
     models: Annotated[int, typer.Option(min=2, help="How many are asked, evenly.")] = 1000,
     registered: Annotated[int, typer.Option(min=2, help="How many there are in all.")] = 10_000,
+    starts: Annotated[int, typer.Option(min=1, help="How often the service is started over each.")] = 3,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured.")] = 5,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long each time.")] = 6,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
     """Adapt, register, start again and measure."""
     with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
+        data, alone = Path(folder) / "data", Path(folder) / "alone"
         paths, truth = load_pictures(CLIPART)
         with temporary_service(data) as service:
             first = adapted(service.url, paths, sorted(set(truth)))
-        started = {"one model": starting(data)}
+        shutil.copytree(data, alone)
         settings = Settings(data_dir=data)
-        ids = register(settings, first, models, registered)
-        started["all"] = starting(data)
+        ids = register(settings, first, registered)
+        pictures = [path.read_bytes() for path in paths]
+        started = start_in_turns({"one model": (alone, [first]), "all": (data, ids)}, form(pictures[:1]), starts)
         with temporary_service(data) as service:
-            figures = measure(service, first, [first, *ids], [path.read_bytes() for path in paths], rounds, seconds)
+            figures = measure(service, first, [first, *ids[: models - 1]], pictures, rounds, seconds)
         figures = {"models": models, "registered": count(settings), "started": started, **figures}
     print_table(figures)
     if json_file:
@@ -79,22 +83,21 @@ def adapted(url: str, paths: Sequence[Path], class_names: list[str]) -> str:
         return model_id
 
 
-def register(settings: Settings, model_id: str, models: int, registered: int) -> list[str]:
-    """Ids of variants of a model that can be asked; further ones are rows alone.
+def register(settings: Settings, model_id: str, registered: int) -> list[str]:
+    """Ids of variants of a model.
 
     Args:
         settings: of a service that does not run.
         model_id: the model that they are like.
-        models: how many can be asked, with the first.
-        registered: how many there are in all.
+        registered: how many there are in all, with the first.
     """
     database, storage = Database(settings.database_url), Storage(settings.storage_url, settings.cache_dir)
     artifact = load_artifact(storage.local_directory(model_key(model_id)))
     random = torch.Generator().manual_seed(0)
     ids = [new_id("mdl") for _ in range(registered - 1)]
-    for number, one in enumerate(ids[: models - 1]):
+    for number, one in enumerate(ids):
         save_artifact(storage.local_directory(model_key(model_id)).with_name(one), variant(artifact, random))
-        print(f"\r{number + 2} of {models} models", end="", file=sys.stderr, flush=True)
+        print(f"\r{number + 2} of {registered} models", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     for start in range(0, len(ids), AT_ONCE):
         with database.write() as session:
@@ -106,7 +109,7 @@ def register(settings: Settings, model_id: str, models: int, registered: int) ->
                 session.flush()
                 session.add(like(model, id=one, job_id=job_id, storage_key=model_key(one)))
     database.dispose()
-    return ids[: models - 1]
+    return ids
 
 
 def variant(artifact: Artifact, random: torch.Generator) -> Artifact:
@@ -135,14 +138,57 @@ def count(settings: Settings) -> int:
     return int(found or 0)
 
 
-def starting(data: Path) -> dict[str, float]:
-    """Seconds that a service over a data directory takes until it is ready, and to list a hundred models."""
+def start_in_turns(
+    places: dict[str, tuple[Path, Sequence[str]]], body: bytes, turns: int
+) -> dict[str, dict[str, list[float]]]:
+    """What `starting` gives of each place, each turn."""
+    figures: dict[str, dict[str, list[float]]] = {name: {} for name in places}
+    for turn in range(turns):
+        for name, (data, ids) in places.items():
+            found = starting(data, ids[-NEVER_LOADED:], body)
+            print(f"{name}, start {turn + 1}: {found}", file=sys.stderr, flush=True)
+            for figure, value in found.items():
+                figures[name].setdefault(figure, []).append(value)
+    return figures
+
+
+def starting(data: Path, ids: Sequence[str], body: bytes) -> dict[str, float]:
+    """How a service over a data directory starts.
+
+    Args:
+        data: the directory.
+        ids: models that are asked one after the other, each for the first time.
+        body: of a request for a prediction.
+
+    Returns:
+        Seconds until it is ready, and of processor time that its API took until then; milliseconds of the first page of
+        20 models and of 100, of the first request for a model, and of those for the others, the median; resident MiB.
+    """
     with temporary_service(data) as service:
-        began = time.perf_counter()
-        connection = http.client.HTTPConnection(service.url.removeprefix("http://"))
-        connection.request("GET", "/v1/models?limit=100")
-        connection.getresponse().read()
-        return {"ready": service.seconds_to_ready, "listed": time.perf_counter() - began}
+        mib, processor = api_mib(service), processor_seconds(api_process(service))
+        connection = http.client.HTTPConnection(service.url.removeprefix("http://"), timeout=120)
+        pages = [timed(connection, "GET", f"/v1/models?limit={limit}") for limit in (20, 100)]
+        asked = [timed(connection, "POST", f"/v1/models/{one}/predict", body) for one in ids]
+        return {
+            "ready_s": service.seconds_to_ready,
+            "processor_s": processor,
+            "page_of_20_ms": pages[0],
+            "page_of_100_ms": pages[1],
+            "first_answer_ms": asked[0],
+            "never_loaded_ms": statistics.median(asked[1:] or asked),
+            "api_mib": mib,
+        }
+
+
+def timed(connection: http.client.HTTPConnection, method: str, target: str, body: bytes | None = None) -> float:
+    """Milliseconds of a request."""
+    started = time.perf_counter()
+    connection.request(method, target, body, FORM if body else {})
+    answer = connection.getresponse()
+    content = answer.read()
+    if answer.status != 200:
+        raise RuntimeError(f"{target}: {answer.status} {content[:200]!r}")
+    return 1000 * (time.perf_counter() - started)
 
 
 def measure(
@@ -178,16 +224,7 @@ def measure(
 def load_all(url: str, targets: Sequence[str], body: bytes) -> dict[str, float]:
     """Milliseconds of the first and of the second request for each model, the median."""
     connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=120)
-
-    def ask(target: str) -> float:
-        started = time.perf_counter()
-        connection.request("POST", target, body, FORM)
-        answer = connection.getresponse()
-        if answer.read() and answer.status != 200:
-            raise RuntimeError(f"{target}: {answer.status}")
-        return 1000 * (time.perf_counter() - started)
-
-    first, second = (statistics.median(map(ask, targets)) for _ in range(2))
+    first, second = (statistics.median(timed(connection, "POST", target, body) for target in targets) for _ in range(2))
     return {"first_request": first, "second_request": second}
 
 
@@ -204,7 +241,11 @@ def print_table(figures: dict[str, Any]) -> None:
     )
     table.add_row("p50 ms", *(f"{figures['p50_ms'][name]:.1f}" for name in ("one model", "all")))
     table.add_row("API MiB", f"{figures['api_mib']['one model']:.0f}", f"{figures['api_mib']['at the end']:.0f}")
-    table.add_row("ready after s", *(f"{figures['started'][name]['ready']:.1f}" for name in ("one model", "all")))
+    Console().print(table)
+    table = Table("started over", "one model", f"{figures['registered']:,} models")
+    for figure in figures["started"]["all"]:
+        each = (statistics.median(figures["started"][name][figure]) for name in ("one model", "all"))
+        table.add_row(figure, *(f"{value:.1f}" for value in each))
     Console().print(table)
     print(
         f"Spread over all: {figures['of_one_model']:.2f} of one model's throughput, {figures['more_mib']:.0f} MiB more."
