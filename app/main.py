@@ -27,6 +27,7 @@ from app.http.answers import Answers
 from app.http.budgets import Budgets
 from app.http.error_handlers import install_handlers
 from app.http.freed_memory import give_back_freed_memory
+from app.http.head_requests import HeadRequests
 from app.http.json_bodies import refuse_repeated_fields
 from app.http.metrics import HttpMetrics
 from app.http.protocol import ConnectionLimits, connection_limits
@@ -115,6 +116,7 @@ def create_app(settings: Settings | None = None, engine_factory: EngineFactory =
         stall_seconds=settings.stall_seconds,
     )
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(HeadRequests)
     install_handlers(app, settings)
     pages.install(app)
     openapi.install(app)
