@@ -26,3 +26,16 @@ def wrong_content_type(headers: Headers, *wanted: str) -> ApiError:
     detail += f", not `{given[:100]}`." if given else "."
     error = FieldError("/header/Content-Type", "unsupported_media_type", detail)
     return ApiError(415, error.code, detail, [error])
+
+
+def refuse_encoded(headers: Headers) -> None:
+    """Raise the 415 for a body that is packed for the way: what it unpacks to is under no limit of requests."""
+    encoding = headers.get("content-encoding", "").strip()
+    if encoding.lower() in ("", "identity"):
+        return
+    detail = (
+        f"Send the body as it is, without the header `Content-Encoding: {encoding[:100]}`. A packed file or archive is "
+        "sent like any other file."
+    )
+    error = FieldError("/header/Content-Encoding", "unsupported_media_type", detail)
+    raise ApiError(415, error.code, detail, [error], headers={"Accept-Encoding": "identity"})

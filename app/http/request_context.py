@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote
 
+from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.content_types import refuse_encoded
 from app.http.errors import ApiError, body_too_large, client_left, problem_response
 from app.http.metrics import HttpMetrics
 from app.http.slow_clients import (
@@ -79,6 +81,7 @@ class RequestContext:
     async def _handle(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
         limit = self.limit_of(scope["path"])
         try:
+            refuse_encoded(Headers(scope=scope))
             _refuse_announced(scope, limit)
             streamed = self.is_streamed(scope["path"])
             rate = MINIMUM_BYTES_PER_SECOND if streamed else MINIMUM_BYTES_PER_SECOND_IN_MEMORY

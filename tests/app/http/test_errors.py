@@ -1,4 +1,5 @@
 import errno
+import gzip
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -120,6 +121,16 @@ def test_a_body_of_another_kind_is_answered_by_the_headers_name(api, refused):
         problem = refused(response, 415, "unsupported_media_type", "/header/Content-Type")
         assert f"`Content-Type: {wanted}" in problem["detail"]
         assert kind in problem["detail"]
+
+
+def test_a_body_packed_for_the_way_is_refused_by_the_headers_name(api, refused):
+    packed, headers = gzip.compress(b"{}"), {"content-type": JSON, "content-encoding": "gzip"}
+    response = api.post("/v1/jobs", content=packed, headers=headers)
+    problem = refused(response, 415, "unsupported_media_type", "/header/Content-Encoding")
+    assert "`Content-Encoding: gzip`" in problem["detail"]
+    assert response.headers["accept-encoding"] == "identity"
+    plain = api.post("/v1/jobs", content=b"{}", headers={**headers, "content-encoding": "identity"})
+    refused(plain, 422, "missing_field")
 
 
 def test_the_openapi_document_describes_every_route(api):
