@@ -8,6 +8,7 @@ from pouf_core.adaptation.inputs import RunInputs
 from pouf_core.adaptation.outcome import Outcome
 from pouf_core.adaptation.zero_shot import ZeroShot
 from pouf_core.contract.presets import fallback_rule
+from pouf_core.validation.criteria import unrelated_classes
 from pouf_core.validation.gain import estimate_gain, gain_row
 from pouf_core.validation.measurements import given_prior, measure_change
 from pouf_core.validation.thresholds import Thresholds
@@ -35,9 +36,15 @@ def judge(inputs: RunInputs, zero_shot: ZeroShot, outcome: Outcome) -> ReasonedV
     request = inputs.request
     thresholds = Thresholds(request.base.kind, outcome.method.tune)
     verdict = _verdict(inputs, zero_shot, outcome, thresholds)
+    features_given = request.base.kind == "embedding"  # a base model's own towers belong together
+    unrelated = unrelated_classes(zero_shot.relation, thresholds) if features_given else []
+    if unrelated and outcome.method.type != "zero-shot" and verdict.served == "adapted":
+        # the items may form clear groups, and yet nothing tells the names of these
+        verdict = replace(verdict, verdict="uncertain", reasons=unrelated, fallback="zero_shot")
     if fallback_rule(request.method) == "never":
         verdict = replace(verdict, fallback=None)
-    for warning in warnings_of(verdict, request.classes, zero_shot.classifier.prototypes, thresholds):
+    warnings = unrelated + warnings_of(verdict, request.classes, zero_shot.classifier.prototypes, thresholds)
+    for warning in warnings:
         inputs.reporter.warn("evaluating", warning)
     return verdict
 

@@ -19,7 +19,7 @@ from pouf_core.families.interface import PromptedModel
 from pouf_core.none_of_these import expected_similarity
 from pouf_core.scoring import Classifier, FeatureMatrix, logit_pieces, row_pieces
 from pouf_core.validation.evidence import Witness
-from pouf_core.validation.measurements import Size, Structure, measure_structure
+from pouf_core.validation.measurements import Relation, Size, Structure, measure_relation, measure_structure
 
 MOST_JUDGED_ITEMS = 5000  # by the verdict; a random sample: items are in order of content hash
 
@@ -83,6 +83,11 @@ class ZeroShot:
     def witness(self) -> Witness:
         """What these m items, at least 2, say about any change of their classes."""
         return Witness(target_of(self.features[: self.judged_count], self.classifier.prototypes))
+
+    @cached_property
+    def relation(self) -> Relation:
+        """Whether the classes are of the items' encoder."""
+        return measure_relation(self.features[: self.judged_count], self.classifier.prototypes)
 
     def similarity(self, classifier: Classifier, class_bias: Tensor | None = None) -> Tensor:
         """`expected_similarity` [m] of these by a classifier over the same features."""

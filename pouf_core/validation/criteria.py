@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import Finding, finding, listed
-from pouf_core.validation.measurements import Change, Size, Structure
+from pouf_core.validation.measurements import Change, Relation, Size, Structure
 from pouf_core.validation.thresholds import Level, Thresholds, constant
 
 #: What tells how reliable predictions are: in words, since messages are for people who know nothing of views.
@@ -26,12 +26,12 @@ class NamedChange:
     class_names: Sequence[str]
 
 
-Seen = TypeVar("Seen", Size, Structure, NamedChange)
+Seen = TypeVar("Seen", Size, Structure, Relation, NamedChange)
 
 
 @dataclass(frozen=True)
 class Criterion(Generic[Seen]):
-    """A rule about the size or the structure of the data, or about a change.
+    """A rule about the size or the structure of the data, its relation to the classes, or about a change.
 
     Attributes:
         row: the row of the table with its limits.
@@ -65,6 +65,14 @@ def _little_room(seen: Structure, value: float) -> str:
 def _too_few_items(seen: Size, value: float) -> str:
     return (
         f"{counted(seen.item_count, 'item')} for {counted(seen.class_count, 'class')}; {value:.0f} a class are needed."
+    )
+
+
+def _unrelated(seen: Relation, _: float) -> str:
+    return (
+        "The class features have no more to do with the items than those of an unrelated encoder would. Make both with "
+        "one model: pictures and class names with the two towers of one CLIP, texts and class names with one sentence "
+        "encoder. Data of a single class may look like that, too; then add items of others."
     )
 
 
@@ -106,6 +114,13 @@ def _enough_changes(seen: NamedChange) -> bool:
 STRUCTURE = Criterion[Structure]("structure", lambda seen: seen.ratio, _weak_structure)
 ROOM = Criterion[Structure]("view_agreement", lambda seen: seen.view_agreement, _little_room)
 ITEMS = Criterion[Size]("items_per_class", lambda seen: seen.item_count / seen.class_count, _too_few_items)
+RELATION = Criterion[Relation](
+    "class_relation",
+    lambda seen: seen.deviations,
+    _unrelated,
+    # two differ in one direction, which lies near those of the others by chance too often
+    lambda seen: min(seen.item_count, seen.class_count) >= constant("least_related"),
+)
 OVERRULED = Criterion[NamedChange](
     "overruled_confidence", lambda seen: seen.change.overruled_confidence, _overruled, _enough_changes
 )
@@ -123,6 +138,7 @@ CONFIDENCE = Criterion[NamedChange]("confidence_gain", lambda seen: seen.change.
 DATA_CHECKS = (STRUCTURE, ROOM)
 CHANGE_CHECKS = (OVERRULED, FLIPS, LABEL_SHARE_SHIFT, ONE_SIDED, COLLAPSED)
 DATA_WARNINGS = (ITEMS,)
+RELATION_CHECKS = (RELATION,)
 CHANGE_WARNINGS = (COLLAPSED, FLIPS, LABEL_SHARE_SHIFT, CONFIDENCE)
 
 
@@ -139,6 +155,11 @@ def failed_change_checks(change: Change, class_names: Sequence[str], thresholds:
 def insufficient_data(size: Size, thresholds: Thresholds) -> list[Finding]:
     """Why there is too little data for a verdict; empty where there is enough."""
     return _findings(DATA_WARNINGS, size, thresholds, "uncertain")
+
+
+def unrelated_classes(relation: Relation, thresholds: Thresholds) -> list[Finding]:
+    """Whether the class features seem to be another encoder's than the items'; empty where they do not."""
+    return _findings(RELATION_CHECKS, relation, thresholds, "uncertain")
 
 
 def warnings_about(size: Size, change: Change, class_names: Sequence[str], thresholds: Thresholds) -> list[Finding]:

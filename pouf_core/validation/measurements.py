@@ -8,11 +8,13 @@ toss (docs/trust.md).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from pouf_core.closed_forms.neighbours import nearest
 from pouf_core.contract.method import Resolved
@@ -89,6 +91,49 @@ def neighbour_mean(features: Tensor, values: Tensor, count: int = NEIGHBOURS) ->
     """
     _, indices = nearest(features, count)
     return torch.cat([values[rows].mean(dim=1) for rows in indices.split(_ROWS_AT_ONCE)])
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How much the directions in which class features differ are those in which the items do.
+
+    Attributes:
+        item_count, class_count: n and K.
+        deviations: how far above what class features of an unrelated encoder have, in standard deviations of that;
+            infinite where the items, or the classes, are all alike.
+    """
+
+    item_count: int
+    class_count: int
+    deviations: float
+
+
+def measure_relation(features: Tensor, prototypes: Tensor) -> Relation:
+    """Compare the directions in which items differ with those in which classes do.
+
+    The statistic is the inner product of the two covariance matrices, each less its mean eigenvalue. Two encoders that
+    know nothing of each other are as if one was turned at random, under which its mean is 0 and its variance
+    2‖A‖²‖B‖² / ((d − 1)(d + 2)), the second moment over the orthogonal group (Collins and Śniady, 2006).
+
+    Args:
+        features: [n, d] of items, n at least 1.
+        prototypes: [K, d] of classes.
+    """
+    items, classes = (_spread(vectors) for vectors in (features, prototypes))
+    width = features.shape[1]
+    alike = (items * classes).sum().item()
+    norms = (items.norm() * classes.norm()).item()
+    deviations = alike / norms * math.sqrt((width - 1) * (width + 2) / 2) if norms > 0 else math.inf
+    return Relation(len(features), len(prototypes), deviations)
+
+
+def _spread(vectors: Tensor) -> Tensor:
+    """The covariance matrix [d, d] of unit-length vectors, times their number and less its mean eigenvalue."""
+    unit = normalize(vectors.float(), dim=1)
+    centred = unit - unit.mean(dim=0)
+    covariance = centred.T @ centred
+    covariance.diagonal().sub_(covariance.diagonal().mean().item())
+    return covariance
 
 
 @dataclass(frozen=True)

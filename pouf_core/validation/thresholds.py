@@ -124,6 +124,23 @@ TABLE: tuple[Row, ...] = (
         },
     ),
     Row(
+        name="class_relation",
+        unit="standard deviations above class features of an unrelated encoder",
+        crossed="below",
+        source="benchmarks/tuning-pictures.md, 'Class features of another encoder'",
+        limits={
+            "uncertain": Limit("class_features_unrelated", {"embedding": 3}),
+        },
+    ),
+    Row(
+        name="least_related",
+        unit="items, and classes",
+        crossed="below",
+        source="as `class_relation`",
+        constant=3,
+        part_of=("class_relation",),
+    ),
+    Row(
         name="overruled_confidence",
         unit="difference of zero-shot probabilities, -1 to 1",
         crossed="at_least",

@@ -52,6 +52,18 @@ def test_predictions_are_better_than_cosines_in_the_order_of_the_rows(
     assert (adapted.verdict, adapted.fallback) == ("improved", None)
 
 
+@pytest.mark.parametrize("method", [None, {"tune": "gaussian"}, {"tune": "prototypes", "max_steps": 5}])
+def test_groups_that_other_encoders_class_features_would_name_get_no_names(
+    data: Clusters, method: dict[str, Any] | None
+) -> None:
+    rotation = np.linalg.qr(np.random.default_rng(0).normal(size=(32, 32))).Q
+    foreign = (data.class_features @ rotation).astype(np.float32)
+    result = pouf_core.adapt_features(data.features, foreign, method=method)
+    assert (result.verdict, result.fallback) == ("uncertain", "zero_shot")
+    assert (result.predictions == cosine_labels(data.features, foreign)).all()
+    assert "class_features_unrelated" in [warning.code for warning in result.warnings]
+
+
 def test_the_loaded_model_agrees_on_the_fitted_rows_and_serves_rows_that_it_has_not_seen(
     data: Clusters, adapted: pouf_core.AdaptationResult
 ) -> None:

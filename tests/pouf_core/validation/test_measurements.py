@@ -11,12 +11,13 @@ from torch.nn.functional import normalize, one_hot
 
 from pouf_core.closed_forms import neighbours
 from pouf_core.validation import measurements
-from pouf_core.validation.criteria import failed_data_checks
+from pouf_core.validation.criteria import failed_data_checks, unrelated_classes
 from pouf_core.validation.measurements import (
     NEIGHBOURS,
     Change,
     Structure,
     measure_change,
+    measure_relation,
     measure_structure,
     neighbour_mean,
 )
@@ -303,3 +304,45 @@ def test_one_sidedness_is_the_share_of_changes_that_no_change_the_other_way_offs
     assert measure_change(views, before).one_sidedness == 0
     assert measure_change(views, there).one_sidedness == pytest.approx(1)
     assert measure_change(views, both).one_sidedness == pytest.approx(1 / 5)
+
+
+GIVEN = Thresholds("embedding", "gaussian")
+
+
+def turned(vectors: Tensor, seed: int) -> Tensor:
+    """Vectors as an encoder would have them that knows nothing of the first."""
+    random = torch.randn(vectors.shape[1], vectors.shape[1], generator=torch.Generator().manual_seed(seed))
+    rotation: Tensor = torch.linalg.qr(random).Q
+    return vectors @ rotation
+
+
+@pytest.mark.parametrize("class_count", [5, 40])
+@pytest.mark.parametrize("offset", [0.0, 3.0])
+def test_class_features_of_another_encoder_are_told_from_those_of_the_same(class_count: int, offset: float) -> None:
+    features, groups = clusters(400, class_count, width=64, spread=0.1)
+    centres = torch.stack([features[groups == group].mean(dim=0) for group in range(class_count)])
+    items, classes = features + offset, centres + 0.5 * turned(centres, seed=100)
+    assert unrelated_classes(measure_relation(items, classes), GIVEN) == []
+    for seed in range(10):
+        relation = measure_relation(items, turned(classes, seed))
+        assert abs(relation.deviations) < 4
+    assert unrelated_classes(measure_relation(items, turned(classes, 0)), GIVEN)[0].code == "class_features_unrelated"
+
+
+def test_the_relation_of_an_unrelated_encoder_has_mean_0_and_variance_1() -> None:
+    features, groups = clusters(400, 40, width=64, spread=0.1)
+    centres = torch.stack([features[groups == group].mean(dim=0) for group in range(40)])
+    found = torch.tensor([measure_relation(features, turned(centres, seed)).deviations for seed in range(200)])
+    assert found.mean().item() == pytest.approx(0, abs=0.3)
+    assert found.std().item() == pytest.approx(1, abs=0.25)
+
+
+@pytest.mark.parametrize(("items", "classes"), [(1, 8), (2, 8), (50, 2)])
+def test_too_few_items_or_classes_say_nothing_of_their_relation(items: int, classes: int) -> None:
+    vectors = torch.randn(items + classes, 32, generator=torch.Generator().manual_seed(0))
+    assert unrelated_classes(measure_relation(vectors[:items], vectors[items:]), GIVEN) == []
+
+
+def test_items_that_are_all_alike_have_no_relation_to_classes() -> None:
+    relation = measure_relation(torch.ones(20, 8), torch.eye(8))
+    assert relation.deviations == math.inf

@@ -19,7 +19,13 @@ TWO_LEVELS = {
 }
 ASKED = {
     criterion.row
-    for asked in (criteria.DATA_CHECKS, criteria.CHANGE_CHECKS, criteria.DATA_WARNINGS, criteria.CHANGE_WARNINGS)
+    for asked in (
+        criteria.DATA_CHECKS,
+        criteria.CHANGE_CHECKS,
+        criteria.DATA_WARNINGS,
+        criteria.CHANGE_WARNINGS,
+        criteria.RELATION_CHECKS,
+    )
     for criterion in asked
 }
 
@@ -65,6 +71,7 @@ def test_every_code_belongs_to_one_row() -> None:
         "weak_structure",
         "little_room",
         "too_few_items",
+        "class_features_unrelated",
         "overrules_confident_predictions",
         "many_flips",
         "high_flip_rate",
