@@ -94,17 +94,14 @@ def neighbour_mean(features: Tensor, values: Tensor, count: int = NEIGHBOURS) ->
 
 
 @dataclass(frozen=True)
-class Relation:
+class Relation(Size):
     """How much the directions in which class features differ are those in which the items do.
 
     Attributes:
-        item_count, class_count: n and K.
         deviations: how far above what class features of an unrelated encoder have, in standard deviations of that;
             infinite where the items, or the classes, are all alike.
     """
 
-    item_count: int
-    class_count: int
     deviations: float
 
 
@@ -119,21 +116,32 @@ def measure_relation(features: Tensor, prototypes: Tensor) -> Relation:
         features: [n, d] of items, n at least 1.
         prototypes: [K, d] of classes.
     """
-    items, classes = (_spread(vectors) for vectors in (features, prototypes))
+    items, classes = (_centred(vectors) for vectors in (features, prototypes))
     width = features.shape[1]
-    alike = (items * classes).sum().item()
-    norms = (items.norm() * classes.norm()).item()
-    deviations = alike / norms * math.sqrt((width - 1) * (width + 2) / 2) if norms > 0 else math.inf
+    squares = _likeness(items, items) * _likeness(classes, classes)
+    deviations = math.inf
+    if squares > 0:
+        deviations = _likeness(items, classes) / math.sqrt(squares) * math.sqrt((width - 1) * (width + 2) / 2)
     return Relation(len(features), len(prototypes), deviations)
 
 
-def _spread(vectors: Tensor) -> Tensor:
-    """The covariance matrix [d, d] of unit-length vectors, times their number and less its mean eigenvalue."""
+def _centred(vectors: Tensor) -> Tensor:
+    """Unit-length vectors, less their mean."""
     unit = normalize(vectors.float(), dim=1)
-    centred = unit - unit.mean(dim=0)
-    covariance = centred.T @ centred
-    covariance.diagonal().sub_(covariance.diagonal().mean().item())
-    return covariance
+    return unit - unit.mean(dim=0)
+
+
+def _likeness(first: Tensor, second: Tensor) -> float:
+    """Inner product of the covariance matrices, each less its mean eigenvalue, of centred vectors [n, d] and [m, d].
+
+    By products of [n, m] or of [d, d], whichever is smaller.
+    """
+    width = first.shape[1]
+    if len(first) * len(second) < width**2:
+        product = (first @ second.T).square().sum()
+    else:
+        product = ((first.T @ first) * (second.T @ second)).sum()
+    return (product - first.square().sum() * second.square().sum() / width).item()
 
 
 @dataclass(frozen=True)
