@@ -25,6 +25,7 @@ WEIGHTS: dict[str, object] = {"use_safetensors": True, "dtype": torch.float32, "
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Types of models whose positions count from the padding token's number + 1."""
 _NAMED_AT_MOST = 3
+_ANY_WORDS = "the 1 и 的"
 
 
 def checkpoint_name(name: str) -> str:
@@ -71,6 +72,16 @@ def read_pretrained(spec: str, auto: Any, name: str, **options: Any) -> Any:
         return auto.from_pretrained(name, **SAFE, **options)
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
         raise unavailable(spec, str(error)) from error
+
+
+def check_vocabulary(spec: str, tokenizer: Any) -> None:
+    """Refuse a tokenizer that knows no word: transformers makes one of special tokens where a directory holds none.
+
+    Raises:
+        InvalidInput: `base_model_not_adaptable`.
+    """
+    if set(tokenizer(_ANY_WORDS, add_special_tokens=False)["input_ids"]) <= set(tokenizer.all_special_ids):
+        raise not_adaptable(spec, "its directory holds no vocabulary; save its tokenizer there, too")
 
 
 def name_missing(missing: Iterable[str]) -> str:

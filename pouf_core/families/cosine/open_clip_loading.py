@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
@@ -16,10 +17,11 @@ from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.architectures import check_adaptable, examine, examine_network
 from pouf_core.families.cosine.clip_like import ClipLikeModel
+from pouf_core.families.cosine.open_clip_weights import plain_weights
 from pouf_core.families.cosine.tokenizer import TextTokenizer
-from pouf_core.families.pretrained import unavailable
+from pouf_core.families.pretrained import check_vocabulary, unavailable
 
-#: What open_clip and PyTorch raise over weights of another architecture, and over files that hold none.
+#: What open_clip and PyTorch raise over weights of another architecture, and over directories' files that hold none.
 _OTHER_WEIGHTS = (AssertionError, AttributeError, EOFError, LookupError, SafetensorError, UnpicklingError)
 _NOT_LOADED = (OSError, RuntimeError, ValueError, TypeError, *_OTHER_WEIGHTS)
 _LONGEST_REASON = 300
@@ -42,6 +44,8 @@ def load_open_clip(
     """
     if architecture is None:
         directory = Path(weights).expanduser()
+        if directory.is_file():
+            raise unavailable(description.name, f"name its architecture, too: open_clip:ViT-B-32/{directory}")
         if not (directory / "open_clip_config.json").is_file():
             raise unavailable(description.name, f"{directory} has no open_clip_config.json")
         model_name, pretrained = f"local-dir:{directory}", None
@@ -55,11 +59,11 @@ def load_open_clip(
     check_adaptable(description.name, found)
     description = _with_activation(description, model_name, pretrained)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _by_its_own_names(pretrained) as source:
             warnings.filterwarnings("ignore", message="QuickGELU mismatch")  # it looks at the configuration alone
             network, _, transform = open_clip.create_model_and_transforms(
                 model_name,
-                pretrained=pretrained,
+                pretrained=source,
                 precision="fp32",
                 device=device,
                 weights_only=True,
@@ -72,8 +76,17 @@ def load_open_clip(
         raise unavailable(description.name, f"{found.reason}; {reason}" if found.undecided else reason) from error
     if found.undecided:
         check_adaptable(description.name, examine_network(network.eval()))
+    if hasattr(tokenizer, "tokenizer"):  # Hugging Face's, whose files may not be there
+        check_vocabulary(description.name, tokenizer.tokenizer)
     configuration = open_clip.get_model_config(model_name) | {"quick_gelu": description.activation == "quick_gelu"}
     return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device, configuration)
+
+
+def _by_its_own_names(pretrained: str | None) -> AbstractContextManager[str | None]:
+    """What open_clip reads: a file as `plain_weights` gives it; a tag, or None, as it is."""
+    if pretrained is None or not Path(pretrained).is_file():
+        return nullcontext(pretrained)
+    return plain_weights(Path(pretrained))
 
 
 def _why_not_loaded(error: Exception) -> str:

@@ -17,7 +17,14 @@ from transformers import AutoConfig, AutoModel, AutoTokenizer
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.errors import PoufError
 from pouf_core.families.cosine.sentence_encoder import SentenceModel, SentenceNetwork, SentenceTokenizer, SentenceTower
-from pouf_core.families.pretrained import PADDED_POSITIONS, name_missing, not_adaptable, quiet_transformers, unavailable
+from pouf_core.families.pretrained import (
+    PADDED_POSITIONS,
+    check_vocabulary,
+    name_missing,
+    not_adaptable,
+    quiet_transformers,
+    unavailable,
+)
 
 LOGIT_SCALE = 20.0
 """Between cosine and logit: what all-MiniLM and sentence-transformers' contrastive losses are trained with."""
@@ -125,6 +132,7 @@ def _read_transformer(spec: str, directory: Path) -> Any:
 
 
 def _check_tokenizer(spec: str, tokenizer: Any, config: Any) -> None:
+    check_vocabulary(spec, tokenizer)
     if tokenizer.pad_token_id is None or tokenizer.pad_token_id != config.pad_token_id:
         raise not_adaptable(spec, "its tokenizer and its configuration name different padding tokens")
 

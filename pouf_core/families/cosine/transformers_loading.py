@@ -20,6 +20,7 @@ from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.transformers_towers import KNOWN, AlignTextTower, TransformersTextTower, dual_encoder
 from pouf_core.families.pretrained import (
     WEIGHTS,
+    check_vocabulary,
     checkpoint_name,
     name_missing,
     not_adaptable,
@@ -139,6 +140,7 @@ def _check_architecture(spec: str, config: Any) -> None:
 
 
 def _check_tokenizer(spec: str, tokenizer: Any, tower: TransformersTextTower) -> None:
+    check_vocabulary(spec, tokenizer)
     if tokenizer.pad_token_id is None or tokenizer.padding_side != "right":
         raise not_adaptable(spec, "its tokenizer does not pad on the right, as the model was trained")
     if tower.masks_padding and tokenizer.pad_token_id != tower.transformer.config.pad_token_id:

@@ -13,6 +13,7 @@ from pouf_core.families.language.item_tokenizer import Kind
 from pouf_core.families.language.model import LanguageModel
 from pouf_core.families.pretrained import (  # first: it makes torchvision importable
     WEIGHTS,
+    check_vocabulary,
     checkpoint_name,
     name_missing,
     not_adaptable,
@@ -61,6 +62,7 @@ def load_language_model(description: BaseModelDescription, kind: Kind, device: t
 def load_tokenizer(spec: str, kind: Kind) -> Tokenizer:
     """A language model's tokenizer alone, which is small; arguments and errors as `load_language_model`."""
     tokenizer: Tokenizer = read_pretrained(spec, AutoTokenizer, _checkpoint(spec), local_files_only=True)
+    check_vocabulary(spec, tokenizer)
     if not tokenizer.is_fast:
         raise not_adaptable(spec, "its tokenizer does not tell where in the text its tokens are")
     if kind == "masked" and tokenizer.mask_token_id is None:

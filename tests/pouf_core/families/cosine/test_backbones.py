@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -107,13 +108,18 @@ class NoTensor:
 
 
 def test_files_without_the_weights_of_the_architecture_are_refused_in_a_line(tmp_path: Path) -> None:
-    torch.save({"positional_embedding": torch.zeros(77, 16)}, tmp_path / "of_another.pt")
-    torch.save({"model": NoTensor()}, tmp_path / "pickled.pt")
-    for path in tmp_path.iterdir():
+    another = {"positional_embedding": torch.zeros(77, 16), "logit_scale": torch.zeros(())}
+    files: dict[str, tuple[Any, str]] = {
+        "of_another.pt": (another, "does not hold the weights of this architecture"),
+        "of_nothing.pt": ({}, "does not hold the weights of this architecture"),
+        "pickled.pt": ({"model": NoTensor()}, "never unpickled"),
+    }
+    for name, (content, reason) in files.items():
+        torch.save(content, tmp_path / name)
         with pytest.raises(PoufError) as refused:
-            load_base_model(f"open_clip:ViT-S-32-alt/{path}")
+            load_base_model(f"open_clip:ViT-S-32-alt/{tmp_path / name}")
         assert refused.value.code == "base_model_unavailable"
-        assert "does not hold the weights of this architecture" in refused.value.message
+        assert reason in refused.value.message
         assert len(refused.value.message) < 600
         assert "\n" not in refused.value.message
 

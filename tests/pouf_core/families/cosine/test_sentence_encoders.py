@@ -139,6 +139,17 @@ def test_a_directory_that_says_nothing_of_pooling_is_refused(tmp_path: Path) -> 
     assert caught.value.code == "base_model_not_adaptable"
 
 
+@pytest.mark.parametrize("family", ["bert", "xlm-roberta"])
+def test_a_directory_without_a_tokenizer_is_refused_rather_than_read_every_text_alike(
+    tmp_path: Path, family: str
+) -> None:
+    directory = save_sentence_encoder(tmp_path / "model", family)
+    for file in (*directory.glob("tokenizer*"), *directory.glob("vocab*"), *directory.glob("special_tokens*")):
+        file.unlink()
+    with pytest.raises(InvalidInput, match="no vocabulary"):
+        load(directory)
+
+
 def test_missing_weights_are_never_random(tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 

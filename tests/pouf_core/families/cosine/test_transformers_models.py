@@ -121,6 +121,11 @@ def into_a_pickle(directory: Path) -> None:
     (directory / "model.safetensors").unlink()
 
 
+def leave_tokenizer_out(directory: Path) -> None:
+    for file in directory.glob("tokenizer*"):
+        file.unlink()
+
+
 REFUSED: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("hf-clip", drop_projection, "base_model_not_adaptable", "no weights for text_projection.weight (1 tensors)"),
     ("hf-clip", into_a_pickle, "base_model_unavailable", "safetensors"),
@@ -144,6 +149,7 @@ REFUSED: list[tuple[str, Callable[[Path], object], str, str]] = [
         "only square input",
     ),
     ("hf-align", rename_padding, "base_model_not_adaptable", "different padding tokens"),
+    ("hf-clip", leave_tokenizer_out, "base_model_not_adaptable", "no vocabulary"),
 ]
 
 
