@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from app.http.content_types import JSON, is_json, wrong_content_type
 from app.http.errors import ApiError, from_pouf_error, problem_response
@@ -22,6 +23,7 @@ from store.settings import Settings
 logger = logging.getLogger(__name__)
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def install_handlers(app: FastAPI, settings: Settings) -> None:
@@ -56,7 +58,21 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         return problem_response(request, malformed_json())
     status = HTTPStatus(error.status_code)
     code = HTTP_CODES.get(status, status.phrase.lower().replace(" ", "_"))
-    return problem_response(request, ApiError(status, code, str(error.detail), headers=dict(error.headers or {})))
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
+    return problem_response(request, ApiError(status, code, str(error.detail), headers=headers))
+
+
+def _methods_at(request: Request) -> set[str]:
+    """Return every method of the path; what raised the error knows those of the first route alone."""
+    found = {
+        method
+        for method in METHODS
+        for route in request.app.router.routes
+        if route.matches({**request.scope, "method": method})[0] is Match.FULL
+    }
+    return found | {"HEAD"} if "GET" in found else found
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

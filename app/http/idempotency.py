@@ -6,15 +6,24 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Depends, Header, Request
 from sqlalchemy.orm import Session
 from starlette.responses import JSONResponse, Response
 
-from app.http.errors import ApiError, conflict
+from app.http.errors import ApiError, conflict, invalid
 from app.http.idempotency_keys import Answer, Claim, KeyInFlight, KeyReused, Keys, complete
 from app.http.received_files import StagedFile
 
-IdempotencyKeyHeader = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)]
+
+def _only_key(
+    request: Request, key: Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=255)] = None
+) -> str | None:
+    if len(set(request.headers.getlist("idempotency-key"))) > 1:
+        raise invalid("invalid_value", "Send one Idempotency-Key, not several.", "/header/Idempotency-Key")
+    return key
+
+
+IdempotencyKeyHeader = Annotated[str | None, Depends(_only_key)]
 
 # stores the answer in the transaction that creates what it describes
 Store = Callable[[Session, Answer], None]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Annotated, TypeVar
 
-from fastapi import Header
+from fastapi import Depends, Header, Request
 
 from app.http.executors import following
 
@@ -18,7 +18,16 @@ _WAIT = re.compile(r"""(?:^|[,;\s])wait\s*=\s*"?(\d{1,9})"?""", re.IGNORECASE)
 
 T = TypeVar("T")
 
-PreferHeader = Annotated[str | None, Header(description="`wait=N` answers when the state is final, N up to 30.")]
+
+def _joined(
+    request: Request,
+    prefer: Annotated[str | None, Header(description="`wait=N` answers when the state is final, N up to 30.")] = None,
+) -> str | None:
+    """Return the header, which may come in several lines (RFC 9110, 5.3)."""
+    return ", ".join(request.headers.getlist("prefer")) if prefer else None
+
+
+PreferHeader = Annotated[str | None, Depends(_joined)]
 
 
 def wait_seconds(prefer: str | None) -> int:

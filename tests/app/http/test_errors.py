@@ -13,9 +13,14 @@ def test_an_unknown_path_is_a_problem_document(api, refused):
 
 
 def test_a_wrong_method_is_a_problem_document(api, refused):
-    response = api.patch("/v1/jobs")
-    refused(response, 405, "method_not_allowed")
-    assert response.headers["allow"]
+    for path, methods in {
+        "/v1/jobs": "GET, HEAD, POST",
+        "/v1/aliases/a": "DELETE, GET, HEAD, PUT",
+        "/v1/models": "GET, HEAD",
+    }.items():
+        response = api.patch(path)
+        refused(response, 405, "method_not_allowed")
+        assert response.headers["allow"] == methods
 
 
 @pytest.mark.parametrize(

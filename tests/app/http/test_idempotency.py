@@ -133,6 +133,11 @@ def test_a_key_of_impossible_length_is_refused(api, rows, refused, key):
     refused(post_job(api, rows.dataset(), headers={"Idempotency-Key": key}), 422, "invalid_value")
 
 
+def test_two_keys_of_one_request_are_refused(api, rows, refused, database):
+    refused(post_job(api, rows.dataset(), headers=[*KEY.items(), ("Idempotency-Key", "k2")]), 422, "invalid_value")
+    assert count(database, Job) == 0
+
+
 class TestKeys:
     """The store's part, on both databases."""
 

@@ -301,7 +301,7 @@ def test_waiting_answers_as_soon_as_the_job_is_final(api, rows):
 def test_waiting_ends_after_the_given_seconds(api, rows):
     job_id = rows.job("running")
     started = time.monotonic()
-    response = api.get(f"/v1/jobs/{job_id}", headers={"Prefer": "respond-async, wait=1"})
+    response = api.get(f"/v1/jobs/{job_id}", headers=[("Prefer", "respond-async"), ("Prefer", "wait=1")])
     assert response.json()["status"] == "running"
     assert time.monotonic() - started > 0.9
 
