@@ -10,6 +10,7 @@ from functools import partial
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pouf_core.contract.names_in_words import in_words
+from pouf_core.contract.normal_form import normalized
 from pouf_core.contract.problems import Problems
 from pouf_core.errors import InvalidInput
 
@@ -34,6 +35,7 @@ _MOST_DIGITS = 9  # of a label that may be a class's place
 _WHOLE_NUMBER = re.compile(r"^\+?(-?)0*(\d{1,15})(?:\.0+)?$")
 MAX_CLASSES = 10_000
 MAX_TEXT_LENGTH = 500
+_LONGEST_LABEL = 4 * MAX_TEXT_LENGTH  # that may mean a class, of which it has other forms of letters and spaces
 #: Of all class names and their prompts together.
 MAX_CHARACTERS_OF_CLASSES = 1_000_000
 MAX_TEMPLATES = 1000
@@ -115,11 +117,11 @@ def _parse_class_name(value: str | Mapping[str, object] | ClassName, field: str)
 
 
 def _normal(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+    return normalized("NFC", name)
 
 
 def _comparable(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).replace("_", " ").casefold().split())
+    return " ".join(normalized("NFKC", name).replace("_", " ").casefold().split())
 
 
 def _loose(name: str) -> str:
@@ -140,7 +142,7 @@ def match_labels(labels: Iterable[str], classes: Sequence[ClassName]) -> dict[st
     together (`AnnualCrop`). Where none of the labels is a class's name, a number means the class at that place, from 0;
     unless there is one too large, for then they count from 1, or something else.
     """
-    known = set(labels)
+    known = {label for label in labels if len(label) <= _LONGEST_LABEL}
     found: dict[str, int] = {}
     for form in (str, _normal, _comparable, _loose, _read):
         places: dict[str, int] = {}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+
+from pouf_core.contract.normal_form import normalized
 
 TEXTS = (
     "text",
@@ -165,7 +166,7 @@ _FEW = 100  # fields, for their names to be kept
 
 def folded(heading: str) -> str:
     """A heading without what people write differently: case, accents' form, spaces and hyphens."""
-    plain = unicodedata.normalize("NFC", heading).strip().removeprefix("\ufeff").casefold()
+    plain = normalized("NFC", heading).strip().removeprefix("\ufeff").casefold()
     return re.sub(r"[\s\-]+", "_", plain)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
+from pouf_core.contract.normal_form import normalized
 from pouf_core.data.file_kinds import RAW_SUFFIXES
 
 _ALWAYS = (".xmp", ".aae", ".thm", ".lrcat", ".lrprev")  # edits, thumbnails of films, Lightroom's own
@@ -85,4 +85,4 @@ def _named_after(name: str) -> Iterator[str]:
 
 
 def _folded(parts: Sequence[str]) -> Place:
-    return tuple(unicodedata.normalize("NFC", part).casefold() for part in parts)
+    return tuple(normalized("NFC", part).casefold() for part in parts)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from functools import cached_property
 from itertools import accumulate
 from operator import ne
 
+from pouf_core.contract.normal_form import normalized
 from pouf_core.data.labels.folders import Parts
 
 _LONGEST_SUFFIX = 5
@@ -105,7 +105,7 @@ def _backwards(parts: Parts) -> str:
 
 def _composed(parts: Parts) -> Parts:
     """Names in one Unicode form: macOS writes accents apart from their letters, most tables do not."""
-    return tuple(unicodedata.normalize("NFC", part) for part in parts)
+    return tuple(normalized("NFC", part) for part in parts)
 
 
 def _folded(parts: Parts) -> Parts:
