@@ -26,6 +26,8 @@ from store.tables import (
     JobEvent,
     JobMetric,
     Upload,
+    Webhook,
+    WebhookDelivery,
     WebSession,
 )
 from store.transitions import FINAL
@@ -57,6 +59,7 @@ def prune(
         "unfinished datasets": _unfinished(database, storage, before(settings.keep_unfinished_days), now, remove),
         "deleted models": _deleted_models(database, deleted, remove),
         "deleted datasets": _deleted_datasets(database, deleted, remove),
+        "deleted webhooks": _deleted_webhooks(database, deleted, remove),
         "exports": _exports(database, storage, before(settings.keep_exports_days), remove),
         "expired sign-ins": _expired_sessions(database, now, remove),
     }
@@ -144,6 +147,11 @@ def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int
     return _rows(database, Dataset, gone, (Upload, DatasetItem), remove)
 
 
+def _deleted_webhooks(database: Database, before: datetime, remove: bool) -> int:
+    gone = (Webhook.deleted_at < before, ~exists().where(WebhookDelivery.webhook_id == Webhook.id))
+    return _rows(database, Webhook, gone, (), remove)
+
+
 def _expired_sessions(database: Database, now: datetime, remove: bool) -> int:
     expired = WebSession.expires_at <= now
     count = _number(database, WebSession, (expired,))
@@ -155,7 +163,7 @@ def _expired_sessions(database: Database, now: datetime, remove: bool) -> int:
 
 def _rows(
     database: Database,
-    table: type[AdaptedModel] | type[Dataset],
+    table: type[AdaptedModel] | type[Dataset] | type[Webhook],
     gone: Sequence[ColumnElement[bool]],
     parts: Sequence[type[Upload] | type[DatasetItem]],
     remove: bool,

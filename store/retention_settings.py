@@ -17,5 +17,7 @@ class RetentionSettings(BaseSettings):
         14, gt=0, description="Days after the last upload to it that a dataset is kept which was never finalized."
     )
     keep_deleted_days: float = Field(
-        30, gt=0, description="Days that the rows of deleted models and datasets are kept, which say what they were."
+        30,
+        gt=0,
+        description="Days that the rows of deleted models, datasets and webhooks are kept, which say what they were.",
     )

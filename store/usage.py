@@ -9,12 +9,25 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from store.scope import Scope
-from store.tables import AdaptedModel, Audit, AuditAnswer, BatchPrediction, Dataset, Job, Upload
+from store.tables import (
+    AdaptedModel,
+    Audit,
+    AuditAnswer,
+    BatchPrediction,
+    Dataset,
+    IdempotencyKey,
+    Job,
+    Upload,
+    Webhook,
+    WebhookDelivery,
+)
 from store.transitions import UNFINISHED
 
 #: What a job has beside its documents, roughly: rows of events and numbers, and what indexes take. A batch prediction
-#: has no documents.
+#: has no documents; those of a dataset and a webhook are short, and their rows stay for a while when they are deleted.
 BYTES_BESIDE = 8 * 1024
+#: What an answer that is kept for an idempotency key and a message to a webhook have beside their bodies.
+BYTES_BESIDE_BODY = 1024
 BYTES_OF_AUDIT_ITEM = 1024
 BYTES_OF_AUDIT_ANSWER = 512
 
@@ -52,14 +65,18 @@ def stored_bytes_by_owner(session: Session, owner: str | None = None) -> Counter
 
 
 def database_bytes(scope: Scope) -> int:
-    """Return about how many bytes the owner's jobs, models, batch predictions and audits take in the database:
-    documents, events, numbers and answers.
+    """Return about how many bytes the owner's jobs, models, batch predictions and audits take in the database
+    (documents, events, numbers and answers), datasets, webhooks and messages to these, and answers kept for
+    idempotency keys.
     """
     answers = select(func.count(AuditAnswer.id)).join(Audit, Audit.id == AuditAnswer.audit_id)
-    batches = select(func.count()).select_from(BatchPrediction)
     total = BYTES_OF_AUDIT_ITEM * _number(scope, select(func.sum(Audit.size)).where(Audit.owner == scope.owner))
     total += BYTES_OF_AUDIT_ANSWER * _number(scope, answers.where(Audit.owner == scope.owner))
-    total += BYTES_BESIDE * _number(scope, batches.where(BatchPrediction.owner == scope.owner))
+    for plain in (BatchPrediction, Dataset, Webhook):
+        total += BYTES_BESIDE * _number(scope, select(func.count()).where(plain.owner == scope.owner))
+    for sent in (IdempotencyKey, WebhookDelivery):
+        taken = func.sum(sent.body_bytes) + func.count() * BYTES_BESIDE_BODY
+        total += _number(scope, select(taken).where(sent.owner == scope.owner))
     for table in (Job, AdaptedModel):
         taken = func.sum(table.document_bytes) + func.count() * BYTES_BESIDE
         total += _number(scope, select(taken).where(table.owner == scope.owner))

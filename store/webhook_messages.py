@@ -90,13 +90,15 @@ def test(session: Session, hook: Webhook) -> WebhookDelivery:
 
 
 def _add(session: Session, hook: Webhook, job_id: str, message: WebhookMessage) -> WebhookDelivery:
+    body = json.dumps(message, ensure_ascii=False, separators=(",", ":"))
     delivery = WebhookDelivery(
         id=new_id("msg"),
         owner=hook.owner,
         webhook_id=hook.id,
         job_id=job_id,
         event_type=message["type"],
-        body=json.dumps(message, ensure_ascii=False, separators=(",", ":")),
+        body=body,
+        body_bytes=len(body.encode()),
     )
     session.add(delivery)
     enqueue_delivery(session, delivery.id)
@@ -168,6 +170,12 @@ def due(session: Session, now: datetime, limit: int) -> Sequence[str]:
 def forget(session: Session, now: datetime) -> None:
     """Delete messages that ended long ago."""
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.finished_at < now - KEPT_FOR))
+
+
+def forget_messages_to(session: Session, hook: Webhook) -> None:
+    """Delete the messages to a webhook that have ended; those that wait end when their turn comes."""
+    ended = (WebhookDelivery.webhook_id == hook.id, WebhookDelivery.finished_at.is_not(None))
+    session.execute(delete(WebhookDelivery).where(*ended))
 
 
 def _message(job: Job, event: JobEvent) -> WebhookMessage:

@@ -44,9 +44,8 @@ def require_room_in_database(limits: KeyLimits | None, scope: Scope, added_bytes
     lock_owner(scope.session, scope.owner)
     used, allowed = usage.database_bytes(scope), limits.database_bytes
     if used + added_bytes > allowed:
-        taken = f"{used:,} of the {allowed:,} bytes of the database that an owner may have"
-        state = f"Jobs, models, batch predictions and audits take {taken}"
-        raise _full("database_bytes_limit", state, "finished jobs, batch predictions or audits")
+        state = f"{used:,} of the {allowed:,} bytes of the database that an owner may have are taken"
+        raise _full("database_bytes_limit", state, "finished jobs, batch predictions, audits or webhooks")
 
 
 def require_room_in_queue(limits: KeyLimits | None, scope: Scope) -> None:

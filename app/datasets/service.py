@@ -36,6 +36,7 @@ from store.scope import Scope
 from store.storage import Storage
 from store.storage_keys import dataset_key, upload_key
 from store.tables import Audit, Dataset, Upload
+from store.usage import BYTES_BESIDE
 
 STORING_THREADS = 16
 
@@ -67,6 +68,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
         with caller.state.database.write() as session:
             scope = caller.scope(session)
             quotas.require_room_for_files(caller.limits, scope, _size(uploads))
+            quotas.require_room_in_database(caller.limits, scope, BYTES_BESIDE)
             session.add(dataset)
             session.flush()
             repository.add_uploads(scope, dataset.id, uploads)

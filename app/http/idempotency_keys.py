@@ -1,5 +1,6 @@
 """Idempotency keys: what a creating request was answered, kept so that it can be asked again safely."""
 
+import json
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -103,7 +104,13 @@ def complete(session: Session, claim: Claim, answer: Answer) -> None:
             IdempotencyKey.key == claim.key,
             IdempotencyKey.claim == claim.token,
         )
-        .values(state="done", status_code=answer.status, body=answer.body, headers=answer.headers)
+        .values(
+            state="done",
+            status_code=answer.status,
+            body=answer.body,
+            body_bytes=len(json.dumps(answer.body)),
+            headers=answer.headers,
+        )
         .returning(IdempotencyKey.key)
     ).all()
     if not held:

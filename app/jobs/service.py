@@ -42,6 +42,9 @@ from store.transitions import FINAL, start_life, transition
 
 OnCreated = Callable[[Session, JobDocument], None]
 
+#: Of a job's history, which its documents show whole, when a caller may queue it once more.
+MOST_TRANSITIONS = 500
+
 
 def create(caller: Caller, draft: Draft[JobCreate], on_created: OnCreated) -> JobDocument:
     """Create a queued job; raises 422 with every error of the body, 409 when the dataset cannot be used, or 507."""
@@ -224,6 +227,9 @@ def _change(caller: Caller, job_id: str, change: Callable[[Session, Job], None])
 
 
 def _queue_again(session: Session, job: Job) -> None:
+    if len(job.status_transitions) >= MOST_TRANSITIONS:
+        message = "The job was stopped and started too often; create a new one over the same dataset."
+        raise conflict("job_history_full", message)
     datasets = datasets_of(session, job, lock=True)
     for dataset in datasets:
         if dataset.deleted_at is not None:

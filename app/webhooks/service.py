@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
+from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import conflict, invalid, not_found
 from app.http.query_parameters import PageQuery, decode_cursor, page
@@ -25,6 +26,7 @@ from store.clock import utcnow
 from store.ids import new_id
 from store.scope import Scope
 from store.tables import Webhook, WebhookDelivery
+from store.usage import BYTES_BESIDE, BYTES_BESIDE_BODY
 from store.webhook_targets import TargetRefused, check_url
 
 OnCreated = Callable[[Session, CreatedWebhookDocument], None]
@@ -51,6 +53,7 @@ def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> Create
         scope.lock("webhooks")
         if repository.count_webhooks(scope) >= MAX_WEBHOOKS:
             raise conflict("too_many_webhooks", f"There are {MAX_WEBHOOKS} webhooks; delete one first.")
+        quotas.require_room_in_database(caller.limits, scope, BYTES_BESIDE)
         session.add(hook)
         session.flush()
         document = CreatedWebhookDocument(**dict(show_webhook(hook)), secret=hook.secret)
@@ -82,17 +85,21 @@ def list_deliveries(caller: Caller, webhook_id: str, query: DeliveryListQuery) -
 
 
 def delete(caller: Caller, webhook_id: str) -> None:
-    """Delete a webhook and forget its secret; messages that wait for it are given up."""
+    """Delete a webhook with its messages and forget its secret; messages that wait for it are given up."""
     with caller.state.database.write() as session:
         hook = get(caller.scope(session), webhook_id, lock=True)
         hook.deleted_at = utcnow()
         hook.secret = ""
+        webhooks.forget_messages_to(session, hook)
 
 
 def test(caller: Caller, webhook_id: str) -> DeliveryDocument:
     """Send a message that is about no job, to show whether messages arrive."""
     with caller.state.database.write() as session:
-        delivery = webhooks.test(session, get(caller.scope(session), webhook_id))
+        scope = caller.scope(session)
+        hook = get(scope, webhook_id)
+        quotas.require_room_in_database(caller.limits, scope, BYTES_BESIDE_BODY)
+        delivery = webhooks.test(session, hook)
         session.flush()
         document = show_delivery(delivery)
     caller.state.publisher.wake()

@@ -44,9 +44,10 @@ class WebSession(Base):
 
 
 class IdempotencyKey(Base):
-    """A creating request and its answer; state ``in_flight → done``."""
+    """A creating request and its answer, with the bytes of its body; state ``in_flight → done``."""
 
     __tablename__ = "idempotency_keys"
+    __table_args__ = (Index("ix_idempotency_keys_owner_body_bytes", "owner", "body_bytes"),)
 
     owner: Mapped[str] = mapped_column(String(255), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -57,6 +58,7 @@ class IdempotencyKey(Base):
     status_code: Mapped[int | None]
     headers: Mapped[dict[str, str] | None] = mapped_column(Json)
     body: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
+    body_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     created_at: Mapped[datetime] = mapped_column(default=utcnow, index=True)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from store.clock import utcnow
-from store.tables.base import Base, Id
+from store.tables.base import Base, BigInt, Id
 
 
 class Webhook(Base):
@@ -36,6 +36,7 @@ class WebhookDelivery(Base):
     __table_args__ = (
         Index("ix_webhook_deliveries_webhook_id_id", "webhook_id", "id"),
         Index("ix_webhook_deliveries_status_next_attempt_at", "status", "next_attempt_at"),
+        Index("ix_webhook_deliveries_owner_body_bytes", "owner", "body_bytes"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
@@ -44,6 +45,7 @@ class WebhookDelivery(Base):
     job_id: Mapped[str] = mapped_column(Id)
     event_type: Mapped[str]
     body: Mapped[str]
+    body_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     status: Mapped[str] = mapped_column(default="pending")
     attempts: Mapped[int] = mapped_column(default=0)
     attempts_before: Mapped[int] = mapped_column(default=0)

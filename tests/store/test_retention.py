@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from store.clock import utcnow
 from store.database import Database, upgrade
 from store.retention import prune
-from store.tables import AdaptedModel, Dataset, DatasetItem, Job, JobEvent, JobMetric, Upload
+from store.tables import AdaptedModel, Dataset, DatasetItem, Job, JobEvent, JobMetric, Upload, Webhook
 
 OLD = utcnow() - timedelta(days=400)
 
@@ -102,6 +102,14 @@ def test_rows_of_what_was_deleted_go_once_nothing_names_them(rows, count, make_o
     assert count(Dataset, Dataset.id == free) == 0
     assert count(AdaptedModel, AdaptedModel.id == kept) == 1
     assert count(DatasetItem, DatasetItem.dataset_id == free) == 0
+
+
+def test_deleted_webhooks_go_once_no_message_names_them(rows, count, pruned):
+    rows.webhook()
+    rows.webhook(deleted_at=OLD)
+    rows.delivery(rows.webhook(deleted_at=OLD))
+    assert pruned()["deleted webhooks"] == 1
+    assert count(Webhook) == 2
 
 
 def test_postgresql_takes_the_same_statements(postgres_url, storage, settings):

@@ -200,6 +200,30 @@ class TestJobs:
         assert give("ann").status_code == 200
         full(give("bob"), "database_bytes_limit", retry=False)
 
+    def test_kept_answers_messages_and_deleted_datasets_take_room_in_the_database_too(
+        self, settings, with_key, full, rows, dataset_id
+    ):
+        def taken() -> int:
+            with rows.database.read() as session:
+                return usage.database_bytes(Scope(session, "alice"))
+
+        api = with_key()
+        rows.webhook(owner="alice", event_types=["job.queued"])
+        text = {str(number): "x" * 500 for number in range(16)}
+        body = {"dataset_id": dataset_id, **CLASSES, "metadata": text}
+        before = taken()
+        answer = api.post("/v1/jobs", json=body, headers={"Idempotency-Key": "k"})
+        api.post(f"/v1/jobs/{answer.json()['id']}/cancel")
+        api.delete(f"/v1/jobs/{answer.json()['id']}")
+        assert taken() - before > 2 * 16 * 500  # the answer and the message
+        before = taken()
+        made = upload(api)
+        api.delete(made.json()["urls"]["self"])
+        assert taken() - before == usage.BYTES_BESIDE
+        settings.key_database_bytes = taken()
+        full(upload(api), "database_bytes_limit", retry=False)
+        full(api.post("/v1/webhooks", json={"url": "https://example.com"}), "database_bytes_limit", retry=False)
+
     def test_unfinished_jobs_are_limited(self, with_key, full, rows, dataset_id):
         api = with_key(concurrent_jobs=2)
         body = {"dataset_id": dataset_id, **CLASSES}

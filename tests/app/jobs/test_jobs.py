@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from app.jobs import bodies
+from app.jobs import bodies, service
 from pouf_core.contract.findings import finding
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.result import PartialResult
@@ -247,6 +247,15 @@ def test_a_resumed_job_is_sent_again(api, rows, database):
     job_id = rows.job("paused")
     api.post(f"/v1/jobs/{job_id}/resume")
     assert tasks(database) == [("pouf.train", "train", {"job_id": job_id})]
+
+
+def test_a_job_is_not_queued_again_without_end(api, rows, refused, monkeypatch):
+    monkeypatch.setattr(service, "MOST_TRANSITIONS", 4)
+    job_id = rows.job()
+    for action in ("pause", "resume", "cancel"):
+        assert api.post(f"/v1/jobs/{job_id}/{action}").status_code == 200
+    refused(api.post(f"/v1/jobs/{job_id}/retry"), 409, "job_history_full")
+    assert len(api.get(f"/v1/jobs/{job_id}").json()["status_transitions"]) == 4
 
 
 def test_a_job_whose_dataset_was_deleted_cannot_be_retried(api, rows, refused):

@@ -53,6 +53,15 @@ def test_the_number_of_webhooks_of_an_owner_is_limited(api, rows, refused):
     assert api.post("/v1/webhooks", json={"url": URL}).status_code == 201
 
 
+def test_messages_that_have_ended_go_with_their_webhook(api, rows, database):
+    hook, other = rows.webhook(), rows.webhook()
+    rows.delivery(hook, status="delivered", finished_at=utcnow())
+    kept = {rows.delivery(hook), rows.delivery(other, status="failed", finished_at=utcnow())}
+    assert api.delete(f"/v1/webhooks/{hook}").status_code == 204
+    with database.read() as session:
+        assert set(session.scalars(select(WebhookDelivery.id))) == kept
+
+
 def test_a_repeated_request_makes_one_webhook(api):
     answers = [api.post("/v1/webhooks", json={"url": URL}, headers={"Idempotency-Key": "k"}) for _ in range(2)]
     assert answers[0].json() == answers[1].json()
