@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from store.database import Database
 from store.export_bytes import count_exports
+from store.item_rows import forget_items
 from store.job_counts import count_change
 from store.settings import Settings
 from store.storage import Storage
@@ -137,14 +138,24 @@ def _deleted_models(database: Database, before: datetime, remove: bool) -> int:
 
 
 def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int:
-    """Those that jobs and batch predictions name stay as long as these."""
+    """Those that jobs and batch predictions name stay as long as these; items go at once, where deleting left some."""
     named = (
         Job.dataset_id == Dataset.id,
         Job.class_features_dataset_id == Dataset.id,
         BatchPrediction.dataset_id == Dataset.id,
     )
     gone = (Dataset.deleted_at < before, *(~exists().where(each) for each in named))
-    return _rows(database, Dataset, gone, (Upload, DatasetItem), remove)
+    if remove:
+        _forget_items_of_deleted(database)
+    return _rows(database, Dataset, gone, (Upload,), remove)
+
+
+def _forget_items_of_deleted(database: Database) -> None:
+    left = exists().where(DatasetItem.dataset_id == Dataset.id)
+    with database.read() as session:
+        ids = session.scalars(select(Dataset.id).where(Dataset.deleted_at.is_not(None), left)).all()
+    for dataset_id in ids:
+        forget_items(database.write, dataset_id)
 
 
 def _deleted_webhooks(database: Database, before: datetime, remove: bool) -> int:
@@ -165,7 +176,7 @@ def _rows(
     database: Database,
     table: type[AdaptedModel] | type[Dataset] | type[Webhook],
     gone: Sequence[ColumnElement[bool]],
-    parts: Sequence[type[Upload] | type[DatasetItem]],
+    parts: Sequence[type[Upload]],
     remove: bool,
 ) -> int:
     """How many rows are gone; with `remove` they are deleted in batches, after the rows of a dataset's parts."""

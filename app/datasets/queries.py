@@ -89,7 +89,6 @@ def was_used(scope: Scope, dataset_id: str) -> bool:
     return bool(scope.session.scalar(select(used)))
 
 
-def forget_contents(scope: Scope, dataset_id: str) -> None:
-    """Delete the rows of the dataset's uploads and items."""
+def forget_uploads(scope: Scope, dataset_id: str) -> None:
+    """Delete the rows of the dataset's uploads."""
     scope.session.execute(delete(Upload).where(Upload.dataset_id == dataset_id))
-    scope.session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == dataset_id))

@@ -1,5 +1,6 @@
 """Datasets: created from uploads, added to, finalized, deleted."""
 
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,6 +30,7 @@ from app.http.schemas import ListDocument
 from store import feature_files
 from store.clock import utcnow
 from store.ids import new_id
+from store.item_rows import forget_items
 from store.outages import is_database_outage
 from store.queues import enqueue_ingestion
 from store.retention import forget_audits, forget_predictions
@@ -37,6 +39,8 @@ from store.storage import Storage
 from store.storage_keys import dataset_key, upload_key
 from store.tables import Audit, Dataset, Upload
 from store.usage import BYTES_BESIDE
+
+logger = logging.getLogger(__name__)
 
 STORING_THREADS = 16
 
@@ -148,12 +152,23 @@ def delete(caller: Caller, dataset_id: str) -> None:
         # a worker that is ingesting it finds its fence outdated
         dataset.fence += 1
         dataset.lease_owner = dataset.lease_expires_at = None
-        repository.forget_contents(scope, dataset_id)
+        repository.forget_uploads(scope, dataset_id)
         forget_audits(session, Audit.dataset_id == dataset_id)
         predictions = forget_predictions(session, dataset_id)
     for key in (dataset_key(dataset_id), *predictions):
         caller.state.storage.discard(key)
     feature_files.forget_owner(caller.state.settings.feature_dir, caller.owner)
+    _forget_items(caller, dataset_id)
+
+
+def _forget_items(caller: Caller, dataset_id: str) -> None:
+    """Delete the rows of items, or in an outage leave them to housekeeping: the dataset is gone all the same."""
+    try:
+        forget_items(caller.state.database.write, dataset_id)
+    except Exception as error:
+        if not is_database_outage(error):
+            raise
+        logger.warning("Items of the deleted dataset %s are left to housekeeping: %s", dataset_id, error)
 
 
 def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:

@@ -104,6 +104,14 @@ def test_rows_of_what_was_deleted_go_once_nothing_names_them(rows, count, make_o
     assert count(DatasetItem, DatasetItem.dataset_id == free) == 0
 
 
+def test_items_that_deleting_left_go_at_once_and_the_row_stays(rows, count, pruned):
+    dataset = rows.dataset(deleted_at=utcnow())
+    rows.picture(dataset, b"a", status="rejected")
+    assert pruned()["deleted datasets"] == 0
+    assert count(DatasetItem, DatasetItem.dataset_id == dataset) == 0
+    assert count(Dataset, Dataset.id == dataset) == 1
+
+
 def test_deleted_webhooks_go_once_no_message_names_them(rows, count, pruned):
     rows.webhook()
     rows.webhook(deleted_at=OLD)

@@ -10,11 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import delete, insert, update
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
 
 from pouf_core.contract.file_reading import shown_text
 from pouf_core.data.uploads.keeper import FolderUse, FoundItem, Keeper, Uploaded, WholeFile
 from store.disk import is_disk_full, require_space, scarcest
+from store.item_rows import forget_items
 from store.leases import Lease, LeaseLost, database_now, fenced, renew
 from store.outages import is_outage, patiently
 from store.storage_keys import embeddings_key, picture_key, texts_key
@@ -57,9 +59,14 @@ class ItemRows(Keeper):
         patiently(self._begin, self.check, _passes_by_itself)
 
     def _begin(self) -> None:
+        forget_items(self._write, self.lease.row_id)
+
+    @contextmanager
+    def _write(self) -> Iterator[Session]:
+        self.ask()
         with self.context.database.write() as session:
             fenced(session, self.lease)
-            session.execute(delete(DatasetItem).where(DatasetItem.dataset_id == self.lease.row_id))
+            yield session
 
     def check(self) -> None:
         self.ask()

@@ -3,7 +3,10 @@ import io
 import zipfile
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
+from app.datasets import service
 from app.main import create_app
 from store.feature_files import owner_directory
 from store.tables import Dataset, DatasetItem, OutboxMessage, Upload
@@ -318,6 +321,24 @@ def test_a_deleted_dataset_is_gone_with_its_files(api, storage, refused):
     refused(api.delete(f"/v1/datasets/{dataset_id}"), 404, "dataset_not_found")
     assert api.get("/v1/datasets").json()["data"] == []
     assert not storage.exists(f"datasets/{dataset_id}")
+
+
+def test_a_dataset_is_deleted_though_the_database_goes_away_before_its_items_have(api, rows, database, monkeypatch):
+    def items(dataset_id: str) -> int:
+        with database.read() as session:
+            return len(session.scalars(select(DatasetItem.id).where(DatasetItem.dataset_id == dataset_id)).all())
+
+    def away(*_: object) -> None:
+        raise OperationalError("DELETE", {}, Exception("database is locked"))
+
+    whole, interrupted = rows.dataset(), rows.dataset()
+    for dataset_id in (whole, interrupted):
+        rows.picture(dataset_id, b"a")
+    assert api.delete(f"/v1/datasets/{whole}").status_code == 204
+    monkeypatch.setattr(service, "forget_items", away)
+    assert api.delete(f"/v1/datasets/{interrupted}").status_code == 204
+    assert (items(whole), items(interrupted)) == (0, 1)
+    assert api.get(f"/v1/datasets/{interrupted}").status_code == 404
 
 
 def test_what_jobs_kept_of_an_owners_items_goes_with_a_dataset(api, rows, settings):

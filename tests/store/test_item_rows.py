@@ -1,0 +1,28 @@
+"""Rows of a dataset's items."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.orm import Session
+
+from store import item_rows
+from store.item_rows import forget_items
+
+
+def test_items_are_deleted_some_at_a_time_and_another_datasets_stay(rows, database, items_of, monkeypatch):
+    monkeypatch.setattr(item_rows, "ITEMS_AT_ONCE", 2)
+    dataset, other = rows.dataset(), rows.dataset()
+    for number in range(5):
+        rows.picture(dataset, bytes([number]), status="rejected")
+    rows.picture(other, b"a", status="rejected")
+    left = []
+
+    @contextmanager
+    def write() -> Iterator[Session]:
+        with database.write() as session:
+            yield session
+        left.append(len(items_of(dataset)))
+
+    forget_items(write, dataset)
+    assert left == [3, 1, 0, 0]
+    assert len(items_of(other)) == 1
