@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from store.database import Database
+from store.dataset_rows import forget_rows
 from store.export_bytes import count_exports
-from store.item_rows import forget_items
 from store.job_counts import count_change
 from store.settings import Settings
 from store.storage import Storage
@@ -126,7 +126,6 @@ def _unfinished(database: Database, storage: Storage, before: datetime, now: dat
             if dataset is None:  # somebody went on with it
                 continue
             dataset.deleted_at = now
-            session.execute(delete(Upload).where(Upload.dataset_id == dataset_id))
         storage.delete(dataset_key(dataset_id))
         count += 1
     return count
@@ -134,11 +133,11 @@ def _unfinished(database: Database, storage: Storage, before: datetime, now: dat
 
 def _deleted_models(database: Database, before: datetime, remove: bool) -> int:
     gone = (AdaptedModel.deleted_at < before, ~exists().where(Alias.model_id == AdaptedModel.id))
-    return _rows(database, AdaptedModel, gone, (), remove)
+    return _rows(database, AdaptedModel, gone, remove)
 
 
 def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int:
-    """Those that jobs and batch predictions name stay as long as these; items go at once, where deleting left some."""
+    """Those that jobs and batch predictions name stay as long as these. What deleting left of uploads and items goes at once."""
     named = (
         Job.dataset_id == Dataset.id,
         Job.class_features_dataset_id == Dataset.id,
@@ -146,21 +145,22 @@ def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int
     )
     gone = (Dataset.deleted_at < before, *(~exists().where(each) for each in named))
     if remove:
-        _forget_items_of_deleted(database)
-    return _rows(database, Dataset, gone, (Upload,), remove)
+        _forget_rows_of_deleted(database, Upload)
+        _forget_rows_of_deleted(database, DatasetItem)
+    return _rows(database, Dataset, gone, remove)
 
 
-def _forget_items_of_deleted(database: Database) -> None:
-    left = exists().where(DatasetItem.dataset_id == Dataset.id)
+def _forget_rows_of_deleted(database: Database, table: type[Upload] | type[DatasetItem]) -> None:
+    left = exists().where(table.dataset_id == Dataset.id)
     with database.read() as session:
         ids = session.scalars(select(Dataset.id).where(Dataset.deleted_at.is_not(None), left)).all()
     for dataset_id in ids:
-        forget_items(database.write, dataset_id)
+        forget_rows(database.write, table, dataset_id)
 
 
 def _deleted_webhooks(database: Database, before: datetime, remove: bool) -> int:
     gone = (Webhook.deleted_at < before, ~exists().where(WebhookDelivery.webhook_id == Webhook.id))
-    return _rows(database, Webhook, gone, (), remove)
+    return _rows(database, Webhook, gone, remove)
 
 
 def _expired_sessions(database: Database, now: datetime, remove: bool) -> int:
@@ -176,10 +176,9 @@ def _rows(
     database: Database,
     table: type[AdaptedModel] | type[Dataset] | type[Webhook],
     gone: Sequence[ColumnElement[bool]],
-    parts: Sequence[type[Upload]],
     remove: bool,
 ) -> int:
-    """How many rows are gone; with `remove` they are deleted in batches, after the rows of a dataset's parts."""
+    """How many rows are gone; with `remove` they are deleted in batches."""
     if not remove:
         return _number(database, table, gone)
     count = 0
@@ -188,8 +187,6 @@ def _rows(
             ids = session.scalars(select(table.id).where(*gone).limit(BATCH)).all()
             if not ids:
                 return count
-            for part in parts:
-                session.execute(delete(part).where(part.dataset_id.in_(ids)))
             session.execute(delete(table).where(table.id.in_(ids)))
             count += len(ids)
 

@@ -28,6 +28,7 @@ from store.transitions import UNFINISHED
 BYTES_BESIDE = 8 * 1024
 #: What an answer that is kept for an idempotency key and a message to a webhook have beside their bodies.
 BYTES_BESIDE_BODY = 1024
+BYTES_OF_UPLOAD = 512
 BYTES_OF_AUDIT_ITEM = 1024
 BYTES_OF_AUDIT_ANSWER = 512
 
@@ -66,12 +67,14 @@ def stored_bytes_by_owner(session: Session, owner: str | None = None) -> Counter
 
 def database_bytes(scope: Scope) -> int:
     """Return about how many bytes the owner's jobs, models, batch predictions and audits take in the database
-    (documents, events, numbers and answers), datasets, webhooks and messages to these, and answers kept for
+    (documents, events, numbers and answers), datasets, uploads, webhooks and messages to these, and answers kept for
     idempotency keys.
     """
     answers = select(func.count(AuditAnswer.id)).join(Audit, Audit.id == AuditAnswer.audit_id)
     total = BYTES_OF_AUDIT_ITEM * _number(scope, select(func.sum(Audit.size)).where(Audit.owner == scope.owner))
     total += BYTES_OF_AUDIT_ANSWER * _number(scope, answers.where(Audit.owner == scope.owner))
+    uploads = select(func.count(Upload.id)).join(Dataset, Dataset.id == Upload.dataset_id)
+    total += BYTES_OF_UPLOAD * _number(scope, _of_datasets(uploads, scope))
     for plain in (BatchPrediction, Dataset, Webhook):
         total += BYTES_BESIDE * _number(scope, select(func.count()).where(plain.owner == scope.owner))
     for sent in (IdempotencyKey, WebhookDelivery):

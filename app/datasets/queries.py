@@ -1,8 +1,8 @@
 """Queries about datasets, their uploads and their items."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import defer
 
 from store.job_datasets import needs
@@ -47,9 +47,10 @@ def upload_totals(scope: Scope, dataset_ids: Sequence[str]) -> dict[str, tuple[i
     return {dataset_id: (int(count), int(size)) for dataset_id, count, size in scope.session.execute(query)}
 
 
-def known_uploads(scope: Scope, dataset_id: str) -> set[tuple[str, str]]:
-    """Return (sha256, filename) of what was uploaded already."""
-    query = select(Upload.sha256, Upload.filename).where(Upload.dataset_id == dataset_id)
+def known_uploads(scope: Scope, dataset_id: str, hashes: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (sha256, filename) of what was uploaded already, of files with these hashes."""
+    query = select(Upload.sha256, Upload.filename)
+    query = query.where(Upload.dataset_id == dataset_id, Upload.sha256.in_(set(hashes)))
     return {(sha256, filename) for sha256, filename in scope.session.execute(query)}
 
 
@@ -61,7 +62,7 @@ def next_position(scope: Scope, dataset_id: str) -> int:
 
 def add_uploads(scope: Scope, dataset_id: str, uploads: Sequence[Upload]) -> None:
     """Insert, in order, the uploads that no concurrent request inserted first."""
-    known = known_uploads(scope, dataset_id)
+    known = known_uploads(scope, dataset_id, (upload.sha256 for upload in uploads))
     position = next_position(scope, dataset_id)
     for upload in uploads:
         if (upload.sha256, upload.filename) not in known:
@@ -87,8 +88,3 @@ def was_used(scope: Scope, dataset_id: str) -> bool:
         exists().where(BatchPrediction.dataset_id == dataset_id),
     )
     return bool(scope.session.scalar(select(used)))
-
-
-def forget_uploads(scope: Scope, dataset_id: str) -> None:
-    """Delete the rows of the dataset's uploads."""
-    scope.session.execute(delete(Upload).where(Upload.dataset_id == dataset_id))

@@ -29,16 +29,16 @@ from app.http.received_files import StagedFile
 from app.http.schemas import ListDocument
 from store import feature_files
 from store.clock import utcnow
+from store.dataset_rows import forget_rows
 from store.ids import new_id
-from store.item_rows import forget_items
 from store.outages import is_database_outage
 from store.queues import enqueue_ingestion
 from store.retention import forget_audits, forget_predictions
 from store.scope import Scope
 from store.storage import Storage
 from store.storage_keys import dataset_key, upload_key
-from store.tables import Audit, Dataset, Upload
-from store.usage import BYTES_BESIDE
+from store.tables import Audit, Dataset, DatasetItem, Upload
+from store.usage import BYTES_BESIDE, BYTES_OF_UPLOAD
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
         with caller.state.database.write() as session:
             scope = caller.scope(session)
             quotas.require_room_for_files(caller.limits, scope, _size(uploads))
-            quotas.require_room_in_database(caller.limits, scope, BYTES_BESIDE)
+            quotas.require_room_in_database(caller.limits, scope, BYTES_BESIDE + BYTES_OF_UPLOAD * len(uploads))
             session.add(dataset)
             session.flush()
             repository.add_uploads(scope, dataset.id, uploads)
@@ -98,13 +98,14 @@ def add_files(
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         require_uploading(get(scope, dataset_id))
-        known = repository.known_uploads(scope, dataset_id)
+        known = repository.known_uploads(scope, dataset_id, (file.sha256 for file in files))
         fresh = [file for file in files if (file.sha256, file.filename) not in known]
         quotas.require_room_for_files(caller.limits, scope, _size(fresh))
     uploads = _store(caller.state.storage, dataset_id, files, known)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         quotas.require_room_for_files(caller.limits, scope, _size(uploads))
+        quotas.require_room_in_database(caller.limits, scope, BYTES_OF_UPLOAD * len(uploads))
         dataset = scope.get(Dataset, dataset_id, lock=True)
         if dataset is None:
             # deleted by another request: nothing else would remove what was just stored
@@ -152,23 +153,23 @@ def delete(caller: Caller, dataset_id: str) -> None:
         # a worker that is ingesting it finds its fence outdated
         dataset.fence += 1
         dataset.lease_owner = dataset.lease_expires_at = None
-        repository.forget_uploads(scope, dataset_id)
         forget_audits(session, Audit.dataset_id == dataset_id)
         predictions = forget_predictions(session, dataset_id)
     for key in (dataset_key(dataset_id), *predictions):
         caller.state.storage.discard(key)
     feature_files.forget_owner(caller.state.settings.feature_dir, caller.owner)
-    _forget_items(caller, dataset_id)
+    _forget_rows(caller, dataset_id)
 
 
-def _forget_items(caller: Caller, dataset_id: str) -> None:
-    """Delete the rows of items, or in an outage leave them to housekeeping: the dataset is gone all the same."""
+def _forget_rows(caller: Caller, dataset_id: str) -> None:
+    """Delete the rows of what it held, or in an outage leave them to housekeeping: the dataset is gone all the same."""
     try:
-        forget_items(caller.state.database.write, dataset_id)
+        for table in (Upload, DatasetItem):
+            forget_rows(caller.state.database.write, table, dataset_id)
     except Exception as error:
         if not is_database_outage(error):
             raise
-        logger.warning("Items of the deleted dataset %s are left to housekeeping: %s", dataset_id, error)
+        logger.warning("Rows of the deleted dataset %s are left to housekeeping: %s", dataset_id, error)
 
 
 def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:

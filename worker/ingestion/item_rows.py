@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from pouf_core.contract.file_reading import shown_text
 from pouf_core.data.uploads.keeper import FolderUse, FoundItem, Keeper, Uploaded, WholeFile
+from store.dataset_rows import forget_rows
 from store.disk import is_disk_full, require_space, scarcest
-from store.item_rows import forget_items
 from store.leases import Lease, LeaseLost, database_now, fenced, renew
 from store.outages import is_outage, patiently
 from store.storage_keys import embeddings_key, picture_key, texts_key
@@ -59,7 +59,7 @@ class ItemRows(Keeper):
         patiently(self._begin, self.check, _passes_by_itself)
 
     def _begin(self) -> None:
-        forget_items(self._write, self.lease.row_id)
+        forget_rows(self._write, DatasetItem, self.lease.row_id)
 
     @contextmanager
     def _write(self) -> Iterator[Session]:

@@ -220,6 +220,9 @@ class TestJobs:
         made = upload(api)
         api.delete(made.json()["urls"]["self"])
         assert taken() - before == usage.BYTES_BESIDE
+        before = taken()
+        upload(api)
+        assert taken() - before == usage.BYTES_BESIDE + usage.BYTES_OF_UPLOAD
         settings.key_database_bytes = taken()
         full(upload(api), "database_bytes_limit", retry=False)
         full(api.post("/v1/webhooks", json={"url": "https://example.com"}), "database_bytes_limit", retry=False)

@@ -335,7 +335,7 @@ def test_a_dataset_is_deleted_though_the_database_goes_away_before_its_items_hav
     for dataset_id in (whole, interrupted):
         rows.picture(dataset_id, b"a")
     assert api.delete(f"/v1/datasets/{whole}").status_code == 204
-    monkeypatch.setattr(service, "forget_items", away)
+    monkeypatch.setattr(service, "forget_rows", away)
     assert api.delete(f"/v1/datasets/{interrupted}").status_code == 204
     assert (items(whole), items(interrupted)) == (0, 1)
     assert api.get(f"/v1/datasets/{interrupted}").status_code == 404

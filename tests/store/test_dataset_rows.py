@@ -1,16 +1,17 @@
-"""Rows of a dataset's items."""
+"""Rows of a dataset's uploads and items."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.orm import Session
 
-from store import item_rows
-from store.item_rows import forget_items
+from store import dataset_rows
+from store.dataset_rows import forget_rows
+from store.tables import DatasetItem
 
 
 def test_items_are_deleted_some_at_a_time_and_another_datasets_stay(rows, database, items_of, monkeypatch):
-    monkeypatch.setattr(item_rows, "ITEMS_AT_ONCE", 2)
+    monkeypatch.setattr(dataset_rows, "ROWS_AT_ONCE", 2)
     dataset, other = rows.dataset(), rows.dataset()
     for number in range(5):
         rows.picture(dataset, bytes([number]), status="rejected")
@@ -23,6 +24,6 @@ def test_items_are_deleted_some_at_a_time_and_another_datasets_stay(rows, databa
             yield session
         left.append(len(items_of(dataset)))
 
-    forget_items(write, dataset)
+    forget_rows(write, DatasetItem, dataset)
     assert left == [3, 1, 0, 0]
     assert len(items_of(other)) == 1
