@@ -137,7 +137,7 @@ def _deleted_models(database: Database, before: datetime, remove: bool) -> int:
 
 
 def _deleted_datasets(database: Database, before: datetime, remove: bool) -> int:
-    """Those that jobs and batch predictions name stay as long as these. What deleting left of uploads and items goes at once."""
+    """Those that jobs and batch predictions name stay as long as these; what they held goes at once."""
     named = (
         Job.dataset_id == Dataset.id,
         Job.class_features_dataset_id == Dataset.id,
