@@ -91,9 +91,14 @@ class Closed(BaseModel):
     @field_validator("*")
     @classmethod
     def _refuse_unstorable_text(cls, value: object) -> object:
-        if _has_unstorable_text(value):
-            raise ValueError("Text must be valid Unicode without NUL characters.")
-        return value
+        return refuse_unstorable_text(value)
+
+
+def refuse_unstorable_text(value: object) -> object:
+    """Return `value`; raises `ValueError` where it holds text that no database can store."""
+    if _has_unstorable_text(value):
+        raise ValueError("Text must be valid Unicode without NUL characters.")
+    return value
 
 
 def _has_unstorable_text(value: object) -> bool:

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, Strict, model_validator
+from pydantic import BeforeValidator, Field, Strict, field_validator, model_validator
 
-from app.http.schemas import Closed, Document, ErrorBody
+from app.http.schemas import Closed, Document, ErrorBody, refuse_unstorable_text
 from app.serving.engine import Served
 from app.serving.outcomes import ItemError
 from pouf_core.contract.abstention import Threshold
@@ -50,6 +50,12 @@ class PredictInput(Closed):
     @classmethod
     def _take_text(cls, values: object) -> object:
         return {"text": values} if isinstance(values, str) else values
+
+    @field_validator("name")
+    @classmethod
+    def _refuse_unstorable_text(cls, value: object) -> object:
+        """Check the name alone, in place of every field: what is to be classified is refused alone, when decoded."""
+        return refuse_unstorable_text(value)
 
 
 class PredictOptions(Closed):
