@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,6 @@ _NAMED_AT_MOST = 10
 _LONGEST_LABEL_BYTES = 4 * MAX_TEXT_LENGTH
 #: Labels are read whole.
 _MOST_LABEL_BYTES = 256 * 1024**2
-
-Entry = TypeVar("Entry")
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,9 @@ def read_embeddings(path: Path, name: str, limits: FileLimits) -> EmbeddingFile:
     Args:
         path: the file.
         name: its name, whose suffix says what it is. A `.npy` holds one array. A `.npz` or `.safetensors` holds the
-            vectors as `features` or as its only array, and evaluation labels, if any, as `labels`. A `.parquet` holds
-            them as a column of lists, named `features` or the only one, or as columns of numbers, and labels as
-            `label`.
+            vectors as `features`, as its only array, or as its only one of floats in two or three dimensions, and
+            evaluation labels, if any, as `labels`. A `.parquet` holds them as a column of lists, named `features` or
+            the only one, or as columns of numbers, and labels as `label`.
         limits: what it may take.
 
     Raises:
@@ -151,7 +149,7 @@ def _read_npz(path: Path, limits: FileLimits) -> EmbeddingFile:
         raise InvalidInput(CORRUPT, f"The file is no .npz archive: {error}.") from error
     with archive:
         members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        features, labels = _choose(members)
+        features, labels = _choose(members, lambda name: _header(archive, members[name], name, path).may_be_vectors)
         array = _unpack(archive, members[features], features, limits)
         if labels is None:
             return EmbeddingFile(array)
@@ -163,39 +161,51 @@ def _unpack(
     archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limits: FileLimits, *, are_labels: bool = False
 ) -> StoredArray:
     """Unpack one array of a `.npz` into the scratch directory as far as wanted, once its header is in order."""
-    if info.flag_bits & 1 or info.compress_type not in COMPRESSIONS:
-        raise InvalidInput(CORRUPT, f"{name} is encrypted, or packed in another way than numpy's.")
-    if info.header_offset < 0:
-        raise InvalidInput(CORRUPT, f"{name} lies before the file's start.")
     unpacked = limits.scratch / ("labels.npy" if are_labels else "features.npy")
+    array = _header(archive, info, name, unpacked)
+    check_no_objects(name, array.dtype)
+    array.check_size(info.file_size - array.offset)
+    if are_labels:
+        _check_labels(array, limits)
+    else:
+        array.check_numbers()
+        _check_shape(array, limits)
+    wanted = array if are_labels else array.beginning(limits.first_rows)
+    left = wanted.offset + wanted.nbytes
+    if left > limits.unpacked_bytes:
+        message = f"{name} unpacks to {left:,} bytes, which is more than a file of this size may."
+        raise InvalidInput("embedding_file_too_large", message)
     try:
-        with archive.open(info) as stream:
-            array = npy_header(stream.read(HEADER_BYTES), name, unpacked)
-        check_no_objects(name, array.dtype)
-        array.check_size(info.file_size - array.offset)
-        if are_labels:
-            _check_labels(array, limits)
-        else:
-            array.check_numbers()
-            _check_shape(array, limits)
-        wanted = array if are_labels else array.beginning(limits.first_rows)
-        left = wanted.offset + wanted.nbytes
-        if left > limits.unpacked_bytes:
-            message = f"{name} unpacks to {left:,} bytes, which is more than a file of this size may."
-            raise InvalidInput("embedding_file_too_large", message)
         with archive.open(info) as stream, unpacked.open("wb") as target:
             while chunk := stream.read(min(COPY_CHUNK, left)):
                 target.write(chunk)
                 left -= len(chunk)
     except MEMBER_DAMAGE as error:
-        raise InvalidInput(CORRUPT, f"{name} is damaged inside the file: {error}.") from error
+        raise _damaged(name, error) from error
     wanted.check_size(unpacked.stat().st_size - array.offset)
     return array
 
 
+def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path) -> StoredArray:
+    """What the header of one array of a `.npz` says; `path` is where it is to be unpacked."""
+    if info.flag_bits & 1 or info.compress_type not in COMPRESSIONS:
+        raise InvalidInput(CORRUPT, f"{name} is encrypted, or packed in another way than numpy's.")
+    if info.header_offset < 0:
+        raise InvalidInput(CORRUPT, f"{name} lies before the file's start.")
+    try:
+        with archive.open(info) as stream:
+            return npy_header(stream.read(HEADER_BYTES), name, path)
+    except MEMBER_DAMAGE as error:
+        raise _damaged(name, error) from error
+
+
+def _damaged(name: str, error: Exception) -> InvalidInput:
+    return InvalidInput(CORRUPT, f"{name} is damaged inside the file: {error}.")
+
+
 def _read_safetensors(path: Path, limits: FileLimits) -> EmbeddingFile:
     file = SafetensorsFile(path)
-    features, labels = _choose(file.entries)
+    features, labels = _choose(file.entries, file.may_be_vectors)
     array = file.array(features)
     if labels is None:
         return EmbeddingFile(array)
@@ -217,8 +227,8 @@ def _read_parquet(path: Path, limits: FileLimits) -> EmbeddingFile:
     return EmbeddingFile(converted.array, converted.labels)
 
 
-def _choose(arrays: Mapping[str, Entry]) -> tuple[str, str | None]:
-    """The names of the features and of the labels among those of a file's arrays."""
+def _choose(arrays: Collection[str], may_be_vectors: Callable[[str], bool]) -> tuple[str, str | None]:
+    """The names of the features and of the labels among those of a file's arrays; others, such as ids, are not read."""
     labels = next((name for name in LABELS if name in arrays), None)
     others = [name for name in arrays if name != labels]
     if FEATURES in others:
@@ -227,6 +237,9 @@ def _choose(arrays: Mapping[str, Entry]) -> tuple[str, str | None]:
         return others[0], labels
     if not others:
         raise InvalidInput("embedding_shape", "The file holds no array of vectors.")
+    vectors = [name for name in others if may_be_vectors(name)]
+    if len(vectors) == 1:
+        return vectors[0], labels
     named = ", ".join(name[:100] for name in others[:_NAMED_AT_MOST]) + ("…" if len(others) > _NAMED_AT_MOST else "")
     message = f"The file holds {len(others)} arrays ({named}), and none is named {FEATURES}; name one so, or send one."
     raise InvalidInput("several_arrays", message)

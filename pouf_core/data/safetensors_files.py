@@ -28,6 +28,7 @@ _DTYPES = {
     "U16": "<u2",
     "U8": "<u1",
 }
+_FLOATS = ("F64", "F32", "F16", "BF16")
 
 
 class _Tensor(BaseModel):
@@ -65,6 +66,11 @@ class SafetensorsFile:
                 raise ValueError("its numbers do not end where it does")
         except (ValueError, struct.error) as error:
             raise InvalidInput(CORRUPT, f"The file is no safetensors file: {error}.") from error
+
+    def may_be_vectors(self, name: str) -> bool:
+        """As `StoredArray.may_be_vectors`, of a tensor."""
+        tensor = self.entries[name]
+        return len(tensor.shape) in (2, 3) and tensor.dtype in _FLOATS
 
     def array(self, name: str) -> StoredArray:
         """One of its tensors.

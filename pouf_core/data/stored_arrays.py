@@ -60,6 +60,11 @@ class StoredArray:
         """Bytes of the numbers, as the header has it."""
         return math.prod(self.shape) * self.dtype.itemsize
 
+    @property
+    def may_be_vectors(self) -> bool:
+        """Whether its elements are floats in two or three dimensions, unlike ids, names and counts."""
+        return len(self.shape) in (2, 3) and (self.dtype.kind == "f" or self.bfloat16)
+
     def check_size(self, data_bytes: int) -> None:
         """Raise `embedding_file_corrupt` unless the numbers take exactly this many bytes."""
         if self.nbytes != data_bytes:

@@ -111,6 +111,22 @@ def test_integers_are_vectors_too(read: Read) -> None:
     np.testing.assert_array_equal(vectors_of(read(npy([[1, -2], [3, 4]]), ".npy")), [[1, -2], [3, 4]])
 
 
+IDS = np.arange(30)
+BESIDE = {
+    "npz": (".npz", npz(ids=IDS, emb=VECTORS, names=np.array(list("abc") * 10), tokens=IDS.reshape(15, 2))),
+    "npz-packed-objects": (".npz", npz(np.savez_compressed, names=np.array(["a"] * 30, dtype=object), emb=VECTORS)),
+    "npz-floats-of-one-dimension": (".npz", npz(emb=VECTORS, norms=VECTORS[:, 0], scale=np.float32(100))),
+    "safetensors": (".safetensors", save_tensors({"ids": IDS, "emb": VECTORS, "norms": VECTORS[:, 0].copy()})),
+}
+
+
+@pytest.mark.parametrize(("suffix", "content"), BESIDE.values(), ids=BESIDE)
+def test_ids_and_names_beside_the_only_vectors_are_not_read(read: Read, suffix: str, content: bytes) -> None:
+    file = read(content, suffix)
+    assert (file.array.name, file.labels) == ("emb", None)
+    np.testing.assert_array_equal(vectors_of(file), VECTORS)
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_three_dimensions_are_templates_and_classes(read: Read, order: Any) -> None:
     file = read(npy(np.array(VECTORS.reshape(3, 10, 6), order=order)), ".npy")
@@ -179,6 +195,12 @@ REFUSED = {
     "npz-object-labels": (".npz", npz(features=VECTORS, labels=np.array(LABELS, dtype=object)), "pickled_array"),
     "npy-objects-inside": (".npy", npy(np.zeros(2, dtype=[("a", object)])), "pickled_array"),
     "npz-several": (".npz", npz(first=VECTORS, second=VECTORS), "several_arrays"),
+    "npz-integers-several": (".npz", npz(ids=np.arange(30), counts=np.ones((30, 6), dtype=int)), "several_arrays"),
+    "npz-one-damaged-of-several": (
+        ".npz",
+        npz(first=VECTORS, second=IDS).replace(npy(VECTORS)[:8], bytes(8)),
+        "embedding_file_corrupt",
+    ),
     "safetensors-several": (".safetensors", save_tensors({"first": VECTORS, "second": VECTORS}), "several_arrays"),
     "parquet-several": (".parquet", parquet({"a": lists(VECTORS), "b": lists(VECTORS)}), "several_arrays"),
     "npz-none": (".npz", npz(), "embedding_shape"),
