@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.families.family import is_path
@@ -84,8 +85,20 @@ def check_vocabulary(spec: str, tokenizer: Any) -> None:
         raise not_adaptable(spec, "its directory holds no vocabulary; save its tokenizer there, too")
 
 
+def check_finite(spec: str, network: nn.Module) -> None:
+    """Refuse weights that are no numbers, as a diverged training leaves them: every item would get the same class.
+
+    Raises:
+        PoufError: `base_model_unavailable`, with their names.
+    """
+    statistics = ((name, buffer) for name, buffer in network.named_buffers() if "running_" in name)
+    broken = [name for name, tensor in (*network.named_parameters(), *statistics) if not tensor.isfinite().all()]
+    if broken:
+        raise unavailable(spec, f"some of its weights are infinite or no numbers: {name_missing(broken)}")
+
+
 def name_missing(missing: Iterable[str]) -> str:
-    """Some of the missing tensors' names, and how many there are."""
+    """Some of these tensors' names, and how many there are."""
     names = sorted(missing)
     named = ", ".join(names[:_NAMED_AT_MOST]) + (", …" if len(names) > _NAMED_AT_MOST else "")
     return f"{named} ({len(names)} tensors)"

@@ -19,7 +19,7 @@ from pouf_core.families.cosine.architectures import check_adaptable, examine, ex
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.open_clip_weights import plain_weights
 from pouf_core.families.cosine.tokenizer import TextTokenizer
-from pouf_core.families.pretrained import check_vocabulary, unavailable
+from pouf_core.families.pretrained import check_finite, check_vocabulary, unavailable
 
 #: What open_clip and PyTorch raise over weights of another architecture, and over directories' files that hold none.
 _OTHER_WEIGHTS = (AssertionError, AttributeError, EOFError, LookupError, SafetensorError, UnpicklingError)
@@ -74,6 +74,7 @@ def load_open_clip(
     except _NOT_LOADED as error:
         reason = _why_not_loaded(error)
         raise unavailable(description.name, f"{found.reason}; {reason}" if found.undecided else reason) from error
+    check_finite(description.name, network)
     if found.undecided:
         check_adaptable(description.name, examine_network(network.eval()))
     if hasattr(tokenizer, "tokenizer"):  # Hugging Face's, whose files may not be there

@@ -19,6 +19,7 @@ from pouf_core.errors import PoufError
 from pouf_core.families.cosine.sentence_encoder import SentenceModel, SentenceNetwork, SentenceTokenizer, SentenceTower
 from pouf_core.families.pretrained import (
     PADDED_POSITIONS,
+    check_finite,
     check_vocabulary,
     name_missing,
     not_adaptable,
@@ -75,6 +76,7 @@ def load_sentence_model(description: BaseModelDescription, directory: Path, devi
         raise
     except _READ_ERRORS as error:
         raise unavailable(spec, str(error)) from error
+    check_finite(spec, transformer)
     _check_tokenizer(spec, tokenizer, transformer.config)
     tokenizer.padding_side = "right"
     network = SentenceNetwork(SentenceTower(transformer, _POOLERS[layout.pooling]()), math.log(LOGIT_SCALE))

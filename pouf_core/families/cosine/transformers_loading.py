@@ -20,6 +20,7 @@ from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.cosine.transformers_towers import KNOWN, AlignTextTower, TransformersTextTower, dual_encoder
 from pouf_core.families.pretrained import (
     WEIGHTS,
+    check_finite,
     check_vocabulary,
     checkpoint_name,
     name_missing,
@@ -99,6 +100,7 @@ def load_transformers_model(description: BaseModelDescription, device: torch.dev
     transform = ProcessorTransform(processor)
     towers.visual.preprocess_cfg = transform.describe()
     _check_tokenizer(spec, tokenizer, towers.text)
+    check_finite(spec, towers)
     check_adaptable(spec, examine_network(towers))
     prompts = SentenceTokenizer(tokenizer, _longest(towers.text, tokenizer), lower_case=False)
     return ClipLikeModel(description, towers, transform, TextTokenizer(prompts), device)

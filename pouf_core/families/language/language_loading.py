@@ -13,6 +13,7 @@ from pouf_core.families.language.item_tokenizer import Kind
 from pouf_core.families.language.model import LanguageModel
 from pouf_core.families.pretrained import (  # first: it makes torchvision importable
     WEIGHTS,
+    check_finite,
     check_vocabulary,
     checkpoint_name,
     name_missing,
@@ -56,6 +57,7 @@ def load_language_model(description: BaseModelDescription, kind: Kind, device: t
         _check_class(spec, config, kind)
         network = _read_network(spec, kind, name, config)
         tokenizer = load_tokenizer(spec, kind)
+    check_finite(spec, network)
     return LanguageModel(description, kind, network, tokenizer, device)
 
 

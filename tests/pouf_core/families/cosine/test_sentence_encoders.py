@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pouf_core.contract.classes import parse_class_names
@@ -150,9 +151,17 @@ def test_a_directory_without_a_tokenizer_is_refused_rather_than_read_every_text_
         load(directory)
 
 
-def test_missing_weights_are_never_random(tmp_path: Path) -> None:
-    from safetensors.torch import load_file, save_file
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    directory = save_sentence_encoder(tmp_path / "model")
+    tensors = load_file(directory / "model.safetensors")
+    tensors["encoder.layer.1.output.dense.bias"][0] = float("inf")
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(PoufError, match="encoder.layer.1.output.dense.bias") as caught:
+        load(directory)
+    assert caught.value.code == "base_model_unavailable"
 
+
+def test_missing_weights_are_never_random(tmp_path: Path) -> None:
     directory = save_sentence_encoder(tmp_path / "model")
     tensors = load_file(directory / "model.safetensors")
     del tensors["encoder.layer.1.output.dense.weight"]

@@ -126,8 +126,15 @@ def leave_tokenizer_out(directory: Path) -> None:
         file.unlink()
 
 
+def spoil_a_weight(directory: Path) -> None:
+    tensors = load_file(directory / "model.safetensors")
+    tensors["text_projection.weight"][0, 0] = float("nan")
+    save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
+
+
 REFUSED: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("hf-clip", drop_projection, "base_model_not_adaptable", "no weights for text_projection.weight (1 tensors)"),
+    ("hf-clip", spoil_a_weight, "base_model_unavailable", "infinite or no numbers"),
     ("hf-clip", into_a_pickle, "base_model_unavailable", "safetensors"),
     ("hf-clip", lambda at: (at / "preprocessor_config.json").unlink(), "base_model_unavailable", "preprocessor_config"),
     (
