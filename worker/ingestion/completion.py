@@ -12,7 +12,7 @@ from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.contract.embedding_data import check_class_features_modality, check_embeddings
 from pouf_core.data.items import fingerprint_of_hashes
-from pouf_core.data.labels.labelling import Labelling
+from pouf_core.data.labels.labelling import CONFLICTING_LABELS, Labelling
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.data.uploads.collector import Collector, Description
 from pouf_core.errors import InvalidInput
@@ -28,7 +28,6 @@ from store.tables import Dataset, DatasetItem, Job
 from store.transitions import lock_job
 from worker.training import attempts
 
-CONFLICTING_LABELS = "conflicting_labels"
 LABEL_BATCH = 5000
 
 

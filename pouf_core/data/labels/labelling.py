@@ -28,8 +28,9 @@ from pouf_core.data.labels.tables import NO_SUCH_COLUMN
 from pouf_core.data.labels.yolo import YoloLabels, holds_names, may_be_of_yolo, suffix_of_names
 from pouf_core.errors import InvalidInput
 
+CONFLICTING_LABELS = "conflicting_labels"  # of an item with several, and of a dataset with more than a few such items
 _MOST_FILES = 20  # that are told of
-_TOLERATED = 0.01  # of a file's rows that name no picture, before it is warned of
+_TOLERATED = 0.01  # of a file's rows that name no picture, or of items whose labels contradict, before it is warned of
 
 
 @dataclass(frozen=True)
@@ -260,9 +261,20 @@ def _missing(table: LabelTable, missing: list[Parts]) -> Finding:
 
 
 def as_wanted(found: Labelling, wanted: LabelsWanted) -> Labelling:
-    """What was found, with a warning where labels were to come from elsewhere."""
+    """What was found, with a warning where labels contradict each other, or were to come from elsewhere."""
+    found = replace(found, warnings=[*found.warnings, *_contradictions(found)])
     if found.source.kind != "none" or wanted in ("auto", "none"):
         return found
     where = "files, and none gives any" if wanted == "file" else "folders, and none divide the items into classes"
     message = f"Labels were to come from {where}; the dataset has no labels."
     return Labelling(found.labels, found.source, [*found.warnings, finding("labels_not_found", message)])
+
+
+def _contradictions(found: Labelling) -> list[Finding]:
+    contradicting = [names for names in found.labels.values() if len(names) > 1]
+    if len(contradicting) <= _TOLERATED * len(found.labels):
+        return []
+    of_all = f"{len(contradicting):,} of {counted(len(found.labels), 'labelled item')}"
+    one = listed(sorted(contradicting[0]))
+    message = f"Of {of_all} the labels contradict each other, and are not used: one is labelled {one}."
+    return [finding(CONFLICTING_LABELS, message)]

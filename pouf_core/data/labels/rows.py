@@ -13,7 +13,7 @@ from pouf_core.contract.labels import LabelFile, LabelSource, LabelsWanted
 from pouf_core.data.file_kinds import LABELS_FILE
 from pouf_core.data.item_names import ItemName
 from pouf_core.data.labels.files import decoded
-from pouf_core.data.labels.labelling import Labelling
+from pouf_core.data.labels.labelling import Labelling, as_wanted
 from pouf_core.data.labels.tables import labels_of_rows, unreadable
 from pouf_core.data.labels.text_labels import TextLabels
 
@@ -97,6 +97,7 @@ class RowLabels(TextLabels):
             rows = sum(label is not None for _, label in table.rows)
             files.append(LabelFile(file=table.name, format="table", rows=rows, unmatched=0))
         if labels:
-            return Labelling(dict(labels), LabelSource(kind="file", files=files), warnings)
+            found = Labelling(dict(labels), LabelSource(kind="file", files=files), warnings)
+            return as_wanted(found, self._wanted)
         own = self.found()
         return Labelling(own.labels, own.source, [*warnings, *own.warnings])

@@ -121,6 +121,8 @@ def test_of_a_text_that_comes_again_all_labels_count_and_contradicting_ones_do_n
     run_ingestion(context, dataset_id)
     accepted = [item for item in items_of(dataset_id) if item.status == "accepted"]
     assert [(item.label, item.code) for item in accepted] == [(None, "conflicting_labels"), ("x", None), ("x", None)]
+    (warning,) = get(Dataset, dataset_id).warnings
+    assert warning["code"] == "conflicting_labels" and "1 of 3 labelled items" in warning["message"]
 
 
 def test_archives_of_texts_are_read_when_the_modality_is_text(
