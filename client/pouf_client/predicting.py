@@ -7,7 +7,7 @@ from functools import partial
 
 from pouf_client.answers import Predictions
 from pouf_client.connection import Connection, checked_id, path_to
-from pouf_client.errors import TOO_LARGE, InvalidInput, RefusedInput
+from pouf_client.errors import TOO_LARGE, Forbidden, InvalidInput, RefusedInput
 from pouf_client.inputs import Inputs, PredictInput, are_pictures_for_sure, inputs_for
 from pouf_client.results import Document, stated
 
@@ -50,18 +50,21 @@ class Predicting:
     async def _modality(self, model: str) -> str:
         if model in self._modalities:
             return self._modalities[model]
-        document = await self._connection.request("GET", path_to("models", model))
+        try:
+            document = await self._connection.request("GET", path_to("models", model))
+        except Forbidden as error:  # a key that may predict and nothing else
+            raise _modality_unknown(f"This key may not read what the model {model} classifies") from error
         modality = document.get("modality")
         if modality is None:
-            raise InvalidInput(
-                f"The service does not say what the model {model} classifies: use predict_texts or predict_embeddings, "
-                "or give pictures as pathlib.Path.",
-                code="modality_unknown",
-                field="inputs",
-            )
+            raise _modality_unknown(f"The service does not say what the model {model} classifies")
         if model == document["id"]:  # an alias may be moved
             self._modalities[model] = modality
         return str(modality)
+
+
+def _modality_unknown(why: str) -> InvalidInput:
+    advice = "use predict_texts or predict_embeddings, or give pictures as pathlib.Path"
+    return InvalidInput(f"{why}: {advice}.", code="modality_unknown", field="inputs")
 
 
 class _Asking:

@@ -334,3 +334,10 @@ def test_waiting_for_a_batch_prediction_that_fails_raises_its_reason(client, ser
     with pytest.raises(JobFailed) as failed:
         client.batch_predictions.wait("bat_1")
     assert failed.value.code == "model_deleted"
+
+
+def test_a_key_that_may_only_predict_is_told_how_to_give_what_may_be_a_path_or_a_text(server, client):
+    server.answers = [problem(403, "insufficient_scope")]
+    with pytest.raises(InvalidInput, match=r"may not read.*pathlib\.Path") as refused:
+        client.predict("a.png", "model_1")
+    assert refused.value.code == "modality_unknown"
