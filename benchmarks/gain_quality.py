@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 
 from pouf_core.contract.closed_forms import ClosedFormSettings
 from pouf_core.validation.evidence import Evidence
-from pouf_core.validation.gain import TOLERATED_LOSS
+from pouf_core.validation.gain import TOLERATED_LOSS, passed_over
 
 _NOTABLE = 1.0  # points
 _RESAMPLES = 300
@@ -61,10 +61,24 @@ class Measured:
         served, order = _served(estimates[:, 0], estimates[:, 1]), _order(estimates[:, 0], estimates[:, 1])
         found = np.zeros(len(self.cells))
         for place in range(len(self.cells)):
-            own = (self.cell == place) & allowed
+            own = self._eligible((self.cell == place) & allowed)
             best = next(one for one in order if own[one])
             if always or served[best]:
                 found[place] = self.data.gains[best]
+        return found
+
+    def eligible(self) -> NDArray[np.bool_]:
+        """Whether each candidate [m] may be chosen, all tune modes together."""
+        found = [self._eligible(self.cell == place) for place in range(len(self.cells))]
+        return np.any(found, axis=0)
+
+    def _eligible(self, among: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which [m] of some candidates of one cell may be chosen."""
+        places = np.flatnonzero(among)
+        data = self.data
+        out = passed_over([data.settings[at] for at in places], [data.evidence[at].changed for at in places])
+        found = np.zeros(len(among), bool)
+        found[places] = ~np.array(out)
         return found
 
     def best(self) -> Floats:
@@ -102,14 +116,15 @@ def qualities(
 
 
 _COLUMN = np.dtype(
-    [("family", "U80"), ("cell", "i8")] + [(name, "f8") for name in ("changed", "gain", "points", "low", "high")]
+    [("family", "U80"), ("cell", "i8"), ("eligible", "?")]
+    + [(name, "f8") for name in ("changed", "gain", "points", "low", "high")]
 )
 
 
 def _columns(name: str, group: Measured, estimate: Floats, first_cell: int) -> NDArray[Any]:
     found = np.empty(len(estimate), _COLUMN)
     found["family"] = [f"{name}: {family}" for family in group.data.families]
-    found["cell"] = group.cell + first_cell
+    found["cell"], found["eligible"] = group.cell + first_cell, group.eligible()
     found["changed"], found["gain"] = group.data.percent, group.data.gains
     found["points"], found["low"], found["high"] = estimate.T
     return found
@@ -162,7 +177,8 @@ def _width(rows: NDArray[Any]) -> float:
 
 def _forgone(rows: NDArray[Any]) -> float:
     """Points by which the best candidate in hindsight, or zero-shot, is ahead of what is served, mean over cells."""
-    ordered = rows[_order(rows["points"], rows["low"])]
+    eligible = rows[rows["eligible"]]
+    ordered = eligible[_order(eligible["points"], eligible["low"])]
     cells, first = np.unique(ordered["cell"], return_index=True)
     chosen = ordered[first]
     best = np.zeros(len(cells))

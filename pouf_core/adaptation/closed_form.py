@@ -20,7 +20,7 @@ from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.tune_modes import Tune
 from pouf_core.scoring import Classifier, LinearClassifier, class_indices, logit_pieces
 from pouf_core.validation.evidence import Witness
-from pouf_core.validation.gain import estimate_gain, gain_row, preference
+from pouf_core.validation.gain import estimate_gain, gain_row, passed_over, preference
 
 MOST_FITTED_ITEMS = 20_000  # a random sample: items are in order of content hash
 
@@ -83,10 +83,17 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
             settings=one, changed=evidence.changed, estimated_gain=estimate_gain(evidence, row, one)
         )
         tried.append(_Tried(estimate, classifier))
-    tried.sort(key=lambda one: preference(one.estimate.estimated_gain), reverse=True)
+    tried = _best_first(tried)
     best = tried[0]
     accuracy = witness.certainty + best.estimate.estimated_gain.points / 100
     return [replace(best, classifier=with_confidence(best.classifier, features, accuracy)), *tried[1:]]
+
+
+def _best_first(tried: list[_Tried]) -> list[_Tried]:
+    out = passed_over([one.estimate.settings for one in tried], [one.estimate.changed for one in tried])
+    places = range(len(tried))
+    order = sorted(places, key=lambda at: (not out[at], preference(tried[at].estimate.estimated_gain)), reverse=True)
+    return [tried[at] for at in order]
 
 
 def _tunes(tune: Tune) -> frozenset[ClosedFormTune]:

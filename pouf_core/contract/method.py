@@ -241,7 +241,7 @@ class ResolvedClosedForm(Document):
     Attributes:
         tune: the chosen closed form's mode; `none` where zero-shot was kept.
         settings: the chosen one; None where zero-shot was kept.
-        candidates: all that were tried, best first.
+        candidates: all that were tried, best first, those passed over last.
         item_count: items that they were fitted to, a random sample of the data where it has more.
     """
 

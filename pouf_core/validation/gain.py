@@ -13,6 +13,7 @@ one for sentence encoders, and one for `pouf-lite`, each held near what all of t
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pouf_core.contract.base_model import BaseModelDescription
@@ -140,3 +141,17 @@ def preference(gain: EstimatedGain) -> tuple[bool, float]:
     surest."""
     served = is_served(gain)
     return served, gain.points if served else gain.low
+
+
+def passed_over(settings: Sequence[ClosedFormSettings], changed: Sequence[float]) -> list[bool]:
+    """Which of several closed forms are not chosen, whatever their estimated gain.
+
+    A form that asks which classes are there goes on from where the mixtures that do not ask end. Where it changes fewer
+    items than one of those, it has undone what that one changed, as it does on features that hold the classes badly.
+
+    Args:
+        settings: of the forms, all fitted to the same items; without a mixture that does not ask, none is passed over.
+        changed: share of the items whose class each of them changes.
+    """
+    least = max((share for one, share in zip(settings, changed, strict=True) if one.presence is False), default=0.0)
+    return [bool(one.presence) and share < least for one, share in zip(settings, changed, strict=True)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -53,3 +53,11 @@ def two_cones(count: int = 600, classes: int = 10, width: int = 64, *, seed: int
     features = cones[0] + means[labels] + spread * random.normal(size=(count, width))
     class_features = cones[1] + means + 1.3 * random.normal(size=means.shape) / np.sqrt(width)
     return Clusters(features.astype(np.float32), class_features.astype(np.float32), labels)
+
+
+def stretched(data: Clusters, directions: int, times: float) -> Clusters:
+    """The features longer along the widest directions, so that near ones are alike whatever their class."""
+    mean = data.features.mean(axis=0)
+    _, _, axes = np.linalg.svd(data.features - mean, full_matrices=False)
+    along = (data.features - mean) @ axes[:directions].T @ axes[:directions]
+    return replace(data, features=(data.features + (times - 1) * along).astype(np.float32))

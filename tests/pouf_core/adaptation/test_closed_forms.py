@@ -17,9 +17,9 @@ from pouf_core.artifact import WEIGHTS, load_artifact
 from pouf_core.contract.closed_forms import CLOSED_FORM_TUNES
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.families.cosine.clip_like import ClipLikeModel
-from pouf_core.validation.gain import is_served, preference
+from pouf_core.validation.gain import is_served, passed_over, preference
 from tests.pouf_core.conftest import CLASS_NAMES
-from tests.pouf_core.embeddings import Clusters, clusters, two_cones
+from tests.pouf_core.embeddings import Clusters, clusters, stretched, two_cones
 from tests.pouf_core.sentence_encoders import save_sentence_encoder
 
 SERVED: dict[str, Any] = {"fallback": "never"}
@@ -54,7 +54,9 @@ def check(result: pouf_core.AdaptationResult) -> None:
         assert gain.low <= gain.points <= gain.high
     tensors = load_artifact(result.path).tensors
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
-    preferences = [preference(one.estimated_gain) for one in result.method.candidates]
+    candidates = result.method.candidates
+    out = passed_over([one.settings for one in candidates], [one.changed for one in candidates])
+    preferences = [(not last, preference(one.estimated_gain)) for last, one in zip(out, candidates, strict=True)]
     assert preferences == sorted(preferences, reverse=True)
 
 
@@ -93,6 +95,24 @@ def test_a_collapse_onto_a_few_classes_is_not_served(seed: int, gap: float) -> N
 
     zero_shot = pouf_core.load(result.path).label_indices(data.features, variant="zero_shot")
     assert data.accuracy(result.predictions) >= data.accuracy(zero_shot)
+
+
+@pytest.mark.parametrize("tune", ["auto", "propagate"])
+def test_a_form_that_undoes_what_a_more_careful_one_changes_is_not_served_however_much_is_expected_of_it(
+    tune: str,
+) -> None:
+    data = stretched(two_cones(400, classes=20, width=32, seed=1, gap=1.0), directions=2, times=5.0)
+
+    result = pouf_core.adapt_features(data.features, data.class_features, method={"tune": tune})
+
+    kept, *others = result.method.candidates
+    expected = max(others, key=lambda one: preference(one.estimated_gain))
+    careful = [one.changed for one in result.method.candidates if one.settings.presence is False]
+    assert is_served(expected.estimated_gain)
+    assert expected.estimated_gain.points > kept.estimated_gain.points
+    assert expected.changed < max(careful) <= kept.changed or not kept.settings.presence
+    zero_shot = pouf_core.load(result.path).label_indices(data.features, variant="zero_shot")
+    assert np.array_equal(pouf_core.load(result.path).label_indices(data.features), zero_shot)
 
 
 def test_a_closed_form_is_as_confident_as_it_is_right() -> None:
