@@ -10,9 +10,10 @@ from pouf_core.adaptation.options import RunOptions
 from pouf_core.adaptation.run import run
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
 from pouf_core.contract.classes import ClassName
+from pouf_core.contract.logit_scales import DEFAULT_LOGIT_SCALE
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.progress import OnProgress
-from pouf_core.contract.request import DEFAULT_LOGIT_SCALE, AdaptationRequest
+from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
 from pouf_core.data.class_features import class_feature_vectors
 from pouf_core.data.embeddings import collect_embeddings

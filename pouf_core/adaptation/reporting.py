@@ -10,6 +10,7 @@ from pouf_core.adaptation.class_languages import other_language_warnings
 from pouf_core.adaptation.text_languages import foreign_texts_warnings
 from pouf_core.contract.class_scripts import other_scripts_warnings
 from pouf_core.contract.findings import Finding
+from pouf_core.contract.logit_scales import logarithm_warnings
 from pouf_core.contract.method import Resolved
 from pouf_core.contract.progress import OnProgress, Progress, ShouldStop, Stage
 from pouf_core.contract.request import CheckedRequest
@@ -74,4 +75,5 @@ def input_warnings(data: LabelledItems, request: CheckedRequest) -> list[Finding
         request.base, request.classes
     )
     of_texts = foreign_texts_warnings(request.base, data.items)
-    return [*data.labelling.warnings, *data.warnings, *of_items, *of_names, *of_texts]
+    of_scale = logarithm_warnings(request.logit_scale)
+    return [*data.labelling.warnings, *data.warnings, *of_items, *of_names, *of_texts, *of_scale]

@@ -13,6 +13,7 @@ from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import Activation, ActivationChoice
 from pouf_core.contract.base_model import BY_MODALITY, DEFAULT_BASE_MODELS, BaseModelDescription, Modality
 from pouf_core.contract.classes import ClassName, parse_class_names
+from pouf_core.contract.logit_scales import DEFAULT_LOGIT_SCALE
 from pouf_core.contract.method import RUNTIME, Auto, MethodSpec, Precision, ResolvedMethod, parse_method
 from pouf_core.contract.method_checks import (
     base_problems,
@@ -26,7 +27,6 @@ from pouf_core.contract.wording import Wording, label_words_for, language_templa
 from pouf_core.errors import InvalidInput, InvalidRequest
 
 LARGEST_SEED = 2**32 - 1
-DEFAULT_LOGIT_SCALE = 100.0  # as CLIP was trained
 
 Quality = Literal["fast", "best"]
 

@@ -148,6 +148,12 @@ def test_what_does_not_fit_together_is_refused_before_anything_is_loaded(data: C
         adapt(data, class_features=wide)
 
 
+def test_a_scale_that_is_the_logarithm_of_clips_is_warned_of(data: Clusters) -> None:
+    for scale, expected in ((4.6052, True), (4.5, False), (100.0, False)):
+        warnings = adapt(data, logit_scale=scale, method={"type": "zero-shot"}).warnings
+        assert ("logit_scale_is_a_logarithm" in {warning.code for warning in warnings}) is expected
+
+
 def test_features_take_no_texts_and_pictures_no_logit_scale(
     picture_paths: list[Path], tiny_clip_directory: Path
 ) -> None:
