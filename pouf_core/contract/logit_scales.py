@@ -15,7 +15,7 @@ def logarithm_warnings(given: float | None) -> list[Finding]:
     if given is None or abs(given - math.log(DEFAULT_LOGIT_SCALE)) > _ROUNDED:
         return []
     message = (
-        f"A logit scale of {given:g} is the logarithm of {DEFAULT_LOGIT_SCALE:g}, which a checkpoint's logit_scale holds. "
+        f"A logit scale of {given:g} is the logarithm of {DEFAULT_LOGIT_SCALE:g}, as checkpoints hold it. "
         f"The classes' probabilities differ too little by it: give its exponential, {DEFAULT_LOGIT_SCALE:g}."
     )
     return [finding("logit_scale_is_a_logarithm", message)]
