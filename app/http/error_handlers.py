@@ -14,6 +14,7 @@ from starlette.routing import Match
 
 from app.http.content_types import JSON, is_json, wrong_content_type
 from app.http.errors import ApiError, from_pouf_error, problem_response
+from app.http.metrics import METHODS
 from app.http.page_paths import is_page
 from app.http.validation_errors import from_validation_errors, malformed_json
 from pouf_core.errors import InvalidInput, PoufError
@@ -23,7 +24,6 @@ from store.settings import Settings
 logger = logging.getLogger(__name__)
 
 HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 415: "unsupported_media_type"}
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def install_handlers(app: FastAPI, settings: Settings) -> None:
