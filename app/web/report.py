@@ -38,13 +38,18 @@ _SHARES = {
 
 @dataclass(frozen=True)
 class TriedForm:
-    """A closed form that was tried, with its numbers and what is estimated of it in words."""
+    """A closed form that was tried, with its numbers and what is estimated of it in words.
+
+    Attributes:
+        passed_over: whether it was out of the choice, whatever its estimated gain.
+    """
 
     tune: str
     settings: str
     changed: float
     gain: str
     interval: str
+    passed_over: bool
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,7 @@ def _tried_forms(job: Fields) -> list[TriedForm]:
             candidate["changed"],
             signed(candidate["estimated_gain"]["points"]),
             f"{signed(candidate['estimated_gain']['low'])} to {signed(candidate['estimated_gain']['high'])}",
+            candidate.get("passed_over", False),
         )
         for candidate in job["method"].get("candidates") or []
     ]

@@ -91,9 +91,15 @@ def _try(inputs: RunInputs, zero_shot: ZeroShot) -> list[_Tried]:
 
 def _best_first(tried: list[_Tried]) -> list[_Tried]:
     out = passed_over([one.estimate.settings for one in tried], [one.estimate.changed for one in tried])
-    places = range(len(tried))
-    order = sorted(places, key=lambda at: (not out[at], preference(tried[at].estimate.estimated_gain)), reverse=True)
-    return [tried[at] for at in order]
+    told = [
+        replace(one, estimate=one.estimate.model_copy(update={"passed_over": is_out}))
+        for one, is_out in zip(tried, out, strict=True)
+    ]
+    return sorted(
+        told,
+        key=lambda one: (not one.estimate.passed_over, preference(one.estimate.estimated_gain)),
+        reverse=True,
+    )
 
 
 def _tunes(tune: Tune) -> frozenset[ClosedFormTune]:

@@ -54,8 +54,11 @@ class CandidateEstimate(Document):
         settings: which.
         changed: share of the items whose class it changes.
         estimated_gain: over zero-shot.
+        passed_over: whether it was out of the choice: it asks which classes are there, and changes fewer items than a
+            mixture beside it that does not ask.
     """
 
     settings: ClosedFormSettings
     changed: float
     estimated_gain: EstimatedGain
+    passed_over: bool = False

@@ -275,6 +275,14 @@ def test_a_closed_form_has_neither_steps_nor_curves_and_names_what_was_tried(job
     assert "'tune'" not in shown
 
 
+def test_a_closed_form_that_was_passed_over_says_why(job):
+    reason = "Passed over: it gives back what a mixture without presence changed."
+    last = CANDIDATES[0] | {"passed_over": True}
+    method = CLOSED_FORM["method"] | {"candidates": [CANDIDATES[1], last]}
+    assert f"presence true {reason} 12.5 %" in text(job, **CLOSED_FORM | {"method": method})
+    assert reason not in text(job, **CLOSED_FORM)
+
+
 def test_where_the_base_model_was_kept_it_is_said_to_be_used(job):
     method = CLOSED_FORM["method"] | {"tune": "none", "settings": None, "candidates": []}
     closed_form = {"method": method, "verdict": "uncertain", "selected_step": 0, "fallback": "zero_shot"}

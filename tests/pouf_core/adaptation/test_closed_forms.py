@@ -56,6 +56,7 @@ def check(result: pouf_core.AdaptationResult) -> None:
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
     candidates = result.method.candidates
     out = passed_over([one.settings for one in candidates], [one.changed for one in candidates])
+    assert [one.passed_over for one in candidates] == out
     preferences = [(not last, preference(one.estimated_gain)) for last, one in zip(out, candidates, strict=True)]
     assert preferences == sorted(preferences, reverse=True)
 
@@ -110,6 +111,7 @@ def test_a_form_that_undoes_what_a_more_careful_one_changes_is_not_served_howeve
     careful = [one.changed for one in result.method.candidates if one.settings.presence is False]
     assert is_served(expected.estimated_gain)
     assert expected.estimated_gain.points > kept.estimated_gain.points
+    assert (expected.passed_over, kept.passed_over) == (True, False)
     assert expected.changed < max(careful) <= kept.changed or not kept.settings.presence
     zero_shot = pouf_core.load(result.path).label_indices(data.features, variant="zero_shot")
     assert np.array_equal(pouf_core.load(result.path).label_indices(data.features), zero_shot)
