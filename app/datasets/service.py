@@ -181,7 +181,7 @@ def get(scope: Scope, dataset_id: str, *, lock: bool = False) -> Dataset:
 
 
 def is_final(document: DatasetDocument) -> bool:
-    """Tell whether the dataset of that document will not change any more."""
+    """Tell whether the dataset of that document is ready or failed."""
     return document.status in FINAL_DATASET_STATUSES
 
 
@@ -230,9 +230,9 @@ def read(caller: Caller, dataset_id: str) -> DatasetDocument:
 
 
 def require_uploading(dataset: Dataset) -> None:
-    """Raise 409 ``dataset_not_uploading``: what was finalized never changes."""
+    """Raise 409 ``dataset_not_uploading``: what was finalized takes no more files."""
     if dataset.status != "uploading":
-        message = f"The dataset is {dataset.status} and does not change any more; create another one."
+        message = f"The dataset is {dataset.status} and takes no more files; create another one."
         raise conflict("dataset_not_uploading", message)
 
 
