@@ -1,4 +1,4 @@
-"""Two jobs over one dataset: where their models agree, and which is right more often."""
+"""Two jobs over the same items: where their models agree, and which is right more often."""
 
 from dataclasses import dataclass
 
@@ -74,10 +74,10 @@ def _compared(caller: Caller, ids: list[str]) -> _Compared:
     if len(set(ids)) != 2 or len(ids) != 2:
         raise invalid("two_jobs_needed", "Name two jobs, as in `jobs=job_…,job_…`.", "/query/jobs")
     first, second = (predictions_of(caller, job_id.strip()) for job_id in ids)
-    if first.dataset_id != second.dataset_id:
-        message = f"Job {first.name} is over dataset {first.dataset_id} and job {second.name} over {second.dataset_id}."
-        raise invalid("different_datasets", message, "/query/jobs")
     stored = read(caller, first), read(caller, second)
+    if first.dataset_id != second.dataset_id and not _are_same_items(*stored):
+        message = f"Job {first.name} is over dataset {first.dataset_id} and job {second.name} over {second.dataset_id}."
+        raise invalid("different_datasets", f"{message} They hold different items.", "/query/jobs")
     classes = [one.header.class_names for one in stored]
     names = list(dict.fromkeys([*classes[0], *classes[1]]))
     place = {name: index for index, name in enumerate(names)}
@@ -85,14 +85,25 @@ def _compared(caller: Caller, ids: list[str]) -> _Compared:
         np.array([place[name] for name in own])[one.records["label"]] for own, one in zip(classes, stored, strict=True)
     )
     shared = {place[name] for name in set(classes[0]) & set(classes[1])}
-    truth = _truth(caller, first.dataset_id, stored[0], names, shared)
+    truth = _truth(caller, (second.dataset_id, first.dataset_id), stored[0], names, shared)
     return _Compared((first, second), stored, names, (labels[0], labels[1]), compare(labels[0], labels[1], truth))
 
 
-def _truth(caller: Caller, dataset_id: str, stored: StoredPredictions, names: list[str], shared: set[int]) -> Integers:
-    """The places [n] of the evaluation labels among the names, those that both jobs could give."""
+def _are_same_items(first: StoredPredictions, second: StoredPredictions) -> bool:
+    return np.array_equal(first.records["sha256"], second.records["sha256"])
+
+
+def _truth(
+    caller: Caller, dataset_ids: tuple[str, str], stored: StoredPredictions, names: list[str], shared: set[int]
+) -> Integers:
+    """The places [n] of the evaluation labels among the names, those that both jobs could give.
+
+    Of an item that two datasets label the last one counts.
+    """
+    labels: dict[str, str] = {}
     with caller.state.database.read() as session:
-        labels = repository.evaluation_labels(caller.scope(session), dataset_id)
+        for dataset_id in dict.fromkeys(dataset_ids):
+            labels |= repository.evaluation_labels(caller.scope(session), dataset_id)
     truth = np.full(len(stored), UNLABELLED)
     if not labels:
         return truth

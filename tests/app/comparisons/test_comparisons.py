@@ -85,6 +85,23 @@ def test_classes_are_compared_by_name(predicted: Any, predict: Any, compared: An
     assert {item["predictions"][1]["label"] for item in found["differing"]} <= {"blue", "green", "violet"}
 
 
+def test_items_that_were_uploaded_again_by_other_names_are_the_same_items(
+    pair: Any, predict: Any, compared: Any, rows: Any
+) -> None:
+    first, second = pair
+    again = rows.dataset(item_count=len(first.names))
+    renamed = {sha256: f"renamed/{name}" for sha256, name in first.names.items()}
+    with rows.database.write() as session:
+        session.add_all(
+            DatasetItem(dataset_id=again, name=name, sha256=sha256, status="accepted", label=CLASSES[0])
+            for sha256, name in renamed.items()
+        )
+    other = predict(again, renamed, seed=1)
+    found = compared(first, other, limit=100)
+    assert found["differing"] == compared(first, second, limit=100)["differing"] != []
+    assert (found["dataset_id"], found["labelled_count"]) == (first.dataset_id, len(renamed))
+
+
 def test_answers_of_people_tell_which_is_right_more_often(pair: Any, compared: Any, api: Any) -> None:
     first, second = pair
     assert compared(first, second)["by_answers"] is None
