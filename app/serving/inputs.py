@@ -1,7 +1,6 @@
 """From what a request carries to pictures, texts and embeddings."""
 
 import base64
-import binascii
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +44,8 @@ _WANTED: dict[Modality, str] = {
 }
 _DATA_URL = re.compile(r"data:[\w.+/-]{0,200};base64,", re.ASCII)
 _WHITESPACE = b" \t\r\n\v\f"
+_USUAL_ALPHABET = bytes.maketrans(b"-_", b"+/")
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]{0,20}://", re.ASCII | re.IGNORECASE)
 
 
 class Reader(Protocol):
@@ -97,8 +98,20 @@ def _from_base64(text: str, what: str) -> bytes:
     encoded = text[match.end() :] if match else text
     try:
         return base64.b64decode(encoded.encode("ascii").translate(None, _WHITESPACE), validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidInput("invalid_base64", f"The {what} is not valid base64.") from error
+    except ValueError as error:  # also of letters beyond ASCII
+        raise InvalidInput("invalid_base64", f"The {what} is {_instead_of_base64(encoded)}.") from error
+
+
+def _instead_of_base64(text: str) -> str:
+    """What was sent, and what to do about it."""
+    if _ADDRESS.match(text):
+        return "an address, and nothing is fetched from one: send the bytes themselves, in base64"
+    try:
+        usual = text.encode().translate(_USUAL_ALPHABET, _WHITESPACE).rstrip(b"=")
+        base64.b64decode(usual + b"=" * (-len(usual) % 4), validate=True)
+    except ValueError:
+        return "not valid base64"
+    return "base64 with - and _, or without the = at its end: send the usual form, with +, / and ="
 
 
 def item_bytes(item: Prepared) -> int:

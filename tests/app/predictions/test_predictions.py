@@ -118,6 +118,23 @@ def test_data_urls_and_wrapped_base64_are_pictures_too(ask, picture):
     assert [prediction["label"] for prediction in predictions] == ["red", "red"]
 
 
+@pytest.mark.parametrize(
+    ("sent", "advice"),
+    [
+        ("https://example.com/boat.png", "nothing is fetched from one"),
+        ("S3://bucket/boat.png", "nothing is fetched from one"),
+        (base64.urlsafe_b64encode(b"\xfb\xff\xfe").decode(), "with +, / and ="),
+        (base64.b64encode(b"four").decode().rstrip("="), "with +, / and ="),
+        ("bööt", "not valid base64"),
+        ("boat.png", "not valid base64"),
+        ("boats", "not valid base64"),
+    ],
+)
+def test_what_stands_in_place_of_base64_gets_advice(ask, refused, sent, advice):
+    problem = refused(ask([{"image": sent}]), 422, "invalid_base64", "/inputs/0")
+    assert advice in problem["detail"]
+
+
 def test_a_model_that_fell_back_is_served_by_its_baseline_unless_asked_otherwise(api, rows, picture):
     model_id = rows.model(fallback="zero_shot")
 
