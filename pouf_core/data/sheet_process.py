@@ -45,6 +45,7 @@ def read_workbook(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
             if sheet.visible == calamine.SheetVisibleEnum.Visible and sheet.typ == calamine.SheetTypeEnum.WorkSheet
         ]
         sheets = [sheet for sheet in map(book.get_sheet_by_name, visible) if sheet.height]
+        sheets = [sheet for sheet in sheets if not _is_note(sheet)] or sheets
         if not sheets:
             return {"sheet": None, "unread": [], "skipped": 0}, iter(())
         sheet = _first_table(sheets)
@@ -58,6 +59,13 @@ def read_workbook(path: Path) -> tuple[dict[str, Any], Iterator[list[str]]]:
         ) from error
     titles, rows = _without_titles(map(texts_of, sheet.iter_rows()))
     return about | {"skipped": titles}, rows
+
+
+def _is_note(sheet: Any) -> bool:
+    """Whether a sheet has one cell alone, a title or a remark, of which nothing is lost."""
+    if sheet.height > _COVER_ROWS:
+        return False
+    return sum(bool(cell.strip()) for row in map(texts_of, sheet.to_python()) for cell in row) <= 1
 
 
 def _first_table(sheets: Sequence[Any]) -> Any:

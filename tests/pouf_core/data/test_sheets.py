@@ -166,6 +166,19 @@ def test_a_cover_is_passed_over_where_a_longer_sheet_has_headings(
     assert isinstance(last, BadRow) and last.code == "sheet_not_read"
 
 
+@pytest.mark.parametrize("data", [WITH_HEADINGS, [("a", "b"), *pairs()]], ids=["headed", "not-headed"])
+@pytest.mark.parametrize("cover", [("Report of May",), (" ", "Report of May")])
+def test_of_a_sheet_with_one_cell_nothing_is_lost(cover: tuple[str, ...], data: list[tuple[str, str]]) -> None:
+    found: list[Reading] = []
+    rows = list(read_texts(io.BytesIO(workbook({"Cover": [cover], "Data": data})), "a.xlsx", on_reading=found.append))
+    assert [reading.sheet for reading in found] == ["Data"]
+    assert [row for row in rows if isinstance(row, BadRow)] == []
+
+
+def test_a_workbook_of_one_cell_is_read() -> None:
+    assert len(read(workbook({"Only": [("one fine day",)]}))) == 1
+
+
 def test_a_table_of_pictures_is_refused_with_what_to_do() -> None:
     pictures = pa.array([{"bytes": b"x", "path": "a.png"}] * 2)
     with pytest.raises(InvalidInput, match="image holds pictures: save each as a file"):
