@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import zipfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,24 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pouf_core.contract.classes import MAX_TEXT_LENGTH
 from pouf_core.contract.counts import counted
 from pouf_core.contract.item_limits import MAX_EMBEDDING_WIDTH
+from pouf_core.data.beside_vectors import FEATURES, check_labels, choose, may_be_names, texts_of
+from pouf_core.data.npz_files import opened_npz
 from pouf_core.data.parquet_files import convert_parquet
 from pouf_core.data.safetensors_files import SafetensorsFile
-from pouf_core.data.stored_arrays import CORRUPT, HEADER_BYTES, StoredArray, check_no_objects, npy_header
-from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
+from pouf_core.data.stored_arrays import CORRUPT, HEADER_BYTES, StoredArray, npy_header
+from pouf_core.data.vector_advice import how_to_save
 from pouf_core.errors import InvalidInput
-
-FEATURES = "features"
-#: Arrays beside the features that hold evaluation labels.
-LABELS = ("labels", "label")
-COPY_CHUNK = 1024**2
-_MOST_ARRAYS = 1000
-_NAMED_AT_MOST = 10
-_LONGEST_LABEL_BYTES = 4 * MAX_TEXT_LENGTH
-#: Labels are read whole.
-_MOST_LABEL_BYTES = 256 * 1024**2
 
 
 @dataclass(frozen=True)
@@ -59,10 +48,12 @@ class EmbeddingFile:
     Attributes:
         array: n vectors of d numbers: [n, d], or [T, K, d] with n = T·K.
         labels: an evaluation label for each of the n, or None.
+        names: what each of the n is called, or None.
     """
 
     array: StoredArray
     labels: Sequence[str | None] | None = None
+    names: Sequence[str | None] | None = None
 
     @property
     def width(self) -> int:
@@ -87,9 +78,10 @@ class EmbeddingFile:
         return f"{template},{index}"
 
     def beginning(self, rows: int | None) -> EmbeddingFile:
-        """As `StoredArray.beginning`, with labels."""
+        """As `StoredArray.beginning`, with labels and names."""
         cut = replace(self, array=self.array.beginning(rows))
-        return replace(cut, labels=cut.labels and cut.labels[: cut.count])
+        labels, names = (beside and beside[: cut.count] for beside in (self.labels, self.names))
+        return replace(cut, labels=labels, names=names)
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """The vectors in order, [b, d] at a time, as they are in the file."""
@@ -102,9 +94,10 @@ def read_embeddings(path: Path, name: str, limits: FileLimits) -> EmbeddingFile:
     Args:
         path: the file.
         name: its name, whose suffix says what it is. A `.npy` holds one array. A `.npz` or `.safetensors` holds the
-            vectors as `features`, as its only array, or as its only one of floats in two or three dimensions, and
-            evaluation labels, if any, as `labels`. A `.parquet` holds them as a column of lists, named `features` or
-            the only one, or as columns of numbers, and labels as `label`.
+            vectors as `features`, as its only array, or as its only one of floats in two or three dimensions; and,
+            if any, evaluation labels as `labels` and names as `names` or `ids`. A `.parquet` holds them as a column of
+            lists, named `features` or the only one, or as columns of numbers; labels as `label`, names as `name` or
+            `id`.
         limits: what it may take.
 
     Raises:
@@ -112,9 +105,10 @@ def read_embeddings(path: Path, name: str, limits: FileLimits) -> EmbeddingFile:
             `several_arrays`, `embedding_shape`, `embedding_dtype`, `embedding_labels`, `parquet_not_installed`.
     """
     readers = {".npy": _read_npy, ".npz": _read_npz, ".safetensors": _read_safetensors, ".parquet": _read_parquet}
-    reader = readers.get(Path(name).suffix.lower())
+    suffix = Path(name).suffix.lower()
+    reader = readers.get(suffix)
     if reader is None:
-        raise InvalidInput("unknown_embedding_file", f"{name} is none of {', '.join(readers)}.")
+        raise InvalidInput("unknown_embedding_file", f"{name} is none of {', '.join(readers)}.{how_to_save(suffix)}")
     if path.stat().st_size == 0:
         raise InvalidInput("empty_file", "The file is empty.")
     found = reader(path, limits)
@@ -130,6 +124,8 @@ def check_file(found: EmbeddingFile, limits: FileLimits) -> None:
         labels = counted(len(found.labels), "label")
         message = f"{labels} for {counted(found.count, 'vector')} in the file; give each vector one, or none."
         raise InvalidInput("embedding_labels", message)
+    if found.names is not None and len(found.names) != found.count:
+        raise InvalidInput(CORRUPT, "The file does not name each of its vectors.")
 
 
 def _read_npy(path: Path, limits: FileLimits) -> EmbeddingFile:
@@ -141,77 +137,41 @@ def _read_npy(path: Path, limits: FileLimits) -> EmbeddingFile:
 
 
 def _read_npz(path: Path, limits: FileLimits) -> EmbeddingFile:
-    try:
-        archive = open_zip(path, _MOST_ARRAYS)
-    except TooManyEntries as error:
-        raise InvalidInput("several_arrays", f"The file holds more than {_MOST_ARRAYS:,} arrays.") from error
-    except DIRECTORY_DAMAGE as error:
-        raise InvalidInput(CORRUPT, f"The file is no .npz archive: {error}.") from error
-    with archive:
-        members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        features, labels = _choose(members, lambda name: _header(archive, members[name], name, path).may_be_vectors)
-        array = _unpack(archive, members[features], features, limits)
-        if labels is None:
-            return EmbeddingFile(array)
-        names = _label_names(_unpack(archive, members[labels], labels, limits, are_labels=True))
-    return EmbeddingFile(array, names)
-
-
-def _unpack(
-    archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, limits: FileLimits, *, are_labels: bool = False
-) -> StoredArray:
-    """Unpack one array of a `.npz` into the scratch directory as far as wanted, once its header is in order."""
-    unpacked = limits.scratch / ("labels.npy" if are_labels else "features.npy")
-    array = _header(archive, info, name, unpacked)
-    check_no_objects(name, array.dtype)
-    array.check_size(info.file_size - array.offset)
-    if are_labels:
-        _check_labels(array, limits)
-    else:
-        array.check_numbers()
-        _check_shape(array, limits)
-    wanted = array if are_labels else array.beginning(limits.first_rows)
-    left = wanted.offset + wanted.nbytes
-    if left > limits.unpacked_bytes:
-        message = f"{name} unpacks to {left:,} bytes, which is more than a file of this size may."
-        raise InvalidInput("embedding_file_too_large", message)
-    try:
-        with archive.open(info) as stream, unpacked.open("wb") as target:
-            while chunk := stream.read(min(COPY_CHUNK, left)):
-                target.write(chunk)
-                left -= len(chunk)
-    except MEMBER_DAMAGE as error:
-        raise _damaged(name, error) from error
-    wanted.check_size(unpacked.stat().st_size - array.offset)
-    return array
-
-
-def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, path: Path) -> StoredArray:
-    """What the header of one array of a `.npz` says; `path` is where it is to be unpacked."""
-    if info.flag_bits & 1 or info.compress_type not in COMPRESSIONS:
-        raise InvalidInput(CORRUPT, f"{name} is encrypted, or packed in another way than numpy's.")
-    if info.header_offset < 0:
-        raise InvalidInput(CORRUPT, f"{name} lies before the file's start.")
-    try:
-        with archive.open(info) as stream:
-            return npy_header(stream.read(HEADER_BYTES), name, path)
-    except MEMBER_DAMAGE as error:
-        raise _damaged(name, error) from error
-
-
-def _damaged(name: str, error: Exception) -> InvalidInput:
-    return InvalidInput(CORRUPT, f"{name} is damaged inside the file: {error}.")
+    with opened_npz(path, limits.scratch, limits.unpacked_bytes) as file:
+        chosen = choose(file.names, file.may_be_vectors)
+        vectors = file.header(chosen.features, FEATURES)
+        vectors.check_numbers()
+        _check_shape(vectors, limits)
+        file.unpack(vectors, limits.first_rows)
+        found = EmbeddingFile(vectors)
+        labels = file.header(chosen.labels, "labels") if chosen.labels else None
+        names = file.header(chosen.names, "names") if chosen.names else None
+        return _with_columns(found, labels, names, limits, file.unpack)
 
 
 def _read_safetensors(path: Path, limits: FileLimits) -> EmbeddingFile:
     file = SafetensorsFile(path)
-    features, labels = _choose(file.entries, file.may_be_vectors)
-    array = file.array(features)
-    if labels is None:
-        return EmbeddingFile(array)
-    names = file.array(labels)
-    _check_labels(names, limits)
-    return EmbeddingFile(array, _label_names(names))
+    chosen = choose(file.entries, file.may_be_vectors)
+    labels, names = (file.array(name) if name else None for name in (chosen.labels, chosen.names))
+    return _with_columns(EmbeddingFile(file.array(chosen.features)), labels, names, limits)
+
+
+def _with_columns(
+    found: EmbeddingFile,
+    labels: StoredArray | None,
+    names: StoredArray | None,
+    limits: FileLimits,
+    unpack: Callable[[StoredArray], None] = lambda array: None,
+) -> EmbeddingFile:
+    """With what stands beside the vectors, each of which `unpack` puts where it is read from."""
+    if labels is not None:
+        check_labels(labels, limits.rows)
+        unpack(labels)
+        found = replace(found, labels=texts_of(labels))
+    if names is not None and may_be_names(names, found.count):
+        unpack(names)
+        found = replace(found, names=texts_of(names))
+    return found
 
 
 def _read_parquet(path: Path, limits: FileLimits) -> EmbeddingFile:
@@ -224,25 +184,7 @@ def _read_parquet(path: Path, limits: FileLimits) -> EmbeddingFile:
         memory_bytes=limits.memory_bytes,
         cpu_seconds=limits.cpu_seconds,
     )
-    return EmbeddingFile(converted.array, converted.labels)
-
-
-def _choose(arrays: Collection[str], may_be_vectors: Callable[[str], bool]) -> tuple[str, str | None]:
-    """The names of the features and of the labels among those of a file's arrays; others, such as ids, are not read."""
-    labels = next((name for name in LABELS if name in arrays), None)
-    others = [name for name in arrays if name != labels]
-    if FEATURES in others:
-        return FEATURES, labels
-    if len(others) == 1:
-        return others[0], labels
-    if not others:
-        raise InvalidInput("embedding_shape", "The file holds no array of vectors.")
-    vectors = [name for name in others if may_be_vectors(name)]
-    if len(vectors) == 1:
-        return vectors[0], labels
-    named = ", ".join(name[:100] for name in others[:_NAMED_AT_MOST]) + ("…" if len(others) > _NAMED_AT_MOST else "")
-    message = f"The file holds {len(others)} arrays ({named}), and none is named {FEATURES}; name one so, or send one."
-    raise InvalidInput("several_arrays", message)
+    return EmbeddingFile(converted.array, converted.labels, converted.names)
 
 
 def _check_shape(array: StoredArray, limits: FileLimits) -> None:
@@ -260,22 +202,3 @@ def _check_shape(array: StoredArray, limits: FileLimits) -> None:
     if count > limits.rows:
         message = f"{array.name} has {count:,} rows; at most {limits.rows:,} are read."
         raise InvalidInput("embedding_file_too_large", message)
-
-
-def _check_labels(array: StoredArray, limits: FileLimits) -> None:
-    check_no_objects(array.name, array.dtype)
-    usable = array.dtype.kind in "iuUS" and not array.bfloat16 and 0 < array.dtype.itemsize <= _LONGEST_LABEL_BYTES
-    if not usable or len(array.shape) != 1 or array.shape[0] > limits.rows or array.nbytes > _MOST_LABEL_BYTES:
-        message = f"{array.name} must hold one integer or string for each vector, of at most {MAX_TEXT_LENGTH} letters."
-        raise InvalidInput("embedding_labels", message)
-
-
-def _label_names(array: StoredArray) -> list[str | None]:
-    """Labels as text; None where one is empty."""
-    stored = array.read()
-    native = stored.astype(stored.dtype.newbyteorder("="))
-    if native.dtype.kind == "U" and (native.view(np.uint32) > sys.maxunicode).any():  # which Python takes unchecked
-        raise InvalidInput("embedding_labels", f"{array.name} holds characters that there are not.")
-    values = native.tolist()
-    texts = (value if isinstance(value, bytes) else str(value).encode("utf-8", "replace") for value in values)
-    return [text.decode("utf-8", "replace").strip().replace("\0", "") or None for text in texts]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pouf_core.data.beside_vectors import BESIDE_FILE
 from pouf_core.data.limited_process import CLOCK_SECONDS_PER_CPU_SECOND, describe_end
 from pouf_core.data.sheets import require_parquet
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
@@ -27,10 +28,11 @@ LOGGED_BYTES = 2000
 
 @dataclass(frozen=True)
 class ConvertedParquet:
-    """What a parquet file held: the vectors, [n, d] in a file of the scratch directory, and labels, if any."""
+    """What a parquet file held: the vectors, [n, d] in a file of the scratch directory; labels and names, if any."""
 
     array: StoredArray
     labels: list[str | None] | None
+    names: list[str | None] | None
 
 
 def convert_parquet(
@@ -47,7 +49,8 @@ def convert_parquet(
 
     Args:
         path: the file, with the vectors in a column of lists, named `features` or the only one; or with nothing but
-            columns of numbers. A column `label` or `labels` holds evaluation labels.
+            columns of numbers. A column `label` or `labels` holds evaluation labels, and one of texts or integers
+            called `name`, `names`, `id` or `ids` what the vectors are called.
         scratch: a directory for what comes out.
         most_rows, most_columns: that the vectors may have.
         most_bytes: that they may take.
@@ -82,11 +85,11 @@ def _converted(output: bytes, status: int, scratch: Path) -> ConvertedParquet:
         if "code" in answer:
             raise InvalidInput(str(answer["code"]), str(answer["message"]))
         shape, dtype = (int(answer["rows"]), int(answer["width"])), np.dtype(str(answer["dtype"]))
-        labels = json.loads((scratch / "labels.json").read_bytes()) if answer["labels"] else None
+        beside = json.loads((scratch / BESIDE_FILE).read_bytes())
     except (ValueError, KeyError, TypeError) as error:
         message = f"The file ends the process that reads it: {describe_end(status)}."
         raise InvalidInput(CORRUPT, message) from error
     path = scratch / "features.bin"
     array = StoredArray("features", path, 0, dtype, shape)
     array.check_size(path.stat().st_size)
-    return ConvertedParquet(array, labels)
+    return ConvertedParquet(array, beside["labels"], beside["names"])

@@ -1,6 +1,6 @@
 """The process that reads an untrusted parquet file: `python -m pouf_core.data.parquet_process`.
 
-It writes the vectors as plain numbers, and the labels as JSON, into a directory that it is given, and says on its
+It writes the vectors as plain numbers, and labels and names as JSON, into a directory that it is given, and says on its
 standard output what they are. `pouf_core.data.parquet_files` is the other side.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
+from pouf_core.data.beside_vectors import BESIDE_FILE, FEATURES, LABELS, LONGEST_NAME, NAMES
 from pouf_core.data.limited_process import limit_cpu, limit_resources
 from pouf_core.errors import InvalidInput
 
-FEATURES, LABELS = "features", ("label", "labels")
 BATCH_ROWS = 1024
 _NAMED_AT_MOST = 10
 
@@ -37,7 +37,7 @@ class Limits:
 
 
 def convert(path: Path, scratch: Path, limits: Limits) -> dict[str, Any]:
-    """Write what the file holds; returns rows, width and type of its vectors, and whether it has labels.
+    """Write what the file holds; returns rows, width and type of its vectors, and whether it has labels and names.
 
     Raises:
         InvalidInput: as `convert_parquet`.
@@ -45,14 +45,16 @@ def convert(path: Path, scratch: Path, limits: Limits) -> dict[str, Any]:
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         label = next((name for name in LABELS if name in schema.names), None)
-        columns, read, dtype = _vectors(schema, label)
+        name = next((name for name in NAMES if name in schema.names and _is_of_names(schema.field(name).type)), None)
+        columns, read, dtype = _vectors(schema, {label, name})
         if file.metadata.num_rows > limits.rows:
             message = f"The file has {file.metadata.num_rows:,} rows; at most {limits.rows:,} are read."
             raise InvalidInput("embedding_file_too_large", message)
         labels: list[str | None] = []
+        names: list[str | None] = []
         rows, width = 0, 0
         with (scratch / "features.bin").open("wb") as target:
-            wanted = [*columns, *([label] if label else [])]
+            wanted = [*columns, *filter(None, (label, name))]
             for batch in file.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
                 block = read(batch, rows).astype(dtype)
                 width = _same_width(block, width, rows, limits)
@@ -60,17 +62,19 @@ def convert(path: Path, scratch: Path, limits: Limits) -> dict[str, Any]:
                 rows += len(block)
                 if label:
                     labels += _labels(batch.column(label))
-    if label:
-        (scratch / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
-    return {"rows": rows, "width": width, "dtype": dtype, "labels": label is not None}
+                if name:
+                    names += _names(batch.column(name))
+    beside = {"labels": labels if label else None, "names": names if name else None}
+    (scratch / BESIDE_FILE).write_text(json.dumps(beside), encoding="utf-8")
+    return {"rows": rows, "width": width, "dtype": dtype}
 
 
 Reader = Callable[[pa.RecordBatch, int], NDArray[Any]]
 
 
-def _vectors(schema: pa.Schema, label: str | None) -> tuple[list[str], Reader, str]:
+def _vectors(schema: pa.Schema, beside: Collection[str | None]) -> tuple[list[str], Reader, str]:
     """The columns with the vectors, what reads a batch of them, and the type of their numbers."""
-    fields = [field for field in schema if field.name != label]
+    fields = [field for field in schema if field.name not in beside]
     lists = [field for field in fields if _is_list(field.type)]
     named = [field for field in lists if field.name == FEATURES]
     chosen = named or lists
@@ -155,6 +159,15 @@ def _labels(column: pa.Array) -> Iterator[str | None]:
         if len(text) > MAX_TEXT_LENGTH:
             raise InvalidInput("embedding_labels", f"A label has at most {MAX_TEXT_LENGTH} letters.")
         yield text or None
+
+
+def _is_of_names(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_integer(kind))
+
+
+def _names(column: pa.Array) -> Iterator[str | None]:
+    for value in column.to_pylist():
+        yield None if value is None else str(value)[-LONGEST_NAME:].strip() or None
 
 
 def answer(path: Path, scratch: Path, limits: Limits) -> dict[str, Any]:

@@ -6,6 +6,7 @@ It says where in which file the numbers lie; they are read here, since they need
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
+from pouf_core.data.beside_vectors import LONGEST_NAME
 from pouf_core.data.embedding_files import EmbeddingFile, FileLimits, check_file, read_embeddings
 from pouf_core.data.reading.answers import Answer
 from pouf_core.data.reading.protocol import EmbeddingsQuestion
@@ -21,8 +23,10 @@ from pouf_core.data.stored_arrays import CORRUPT, StoredArray
 from pouf_core.errors import InvalidInput
 
 _UNPACKED = re.compile(r"features\.(npy|bin)")
-_Labels = list[Annotated[str, Field(max_length=4 * MAX_TEXT_LENGTH, pattern="^[^\0]*$")] | None]
-_LABELS: TypeAdapter[_Labels] = TypeAdapter(_Labels)
+_Label = Annotated[str, Field(max_length=4 * MAX_TEXT_LENGTH, pattern="^[^\0]*$")]
+_Name = Annotated[str, Field(max_length=4 * LONGEST_NAME)]
+_Rows = list[tuple[_Label | None, _Name | None]]
+_ROWS: TypeAdapter[_Rows] = TypeAdapter(_Rows)
 _Count = Annotated[int, Field(ge=0, lt=2**62)]
 
 
@@ -39,10 +43,11 @@ class _Place(BaseModel):
     fortran: bool
     bfloat16: bool
     is_labelled: bool
+    is_named: bool
 
 
 def answer_embeddings(question: EmbeddingsQuestion, source: Path | bytes, answer: Answer) -> None:
-    """Give the place of the numbers, and the labels; raises as `read_embeddings`."""
+    """Give the place of the numbers, and labels and names; raises as `read_embeddings`."""
     assert isinstance(source, Path)
     limits = FileLimits(
         rows=question.most_rows,
@@ -63,10 +68,11 @@ def answer_embeddings(question: EmbeddingsQuestion, source: Path | bytes, answer
         fortran=array.fortran,
         bfloat16=array.bfloat16,
         is_labelled=found.labels is not None,
+        is_named=found.names is not None,
     )
     answer.about(place.model_dump())
-    for label in found.labels or ():
-        answer.row(label, len(label or ""))
+    for label, name in zip_longest(found.labels or (), found.names or ()):
+        answer.row((label, name), len(label or "") + len(name or ""))
 
 
 def embeddings_of(reader: FileReader, path: Path, name: str, limits: FileLimits) -> EmbeddingFile:
@@ -83,10 +89,12 @@ def embeddings_of(reader: FileReader, path: Path, name: str, limits: FileLimits)
         first_rows=limits.first_rows,
         scratch=limits.scratch,
     )
-    place, labels = reader.gathered(question, path, _Place.model_validate_json, _LABELS.validate_json, limits.rows)
+    place, rows = reader.gathered(question, path, _Place.model_validate_json, _ROWS.validate_json, limits.rows)
     if place is None:
         raise InvalidInput(CORRUPT, "The file says nothing of its vectors.")
-    found = EmbeddingFile(_array(place, path, limits.scratch), labels if place.is_labelled else None)
+    labels = [label for label, _ in rows] if place.is_labelled else None
+    names = [name for _, name in rows] if place.is_named else None
+    found = EmbeddingFile(_array(place, path, limits.scratch), labels, names)
     check_file(found, limits)
     return found
 

@@ -128,7 +128,7 @@ class EmbeddingCollector(Collector):
             fresh = []
             for offset, sha256 in enumerate(row_hashes(unit.rows)):
                 row = first + offset
-                row_name = self._row_name(name, file.name_of(row))
+                row_name = self._row_name(name, file, row)
                 code = unit.refused.get(offset)
                 if code is not None:
                     self._hash_of_row.append("")
@@ -143,8 +143,9 @@ class EmbeddingCollector(Collector):
             first += len(block)
             self.check()
 
-    def _row_name(self, name: ItemName, row: str) -> ItemName:
-        return parse_name(f"{name.text}[{row}]")
+    def _row_name(self, name: ItemName, file: EmbeddingFile, row: int) -> ItemName:
+        own = file.names[row] if file.names is not None else None
+        return parse_name(own or f"{name.text}[{file.name_of(row)}]")
 
     def _add_row_of(self, name: ItemName, sha256: str) -> bool:
         """Note one row; returns whether its vector is new."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import random
+import re
 import struct
 import tempfile
 import tracemalloc
@@ -147,6 +149,48 @@ def test_labels_stand_beside_the_vectors(read: Read, suffix: str, content: bytes
     np.testing.assert_array_equal(vectors_of(file), VECTORS)
 
 
+NAMED = {
+    "npz": (".npz", npz(features=VECTORS, labels=np.array(LABELS), names=np.array(["a.jpg", "", " c "] * 10))),
+    "npz-bytes": (".npz", npz(np.savez_compressed, emb=VECTORS, ids=np.array([b"a.jpg", b"", b"c"] * 10))),
+    "parquet": (".parquet", parquet({"features": lists(VECTORS), "id": ["a.jpg", None, "c"] * 10})),
+    "parquet-columns": (".parquet", parquet({"name": ["a.jpg", "", "c"] * 10, "x": VECTORS[:, 0], "y": VECTORS[:, 1]})),
+}
+
+
+@pytest.mark.parametrize(("suffix", "content"), NAMED.values(), ids=NAMED)
+def test_names_stand_beside_the_vectors(read: Read, suffix: str, content: bytes) -> None:
+    file = read(content, suffix)
+    assert file.names == ["a.jpg", None, "c"] * 10
+    np.testing.assert_array_equal(vectors_of(file), VECTORS[:, : file.width])
+
+
+def test_numbers_are_names_too_and_no_part_of_the_vectors(read: Read) -> None:
+    numbers = [7 * number for number in range(30)]
+    columns = {"id": numbers, "x": VECTORS[:, 0], "y": VECTORS[:, 1]}
+    for suffix, content in [
+        (".safetensors", save_tensors({"emb": VECTORS[:, :2].copy(), "ids": np.array(numbers)})),
+        (".parquet", parquet(columns)),
+    ]:
+        file = read(content, suffix)
+        assert file.names == [str(number) for number in numbers]
+        np.testing.assert_array_equal(vectors_of(file), VECTORS[:, :2])
+
+
+NO_NAMES = {
+    "too-few": np.arange(29),
+    "floats": np.zeros(30),
+    "objects": np.array(["a"] * 30, dtype=object),
+    "a-table": np.zeros((30, 2), dtype=int),
+}
+
+
+@pytest.mark.parametrize("ids", NO_NAMES.values(), ids=NO_NAMES)
+def test_what_names_no_vectors_is_not_read(read: Read, ids: Any) -> None:
+    file = read(npz(features=VECTORS, ids=ids), ".npz")
+    assert file.names is None
+    np.testing.assert_array_equal(vectors_of(file), VECTORS)
+
+
 def test_integer_labels_are_read_as_text(read: Read) -> None:
     file = read(save_tensors({"features": VECTORS, "labels": np.arange(30)}), ".safetensors")
     assert file.labels == [str(number) for number in range(30)]
@@ -271,6 +315,29 @@ def test_several_arrays_and_a_row_of_another_width_are_named(read: Read) -> None
         with pytest.raises(InvalidInput) as error:
             read(content, suffix)
         assert all(name in error.value.message for name in names)
+
+
+ELSEWHERE = {
+    ".csv": "\n".join(",".join(map(str, row)) for row in VECTORS.tolist()),
+    ".tsv": "\n".join("\t".join(map(str, row)) for row in VECTORS.tolist()),
+    ".txt": "\n".join(" ".join(map(str, row)) for row in VECTORS.tolist()),
+    ".jsonl": "".join(json.dumps({"id": "a", "embedding": row}) + "\n" for row in VECTORS.tolist()),
+    ".json": json.dumps(VECTORS.tolist()),
+}
+
+
+@pytest.mark.parametrize("suffix", ELSEWHERE)
+def test_vectors_in_another_file_are_saved_as_its_refusal_says(
+    read: Read, suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(f"vectors{suffix}").write_text(ELSEWHERE[suffix])
+    with pytest.raises(InvalidInput) as error:
+        read(ELSEWHERE[suffix].encode(), suffix)
+    assert error.value.code == "unknown_embedding_file"
+    (advice,) = re.findall(r"numpy\.save\(.*\)", error.value.message)
+    exec(advice, {"numpy": np, "json": json})
+    np.testing.assert_array_equal(vectors_of(read(Path("vectors.npy").read_bytes(), ".npy")), VECTORS.astype(float))
 
 
 def bomb() -> bytes:

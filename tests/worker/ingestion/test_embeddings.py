@@ -121,6 +121,13 @@ def test_labels_are_kept_apart(ingested: Any) -> None:
     assert dataset.fingerprint == ingested({"b.npy": npy(VECTORS)})[0].fingerprint
 
 
+def test_items_are_called_as_the_file_calls_its_vectors(ingested: Any) -> None:
+    names = [f"shore/{row}\u202e.jpg" for row in range(11)]
+    dataset, items = ingested({"a.npz": npz(features=VECTORS, ids=np.array([*names, ""]))})
+    assert [item.name for item in items] == [*(name.replace("\u202e", "\ufffd") for name in names), "a.npz[11]"]
+    assert dataset.fingerprint == ingested({"b.npy": npy(VECTORS)})[0].fingerprint
+
+
 def test_files_in_an_archive_are_read_and_others_refused(ingested: Any) -> None:
     archive = zipped({"a.npy": npy(VECTORS[:4]), "b/c.npy": npy(VECTORS[4:]), "d.txt": b"a text"})
     dataset, items = ingested({"all.zip": archive})
