@@ -12,6 +12,7 @@ from pouf_core.data.headings import LABELS, PAIRS, TEXTS, field_named
 from pouf_core.data.labels.json_files import is_task
 from pouf_core.data.table_rows import TableOptions
 from pouf_core.data.text_tables import column_named, columns_of, holds_texts
+from pouf_core.data.vector_advice import is_vector
 
 _MOST_FIELDS = 1000  # that are looked at: of an object, and of all of them
 
@@ -84,6 +85,22 @@ def fields_of(values: Iterable[object], options: TableOptions) -> Fields:
     found = names[columns.label] if columns.label is not None else None
     later = options.label_column if label is None else None
     return Fields(names[columns.text], later or found, is_said, is_label_said, is_nested)
+
+
+def hold_vectors(values: Iterable[object], options: TableOptions) -> bool:
+    """Whether what stands in a file are vectors, in objects or as they are, and no texts.
+
+    Args:
+        values: the first ones.
+        options: as for `fields_of`.
+    """
+    given = [value for value in values if not isinstance(value, str)]
+    objects = [flattened(value) for value in given if isinstance(value, dict)]
+    if options.text_column is not None or _tell_texts(objects, None):
+        return False
+    vectors = [is_vector(one) for one in given if isinstance(one, list)]
+    vectors += [any(map(is_vector, one.values())) for one in objects]
+    return bool(vectors) and all(vectors)
 
 
 def flattened(record: Mapping[str, Any]) -> dict[str, Any]:

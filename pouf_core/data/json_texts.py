@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import IO, Any
 
 from pouf_core.data.dialects import SNIFFED_ROWS
 from pouf_core.data.headings import TEXTS, field_named
-from pouf_core.data.json_fields import Fields, fields_of, pair_in
+from pouf_core.data.json_fields import Fields, fields_of, hold_vectors, pair_in
 from pouf_core.data.labels.annotations import annotated_classes
 from pouf_core.data.labels.json_files import choices, is_task, text_of_task
 from pouf_core.data.table_rows import TableOptions
 from pouf_core.data.text_rows import BadRow, Row, empty_line, pair_of, row_of
+from pouf_core.data.vector_advice import how_to_save
 from pouf_core.errors import InvalidInput
 
 _LARGEST_DOCUMENT = 32 * 1024**2
@@ -28,11 +29,13 @@ def rows_of_json_lines(lines: Iterable[tuple[int, str | BadRow]], options: Table
     """The texts of values, one a line: of strings, of objects, and of tasks as Label Studio exports them.
 
     Raises:
-        AmbiguousTable: the objects do not tell which field holds the texts.
+        InvalidInput: `no_text` of vectors; `AmbiguousTable` where the objects do not tell which field holds the texts.
     """
     rest = iter(lines)
     first = _first(rest)
-    fields = fields_of((value for _, value in _values(first)), options)
+    values = [value for _, value in _values(first)]
+    _refuse_vectors(values, options, ".jsonl")
+    fields = fields_of(values, options)
     return _rows(_values(chain(first, rest)), options, fields)
 
 
@@ -40,15 +43,21 @@ def rows_of_document(characters: IO[str], options: TableOptions) -> Iterator[Row
     """The texts of a document that is read whole: a list, an object around one, or columns as pandas writes them.
 
     Raises:
-        InvalidInput: `malformed_json`, `item_too_large`; `AmbiguousTable` as for lines.
+        InvalidInput: `malformed_json`, `item_too_large`; others as for lines.
     """
     values = _values_of_document(characters)
+    _refuse_vectors(values[:SNIFFED_ROWS], options, ".json")
     return _rows(enumerate(values, start=1), options, fields_of(values[:SNIFFED_ROWS], options))
 
 
 def _rows(values: Iterable[tuple[int, object]], options: TableOptions, fields: Fields) -> Iterator[Row]:
     for position, value in values:
         yield value if isinstance(value, BadRow) else _row(position, value, options, fields)
+
+
+def _refuse_vectors(values: Sequence[object], options: TableOptions, suffix: str) -> None:
+    if hold_vectors(values, options):
+        raise InvalidInput("no_text", f"The file holds vectors, and no texts.{how_to_save(suffix)}")
 
 
 def _first(lines: Iterator[tuple[int, str | BadRow]]) -> list[tuple[int, str | BadRow]]:

@@ -17,6 +17,7 @@ from pouf_core.data.headings import (
     TEXTS,
     folded,
 )
+from pouf_core.data.vector_advice import LEAST_WIDTH, LISTS_IN_CELLS, are_vectors, how_to_save
 from pouf_core.errors import InvalidInput
 
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
@@ -160,12 +161,24 @@ def _only_texts(header: Sequence[str] | None, body: Sequence[Sequence[str]], lab
     if len(found) == 1:
         return found[0]
     candidates = [_candidate(index, header, body) for index in (found or range(width))[:_MOST_CANDIDATES]]
-    said = f"{len(found)} columns hold texts" if found else "No column holds texts"
+    said = f"{len(found)} columns hold texts." if found else f"No column holds texts.{_of_vectors(body, width)}"
     raise AmbiguousTable(
-        f"{said}. Name the column with the texts, or its number, as text_column, or head it `text`. "
+        f"{said} Name the column with the texts, or its number, as text_column, or head it `text`. "
         + "; ".join(candidate.in_words() for candidate in candidates)[:1000],
         candidates,
     )
+
+
+def _of_vectors(body: Sequence[Sequence[str]], width: int) -> str:
+    """What to do if the rows are vectors, where they may be; the cells of a row, or a list in one of them."""
+    columns = [_cells(body, index) for index in range(width)]
+    if any(map(are_vectors, columns)):
+        kind = LISTS_IN_CELLS
+    elif sum(bool(cells) and all(map(is_number, cells)) for cells in columns) >= LEAST_WIDTH:
+        kind = ".csv"
+    else:
+        return ""
+    return f" If its rows are vectors, they are no texts.{how_to_save(kind)}"
 
 
 def _candidate(index: int, header: Sequence[str] | None, body: Sequence[Sequence[str]]) -> ColumnCandidate:

@@ -6,7 +6,7 @@ import io
 import json
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -14,6 +14,7 @@ from pouf_core.data.json_texts import rows_of_json_lines
 from pouf_core.data.table_rows import TableOptions
 from pouf_core.data.text_files import Row, TextOptions, TextRow, read_texts
 from pouf_core.data.text_tables import AmbiguousTable
+from pouf_core.errors import InvalidInput
 
 LETTERS = [
     {"Subject": f"my order {n} came late", "answer": f"we are sorry {n} times", "mood": ("bad", "worse")[n % 2]}
@@ -25,7 +26,7 @@ def rows(name: str, content: str, **columns: str) -> list[Row]:
     return list(read_texts(io.BytesIO(content.encode()), name, TextOptions(**columns)))
 
 
-def lines(values: list[dict[str, str]]) -> str:
+def lines(values: Sequence[object]) -> str:
     return "\n".join(map(json.dumps, values))
 
 
@@ -126,3 +127,46 @@ def test_columns_and_records_by_their_ids_are_told_apart(
 )
 def test_a_list_on_the_first_of_several_lines_is_a_line(content: str, texts: list[str]) -> None:
     assert [row.text for row in rows("a.jsonl", content) if isinstance(row, TextRow)] == texts
+
+
+NUMBERS = [0.5 * n for n in range(12)]
+VECTORS = {
+    "lines": ("a.jsonl", lines([{"id": f"item {n}", "embedding": NUMBERS} for n in range(3)])),
+    "lists": ("a.jsonl", lines([NUMBERS, NUMBERS])),
+    "a-document": ("a.json", json.dumps([NUMBERS, NUMBERS])),
+    "an-answer-of-an-api": ("a.json", json.dumps({"object": "list", "data": [{"index": 0, "embedding": NUMBERS}] * 2})),
+}
+
+
+@pytest.mark.parametrize(("name", "content"), VECTORS.values(), ids=VECTORS)
+def test_vectors_are_not_taken_for_texts(name: str, content: str) -> None:
+    with pytest.raises(InvalidInput, match=r"vectors, and no texts\. Save .* numpy\.save\(") as caught:
+        rows(name, content)
+    assert caught.value.code == "no_text"
+
+
+def test_texts_beside_vectors_are_read() -> None:
+    said = [{"essay": f"this is essay {n}", "embedding": NUMBERS} for n in range(9)]
+    assert [text for text, _ in usable(rows("a.jsonl", lines(said)))] == [one["essay"] for one in said]
+    named = [{"text": "word", "embedding": NUMBERS}] * 2
+    assert [text for text, _ in usable(rows("a.jsonl", lines(named)))] == ["word", "word"]
+    asked = usable(rows("a.jsonl", lines([{"id": "word", "embedding": NUMBERS}] * 2), text_column="id"))
+    assert [text for text, _ in asked] == ["word", "word"]
+
+
+COLUMNS = ",".join(map(str, NUMBERS))
+
+
+@pytest.mark.parametrize(
+    ("content", "loaded_by"),
+    [
+        (f"id,{COLUMNS}\n" + f"a.jpg,{COLUMNS}\n" * 3, "numpy.loadtxt"),
+        ("id,embedding\n" + f'a.jpg,"{NUMBERS}"\n' * 3, "csv.DictReader"),
+        ("id,price\na1,7\nb1,8\n", None),
+    ],
+)
+def test_a_table_of_vectors_is_refused_with_what_to_do(content: str, loaded_by: str | None) -> None:
+    with pytest.raises(AmbiguousTable) as caught:
+        rows("a.csv", content)
+    assert ("vectors" in caught.value.message) == (loaded_by is not None)
+    assert loaded_by is None or loaded_by in caught.value.message
