@@ -30,6 +30,8 @@ PICTURE_TEMPLATES = (
 )
 """CLIP's template, and the seven that its authors found to do as well as their 80 (Radford et al., 2021; notebook
 `Prompt_Engineering_for_ImageNet` of github.com/openai/CLIP)."""
+#: What copying leaves behind: zero-width space, word joiner, byte order mark, soft hyphen.
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u00ad"))
 _HYPHEN = re.compile(r"(?<!^)-|-(?!\d)")  # no minus
 _MOST_DIGITS = 9  # of a label that may be a class's place
 _WHOLE_NUMBER = re.compile(r"^\+?(-?)0*(\d{1,15})(?:\.0+)?$")
@@ -105,7 +107,7 @@ def _parse_class_name(value: str | Mapping[str, object] | ClassName, field: str)
         raise InvalidInput(
             "invalid_class_name", 'A class is a string or {"name": …, "prompt": …}.', field=field
         ) from error
-    if not class_name.name.strip() or not class_name.wording:
+    if not all(text.translate(_INVISIBLE).strip() for text in (class_name.name, class_name.wording)):
         raise InvalidInput("empty_class_name", "A class name must not be empty.", field=field)
     if max(len(class_name.name), len(class_name.wording)) > MAX_TEXT_LENGTH:
         message = f"A class name has at most {MAX_TEXT_LENGTH} characters."
@@ -121,7 +123,7 @@ def _normal(name: str) -> str:
 
 
 def _comparable(name: str) -> str:
-    return " ".join(normalized("NFKC", name).replace("_", " ").casefold().split())
+    return " ".join(normalized("NFKC", name.translate(_INVISIBLE)).replace("_", " ").casefold().split())
 
 
 def _loose(name: str) -> str:
