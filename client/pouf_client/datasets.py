@@ -171,7 +171,11 @@ class AsyncDatasets:
             return await self.create(save_texts(Path(folder), texts), **options)
 
     async def create_from_embeddings(
-        self, vectors: Vectors, labels: Sequence[str] | None = None, **options: Unpack[DatasetOptions]
+        self,
+        vectors: Vectors,
+        labels: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        **options: Unpack[DatasetOptions],
     ) -> Dataset:
         """Upload embeddings, or class features, as a new dataset.
 
@@ -179,11 +183,12 @@ class AsyncDatasets:
             vectors: [n, d] as a numpy array, or anything that numpy makes one of; class features may also be
                 [T, K, d], for T templates. Lengths do not matter.
             labels: of the n vectors, for evaluation alone.
+            names: what the n vectors are called in predictions; by default they are numbered.
             options: as for `create`, and so are the errors.
         """
         with TemporaryDirectory(prefix="pouf-upload-") as folder:
             options.setdefault("modality", "embedding")
-            return await self.create(save_vectors(Path(folder), vectors, labels), **options)
+            return await self.create(save_vectors(Path(folder), vectors, labels, names), **options)
 
     async def get(self, dataset_id: str) -> Dataset:
         """One dataset."""

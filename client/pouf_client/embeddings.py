@@ -11,18 +11,29 @@ from typing import Any
 Vectors = Any
 
 
-def save_vectors(folder: Path, vectors: Vectors, labels: Sequence[str] | None) -> Path:
-    """Write vectors, with labels if there are any, to a file in `folder`; returns its path."""
+def save_vectors(
+    folder: Path, vectors: Vectors, labels: Sequence[object] | None = None, names: Sequence[object] | None = None
+) -> Path:
+    """Write vectors, with a label or a name of each if there are any, to a file in `folder`; returns its path."""
     import numpy as np
 
+    given = {"labels": labels, "names": names}
+    # Any: to mypy, an array behind ** could be an option of savez
+    beside: dict[str, Any] = {
+        what: np.asarray(_as_texts(values), np.str_) for what, values in given.items() if values is not None
+    }
     numbers = np.asarray(vectors)
-    if labels is None:
+    if not beside:
         path = folder / "embeddings.npy"
         np.save(path, numbers, allow_pickle=False)
     else:
         path = folder / "embeddings.npz"
-        np.savez(path, features=numbers, labels=np.asarray(labels, dtype=np.str_))
+        np.savez(path, features=numbers, **beside)
     return path
+
+
+def _as_texts(values: Sequence[object]) -> list[str]:
+    return ["" if value is None else str(value) for value in values]
 
 
 def encode_vector(vector: Iterable[float]) -> str:

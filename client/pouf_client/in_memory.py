@@ -30,7 +30,12 @@ def columns_of(given: object) -> Columns | None:
     columns = {str(name): values_of(given[name]) for name in names}
     if len(columns) < len(list(names)):
         raise InvalidInput("Two columns of the table have the same name.", code="duplicate_column")
-    return {name: [None if value != value else value for value in values] for name, values in columns.items()}
+    return {name: [None if _is_missing(value) else value for value in values] for name, values in columns.items()}
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it stands for a value that is not there: NaN, or `NA` of pandas, of which nothing can be asked."""
+    return type(value).__name__ == "NAType" or (not is_array(value) and value != value)
 
 
 def values_of(column: Any) -> list[Any]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ Inputs = Any
 
 #: Columns in which tables have the paths of pictures.
 PATH_COLUMNS = ("path", "file", "file_name", "filename", "image")
+#: Columns in which tables have what vectors are called.
+NAME_COLUMNS = ("names", "name", "ids", "id")
+#: A row of fewer numbers may be anything.
+LEAST_WIDTH = 8
 
 
 @dataclass(frozen=True)
@@ -121,8 +126,11 @@ def _text_columns(columns: Columns) -> list[Any]:
 def _vectors(given: Inputs) -> list[PredictInput]:
     columns = columns_of(given)
     rows: Iterable[Any]
+    names: Iterable[Any] = repeat(None)
     if columns is not None:
-        rows = rows_of_numbers({name: values for name, values in columns.items() if name != "label"})
+        named = name_column(columns)
+        rows = rows_of_numbers({name: values for name, values in columns.items() if name not in ("label", named)})
+        names = columns[named] if named is not None else names
     elif isinstance(given, str | os.PathLike):
         rows = _saved_vectors(existing(given, "; of embeddings, a text is the path of a .npy file"))
     elif is_array(given):
@@ -130,7 +138,8 @@ def _vectors(given: Inputs) -> list[PredictInput]:
     else:
         members = _members(given)
         rows = [members] if members and isinstance(members[0], int | float) else members
-    return [PredictInput(None, partial(_vector, row)) for row in rows]
+    called = (None if name is None else str(name) for name in names)
+    return [PredictInput(name, partial(_vector, row)) for row, name in zip(rows, called, strict=False)]
 
 
 def _vector(row: Any) -> dict[str, str]:
@@ -147,6 +156,22 @@ def _saved_vectors(path: Path) -> list[Any]:
     import numpy as np
 
     return values_of(np.atleast_2d(np.load(path, allow_pickle=False)))
+
+
+def name_column(columns: Columns) -> str | None:
+    """The column of a table of vectors that says what they are called, if any."""
+    return next((name for name in NAME_COLUMNS if name in columns), None)
+
+
+def hold_vectors(columns: Columns) -> bool:
+    """Whether what a table holds beside labels and names is vectors and nothing else: lists, or many numbers."""
+    lists = sum(bool(values) and all(map(_is_vector, values)) for values in columns.values())
+    numbers = sum(map(are_numbers, columns.values()))
+    return lists + numbers == len(columns) and (lists > 0 or numbers >= LEAST_WIDTH)
+
+
+def _is_vector(value: Any) -> bool:
+    return is_array(value) or (isinstance(value, list | tuple) and are_numbers(value[:1]))
 
 
 def rows_of_numbers(columns: Columns) -> list[list[float]]:

@@ -14,7 +14,7 @@ from typing import Any
 from pouf_client.errors import InvalidInput, MissingFile
 from pouf_client.files import PICTURE_SUFFIXES, expanded
 from pouf_client.in_memory import Columns
-from pouf_client.inputs import PATH_COLUMNS
+from pouf_client.inputs import PATH_COLUMNS, hold_vectors
 
 CSV_SUFFIXES = frozenset({".csv", ".tsv"})
 DELIMITERS = ",;\t|"
@@ -27,7 +27,6 @@ LABEL_COLUMNS = (LABEL_COLUMN, "labels", "class", "class_name", "category", "tar
 SPLITS = ("split", "subset", "set", "fold")
 #: Of a file, how many rows tell whether it names pictures.
 FIRST_ROWS = 50
-MISSING = (None, "")
 
 Entries = list[tuple[str, Path | bytes]]
 
@@ -56,7 +55,7 @@ class PictureTable:
             writer = csv.writer(text)
             writer.writerow(("file", "label"))
             rows = zip(self.names, self.labels, strict=True)
-            writer.writerows((called[name], label) for name, label in rows if label not in MISSING)
+            writer.writerows((called[name], label) for name, label in rows if _is_stated(label))
             entries["labels.csv"] = text.getvalue().encode()
         return list(entries.items())
 
@@ -91,15 +90,16 @@ def pictures_in(columns: Columns, label_column: str | None, folder: Path, *, ask
             message = "No column of the table names pictures: each cell of it would be the path of one, such as a.jpg."
             raise InvalidInput(message, code="column_not_told", field="source")
         return None
-    names = [os.fspath(value) for value in columns[column] if value not in MISSING]
+    names = [os.fspath(value) for value in columns[column] if _is_stated(value)]
     others = {name: values for name, values in columns.items() if name != column}
     labels = label_column or _label_column(others)
-    has_texts = any(isinstance(value, str) for name in others.keys() - {labels} for value in others[name])
-    # beside texts, file names may only say where these come from
-    if has_texts and not asked_for and not any(_is_there(folder / name) or _is_there(Path(name)) for name in names):
+    beside = {name: others[name] for name in others.keys() - {labels}}
+    holds_items = hold_vectors(beside) or any(isinstance(value, str) for values in beside.values() for value in values)
+    # beside texts or vectors, file names may only say where these come from
+    if holds_items and not asked_for and not any(_is_there(folder / name) or _is_there(Path(name)) for name in names):
         return None
     if len(names) < len(columns[column]):
-        row = next(index for index, value in enumerate(columns[column]) if value in MISSING)
+        row = next(index for index, value in enumerate(columns[column]) if not _is_stated(value))
         message = f"Column {column!r} names pictures, but none in row {row}, counted from 0: fill it, or leave it out."
         raise InvalidInput(message, code="missing_path", field="source")
     if labels is not None and labels not in others:
@@ -154,7 +154,7 @@ def _label_column(columns: Columns) -> str | None:
 
 def _recur(values: Sequence[Any]) -> bool:
     """Whether there are several values, each twice on average."""
-    stated = [value for value in values if value not in MISSING]
+    stated = [value for value in values if _is_stated(value)]
     return all(isinstance(value, str | int) for value in stated) and 2 <= len(set(stated)) <= len(stated) / 2
 
 
@@ -172,8 +172,12 @@ def _numbers(row: Sequence[str]) -> Iterator[str]:
     return map(str, range(len(row)))
 
 
+def _is_stated(value: Any) -> bool:
+    return value is not None and not (isinstance(value, str) and not value)
+
+
 def _name_pictures(values: Sequence[Any]) -> bool:
-    stated = [value for value in values if value not in MISSING]
+    stated = [value for value in values if _is_stated(value)]
     return bool(stated) and all(map(_names_a_picture, stated))
 
 

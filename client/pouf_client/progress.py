@@ -42,7 +42,7 @@ def showing(wanted: bool) -> Iterator[Show]:
             yield show
     else:
         raise InvalidInput(
-            "progress=True draws a bar with rich or tqdm: pip install one of them, or give on_progress a function.",
+            "progress=True draws a bar with rich or tqdm: pip install tqdm, or give on_progress a function.",
             code="no_progress_bar",
             field="progress",
         )

@@ -60,6 +60,29 @@ def test_a_table_of_numbers_is_embeddings_and_its_label_column_their_labels(tabl
     assert found["labels"].tolist() == ["0", "1"]
 
 
+LISTED = {"id": ["a.jpg", None, "c"], "embedding": list(np.eye(3))}
+SPREAD = {"name": ["a.jpg", None, "c"]} | {f"f{index}": np.eye(3, 8)[:, index] for index in range(8)}
+
+
+@pytest.mark.parametrize("columns", [LISTED, SPREAD], ids=["listed", "spread"])
+def test_rows_of_a_table_of_vectors_are_called_as_it_calls_them(columns):
+    modality, found = vectors_of(pd.DataFrame(columns))
+    assert modality == "embedding"
+    assert found["names"].tolist() == ["a.jpg", "", "c"]
+    assert found["features"].tolist() == np.eye(3, found["features"].shape[1]).tolist()
+
+
+def test_a_table_with_texts_beside_vectors_is_of_texts():
+    made = pd.DataFrame({"text": ["It broke.", "Fine."], "embedding": [[1.0, 2.0], [3.0, 4.0]]})
+    assert rows_of(made)[0] == "text"
+    assert rows_of(pd.DataFrame({"id": ["It broke.", "Fine."], "price": [1.0, 2.0]}))[0] == "text"
+
+
+def test_what_pandas_has_for_missing_values_is_none():
+    made = pd.DataFrame({"text": ["It broke.", "Fine."], "label": pd.array(["bad", None], dtype="string")})
+    assert [row["label"] for row in rows_of(made)[1]] == ["bad", None]
+
+
 @pytest.mark.parametrize("source", [np.eye(3), [[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], list(np.eye(3))])
 def test_vectors_are_told_by_their_shape(source):
     modality, found = vectors_of(source)
