@@ -14,8 +14,8 @@ from pouf_core.contract.request import CheckedRequest
 from pouf_core.engines.interface import EngineOffer
 
 _FILE = "engine"
-#: Items from which an engine saves a job more than its start takes, measured on two cores. The conversion before is made
-#: once a machine: for pictures it counts for nothing here, and for short texts, which gain a tenth, it does.
+#: Items from which an engine saves a job more than its start takes, measured on two cores. The conversion before, made
+#: once a machine, is not charged to a job over pictures; to one over short texts, which gain a tenth, it is.
 _LEAST_ITEMS: Mapping[Modality, int] = {"image": 50, "text": 1500}
 
 
