@@ -110,8 +110,11 @@ class DataDirectory:
 
 
 def rotate(path: Path) -> None:
-    """Copy a log that has grown large to `<name>.log.1`, and empty it: its writer appends, and goes on."""
-    if not path.exists() or path.stat().st_size <= LOG_ROTATE_BYTES:
+    """Copy a log that has grown large to `<name>.log.1`, and empty it: its writer appends, and goes on.
+
+    One that there is no room for a copy of stays as it is.
+    """
+    if not path.exists() or (size := path.stat().st_size) <= LOG_ROTATE_BYTES or shutil.disk_usage(path).free < size:
         return
     shutil.copyfile(path, path.with_name(f"{path.name}.1"))
     os.truncate(path, 0)

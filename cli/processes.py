@@ -1,5 +1,6 @@
 """One supervised child process, and finding what an earlier supervisor left behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -71,26 +72,37 @@ class Child:
     def restart_when_due(self) -> str | None:
         """Notice a death and, after a growing pause, start again; keep the log small.
 
+        What the machine lacks meanwhile, such as space or processes, ends nothing: it is tried again.
+
         Returns a line to tell the user, or None.
         """
-        rotate(self.log)
+        with contextlib.suppress(OSError):  # a log that cannot be set aside grows on
+            rotate(self.log)
         if self.running():
             return None
         if self._restart_at is None:
             return self._plan_restart()
-        if time.monotonic() >= self._restart_at:
+        if time.monotonic() < self._restart_at:
+            return None
+        try:
             self.start()
-            return f"{self.name} started again (process {self.pid})"
-        return None
+        except OSError as error:
+            return f"{self.name} cannot be started ({error}); trying again in {self._pause():g} s"
+        return f"{self.name} started again (process {self.pid})"
 
     def _plan_restart(self) -> str:
         if time.monotonic() - self._started_at > STEADY_SECONDS:
             self.failures = 0
-        pause = min(LONGEST_RESTART_SECONDS, FIRST_RESTART_SECONDS * 2**self.failures)
+        assert self._process is not None
+        ended = exit_text(self._process.returncode)
+        return f"{self.name} ended ({ended}); starting it again in {self._pause():g} s"
+
+    def _pause(self) -> float:
+        """Seconds until the next start, which grow with every failure."""
+        pause: float = min(LONGEST_RESTART_SECONDS, FIRST_RESTART_SECONDS * 2**self.failures)
         self.failures += 1
         self._restart_at = time.monotonic() + pause
-        assert self._process is not None
-        return f"{self.name} ended ({exit_text(self._process.returncode)}); starting it again in {pause:g} s"
+        return pause
 
     def ask_to_stop(self) -> None:
         """SIGTERM to the process itself, which ends its own children in its own order."""

@@ -1,4 +1,5 @@
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -61,6 +62,14 @@ def test_a_large_log_is_set_aside(directory, monkeypatch):
     path = directory.log_file("api")
     assert path.read_text() == ""
     assert (directory.logs / "api.log.1").read_text() == "x" * 11
+
+
+def test_a_log_stays_where_there_is_no_room_for_a_copy(directory, monkeypatch):
+    monkeypatch.setattr(data_directory, "LOG_ROTATE_BYTES", 10)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(100, 90, 10))
+    directory.log_file("api").write_text("x" * 11)
+    assert directory.log_file("api").read_text() == "x" * 11
+    assert not (directory.logs / "api.log.1").exists()
 
 
 def test_a_log_is_set_aside_while_its_part_writes_on(directory, monkeypatch):

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from cli import processes
+from cli import data_directory, processes
 from cli.processes import Child, Service, end_marked_processes, exit_text, marked_processes
 from tests.waiting import has_ended, wait_for
 
@@ -21,8 +21,8 @@ STUBBORN = (sys.executable, "-c", DEAF)
 def child(tmp_path):
     made = []
 
-    def make(command, **environment) -> Child:
-        made.append(Child(Service("part", tuple(command), environment), tmp_path, tmp_path / "part.log"))
+    def make(command, log=tmp_path / "part.log", **environment) -> Child:
+        made.append(Child(Service("part", tuple(command), environment), tmp_path, log))
         made[-1].start()
         return made[-1]
 
@@ -62,6 +62,28 @@ def test_a_steady_run_resets_the_restart_pause(child, monkeypatch):
     monkeypatch.setattr(processes, "STEADY_SECONDS", 0.0)
     made.kill()
     assert "in 0.5 s" in made.restart_when_due()
+
+
+def test_a_child_that_cannot_be_started_is_tried_again(child, tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "FIRST_RESTART_SECONDS", 0.01)
+    (tmp_path / "logs").mkdir()
+    made = child(SLEEP, log=tmp_path / "logs" / "part.log")
+    made.kill()
+    assert made.restart_when_due().startswith("part ended")
+    (tmp_path / "logs").rename(tmp_path / "away")
+    assert "part cannot be started ([Errno 2]" in wait_for(made.restart_when_due)
+    (tmp_path / "away").rename(tmp_path / "logs")
+    while not made.running():
+        wait_for(made.restart_when_due)
+
+
+def test_a_log_that_cannot_be_set_aside_ends_nothing(child, monkeypatch):
+    made = child(SLEEP)
+    monkeypatch.setattr(data_directory, "LOG_ROTATE_BYTES", 0)
+    made.log.write_text("a line\n")
+    made.log.with_name("part.log.1").mkdir()
+    assert made.restart_when_due() is None
+    assert made.running() and made.log.read_text() == "a line\n"
 
 
 def test_a_running_child_is_left_alone(child):
