@@ -1,6 +1,5 @@
 """What is said when a command fails: a line with advice and an exit code, never a traceback."""
 
-import errno
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cli import CommandError
 from cli.exit_codes import ExitCode
 from cli.wording import option_of
+from store.disk import is_disk_full
 
 if TYPE_CHECKING:
     from pouf_client import ApiError
@@ -49,6 +49,8 @@ def explain(error: Exception) -> Failure:
     """What to say of an error; one that nobody foresaw is written to a file, which the line names."""
     if isinstance(error, CommandError):
         return Failure(str(error), error.exit_code)
+    if is_disk_full(error):  # whichever package met it
+        return Failure("The disk is full. Make space, then try again.", ExitCode.FAILED)
     # an error of a package can only come from one that has been imported
     for module, explain_its_errors in _PACKAGES.items():
         if module in sys.modules and (failure := explain_its_errors(sys.modules[module], error)):
@@ -121,11 +123,20 @@ def _of_database(errors: Any, error: Exception) -> Failure | None:
 
 
 def _of_system(error: OSError) -> Failure | None:
-    if error.errno == errno.ENOSPC:
-        return Failure("The disk is full. Make space, then try again.", ExitCode.FAILED)
     if error.filename is not None and error.strerror:
         return Failure(f"{error.filename}: {error.strerror}.", ExitCode.WRONG_USE)
+    if isinstance(error, FileNotFoundError) and _temporary_folder() is None:
+        message = "There is no folder for temporary files: make space on the disk, or name another folder by TMPDIR."
+        return Failure(message, ExitCode.FAILED)
     return None
+
+
+def _temporary_folder() -> Path | None:
+    """Where temporary files are made; None where no place can be written to, as on a full disk."""
+    try:
+        return Path(gettempdir())
+    except FileNotFoundError:
+        return None
 
 
 _PACKAGES: dict[str, Callable[[Any, Exception], Failure | None]] = {
@@ -150,7 +161,7 @@ def _written(error: Exception) -> Path:
     from pouf_core.system.user_cache import user_cache
 
     name = f"pouf-error-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.txt"
-    for folder in (user_cache() / "errors", Path(gettempdir())):
+    for folder in filter(None, (user_cache() / "errors", _temporary_folder())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text("".join(traceback.format_exception(error)), encoding="utf-8")
