@@ -13,11 +13,12 @@ from starlette.responses import Response
 from starlette.routing import Match
 
 from app.http.content_types import JSON, is_json, wrong_content_type
-from app.http.errors import ApiError, from_pouf_error, problem_response
+from app.http.errors import ApiError, from_pouf_error, no_space, problem_response
 from app.http.metrics import METHODS
 from app.http.page_paths import is_page
 from app.http.validation_errors import from_validation_errors, malformed_json
 from pouf_core.errors import InvalidInput, PoufError
+from store.disk import is_disk_full
 from store.redaction import redact_paths
 from store.settings import Settings
 
@@ -41,6 +42,8 @@ async def _on_api_error(request: Request, error: Exception) -> Response:
 
 async def _on_pouf_error(settings: Settings, request: Request, error: Exception) -> Response:
     assert isinstance(error, PoufError)
+    if is_disk_full(error):
+        return problem_response(request, no_space())
     if not isinstance(error, InvalidInput):
         logger.error("request %s failed: %s", request.scope.get("request_id"), error)
     answer = from_pouf_error(error)
@@ -54,6 +57,8 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     # FastAPI makes a 400 of whatever happens while it reads a body
     if isinstance(error.__cause__, ApiError):
         return problem_response(request, error.__cause__)
+    if isinstance(error.__cause__, OSError | MemoryError):  # of this machine, which receives forms in temporary files
+        raise error.__cause__
     if isinstance(error.__cause__, ValueError | RecursionError):
         return problem_response(request, malformed_json())
     status = HTTPStatus(error.status_code)

@@ -94,6 +94,11 @@ def body_too_large(limit: int) -> ApiError:
     return ApiError(413, "body_too_large", f"The request body is larger than {limit:,} bytes.")
 
 
+def no_space() -> ApiError:
+    """Return the 507 of what a full disk prevented."""
+    return ApiError(507, "storage_full", "There is no space left on the disk; try again when space was freed.")
+
+
 def several(errors: Iterable[FieldError]) -> ApiError:
     """Return one 422 for `errors`, which lists the first 100; its code is theirs when they agree, else
     ``invalid_request``.

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.content_types import refuse_encoded
-from app.http.errors import ApiError, body_too_large, client_left, problem_response
+from app.http.errors import ApiError, body_too_large, client_left, no_space, problem_response
 from app.http.metrics import HttpMetrics
 from app.http.slow_clients import (
     MINIMUM_BYTES_PER_SECOND,
@@ -146,7 +146,7 @@ def _as_api_error(failure: Exception) -> ApiError:
     if isinstance(failure, ClientDisconnect):
         return client_left()
     if is_disk_full(failure):
-        return ApiError(507, "storage_full", "There is no space left on the disk; try again when space was freed.")
+        return no_space()
     headers = {"Retry-After": "2", "x-should-retry": "true"}
     if is_database_outage(failure):
         return ApiError(503, "database_unavailable", "The database does not answer; try again.", headers=headers)

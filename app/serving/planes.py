@@ -16,6 +16,7 @@ from pouf_core.data.limited_process import describe_end
 from pouf_core.data.tied_run import run_tied
 from pouf_core.predictions.plane import Places
 from pouf_core.predictions.stored import open_features
+from store.disk import is_disk_full
 from store.storage import Storage
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,9 @@ class Planes:
         try:
             with self._storage.in_use(predictions_key):
                 self._lay_out(self._storage.local_directory(predictions_key), key)
-        except (OSError, subprocess.TimeoutExpired):  # an outage, or a machine with much to do: asked for again later
+        except Exception as error:
+            if not _passes(error):
+                raise
             logger.warning("No map was made, which will be tried again.", exc_info=True)
         with self._lock:
             del self._made[key]
@@ -80,8 +83,9 @@ class Planes:
             target = Path(scratch) / PLANE
             ran = run_tied(MODULE, str(folder), str(target), seconds=MOST_SECONDS)
             if ran.returncode:
-                logger.warning("No map: %s", ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
-                raise RuntimeError(f"no map was made: {describe_end(ran.returncode)}")
+                said = ran.stderr[-_LOGGED_BYTES:].decode(errors="replace")
+                logger.warning("No map: %s", said)
+                raise RuntimeError(f"no map was made: {describe_end(ran.returncode)}: {said}")
             self._storage.put_file(key, target)
 
     def _has_features(self, predictions_key: str) -> bool:
@@ -91,3 +95,8 @@ class Planes:
         except (ValueError, EOFError) as error:
             logger.warning("No map: %s", error)
             return False
+
+
+def _passes(error: Exception) -> bool:
+    """Whether a map may be had later: after an outage, on a machine with less to do, on a disk that is not full."""
+    return isinstance(error, OSError | subprocess.TimeoutExpired) or is_disk_full(error)

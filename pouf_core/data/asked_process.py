@@ -25,10 +25,11 @@ class Unanswered(Exception):
 
     Attributes:
         status: its exit status; None where it took too long.
+        said: the end of what it printed, which tells a full disk.
     """
 
-    def __init__(self, status: int | None) -> None:
-        super().__init__(status)
+    def __init__(self, status: int | None, said: str = "") -> None:
+        super().__init__(status, said)
         self.status = status
 
 
@@ -54,5 +55,6 @@ def ask(
     try:
         return answer.model_validate_json(ran.stdout)
     except ValidationError as error:
-        logger.warning("%s ended: %s", module, ran.stderr[-_LOGGED_BYTES:].decode(errors="replace"))
-        raise Unanswered(ran.returncode) from error
+        said = ran.stderr[-_LOGGED_BYTES:].decode(errors="replace")
+        logger.warning("%s ended: %s", module, said)
+        raise Unanswered(ran.returncode, said) from error

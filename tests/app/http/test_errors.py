@@ -1,5 +1,6 @@
 import errno
 import gzip
+import tempfile
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -82,6 +83,7 @@ def test_an_unexpected_error_is_a_problem_document_without_details(api, applicat
         (OperationalError("INSERT", {}, Exception("database or disk is full")), 507, "storage_full"),
         (OperationalError("SELECT", {}, Exception("gone")), 503, "database_unavailable"),
         (OSError(errno.EMFILE, "open files"), 503, "machine_unavailable"),
+        (PermissionError(errno.EACCES, "Permission denied", "/data/staging"), 503, "machine_unavailable"),
         (MemoryError(), 503, "machine_unavailable"),
     ],
 )
@@ -94,6 +96,13 @@ def test_a_full_disk_and_a_database_without_an_answer_have_codes_of_their_own(
     monkeypatch.setattr(application.state.pouf.database, "write", broken)
     refused(api.post("/v1/datasets", files={"files": ("a.png", b"a")}), status, code)
     assert not list((application.state.pouf.settings.data_dir / "storage").rglob("*.png"))
+
+
+def test_what_keeps_a_form_from_being_received_is_told(api, rows, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    answer = api.post(f"/models/{rows.model()}/try", files={"picture": ("a.png", bytes(2_000_000))})
+    assert answer.status_code == 503
+    assert "no directory for temporary files" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 import pouf_core
+from pouf_core.data.asked_process import Unanswered
 from pouf_core.errors import PoufError
 from store import usage
 from store.clock import utcnow
@@ -89,6 +90,14 @@ def test_a_failure_is_told_once_and_the_next_one_tries_again(api, model_id, refu
     url = f"/v1/models/{model_id}/artifact?as=numpy"
     refused(api.get(url, headers=WAIT), 500, "export_failed")
     refused(api.get(url, headers=WAIT), 500, "export_differs")
+
+
+def test_an_export_for_which_there_is_no_space_says_so(api, model_id, refused, monkeypatch):
+    def fail(*_, **__):
+        raise Unanswered(1, "Traceback …\nOSError: [Errno 28] No space left on device")
+
+    monkeypatch.setattr("pouf_core.exports.exporting.ask", fail)
+    refused(api.get(f"/v1/models/{model_id}/artifact?as=numpy", headers=WAIT), 507, "storage_full")
 
 
 def test_an_artifact_that_is_gone_is_said_to_be(api, model_id, storage, refused):

@@ -1,12 +1,14 @@
 """Maps of features: made once, beside the predictions, with which they go."""
 
 import re
+from subprocess import CompletedProcess
 from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from app.serving import planes
+from app.serving.planes import Planes
 from pouf_core.predictions.stored import write_features
 from store.outages import StorageUnavailable
 from store.tables import Job
@@ -16,6 +18,8 @@ from tests.waiting import wait_for
 __all__ = ["predicted"]  # a fixture
 
 
+FULL = Mock(return_value=CompletedProcess([], 1, b"", b"OSError: [Errno 28] No space left on device"))
+AWAY = Mock(side_effect=StorageUnavailable("away"))
 NAN = np.full((6, 4), np.nan, np.float16)
 
 
@@ -53,13 +57,14 @@ def test_maps_that_were_made_take_no_place_of_others_and_what_failed_is_not_trie
     assert "no map of these" in api.get(page).text
 
 
-def test_a_map_that_an_outage_prevented_is_made_later(api, rows, predicted, storage, monkeypatch, application):
+@pytest.mark.parametrize("away", [(Planes, "_lay_out", AWAY), (planes, "run_tied", FULL)])
+def test_a_map_that_an_outage_prevented_is_made_later(api, rows, predicted, storage, monkeypatch, application, away):
     made = predicted(6)
     page = f"/models/{rows.model_of(made.job_id)}/map"
     write_features(storage.local_directory(made.key), features(6))
     maps = application.state.pouf.planes
     with monkeypatch.context() as outage:
-        outage.setattr(maps, "_lay_out", Mock(side_effect=StorageUnavailable("away")))
+        outage.setattr(*away)
         assert "being made" in api.get(page).text
         wait_for(lambda: not maps._made)
     monkeypatch.setattr(maps, "_lay_out", Mock())
