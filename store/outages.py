@@ -28,9 +28,13 @@ FIRST_WAIT = 0.5
 LONGEST_WAIT = 20.0
 CHECK_EVERY = 0.5
 
-#: What the machine lacks for a while; other system errors are about the file or path that was asked for.
+#: What the machine lacks for a while, such as the right to use the service's own directories; other system errors are
+#: about the file or path that was asked for.
 LACKS = frozenset(
-    (errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EROFS, errno.ESTALE, errno.ENOTCONN)
+    (
+        *(errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN),
+        *(errno.EROFS, errno.ESTALE, errno.ENOTCONN, errno.EACCES, errno.EPERM),
+    )
 )
 #: Packages whose errors reach a caller of fsspec as they are.
 REMOTE_STORAGE_PACKAGES = frozenset(("botocore", "aiobotocore", "aiohttp", "urllib3", "gcsfs", "google", "azure"))

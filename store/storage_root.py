@@ -37,13 +37,16 @@ class StorageRoot:
 
     @property
     def is_there(self) -> bool:
-        """Whether the directory is the storage's, and mounted."""
-        return self._mark.is_dir()
+        """Whether the directory is the storage's, mounted, and may be used."""
+        try:
+            return self._mark.is_dir()
+        except OSError:  # it may not be looked into, or the machine that it is on is away
+            return False
 
     def require(self) -> None:
         """Raise `StorageUnavailable` unless it is there."""
         if not self.is_there:
-            raise StorageUnavailable(f"{self.path} is not there, or not the storage's directory")
+            raise StorageUnavailable(f"{self.path} is not there, may not be used, or is not the storage's directory")
 
 
 def _remembers(memory: Path, path: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -93,7 +94,12 @@ def test_a_locked_database_is_an_outage_and_a_wrong_statement_is_none(tmp_path: 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(OSError(errno.EIO, "i/o"), True), (OSError(errno.EINVAL, "seek"), False), (FileNotFoundError("x"), False)],
+    [
+        (OSError(errno.EIO, "i/o"), True),
+        (PermissionError(errno.EACCES, "denied"), True),
+        (OSError(errno.EINVAL, "seek"), False),
+        (FileNotFoundError("x"), False),
+    ],
 )
 def test_what_the_machine_lacks_is_an_outage_and_what_a_file_is_like_is_none(error: OSError, expected: bool) -> None:
     assert is_outage(error) is expected
@@ -116,6 +122,31 @@ def test_a_process_that_starts_meanwhile_takes_an_empty_directory_for_no_storage
     (tmp_path / "root").rmdir()
     (tmp_path / "unmounted").rename(tmp_path / "root")
     assert other.local("a/file").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_directory_that_cannot_be_looked_into_is_an_outage(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, cache = f"file://{tmp_path}/root", tmp_path / "data/cache"
+    storage = Storage(url, cache)
+    storage.put_stream("a/file", [b"1"])
+
+    look = Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if tmp_path / "root" in path.parents:
+            raise OSError(number, os.strerror(number), str(path))
+        return look(path, follow_symlinks=follow_symlinks)
+
+    with monkeypatch.context() as away:
+        away.setattr(Path, "stat", stat)
+        for used in (storage, Storage(url, cache)):
+            with pytest.raises(StorageUnavailable):
+                used.local("a/file")
+            with pytest.raises(StorageUnavailable):
+                used.put_stream("b/file", [b"2"])
+    assert storage.local("a/file").read_bytes() == b"1"
 
 
 def test_a_directory_that_is_not_there_is_an_outage_and_is_not_made(tmp_path: Path) -> None:

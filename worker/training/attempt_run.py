@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from store.disk import is_disk_full
 from store.leases import Lease, Row, fenced
-from store.outages import patiently
+from store.outages import is_outage, patiently
 from store.storage import NotStored
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext
@@ -52,7 +52,11 @@ class AttemptRun(Generic[Row]):
     def _unable(self, error: OSError) -> AttemptOutcome:
         logger.error("%s %s could not be run here.", self.noun, self._lease.row_id, exc_info=error)
         reason = f"{type(error).__name__}: {error}"
-        return PostponedMessage(reason=reason) if is_disk_full(error) else Lost(reason)
+        if is_disk_full(error):
+            return PostponedMessage(reason=reason)
+        if is_outage(error):  # such as a directory that may only be read, or no process or open file to be had
+            return PostponedMessage(reason=reason, lack="machine_unavailable")
+        return Lost(reason)
 
     def _check(self) -> None:
         """Called while files are fetched, and while an outage lasts."""

@@ -19,7 +19,7 @@ from pouf_core.contract.progress import Progress
 from pouf_core.contract.request import AdaptationRequest
 from pouf_core.contract.result import AdaptationResult
 
-Lack = Literal["disk_full", "storage_unavailable"]
+Lack = Literal["disk_full", "storage_unavailable", "machine_unavailable"]
 
 
 class WorkSpec(BaseModel):
@@ -115,7 +115,7 @@ class StoppedMessage(BaseModel):
 
 
 class PostponedMessage(BaseModel):
-    """The attempt could not go on because of a lack that may pass: of space on the disk, or of the storage."""
+    """The attempt could not go on for a lack that may pass: of space, of the storage, of what its machine has."""
 
     kind: Literal["postponed"] = "postponed"
     lack: Lack = "disk_full"

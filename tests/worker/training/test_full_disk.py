@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -105,6 +106,18 @@ def test_a_job_that_finds_a_full_disk_at_its_end_is_requeued_with_its_checkpoint
     job = get(Job, job_id)
     assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 0, None)
     assert kept.exists()
+
+
+def test_a_job_that_its_machine_cannot_run_now_is_requeued_for_the_reaper(
+    context: Any, add_ready_dataset: Any, add_job: Any, get: Any, outbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = add_job(add_ready_dataset(1))
+    for number in (errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENOMEM, errno.EAGAIN):
+        monkeypatch.setattr(ChildProcess, "start", failing(OSError(number, os.strerror(number))))
+        run_job(context, job_id)
+    job = get(Job, job_id)
+    assert (job.status, job.lost_attempts, job.lease_owner) == ("queued", 0, None)
+    assert outbox() == []
 
 
 def test_another_failure_of_the_storage_while_publishing_is_a_lost_attempt(
