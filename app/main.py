@@ -30,6 +30,7 @@ from app.http.freed_memory import give_back_freed_memory
 from app.http.head_requests import HeadRequests
 from app.http.json_bodies import refuse_repeated_fields
 from app.http.metrics import HttpMetrics
+from app.http.open_files import allow_open_files
 from app.http.protocol import ConnectionLimits, connection_limits
 from app.http.query_parameters import refuse_repeated
 from app.http.request_context import RequestContext
@@ -201,6 +202,7 @@ def __getattr__(name: str) -> FastAPI:
     """Build `app` only when something asks for it, so that importing this module reads no settings."""
     if name != "app":
         raise AttributeError(name)
+    allow_open_files()  # first: limits of the settings go by it
     globals()["app"] = create_app(settings_or_exit())
     application: FastAPI = globals()["app"]
     return application

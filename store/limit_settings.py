@@ -1,5 +1,7 @@
 """Settings of what one request, file or dataset may hold, how much requests may take together, what metrics tell."""
 
+import resource
+
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
@@ -27,7 +29,10 @@ class LimitSettings(BaseSettings):
         "or leave an answer unread, or still send a body that was answered, before its connection is closed.",
     )
     max_connections: int = Field(
-        500, ge=1, description="Open connections above which the API closes new ones, after a 503."
+        500,
+        ge=1,
+        description="Open connections above which the API closes new ones, after a 503; at most half of the files that "
+        "its process may have open (`ulimit -n`).",
     )
     max_form_files: int = Field(1000, ge=1, description="Most files in one multipart upload; archives hold more.")
     max_items: int = Field(1_000_000, ge=1, description="Most items in one dataset.")
@@ -71,3 +76,9 @@ class LimitSettings(BaseSettings):
         ge=0,
         description="Owners that `/metrics` names in what it tells of each owner: those with most. 0: it names none.",
     )
+
+    @property
+    def connections(self) -> int:
+        """Open connections of the API; what they leave of the files that may be open is for what requests need."""
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return self.max_connections if files == resource.RLIM_INFINITY else min(self.max_connections, files // 2)

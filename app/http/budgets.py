@@ -100,8 +100,8 @@ class Budgets:
         return cls(
             memory=Budget(BYTES, settings.request_memory_bytes),
             pixels=Budget(PIXELS, settings.predict_pixels),
-            streams=Budget(STREAMS, settings.max_connections // 2 + 1),
-            requests=Budget(REQUESTS, settings.max_connections),
+            streams=Budget(STREAMS, settings.connections // 2 + 1),
+            requests=Budget(REQUESTS, settings.connections),
         )
 
     @contextmanager

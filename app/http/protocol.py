@@ -37,7 +37,7 @@ class ConnectionLimits(TypedDict):
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
     """Return what the application's lifespan has to yield: `SlowClientProtocol` reads its limits from there."""
-    return {"stall_seconds": settings.stall_seconds, "max_connections": settings.max_connections, "waiting": {}}
+    return {"stall_seconds": settings.stall_seconds, "max_connections": settings.connections, "waiting": {}}
 
 
 class _Flow(FlowControl):

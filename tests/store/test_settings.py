@@ -1,4 +1,5 @@
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,15 @@ def test_environment_variables_carry_the_prefix(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("POUF_LOG_LEVEL", "debug")
     settings = Settings()
     assert (settings.port, settings.database_url, settings.log_level) == (1234, "postgresql://db/pouf", "DEBUG")
+
+
+def test_connections_leave_half_of_the_open_files_to_others() -> None:
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (120, most))
+    try:
+        assert (Settings(max_connections=500).connections, Settings(max_connections=40).connections) == (60, 40)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
 
 
 @pytest.mark.parametrize("value", ["pouf-lite, open_clip:*", '["pouf-lite", "open_clip:*"]'])
