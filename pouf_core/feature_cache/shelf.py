@@ -25,6 +25,7 @@ from pouf_core.feature_cache.volume import (
     VolumeWriter,
     row_type,
 )
+from pouf_core.system.durable_files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -224,9 +225,8 @@ class Shelf:
             "width": rows.shape[1],
             "engine": None if engine is None else engine.model_dump(mode="json"),
         }
-        temporary = self._folder / f".{os.getpid()}-{_ABOUT}"
-        temporary.write_text(json.dumps(about))
-        temporary.replace(self._folder / _ABOUT)
+        with whole_file(self._folder / _ABOUT) as file:
+            file.write(json.dumps(about).encode())
         self.engine, self._row = engine, row_type(about["type"], rows.shape[1])
 
 

@@ -212,6 +212,18 @@ def test_on_a_full_disk_memory_has_to_do(tmp_path: Path, monkeypatch: pytest.Mon
     assert cache_at(tmp_path).lacking("encoder", "plain", digests(1, 2)).tolist() == [False, True]
 
 
+def test_nothing_is_left_of_what_a_full_disk_kept_from_being_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        filled(tmp_path, 1)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_a_place_that_cannot_be_made_is_done_without(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     cache = filled(tmp_path / "file", 1)
