@@ -8,13 +8,15 @@ import zlib
 from pathlib import Path
 from typing import IO
 
-#: A zip's directory may take this many bytes an entry that the limits allow; it is read whole, whatever it holds.
+#: A zip's directory may take this many bytes an entry that the limits allow; it is read whole.
 DIRECTORY_BYTES_PER_ENTRY = 256
 #: What `zipfile` raises on damaged directories, and on damaged members.
 DIRECTORY_DAMAGE = (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, OverflowError, struct.error)
 MEMBER_DAMAGE = (*DIRECTORY_DAMAGE, zlib.error, RuntimeError)
 _FOUR_GIB = 2**32
 _MEMBER_MARK = b"PK\x03\x04"
+_ENTRY_MARK = b"PK\x01\x02"
+_END_OF_ZIP64_BYTES = 76  # lie between the directory and its end
 _END_FIELDS = (zipfile._ECD_LOCATION, zipfile._ECD_SIZE, zipfile._ECD_OFFSET)  # type: ignore[attr-defined]
 #: How members may be packed.
 COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -38,14 +40,15 @@ def open_zip(path: Path, most_entries: int) -> zipfile.ZipFile:
     with path.open("rb") as stream:
         # the zip's own record of its end says how much will be read at once
         end = zipfile._EndRecData(stream)  # type: ignore[attr-defined]
-    location, size, start = (end[field] for field in _END_FIELDS) if end else (0, 0, 0)
-    if size > most_entries * DIRECTORY_BYTES_PER_ENTRY:
-        raise TooManyEntries
+        location, size, start = (end[field] for field in _END_FIELDS) if end else (0, 0, 0)
+        if size > most_entries * DIRECTORY_BYTES_PER_ENTRY:
+            raise TooManyEntries
+        # before an object is made of each: the shortest entries have 46 bytes
+        stream.seek(max(0, location - size - _END_OF_ZIP64_BYTES))
+        if stream.read(size + _END_OF_ZIP64_BYTES).count(_ENTRY_MARK) > most_entries:
+            raise TooManyEntries
     archive = zipfile.ZipFile(path)
     entries = archive.infolist()
-    if len(entries) > most_entries:
-        archive.close()
-        raise TooManyEntries
     if sum(info.compress_size for info in entries) > path.stat().st_size:
         archive.close()
         raise zipfile.BadZipFile("its members overlap, or claim more than it holds")

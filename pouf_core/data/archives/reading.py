@@ -76,7 +76,7 @@ def unpack_file(
     """
     count = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     with path.open("rb") as file, target.open("wb") as result:
-        stream = unpacked(file, kind)
+        stream = unpacked(file, kind, check)
         while block := _block_of(stream):
             count.count(len(block))
             if result.tell() + len(block) > most_bytes:

@@ -6,7 +6,7 @@ import io
 import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import (
@@ -22,18 +22,21 @@ from pouf_core.data.archives.members import (
 from pouf_core.data.archives.packed_members import unpacked_member
 from pouf_core.data.archives.packings import DAMAGE as PACKING_DAMAGE
 from pouf_core.data.archives.packings import Readable, unpacked
+from pouf_core.data.archives.pax_records import SPARSE, records_of_use
 from pouf_core.data.file_kinds import ArchiveKind
 from pouf_core.data.item_names import ItemName, parse_name
 
 HEADER_BYTES = 1024**2
-SPARSE = "it holds a sparse file; pack without --sparse"
 MAX_EMPTY_READS = 8
+# tarfile reads headers that are about the next header by recursion
+_DAMAGE = (tarfile.TarError, OverflowError, RecursionError, *PACKING_DAMAGE)
 
 
 class _StrictTarInfo(tarfile.TarInfo):
     """Makes damage in the middle of an archive an error (tarfile takes it for the end), and bounds header sizes.
 
-    The maps of sparse files have no bound and tarfile reads them whole, so that these end the archive.
+    The maps of sparse files have no bound and tarfile reads them whole, so that these end the archive. Of pax headers
+    tarfile sees what `records_of_use` leaves.
     """
 
     @classmethod
@@ -51,8 +54,22 @@ class _StrictTarInfo(tarfile.TarInfo):
             raise tarfile.ReadError(SPARSE)
         return super()._proc_member(tarfile_)  # type: ignore[misc, no-any-return]
 
-    def _proc_gnusparse_10(self, *_: object) -> None:
-        raise tarfile.ReadError(SPARSE)
+    def _proc_pax(self, tarfile_: tarfile.TarFile) -> tarfile.TarInfo:
+        stream: Any = tarfile_.fileobj
+        _Given(tarfile_, records_of_use(stream.read(self._block(self.size))))  # type: ignore[attr-defined]
+        return super()._proc_pax(tarfile_)  # type: ignore[misc, no-any-return]
+
+
+class _Given:
+    """Stands in for an archive's stream until it was read once: tarfile reads a whole header at a time."""
+
+    def __init__(self, archive: Any, content: bytes) -> None:
+        self._archive, self._stream, self._content = archive, archive.fileobj, content
+        archive.fileobj = self
+
+    def read(self, size: int) -> bytes:
+        self._archive.fileobj = self._stream
+        return self._content
 
 
 class _Counted(io.RawIOBase):
@@ -80,8 +97,8 @@ def read_tar(path: Path, kind: ArchiveKind, limits: ArchiveLimits, check: Callab
     count = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     with path.open("rb") as file:
         try:
-            yield from _read_tar_stream(_Counted(unpacked(file, kind), count), limits, count)
-        except (tarfile.TarError, OverflowError, *PACKING_DAMAGE) as error:
+            yield from _read_tar_stream(_Counted(unpacked(file, kind, check), count), limits, count)
+        except _DAMAGE as error:
             raise ArchiveError("archive_corrupt", f"The tar archive cannot be read (any further): {error}") from error
 
 
@@ -112,7 +129,4 @@ def _read_tar_entry(
     stream = archive.extractfile(info)
     if stream is None:
         return special_member(name)
-    data = stream.read()
-    if info.issparse():
-        unpacked.count(len(data))  # zeros that were never in the stream
-    return unpacked_member(Found(name, data), limits, unpacked)
+    return unpacked_member(Found(name, stream.read()), limits, unpacked)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
+import zipfile
 from pathlib import Path
 
-from pouf_core.data.zip_directory import open_zip
+import pytest
+
+from pouf_core.data.zip_directory import TooManyEntries, open_zip
 from tests.corpus.archives import zipped_raw
 
 GAP = 2**32
@@ -38,3 +41,16 @@ def test_bytes_before_a_zip_change_nothing(tmp_path: Path) -> None:
     path.write_bytes(b"#!/bin/sh\n" + zipped_raw({b"a.txt": b"content"}))
     with open_zip(path, 10) as archive:
         assert archive.read("a.txt") == b"content"
+
+
+@pytest.mark.parametrize("before", [b"", b"#!/bin/sh\n" * 20])
+def test_entries_are_counted_before_objects_are_made_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: bytes
+) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(before + zipped_raw({b"%d.txt" % number: b"" for number in range(10)}))
+    with open_zip(path, 10) as archive:
+        assert len(archive.infolist()) == 10
+    monkeypatch.delattr(zipfile, "ZipFile")
+    with pytest.raises(TooManyEntries):
+        open_zip(path, 9)

@@ -68,6 +68,11 @@ def pax(**headers: str) -> Callable[[str], bytes]:
     return build
 
 
+def pax_content(content: bytes) -> Callable[[str], bytes]:
+    header = member("header", tarfile.XHDTYPE)
+    return lambda tag: tarred((header, content), (member(f"{tag}.png"), good(tag)))
+
+
 def long_header(kind: bytes) -> Callable[[str], bytes]:
     return lambda tag: tarred(
         (member(f"{tag}good.png"), good(tag)), (member("././@LongLink", kind), b"x" * (2 * MIB)), mode="w:gz"
@@ -137,7 +142,10 @@ CASES = [
     Case("gzip-bomb", ".tar.gz", bomb, {ACCEPTED: 1, "undecodable_image": 7, "archive_ratio_exceeded": 1}),
     Case("gzip-zeros", ".tar.gz", lambda tag: gzip.compress(bytes(4 * MIB), 1), {}),
     Case("gzip-of-a-picture", ".png.gz", lambda tag: gzip.compress(good(tag)), {ACCEPTED: 1}),
-    Case("gzip-cut", ".tar.gz", lambda tag: many(tag, "w:gz")[:-30], CORRUPT),
+    Case("gzip-cut", ".tar.gz", lambda tag: many(tag, "w:gz")[:60], CORRUPT),
+    Case("gzip-cut-behind-the-last-file", ".tar.gz", lambda tag: many(tag, "w:gz")[:-10], {ACCEPTED: 5}),
+    Case("tar-pax-of-digits", ".tar", pax_content(b"1" * 5000), CORRUPT),
+    Case("tar-pax-records-inside-each-other", ".tar", pax_content(b"2 " * 5000 + b"="), CORRUPT),
     Case("gzip-damaged", ".tar.gz", lambda tag: many(tag, "w:gz")[:50] + b"\0" * 500, CORRUPT),
     Case("gzip-then-noise", ".tar.gz", lambda tag: many(tag, "w:gz") + b"noise", {ACCEPTED: 5}),
     Case("bzip2", ".tar.bz2", lambda tag: bz2.compress(many(tag)), {ACCEPTED: 5}),
