@@ -30,6 +30,8 @@ SUMS = "SHA256SUMS"
 BIAS = "class_bias."
 TRAINED = "trained."
 
+#: What reading raises of files that hold something else than they should.
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, SafetensorError)
 _RECORDED_PACKAGES = ("pouf-service", "torch", "open_clip_torch", "transformers", "timm")
 
 
@@ -97,14 +99,14 @@ def load_artifact(directory: Path) -> Artifact:
     """
     if not (directory / SUMS).is_file():
         raise ArtifactError("artifact_not_found", f"{directory} is not an adapted model: it has no {SUMS}.")
-    _check_sums(directory)
     try:
+        _check_sums(directory)
         written = json.loads((directory / MANIFEST).read_text())
         _check_format(directory, written)
         manifest = Manifest.model_validate(written)
         metrics = json.loads((directory / METRICS).read_text())
         tensors = load_file(directory / WEIGHTS)
-    except (OSError, ValueError, KeyError, SafetensorError) as error:
+    except _DAMAGE as error:
         raise ArtifactError("artifact_corrupt", f"{directory} cannot be read: {error}") from error
     return Artifact(manifest, tensors, metrics)
 
