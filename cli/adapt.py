@@ -12,6 +12,7 @@ import pouf_core
 from cli.class_names import parse_class_names
 from cli.label_words import parse_label_words, parse_text_limits
 from cli.remote.progress import progress_bar
+from cli.terminal import harmless
 from cli.wording import gain_in_words, proposal_in_words
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import ActivationChoice
@@ -141,4 +142,4 @@ def _what_was_kept(result: pouf_core.AdaptationResult) -> str:
 
 
 def _print(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True)
+    console.print(harmless(line), highlight=False, soft_wrap=True)

@@ -66,6 +66,7 @@ def _hint(error: typer.TyperException) -> str:
 def say_error(message: str) -> None:
     """Print to stderr, in red on a terminal unless NO_COLOR is set."""
     from rich.console import Console
-    from rich.text import Text
 
-    Console(stderr=True).print(Text(message, style="red"), soft_wrap=True)
+    from cli.terminal import literal
+
+    Console(stderr=True).print(literal(message, "red"), soft_wrap=True)

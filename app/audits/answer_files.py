@@ -15,7 +15,7 @@ from app.http.errors import invalid
 from app.http.executors import validating
 from app.http.json_bodies import parsed, validate
 from app.http.json_parsing import refuse_deep
-from app.predicted.formats import FORMULAS
+from pouf_core.data.spreadsheet_cells import text_of_cell
 
 CSV = "text/csv"
 NO_CLASS = ("none_of_these", "cant_tell")
@@ -113,12 +113,8 @@ def _from_csv(content: bytes, holding: Holding) -> AnswersPut:
 def _of_row(row: Mapping[str, str | None]) -> dict[str, Any]:
     person = (row.get("person") or row.get("annotator") or "").strip()  # Label Studio's CSV has annotators
     item = row.get("item") or row.get("sha256") or ""
-    return {"item": _cell(item), "label": _cell(row.get("label") or ""), "person": _cell(person) or None}
-
-
-def _cell(value: str) -> str:
-    """Without the apostrophe that keeps spreadsheets from taking a cell for a formula."""
-    return value[1:] if value.startswith("'") and value[1:].startswith(FORMULAS) else value
+    label = text_of_cell(row.get("label") or "")
+    return {"item": text_of_cell(item), "label": label, "person": text_of_cell(person) or None}
 
 
 def without_class(answer: AnswerGiven, classes: Mapping[str, int]) -> str | None:

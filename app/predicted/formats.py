@@ -12,12 +12,10 @@ from typing import Any, TypeVar
 from app.http.errors import ApiError
 from app.predicted.schemas import FormatName, PredictedItem
 from pouf_core.contract.base_model import Modality
+from pouf_core.data.spreadsheet_cells import cell
 
 AT_ONCE = 500
 T = TypeVar("T")
-#: What a spreadsheet takes for the beginning of a formula.
-#: Spreadsheets of East Asian languages take the full-width forms, too.
-FORMULAS = (*"=+-@", *"\uff1d\uff0b\uff0d\uff20", *"\t\r\n")
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def table(columns: Iterable[str], rows: Iterable[list[Any]], *, raw: bool = Fals
 def _cell(value: Any, raw: bool) -> Any:
     if isinstance(value, bool):
         return str(value).lower()
-    return f"'{value}" if isinstance(value, str) and not raw and value.startswith(FORMULAS) else value
+    return cell(value) if isinstance(value, str) and not raw else value
 
 
 def _json_lines(items: Iterable[PredictedItem], export: Export) -> Iterator[bytes]:

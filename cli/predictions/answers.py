@@ -1,7 +1,6 @@
 """What is said of each input, and how it is shown or saved."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,8 @@ from cli.exit_codes import ExitCode
 from cli.output_file import refuse_unwritable, replaced
 from cli.predictions.inputs import Unreadable
 from cli.remote.output import note
+from cli.terminal import harmless, json_text
+from pouf_core.data.spreadsheet_cells import cell
 
 FORMATS = (".csv", ".jsonl")
 COLUMNS = ("name", "label", "probability", "none_score", "top_k", "error")
@@ -77,7 +78,7 @@ def _print(said: Said) -> None:
     if isinstance(said, Answer):
         classes = ", ".join(f"{label} {score:.3f}" for label, score in said.top_k)
         said_in_words = classes if said.label is not None else f"none of these ({classes})"
-        sys.stdout.write(f"{said.name}: {said_in_words}\n")
+        sys.stdout.write(harmless(f"{said.name}: {said_in_words}\n"))
 
 
 def _print_json(said: Said) -> None:
@@ -89,7 +90,7 @@ def _write_json(said: Said, file: IO[str]) -> None:
         document: dict[str, object] = {"name": said.name, "error": {"code": said.code, "message": said.message}}
     else:
         document = asdict(said) | {"top_k": [{"label": label, "score": score} for label, score in said.top_k]}
-    file.write(json.dumps(document, ensure_ascii=False) + "\n")
+    file.write(json_text(document) + "\n")
 
 
 def _csv_writer(file: IO[str]) -> Show:
@@ -98,10 +99,10 @@ def _csv_writer(file: IO[str]) -> Show:
 
     def write(said: Said) -> None:
         if isinstance(said, Unreadable):
-            writer.writerow((said.name, "", "", "", "", f"{said.message} ({said.code})"))
+            writer.writerow((cell(said.name), "", "", "", "", f"{said.message} ({said.code})"))
             return
         classes = "; ".join(f"{label} {score:.6f}" for label, score in said.top_k)
         none_score = "" if said.none_score is None else said.none_score
-        writer.writerow((said.name, said.label or "", said.probability, none_score, classes, ""))
+        writer.writerow((cell(said.name), cell(said.label or ""), said.probability, none_score, cell(classes), ""))
 
     return write

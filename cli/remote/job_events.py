@@ -1,10 +1,10 @@
 """`pouf jobs logs`: a job's events as lines."""
 
-import json
 import sys
 from typing import TYPE_CHECKING
 
 from cli.remote.output import shown
+from cli.terminal import harmless, json_text
 
 if TYPE_CHECKING:
     from pouf_client import Client, Event
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def print_events(client: "Client", job_id: str, *, follow: bool, as_json: bool) -> None:
     """Print the events so far, and with `follow` those that come, until the job has ended."""
     for event in client.jobs.events(job_id) if follow else client.jobs.past_events(job_id):
-        sys.stdout.write((json.dumps(event.raw, ensure_ascii=False) if as_json else _line(event)) + "\n")
+        sys.stdout.write((json_text(event.raw) if as_json else harmless(_line(event))) + "\n")
         sys.stdout.flush()
 
 

@@ -1,6 +1,5 @@
 """How answers are shown: a table for people, or the API's JSON for programs, on stdout; all else goes to stderr."""
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -9,7 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Column, Table
-from rich.text import Text
+
+from cli.terminal import json_text, literal
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's JSON, unabridged.")]
 PIPED_WIDTH = 1000
@@ -19,12 +19,12 @@ notes = Console(stderr=True, highlight=False)
 
 def note(line: str, style: str = "") -> None:
     """A line for people, beside the answer."""
-    notes.print(Text(line, style), soft_wrap=True)
+    notes.print(literal(line, style), soft_wrap=True)
 
 
 def print_json(document: object) -> None:
     """A document as the API sent it."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json_text(document, indent=2) + "\n")
 
 
 def print_list(documents: Sequence[Mapping[str, Any]], *, more: bool = False) -> None:
@@ -37,7 +37,7 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> No
     first, *others = headings
     table = Table(Column(first, no_wrap=True, overflow="ignore"), *others, box=None, header_style="bold")
     for row in rows:
-        table.add_row(*(Text(shown(cell)) for cell in row))
+        table.add_row(*(literal(shown(cell)) for cell in row))
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = PIPED_WIDTH
@@ -50,7 +50,7 @@ def print_fields(fields: Mapping[str, object]) -> None:
     width = max(map(len, fields), default=0)
     for name, value in fields.items():
         if value not in (None, "", [], {}):
-            console.print(Text(f"{name:<{width}}  {shown(value)}"), soft_wrap=True)
+            console.print(literal(f"{name:<{width}}  {shown(value)}"), soft_wrap=True)
 
 
 def shown(value: object) -> str:

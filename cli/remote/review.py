@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.text import Text
 
 from cli import CommandError
 from cli.exit_codes import ExitCode
@@ -15,6 +14,7 @@ from cli.remote.connection import Url, connected
 from cli.remote.output import AsJson, note, notes, print_json
 from cli.remote.sources import given
 from cli.remote.verdicts import class_names_of
+from cli.terminal import literal
 
 if TYPE_CHECKING:
     from pouf_client import Audit, Client
@@ -92,12 +92,12 @@ class Review:
         # folders may name the class
         shown = " | ".join(filter(None, (item["text"], item["text_pair"]))) or PurePosixPath(item["name"]).name
         proposed = f"{item['label']} {item['probability']:.2f}, or {item['runner_up']}"
-        notes.print(Text(f"\n{number} of {count}   {shown}", "bold"), soft_wrap=True)
-        notes.print(Text(f"proposed: {proposed}"), soft_wrap=True)
+        notes.print(literal(f"\n{number} of {count}   {shown}", "bold"), soft_wrap=True)
+        notes.print(literal(f"proposed: {proposed}"), soft_wrap=True)
         keys = [f"{key} {name}" for key, name in zip(CLASS_KEYS, self.classes, strict=False)]
         more = [f"{BY_NAME} another, by its name"] if len(self.classes) > len(keys) else []
-        notes.print(Text("   ".join(keys + more)), soft_wrap=True)
-        notes.print(Text(COMMANDS, "dim"), soft_wrap=True)
+        notes.print(literal("   ".join(keys + more)), soft_wrap=True)
+        notes.print(literal(COMMANDS, "dim"), soft_wrap=True)
 
 
 def review(

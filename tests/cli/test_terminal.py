@@ -1,0 +1,42 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from cli.root import say_error
+from cli.terminal import harmless, json_text, literal
+
+CLEAR, TITLE, OF_ONE_BYTE, BACKWARDS = "\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\u202egnp.exe"
+
+
+@pytest.mark.parametrize("command", [CLEAR, TITLE, OF_ONE_BYTE, BACKWARDS, "good\rbad", "a\x08b", "a\x7f", "\u2066a"])
+def test_a_text_gives_a_terminal_no_commands(command):
+    shown = harmless(command)
+    assert len(shown) == len(command)
+    assert shown.isprintable()
+    assert "\N{REPLACEMENT CHARACTER}" in shown
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", "a\tb", "ä 漢 👩\u200d🚀 \u200eשלום", "[bold]"])
+def test_an_ordinary_text_stays_as_it_is(text):
+    assert harmless(text) == text
+
+
+def test_a_literal_text_is_printed_without_commands_and_markup():
+    file = io.StringIO()
+    Console(file=file, force_terminal=True, color_system=None).print(literal(f"[red]{CLEAR}"))
+    assert file.getvalue() == "[red]\N{REPLACEMENT CHARACTER}[2J\n"
+
+
+def test_json_says_the_same_without_commands():
+    document = {"name": f"{CLEAR}{OF_ONE_BYTE}{BACKWARDS}\x7fä"}
+    written = json_text(document)
+    assert json.loads(written) == document
+    assert written.isprintable()
+    assert "ä" in written
+
+
+def test_an_error_gives_a_terminal_no_commands(capsys):
+    say_error(f"{CLEAR} is no file")
+    assert "\x1b" not in capsys.readouterr().err
