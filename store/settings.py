@@ -118,8 +118,8 @@ class Settings(LimitSettings, RetentionSettings, ServingSettings):
     key_database_bytes: int = Field(
         10 * GIB,
         ge=1,
-        description="Most bytes that jobs, models, batch predictions, audits, datasets, messages to webhooks and kept "
-        "answers of an owner with keys may take in the database.",
+        description="Most bytes that jobs, models, aliases, batch predictions, audits, datasets, messages to webhooks "
+        "and kept answers of an owner with keys may take in the database.",
     )
     key_items: int = Field(10_000_000, ge=1, description="Most dataset items that a key's owner may have.")
     key_concurrent_jobs: int = Field(

@@ -45,7 +45,7 @@ def require_room_in_database(limits: KeyLimits | None, scope: Scope, added_bytes
     used, allowed = usage.database_bytes(scope), limits.database_bytes
     if used + added_bytes > allowed:
         state = f"{used:,} of the {allowed:,} bytes of the database that an owner may have are taken"
-        raise _full("database_bytes_limit", state, "finished jobs, batch predictions, audits or webhooks")
+        raise _full("database_bytes_limit", state, "finished jobs, batch predictions, audits, aliases or webhooks")
 
 
 def require_room_in_queue(limits: KeyLimits | None, scope: Scope) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from app.auth import quotas
 from app.caller import Caller
 from app.http.errors import ApiError, conflict, not_found
 from app.http.query_parameters import decode_cursor, page
@@ -24,6 +25,10 @@ from store.clock import utcnow
 from store.scope import Scope
 from store.storage_keys import exports_key
 from store.tables import AdaptedModel, Alias, Job
+from store.usage import BYTES_OF_ALIAS
+
+#: In a message.
+ALIASES_NAMED = 10
 
 
 def list_models(caller: Caller, query: ModelListQuery) -> ListDocument[ModelSummaryDocument]:
@@ -102,7 +107,8 @@ def delete(caller: Caller, id_or_alias: str) -> None:
         model = get(scope, id_or_alias, lock=True)
         names = repository.aliases_of(scope, [model.id]).get(model.id, [])
         if names:
-            message = f"Aliases point at this model: {', '.join(names)}. Move or delete them first."
+            named = ", ".join(names[:ALIASES_NAMED]) + (", …" if len(names) > ALIASES_NAMED else "")
+            message = f"Aliases point at this model: {named}. Move or delete them first."
             raise conflict("model_has_aliases", message)
         model.deleted_at = utcnow()
         storage_key, exports = model.storage_key, exports_key(model.id)
@@ -112,9 +118,14 @@ def delete(caller: Caller, id_or_alias: str) -> None:
 
 
 def put_alias(caller: Caller, name: str, id_or_alias: str) -> tuple[AliasDocument, bool]:
-    """Point the alias at the model, creating it if need be; return its document and whether it is new."""
+    """Point the alias at the model, creating it if need be; return its document and whether it is new.
+
+    Raises 404 ``model_not_found``, or 429 ``database_bytes_limit``.
+    """
     with caller.state.database.write() as session:
         scope = caller.scope(session)
+        if repository.find_alias(scope, name) is None:
+            quotas.require_room_in_database(caller.limits, scope, BYTES_OF_ALIAS)
         model = get(scope, id_or_alias, lock=True)
         scope.lock(f"alias {name}")
         alias = repository.find_alias(scope, name)

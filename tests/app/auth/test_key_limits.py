@@ -200,6 +200,15 @@ class TestJobs:
         assert give("ann").status_code == 200
         full(give("bob"), "database_bytes_limit", retry=False)
 
+    def test_aliases_take_room_in_the_database_too(self, settings, with_key, full, rows):
+        first, second = rows.model(owner="alice"), rows.model(owner="alice")
+        with rows.database.read() as session:
+            settings.key_database_bytes = usage.database_bytes(Scope(session, "alice")) + usage.BYTES_OF_ALIAS
+        api = with_key()
+        assert api.put("/v1/aliases/best", json={"model_id": first}).status_code == 201
+        full(api.put("/v1/aliases/next", json={"model_id": first}), "database_bytes_limit", retry=False)
+        assert api.put("/v1/aliases/best", json={"model_id": second}).status_code == 200
+
     def test_kept_answers_messages_and_deleted_datasets_take_room_in_the_database_too(
         self, settings, with_key, full, rows, dataset_id
     ):

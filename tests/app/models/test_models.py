@@ -50,6 +50,16 @@ def test_an_alias_moves_and_says_whether_it_is_new(api, rows):
     assert api.get(f"/v1/models/{first}").json()["aliases"] == []
 
 
+def test_of_many_aliases_of_a_model_a_refusal_names_some(api, rows, refused):
+    model_id = rows.model()
+    for number in range(30):
+        api.put(f"/v1/aliases/name{number:02}", json={"model_id": model_id})
+    answer = api.delete(f"/v1/models/{model_id}")
+    refused(answer, 409, "model_has_aliases")
+    assert "name00, name01, " in answer.json()["detail"]
+    assert "name29" not in answer.json()["detail"]
+
+
 def test_aliases_are_listed_by_name_in_pages(api, rows):
     model_id = rows.model()
     for name in ("c", "a", "b"):
