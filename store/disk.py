@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 #: Libraries that write by themselves keep the text of the system's error and lose its number; the last is SQLite's.
 TEXTS = (*(os.strerror(number) for number in FULL), "database or disk is full")
+#: SQLite's "disk I/O error" where a database that nobody has open is opened on a full disk: its index has no room.
+NO_INDEX = sqlite3.SQLITE_IOERR_SHMSIZE
 
 DEFAULT_FLOOR = 1024**3
 SMALL_DISK_SHARE = 20
@@ -71,8 +74,8 @@ def is_disk_full(error: BaseException) -> bool:
     while cause is not None and cause not in causes:  # two may name each other
         if isinstance(cause, OSError) and cause.errno in FULL:
             return True
-        said = str(getattr(cause, "orig", cause))  # not the parameters that SQLAlchemy shows beside it
-        if any(text in said for text in TEXTS):
+        origin = getattr(cause, "orig", cause)  # without the parameters that SQLAlchemy shows beside it
+        if any(text in str(origin) for text in TEXTS) or getattr(origin, "sqlite_errorcode", None) == NO_INDEX:
             return True
         causes.append(cause)
         cause = cause.__cause__

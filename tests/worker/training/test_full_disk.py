@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import shutil
+import sqlite3
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,9 @@ from worker.training.runner import JobRun
 FULL = OSError(errno.ENOSPC, "No space left on device")
 OF_THE_DATABASE = OperationalError("INSERT", {}, Exception("database or disk is full"))
 IN_A_LIBRARY = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+OPENING = sqlite3.OperationalError("disk I/O error")
+OPENING.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+OF_AN_IDLE_DATABASE = OperationalError("PRAGMA", {}, OPENING)
 WHILE_COPYING = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
 RESULT = ResultMessage(
     artifact=Path("artifact"),
@@ -50,7 +54,7 @@ def failing(error: Exception) -> Any:
     return fail
 
 
-@pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY, WHILE_COPYING, OF_THE_DATABASE])
+@pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY, WHILE_COPYING, OF_THE_DATABASE, OF_AN_IDLE_DATABASE])
 def test_a_full_disk_is_recognised_whichever_library_reports_it(error: Exception) -> None:
     assert is_disk_full(error)
     wrapped = RuntimeError("saving failed")
