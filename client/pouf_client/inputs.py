@@ -21,7 +21,7 @@ Inputs = Any
 
 #: Columns in which tables have the paths of pictures.
 PATH_COLUMNS = ("path", "file", "file_name", "filename", "image")
-#: Columns in which tables have what vectors are called.
+#: Columns in which tables have what texts and vectors are called.
 NAME_COLUMNS = ("names", "name", "ids", "id")
 #: A row of fewer numbers may be anything.
 LEAST_WIDTH = 8
@@ -94,7 +94,7 @@ def _texts(given: Inputs) -> list[PredictInput]:
     if columns is not None:
         given = _text_columns(columns)
     several = [given] if isinstance(given, str | bytes | os.PathLike) else _members(given)
-    return [PredictInput(None, partial(dict, _text(each))) for each in several]
+    return _called((partial(dict, _text(each)) for each in several), columns)
 
 
 def _text(given: Any) -> dict[str, str]:
@@ -126,11 +126,9 @@ def _text_columns(columns: Columns) -> list[Any]:
 def _vectors(given: Inputs) -> list[PredictInput]:
     columns = columns_of(given)
     rows: Iterable[Any]
-    names: Iterable[Any] = repeat(None)
     if columns is not None:
-        named = name_column(columns)
-        rows = rows_of_numbers({name: values for name, values in columns.items() if name not in ("label", named)})
-        names = columns[named] if named is not None else names
+        others = ("label", name_column(columns))
+        rows = rows_of_numbers({name: values for name, values in columns.items() if name not in others})
     elif isinstance(given, str | os.PathLike):
         rows = _saved_vectors(existing(given, "; of embeddings, a text is the path of a .npy file"))
     elif is_array(given):
@@ -138,8 +136,15 @@ def _vectors(given: Inputs) -> list[PredictInput]:
     else:
         members = _members(given)
         rows = [members] if members and isinstance(members[0], int | float) else members
-    called = (None if name is None else str(name) for name in names)
-    return [PredictInput(name, partial(_vector, row)) for row, name in zip(rows, called, strict=False)]
+    return _called((partial(_vector, row) for row in rows), columns)
+
+
+def _called(encoding: Iterable[Callable[[], dict[str, str]]], columns: Columns | None) -> list[PredictInput]:
+    """Inputs, called as a column of their table says, if there are both."""
+    named = name_column(columns) if columns is not None else None
+    names = columns[named] if columns is not None and named is not None else repeat(None)
+    texts = (None if name is None else str(name) for name in names)
+    return [PredictInput(name, encode) for name, encode in zip(texts, encoding, strict=False)]
 
 
 def _vector(row: Any) -> dict[str, str]:
@@ -159,7 +164,7 @@ def _saved_vectors(path: Path) -> list[Any]:
 
 
 def name_column(columns: Columns) -> str | None:
-    """The column of a table of vectors that says what they are called, if any."""
+    """The column of a table that says what its texts or vectors are called, if any."""
     return next((name for name in NAME_COLUMNS if name in columns), None)
 
 

@@ -99,10 +99,14 @@ def test_a_name_that_begins_with_a_tilde_is_a_name(tmp_path, monkeypatch, pictur
     assert parse_class_names("@~$classes") == ["bird", "boat"]
 
 
-def test_a_table_of_vectors_may_say_what_they_are_called():
-    table = pd.DataFrame({"id": [7, 8], "embedding": [np.array([1.0, 2.0]), np.array([3.0, 4.0])]})
-    assert [each.name for each in inputs_for(table, "embedding")] == ["7", "8"]
-    assert [each.name for each in inputs_for(table[["embedding"]], "embedding")] == [None, None]
+ITEMS = {"embedding": [np.array([1.0, 2.0]), np.array([3.0, 4.0])], "text": ["It broke.", "Fine."]}
+
+
+@pytest.mark.parametrize("modality", ITEMS)
+def test_a_table_may_say_what_its_items_are_called(modality):
+    table = pd.DataFrame({"id": [7, None], modality: ITEMS[modality]}, dtype=object)
+    assert [each.name for each in inputs_for(table, modality)] == ["7", None]
+    assert [each.name for each in inputs_for(table[[modality]], modality)] == [None, None]
 
 
 def test_a_number_that_a_table_lacks_is_told():
