@@ -12,7 +12,7 @@ from app.predicted.confusion import confusion_of
 from app.predicted.service import AuditedThreshold, Predictions, read
 from app.predicted.summary import examples_of, summarize
 from app.web.predictions import Confusion, PredictionSummary, ShownItem
-from store.tables import AdaptedModel
+from store.tables import AdaptedModel, Job
 from store.transitions import FINAL
 
 T = TypeVar("T")
@@ -31,12 +31,19 @@ def predictions_of(caller: Caller, job_id: str) -> Predictions:
     if job.status not in FINAL:
         raise conflict("job_not_finished", f"The job is {job.status}; its predictions come with its end.", retry=True)
     if job.predictions_key is None:
-        raise ApiError(404, "predictions_not_found", f"There are no predictions of job {job_id}.")
+        raise ApiError(404, "predictions_not_found", f"There are no predictions of job {job_id}.{_instead(job)}")
     served, audited = job.result.fallback or "adapted", None
     if model is not None and model.audited_threshold is not None:
         audited = AuditedThreshold(served, model.audited_threshold)
     deleted = job.model_id is not None and model is None
     return Predictions(job.id, job.predictions_key, job.dataset_id, job.model_id, served, audited, deleted)
+
+
+def _instead(job: Job) -> str:
+    """What makes them, where the job has come to a model all the same, as of an older version."""
+    if job.model_id is None:
+        return ""
+    return " As long as its dataset is there, a batch prediction by its model makes such: POST /v1/batch-predictions."
 
 
 def summary_of(caller: Caller, job_id: str) -> PredictionSummary | None:

@@ -120,6 +120,12 @@ class TestRefused:
     def test_a_job_without_predictions(self, rows: Any, api: Any, refused: Any, path: tuple[str, ...]) -> None:
         refused(api.get(f"/v1/jobs/{rows.job(*path)}/predictions"), 404, "predictions_not_found")
 
+    def test_a_job_of_an_older_version_with_what_to_do(self, rows: Any, api: Any, refused: Any) -> None:
+        for model_id, advised in (("mdl_1", True), (None, False)):
+            job_id = rows.job("running", "succeeded", model_id=model_id)
+            problem = refused(api.get(f"/v1/jobs/{job_id}/predictions"), 404, "predictions_not_found")
+            assert ("POST /v1/batch-predictions" in problem["detail"]) == advised
+
     def test_after_the_dataset_was_deleted(self, predicted: Any, api: Any, refused: Any) -> None:
         job = predicted(3)
         assert api.delete(f"/v1/datasets/{job.dataset_id}").status_code == 204
