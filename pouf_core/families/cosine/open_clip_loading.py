@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import open_clip
 import torch
@@ -25,6 +26,7 @@ from pouf_core.families.pretrained import check_finite, check_vocabulary, unavai
 _OTHER_WEIGHTS = (AssertionError, AttributeError, EOFError, LookupError, SafetensorError, UnpicklingError)
 _NOT_LOADED = (OSError, RuntimeError, ValueError, TypeError, *_OTHER_WEIGHTS)
 _LONGEST_REASON = 300
+_DIRECTORY = "local-dir:"
 
 
 def load_open_clip(
@@ -48,7 +50,7 @@ def load_open_clip(
             raise unavailable(description.name, f"name its architecture, too: open_clip:ViT-B-32/{directory}")
         if not (directory / "open_clip_config.json").is_file():
             raise unavailable(description.name, f"{directory} has no open_clip_config.json")
-        model_name, pretrained = f"local-dir:{directory}", None
+        model_name, pretrained = f"{_DIRECTORY}{directory}", None
     else:
         _check_architecture(description.name, architecture, weights)
         model_name, pretrained = architecture, weights
@@ -70,10 +72,10 @@ def load_open_clip(
                 require_pretrained=True,  # never adapt a random network in silence
                 quick_gelu=description.activation == "quick_gelu",
             )
-        tokenizer = open_clip.get_tokenizer(model_name)
     except _NOT_LOADED as error:
-        reason = _why_not_loaded(error)
+        reason = _why_not_fetched(model_name, pretrained, error) or _why_not_loaded(error)
         raise unavailable(description.name, f"{found.reason}; {reason}" if found.undecided else reason) from error
+    tokenizer = _tokenizer(description.name, model_name)
     check_finite(description.name, network)
     if found.undecided:
         check_adaptable(description.name, examine_network(network.eval()))
@@ -81,6 +83,32 @@ def load_open_clip(
         check_vocabulary(description.name, tokenizer.tokenizer)
     configuration = open_clip.get_model_config(model_name) | {"quick_gelu": description.activation == "quick_gelu"}
     return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device, configuration)
+
+
+def _tokenizer(spec: str, model_name: str) -> Any:
+    try:
+        return open_clip.get_tokenizer(model_name)
+    except _NOT_LOADED as error:
+        source = (open_clip.get_model_config(model_name) or {}).get("text_cfg", {}).get("hf_tokenizer_name")
+        if source is None or model_name.startswith(_DIRECTORY):
+            raise unavailable(spec, f"its tokenizer cannot be read: {_why_not_loaded(error)}") from error
+        named = "or name a directory that holds it beside the weights, as open_clip saves one (open_clip:/models/mine)"
+        reason = f"its tokenizer, {source!r}, is not on this machine, {_how_to_fetch(source)}, {named}"
+        raise unavailable(spec, reason) from error
+
+
+def _why_not_fetched(model_name: str, pretrained: str | None, error: Exception) -> str | None:
+    """Of a pretrained tag whose weights are neither here nor to be had; None of anything else."""
+    source = (open_clip.get_pretrained_cfg(model_name, pretrained) or {}).get("hf_hub") if pretrained else None
+    if not source or not str(error).startswith("Failed to download"):
+        return None
+    named = f"or name the file of its weights (open_clip:{model_name}//models/weights.safetensors)"
+    return f"its weights are not on this machine, {_how_to_fetch(source.strip('/'))}, {named}"
+
+
+def _how_to_fetch(source: str) -> str:
+    fetch = f"run `hf download {source}` where there is the internet"
+    return f"and could not be fetched: {fetch}, and copy the cache of Hugging Face here (HF_HOME)"
 
 
 def _by_its_own_names(pretrained: str | None) -> AbstractContextManager[str | None]:

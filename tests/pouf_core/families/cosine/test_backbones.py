@@ -103,6 +103,27 @@ def test_unknown_architectures_and_weights_are_refused_by_name(tmp_path: Path) -
     assert missing.value.code == "base_model_unavailable"
 
 
+def test_what_has_to_come_from_a_hub_is_named_with_the_way_to_fetch_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    text: dict[str, Any] = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
+    text["hf_tokenizer_name"] = "nobody/no-such-tokenizer"
+    vision = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16}
+    configuration = {"embed_dim": 16, "vision_cfg": vision, "text_cfg": text}
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "tiny-hf", configuration)
+    torch.save(open_clip.create_model("tiny-hf", load_weights=False).state_dict(), tmp_path / "weights.pt")
+    for name, source in (
+        (f"tiny-hf/{tmp_path / 'weights.pt'}", "nobody/no-such-tokenizer"),
+        ("ViT-S-32-alt/no", None),
+        ("ViT-B-16-SigLIP/webli", "timm/ViT-B-16-SigLIP"),
+    ):
+        with pytest.raises(PoufError) as caught:
+            load_base_model(f"open_clip:{name}")
+        assert (f"`hf download {source}`" in caught.value.message) == (source is not None)
+
+
 class NoTensor:
     """Something that a checkpoint may hold, and that is not unpickled."""
 
