@@ -79,6 +79,8 @@ def restore(database: Database, storage: Storage, source: Path, manifest: Manife
         source: folder of the backup.
         manifest: what `checked_manifest` found there.
 
+    Where that fails, the storage is empty again.
+
     Raises:
         BackupFailed: database or storage are not empty, or of another kind; nothing was written then.
     """
@@ -90,15 +92,20 @@ def restore(database: Database, storage: Storage, source: Path, manifest: Manife
     keys = [entry.path.partition("/")[2] for entry in manifest.files if entry.path.startswith(f"{STORAGE}/")]
     if storage.directory is not None:
         storage.directory.make()  # it may be remembered, and lost
-    if any(storage.exists(top) for top in {key.partition("/")[0] for key in keys}):
+    tops = {key.partition("/")[0] for key in keys}
+    if any(map(storage.exists, tops)):
         raise BackupFailed("The storage is not empty: name another storage, or move it out of the way.")
-    # files first, as the service itself does: rows never name what is not there
-    for key in keys:
-        storage.put_file(key, source / STORAGE / key)
     try:
+        # files first, as the service itself does: rows never name what is not there
+        for key in keys:
+            storage.put_file(key, source / STORAGE / key)
         copy_in(database, source / DATABASE)
-    except DatabaseCopyFailed as error:
-        raise BackupFailed(str(error)) from error
+    except BaseException as error:
+        for top in tops:
+            storage.discard(top)
+        if isinstance(error, DatabaseCopyFailed):
+            raise BackupFailed(str(error)) from error
+        raise
     upgrade(database.url.render_as_string(hide_password=False))
     return len(manifest.files)
 

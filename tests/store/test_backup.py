@@ -1,7 +1,9 @@
 """Backups of a database and a storage in use, brought back elsewhere."""
 
+import errno
 import hashlib
 import json
+import os
 import sqlite3
 
 import pytest
@@ -138,6 +140,26 @@ def test_backup_and_restore_overwrite_nothing(database, storage, in_use, setting
         restored(elsewhere, folder)
     with pytest.raises(BackupFailed, match="exists already"):
         back_up(database, storage, folder)
+
+
+def test_a_restore_that_finds_no_space_can_be_tried_again(
+    database, storage, in_use, elsewhere, tmp_path, monkeypatch
+):
+    back_up(database, storage, tmp_path / "backup")
+    put_file, put = Storage.put_file, []
+
+    def put_until_full(self, key, local_path):
+        if len(put) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        put.append(key)
+        put_file(self, key, local_path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Storage, "put_file", put_until_full)
+        with pytest.raises(OSError, match="No space left"):
+            restored(elsewhere, tmp_path / "backup")
+    restored(elsewhere, tmp_path / "backup")
+    assert all(Storage(elsewhere.storage_url).exists(key) for key in put)
 
 
 def test_a_restore_that_finds_no_backup_makes_nothing(tmp_path):
