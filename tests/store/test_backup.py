@@ -142,9 +142,7 @@ def test_backup_and_restore_overwrite_nothing(database, storage, in_use, setting
         back_up(database, storage, folder)
 
 
-def test_a_restore_that_finds_no_space_can_be_tried_again(
-    database, storage, in_use, elsewhere, tmp_path, monkeypatch
-):
+def test_a_restore_that_finds_no_space_can_be_tried_again(database, storage, in_use, elsewhere, tmp_path, monkeypatch):
     back_up(database, storage, tmp_path / "backup")
     put_file, put = Storage.put_file, []
 
