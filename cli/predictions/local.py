@@ -15,6 +15,7 @@ from cli.predictions.batches import classified
 from cli.predictions.inputs import Given, Unreadable, inputs_of
 from cli.predictions.options import Options
 from cli.remote.output import note
+from pouf_core.data.zip_directory import MEMBER_DAMAGE
 from pouf_core.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _folder(artifact: Path) -> Iterator[Path]:
         try:
             with zipfile.ZipFile(artifact) as packed:
                 packed.extractall(place)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        except MEMBER_DAMAGE as error:
             message = f"{artifact} is neither a model's folder nor the zip of one: {error}."
             raise CommandError(message, ExitCode.WRONG_USE) from error
         entries = list(Path(place).iterdir())

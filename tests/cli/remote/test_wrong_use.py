@@ -1,6 +1,7 @@
 """A tour of wrong uses: each is told in a line with advice, and ends with a documented exit code."""
 
 import re
+import zipfile
 
 import pytest
 from typer.testing import CliRunner
@@ -59,6 +60,7 @@ WITHOUT_SERVICE = [
     (["models", "pull", "birds", "--variant", "adapted"], WRONG, "--as"),
     (["predict", "models/birds", "a.jpg"], WRONG, "no model's folder or zip"),
     (["predict", "{broken}", "a.jpg"], WRONG, "neither a model's folder nor the zip"),
+    (["predict", "{garbled}", "a.jpg"], WRONG, "neither a model's folder nor the zip"),
     (["predict", "{empty}", "a.jpg"], WRONG, "not an adapted model"),
     (["predict", "birds", "a.jpg", "--url", NOBODY], ExitCode.UNREACHABLE, "pouf up"),
     (["predict", "{empty}", "a.jpg", "--top-k", "0"], WRONG, "--top-k"),
@@ -154,7 +156,18 @@ def places(tmp_path):
     damaged = tmp_path / "damaged.zip"
     damaged.write_bytes(b"PK\x03\x04 and no more")
     files = {"data": data, "empty": empty, "broken": broken, "binary": binary, "damaged": damaged}
-    return {"tmp": tmp_path, "secret": SECRET, **files}
+    return {"tmp": tmp_path, "secret": SECRET, "garbled": garbled_zip(tmp_path / "garbled.zip"), **files}
+
+
+def garbled_zip(path):
+    """A zip whose directory is whole, and whose packed content is not."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr("manifest.json", "{}" * 500)
+        start = len(packed.filelist[0].FileHeader())
+    content = bytearray(path.read_bytes())
+    content[start : start + 4] = b"\xff" * 4
+    path.write_bytes(content)
+    return path
 
 
 def check(words, places, code, advice):
