@@ -1,9 +1,11 @@
 """Templates: what pages and reports show alike. Whatever users named passes through Jinja's autoescape."""
 
+import re
 from datetime import datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from pouf_core.contract.counts import counted
 
@@ -15,6 +17,8 @@ STATUS_WORDS = {
     "cancelling": "about to stop",
     "succeeded": "finished",
 }
+
+_TERM = re.compile("`([^`]+)`")
 
 
 def environment(*folders: Path) -> Environment:
@@ -35,6 +39,7 @@ def environment(*folders: Path) -> Environment:
         "size": _size,
         "status": _status,
         "time": _time,
+        "worded": worded,
     }
     return made
 
@@ -47,6 +52,11 @@ def percent(share: float | None) -> str:
 def signed(points: float) -> str:
     """Return the number with its sign."""
     return f"{points:+.1f}".replace("-", "−")
+
+
+def worded(message: str) -> Markup:
+    """Return a message of the API for a page: what stands between backticks there looks like code here."""
+    return Markup(_TERM.sub(r"<code>\1</code>", str(escape(message))))
 
 
 def _number(value: int) -> str:
