@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
@@ -95,17 +96,17 @@ def restore(database: Database, storage: Storage, source: Path, manifest: Manife
     tops = {key.partition("/")[0] for key in keys}
     if any(map(storage.exists, tops)):
         raise BackupFailed("The storage is not empty: name another storage, or move it out of the way.")
-    try:
+    with ExitStack() as on_failure:
+        for top in tops:
+            on_failure.callback(storage.discard, top)
         # files first, as the service itself does: rows never name what is not there
         for key in keys:
             storage.put_file(key, source / STORAGE / key)
-        copy_in(database, source / DATABASE)
-    except BaseException as error:
-        for top in tops:
-            storage.discard(top)
-        if isinstance(error, DatabaseCopyFailed):
+        try:
+            copy_in(database, source / DATABASE)
+        except DatabaseCopyFailed as error:
             raise BackupFailed(str(error)) from error
-        raise
+        on_failure.pop_all()
     upgrade(database.url.render_as_string(hide_password=False))
     return len(manifest.files)
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
+from pouf_core.contract.findings import listed
 from pouf_core.data.stored_arrays import StoredArray, check_no_objects
 from pouf_core.errors import InvalidInput
 
@@ -21,7 +22,6 @@ NAMES = ("names", "name", "ids", "id")
 LONGEST_NAME = 1024
 #: Where the reader of parquet files writes both.
 BESIDE_FILE = "beside.json"
-_NAMED_AT_MOST = 10
 _BYTES_A_LETTER = 4
 #: They are read whole.
 _MOST_BYTES = 256 * 1024**2
@@ -58,8 +58,8 @@ def _features(others: list[str], may_be_vectors: Callable[[str], bool]) -> str:
     vectors = [name for name in others if may_be_vectors(name)]
     if len(vectors) == 1:
         return vectors[0]
-    named = ", ".join(name[:100] for name in others[:_NAMED_AT_MOST]) + ("…" if len(others) > _NAMED_AT_MOST else "")
-    message = f"The file holds {len(others)} arrays ({named}), and none is named {FEATURES}; name one so, or send one."
+    named = f"{len(others)} arrays ({listed(others)})"
+    message = f"The file holds {named}, and none is named {FEATURES}; name one so, or send one."
     raise InvalidInput("several_arrays", message)
 
 
