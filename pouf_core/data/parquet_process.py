@@ -20,12 +20,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
+from pouf_core.contract.findings import listed
 from pouf_core.data.beside_vectors import BESIDE_FILE, FEATURES, LABELS, LONGEST_NAME, NAMES
 from pouf_core.data.limited_process import limit_cpu, limit_resources
 from pouf_core.errors import InvalidInput
 
 BATCH_ROWS = 1024
-_NAMED_AT_MOST = 10
 
 
 class Limits:
@@ -82,7 +82,7 @@ def _vectors(schema: pa.Schema, beside: Collection[str | None]) -> tuple[list[st
         name, kind = chosen[0].name, chosen[0].type.value_type
         return [name], lambda batch, start: _list_rows(batch.column(name), start), _dtype([kind])
     if lists:
-        shown = ", ".join(field.name[:100] for field in lists[:_NAMED_AT_MOST])
+        shown = listed([field.name for field in lists])
         message = f"The file has {len(lists)} columns of lists ({shown}), and none is named {FEATURES}; name one so."
         raise InvalidInput("several_arrays", message)
     if not fields or not all(_is_number(field.type) for field in fields):
