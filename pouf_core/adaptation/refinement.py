@@ -1,4 +1,7 @@
-"""Quality `best`: the projections are trained towards what a closed form is confident of. See docs/best.md."""
+"""Quality `best`: projections, and prototypes of pictures, are trained towards what a closed form is confident of.
+
+See docs/best.md.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,7 @@ _LABELLED = 4  # times: at the beginning, and after each quarter but the last
 
 @dataclass(frozen=True)
 class Refinement:
-    """Training of the projections towards the classes that a closed form gives.
+    """Training towards the classes that a closed form gives.
 
     Encoders whose checks of training were measured are judged by these, the others by the estimated gain.
 

@@ -34,6 +34,7 @@ _OF_THE_PRESET = (
     "momentum",
     "weight_decay",
     "gradient_clip",
+    "prototype_learning_rate",
     "pseudo_label_weight",
     "average_weights",
     "schedule",

@@ -161,6 +161,7 @@ class ResolvedMethod(Document):
         marginal_momentum: weight of earlier batches in the marginal term, 0 for the batch alone.
         selection: `label_free` chooses the step (0 among the candidates), `last` keeps the last one.
         anchor_weight: weight of the L2 penalty towards the zero-shot prototypes; 0 for none.
+        prototype_learning_rate: of prototypes that are trained beside what the mode trains; 0 for none.
         label_word_bias: contextual calibration of a language model; None for other base models.
         pseudo_label_weight: weight of the cross-entropy to pseudo-labels, of quality `best`; 0 for none.
         average_weights: whether the weights of the second half of the steps are averaged.
@@ -204,6 +205,7 @@ class ResolvedMethod(Document):
     selection: Literal["label_free", "last"]
     last_n: int
     anchor_weight: float = 0.0
+    prototype_learning_rate: float = 0.0
     label_word_bias: LabelWordBias | None = None
     untied_rows: bool = False
     pseudo_label_weight: float = 0.0

@@ -36,6 +36,7 @@ class Preset:
     uncorrected_epsilon: bool = False
     gradient_clip: float | None = None
     anchor_weight: float = 0.0
+    prototype_learning_rate: float = 0.0  # of prototypes that are trained beside what the mode trains
     pseudo_label_weight: float = 0.0
     average_weights: bool = False
     label_word_bias: LabelWordBias | None = None
@@ -204,10 +205,11 @@ def _refinement(preset: Preset) -> Preset:
 
 
 REFINEMENTS: dict[ModelKind, Preset] = {
-    "image": _refinement(_DEFAULT["head"]),
+    "image": replace(_refinement(_DEFAULT["head"]), prototype_learning_rate=3e-4),
     "text": _refinement(_DEFAULT_TEXT["head"]),
 }
-"""The same by kind of base model: head tuning, towards pseudo-labels in place of the prototypes."""
+"""The same by kind of base model: head tuning, and for pictures the prototypes too, towards pseudo-labels in place of
+transport."""
 
 
 def label_word_bias(spec: MethodSpec, kind: ModelKind) -> LabelWordBias | None:

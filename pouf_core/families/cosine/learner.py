@@ -16,8 +16,8 @@ from pouf_core.families.cosine.prompts import Prompts
 from pouf_core.families.cosine.prototype_learner import ZeroShotPenalty
 from pouf_core.families.cosine.trained_parameters import projection_names, trained_parameters
 from pouf_core.families.interface import ParameterGroup
-from pouf_core.families.trained_tensors import CONTEXT, LOGIT_SCALE, NETWORK, copies_of
-from pouf_core.scoring import Classifier, CosineClassifier
+from pouf_core.families.trained_tensors import CONTEXT, LOGIT_SCALE, NETWORK, OFFSETS, copies_of
+from pouf_core.scoring import Classifier, CosineClassifier, unit_length
 
 if TYPE_CHECKING:
     from pouf_core.families.cosine.cosine_model import CosineModel
@@ -68,6 +68,10 @@ class Learner:
                 self._frozen_prototypes = base.prototypes(self.prompts)
         elif self._network_parameters and projection_names(base.network).issuperset(self._network_parameters):
             self._projected = base.projected_prototypes(self.prompts)
+        self._offsets: nn.Parameter | None = None
+        if method.prototype_learning_rate:
+            with torch.no_grad():
+                self._offsets = nn.Parameter(torch.zeros_like(self.prototypes()))
         self._penalty: ZeroShotPenalty | None = None
         if method.anchor_weight:
             with torch.no_grad():
@@ -79,7 +83,7 @@ class Learner:
         self._logit_scale_limit = math.inf if limit is None else max(limit, pretrained)  # some SigLIPs start above 100
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Context vectors or towers, then projections, then the logit scale, each where it is trained."""
+        """Context vectors or towers, then projections, prototypes and the logit scale, each where it is trained."""
         method = self._method
         heads = projection_names(self.base.network)
         towers = [item for name, item in self._network_parameters.items() if name not in heads]
@@ -87,6 +91,7 @@ class Learner:
         groups = [
             ([self.context] if self.context is not None else towers, method.learning_rate),
             (projections, method.projection_learning_rate),
+            ([self._offsets] if self._offsets is not None else [], method.prototype_learning_rate),
             ([self.base.logit_scale] if self.trains_logit_scale else [], method.logit_scale_learning_rate),
         ]
         return [ParameterGroup(parameters, rate) for parameters, rate in groups if parameters]
@@ -97,7 +102,11 @@ class Learner:
         return self.context is None
 
     def prototypes(self) -> Tensor:
-        """Text prototypes [K, d] under the present parameters."""
+        """Text prototypes [K, d] under the present parameters, moved by their offsets where these are trained."""
+        encoded = self._encoded_prototypes()
+        return encoded if self._offsets is None else unit_length(encoded + self._offsets)
+
+    def _encoded_prototypes(self) -> Tensor:
         if self._frozen_prototypes is not None:
             return self._frozen_prototypes
         if self._projected is not None:
@@ -136,10 +145,13 @@ class Learner:
         return CosineClassifier(self.prototypes(), self.base.logit_scale)
 
     def tensors(self) -> dict[str, Tensor]:
-        """Copies of everything trained, by name: `context`, `logit_scale`, `network.<parameter>`."""
+        """Copies of everything trained, by name: `context`, `prototype_offsets`, `logit_scale`,
+        `network.<parameter>`."""
         named: dict[str, Tensor] = {NETWORK + name: value for name, value in self._network_parameters.items()}
         if self.context is not None:
             named[CONTEXT] = self.context
+        if self._offsets is not None:
+            named[OFFSETS] = self._offsets
         if self.trains_logit_scale:
             named[LOGIT_SCALE] = self.base.logit_scale
         return copies_of(named)
@@ -153,6 +165,8 @@ class Learner:
     def _parameter(self, name: str) -> nn.Parameter:
         if name == CONTEXT and self.context is not None:
             return self.context
+        if name == OFFSETS and self._offsets is not None:
+            return self._offsets
         if name == LOGIT_SCALE:
             return self.base.logit_scale
         return self._network_parameters[name.removeprefix(NETWORK)]

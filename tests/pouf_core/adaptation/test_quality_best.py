@@ -51,7 +51,7 @@ def whole(picture_paths: list[Path], tmp_path_factory: pytest.TempPathFactory) -
         return pouf_core.adapt(picture_paths, CLASS_NAMES, quality="best", threads=1, out=out)
 
 
-def test_best_trains_the_projection_towards_pseudo_labels_and_is_served(
+def test_best_trains_the_projection_and_the_prototypes_towards_pseudo_labels_and_is_served(
     whole: pouf_core.AdaptationResult, picture_paths: list[Path]
 ) -> None:
     method = whole.method
@@ -61,7 +61,9 @@ def test_best_trains_the_projection_towards_pseudo_labels_and_is_served(
     assert whole.metrics[-1]["cross_entropy"] < whole.metrics[0]["cross_entropy"]
     artifact = load_artifact(whole.path)
     assert artifact.manifest.request.quality == "best"
-    assert {name.split(".")[1] for name in artifact.tensors if name.startswith("trained.")} == {"network"}
+    trained = {name.split(".")[1] for name in artifact.tensors if name.startswith("trained.")}
+    assert trained == {"network", "prototype_offsets"}
+    assert not torch.equal(artifact.tensors["prototypes.adapted"], artifact.tensors["prototypes.zero_shot"])
     predictor = pouf_core.load(whole.path)
     assert predictor.served == "adapted"
     assert len(predictor.predict(picture_paths)) == len(picture_paths)
@@ -134,6 +136,8 @@ def test_where_the_whole_way_fails_a_check_a_part_of_it_is_kept(
     for name, begin in zero_shot.items():
         trained = trained_whole[f"trained.network.{name}"]
         torch.testing.assert_close(kept[f"trained.network.{name}"], begin + 0.75 * (trained - begin))
+    offsets = "trained.prototype_offsets"
+    torch.testing.assert_close(kept[offsets], 0.75 * trained_whole[offsets])
 
 
 def pouf_lite_head() -> dict[str, torch.Tensor]:
