@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.manifest import FORMAT, MANIFEST, Manifest
 from pouf_core.contract.progress import Metrics
 from pouf_core.errors import ArtifactError
@@ -50,6 +51,24 @@ class Artifact:
     manifest: Manifest
     tensors: dict[str, Tensor]
     metrics: list[Metrics]
+
+    @property
+    def trained(self) -> dict[str, Tensor]:
+        """What was trained, by name, as the learner's `tensors` gave it."""
+        return {name.removeprefix(TRAINED): item for name, item in self.tensors.items() if name.startswith(TRAINED)}
+
+    def classifier_tensors(self, variant: VariantName) -> dict[str, Tensor]:
+        """What the classifier of a variant gave, see `pouf_core.scoring.Classifier.tensors`."""
+        ending = f".{variant}"
+        return {
+            name.removesuffix(ending): tensor
+            for name, tensor in self.tensors.items()
+            if name.endswith(ending) and not name.startswith((TRAINED, BIAS))
+        }
+
+    def class_bias(self, variant: VariantName) -> Tensor | None:
+        """[K] added to the class logits of a variant, or None."""
+        return self.tensors.get(BIAS + variant)
 
 
 def refuse_taken(directory: Path) -> None:

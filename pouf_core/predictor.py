@@ -15,16 +15,19 @@ from torch import Tensor
 
 from pouf_core.adaptation.features import ENCODE_BATCH
 from pouf_core.artifact import Artifact, load_artifact
+from pouf_core.artifact_checks import VARIANTS, check_artifact
 from pouf_core.contract.abstention import AnswerCurve, Threshold, VariantName, check_threshold, served_threshold
 from pouf_core.contract.engine import EngineChoice
+from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.wording import language_template
 from pouf_core.data.embeddings import FEATURES_FIELD, as_matrix, unit_rows
 from pouf_core.engines.interface import offer_of
 from pouf_core.errors import ArtifactError, InvalidInput
 from pouf_core.families.interface import BaseModel, SharedEncoder
 from pouf_core.families.loading import BaseModelPool
+from pouf_core.families.trained_tensors import misfit
 from pouf_core.system.runtime import choose_device
-from pouf_core.variants import VARIANTS, Answers, Variant, variants_of
+from pouf_core.variants import Answers, Variant, variants_of
 
 Input = Any
 """An item as its base model's `decode` takes it: a picture's path, content or PIL image; a text or pair of texts;
@@ -65,31 +68,24 @@ class Predictor:
         base_model: that one.
 
     Raises:
-        ArtifactError: `base_model_mismatch` when the base model's weights are not those that were adapted.
+        ArtifactError: `base_model_mismatch` when the base model's weights are not those that were adapted;
+            `artifact_corrupt` where the artifact's parts do not fit one another.
     """
 
     def __init__(self, artifact: Artifact, base: BaseModel) -> None:
         self.manifest = artifact.manifest
-        self.class_names = [item.name for item in self.manifest.classes]
         self.modality = self.manifest.modality
         self.fallback = self.manifest.fallback
         self.base_model = base
-        base = base.of_artifact(artifact.tensors)
-        if self.manifest.base_model.sha256 != base.sha256:
-            raise ArtifactError(
-                "base_model_mismatch",
-                f"The weights of {base.description.name} are not those that this model was adapted from.",
-            )
-        used = self.manifest.activation_used
-        if used is not None and used != base.description.activation_used:
-            raise ArtifactError(
-                "base_model_mismatch",
-                f"This model was adapted from {base.description.name} with the activation `{used}`, and the loaded one "
-                f"computes with `{base.description.activation_used}`.",
-            )
-        self._base = base
-        self._template = language_template(base.description, self.manifest.templates)
-        self._variants = variants_of(artifact, base)
+        self._base = base.of_artifact(artifact.tensors)
+        _check_base(self.manifest, self._base)
+        try:
+            check_artifact(artifact, base)
+            self.class_names = [item.name for item in self.manifest.classes]
+            self._template = language_template(base.description, self.manifest.templates)
+            self._variants = variants_of(artifact, self._base)
+        except InvalidInput as error:
+            raise misfit(error.message) from error
         self.nbytes = sum(variant.nbytes for variant in self._variants.values())
 
     @property
@@ -264,6 +260,18 @@ class Predictor:
         if abstains:
             return Prediction(None, None, scores[0], top, none_score)
         return Prediction(top[0][0], indices[0], scores[0], top, none_score)
+
+
+def _check_base(manifest: Manifest, base: BaseModel) -> None:
+    name = base.description.name
+    if manifest.base_model.sha256 != base.sha256:
+        message = f"The weights of {name} are not those that this model was adapted from."
+        raise ArtifactError("base_model_mismatch", message)
+    used, found = manifest.activation_used, base.description.activation_used
+    if used not in (None, found):
+        adapted = f"This model was adapted from {name} with the activation `{used}`"
+        message = f"{adapted}, and the loaded one computes with `{found}`."
+        raise ArtifactError("base_model_mismatch", message)
 
 
 def load(

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from pouf_core.artifact import BIAS, TRAINED, Artifact
+from pouf_core.artifact import Artifact
 from pouf_core.contract.abstention import VariantName
 from pouf_core.families.interface import BaseModel, SharedEncoder
 from pouf_core.none_of_these import expected_similarity, none_scores
 from pouf_core.scoring import Classifier, class_probabilities
-
-VARIANTS: tuple[VariantName, ...] = ("adapted", "zero_shot")
 
 
 @dataclass(frozen=True)
@@ -63,8 +61,7 @@ class Variant:
 
 def variants_of(artifact: Artifact, base: BaseModel) -> dict[VariantName, Variant]:
     """Both variants over the base model, which is shared and never changed."""
-    trained = {name.removeprefix(TRAINED): item for name, item in artifact.tensors.items() if name.startswith(TRAINED)}
-    encoders = base.encoders(trained, artifact.manifest)
+    encoders = base.encoders(artifact.trained, artifact.manifest)
     return {
         "adapted": _variant(artifact, base, "adapted", encoders.adapted),
         "zero_shot": _variant(artifact, base, "zero_shot", encoders.zero_shot),
@@ -72,12 +69,7 @@ def variants_of(artifact: Artifact, base: BaseModel) -> dict[VariantName, Varian
 
 
 def _variant(artifact: Artifact, base: BaseModel, name: VariantName, encoder: SharedEncoder) -> Variant:
-    ending = f".{name}"
-    tensors = {
-        key.removesuffix(ending): tensor
-        for key, tensor in artifact.tensors.items()
-        if key.endswith(ending) and not key.startswith((TRAINED, BIAS))
-    }
+    classifier = base.classifier(artifact.classifier_tensors(name))
     levels = artifact.manifest.similarity_levels.get(name)
     confidence = artifact.manifest.confidence.get(name, 1.0)
-    return Variant(encoder, base.classifier(tensors), artifact.tensors.get(BIAS + name), levels, confidence)
+    return Variant(encoder, classifier, artifact.class_bias(name), levels, confidence)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FiniteFloat
 
 from pouf_core.contract.document import Document
 from pouf_core.errors import InvalidInput
@@ -25,7 +25,7 @@ class AnswerPoint(Document):
         accuracy: estimated share of those that get the right one.
     """
 
-    threshold: float
+    threshold: FiniteFloat
     answered: float
     accuracy: float
 

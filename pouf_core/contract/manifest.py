@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import JsonValue, model_validator
+from pydantic import Field, FiniteFloat, JsonValue, model_validator
 
 from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.base_model import Modality
@@ -48,10 +48,10 @@ class Manifest(PartialResult):
     modality: Modality = "image"
     base_model: BaseWeights
     request: AdaptationRequest
-    longest: int | None = None
+    longest: Annotated[int, Field(ge=1)] | None = None
     dataset: DatasetSummary
-    confidence: dict[VariantName, float] = {}
-    similarity_levels: dict[VariantName, list[float]] = {}
+    confidence: dict[VariantName, Annotated[FiniteFloat, Field(gt=0)]] = {}
+    similarity_levels: dict[VariantName, Annotated[list[FiniteFloat], Field(min_length=1)]] = {}
     judged_by: dict[str, JsonValue] = {}
     versions: dict[str, str] = {}
 

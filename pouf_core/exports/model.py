@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pouf_core.artifact import TRAINED, load_artifact
+from pouf_core.artifact import load_artifact
 from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.exports import ExportOptions
 from pouf_core.contract.manifest import Manifest
@@ -68,12 +68,11 @@ def read_model(artifact: Path, options: ExportOptions) -> ModelToExport:
     base = load_base_model(manifest.base_model.name, torch.device("cpu"), manifest.activation_used)
     predictor = Predictor(loaded, base)
     name = options.variant or predictor.served
-    trained = {key.removeprefix(TRAINED): value for key, value in loaded.tensors.items() if key.startswith(TRAINED)}
     return ModelToExport(
         manifest=manifest,
         base=base.of_artifact(loaded.tensors),
         name=name,
         variant=predictor.variant(name),
-        trained=trained if name == "adapted" else {},
+        trained=loaded.trained if name == "adapted" else {},
         threshold=predictor.threshold_of(options.threshold, name),
     )

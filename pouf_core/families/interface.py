@@ -220,6 +220,11 @@ class BaseModel(Protocol):
         ...
 
     @property
+    def width(self) -> int | None:
+        """d, the numbers of a feature; None where that is the width of class features that it has not got."""
+        ...
+
+    @property
     def nbytes(self) -> int:
         """Bytes of its weights in memory, with those that an engine holds beside them."""
         ...

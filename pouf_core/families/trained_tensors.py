@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+
+from pouf_core.errors import ArtifactError
 
 CONTEXT = "context"
 LOGIT_SCALE = "logit_scale"
@@ -73,7 +75,53 @@ def with_tower(network: nn.Module, name: str, tensors: Mapping[str, Tensor]) -> 
     clone = copy.copy(network)
     clone._modules = dict(network._modules)
     setattr(clone, name, copy.deepcopy(network.get_submodule(name)))
-    with torch.no_grad():
-        for parameter, tensor in tensors.items():
-            clone.get_parameter(parameter).copy_(tensor)
+    put_values(clone, tensors)
     return clone
+
+
+def put_values(network: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Give parameters of a network other values.
+
+    Args:
+        network: is changed in place.
+        values: by the parameters' names.
+
+    Raises:
+        ArtifactError: as `check_values`.
+    """
+    parameters = check_values(network, values)
+    with torch.no_grad():
+        for name, value in values.items():
+            parameters[name].copy_(value)
+
+
+def check_values(network: nn.Module, values: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
+    """The parameters of a network by name, where values for some of them are as theirs.
+
+    Raises:
+        ArtifactError: `artifact_corrupt`: there is no such parameter, or as `check_value`.
+    """
+    parameters = dict(network.named_parameters(remove_duplicate=False))
+    for name, value in values.items():
+        if name not in parameters:
+            raise misfit(f"the base model has no parameter `{name}`")
+        check_value(name, value, parameters[name].shape)
+    return parameters
+
+
+def check_value(name: str, value: Tensor, shape: Sequence[int]) -> None:
+    """Refuse a trained tensor of another shape, or of something else than finite numbers with fractions.
+
+    Raises:
+        ArtifactError: `artifact_corrupt`.
+    """
+    if list(value.shape) != list(shape) or not value.is_floating_point():
+        raise misfit(f"`{name}` is {value.dtype} {list(value.shape)}, and the base model takes numbers {list(shape)}")
+    if not value.isfinite().all():
+        raise misfit(f"`{name}` holds numbers that are not finite")
+
+
+def misfit(reason: str) -> ArtifactError:
+    """An artifact that does not fit its manifest or its base model, though its checksums are right."""
+    message = f"The adapted model cannot be used: {reason.rstrip('.')}. Fetch it anew, or restore it from a backup."
+    return ArtifactError("artifact_corrupt", message)

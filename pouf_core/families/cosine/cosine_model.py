@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from typing import Any, Generic, Self, TypeVar
 
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -22,11 +21,11 @@ from pouf_core.contract.request import CheckedRequest
 from pouf_core.engines.frozen import FrozenNetwork, bytes_of
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.cosine.prompted import PromptedCosineModel
-from pouf_core.families.cosine.prompts import PlacedPrompts, Prompts
+from pouf_core.families.cosine.prompts import PlacedPrompts, Prompts, mean_of_templates
 from pouf_core.families.cosine.text_encoding import TextEncoding
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.families.interface import EncoderPair, SharedEncoder, Views
-from pouf_core.families.trained_tensors import network_parameters, weights_hash, with_tower
+from pouf_core.families.trained_tensors import check_values, network_parameters, weights_hash, with_tower
 from pouf_core.scoring import CosineClassifier, LinearClassifier, cosine_or_linear, unit_length
 from pouf_core.system.memory import text_memory
 from pouf_core.system.runtime import autocast_to, computes_on, encoder_precision, with_precision
@@ -84,6 +83,12 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
     def offer_engine(self, offer: EngineOffer | None) -> None:
         """Let an engine run the item tower while it is frozen; None: PyTorch alone."""
         self.frozen.offer(offer)
+
+    @cached_property
+    def width(self) -> int:
+        """d, which prompts have in common with items."""
+        with torch.inference_mode():
+            return int(self.text(self.text.cut(self.tokenizer(["a"])).to(self.device)).shape[1])
 
     @property
     def nbytes(self) -> int:
@@ -193,7 +198,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
             parts.append(
                 _recomputed(self._encode_prompts, *inputs) if keeps_only_features else self._encode_prompts(*inputs)
             )
-        return _mean_of_templates(torch.cat(parts), placed.template_count)
+        return mean_of_templates(torch.cat(parts), placed.template_count)
 
     def projected_prototypes(self, prompts: PlacedPrompts) -> Callable[[], Tensor]:
         """`prototypes` of the templates' own words for when nothing before the text projection changes: prompts go
@@ -205,7 +210,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         def prototypes() -> Tensor:
             with self._precision():
                 features = self.text.project(before)
-            return _mean_of_templates(unit_length(features), prompts.template_count)
+            return mean_of_templates(unit_length(features), prompts.template_count)
 
         return prototypes
 
@@ -244,6 +249,7 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
         """The encoders of an artifact, in the precision that was asked for."""
         base = self.computing_in(wanted_precision(manifest.request.method))
         own = base.encoder()
+        check_values(self.network, network_parameters(trained))
         weights = network_parameters(trained, f"{self.item_tower}.")
         if not weights:
             return EncoderPair(adapted=own, zero_shot=own)
@@ -289,10 +295,3 @@ class CosineModel(ABC, Generic[ItemT, ViewT]):
     def sha256(self) -> str:
         """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
         return weights_hash(self.network.state_dict())
-
-
-def _mean_of_templates(features: Tensor, template_count: int) -> Tensor:
-    """Prototypes [K, d] of the unit features [T*K, d] of T templates."""
-    if template_count == 1:
-        return features
-    return F.normalize(features.unflatten(0, (template_count, -1)).mean(dim=0), dim=-1)

@@ -23,7 +23,7 @@ from pouf_core.engines.interface import EngineOffer
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.prototype_learner import PrototypeLearner
 from pouf_core.families.interface import EncoderPair, SharedEncoder
-from pouf_core.families.trained_tensors import weights_hash
+from pouf_core.families.trained_tensors import misfit, weights_hash
 from pouf_core.scoring import CosineClassifier, LinearClassifier, cosine_or_linear
 
 
@@ -52,8 +52,16 @@ class FeaturesModel:
         return FeaturesModel(self.description, self.device, classes)
 
     def of_artifact(self, tensors: Mapping[str, Tensor]) -> FeaturesModel:
-        """The same model with the class features that an artifact was adapted from."""
-        return self.with_classes(CosineClassifier(tensors["prototypes.zero_shot"], tensors["logit_scale.zero_shot"]))
+        """The same model with the class features that an artifact was adapted from.
+
+        Raises:
+            ArtifactError: `artifact_corrupt`: it has none.
+        """
+        try:
+            classes = CosineClassifier(tensors["prototypes.zero_shot"], tensors["logit_scale.zero_shot"])
+        except KeyError as error:
+            raise misfit(f"it has no tensor {error}") from error
+        return self.with_classes(classes)
 
     @property
     def width(self) -> int | None:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from pouf_core.contract.classes import PLACEHOLDER, ClassName, fill
@@ -138,6 +139,13 @@ def _place_context(
             )
         placement[row, positions] = torch.arange(len(words))
     return placement, wanted or []
+
+
+def mean_of_templates(features: Tensor, template_count: int) -> Tensor:
+    """Prototypes [K, d] of the unit features [T*K, d] of T templates."""
+    if template_count == 1:
+        return features
+    return F.normalize(features.unflatten(0, (template_count, -1)).mean(dim=0), dim=-1)
 
 
 def _split(template: str) -> tuple[str, str, str]:

@@ -35,7 +35,15 @@ from pouf_core.families.language.item_tokenizer import MOST_TOKENS, ItemTokenize
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.language.prompted import PromptedLanguageModel
 from pouf_core.families.pretrained import PADDED_POSITIONS
-from pouf_core.families.trained_tensors import CONTEXT, network_parameters, tied_names, untie, weights_hash
+from pouf_core.families.trained_tensors import (
+    CONTEXT,
+    check_value,
+    network_parameters,
+    put_values,
+    tied_names,
+    untie,
+    weights_hash,
+)
 from pouf_core.scoring import single_or_double
 from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
 
@@ -99,14 +107,15 @@ class LanguageModel:
         Args:
             weights: values by the parameters' names, by each of them where one that is tied here was trained apart;
                 empty for a network of its own that shares every parameter.
+
+        Raises:
+            ArtifactError: as `put_values`.
         """
         shared = [item for name, item in self.network.named_parameters() if name not in weights]
         network = copy.deepcopy(self.network, {id(parameter): parameter for parameter in shared})
         for name in tied_names(network) & weights.keys():
             untie(network, name)
-        with torch.no_grad():
-            for name, value in weights.items():
-                network.get_parameter(name).copy_(value)
+        put_values(network, weights)
         return self._around(network)
 
     def untie_rows(self) -> None:
@@ -120,6 +129,11 @@ class LanguageModel:
     def computing_in(self, precision: Precision | None) -> LanguageModel:
         """The same network, computing in a precision; None leaves this model's own."""
         return with_precision(self, precision)
+
+    @property
+    def width(self) -> int:
+        """d."""
+        return int(self.head.rows.shape[1])
 
     @property
     def nbytes(self) -> int:
@@ -172,6 +186,8 @@ class LanguageModel:
         weights, context = network_parameters(trained), trained.get(CONTEXT)
         if not weights and context is None:
             return EncoderPair(adapted=own, zero_shot=own)
+        if context is not None:
+            check_value(CONTEXT, context, self.initial_context(tokenizer).shape)
         placed = None if context is None else context.to(self.device)
         adapted = ItemReader(base.with_weights(weights), tokenizer, placed)
         key = f"{own.key}+{weights_hash(weights | ({} if context is None else {CONTEXT: context}))}"
