@@ -6,11 +6,10 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.caller import Reader, Writer
 from app.http.errors import not_found
-from app.http.query_parameters import PageQuery, decode_cursor, page
 from app.http.schemas import ALIAS_NAME, ListDocument
 from app.models import queries as repository
 from app.models import service
-from app.models.schemas import AliasDocument, AliasPut, show_alias
+from app.models.schemas import AliasDocument, AliasListQuery, AliasPut, show_alias
 
 router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
 
@@ -26,11 +25,9 @@ def put_alias(name: AliasName, body: AliasPut, caller: Writer, response: Respons
 
 
 @router.get("")
-def list_aliases(caller: Reader, query: Annotated[PageQuery, Query()]) -> ListDocument[AliasDocument]:
-    """List aliases by name."""
-    with caller.state.database.read() as session:
-        rows = repository.list_aliases(caller.scope(session), decode_cursor(query.cursor), query.limit + 1)
-    return page(rows, query.limit, show_alias, lambda row: row.name)
+def list_aliases(caller: Reader, query: Annotated[AliasListQuery, Query()]) -> ListDocument[AliasDocument]:
+    """List aliases by name, those of one model or of all."""
+    return service.list_aliases(caller, query)
 
 
 @router.get("/{name}")

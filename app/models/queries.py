@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, type_coerce
+from sqlalchemy import select, type_coerce, union_all
 from sqlalchemy.orm import defer
 
 from store.scope import Filters, Scope, newest_first
@@ -57,18 +57,23 @@ def find_alias(scope: Scope, name: str) -> Alias | None:
     return scope.session.scalars(scope.select(Alias).where(Alias.name == name)).one_or_none()
 
 
-def list_aliases(scope: Scope, after: str | None, limit: int) -> Sequence[Alias]:
-    """Return aliases by name, from the name `after` (exclusive)."""
+def list_aliases(scope: Scope, model_id: str | None, after: str | None, limit: int) -> Sequence[Alias]:
+    """Return aliases by name, those of one model or of all, from the name `after` (exclusive)."""
     query = scope.select(Alias)
+    if model_id is not None:
+        query = query.where(Alias.model_id == model_id)
     if after is not None:
         query = query.where(Alias.name > after)
     return scope.session.scalars(query.order_by(Alias.name).limit(limit)).all()
 
 
-def aliases_of(scope: Scope, model_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Return the names that point at each of the models."""
-    query = select(Alias.model_id, Alias.name).where(Alias.owner == scope.owner, Alias.model_id.in_(model_ids))
+def aliases_of(scope: Scope, model_ids: Sequence[str], limit: int) -> dict[str, list[str]]:
+    """Return the first names that point at each of the models, no more than `limit` of each."""
     names: dict[str, list[str]] = {}
-    for model_id, name in scope.session.execute(query.order_by(Alias.name)):
+    if not model_ids:
+        return names
+    aliases = select(Alias.model_id, Alias.name).where(Alias.owner == scope.owner).order_by(Alias.name).limit(limit)
+    each = [aliases.where(Alias.model_id == model_id).subquery().select() for model_id in model_ids]
+    for model_id, name in scope.session.execute(union_all(*each)):
         names.setdefault(model_id, []).append(name)
-    return names
+    return {model_id: sorted(found) for model_id, found in names.items()}

@@ -6,18 +6,28 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from app.http.query_parameters import ListQuery
+from app.http.query_parameters import ListQuery, PageQuery
 from app.http.schemas import DELETED, NAME, RESULT_CONFIG, Closed, Document, show_result, show_summary
 from pouf_core.contract.abstention import Threshold, VariantName
 from pouf_core.contract.exports import ExportFormat
 from pouf_core.contract.result import PartialResult
 from store.tables import AdaptedModel, Alias
 
+#: In a document; all of them are under `/v1/aliases`.
+ALIASES_SHOWN = 20
 REQUEST_FIELDS = {"base_model", "class_names", "prompt_template", "label_words", "threshold"}
 
 
 class ModelListQuery(ListQuery):
     """A page of models."""
+
+
+class AliasListQuery(PageQuery):
+    """A page of aliases."""
+
+    model_id: Annotated[
+        str | None, Field(max_length=64, description="Those that point at this model; an id or an alias.")
+    ] = None
 
 
 class ArtifactQuery(Closed):
@@ -69,7 +79,8 @@ class ModelCommon(Document):
     threshold: Threshold | None
     size_bytes: int
     fingerprint: str
-    aliases: list[str]
+    aliases: Annotated[list[str], Field(description=f"The first {ALIASES_SHOWN} names that point at it.")]
+    has_more_aliases: Annotated[bool, Field(description="Whether there are more: `/v1/aliases?model_id=` has all.")]
     created_at: datetime
     urls: dict[str, str]
 
@@ -110,7 +121,13 @@ class AliasDocument(Document):
 
 
 def show_model(model: AdaptedModel, aliases: list[str], gone: Container[str] = ()) -> ModelDocument:
-    """Return the model's document; `aliases` are the names that point at it, `gone` ids of deleted jobs."""
+    """Return the model's document.
+
+    Args:
+        model: is shown.
+        aliases: the first names that point at it, one more than is shown where there are more.
+        gone: ids of deleted jobs.
+    """
     result = show_result(model.request, model.result)
     return ModelDocument(
         **_common(model, aliases, gone),
@@ -146,7 +163,8 @@ def _common(model: AdaptedModel, aliases: list[str], gone: Container[str]) -> di
         "job_deleted": model.job_id in gone,
         "size_bytes": model.size_bytes,
         "fingerprint": model.fingerprint,
-        "aliases": aliases,
+        "aliases": aliases[:ALIASES_SHOWN],
+        "has_more_aliases": len(aliases) > ALIASES_SHOWN,
         "created_at": model.created_at,
         "urls": {"self": url, **of_job, "predict": f"{url}/predict", "artifact": f"{url}/artifact"},
     }

@@ -11,7 +11,9 @@ from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
 from app.models import queries as repository
 from app.models.schemas import (
+    ALIASES_SHOWN,
     AliasDocument,
+    AliasListQuery,
     ModelDocument,
     ModelListQuery,
     ModelSummaryDocument,
@@ -37,7 +39,7 @@ def list_models(caller: Caller, query: ModelListQuery) -> ListDocument[ModelSumm
     with caller.state.database.read() as session:
         scope = caller.scope(session)
         rows = repository.list_models(scope, filters, query.limit + 1)
-        aliases = repository.aliases_of(scope, [row.id for row in rows])
+        aliases = repository.aliases_of(scope, [row.id for row in rows], ALIASES_SHOWN + 1)
         gone = scope.missing(Job, [row.job_id for row in rows])
         found = {row.id: show_model_summary(row, aliases.get(row.id, []), gone) for row in rows}
     return page(rows, query.limit, lambda row: found[row.id], lambda row: row.id)
@@ -85,7 +87,7 @@ def find_servable(caller: Caller, id_or_alias: str) -> Servable:
 
 def show(scope: Scope, models: Sequence[AdaptedModel]) -> list[ModelDocument]:
     """Return the models' documents."""
-    aliases = repository.aliases_of(scope, [model.id for model in models])
+    aliases = repository.aliases_of(scope, [model.id for model in models], ALIASES_SHOWN + 1)
     gone = scope.missing(Job, [model.job_id for model in models])
     return [show_model(model, aliases.get(model.id, []), gone) for model in models]
 
@@ -105,7 +107,7 @@ def delete(caller: Caller, id_or_alias: str) -> None:
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         model = get(scope, id_or_alias, lock=True)
-        names = repository.aliases_of(scope, [model.id]).get(model.id, [])
+        names = repository.aliases_of(scope, [model.id], ALIASES_NAMED + 1).get(model.id, [])
         if names:
             named = ", ".join(names[:ALIASES_NAMED]) + (", …" if len(names) > ALIASES_NAMED else "")
             message = f"Aliases point at this model: {named}. Move or delete them first."
@@ -115,6 +117,15 @@ def delete(caller: Caller, id_or_alias: str) -> None:
     caller.state.engine.cache.discard(storage_key)
     for key in (storage_key, exports):
         caller.state.storage.discard(key)
+
+
+def list_aliases(caller: Caller, query: AliasListQuery) -> ListDocument[AliasDocument]:
+    """Return a page of aliases by name; raises 404 ``model_not_found``."""
+    with caller.state.database.read() as session:
+        scope = caller.scope(session)
+        model_id = None if query.model_id is None else get(scope, query.model_id).id
+        rows = repository.list_aliases(scope, model_id, decode_cursor(query.cursor), query.limit + 1)
+    return page(rows, query.limit, show_alias, lambda row: row.name)
 
 
 def put_alias(caller: Caller, name: str, id_or_alias: str) -> tuple[AliasDocument, bool]:

@@ -31,7 +31,11 @@ def ls(limit: Limit = 20, name: Name = None, url: Url = None, as_json: AsJson = 
 def _cells(raw: dict[str, Any]) -> tuple[object, ...]:
     size = "–" if raw.get("size_bytes") is None else f"{raw['size_bytes'] / 1e6:.1f}"
     classes, verdict, made = raw.get("class_count"), raw.get("verdict"), moment(raw["created_at"])
-    return raw["id"], raw["name"], raw.get("aliases"), raw["base_model"], classes, verdict, size, made
+    return raw["id"], raw["name"], _aliases(raw), raw["base_model"], classes, verdict, size, made
+
+
+def _aliases(raw: dict[str, Any]) -> list[str]:
+    return [*raw.get("aliases", []), *(["…"] if raw.get("has_more_aliases") else [])]
 
 
 @app.command()
@@ -47,7 +51,7 @@ def show(model: ModelName, url: Url = None, as_json: AsJson = False) -> None:
         {
             "id": found.id,
             "name": found.name,
-            "aliases": found.raw.get("aliases"),
+            "aliases": _aliases(found.raw),
             "job": found.job_id,
             "base model": found.base_model,
             "classes": found.class_names,
@@ -136,7 +140,7 @@ def rm(
 
         def delete(model_id: str) -> None:
             if with_aliases:
-                for name in client.models.get(model_id).raw.get("aliases", []):
+                for name in client.aliases.list(model_id=model_id):
                     client.aliases.delete(name)
             client.models.delete(model_id)
 

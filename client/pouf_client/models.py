@@ -96,9 +96,10 @@ class AsyncAliases:
         """The id of the model that `name` stands for."""
         return str((await self._connection.request("GET", path_to("aliases", name)))["model_id"])
 
-    async def list(self) -> dict[str, str]:
-        """Every name, and the id of its model."""
-        return {raw["name"]: raw["model_id"] async for raw in self._connection.pages(path_to("aliases"))}
+    async def list(self, *, model_id: str | None = None) -> dict[str, str]:
+        """Every name, or those of one model (an id or an alias), and the id of its model."""
+        pages = self._connection.pages(path_to("aliases"), model_id=model_id)
+        return {raw["name"]: raw["model_id"] async for raw in pages}
 
     async def delete(self, name: str) -> None:
         """Forget a name; the model stays."""

@@ -54,6 +54,7 @@ class Alias(Base):
     """A movable name for a model."""
 
     __tablename__ = "aliases"
+    __table_args__ = (Index("ix_aliases_model_id_name", "model_id", "name"),)
 
     owner: Mapped[str] = mapped_column(Id, primary_key=True)
     name: Mapped[str] = mapped_column(Id, primary_key=True)

@@ -733,7 +733,7 @@ export interface paths {
         };
         /**
          * List Aliases
-         * @description List aliases by name.
+         * @description List aliases by name, those of one model or of all.
          */
         get: operations["list_aliases"];
         put?: never;
@@ -3051,8 +3051,16 @@ export interface components {
             size_bytes: number;
             /** Fingerprint */
             fingerprint: string;
-            /** Aliases */
+            /**
+             * Aliases
+             * @description The first 20 names that point at it.
+             */
             aliases: string[];
+            /**
+             * Has More Aliases
+             * @description Whether there are more: `/v1/aliases?model_id=` has all.
+             */
+            has_more_aliases: boolean;
             /**
              * Created At
              * Format: date-time
@@ -3150,8 +3158,16 @@ export interface components {
             size_bytes: number;
             /** Fingerprint */
             fingerprint: string;
-            /** Aliases */
+            /**
+             * Aliases
+             * @description The first 20 names that point at it.
+             */
             aliases: string[];
+            /**
+             * Has More Aliases
+             * @description Whether there are more: `/v1/aliases?model_id=` has all.
+             */
+            has_more_aliases: boolean;
             /**
              * Created At
              * Format: date-time
@@ -10677,6 +10693,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next_cursor` of the previous page. */
                 cursor?: string | null;
+                /** @description Those that point at this model; an id or an alias. */
+                model_id?: string | null;
             };
             header?: never;
             path?: never;

@@ -60,6 +60,24 @@ def test_of_many_aliases_of_a_model_a_refusal_names_some(api, rows, refused):
     assert "name29" not in answer.json()["detail"]
 
 
+def test_a_model_tells_its_first_names_and_where_the_others_are(api, rows, refused):
+    model_id, other = rows.model(), rows.model()
+    names = [f"name{number:02}" for number in range(30)]
+    for name in reversed(names):
+        api.put(f"/v1/aliases/{name}", json={"model_id": model_id})
+    api.put("/v1/aliases/zebra", json={"model_id": other})
+    listed = {model["id"]: model for model in api.get("/v1/models").json()["data"]}
+    for document in (api.get(f"/v1/models/{model_id}").json(), listed[model_id]):
+        assert (document["aliases"], document["has_more_aliases"]) == (names[:20], True)
+    assert (listed[other]["aliases"], listed[other]["has_more_aliases"]) == (["zebra"], False)
+    for called in (model_id, "name07"):
+        found = api.get("/v1/aliases", params={"model_id": called, "limit": 100}).json()
+        assert ([alias["name"] for alias in found["data"]], found["has_more"]) == (names, False)
+    refused(api.get("/v1/aliases?model_id=unknown"), 404, "model_not_found")
+    page = api.get(f"/models/{model_id}").text
+    assert (page.count("Take the name name"), f'"/v1/aliases?model_id={model_id}' in page) == (20, True)
+
+
 def test_aliases_are_listed_by_name_in_pages(api, rows):
     model_id = rows.model()
     for name in ("c", "a", "b"):

@@ -108,6 +108,9 @@ def test_a_model_is_named_fetched_and_deleted(pouf, rows, tmp_path):
     assert pouf("models", "pull", "best", target).exit_code == ExitCode.WRONG_USE
     kept = pouf("models", "rm", model_id, "--yes")
     assert kept.exit_code == ExitCode.CONFLICT
+    for number in range(25):  # more than a model's document names
+        assert pouf("models", "alias", f"other{number}", model_id).exit_code == 0
+    assert "…" in pouf("models", "show", "best").stdout
     assert pouf("models", "rm", model_id, "--yes", "--with-aliases").exit_code == 0
     assert pouf("models", "alias", "best").exit_code == ExitCode.NOT_FOUND
 
