@@ -13,7 +13,7 @@ from app.http.answers import answers
 from app.http.errors import invalid, not_found
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, Store, idempotent, respond
 from app.http.idempotency_keys import Answer
-from app.http.query_parameters import PageQuery, decode_cursor, page
+from app.http.query_parameters import PageQuery
 from app.http.schemas import ListDocument
 from app.keys import service
 from app.keys.grants import granted, require_admin_first
@@ -68,8 +68,7 @@ def create_key(
 @router.get("/v1/keys")
 def list_keys(caller: Admin, query: Annotated[PageQuery, Query()]) -> ListDocument[ApiKeyDocument]:
     """List the keys of all owners, newest first, also those that were revoked."""
-    rows = service.list_page(caller.state.database, decode_cursor(query.cursor), query.limit + 1)
-    return page(rows, query.limit, show_key, lambda row: row.id)
+    return service.list_page(caller.state.database, query)
 
 
 @router.post("/v1/keys/{key_id}/revoke")

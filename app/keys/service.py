@@ -10,6 +10,9 @@ from sqlalchemy.orm import Session
 from app.auth import key_queries as repository
 from app.auth.key_text import digest, is_well_formed, new_key_text, prefix_of
 from app.auth.pepper import make_pepper
+from app.http.query_parameters import PageQuery, decode_cursor, page
+from app.http.schemas import ListDocument
+from app.keys.schemas import ApiKeyDocument, show_key
 from store.clock import utcnow
 from store.database import Database
 from store.ids import new_id
@@ -93,10 +96,11 @@ def list_all(database: Database) -> Sequence[ApiKey]:
         return repository.list_keys(session)
 
 
-def list_page(database: Database, after_id: str | None, count: int) -> Sequence[ApiKey]:
-    """Return up to `count` keys, newest first, after the one with that id."""
+def list_page(database: Database, query: PageQuery) -> ListDocument[ApiKeyDocument]:
+    """Return a page of the keys, newest first."""
     with database.read() as session:
-        return repository.newest_keys(session, after_id, count)
+        rows = repository.newest_keys(session, decode_cursor(query.cursor), query.limit + 1)
+    return page(rows, query.limit, show_key, lambda row: row.id)
 
 
 def revoke(database: Database, id_or_prefix: str, *, by: str = "whoever has the database") -> ApiKey:

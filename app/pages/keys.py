@@ -11,6 +11,7 @@ from app.auth.identity import Identity, KeyScope
 from app.caller import Admin
 from app.http.errors import not_found
 from app.http.json_bodies import validate
+from app.http.query_parameters import PageQuery
 from app.http.schemas import Closed
 from app.keys import service
 from app.keys.grants import granted, require_admin_first
@@ -39,12 +40,15 @@ class KeyForm(Closed):
 
 
 @router.get("/keys")
-def list_keys(request: Request, caller: Admin) -> HTMLResponse:
+def list_keys(request: Request, caller: Admin, cursor: str | None = None) -> HTMLResponse:
     """Return the keys of all owners, newest first, and the form for another."""
+    query = validate(PageQuery, {"cursor": cursor})
+    found = service.list_page(caller.state.database, query)
     return render(
         request,
         "keys.html.jinja",
-        keys=[*reversed(service.list_all(caller.state.database))],
+        page=found,
+        is_first=cursor is None and not found.data,
         scopes=SCOPES,
         owner=caller.owner,
         now=utcnow(),

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from app.keys import service as keys
+from app.keys.service import NewKey
 from store import heartbeats
 from tests.app.predicted.conftest import predict, predicted
 
@@ -55,6 +56,21 @@ def test_a_key_is_shown_once_and_revoked(api, database):
     assert (key.scopes, key.owner, key.expires_at is None) == (["admin"], "local", False)
     api.post(f"/keys/{key.id}/revoke", headers=signed)
     assert api.get("/keys", headers=signed, follow_redirects=False).status_code == 303
+
+
+def test_of_many_keys_a_page_lists_some(api, database, settings):
+    made = [keys.create(settings, database, NewKey("local", f"key {number:02}", ["admin"])) for number in range(25)]
+    signed = {"Authorization": f"Bearer {made[0][1]}"}
+    page = api.get("/keys", headers=signed).text
+    assert ("key 24" in page, "key 05" in page, "key 04" in page) == (True, True, False)
+    older = re.search(r'href="(/keys\?cursor=[^"]+)"', page)[1]
+    page = api.get(older, headers=signed).text
+    assert ("key 05" in page, "key 04" in page, "key 00" in page, "There is no key" in page) == (
+        False,
+        True,
+        True,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
