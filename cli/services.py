@@ -14,6 +14,8 @@ from store.settings import Settings
 
 ON_CPU = {"CUDA_VISIBLE_DEVICES": "", "POUF_DEVICE": "cpu"}
 NOTIFY_THREADS = 8
+#: Owners whose datasets are ingested side by side.
+INGESTIONS = 3
 COUNT_GPUS = "import torch; print(torch.cuda.device_count())"
 
 
@@ -32,7 +34,7 @@ def services(settings: Settings, gpus: list[str], *, temporary: bool = False) ->
     return [
         Service("api", api_command(settings.host, settings.port)),
         *train_workers(gpus, settings.gpus_per_job),
-        Service("ingest", celery_command("ingest", "ingest"), ON_CPU),
+        Service("ingest", celery_command("ingest", "ingest", INGESTIONS), ON_CPU),
         Service("notify", notify_command(), ON_CPU),
         Service("reaper", (sys.executable, "-m", "worker.reaper"), ON_CPU),
     ]
@@ -55,9 +57,9 @@ def api_command(host: str, port: int) -> tuple[str, ...]:
     return (sys.executable, "-m", "uvicorn", "app.main:app", *options)
 
 
-def celery_command(name: str, queues: str) -> tuple[str, ...]:
-    """One worker that takes one message at a time from `queues`."""
-    options = ("-Q", queues, "-c", "1", "--prefetch-multiplier", "1", "-n", f"{name}@%h")
+def celery_command(name: str, queues: str, processes: int = 1) -> tuple[str, ...]:
+    """One worker that takes so many messages at a time from `queues`."""
+    options = ("-Q", queues, "-c", str(processes), "--prefetch-multiplier", "1", "-n", f"{name}@%h")
     return (sys.executable, "-m", "celery", "-A", "worker.celery_app", "worker", *options)
 
 

@@ -44,6 +44,12 @@ def job_memory(session: Session, queue: str) -> list[int | None]:
     return [most for kind, most in rows if queue in kind.split(",")]
 
 
+def living(session: Session, queue: str) -> int:
+    """How many workers of a queue are there."""
+    recent = Heartbeat.seen_at >= database_now(session) - LOST_AFTER
+    return sum(queue in kind.split(",") for kind in session.scalars(select(Heartbeat.kind).where(recent)))
+
+
 def last_seen(session: Session, kind: str) -> datetime | None:
     """When the last of a kind was seen; None when none ever was."""
     return session.scalars(select(func.max(Heartbeat.seen_at)).where(Heartbeat.kind == kind)).one()

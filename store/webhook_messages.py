@@ -159,11 +159,18 @@ def pause_after(attempts: int) -> timedelta:
     return min(FIRST_PAUSE * factor, LONGEST_PAUSE)
 
 
-def due(session: Session, now: datetime, limit: int) -> Sequence[str]:
-    """Return ids of messages that are due, those due longest first."""
+def owner_of(session: Session, delivery_id: str) -> str | None:
+    """Return whose message it is; None where there is none any more."""
+    return session.scalars(select(WebhookDelivery.owner).where(WebhookDelivery.id == delivery_id)).one_or_none()
+
+
+def due(session: Session, now: datetime, limit: int, owner: str | None = None) -> Sequence[str]:
+    """Return ids of messages that are due, of one owner or of all, those due longest first."""
     query = select(WebhookDelivery.id).where(
         WebhookDelivery.status == "pending", WebhookDelivery.next_attempt_at <= now
     )
+    if owner is not None:
+        query = query.where(WebhookDelivery.owner == owner)
     return session.scalars(query.order_by(WebhookDelivery.next_attempt_at).limit(limit)).all()
 
 

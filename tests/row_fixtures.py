@@ -237,7 +237,7 @@ def add_dataset(database: Database, storage: Storage) -> Callable[..., str]:
     def add(files: dict[str, bytes], status: str = "ingesting", modality: str = "image", **columns: Any) -> str:
         dataset_id = new_id("ds")
         with database.write() as session:
-            session.add(Dataset(id=dataset_id, owner="local", modality=modality, status=status, **columns))
+            session.add(Dataset(id=dataset_id, modality=modality, status=status, **{"owner": "local"} | columns))
             session.flush()
             for position, (filename, data) in enumerate(files.items(), start=1):
                 sha256 = hashlib.sha256(data).hexdigest()

@@ -11,7 +11,7 @@ import s3fs
 import yaml
 
 from app.auth.key_text import is_well_formed
-from cli.services import api_command, celery_command, notify_command
+from cli.services import INGESTIONS, api_command, celery_command, notify_command
 from store.settings_table import settings_table
 from tests.integration import compose
 from tests.s3_server import CREDENTIALS
@@ -84,7 +84,7 @@ def test_compose_runs_the_commands_that_pouf_up_runs(services):
     train = without_python(celery_command("train", "train"))
     assert shlex.split(services["worker"]["command"]) == train
     assert shlex.split(services["worker-cpu"]["command"]) == train
-    assert shlex.split(services["ingest"]["command"]) == without_python(celery_command("ingest", "ingest"))
+    assert shlex.split(services["ingest"]["command"]) == without_python(celery_command("ingest", "ingest", INGESTIONS))
     assert shlex.split(services["notify"]["command"]) == without_python(notify_command())
 
 

@@ -26,6 +26,7 @@ from store.leases import Lease, fenced
 from store.queues import enqueue_training
 from store.tables import Dataset, DatasetItem, Job
 from store.transitions import lock_job
+from worker.ingestion.turns import wake_next
 from worker.training import attempts
 
 LABEL_BATCH = 5000
@@ -66,7 +67,7 @@ def ready_dataset(session: Session, dataset: Dataset) -> None:
     """The dataset can be used and never changes again; wake the jobs that waited for it."""
     dataset.status = "ready"
     dataset.ready_at = utcnow()
-    _give_up_lease(dataset)
+    _give_up_lease(session, dataset)
     for job_id in _waiting_jobs(session, dataset):
         job = lock_job(session, job_id)
         datasets = datasets_of(session, job)
@@ -86,7 +87,7 @@ def fail_dataset(session: Session, dataset: Dataset, code: str, message: str) ->
     dataset.status = "failed"
     dataset.error_code = code
     dataset.error_message = message
-    _give_up_lease(dataset)
+    _give_up_lease(session, dataset)
     for job_id in _waiting_jobs(session, dataset):
         job = lock_job(session, job_id)
         if job.status == "queued":
@@ -110,9 +111,10 @@ def _check_items(job: Job, datasets: Sequence[Dataset]) -> None:
         check_class_features_modality(given.modality)
 
 
-def _give_up_lease(dataset: Dataset) -> None:
+def _give_up_lease(session: Session, dataset: Dataset) -> None:
     dataset.lease_owner = None
     dataset.lease_expires_at = None
+    wake_next(session, dataset)
 
 
 def _waiting_jobs(session: Session, dataset: Dataset) -> list[str]:

@@ -25,6 +25,7 @@ from store.storage_keys import dataset_key
 from store.tables import Dataset, Upload
 from worker.ingestion.completion import fail_dataset, finish_ingestion, write_labels
 from worker.ingestion.item_rows import ItemRows
+from worker.ingestion.turns import has_turn
 from worker.ingestion.upload_limits import limits_of_dataset
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, lack_of_space
@@ -66,8 +67,10 @@ def run_ingestion(
         logger.warning("Dataset %s waits: %s.", dataset_id, lack)
         return  # the reaper wakes a worker up later
     with context.database.write() as session:
-        now = database_now(session)
-        lease = claim_dataset(session, dataset_id, context.worker_id, now, context.settings.lease_seconds)
+        lease = None
+        if has_turn(session, dataset_id):
+            now = database_now(session)
+            lease = claim_dataset(session, dataset_id, context.worker_id, now, context.settings.lease_seconds)
     if lease is None:
         logger.info("Dataset %s is not to be ingested now.", dataset_id)
         return

@@ -15,14 +15,18 @@ from standardwebhooks import Webhook as Signer
 
 from store import webhook_messages as webhooks
 from store.leases import database_now
+from store.queues import enqueue_delivery
 from store.webhook_messages import Claimed
 from store.webhook_targets import Network, TargetRefused, check_url, resolve
 from worker.process_context import WorkerContext
+from worker.webhooks.turns import MOST_OF_AN_OWNER, OwnerTurns
 
 logger = logging.getLogger(__name__)
 
 USER_AGENT = "pouf-webhooks/1"
 CONNECT_SECONDS = 5.0
+
+_turns = OwnerTurns()
 
 
 class NotAccepted(Exception):
@@ -34,12 +38,39 @@ class NotAccepted(Exception):
 
 
 def deliver(context: WorkerContext, delivery_id: str) -> None:
-    """Make one attempt; nothing happens when the broker delivers a task twice or the message is not due yet."""
+    """Make one attempt, if it is the owner's turn and the message is due, as it is not when a task comes twice."""
+    with context.database.read() as session:
+        owner = webhooks.owner_of(session, delivery_id)
+    if owner is None or not _turns.take(owner):
+        logger.info("Message %s is not to be sent now.", delivery_id)
+        return
+    was_due = False
+    try:
+        was_due = _attempt(context, delivery_id)
+    finally:
+        passed_over = _turns.give_back(owner)
+    if was_due and passed_over:
+        _wake_for(context, owner)
+
+
+def _wake_for(context: WorkerContext, owner: str) -> None:
+    """Wake workers up for what of the owner is due."""
+    with context.database.write() as session:
+        found = webhooks.due(session, database_now(session), MOST_OF_AN_OWNER, owner)
+        for delivery_id in found:
+            enqueue_delivery(session, delivery_id)
+    if not found:
+        _turns.nothing_is_due(owner)
+    context.publish()
+
+
+def _attempt(context: WorkerContext, delivery_id: str) -> bool:
+    """Send the message, if it is due; returns whether it was."""
     with context.database.write() as session:
         claimed = webhooks.claim(session, delivery_id, database_now(session))
     if claimed is None:
-        logger.info("Message %s is not to be sent now.", delivery_id)
-        return
+        logger.info("Message %s is not due.", delivery_id)
+        return False
     settings = context.settings
     status: int | None
     error: str | None = None
@@ -52,6 +83,7 @@ def deliver(context: WorkerContext, delivery_id: str) -> None:
     logger.info("Message %s to %s, attempt %s: %s", delivery_id, host, claimed.attempt, error or status)
     with context.database.write() as session:
         webhooks.record(session, claimed, database_now(session), settings.webhook_max_attempts, status, error)
+    return True
 
 
 def post(message: Claimed, allowed: Sequence[Network], seconds: float) -> int:
