@@ -20,7 +20,12 @@ class ServingSettings(BaseSettings):
     predict_max_delay_ms: float = Field(
         5, ge=0, description="Maximum queue delay: milliseconds that a picture waits for others that are being decoded."
     )
-    predict_decoders: int = Field(2, ge=1, description="Processes that decode the pictures of predict requests.")
+    predict_decoders: int = Field(
+        2,
+        ge=1,
+        description="Processes that decode the pictures of one owner's predict requests at a time. There is one more, "
+        "for those of other owners.",
+    )
     predict_queue_items: int = Field(512, ge=1, description="Most pictures waiting for an encoder; more get 503.")
     predict_queue_bytes: int = Field(
         GIB, ge=1, description="Most bytes of decoded pictures waiting for an encoder; more get 503."

@@ -21,7 +21,7 @@ from app.serving.batcher import Batcher
 from app.serving.inputs import DecoderPool, Item, Prepared, Source, item_bytes
 from app.serving.model_cache import ModelCache
 from app.serving.outcomes import ItemError
-from app.serving.pipeline import Pipeline
+from app.serving.pipeline import SPARE_THREADS, Pipeline
 from pouf_core.contract.abstention import Threshold
 from pouf_core.contract.base_model import Modality
 from pouf_core.data.decoder import DecoderLimits
@@ -86,7 +86,7 @@ class Engine:
         self.cache: ModelCache[Predictor] = ModelCache(self._load, settings.model_cache_bytes)
         self.base_models = BaseModels(settings, self.cache.discard_unused)
         limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
-        self._decoders = DecoderPool(settings.predict_decoders, limits, settings.max_pixels)
+        self._decoders = DecoderPool(settings.predict_decoders + SPARE_THREADS, limits, settings.max_pixels)
         self._pipeline = Pipeline(self.batcher, self._decoders, settings.predict_decoders, settings.predict_batch_size)
         self._preloads = settings.preload
         self._warm_up_error: str | None = None

@@ -25,6 +25,7 @@ Rows: TypeAlias = "Future[list[Tensor | ItemError]]"
 
 #: Few, so that the encoder can begin with the first while the next are decoded.
 PICTURES_AT_ONCE = 4
+SPARE_THREADS = 1
 #: How many batches of one request are decoded, or wait for the encoder, at a time.
 BATCHES_AHEAD = 2
 
@@ -37,7 +38,8 @@ class Pipeline:
     Args:
         batcher: encodes.
         decoders: decode pictures.
-        threads: how many sources are decoded at a time.
+        threads: how many decode for one caller at a time; there is one more, so that nobody waits for the slow pictures
+            of another.
         batch_size: of the batcher.
     """
 
@@ -47,7 +49,7 @@ class Pipeline:
         self._batcher = batcher
         self._decoders = decoders
         self._batch_size = batch_size
-        self._threads = TurnThreads(threads, "decoding")
+        self._threads = TurnThreads(threads + SPARE_THREADS, "decoding", most=threads)
 
     def close(self) -> None:
         """Decode nothing more."""

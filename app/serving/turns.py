@@ -41,9 +41,14 @@ class Turns(Generic[EntryT]):
         """The entry whose turn it is; there must be one."""
         return next(iter(self))
 
-    def pop(self) -> EntryT:
-        """Remove and return the entry whose turn it is; there must be one."""
-        caller, entries = next(iter(self._of.items()))
+    def next_caller(self, may: Callable[[str], bool] = lambda caller: True) -> str | None:
+        """The caller whose turn it is among those who may have one; None where there is none."""
+        return next(filter(may, self._of), None)
+
+    def pop(self, caller: str | None = None) -> EntryT:
+        """Remove and return the entry whose turn it is, or a caller's first; there must be one."""
+        caller = next(iter(self._of)) if caller is None else caller
+        entries = self._of[caller]
         entry = entries.popleft()
         self._count -= 1
         if entries:
@@ -84,9 +89,12 @@ class TurnThreads:
     Args:
         count: how many there are.
         name: what their names begin with.
+        most: of them work for one caller at a time; None for all.
     """
 
-    def __init__(self, count: int, name: str) -> None:
+    def __init__(self, count: int, name: str, most: int | None = None) -> None:
+        self._most = count if most is None else most
+        self._working: Counter[str] = Counter()
         self._waiting: Turns[tuple[Future[Any], Callable[[], Any]]] = Turns()
         self._changed = threading.Condition()
         self._closed = False
@@ -119,16 +127,30 @@ class TurnThreads:
     def _work_once(self) -> bool:
         """A call of its own, so that no result is kept until the next."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._waiting))
-            if self._closed:
+            self._changed.wait_for(lambda: self._closed or self._next_caller() is not None)
+            caller = self._next_caller()
+            if self._closed or caller is None:
                 return False
-            future, work = self._waiting.pop()
-        if future.set_running_or_notify_cancel():
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
-                future.set_exception(error)
+            future, work = self._waiting.pop(caller)
+            self._working[caller] += 1
+        try:
+            _fulfil(future, work)
+        finally:
+            with self._changed:
+                self._working[caller] -= 1
+                self._working += Counter()  # forgets who has none any more
         return True
+
+    def _next_caller(self) -> str | None:
+        return self._waiting.next_caller(lambda caller: self._working[caller] < self._most)
+
+
+def _fulfil(future: "Future[ResultT]", work: Callable[[], ResultT]) -> None:
+    if future.set_running_or_notify_cancel():
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+            future.set_exception(error)
 
 
 def require_turn(waiting: Counter[str], owner: str, most: int, what: str, retry_seconds: int = RETRY_SECONDS) -> None:

@@ -65,6 +65,20 @@ def test_work_of_callers_is_done_in_turn(threads):
     assert done in (["a1", "b1", "a3"], ["b1", "a1", "a3"])
 
 
+def test_a_caller_whose_work_takes_long_leaves_a_thread_to_others():
+    threads, go_on = TurnThreads(3, "test", most=2), threading.Event()
+    slow = [threads.submit("a", lambda: go_on.wait(WAIT_SECONDS)) for _ in range(4)]
+    try:
+        wait_for(lambda: sum(each.running() for each in slow) == 2)
+        assert [threads.submit("b", lambda: 1).result(WAIT_SECONDS) for _ in range(2)] == [1, 1]
+        assert sum(each.running() for each in slow) == 2
+        go_on.set()
+        assert all(each.result(WAIT_SECONDS) for each in slow)
+    finally:
+        go_on.set()
+        threads.close()
+
+
 def test_what_goes_wrong_is_the_callers_and_the_thread_works_on(threads):
     with pytest.raises(ZeroDivisionError):
         threads.submit("a", lambda: 1 // 0).result(WAIT_SECONDS)
