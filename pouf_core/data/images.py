@@ -15,10 +15,12 @@ from PIL import AvifImagePlugin, Image, ImageOps, UnidentifiedImageError
 from pouf_core.contract.item_limits import MAX_ASPECT_RATIO, MAX_PIXELS
 from pouf_core.data.colours import to_srgb
 from pouf_core.data.heif import decode_heif, heif_size, is_heif
+from pouf_core.data.jpeg_scans import check_scans
 from pouf_core.errors import InvalidInput
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 HEIF = "HEIF"
+_OF_SCANS = ("JPEG", "MPO")
 
 THUMBNAIL_SIDE = 256
 
@@ -126,6 +128,8 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
             warnings.simplefilter("ignore")  # of odd metadata, and of sizes, which our own limit is for
             with Image.open(io.BytesIO(data), formats=_formats()) as image:
                 check_geometry(image.size, max_pixels)
+                if image.format in _OF_SCANS:
+                    check_scans(data, image.size)
                 yield image
     except UnidentifiedImageError as error:
         formats = ", ".join((*FORMATS, HEIF))
