@@ -34,18 +34,21 @@ def read_zip(path: Path, limits: ArchiveLimits, check: Callable[[], None]) -> It
     """The files of a zip one by one, those of labels first, so that a sample knows them; raises `ArchiveError`."""
     unpacked = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
     with _opened(path, limits) as archive:
-        files = _files_of(archive)
-        for info, name in sorted(files, key=lambda file: not is_named_for_labels(file[1].file_name)):
-            if name.skipped:
-                yield Skipped(name, name.skipped)
-            else:
-                yield _read_zip_entry(archive, info, name, limits, unpacked)
+        files = _Files(archive)
+        for labels_wanted in (True, False):
+            for info, name in files:
+                if is_named_for_labels(name.file_name) is not labels_wanted:
+                    continue
+                if name.skipped:
+                    yield Skipped(name, name.skipped)
+                else:
+                    yield _read_zip_entry(archive, info, name, limits, unpacked)
 
 
 def names_in_zip(path: Path, limits: ArchiveLimits) -> list[ItemName]:
     """The names of a zip's files; raises `ArchiveError`."""
     with _opened(path, limits) as archive:
-        return [name for _, name in _files_of(archive)]
+        return [name for _, name in _Files(archive)]
 
 
 _UNREADABLE = "The zip archive cannot be read: {}. Pack it again; if it is one part of several, as one."
@@ -60,13 +63,17 @@ def _opened(path: Path, limits: ArchiveLimits) -> zipfile.ZipFile:
         raise ArchiveError("archive_corrupt", _UNREADABLE.format(error)) from error
 
 
-def _files_of(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, ItemName]]:
-    entries = archive.infolist()
-    return [
-        (info, parse_name(raw))
-        for info, raw in zip(entries, names_of(entries), strict=True)
-        if not (info.is_dir() or raw.endswith("\\"))
-    ]
+class _Files:
+    """The files of a zip. Their names are taken apart anew each time: of a million they would take 200 MB."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._entries = archive.infolist()
+        self._names = names_of(self._entries)
+
+    def __iter__(self) -> Iterator[tuple[zipfile.ZipInfo, ItemName]]:
+        for info, raw in zip(self._entries, self._names, strict=True):
+            if not (info.is_dir() or raw.endswith("\\")):
+                yield info, parse_name(raw)
 
 
 def _read_zip_entry(
