@@ -12,6 +12,9 @@ from pouf_core.data.texts import TextItem
 from pouf_core.data.uploads.keeper import FoundItem, Keeper, TooManyBytes, TooManyItems, TooManyRows
 from pouf_core.data.uploads.limits import UploadLimits
 
+#: Why an entry was rejected may name what a file holds, as much as its header claims.
+LONGEST_MESSAGE = 2000
+
 
 @dataclass
 class FoundItems:
@@ -94,14 +97,14 @@ class FoundItems:
         undecoded: Undecoded | None = None,
     ) -> None:
         """Note what cannot be used; `lost` and `undecoded` are as for `Losses.note`."""
-        message = showable(message)
+        message = showable(message[:LONGEST_MESSAGE])
         self._note(FoundItem(name.text, "rejected", sha256, size, code, message))
         self.rejected += 1
         self.losses.note(name.text, code, message, lost, undecoded)
 
     def reject_afterwards(self, name: ItemName, code: str, message: str) -> None:
         """As `reject`, of a file whose loss is known when no more is read."""
-        message = showable(message)
+        message = showable(message[:LONGEST_MESSAGE])
         self.keeper.add(FoundItem(name.text, "rejected", code=code, message=message))
         self.rejected += 1
         self.losses.note(name.text, code, message, "rest")

@@ -16,6 +16,7 @@ from pouf_core.data.embedding_storage import StoredEmbeddings, load_embeddings
 from pouf_core.data.embeddings import collect_embeddings
 from pouf_core.data.items import fingerprint
 from pouf_core.data.reading.embeddings import embeddings_of
+from pouf_core.data.uploads.found_items import LONGEST_MESSAGE
 from store.orphans import OrphanCollector
 from store.storage import Storage
 from store.tables import Dataset, Job
@@ -151,6 +152,12 @@ def test_names_inside_a_file_are_shown_as_databases_can_store_them(ingested: Any
     _, items = ingested({"a.safetensors": struct.pack("<Q", len(header)) + header + b"ab"})
     assert items[0].code == ("several_arrays" if odd == "b" else "embedding_file_corrupt")
     assert not {"\0", "\ud800"} & set(items[0].message)
+
+
+def test_a_message_does_not_grow_with_what_a_header_claims(ingested: Any) -> None:
+    header = json.dumps({"features": {"dtype": "F32", "shape": [1] * 100_000, "data_offsets": [0, 4]}}).encode()
+    _, items = ingested({"a.safetensors": len(header).to_bytes(8, "little") + header + bytes(4)})
+    assert (items[0].code, len(items[0].message)) == ("embedding_shape", LONGEST_MESSAGE)
 
 
 def test_the_lease_is_kept_while_a_file_is_unpacked(
