@@ -33,6 +33,8 @@ BYTES_OF_UPLOAD = 512
 BYTES_OF_AUDIT_ITEM = 1024
 BYTES_OF_AUDIT_ANSWER = 512
 BYTES_OF_ALIAS = 512
+#: Of a dataset: an item, a duplicate, or what was rejected.
+BYTES_OF_ENTRY = 512
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,15 @@ def stored_bytes_by_owner(session: Session, owner: str | None = None) -> Counter
 
 def database_bytes(scope: Scope) -> int:
     """Return about how many bytes the owner's jobs, models, batch predictions and audits take in the database
-    (documents, events, numbers and answers), aliases, datasets, uploads, webhooks and messages to these, and answers
-    kept for idempotency keys.
+    (documents, events, numbers and answers), aliases, datasets with uploads and entries, webhooks and messages to
+    these, and answers kept for idempotency keys.
     """
     answers = select(func.count(AuditAnswer.id)).join(Audit, Audit.id == AuditAnswer.audit_id)
     total = BYTES_OF_AUDIT_ITEM * _number(scope, select(func.sum(Audit.size)).where(Audit.owner == scope.owner))
     total += BYTES_OF_AUDIT_ANSWER * _number(scope, answers.where(Audit.owner == scope.owner))
     uploads = select(func.count(Upload.id)).join(Dataset, Dataset.id == Upload.dataset_id)
     total += BYTES_OF_UPLOAD * _number(scope, _of_datasets(uploads, scope))
+    total += BYTES_OF_ENTRY * _number(scope, _of_datasets(select(func.sum(Dataset.entry_count)), scope))
     total += BYTES_OF_ALIAS * _number(scope, select(func.count()).where(Alias.owner == scope.owner))
     for plain in (BatchPrediction, Dataset, Webhook):
         total += BYTES_BESIDE * _number(scope, select(func.count()).where(plain.owner == scope.owner))

@@ -26,7 +26,8 @@ class Dataset(Leased, Base):
     """Target data; status ``uploading → ingesting → ready | failed``.
 
     `labels` is where labels may come from, `label_source` (`LabelSource`) where they came from.
-    `extracted_bytes` are those that ingestion stored beside the uploads. `text_column` and `label_column` name columns
+    `extracted_bytes` are those that ingestion stored beside the uploads, and `entry_count` the rows of items that it
+    wrote, of a dataset that failed, too. `text_column` and `label_column` name columns
     of tables of texts, `text_options` (`TextFileOptions`) is what else its uploader said of files of texts, and
     `readings` (`FileReading`) how they were read. `rejections` (`RejectionGroup`) are what could not be used, by cause,
     and `warnings` (`Finding`) what to know of it. `candidates` (`ColumnCandidate`) are the
@@ -62,6 +63,7 @@ class Dataset(Leased, Base):
     label_source: Mapped[dict[str, JsonValue] | None] = mapped_column(Json)
     suggested_class_names: Mapped[list[str] | None]
     extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
+    entry_count: Mapped[int] = mapped_column(default=0, server_default="0")
     owner_limits: Mapped[OwnerLimits | None] = mapped_column(Json)
     text_column: Mapped[str | None]
     label_column: Mapped[str | None]

@@ -51,6 +51,7 @@ class ItemRows(Keeper):
     flush_rows: int
     _rows: list[dict[str, Any]] = field(default_factory=list)
     _extracted_bytes: int = 0
+    _written: int = 0
     _space_checked_at: int = 0
     _flushed_at: float = field(default_factory=time.monotonic)
 
@@ -139,6 +140,7 @@ class ItemRows(Keeper):
         """Write the rows found so far and renew the lease; raises `LeaseLost`."""
         patiently(self._write_rows, self.check, _passes_by_itself)
         self._flushed_at = time.monotonic()
+        self._written += len(self._rows)
         self._rows = []
 
     def _write_rows(self) -> None:
@@ -146,6 +148,7 @@ class ItemRows(Keeper):
             renew(session, self.lease, database_now(session), self.context.settings.lease_seconds)
             # now, not at the end: what a failed ingestion leaves behind takes room too
             dataset = update(Dataset).where(Dataset.id == self.lease.row_id)
-            session.execute(dataset.values(extracted_bytes=self._extracted_bytes))
+            entries = self._written + len(self._rows)
+            session.execute(dataset.values(extracted_bytes=self._extracted_bytes, entry_count=entries))
             if self._rows:
                 session.connection().execute(insert(DatasetItem), self._rows)  # not as objects, which takes longer

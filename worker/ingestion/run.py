@@ -17,6 +17,7 @@ from pouf_core.data.text_files import TextOptions
 from pouf_core.data.uploads.collector import Collector
 from pouf_core.data.uploads.collectors import collector_of, modality_of_uploads
 from pouf_core.data.uploads.keeper import TooManyBytes, TooManyItems, TooManyRows, Uploaded
+from pouf_core.data.uploads.limits import UploadLimits
 from store.disk import is_disk_full
 from store.leases import Lease, LeaseLost, claim_dataset, database_now, fenced, release
 from store.outages import is_outage, patiently
@@ -143,7 +144,7 @@ def _ingest(
     )
     rows = ItemRows(context, lease, check, long_step, FLUSH_ROWS[modality])
     with collector_of(modality, rows, limits, _text_options(dataset), dataset.labels) as collector:
-        _collect(rows, collector, uploads, settings.max_items)
+        _collect(rows, collector, uploads, UploadLimits.of(settings))
     with long_step():
         labelling = collector.labelling()
         patiently(partial(write_labels, context.database, lease, collector.unwritten(labelling)), check)
@@ -164,15 +165,14 @@ def _uploaded(upload: Upload) -> Uploaded:
     return Uploaded(upload.id, upload.filename, upload.storage_key, upload.size, upload.sha256)
 
 
-def _collect(rows: ItemRows, collector: Collector, uploads: Sequence[Uploaded], most_items: int) -> None:
+def _collect(rows: ItemRows, collector: Collector, uploads: Sequence[Uploaded], of_operator: UploadLimits) -> None:
     rows.begin()
     try:
         collector.collect(uploads)
     except TooManyItems as error:
-        raise _too_many_items(collector.limits.items, most_items) from error
+        raise _too_many_items(collector.limits.items, of_operator.items) from error
     except TooManyRows as error:
-        limit = collector.limits.rows
-        raise DatasetUnusable("too_many_entries", f"The uploads hold more than {limit:,} entries.") from error
+        raise _too_many_rows(collector.limits.rows, of_operator.rows) from error
     except TooManyBytes as error:
         raise DatasetUnusable("stored_bytes_limit", "Its owner may not store what the uploads unpack to.") from error
     finally:
@@ -186,6 +186,16 @@ def _too_many_items(limit: int, operator_limit: int) -> DatasetUnusable:
     return DatasetUnusable(
         "items_limit", f"The owner of this dataset may have {limit:,} more items, and it holds more."
     )
+
+
+def _too_many_rows(limit: int, operator_limit: int) -> DatasetUnusable:
+    if limit == operator_limit:
+        return DatasetUnusable("too_many_entries", f"The uploads hold more than {limit:,} entries.")
+    message = (
+        f"The owner of this dataset has room for {limit:,} more entries in the database, duplicates and rejected ones "
+        "among them, and it holds more."
+    )
+    return DatasetUnusable("database_bytes_limit", message)
 
 
 def _remove_if_deleted(context: WorkerContext, dataset_id: str) -> None:

@@ -22,4 +22,10 @@ def limits_of_dataset(session: Session, dataset: Dataset, settings: Settings) ->
     scope = Scope(session, dataset.owner)
     items = allowed["items"] - usage.items(scope) + dataset.item_count
     stored = allowed["stored_bytes"] - usage.stored_bytes(scope) + dataset.extracted_bytes
-    return replace(limits, items=min(limits.items, max(items, 0)), extracted_bytes=max(stored, 0))
+    entries = (settings.key_database_bytes - usage.database_bytes(scope)) // usage.BYTES_OF_ENTRY + dataset.entry_count
+    return replace(
+        limits,
+        items=min(limits.items, max(items, 0)),
+        rows=min(limits.rows, max(entries, 0)),
+        extracted_bytes=max(stored, 0),
+    )

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from store import usage
 from store.ids import new_id
+from store.scope import Scope
 from store.tables import Dataset
 from worker.ingestion.run import run_ingestion
 
@@ -85,3 +87,25 @@ def test_without_keys_only_the_operators_limits_hold(context: Any, add_dataset: 
     dataset_id = add_dataset({"a.zip": pack(3)[0]})
     run_ingestion(context, dataset_id)
     assert get(Dataset, dataset_id).status == "ready"
+
+
+def test_entries_that_are_no_items_take_room_in_the_database(
+    make_context: Any, add_dataset: Any, database: Any, get: Any
+) -> None:
+    limits = {"items": 1000, "stored_bytes": 10**9}
+
+    def taken() -> int:
+        with database.read() as session:
+            return usage.database_bytes(Scope(session, "local"))
+
+    def ingest(room: int) -> Dataset:
+        table = {"a.csv": b"text\n" + 100 * b"the same\n"}
+        dataset_id = add_dataset(table, modality="text", owner_limits=limits)
+        run_ingestion(make_context(key_database_bytes=taken() + room * usage.BYTES_OF_ENTRY), dataset_id)
+        return get(Dataset, dataset_id)
+
+    read = ingest(room=100)
+    assert (read.status, read.item_count, read.entry_count) == ("ready", 1, 100)
+    refused = ingest(room=99)
+    assert (refused.status, refused.error_code, refused.entry_count) == ("failed", "database_bytes_limit", 99)
+    assert taken() > 199 * usage.BYTES_OF_ENTRY
