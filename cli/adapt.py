@@ -12,7 +12,6 @@ import pouf_core
 from cli.class_names import parse_class_names
 from cli.label_words import parse_label_words, parse_text_limits
 from cli.remote.progress import progress_bar
-from cli.terminal import harmless
 from cli.wording import gain_in_words, proposal_in_words
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import ActivationChoice
@@ -20,6 +19,7 @@ from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.labels import LabelsWanted
 from pouf_core.contract.progress import Progress as Step
 from pouf_core.contract.request import Quality
+from pouf_core.data.shown_text import harmless
 from pouf_core.data.text_files import AS_TOLD, TextOptions
 from pouf_core.feature_cache.cache import FeatureCache
 from pouf_core.feature_cache.place import FeaturePlace

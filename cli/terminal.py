@@ -5,16 +5,9 @@ import re
 
 from rich.text import Text
 
-_TURNS_WRITING = "\u202a-\u202e\u2066-\u2069"
-# a line break alone, or behind a carriage return, and a tab stay
-_COMMANDS = re.compile(f"\r(?!\n)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f{_TURNS_WRITING}]")
-#: What JSON does not escape by itself.
-_COMMANDS_IN_JSON = re.compile(f"[\x7f-\x9f{_TURNS_WRITING}]")
+from pouf_core.data.shown_text import COMMANDS, harmless
 
-
-def harmless(text: str) -> str:
-    """Text with U+FFFD in place of control characters, and of what turns the direction of writing."""
-    return _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text)
+_COMMAND = re.compile(f"[{COMMANDS}]")
 
 
 def literal(text: str, style: str = "") -> Text:
@@ -23,6 +16,6 @@ def literal(text: str, style: str = "") -> Text:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """JSON in which such characters are escaped: it says the same."""
+    """JSON in which characters that command a terminal are escaped: it says the same."""
     written = json.dumps(value, indent=indent, ensure_ascii=False)
-    return _COMMANDS_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", written)
+    return _COMMAND.sub(lambda found: f"\\u{ord(found[0]):04x}", written)

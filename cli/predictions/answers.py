@@ -13,7 +13,8 @@ from cli.exit_codes import ExitCode
 from cli.output_file import refuse_unwritable, replaced
 from cli.predictions.inputs import Unreadable
 from cli.remote.output import note
-from cli.terminal import harmless, json_text
+from cli.terminal import json_text
+from pouf_core.data.shown_text import harmless
 from pouf_core.data.spreadsheet_cells import cell
 
 FORMATS = (".csv", ".jsonl")

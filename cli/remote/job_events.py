@@ -4,7 +4,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from cli.remote.output import shown
-from cli.terminal import harmless, json_text
+from cli.terminal import json_text
+from pouf_core.data.shown_text import harmless
 
 if TYPE_CHECKING:
     from pouf_client import Client, Event

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.ignored_files import left_behind
+from pouf_core.data.shown_text import showable
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
 _MAX_LENGTH = 1024
-# control characters, which databases and terminals do not take, and those that turn the direction of writing
-_UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 @dataclass(frozen=True)
@@ -35,11 +34,6 @@ class ItemName:
     def row(self, position: int) -> ItemName:
         """The name of a row of this file, which lies where the file does."""
         return ItemName(f"{self.text}:{position}"[-_MAX_LENGTH:], self.parts, self.unsafe)
-
-
-def showable(text: str) -> str:
-    """Text with U+FFFD in place of what databases do not store, and of what should not be shown."""
-    return _UNSHOWABLE.sub("\N{REPLACEMENT CHARACTER}", text.encode("utf-8", "replace").decode())
 
 
 def parse_name(raw: str) -> ItemName:

@@ -1,26 +1,12 @@
 import io
 import json
 
-import pytest
 from rich.console import Console
 
 from cli.root import say_error
-from cli.terminal import harmless, json_text, literal
+from cli.terminal import json_text, literal
 
-CLEAR, TITLE, OF_ONE_BYTE, BACKWARDS = "\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\u202egnp.exe"
-
-
-@pytest.mark.parametrize("command", [CLEAR, TITLE, OF_ONE_BYTE, BACKWARDS, "good\rbad", "a\x08b", "a\x7f", "\u2066a"])
-def test_a_text_gives_a_terminal_no_commands(command):
-    shown = harmless(command)
-    assert len(shown) == len(command)
-    assert shown.isprintable()
-    assert "\N{REPLACEMENT CHARACTER}" in shown
-
-
-@pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", "a\tb", "ä 漢 👩\u200d🚀 \u200eשלום", "[bold]"])
-def test_an_ordinary_text_stays_as_it_is(text):
-    assert harmless(text) == text
+CLEAR, OF_ONE_BYTE, BACKWARDS = "\x1b[2J", "\x9b2J", "\u202egnp.exe"
 
 
 def test_a_literal_text_is_printed_without_commands_and_markup():

@@ -6,8 +6,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pouf_core.contract.rejections import SkipReason
-from pouf_core.data.item_names import ItemName, showable
+from pouf_core.data.item_names import ItemName
 from pouf_core.data.losses import Losses, Lost, Undecoded
+from pouf_core.data.shown_text import showable
 from pouf_core.data.texts import TextItem
 from pouf_core.data.uploads.keeper import FoundItem, Keeper, TooManyBytes, TooManyItems, TooManyRows
 from pouf_core.data.uploads.limits import UploadLimits
