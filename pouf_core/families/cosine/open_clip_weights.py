@@ -8,6 +8,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from tempfile import TemporaryDirectory
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from safetensors import SafetensorError
@@ -36,7 +37,8 @@ def plain_weights(path: Path) -> Iterator[str]:
             `_orig_mod.visual.proj` or `model.visual.proj`. Nothing but tensors is unpickled.
 
     Yields:
-        `path` itself where open_clip reads it as it is, else a temporary file, which takes as much room.
+        `path` itself where open_clip reads it as it is (its tensors are mapped, and not read here), else a temporary
+        file, which takes as much room.
 
     Raises:
         UnreadableWeights: the file is damaged, or holds no weights, or things that are not read.
@@ -94,7 +96,8 @@ def _read(path: Path) -> Any:
 
 def _read_torch(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # PyTorch's older form, which is no zip, cannot be mapped
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except RuntimeError as error:
         if "TorchScript" in str(error):
             advice = "torch.save(torch.jit.load(path).state_dict(), other_path)"

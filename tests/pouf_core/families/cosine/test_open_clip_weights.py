@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import open_clip
+import psutil
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -53,6 +55,22 @@ def test_a_checkpoint_loads_into_its_architecture(tmp_path: Path, tensors: dict[
 def test_safetensors_with_a_prefix_are_read(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
     path = tmp_path / "model.safetensors"
     save_file(under("_orig_mod.", tensors), path)
+    with plain_weights(path) as found:
+        assert torch.load(found, weights_only=True).keys() == tensors.keys()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts what the process reads, in /proc")
+def test_a_file_that_open_clip_reads_is_not_read_before(tmp_path: Path) -> None:
+    torch.save({"logit_scale": torch.zeros(1_000_000)}, tmp_path / "weights.pt")
+    before = psutil.Process().io_counters().read_chars
+    with plain_weights(tmp_path / "weights.pt") as found:
+        assert found == str(tmp_path / "weights.pt")
+        assert psutil.Process().io_counters().read_chars - before < 1_000_000
+
+
+def test_weights_in_the_older_form_of_pytorch_are_read(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
+    path = tmp_path / "old.pt"
+    torch.save(under("model.", tensors), path, _use_new_zipfile_serialization=False)
     with plain_weights(path) as found:
         assert torch.load(found, weights_only=True).keys() == tensors.keys()
 
