@@ -91,10 +91,11 @@ def _image(content: bytes) -> dict[str, str]:
 
 def _texts(given: Inputs) -> list[PredictInput]:
     columns = columns_of(given)
+    names: Sequence[object] | None = None
     if columns is not None:
-        given = _text_columns(columns)
+        given, names = _text_columns(columns), without_names(columns)[1]
     several = [given] if isinstance(given, str | bytes | os.PathLike) else _members(given)
-    return _called((partial(dict, _text(each)) for each in several), columns)
+    return _called((partial(dict, _text(each)) for each in several), names)
 
 
 def _text(given: Any) -> dict[str, str]:
@@ -125,10 +126,11 @@ def _text_columns(columns: Columns) -> list[Any]:
 
 def _vectors(given: Inputs) -> list[PredictInput]:
     columns = columns_of(given)
+    names: Sequence[object] | None = None
     rows: Iterable[Any]
     if columns is not None:
-        others = ("label", name_column(columns))
-        rows = rows_of_numbers({name: values for name, values in columns.items() if name not in others})
+        vectors, names = without_names(columns)
+        rows = rows_of_numbers({name: values for name, values in vectors.items() if name != "label"})
     elif isinstance(given, str | os.PathLike):
         rows = _saved_vectors(existing(given, "; of embeddings, a text is the path of a .npy file"))
     elif is_array(given):
@@ -136,14 +138,12 @@ def _vectors(given: Inputs) -> list[PredictInput]:
     else:
         members = _members(given)
         rows = [members] if members and isinstance(members[0], int | float) else members
-    return _called((partial(_vector, row) for row in rows), columns)
+    return _called((partial(_vector, row) for row in rows), names)
 
 
-def _called(encoding: Iterable[Callable[[], dict[str, str]]], columns: Columns | None) -> list[PredictInput]:
-    """Inputs, called as a column of their table says, if there are both."""
-    named = name_column(columns) if columns is not None else None
-    names = columns[named] if columns is not None and named is not None else repeat(None)
-    texts = (None if name is None else str(name) for name in names)
+def _called(encoding: Iterable[Callable[[], dict[str, str]]], names: Sequence[object] | None) -> list[PredictInput]:
+    """Inputs, called by their names, if there are any."""
+    texts = (None if name is None else str(name) for name in names or repeat(None))
     return [PredictInput(name, encode) for name, encode in zip(texts, encoding, strict=False)]
 
 
@@ -163,9 +163,12 @@ def _saved_vectors(path: Path) -> list[Any]:
     return values_of(np.atleast_2d(np.load(path, allow_pickle=False)))
 
 
-def name_column(columns: Columns) -> str | None:
-    """The column of a table that says what its texts or vectors are called, if any."""
-    return next((name for name in NAME_COLUMNS if name in columns), None)
+def without_names(columns: Columns) -> tuple[Columns, Sequence[object] | None]:
+    """A table without the column that says what its texts or vectors are called, and that column, if it has one."""
+    named = next((name for name in NAME_COLUMNS if name in columns), None)
+    if named is None:
+        return columns, None
+    return {name: values for name, values in columns.items() if name != named}, columns[named]
 
 
 def hold_vectors(columns: Columns) -> bool:

@@ -16,7 +16,7 @@ from pouf_client.embeddings import save_vectors
 from pouf_client.errors import InvalidInput
 from pouf_client.files import PathLike, existing, expanded, is_file, portable_name, visible_files
 from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
-from pouf_client.inputs import hold_vectors, name_column, rows_of_numbers
+from pouf_client.inputs import hold_vectors, rows_of_numbers, without_names
 from pouf_client.picture_tables import LABEL_COLUMN, pictures_in, pictures_listed_in
 
 #: A path, or a list of paths, texts, pairs, pictures or vectors, or an array, a table, a picture, or a file's bytes.
@@ -135,12 +135,10 @@ def _table(columns: Columns, modality: str, label_column: str) -> tuple[Write, s
     others = {name: values for name, values in columns.items() if name != label_column}
     if not any(others.values()):
         raise _invalid("no_items", "The table has no row.")
-    named = name_column(others)
-    vectors = {name: values for name, values in others.items() if name != named}
+    vectors, names = without_names(others)
     has_texts = any(isinstance(value, str) for values in others.values() for value in values)
     if modality == "text" or (modality == "auto" and has_texts and not hold_vectors(vectors)):
         return _texts([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]), "text"
-    names = None if named is None else columns[named]
     return _vectors(rows_of_numbers(vectors), columns.get(label_column), names), "embedding"
 
 
