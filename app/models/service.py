@@ -135,12 +135,12 @@ def put_alias(caller: Caller, name: str, id_or_alias: str) -> tuple[AliasDocumen
     """
     with caller.state.database.write() as session:
         scope = caller.scope(session)
-        if repository.find_alias(scope, name) is None:
-            quotas.require_room_in_database(caller.limits, scope, BYTES_OF_ALIAS)
-        model = get(scope, id_or_alias, lock=True)
         scope.lock(f"alias {name}")
         alias = repository.find_alias(scope, name)
         created = alias is None
+        if created:
+            quotas.require_room_in_database(caller.limits, scope, BYTES_OF_ALIAS)
+        model = get(scope, id_or_alias, lock=True)
         if alias is None:
             alias = Alias(owner=caller.owner, name=name, model_id=model.id)
             session.add(alias)
