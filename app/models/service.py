@@ -22,6 +22,7 @@ from app.models.schemas import (
     show_model_summary,
 )
 from app.serving.engine import Servable
+from pouf_core.contract.findings import listed
 from pouf_core.contract.manifest import MANIFEST
 from store.clock import utcnow
 from store.scope import Scope
@@ -109,9 +110,9 @@ def delete(caller: Caller, id_or_alias: str) -> None:
         model = get(scope, id_or_alias, lock=True)
         names = repository.aliases_of(scope, [model.id], ALIASES_NAMED + 1).get(model.id, [])
         if names:
-            named = ", ".join(names[:ALIASES_NAMED]) + (", …" if len(names) > ALIASES_NAMED else "")
-            message = f"Aliases point at this model: {named}. Move or delete them first."
-            raise conflict("model_has_aliases", message)
+            others = " and others" if len(names) > ALIASES_NAMED else ""
+            named = f"{listed(names[:ALIASES_NAMED])}{others}"
+            raise conflict("model_has_aliases", f"Aliases point at this model: {named}. Move or delete them first.")
         model.deleted_at = utcnow()
         storage_key, exports = model.storage_key, exports_key(model.id)
     caller.state.engine.cache.discard(storage_key)

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from pouf_core.contract.findings import listed
 from pouf_core.data.sheet_cells import check_width, texts_of
 from pouf_core.data.text_rows import LONGEST_LABEL
 from pouf_core.errors import InvalidInput
@@ -42,10 +43,8 @@ def read_arrow(path: Path, form: ArrowForm) -> tuple[dict[str, Any], Iterator[li
     if len(set(single)) != len(single):
         raise InvalidInput("malformed_table", "Two columns of the file have the same name.")
     if not any(_is_text(schema.field(name).type) for name in single):
-        columns = ", ".join(field.name[:100] for field in schema)[:200]
-        raise InvalidInput(
-            "malformed_table", f"No column of the file holds texts; its columns are: {columns}.{_advice(schema)}"
-        )
+        message = f"No column of the file holds texts; its columns are: {listed(schema.names)}.{_advice(schema)}"
+        raise InvalidInput("malformed_table", message)
     return {"sheet": None, "unread": [], "skipped": 0}, chain([single], _rows(batches, schema, single, path))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import IO
 
+from pouf_core.contract.findings import listed
 from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.data.dialects import SNIFFED_CHARACTERS, SNIFFED_ROWS, Dialect, dialect_of, divides_cells
 from pouf_core.data.no_texts import headings_below, is_total
@@ -171,7 +172,7 @@ def _require_even(rows: list[list[str]]) -> None:
     if longer > _COMMON_WIDTH * len(rows):
         raise InvalidInput(
             "malformed_table",
-            f"Most rows have more cells than the first one, which has {len(rows[0])}: {', '.join(rows[0])[:200]}. "
+            f"Most rows have more cells than the first one, which has {len(rows[0])}: {listed(rows[0])}. "
             "Quote texts that hold delimiters, or name the delimiter.",
         )
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from pouf_core.contract.file_reading import TextFileOptions
+from pouf_core.contract.findings import listed
 from pouf_core.data.chat_lines import are_of_a_chat, rows_of_chat
 from pouf_core.data.dialects import divided_by_spaces
 from pouf_core.data.encodings import Encoding, detect_encoding, encoding_said
@@ -128,7 +129,7 @@ def _sheet_rows(
             yield row
             position = row.position
         if sheet.unread:
-            message = f"Only the sheet {sheet.name!r} was read, not {', '.join(map(repr, sheet.unread))[:200]}."
+            message = f"Only the sheet {sheet.name!r} was read, not {listed(sheet.unread)}."
             yield BadRow(position + 1, "sheet_not_read", f"{message} Save each as a file of its own.", lost="rest")
 
 

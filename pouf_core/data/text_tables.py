@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pouf_core.contract.file_reading import ColumnCandidate, shown_text
+from pouf_core.contract.findings import listed
 from pouf_core.data.headings import (
     KEYS_OF_TRACKERS,
     LABEL_ENDS,
@@ -128,7 +129,7 @@ def _asked_for(header: Sequence[str], name: str | None, code: str) -> int | None
         return None
     found = column_named(header, name)
     if found is None:
-        raise InvalidInput(code, f"The table has no column {name!r}; its first row is: {', '.join(header)[:200]}.")
+        raise InvalidInput(code, f"The table has no column {name!r}; its first row is: {listed(header)}.")
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pouf_core.contract.findings import listed
 from pouf_core.errors import InvalidInput, PoufError
 from pouf_core.families.family import is_path
 from pouf_core.system.torchvision_compat import ensure_torchvision_imports
@@ -25,7 +26,6 @@ WEIGHTS: dict[str, object] = {"use_safetensors": True, "dtype": torch.float32, "
 """For weights: no pickles, full precision, and a report of what the checkpoint lacks."""
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Types of models whose positions count from the padding token's number + 1."""
-_NAMED_AT_MOST = 3
 _ANY_WORDS = "the 1 и 的"
 
 
@@ -94,14 +94,7 @@ def check_finite(spec: str, network: nn.Module) -> None:
     statistics = ((name, buffer) for name, buffer in network.named_buffers() if "running_" in name)
     broken = [name for name, tensor in (*network.named_parameters(), *statistics) if not tensor.isfinite().all()]
     if broken:
-        raise unavailable(spec, f"some of its weights are infinite or no numbers: {name_missing(broken)}")
-
-
-def name_missing(missing: Iterable[str]) -> str:
-    """Some of these tensors' names, and how many there are."""
-    names = sorted(missing)
-    named = ", ".join(names[:_NAMED_AT_MOST]) + (", …" if len(names) > _NAMED_AT_MOST else "")
-    return f"{named} ({len(names)} tensors)"
+        raise unavailable(spec, f"some of its weights are infinite or no numbers: {listed(sorted(broken))}")
 
 
 def not_adaptable(spec: str, reason: str) -> InvalidInput:

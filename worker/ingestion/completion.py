@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.dataset_items import check_dataset_items
 from pouf_core.contract.embedding_data import check_class_features_modality, check_embeddings
+from pouf_core.contract.findings import listed
 from pouf_core.data.items import fingerprint_of_hashes
 from pouf_core.data.labels.labelling import CONFLICTING_LABELS, Labelling
 from pouf_core.data.text_tables import AmbiguousTable
@@ -144,5 +145,5 @@ def write_labels(database: Database, lease: Lease[Dataset], labels: Mapping[str,
 def _labelled(key: str, names: Set[str]) -> dict[str, str | None]:
     if len(names) == 1:
         return {"key": key, "new_label": min(names), "new_code": None, "new_message": None}
-    message = "Labels contradict each other and are not used: " + ", ".join(sorted(names))
+    message = f"Labels contradict each other and are not used: {listed(sorted(names))}"
     return {"key": key, "new_label": None, "new_code": CONFLICTING_LABELS, "new_message": message}

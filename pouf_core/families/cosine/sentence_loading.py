@@ -15,13 +15,13 @@ from torch import nn
 from transformers import AutoConfig, AutoModel, AutoTokenizer
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.findings import listed
 from pouf_core.errors import PoufError
 from pouf_core.families.cosine.sentence_encoder import SentenceModel, SentenceNetwork, SentenceTokenizer, SentenceTower
 from pouf_core.families.pretrained import (
     PADDED_POSITIONS,
     check_finite,
     check_vocabulary,
-    name_missing,
     not_adaptable,
     quiet_transformers,
     unavailable,
@@ -129,7 +129,7 @@ def _read_transformer(spec: str, directory: Path) -> Any:
         transformer.pooler = None  # the pooling of sentences is another
     missing = [name for name in report["missing_keys"] if not name.startswith("pooler.")]
     if missing:
-        raise not_adaptable(spec, f"its files have no weights for {name_missing(missing)}")
+        raise not_adaptable(spec, f"its files have no weights for {listed(sorted(missing))}")
     return transformer
 
 

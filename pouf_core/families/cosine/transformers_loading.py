@@ -13,6 +13,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModel, AutoTokenize
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.findings import listed
 from pouf_core.families.cosine.architectures import check_adaptable, examine_network
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.sentence_encoder import SentenceTokenizer
@@ -23,7 +24,6 @@ from pouf_core.families.pretrained import (
     check_finite,
     check_vocabulary,
     checkpoint_name,
-    name_missing,
     not_adaptable,
     quiet_transformers,
     read_pretrained,
@@ -95,7 +95,7 @@ def load_transformers_model(description: BaseModelDescription, device: torch.dev
         processor = read_pretrained(spec, AutoImageProcessor, name, local_files_only=True, backend="pil")
     missing = [key for key in report["missing_keys"] if not key.startswith(_UNUSED)]
     if missing:
-        raise not_adaptable(spec, f"the checkpoint has no weights for {name_missing(missing)}, which would be random")
+        raise not_adaptable(spec, f"the checkpoint has no weights for {listed(sorted(missing))}, which would be random")
     towers = dual_encoder(network).eval()
     transform = ProcessorTransform(processor)
     towers.visual.preprocess_cfg = transform.describe()

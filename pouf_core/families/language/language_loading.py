@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pouf_core.contract.base_model import BaseModelDescription
+from pouf_core.contract.findings import listed
 from pouf_core.families.family import Tokenizer
 from pouf_core.families.language.heads import check_head
 from pouf_core.families.language.item_tokenizer import Kind
@@ -16,7 +17,6 @@ from pouf_core.families.pretrained import (  # first: it makes torchvision impor
     check_finite,
     check_vocabulary,
     checkpoint_name,
-    name_missing,
     not_adaptable,
     quiet_transformers,
     read_pretrained,
@@ -93,7 +93,7 @@ def _read_network(spec: str, kind: Kind, name: str, config: Any) -> Any:
     if missing := report["missing_keys"]:
         raise not_adaptable(
             spec,
-            f"the checkpoint has no weights for {name_missing(missing)}, which would be random; "
+            f"the checkpoint has no weights for {listed(sorted(missing))}, which would be random; "
             "a bare encoder has no language-model head",
         )
     return network

@@ -112,6 +112,16 @@ def test_contradicting_labels_are_dropped_and_shown(
     assert get(Dataset, dataset_id).labelled_count == 1
 
 
+def test_of_many_contradicting_labels_an_item_names_some(
+    context: WorkerContext, add_dataset: Any, items_of: Any, make_picture: Picture
+) -> None:
+    members = {f"{number:02}{'x' * 100}/1.png": make_picture(1) for number in range(30)}
+    run_ingestion(context, dataset_id := add_dataset({"pictures.zip": zipped(members)}))
+    (item,) = items_of(dataset_id, "accepted")
+    assert item.message.startswith(f"Labels contradict each other and are not used: '00{'x' * 58}…', '01x")
+    assert item.message.endswith(" and 20 more")
+
+
 def test_labels_are_written_in_several_transactions(
     context: WorkerContext,
     add_dataset: Any,

@@ -133,7 +133,7 @@ def spoil_a_weight(directory: Path) -> None:
 
 
 REFUSED: list[tuple[str, Callable[[Path], object], str, str]] = [
-    ("hf-clip", drop_projection, "base_model_not_adaptable", "no weights for text_projection.weight (1 tensors)"),
+    ("hf-clip", drop_projection, "base_model_not_adaptable", "no weights for 'text_projection.weight',"),
     ("hf-clip", spoil_a_weight, "base_model_unavailable", "infinite or no numbers"),
     ("hf-clip", into_a_pickle, "base_model_unavailable", "safetensors"),
     ("hf-clip", lambda at: (at / "preprocessor_config.json").unlink(), "base_model_unavailable", "preprocessor_config"),

@@ -55,7 +55,7 @@ def test_rows_are_tied_where_the_model_ties_them(masked: Callable[[str], Languag
 def test_an_encoder_without_a_head_is_refused(masked_directory: Callable[[str], Path], tmp_path: Path) -> None:
     network = transformers.BertModel.from_pretrained(masked_directory("bert"))
     network.save_pretrained(tmp_path)
-    with pytest.raises(InvalidInput, match=r"no weights for cls\.predictions") as refused:
+    with pytest.raises(InvalidInput, match=r"no weights for 'cls\.predictions") as refused:
         load_masked(tmp_path)
     assert (refused.value.code, refused.value.field) == ("base_model_not_adaptable", "/base_model")
 
