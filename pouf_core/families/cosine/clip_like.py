@@ -83,7 +83,7 @@ class ClipLikeModel(CosineModel[Image.Image, Tensor]):
 
     Args:
         description: name, modality and tune modes.
-        network: an open_clip model or a `DualEncoder`, see `CosineModel`.
+        network: an open_clip model or a `DualEncoder`, see `CosineEncoders`.
         transform: PIL RGB image to float tensor [3, H, W], the model's own inference preprocessing.
         tokenizer: the model's tokenizer.
         device: where the network lives.

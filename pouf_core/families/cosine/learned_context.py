@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,12 +12,10 @@ from pouf_core.contract.classes import PLACEHOLDER, ClassName
 from pouf_core.contract.method import DEFAULT_CONTEXT_LENGTH, MethodSpec
 from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.errors import InvalidInput
+from pouf_core.families.cosine.encoders import CosineEncoders
 from pouf_core.families.cosine.prompts import Prompts, build_prompts
 from pouf_core.families.cosine.tokenizer import TextTokenizer
 from pouf_core.system.runtime import generator
-
-if TYPE_CHECKING:
-    from pouf_core.families.cosine.cosine_model import CosineModel
 
 _STAND_IN = "a"  # one token in every tokenizer; random vectors take its place
 
@@ -75,7 +73,7 @@ def random_template(template: str, length: int) -> str:
     return " ".join(words) + ("" if mark.isalnum() or mark == PLACEHOLDER[-1] else mark)
 
 
-def initial_context(base: CosineModel[Any, Any], prompts: Prompts, spec: MethodSpec, seed: int) -> Tensor:
+def initial_context(base: CosineEncoders[Any], prompts: Prompts, spec: MethodSpec, seed: int) -> Tensor:
     """Where the N context vectors start, [N, width].
 
     Either the embeddings of the template's words, so that the untrained prompt is the baseline's, or normally

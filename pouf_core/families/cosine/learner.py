@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.errors import InvalidInput
+from pouf_core.families.cosine.encoders import CosineEncoders
 from pouf_core.families.cosine.prompts import Prompts
 from pouf_core.families.cosine.prototype_learner import ZeroShotPenalty
 from pouf_core.families.cosine.trained_parameters import projection_names, trained_parameters
 from pouf_core.families.interface import ParameterGroup
 from pouf_core.families.trained_tensors import CONTEXT, LOGIT_SCALE, NETWORK, OFFSETS, copies_of
 from pouf_core.scoring import Classifier, CosineClassifier, unit_length
-
-if TYPE_CHECKING:
-    from pouf_core.families.cosine.cosine_model import CosineModel
 
 
 class Learner:
@@ -40,7 +38,7 @@ class Learner:
     """
 
     def __init__(
-        self, base: CosineModel[Any, Any], prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
+        self, base: CosineEncoders[Any], prompts: Prompts, method: ResolvedMethod, context: Tensor | None = None
     ) -> None:
         self._method = method
         self.base = base

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.contract.tune_modes import TUNE_MODES
+from pouf_core.families.cosine.encoders import CosineEncoders
 from pouf_core.families.cosine.learned_context import initial_context, learned_prompts
 from pouf_core.families.cosine.learner import Learner
 from pouf_core.families.cosine.prompts import build_prompts
@@ -20,14 +21,10 @@ from pouf_core.families.cosine.prototype_learner import PrototypeLearner
 from pouf_core.families.interface import Trunk, Views
 from pouf_core.scoring import CosineClassifier
 
-if TYPE_CHECKING:
-    from pouf_core.families.cosine.cosine_model import CosineModel
-
-ItemT = TypeVar("ItemT")
 ViewT = TypeVar("ViewT")
 
 
-class PromptedCosineModel(Generic[ItemT, ViewT]):
+class PromptedCosineModel(Generic[ViewT]):
     """A cosine model whose classes are prompts; see `pouf_core.families.interface.PromptedModel`.
 
     Args:
@@ -38,7 +35,7 @@ class PromptedCosineModel(Generic[ItemT, ViewT]):
         InvalidInput: a class name or a template that this model cannot take.
     """
 
-    def __init__(self, base: CosineModel[ItemT, ViewT], request: CheckedRequest) -> None:
+    def __init__(self, base: CosineEncoders[ViewT], request: CheckedRequest) -> None:
         classes, templates, method = request.classes, request.wording.templates, request.method
         self._base = base = base.computing_in(wanted_precision(method))
         self._prompts = build_prompts(classes, templates, base.tokenizer)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from pouf_core.data.texts import Text, TextItem, text_item
+from pouf_core.families.language.encoder import LanguageEncoder
 from pouf_core.families.language.item_tokenizer import ItemTokenizer
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
-
-if TYPE_CHECKING:
-    from pouf_core.families.language.model import LanguageModel
 
 NULL_TEXTS = ("", "N/A")  # after Zhao et al., "Calibrate before use", ICML 2021
 _INPUTS = "/inputs"
@@ -33,7 +30,7 @@ class ItemReader:
         context: as given; training sets it.
     """
 
-    def __init__(self, model: LanguageModel, tokenizer: ItemTokenizer, context: Tensor | None = None) -> None:
+    def __init__(self, model: LanguageEncoder, tokenizer: ItemTokenizer, context: Tensor | None = None) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self.context = context
@@ -45,7 +42,7 @@ class ItemReader:
         return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
     def __call__(self, texts: Sequence[Text]) -> Tensor:
-        """Features [B, d] of B texts or pairs, see `LanguageModel.features`, with gradients where they are enabled.
+        """Features [B, d] of B texts or pairs, see `LanguageEncoder.features`, with gradients where they are enabled.
 
         Raises:
             InvalidInput: as `ItemTokenizer.__call__`.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
@@ -11,14 +9,12 @@ from pouf_core.contract.method import ResolvedMethod
 from pouf_core.contract.tune_modes import TUNE_MODES, Tune
 from pouf_core.errors import InvalidInput
 from pouf_core.families.interface import ParameterGroup
+from pouf_core.families.language.encoder import LanguageEncoder
 from pouf_core.families.language.item_reader import ItemReader
 from pouf_core.families.language.item_tokenizer import ItemTokenizer
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.trained_tensors import CONTEXT, NETWORK, copies_of, normalisation_names
 from pouf_core.scoring import Classifier
-
-if TYPE_CHECKING:
-    from pouf_core.families.language.model import LanguageModel
 
 
 class LanguageLearner:
@@ -42,7 +38,7 @@ class LanguageLearner:
 
     def __init__(
         self,
-        base: LanguageModel,
+        base: LanguageEncoder,
         tokenizer: ItemTokenizer,
         reader: ItemReader,
         method: ResolvedMethod,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -15,15 +14,13 @@ from pouf_core.contract.presets import label_word_bias, wanted_precision
 from pouf_core.contract.request import CheckedRequest
 from pouf_core.data.texts import Text
 from pouf_core.families.interface import Trunk
+from pouf_core.families.language.encoder import LanguageEncoder
 from pouf_core.families.language.item_reader import ItemReader
 from pouf_core.families.language.label_word_classifier import LabelWordClassifier
 from pouf_core.families.language.learner import LanguageLearner
 from pouf_core.families.text_views import TextViews
 from pouf_core.families.tokenizer_hash import tokenizer_hash
 from pouf_core.system.runtime import computes_on
-
-if TYPE_CHECKING:
-    from pouf_core.families.language.model import LanguageModel
 
 
 class PromptedLanguageModel:
@@ -40,7 +37,7 @@ class PromptedLanguageModel:
     view_kind: str = "words"
     trunk: Trunk | None = None  # no projection head stands between the network and its features
 
-    def __init__(self, base: LanguageModel, request: CheckedRequest) -> None:
+    def __init__(self, base: LanguageEncoder, request: CheckedRequest) -> None:
         wording = request.wording
         template = wording.language_template
         assert template is not None  # a request over a language model has one
