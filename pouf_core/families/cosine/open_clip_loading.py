@@ -45,12 +45,7 @@ def load_open_clip(
             pretrained tag says that its weights were trained with another activation than the description's.
     """
     if architecture is None:
-        directory = Path(weights).expanduser()
-        if directory.is_file():
-            raise unavailable(description.name, f"name its architecture, too: open_clip:ViT-B-32/{directory}")
-        if not (directory / "open_clip_config.json").is_file():
-            raise unavailable(description.name, f"{directory} has no open_clip_config.json")
-        model_name, pretrained = f"{_DIRECTORY}{directory}", None
+        model_name, pretrained = _of_directory(description.name, Path(weights).expanduser()), None
     else:
         _check_architecture(description.name, architecture, weights)
         model_name, pretrained = architecture, weights
@@ -83,6 +78,14 @@ def load_open_clip(
         check_vocabulary(description.name, tokenizer.tokenizer)
     configuration = open_clip.get_model_config(model_name) | {"quick_gelu": description.activation == "quick_gelu"}
     return ClipLikeModel(description, network, transform, TextTokenizer(tokenizer), device, configuration)
+
+
+def _of_directory(spec: str, directory: Path) -> str:
+    if directory.is_file():
+        raise unavailable(spec, f"name its architecture, too: open_clip:ViT-B-32/{directory}")
+    if not (directory / "open_clip_config.json").is_file():
+        raise unavailable(spec, f"{directory} has no open_clip_config.json")
+    return f"{_DIRECTORY}{directory}"
 
 
 def _tokenizer(spec: str, model_name: str) -> Any:
