@@ -95,7 +95,11 @@ def read_example(folder: Path) -> Example:
 
 @contextmanager
 def running_service(url: str | None, data_dir: Path) -> Iterator[str]:
-    """The URL of the service at `url`, or of one that runs for the length of the block."""
+    """The URL of the service at `url`, or of one that runs for the length of the block.
+
+    Raises:
+        CommandError: that service is not ready.
+    """
     if url:
         address = checked_address(url)
         if reason := why_not_ready(address):

@@ -96,7 +96,7 @@ def transport_cost(similarity: Tensor, plan_logits: Tensor, class_prior: Tensor 
 
 
 def conditional_transport(similarity: Tensor, plan_logits: Tensor, class_prior: Tensor | None) -> TransportTerm:
-    """The sum of both directions of `transport_cost`: the paper's transport."""
+    """The sum of both directions of `transport_cost`, whose arguments it takes: the paper's transport."""
     forth, back = transport_cost(similarity, plan_logits, class_prior)
     return TransportTerm(forth + back, {"target_to_prototype": forth, "prototype_to_target": back})
 
@@ -163,5 +163,5 @@ def pouf_objective(
 
 
 def updated_marginal(running: Tensor | None, batch: Tensor, momentum: float) -> Tensor:
-    """The running marginal after one more batch; the first batch sets it."""
+    """The running marginal [K] after one more batch with its own [K]; the first batch sets it."""
     return batch if running is None else torch.lerp(batch, running, momentum)

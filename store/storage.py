@@ -164,7 +164,7 @@ class Storage:
 
     @_told_apart
     def local(self, key: str) -> Path:
-        """Return a path to read the file at: the file itself with ``file://``, else a cached copy."""
+        """Return a path to read the file at: itself with ``file://``, else a cached copy; raises `NotStored`."""
         if self._is_local:
             path = Path(self._path(key))
             if not path.exists():
@@ -196,7 +196,7 @@ class Storage:
 
     @_told_apart
     def local_directory(self, key: str) -> Path:
-        """Return a path to read the directory at: itself with ``file://``, else a cached copy."""
+        """Return a path to read the directory at: itself with ``file://``, else a cached copy; raises `NotStored`."""
         if self._is_local:
             path = Path(self._path(key))
             if not path.is_dir():

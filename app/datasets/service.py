@@ -92,7 +92,11 @@ def create(caller: Caller, form: DatasetForm, files: Sequence[StagedFile], on_cr
 def add_files(
     caller: Caller, dataset_id: str, files: Sequence[StagedFile], on_added: OnCreated = lambda session, document: None
 ) -> DatasetDocument:
-    """Add files to a dataset that is still uploading; those it has already (same content and name) change nothing."""
+    """Add files to a dataset that is still uploading; those it has already (same content and name) change nothing.
+
+    Raises 422 ``no_files``, 404 ``dataset_not_found``, 409 ``dataset_not_uploading``, 429 as of
+    `require_room_for_files` and `require_room_in_database`, or `StorageUnavailable`.
+    """
     if not files:
         raise _no_files()
     with caller.state.database.read() as session:
@@ -120,7 +124,10 @@ def add_files(
 
 
 def finalize(caller: Caller, dataset_id: str) -> DatasetDocument:
-    """Start ingesting; a dataset that was finalized before stays as it is."""
+    """Start ingesting; a dataset that was finalized before stays as it is.
+
+    Raises 404 ``dataset_not_found``, or 422 ``no_files``.
+    """
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         dataset = get(scope, dataset_id, lock=True)

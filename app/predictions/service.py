@@ -105,7 +105,10 @@ def _text_of(item: PredictInput) -> Source:
 
 
 async def while_connected(request: Request, work: Awaitable[T]) -> T:
-    """Return the result of `work`, which is cancelled when the client leaves; the body must have been read."""
+    """Return the result of `work`, which is cancelled when the client leaves; the body must have been read.
+
+    Raises 400 ``client_closed_request`` then, or what `work` raises.
+    """
     task = asyncio.ensure_future(work)
     gone = asyncio.ensure_future(_disconnected(request))
     try:

@@ -102,7 +102,11 @@ class TurnThreads:
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True).start()
 
     def submit(self, caller: str, work: Callable[[], ResultT]) -> "Future[ResultT]":
-        """Do the work when it is the caller's turn; cancelling the future takes work out that was not begun."""
+        """Do the work when it is the caller's turn; cancelling the future takes work out that was not begun.
+
+        Raises:
+            RuntimeError: it was closed.
+        """
         future: Future[ResultT] = Future()
         with self._changed:
             if self._closed:

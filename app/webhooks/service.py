@@ -36,7 +36,10 @@ SECRET_BYTES = 32
 
 
 def create(caller: Caller, body: WebhookCreate, on_created: OnCreated) -> CreatedWebhookDocument:
-    """Create a webhook and return its document with the secret, which no other answer holds."""
+    """Create a webhook and return its document with the secret, which no other answer holds.
+
+    Raises 422 ``webhook_target_refused``, 409 ``too_many_webhooks``, or 429 ``database_bytes_limit``.
+    """
     try:
         check_url(body.url, caller.state.settings.webhook_networks)
     except TargetRefused as error:
@@ -107,7 +110,10 @@ def test(caller: Caller, webhook_id: str) -> DeliveryDocument:
 
 
 def redeliver(caller: Caller, webhook_id: str, delivery_id: str) -> DeliveryDocument:
-    """Make a message due now, whatever its result was, under the same id."""
+    """Make a message due now, whatever its result was, under the same id.
+
+    Raises 404 ``webhook_not_found`` or ``delivery_not_found``.
+    """
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         get(scope, webhook_id)

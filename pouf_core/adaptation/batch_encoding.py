@@ -58,7 +58,7 @@ class MicroBatches:
         return torch.cat(rows)
 
     def backward(self, draws: Sequence[Draw], gradient: Tensor, micro_batch_size: int) -> None:
-        """Encode once more, with gradients."""
+        """Encode once more, for the gradient [B, d] of the loss with respect to the draws' features."""
         for part, rows in zip(_parts(draws, micro_batch_size), gradient.split(micro_batch_size), strict=True):
             self._source.features(part).backward(rows)
             self._on_micro_batch()

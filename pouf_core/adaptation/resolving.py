@@ -121,7 +121,11 @@ def resolve(
 
 
 def resolve_baseline(spec: MethodSpec, marginal: Tensor, *, device: torch.device, threads: int) -> ResolvedBaseline:
-    """The numbers that a method without training uses; arguments as for `resolve`."""
+    """The numbers that a method without training uses; arguments as for `resolve`.
+
+    Raises:
+        ValueError: the method is of type `pouf`.
+    """
     if spec.type == "pouf":
         raise ValueError("Method type pouf is resolved by `resolve`.")
     prior, source = (None, "none") if spec.type == "zero-shot" else _class_prior(spec, "estimated", marginal)

@@ -128,7 +128,7 @@ def _kept_zero_shot(zero_shot: ZeroShot, method: ResolvedMethod, metrics: list[M
 
 
 def logits_of(pieces: Iterable[Scores], similarities: list[Tensor] | None = None) -> Iterator[Tensor]:
-    """The class logits of scores, whose similarities are added to a list."""
+    """The class logits [b, K] of scores, whose expected similarities [b] are added to a list."""
     for scores in pieces:
         if similarities is not None:
             similarities.append(expected_similarity(scores))

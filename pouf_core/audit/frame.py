@@ -63,7 +63,7 @@ class Frame:
         return np.argsort(rank - DISAGREEMENT * self.changed, kind="stable")
 
     def suspected(self, count: int) -> Integers:
-        """So many items that are likely wrong, each for another reason where there are as many.
+        """So many items [count], by number, that are likely wrong, each for another reason where there are as many.
 
         Of the twice as many that are most suspected, those come first that are the most suspected of their cluster and
         class, then those that come second in theirs, and so on: ten more of a mistake that is known teach little.

@@ -34,7 +34,7 @@ class Target:
     scale: float
 
     def part(self, rows: Tensor) -> Target:
-        """Some of the items, with their own neighbours and the scale of all."""
+        """Some of the items, by number [m], with their own neighbours and the scale of all."""
         features = self.features[rows]
         return Target(features, self.prototypes, nearest_neighbours(features), self.scale)
 

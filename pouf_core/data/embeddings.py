@@ -131,7 +131,7 @@ def _normalised(part: npt.NDArray[np.float64], largest: npt.NDArray[np.float64])
 
 
 def row_hashes(rows: Floats) -> list[str]:
-    """SHA-256 (hex) of every row's float32 numbers, little-endian: the content hashes of unit-length vectors."""
+    """SHA-256 (hex) of the little-endian float32 numbers of rows [n, d]: the content hashes of unit-length vectors."""
     return [hashlib.sha256(row).hexdigest() for row in np.ascontiguousarray(rows, dtype="<f4")]
 
 

@@ -77,7 +77,7 @@ class Volume:
         return found
 
     def is_whole(self, numbers: npt.NDArray[np.int64]) -> bool:
-        """Whether some of the rows that were there when it was read are what was written."""
+        """Whether rows, by number [b], of those that were there when it was read, are what was written."""
         entries = self._entries[numbers]
         return np.array_equal(_checks(entries["digest"], self._rows[numbers]), entries["check"])
 

@@ -277,12 +277,12 @@ class Thresholds:
 
 
 def row(name: str) -> Row:
-    """The row of a measurement or a constant."""
+    """The row of a measurement or a constant; raises `KeyError`."""
     return {each.name: each for each in TABLE}[name]
 
 
 def constant(name: str) -> float:
-    """A constant that measurements are defined by."""
+    """A constant that measurements are defined by; raises `ValueError` of a row of limits."""
     value = row(name).constant
     if value is None:
         raise ValueError(f"Row {name} has limits, and no constant.")

@@ -164,8 +164,10 @@ class CosineEncoders(ABC, Generic[ViewT]):
         return mean_of_templates(torch.cat(parts), placed.template_count)
 
     def projected_prototypes(self, prompts: PlacedPrompts) -> Callable[[], Tensor]:
-        """`prototypes` of the templates' own words for when nothing before the text projection changes: prompts go
-        through the text tower once, here, and only through the projection at each call."""
+        """`prototypes` [K, d] of the templates' own words for when nothing before the text projection changes.
+
+        Prompts go through the text tower once, here, and only through the projection at each call.
+        """
         with torch.no_grad(), self._precision():
             pieces = [self.text.before_projection(piece) for piece in prompts.tokens.split(_PROMPTS_AT_ONCE)]
         before = torch.cat(pieces)

@@ -44,7 +44,7 @@ class TextTokenizer:
         return [int(length) for length in ((rows != self.pad_token_id) * positions).amax(dim=1)]
 
     def special_counts(self, row: Tensor) -> tuple[int, int]:
-        """How many special tokens stand before and after the text of `row`."""
+        """How many special tokens stand before and after the text of a row [L] of ids."""
         leading = shared_prefix(self._empty, row)
         leading = min(leading, self.live_lengths(self._empty.unsqueeze(0))[0])
         trailing = self.live_lengths(self._empty.unsqueeze(0))[0] - leading
@@ -52,6 +52,6 @@ class TextTokenizer:
 
 
 def shared_prefix(first: Tensor, second: Tensor) -> int:
-    """Number of leading ids that two rows share."""
+    """Number of leading ids that two rows [L] share."""
     differs = (first != second).nonzero()
     return int(differs[0]) if len(differs) else len(first)

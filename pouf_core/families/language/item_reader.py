@@ -60,7 +60,11 @@ class ItemReader:
             return self(texts).float().cpu()
 
     def classifier(self, calibration_bias: Tensor | None) -> LabelWordClassifier:
-        """The classes under the model's present weights, with gradients where they are enabled."""
+        """The classes under the model's present weights, with gradients where they are enabled.
+
+        Args:
+            calibration_bias: [K], subtracted from the class logits; None for nothing.
+        """
         return LabelWordClassifier.of(self._model.head, self._tokenizer.word_ids, calibration_bias)
 
     def null_bias(self, takes_pairs: bool) -> Tensor:
@@ -81,7 +85,10 @@ def calibration_bias(class_logits: Tensor) -> Tensor:
     one class, and so assume balance; where balance is known, that is the better estimate.
 
     Args:
-        class_logits: [n, K], n at least 1.
+        class_logits: [n, K].
+
+    Raises:
+        ValueError: n is 0.
     """
     if not len(class_logits):
         raise ValueError("The contextual calibration bias needs at least one item.")
