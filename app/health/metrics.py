@@ -57,32 +57,32 @@ class ServiceMetrics(Collector):
             counted = observations.totals(session)
             owners = self._owners.read(session, counted)
             pending = pending_webhooks(session)
-        yield _gauge("pouf_jobs", jobs)
+        yield _labelled(GaugeMetricFamily, "pouf_jobs", jobs)
         waited = 0.0 if oldest is None else max((utcnow() - oldest).total_seconds(), 0.0)
         yield _number("pouf_oldest_queued_seconds", waited)
         yield _histogram("pouf_job_wait_seconds", [each for each in counted if each.metric == "job_wait_seconds"])
         yield _histogram("pouf_job_seconds", [each for each in counted if each.metric == "job_seconds"])
-        yield _counter("pouf_job_failures", _by_label(counted, "job_failures"))
-        yield _counter("pouf_webhook_attempts", _by_label(counted, "webhooks"))
+        yield _labelled(CounterMetricFamily, "pouf_job_failures", _by_label(counted, "job_failures"))
+        yield _labelled(CounterMetricFamily, "pouf_webhook_attempts", _by_label(counted, "webhooks"))
         yield _number("pouf_webhooks_pending", pending)
-        yield _counter("pouf_owner_job_seconds", owners.job_seconds)
-        yield _gauge("pouf_owner_stored_bytes", owners.stored_bytes)
-        yield _gauge("pouf_owner_unfinished_jobs", owners.unfinished_jobs)
+        yield _labelled(CounterMetricFamily, "pouf_owner_job_seconds", owners.job_seconds)
+        yield _labelled(GaugeMetricFamily, "pouf_owner_stored_bytes", owners.stored_bytes)
+        yield _labelled(GaugeMetricFamily, "pouf_owner_unfinished_jobs", owners.unfinished_jobs)
         yield _last_seen(workers)
         yield from _reaper_lag(workers, now)
 
     def _of_this_process(self) -> Iterator[Metric]:
         state = self._state
         space = disk.scarcest(state.settings, state.storage)
-        yield _gauge("pouf_disk_bytes", {"free": space.free, "floor": space.floor})
+        yield _labelled(GaugeMetricFamily, "pouf_disk_bytes", {"free": space.free, "floor": space.floor})
         batcher = state.engine.batcher
         yield _number("pouf_predict_queue_items", batcher.depth)
         yield from _counted_here("pouf_predict_batches", batcher.batches)
         yield from _counted_here("pouf_predict_items", batcher.items)
         yield from _counted_here("pouf_batcher_restarts", batcher.restarts)
         yield _number("pouf_storage_up", float(self._storage_answers()))
-        yield _gauge("pouf_model_cache", state.engine.cache.usage())
-        yield _gauge("pouf_base_model_cache", state.engine.base_models.usage())
+        yield _labelled(GaugeMetricFamily, "pouf_model_cache", state.engine.cache.usage())
+        yield _labelled(GaugeMetricFamily, "pouf_base_model_cache", state.engine.base_models.usage())
 
     def _storage_answers(self) -> bool:
         if self._asked is None or self._asked.done():
@@ -112,16 +112,11 @@ def _number(name: str, value: float) -> Metric:
     return GaugeMetricFamily(name, BY_NAME[name].meaning, value)
 
 
-def _gauge(name: str, values: Mapping[str, float]) -> Metric:
-    """A gauge with a series for each value of its one label."""
-    family = GaugeMetricFamily(name, BY_NAME[name].meaning, labels=BY_NAME[name].labels)
-    for label, value in values.items():
-        family.add_metric([label], value)
-    return family
-
-
-def _counter(name: str, values: Mapping[str, float]) -> Metric:
-    family = CounterMetricFamily(name, BY_NAME[name].meaning, labels=BY_NAME[name].labels)
+def _labelled(
+    family_of: type[GaugeMetricFamily | CounterMetricFamily], name: str, values: Mapping[str, float]
+) -> Metric:
+    """A metric with a series for each value of its one label."""
+    family = family_of(name, BY_NAME[name].meaning, labels=BY_NAME[name].labels)
     for label, value in values.items():
         family.add_metric([label], value)
     return family

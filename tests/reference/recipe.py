@@ -12,6 +12,9 @@ from torch import Tensor
 from tests.reference.clip import Weights, image_features, quick_gelu, text_features
 from tests.reference.objective import loss
 
+Displacements = dict[str, Tensor]
+"""What training moved, by the name of the parameter in the saved weights."""
+
 MUTUAL_INFORMATION_WEIGHT = 0.3
 MOMENTUM = 0.9
 CONTEXT_LENGTH = 4
@@ -92,3 +95,10 @@ def _gradients(
     into = [torch.tensor(by_similarity, dtype=torch.float64), torch.tensor(by_logits, dtype=torch.float64)]
     found = torch.autograd.grad([similarity, logits], list(leaves.values()), into)
     return dict(zip(leaves, found, strict=True))
+
+
+def largest_difference(found: Displacements, wanted: Displacements) -> float:
+    """Of the displacements of any parameter, relative to the one that is wanted, none of which is 0."""
+    assert found.keys() == wanted.keys()
+    assert all(value.norm() > 0 for value in wanted.values())
+    return max(((found[name] - value).norm() / value.norm()).item() for name, value in wanted.items())

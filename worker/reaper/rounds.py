@@ -14,7 +14,7 @@ from store import heartbeats
 from store import webhook_messages as webhooks
 from store.database import Database
 from store.job_datasets import are_decided
-from store.leases import LEASED, changed_one_row, database_now, expire, expired, prolong, shorten
+from store.leases import LEASED, Row, changed_one_row, database_now, expire, expired, prolong, shorten
 from store.outbox import Send, forget_published, publish_pending
 from store.queues import (
     INGEST,
@@ -103,43 +103,46 @@ def end_round(database: Database, name: str) -> None:
         heartbeats.beat(session, name, heartbeats.REAPER)
 
 
-def _expire_jobs(database: Database, now: datetime, settings: Settings) -> None:
+def _revoke_expired(database: Database, table: type[Row], now: datetime, lose: Callable[[Session, Row], None]) -> None:
+    """Revoke expired leases, and tell of each lost row in the transaction that does it."""
     with database.read() as session:
-        ids = expired(session, Job, now)
-    for job_id in ids:
+        ids = expired(session, table, now)
+    for row_id in ids:
         with database.write() as session:
-            job = expire(session, Job, job_id, now)
-            if job is not None:
-                logger.warning("Job %s lost an attempt: %s.", job_id, LOST_LEASE)
-                attempts.lose(session, job, LOST_LEASE, settings)
+            row = expire(session, table, row_id, now)
+            if row is not None:
+                lose(session, row)
+
+
+def _expire_jobs(database: Database, now: datetime, settings: Settings) -> None:
+    def lose(session: Session, job: Job) -> None:
+        logger.warning("Job %s lost an attempt: %s.", job.id, LOST_LEASE)
+        attempts.lose(session, job, LOST_LEASE, settings)
+
+    _revoke_expired(database, Job, now, lose)
 
 
 def _expire_datasets(database: Database, now: datetime, settings: Settings) -> None:
-    with database.read() as session:
-        ids = expired(session, Dataset, now)
-    for dataset_id in ids:
-        with database.write() as session:
-            dataset = expire(session, Dataset, dataset_id, now)
-            if dataset is None or dataset.status != "ingesting" or dataset.deleted_at is not None:
-                continue
-            logger.warning("Ingestion of dataset %s was lost.", dataset_id)
-            # Every claim that was not given back has raised the fence, so it counts the lost ones.
-            if dataset.fence >= settings.max_lost_attempts:
-                message = f"Ingestion was lost {dataset.fence} times: its worker stopped renewing the lease each time."
-                fail_dataset(session, dataset, "worker_lost", message)
-            else:
-                enqueue_ingestion(session, dataset_id)
+    def lose(session: Session, dataset: Dataset) -> None:
+        if dataset.status != "ingesting" or dataset.deleted_at is not None:
+            return
+        logger.warning("Ingestion of dataset %s was lost.", dataset.id)
+        # Every claim that was not given back has raised the fence, so it counts the lost ones.
+        if dataset.fence >= settings.max_lost_attempts:
+            message = f"Ingestion was lost {dataset.fence} times: its worker stopped renewing the lease each time."
+            fail_dataset(session, dataset, "worker_lost", message)
+        else:
+            enqueue_ingestion(session, dataset.id)
+
+    _revoke_expired(database, Dataset, now, lose)
 
 
 def _expire_batches(database: Database, now: datetime, settings: Settings) -> None:
-    with database.read() as session:
-        ids = expired(session, BatchPrediction, now)
-    for batch_id in ids:
-        with database.write() as session:
-            batch = expire(session, BatchPrediction, batch_id, now)
-            if batch is not None:
-                logger.warning("Batch prediction %s lost an attempt: %s.", batch_id, LOST_LEASE)
-                batches.lose(session, batch, LOST_LEASE, settings)
+    def lose(session: Session, batch: BatchPrediction) -> None:
+        logger.warning("Batch prediction %s lost an attempt: %s.", batch.id, LOST_LEASE)
+        batches.lose(session, batch, LOST_LEASE, settings)
+
+    _revoke_expired(database, BatchPrediction, now, lose)
 
 
 def _wake_for_jobs(database: Database, now: datetime, settings: Settings, queue_depth: QueueDepth) -> None:

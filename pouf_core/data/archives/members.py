@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.limits import ArchiveLimits
+from pouf_core.data.archives.packings import Readable
 from pouf_core.data.item_names import ItemName
+
+_BLOCK_BYTES = 1024**2
 
 
 class ArchiveError(Exception):
@@ -64,6 +67,17 @@ class UnpackedBytes:
         if self._left < 0:
             message = "The archive unpacks to far more bytes than it holds; it looks like a decompression bomb."
             raise ArchiveError("archive_ratio_exceeded", message)
+
+    def read(self, stream: Readable, most: int) -> bytes:
+        """Read a member, `most` bytes of it at most; raises as `count` and the stream do.
+
+        It is read block by block, so that what a damaged member unpacks to before its damage is counted, too.
+        """
+        data = bytearray()
+        while block := stream.read(min(_BLOCK_BYTES, most - len(data))):
+            self.count(len(block))
+            data += block
+        return bytes(data)
 
 
 def refusal(name: ItemName, *, link: bool, special: bool, size: int, limits: ArchiveLimits) -> Refused | None:

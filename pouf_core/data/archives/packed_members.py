@@ -6,11 +6,9 @@ import io
 
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import Found, Member, Refused, UnpackedBytes, too_large
-from pouf_core.data.archives.packings import DAMAGE, Readable, unpacked
+from pouf_core.data.archives.packings import DAMAGE, unpacked
 from pouf_core.data.file_kinds import HEAD_BYTES, PACKED_SUFFIXES, archive_kind, is_tar, unpacked_name
 from pouf_core.data.item_names import parse_name
-
-_BLOCK_BYTES = 1024**2
 
 
 def unpacked_member(member: Found, limits: ArchiveLimits, count: UnpackedBytes) -> Member:
@@ -25,17 +23,9 @@ def unpacked_member(member: Found, limits: ArchiveLimits, count: UnpackedBytes) 
     if kind is None or kind not in PACKED_SUFFIXES.values():
         return member
     try:
-        data = _read_at_most(limits.item_bytes + 1, unpacked(io.BytesIO(member.data), kind), count)
+        data = count.read(unpacked(io.BytesIO(member.data), kind), limits.item_bytes + 1)
     except DAMAGE as error:
         return Refused(member.name, "member_corrupt", f"The packed file is damaged: {error}")
     if len(data) > limits.item_bytes:
         return too_large(member.name, limits)
     return member if is_tar(data[:HEAD_BYTES]) else Found(parse_name(unpacked_name(member.name.text)), data)
-
-
-def _read_at_most(size: int, stream: Readable, count: UnpackedBytes) -> bytes:
-    data = bytearray()
-    while block := stream.read(min(_BLOCK_BYTES, size - len(data))):
-        count.count(len(block))
-        data += block
-    return bytes(data)

@@ -6,7 +6,6 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
 
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import (
@@ -26,7 +25,6 @@ from pouf_core.data.file_kinds import is_named_for_labels
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
 
-READ_BYTES = 1024**2
 ENCRYPTED = "The file is encrypted; pack it again without a password."
 
 
@@ -92,18 +90,9 @@ def _read_zip_entry(
         if info.header_offset < 0:
             raise zipfile.BadZipFile("its header lies before the archive's start")
         with archive.open(info) as stream:
-            data = _read_at_most(limits.item_bytes + 1, stream, unpacked)
+            data = unpacked.read(stream, limits.item_bytes + 1)
     except MEMBER_DAMAGE as error:
         return Refused(name, "member_corrupt", f"The file is damaged inside its archive: {error}")
     if len(data) > limits.item_bytes:
         return too_large(name, limits)
     return unpacked_member(Found(name, data), limits, unpacked)
-
-
-def _read_at_most(size: int, stream: IO[bytes], unpacked: UnpackedBytes) -> bytes:
-    """Read block by block, so that what a damaged member unpacks to before its damage is counted too."""
-    data = bytearray()
-    while block := stream.read(min(READ_BYTES, size - len(data))):
-        unpacked.count(len(block))
-        data += block
-    return bytes(data)

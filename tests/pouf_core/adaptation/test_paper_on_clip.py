@@ -25,13 +25,12 @@ from pouf_core.families.loading import load_base_model
 from pouf_core.system.runtime import derived_seed, generator
 from tests.pouf_core.conftest import CLASS_NAMES, TINY_CLIP, draw_shape
 from tests.reference.augmentation import reference_view
-from tests.reference.recipe import Recipe, tune_model, tune_prompt
+from tests.reference.recipe import Displacements, Recipe, largest_difference, tune_model, tune_prompt
 
 STEPS, ITEMS, BATCH, SEED = 12, 20, 8, 5  # two batches an epoch, and four items left over
 TOLERANCE = 1e-6
 HEADS = (TINY_CLIP["vision_cfg"]["width"] // 64, TINY_CLIP["text_cfg"]["heads"])
 
-Displacements = dict[str, Tensor]
 Moved = Callable[[str], tuple[Displacements, dict[str, Any]]]
 
 
@@ -123,12 +122,6 @@ def expected(
     saved = load_file(directory / "open_clip_model.safetensors")
     train = tune_prompt if tune == "prompt" else tune_model
     return train(saved, tokens, batches(base, pictures, **sampling), HEADS, recipe or Recipe(quick_gelu=True))
-
-
-def largest_difference(found: Displacements, wanted: Displacements) -> float:
-    assert found.keys() == wanted.keys()
-    assert all(value.norm() > 0 for value in wanted.values())
-    return max(((found[name] - value).norm() / value.norm()).item() for name, value in wanted.items())
 
 
 @pytest.mark.parametrize("tune", ["prompt", "model"])

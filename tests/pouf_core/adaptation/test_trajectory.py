@@ -24,14 +24,12 @@ from pouf_core.families.cosine.learner import Learner
 from pouf_core.families.cosine.prompts import build_prompts
 from pouf_core.families.loading import load_base_model
 from tests.pouf_core.conftest import CLASS_NAMES, TINY_CLIP
-from tests.reference.recipe import Recipe, tune_model, tune_prompt
+from tests.reference.recipe import Displacements, Recipe, largest_difference, tune_model, tune_prompt
 
 STEPS, ITEMS, BATCH = 20, 24, 8
 TEMPLATE = "a photo of a {}."
 HEADS = (TINY_CLIP["vision_cfg"]["width"] // 64, TINY_CLIP["text_cfg"]["heads"])
 TOLERANCE = 1e-6
-
-Displacements = dict[str, Tensor]
 
 
 class FixedPixels:
@@ -100,12 +98,6 @@ def reference(directory: Path, base: ClipLikeModel, pixels: Tensor, tune: str, r
     batches = [pixels[[index for index, _ in sampler.batch(step)]] for step in range(STEPS)]
     train = tune_prompt if tune == "prompt" else tune_model
     return train(saved, tokens, batches, HEADS, recipe)
-
-
-def largest_difference(found: Displacements, expected: Displacements) -> float:
-    assert found.keys() == expected.keys()
-    assert all(value.norm() > 0 for value in expected.values())
-    return max(((found[name] - value).norm() / value.norm()).item() for name, value in expected.items())
 
 
 @pytest.mark.parametrize("tune", ["prompt", "model"])
