@@ -83,7 +83,7 @@ images: install ## build the container images, run a job and a backup in them (D
 browser: install guide ## the web app in an installed Chromium (Debian: chromium), with screenshots in build/screenshots
 	$(BIN)/python -m pytest tests/browser
 
-lint: install ## ruff, mypy (strict on pouf_core), import-linter
+lint: install ## ruff, mypy (strict), import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
