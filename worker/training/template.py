@@ -13,137 +13,21 @@ This process ends when that socket does, which is when the worker ends, however 
 from __future__ import annotations
 
 import contextlib
-import gc
-import json
 import os
 import select
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-import psutil
 
 from pouf_core.system.memory_limit import data_bytes
-from worker.training.child import Beginning
-
-if TYPE_CHECKING:
-    from pouf_core.families.interface import BaseModel
+from worker.training.asked_job import Job, receive
+from worker.training.prepared import Template
 
 FORK, BECOME = "fork", "become"
 #: The module that adapts.
 TRAINING = "worker.training.child"
 READY = b"ready\n"
-LINE_BYTES = 1 << 16
-#: What comes with a job: its standard input, its log, its pipe for messages, and a socket about its process.
-JOB_FDS = 4
-
-
-@dataclass(frozen=True)
-class Job:
-    """A job's process, or a batch prediction's: asked for, then running."""
-
-    module: str
-    spec_file: str
-    stdin: int
-    log: int
-    messages: int
-    about: socket.socket
-
-    def tell(self, **facts: object) -> None:
-        """Answer the worker, if it is still there."""
-        with contextlib.suppress(OSError):
-            self.about.sendall(json.dumps(facts).encode() + b"\n")
-
-    def take_pipes(self) -> None:
-        """Make the job's pipes this process's own."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os.dup2(self.stdin, 0)
-        os.dup2(self.log, 1)
-        os.dup2(self.log, 2)
-        os.close(self.stdin)
-        os.close(self.log)
-        self.about.close()
-        os.set_inheritable(self.messages, True)  # for a job that starts over in a fresh process
-
-    def close(self) -> None:
-        """Let go of the pipes, which the job's process has now."""
-        for descriptor in (self.stdin, self.log, self.messages):
-            os.close(descriptor)
-
-
-class Template:
-    """What every job begins with: imports and the base model, and how many threads PyTorch would use.
-
-    Args:
-        base_model: name of the base model to load; None for none.
-
-    Attributes:
-        files: what the base model was loaded from, with sizes and times of change.
-    """
-
-    def __init__(self, base_model: str | None) -> None:
-        import torch
-
-        self._threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        from PIL import Image
-
-        import pouf_core.adaptation.run
-        import pouf_core.dataset_prediction  # noqa: F401 - what jobs and batch predictions import
-        from pouf_core.adaptation.class_languages import language_identifier
-        from pouf_core.artifact import model_card_template
-
-        Image.preinit()
-        model_card_template()
-        language_identifier()
-
-        self._fresh_random_state = torch.get_rng_state()
-        self._base: BaseModel | None = None
-        self.files: dict[Path, tuple[int, int]] = {}
-        if base_model is not None:
-            from pouf_core.families.loading import load_base_model
-            from pouf_core.families.registry import family_of
-
-            self.files = stamps(family_of(base_model).files())
-            self._base = load_base_model(base_model)
-            self._base.sha256  # noqa: B018 - computed once for all jobs
-        gc.collect()
-        gc.freeze()
-
-    def unfit(self) -> str | None:
-        """Why no job can begin from this process any more; None while one can."""
-        if stamps(self.files) != self.files:
-            return "the files of its base model have changed"
-        if psutil.Process().num_threads() != 1:
-            return "it has more than one thread"
-        return None
-
-    def run(self, job: Job, shared_bytes: int) -> int:
-        """Be the job's process; returns its exit status."""
-        import numpy as np
-        import torch
-
-        job.take_pipes()
-        torch.set_num_threads(self._threads)
-        np.random.seed()  # as in any new process; PyTorch's state is that of a new process already
-
-        def base_of(name: str) -> BaseModel | None:
-            if self._base is not None and self._base.description.name == name:
-                return self._base
-            self._base = None
-            torch.set_rng_state(self._fresh_random_state)
-            return None
-
-        beginning = Beginning(base_of, shared_bytes)
-        status: int = import_module(job.module).main(job.spec_file, str(job.messages), beginning=beginning)
-        return status
 
 
 class Server:
@@ -233,18 +117,6 @@ class Server:
             job.tell(status=exit_status(pid))
 
 
-def receive(control: socket.socket) -> Job | None:
-    """The next job from the worker; None once it is gone."""
-    line, descriptors, _, _ = socket.recv_fds(control, LINE_BYTES, JOB_FDS)
-    if not line:
-        return None
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    stdin, log, messages, about = descriptors
-    module, spec_file = json.loads(line)
-    return Job(module, spec_file, stdin, log, messages, socket.socket(fileno=about))
-
-
 def can_watch_processes() -> bool:
     """Whether the end of a process can be waited for together with the worker's requests: Linux 5.3, not sandboxed."""
     try:
@@ -265,18 +137,6 @@ def kill_group(pid: int) -> None:
     """SIGKILL to a job's process and all that it started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
-
-
-def stamps(files: Sequence[Path] | dict[Path, tuple[int, int]]) -> dict[Path, tuple[int, int]]:
-    """Size and time of change of each file; of one that is gone, zeros."""
-    found = {}
-    for path in files:
-        try:
-            status = path.stat()
-            found[path] = status.st_size, status.st_mtime_ns
-        except OSError:
-            found[path] = 0, 0
-    return found
 
 
 def main(control_fd: str, mode: str, base_model: str = "") -> int:

@@ -337,7 +337,7 @@ def test_a_template_with_a_second_thread_or_with_other_weights_is_unfit(tmp_path
     code = (
         "import sys, threading\n"
         "from pathlib import Path\n"
-        "from worker.training.template import Template, stamps\n"
+        "from worker.training.prepared import Template, stamps\n"
         "template = Template('pouf-lite')\n"
         "print(template.unfit())\n"
         "thread = threading.Thread(target=(end := threading.Event()).wait)\n"
