@@ -1,7 +1,8 @@
 import pytest
 
 from store.tables import Job
-from tests.app.jobs.test_jobs import CLASSES, create, tasks
+from tests.app.jobs.outbox import tasks
+from tests.app.jobs.test_jobs import CLASSES, create
 
 BAD_BODIES = [
     ({"class_names": ["one"]}, "too_few_classes", "/class_names"),
