@@ -6,8 +6,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 
 from pouf_core.contract.names_in_words import in_words
 from pouf_core.contract.normal_form import normalized
@@ -42,6 +43,27 @@ _LONGEST_LABEL = 4 * MAX_TEXT_LENGTH  # that may mean a class, of which it has o
 MAX_CHARACTERS_OF_CLASSES = 1_000_000
 MAX_TEMPLATES = 1000
 MAX_CHARACTERS_OF_TEMPLATES = 100_000
+# checked by `parse_class_names`, which has a code for everything that can be wrong
+ClassNames = Annotated[
+    list[Any],
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": 2,
+            "items": {
+                "anyOf": [
+                    {"type": "string"},
+                    {
+                        "type": "object",
+                        "properties": {"name": {"type": "string"}, "prompt": {"type": "string"}},
+                        "required": ["name"],
+                        "additionalProperties": False,
+                    },
+                ]
+            },
+        }
+    ),
+]
 
 
 class ClassName(BaseModel):

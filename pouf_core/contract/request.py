@@ -7,12 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import Activation, ActivationChoice
 from pouf_core.contract.base_model import BY_MODALITY, DEFAULT_BASE_MODELS, BaseModelDescription, Modality
-from pouf_core.contract.classes import ClassName, parse_class_names
+from pouf_core.contract.classes import ClassName, ClassNames, parse_class_names
 from pouf_core.contract.logit_scales import DEFAULT_LOGIT_SCALE
 from pouf_core.contract.method import RUNTIME, Auto, MethodSpec, Precision, ResolvedMethod, parse_method
 from pouf_core.contract.method_checks import (
@@ -29,28 +29,6 @@ from pouf_core.errors import InvalidInput, InvalidRequest
 LARGEST_SEED = 2**32 - 1
 
 Quality = Literal["fast", "best"]
-
-# checked by `parse_class_names`, which has a code for everything that can be wrong
-ClassNames = Annotated[
-    list[Any],
-    WithJsonSchema(
-        {
-            "type": "array",
-            "minItems": 2,
-            "items": {
-                "anyOf": [
-                    {"type": "string"},
-                    {
-                        "type": "object",
-                        "properties": {"name": {"type": "string"}, "prompt": {"type": "string"}},
-                        "required": ["name"],
-                        "additionalProperties": False,
-                    },
-                ]
-            },
-        }
-    ),
-]
 
 
 class AdaptationRequest(BaseModel):
@@ -197,12 +175,20 @@ class AdaptationRequest(BaseModel):
         scale = problems.attempt(lambda: _logit_scale(base, self.logit_scale))
         if classes is None or templates is None or problems.found:
             return None, problems.found
-        wording = Wording(templates, template, words or [], limits or {})
-        method = settled_selection(method, base)
-        said = (self.threshold, self.wished_accuracy, self.quality)
-        name = base.name if self.base_model == BY_MODALITY else self.base_model
-        parts = (name, base, classes, wording, method, self.seed, self.activation, scale, *said)
-        return CheckedRequest(*parts), []
+        checked = CheckedRequest(
+            base_model=base.name if self.base_model == BY_MODALITY else self.base_model,
+            base=base,
+            classes=classes,
+            wording=Wording(templates, template, words or [], limits or {}),
+            method=settled_selection(method, base),
+            seed=self.seed,
+            activation=self.activation,
+            logit_scale=scale,
+            threshold=self.threshold,
+            wished_accuracy=self.wished_accuracy,
+            quality=self.quality,
+        )
+        return checked, []
 
 
 def _logit_scale(base: BaseModelDescription, value: float | None) -> float | None:
