@@ -33,6 +33,10 @@ class OutOfMemory(PoufError):
     """Device or host memory ran out even at the smallest micro-batch."""
 
 
+class TimedOut(PoufError):
+    """A process that does the work did not answer in its time, and asking again may help."""
+
+
 class AdaptationStopped(PoufError):
     """Adaptation was asked to stop at a step boundary; `code` is the reason that was given."""
 

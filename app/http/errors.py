@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from app.http.page_paths import is_page
 from pouf_core.contract.file_reading import ColumnCandidate
-from pouf_core.errors import InvalidInput, PoufError
+from pouf_core.errors import InvalidInput, PoufError, TimedOut
 
 #: An answer is no longer than what it answers.
 MAX_ERRORS = 100
@@ -128,6 +128,8 @@ def from_pouf_error(error: PoufError) -> ApiError:
     """Return the API's form of an error raised by the method library."""
     if isinstance(error, InvalidInput):
         return invalid(error.code, error.message, error.field)
+    if isinstance(error, TimedOut):
+        return ApiError(503, error.code, error.message, headers={"Retry-After": "10", "x-should-retry": "true"})
     return ApiError(500, error.code, error.message)
 
 

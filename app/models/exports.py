@@ -54,7 +54,8 @@ async def wanted(caller: Caller, model_id: str, query: ArtifactQuery, prefer: st
     """Return an export, made or being made; ``Prefer: wait=N`` waits for it.
 
     Raises 404 ``model_not_found``, 422 ``export_not_supported``, 501 ``export_unavailable``, 429 or 507 where nothing
-    more may be stored, 429 or 503 where too many are being made, or 500 with the code of what went wrong.
+    more may be stored, 429 or 503 where too many are being made, 503 ``export_timed_out``, or 500 with the code of
+    what went wrong.
     """
     found = await run_in_threadpool(_find, caller, model_id, query)
     if found.is_made:

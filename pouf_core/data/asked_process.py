@@ -24,7 +24,7 @@ class Unanswered(Exception):
     """The process gave no answer.
 
     Attributes:
-        status: its exit status; None where it took too long.
+        status: its exit status; None where it took too long, or stood still.
         said: the end of what it printed, which tells a full disk.
     """
 
@@ -46,7 +46,8 @@ def ask(
         variables: of its environment, beside those of `limited_process.environment`.
 
     Raises:
-        Unanswered: it ended without an answer, which is logged with what it printed, or it took too long.
+        Unanswered: it ended without an answer, which is logged with what it printed, or it took too long, or
+            stood still.
     """
     try:
         ran = run_tied(module, seconds=seconds, given=question.model_dump_json().encode(), variables=variables)

@@ -9,14 +9,19 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from pouf_core.data.process_watch import LOOK_SECONDS, Stillness
+
 #: A picture's pixels in few pieces: each takes the reader and the process in turn.
 _PIPE_BYTES = 1024**2
 _PIECE = 64 * 1024
-_LOOK_SECONDS = 1.0
 
 
 class DeadlineExpired(Exception):
     """The process did not answer, or did not read, in time."""
+
+
+class StoodStill(DeadlineExpired):
+    """Nor did it compute: it hangs, or somebody stopped it."""
 
 
 class DeadlinePipes:
@@ -28,12 +33,13 @@ class DeadlinePipes:
 
     Raises:
         EOFError: (of the methods) the process closed the pipe, as when it ends.
-        DeadlineExpired: (of the methods) it was not done in time.
+        DeadlineExpired: (of the methods) it was not done in time; a `StoodStill`, before that, where nothing is done.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], check: Callable[[], None] = lambda: None) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
+        self._process_id = process.pid
         self._input, self._output = process.stdin.fileno(), process.stdout.fileno()
         self._read = bytearray()  # beyond what was asked for
         self._deadline = 0.0
@@ -100,12 +106,15 @@ class DeadlinePipes:
             return count
 
     def _wait(self, pipe: int, event: int) -> None:
+        stillness = Stillness(self._process_id)
         ready = select.poll()
         ready.register(pipe, event)
         while (left := self._deadline - time.monotonic()) > 0:
             self._check()
-            if ready.poll(1000 * min(left, _LOOK_SECONDS)):
+            if ready.poll(1000 * min(left, LOOK_SECONDS)):
                 return
+            if stillness.look():
+                raise StoodStill
         raise DeadlineExpired
 
 

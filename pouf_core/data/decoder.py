@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from PIL import Image
 
-from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
+from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes, StoodStill
 from pouf_core.data.decoder_protocol import READY, REQUEST, WITH_PIXELS, Wanted
 from pouf_core.data.limited_process import (
     CLOCK_SECONDS_PER_CPU_SECOND,
@@ -125,8 +125,8 @@ class Decoder:
                 return _exchange(self._pipes, data, max_pixels, wanted)
             except _Died:
                 logger.debug("The decoder died of a picture of %d bytes.", len(data))
-            except DeadlineExpired:
-                expired = True
+            except DeadlineExpired as error:  # whoever stands still once was stopped, and no picture is the cause
+                expired = attempt == _ATTEMPTS or not isinstance(error, StoodStill)
             status = self._end()
             logger.warning("The decoder ended at a picture of %d bytes; %s.", len(data), describe_end(status))
             if expired or -status == signal.SIGXCPU:

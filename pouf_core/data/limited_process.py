@@ -50,8 +50,10 @@ def describe_end(status: int) -> str:
 
 
 def end(process: subprocess.Popen[bytes]) -> int:
-    """Kill such a process, close its pipes and return its exit status."""
-    process.kill()
+    """Kill such a process and those below it, close its pipes and return its exit status."""
+    from pouf_core.data.process_watch import kill_with_those_below  # of the other side alone
+
+    kill_with_those_below(process.pid)
     status = process.wait()
     for stream in (process.stdin, process.stdout):
         assert stream is not None

@@ -7,10 +7,11 @@ import os
 from pouf_core.contract.exports import ExportOutcome, ExportTask
 from pouf_core.data.asked_process import Unanswered, ask
 from pouf_core.data.limited_process import describe_end
-from pouf_core.errors import PoufError
+from pouf_core.errors import PoufError, TimedOut
 
 MODULE = "pouf_core.exports.export_process"
 FAILED = "export_failed"
+TIMED_OUT = "export_timed_out"
 LONGEST_SECONDS = 1800.0
 #: Where transformers and open_clip look for models that were fetched before, and by which certificates.
 _OF_MODELS = ("HOME", "HF_HOME", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TORCH_HOME", "XDG_CACHE_HOME", "SSL_CERT_FILE")
@@ -20,14 +21,16 @@ def export_apart(task: ExportTask) -> None:
     """Write an export; the process has none of the service's settings and secrets.
 
     Raises:
-        PoufError: `export_failed` where the process ended, or took too long; or with the code of what `export` raises.
+        TimedOut: `export_timed_out`: it took too long, or stood still.
+        PoufError: `export_failed` where the process ended; or with the code of what `export` raises.
     """
     kept = {name: os.environ[name] for name in _OF_MODELS if name in os.environ}
     try:
         outcome = ask(MODULE, task, ExportOutcome, seconds=LONGEST_SECONDS, variables=kept)
     except Unanswered as error:
         if error.status is None:
-            raise PoufError(FAILED, f"Writing the export takes more than {LONGEST_SECONDS:g} s.") from error
+            message = f"Writing the export stood still, or takes more than {LONGEST_SECONDS:g} s; ask again."
+            raise TimedOut(TIMED_OUT, message) from error
         raise PoufError(FAILED, f"The process that writes exports ended: {describe_end(error.status)}.") from error
     if outcome.code is not None:
         raise PoufError(outcome.code, outcome.message)

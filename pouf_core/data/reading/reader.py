@@ -12,7 +12,7 @@ from pathlib import Path
 from subprocess import PIPE
 from typing import Self, TypedDict, TypeVar
 
-from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
+from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes, StoodStill
 from pouf_core.data.decoder import START_SECONDS
 from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import (
@@ -134,8 +134,8 @@ class FileReader:
                 return
             except _Died:
                 logger.debug("The reader died of a file of %d bytes.", question.size)
-            except DeadlineExpired:
-                expired = True
+            except DeadlineExpired as error:  # whoever stands still once was stopped, and no file is the cause
+                expired = attempt == _ATTEMPTS or not isinstance(error, StoodStill)
             status = self._end()
             logger.warning("The reader ended at a file of %d bytes; %s.", question.size, describe_end(status))
             if expired or -status == signal.SIGXCPU:

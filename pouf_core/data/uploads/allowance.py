@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-import psutil
+from pouf_core.data.process_watch import seconds_computed
 
 #: On a busy machine reading takes longer than it computes.
 CLOCK_SECONDS_PER_CPU_SECOND = 12.0
@@ -20,22 +20,12 @@ class Allowance:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._began, self._computed = time.monotonic(), _computed()
+        self._began, self._computed = time.monotonic(), seconds_computed(os.getpid())
 
     def is_used(self, share: float = 1.0) -> bool:
         """Whether that share of them is over."""
         seconds, passed = share * self._seconds, time.monotonic() - self._began
         if passed > CLOCK_SECONDS_PER_CPU_SECOND * seconds:
             return True
-        return passed > seconds and _computed() - self._computed > seconds  # the latter takes a while
-
-
-def _computed() -> float:
-    """Seconds that this process and those below it have computed, those that were waited for among them."""
-    found = sum(os.times()[:4])
-    for process in psutil.Process().children(recursive=True):
-        try:
-            found += sum(process.cpu_times()[:4])
-        except psutil.Error:
-            continue  # it has ended meanwhile
-    return found
+        # the latter takes a while
+        return passed > seconds and seconds_computed(os.getpid()) - self._computed > seconds

@@ -26,7 +26,7 @@ def take_sample(request: SampleRequest) -> Sample:
         return ask(MODULE, request, Sample, seconds=seconds, variables=scratch)
     except Unanswered as error:
         if error.status is None:
-            raise ReaderUnavailable(f"Reading a sample took more than {seconds:g} s by the clock.") from error
+            raise ReaderUnavailable(f"Reading a sample stood still, or took more than {seconds:g} s.") from error
         if error.status == UNAVAILABLE:
             raise ReaderUnavailable("The process that reads samples lacks what it works with.") from error
         message = f"The files end the process that reads a sample: {describe_end(error.status)}."

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes
+from pouf_core.data import process_watch
+from pouf_core.data.deadline_pipes import DeadlineExpired, DeadlinePipes, StoodStill
 
 LARGE = b"0123456789" * 300_000
 
@@ -44,6 +45,16 @@ def test_a_process_that_neither_reads_nor_answers_is_waited_for_until_the_deadli
             pipes.write(LARGE)
         pipes.allow(0.05)
         with pytest.raises(DeadlineExpired):
+            pipes.read(1)
+
+
+def test_a_process_that_does_nothing_at_all_is_waited_for_no_longer_than_it_may_stand_still(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process_watch, "STILL_SECONDS", process_watch.LOOK_SECONDS)
+    with running("sleep", "1000") as pipes:
+        pipes.allow(900)
+        with pytest.raises(StoodStill):
             pipes.read(1)
 
 

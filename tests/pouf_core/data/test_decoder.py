@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from pouf_core.contract.item_limits import MAX_PIXELS
-from pouf_core.data import decoder
+from pouf_core.data import decoder, process_watch
 from pouf_core.data.decoder import Decoder, DecoderLimits, DecoderUnavailable
 from pouf_core.data.images import decode_image
 from pouf_core.errors import InvalidInput
@@ -105,6 +105,18 @@ def test_a_process_that_was_killed_once_is_replaced_and_the_picture_decoded(real
     assert real.pid is not None
     psutil.Process(real.pid).kill()
     assert real.decode(encoded(), MAX_PIXELS).size == (40, 30)
+
+
+def test_a_process_that_was_stopped_is_replaced_and_the_picture_decoded(
+    real: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_watch, "STILL_SECONDS", 5 * process_watch.LOOK_SECONDS)
+    real.start()
+    assert real.pid is not None
+    stopped = psutil.Process(real.pid)
+    stopped.suspend()
+    assert real.decode(encoded(), MAX_PIXELS).size == (40, 30)
+    assert has_ended(stopped)
 
 
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="Linux alone limits the size of written files so")

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from pouf_core.data import process_watch
 from pouf_core.data.embedding_files import FileLimits
 from pouf_core.data.limited_process import ReaderUnavailable
 from pouf_core.data.reading import reader as reader_module
@@ -26,6 +27,7 @@ from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.errors import InvalidInput
 from tests import fragile_reader
 from tests.corpus.sheets import workbook
+from tests.waiting import has_ended
 
 MIB = 1024**2
 #: Of computing; waited for several times as long.
@@ -160,6 +162,20 @@ def test_a_process_that_dies_once_is_replaced_and_gives_each_row_once(fragile: F
     content = fragile_reader.ONCE + b"\n" + str(tmp_path / "died").encode()
     rows = list(texts_of(fragile, content, "a.txt", TextOptions()))
     assert [row.position for row in rows] == list(range(1, fragile_reader.ROWS + 1))
+
+
+def test_a_process_that_was_stopped_is_replaced_and_gives_each_row_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_watch, "STILL_SECONDS", 5 * process_watch.LOOK_SECONDS)
+    with FileReader(ReadingLimits(512 * MIB, 20), tmp_path) as reader:
+        reader.start()
+        assert reader.pid is not None
+        stopped = psutil.Process(reader.pid)
+        stopped.suspend()
+        rows = texts_of(reader, b"one text\nother text\n", "b.txt", TextOptions())
+        assert [row.position for row in rows] == [1, 2]
+        assert has_ended(stopped)
 
 
 def test_a_system_that_refuses_to_work_is_no_fault_of_the_file(fragile: FileReader) -> None:
