@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from kombu.exceptions import OperationalError
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from store.clock import utcnow
@@ -48,11 +48,6 @@ def publish_pending(database: Database, send: Send, *, limit: int = 100) -> int:
             return count
         _note_attempt(database, message.id, published_at=utcnow())
     return len(pending)
-
-
-def forget_published(session: Session, before: datetime) -> None:
-    """Delete messages that were sent before a time."""
-    session.execute(delete(OutboxMessage).where(OutboxMessage.published_at < before))
 
 
 def _note_attempt(database: Database, message_id: str, published_at: datetime | None) -> None:

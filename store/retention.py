@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from store.database import Database
-from store.dataset_rows import forget_rows
 from store.export_bytes import count_exports
 from store.job_counts import count_change
+from store.row_removal import forget_rows
 from store.settings import Settings
 from store.storage import Storage
 from store.storage_keys import EXPORTS, dataset_key, export_key, exports_key
@@ -31,10 +30,8 @@ from store.tables import (
     WebhookDelivery,
     WebSession,
 )
+from store.tables.base import Base
 from store.transitions import FINAL
-
-#: How many rows, or jobs with all of theirs, go in one transaction.
-BATCH = 100
 
 
 def prune(
@@ -62,7 +59,7 @@ def prune(
         "deleted datasets": _deleted_datasets(database, deleted, remove),
         "deleted webhooks": _deleted_webhooks(database, deleted, remove),
         "exports": _exports(database, storage, before(settings.keep_exports_days), remove),
-        "expired sign-ins": _expired_sessions(database, now, remove),
+        "expired sign-ins": _rows(database, WebSession, (WebSession.expires_at <= now,), remove),
     }
 
 
@@ -99,23 +96,13 @@ def forget_predictions(session: Session, dataset_id: str) -> list[str]:
 def _of_final_jobs(database: Database, table: type[JobEvent | JobMetric], before: datetime, remove: bool) -> int:
     """Of jobs that are not final nothing is removed, however old it is."""
     old = (table.created_at < before, table.job_id.in_(select(Job.id).where(Job.status.in_(FINAL))))
-    if not remove:
-        return _number(database, table, old)
-    count = 0
-    while True:
-        with database.write() as session:
-            jobs = session.scalars(select(table.job_id).where(*old).distinct().limit(BATCH)).all()
-            if not jobs:
-                return count
-            removed = (table.job_id.in_(jobs), table.created_at < before)
-            count += session.scalars(select(func.count()).select_from(table).where(*removed)).one()
-            session.execute(delete(table).where(*removed))
+    return _rows(database, table, old, remove)
 
 
 def _unfinished(database: Database, storage: Storage, before: datetime, now: datetime, remove: bool) -> int:
     abandoned = (Dataset.status == "uploading", Dataset.updated_at < before, Dataset.deleted_at.is_(None))
     if not remove:
-        return _number(database, Dataset, abandoned)
+        return _rows(database, Dataset, abandoned, remove=False)
     with database.read() as session:
         ids = session.scalars(select(Dataset.id).where(*abandoned)).all()
     count = 0
@@ -155,7 +142,7 @@ def _forget_rows_of_deleted(database: Database, table: type[Upload] | type[Datas
     with database.read() as session:
         ids = session.scalars(select(Dataset.id).where(Dataset.deleted_at.is_not(None), left)).all()
     for dataset_id in ids:
-        forget_rows(database.write, table, dataset_id)
+        forget_rows(database.write, table, table.dataset_id == dataset_id)
 
 
 def _deleted_webhooks(database: Database, before: datetime, remove: bool) -> int:
@@ -163,37 +150,12 @@ def _deleted_webhooks(database: Database, before: datetime, remove: bool) -> int
     return _rows(database, Webhook, gone, remove)
 
 
-def _expired_sessions(database: Database, now: datetime, remove: bool) -> int:
-    expired = WebSession.expires_at <= now
-    count = _number(database, WebSession, (expired,))
-    if remove and count:
-        with database.write() as session:
-            session.execute(delete(WebSession).where(expired))
-    return count
-
-
-def _rows(
-    database: Database,
-    table: type[AdaptedModel] | type[Dataset] | type[Webhook],
-    gone: Sequence[ColumnElement[bool]],
-    remove: bool,
-) -> int:
-    """How many rows are gone; with `remove` they are deleted in batches."""
-    if not remove:
-        return _number(database, table, gone)
-    count = 0
-    while True:
-        with database.write() as session:
-            ids = session.scalars(select(table.id).where(*gone).limit(BATCH)).all()
-            if not ids:
-                return count
-            session.execute(delete(table).where(table.id.in_(ids)))
-            count += len(ids)
-
-
-def _number(database: Database, table: type[Any], conditions: Sequence[ColumnElement[bool]]) -> int:
+def _rows(database: Database, table: type[Base], gone: Sequence[ColumnElement[bool]], remove: bool) -> int:
+    """How many rows are gone; with `remove` they are deleted."""
+    if remove:
+        return forget_rows(database.write, table, *gone)
     with database.read() as session:
-        return session.scalars(select(func.count()).select_from(table).where(*conditions)).one()
+        return session.scalars(select(func.count()).select_from(table).where(*gone)).one()
 
 
 def _exports(database: Database, storage: Storage, before: datetime, remove: bool) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from store.clock import utcnow
@@ -174,9 +174,9 @@ def due(session: Session, now: datetime, limit: int, owner: str | None = None) -
     return session.scalars(query.order_by(WebhookDelivery.next_attempt_at).limit(limit)).all()
 
 
-def forget(session: Session, now: datetime) -> None:
-    """Delete messages that ended long ago."""
-    session.execute(delete(WebhookDelivery).where(WebhookDelivery.finished_at < now - KEPT_FOR))
+def is_old(now: datetime) -> ColumnElement[bool]:
+    """Which messages ended so long ago that they go."""
+    return WebhookDelivery.finished_at < now - KEPT_FOR
 
 
 def forget_messages_to(session: Session, hook: Webhook) -> None:

@@ -29,11 +29,11 @@ from app.http.received_files import StagedFile
 from app.http.schemas import ListDocument
 from store import feature_files
 from store.clock import utcnow
-from store.dataset_rows import forget_rows
 from store.ids import new_id
 from store.outages import is_database_outage
 from store.queues import enqueue_ingestion
 from store.retention import forget_audits, forget_predictions
+from store.row_removal import forget_rows
 from store.scope import Scope
 from store.storage import Storage
 from store.storage_keys import dataset_key, upload_key
@@ -172,7 +172,7 @@ def _forget_rows(caller: Caller, dataset_id: str) -> None:
     """Delete the rows of what it held, or in an outage leave them to housekeeping: the dataset is gone all the same."""
     try:
         for table in (Upload, DatasetItem):
-            forget_rows(caller.state.database.write, table, dataset_id)
+            forget_rows(caller.state.database.write, table, table.dataset_id == dataset_id)
     except Exception as error:
         if not is_database_outage(error):
             raise

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from kombu.exceptions import OperationalError
 
-from store.clock import utcnow
 from store.database import Database
-from store.outbox import enqueue, forget_published, publish_pending
+from store.outbox import enqueue, publish_pending
 from store.tables import OutboxMessage
 from worker.celery_app import create_celery_app, sender
 
@@ -41,13 +39,3 @@ def test_an_unreachable_broker_leaves_the_messages_for_later(database: Database,
     assert (get(OutboxMessage, message_id).published_at, get(OutboxMessage, message_id).attempts) == (None, 1)
     assert publish_pending(database, broker.send) == 1
     assert get(OutboxMessage, message_id).attempts == 2
-
-
-def test_sent_messages_are_forgotten_and_unsent_ones_kept(database: Database, broker: Any, outbox: Any) -> None:
-    with database.write() as session:
-        enqueue(session, "sent", "train", {})
-    publish_pending(database, broker.send)
-    with database.write() as session:
-        enqueue(session, "unsent", "train", {})
-        forget_published(session, utcnow() + timedelta(seconds=1))
-    assert outbox() == [("unsent", {})]

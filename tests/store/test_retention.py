@@ -5,12 +5,24 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
+from store import row_removal
 from store.clock import utcnow
 from store.database import Database, upgrade
 from store.retention import prune
-from store.tables import AdaptedModel, Dataset, DatasetItem, Job, JobEvent, JobMetric, Upload, Webhook
+from store.tables import (
+    AdaptedModel,
+    ApiKey,
+    Dataset,
+    DatasetItem,
+    Job,
+    JobEvent,
+    JobMetric,
+    Upload,
+    Webhook,
+    WebSession,
+)
 
 OLD = utcnow() - timedelta(days=400)
 
@@ -67,6 +79,20 @@ def test_events_and_numbers_of_finished_jobs_go_and_jobs_stay(rows, count, make_
         assert count(JobMetric, JobMetric.job_id == job_id) == (0 if job_id == ended else 3)
     assert count(Job) == 3
     assert not any(pruned().values())
+
+
+def test_rows_go_some_at_a_time_and_all_of_them_are_counted(rows, count, make_old, pruned, database, monkeypatch):
+    monkeypatch.setattr(row_removal, "ROWS_AT_ONCE", 2)
+    with database.write() as session:
+        session.add(ApiKey(id="key", owner="local", name="a", prefix="p", digest="d", scopes=[]))
+        session.flush()
+        session.add_all(WebSession(digest=str(n), key_id="key", created_at=OLD, expires_at=OLD) for n in range(5))
+    make_old(JobMetric, JobMetric.job_id.in_([job_with_numbers(rows, "running", "failed")]), created_at=OLD)
+    left = []
+    event.listen(database.engine, "commit", lambda _: left.append((count(WebSession), count(JobMetric))))
+    found = pruned()
+    assert (found["expired sign-ins"], found["metrics"]) == (5, 3)
+    assert [{pair[place] for pair in left} for place in (0, 1)] == [{5, 3, 1}, {3, 1, 0}]
 
 
 def test_datasets_that_were_never_finalized_go_with_their_files(rows, count, make_old, pruned, storage, database):

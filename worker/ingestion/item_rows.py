@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from pouf_core.contract.file_reading import shown_text
 from pouf_core.data.uploads.keeper import FolderUse, FoundItem, Keeper, Uploaded, WholeFile
-from store.dataset_rows import forget_rows
 from store.disk import is_disk_full, require_space, scarcest
 from store.leases import Lease, LeaseLost, database_now, fenced, renew
 from store.outages import is_outage, patiently
+from store.row_removal import forget_rows
 from store.storage_keys import embeddings_key, picture_key, texts_key
 from store.tables import Dataset, DatasetItem
 from worker.process_context import WorkerContext
@@ -60,7 +60,7 @@ class ItemRows(Keeper):
         patiently(self._begin, self.check, _passes_by_itself)
 
     def _begin(self) -> None:
-        forget_rows(self._write, DatasetItem, self.lease.row_id)
+        forget_rows(self._write, DatasetItem, DatasetItem.dataset_id == self.lease.row_id)
 
     @contextmanager
     def _write(self) -> Iterator[Session]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, func, or_, select, true, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from store import heartbeats
@@ -15,7 +15,7 @@ from store import webhook_messages as webhooks
 from store.database import Database
 from store.job_datasets import are_decided
 from store.leases import LEASED, Row, changed_one_row, database_now, expire, expired, prolong, shorten
-from store.outbox import Send, forget_published, publish_pending
+from store.outbox import Send, publish_pending
 from store.queues import (
     INGEST,
     NOTIFY,
@@ -26,8 +26,9 @@ from store.queues import (
     enqueue_prediction,
     enqueue_training,
 )
+from store.row_removal import forget_rows
 from store.settings import Settings
-from store.tables import BatchPrediction, Dataset, IdempotencyKey, Job
+from store.tables import BatchPrediction, Dataset, IdempotencyKey, Job, OutboxMessage, WebhookDelivery
 from worker.batch_predictions import attempts as batches
 from worker.ingestion.completion import fail_dataset
 from worker.training import attempts
@@ -71,11 +72,11 @@ def run_once(
     _wake_for_datasets(database, now, settings, queue_depth)
     _wake_for_webhooks(database, now, queue_depth)
     publish_pending(database, send)
+    ttl = timedelta(hours=settings.idempotency_ttl_hours)
+    forget_rows(database.write, WebhookDelivery, webhooks.is_old(now))
+    forget_rows(database.write, IdempotencyKey, IdempotencyKey.created_at < now - ttl)
+    forget_rows(database.write, OutboxMessage, OutboxMessage.published_at < now - OUTBOX_KEPT)
     with database.write() as session:
-        webhooks.forget(session, now)
-        ttl = timedelta(hours=settings.idempotency_ttl_hours)
-        session.execute(delete(IdempotencyKey).where(IdempotencyKey.created_at < now - ttl))
-        forget_published(session, now - OUTBOX_KEPT)
         heartbeats.forget(session, now)
 
 

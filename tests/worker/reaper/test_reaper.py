@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import event, text, update
 
+from store import row_removal
 from store.clock import utcnow
 from store.ids import new_id
 from store.leases import claim_dataset, claim_job
-from store.tables import BatchPrediction, Dataset, IdempotencyKey, Job
+from store.tables import BatchPrediction, Dataset, IdempotencyKey, Job, OutboxMessage, Webhook, WebhookDelivery
 from store.transitions import lock_job, transition
 from tests.worker.warm_jobs import run_job
 from worker.reaper.loop import broker_queue_depth
@@ -217,16 +218,40 @@ def test_an_unclaimed_dataset_is_published_again_unless_it_was_deleted(
     assert reap(after=80) == []
 
 
-def test_old_idempotency_keys_are_forgotten(database: Any, reap: Any) -> None:
-    def key(name: str, created_at: datetime) -> IdempotencyKey:
-        columns = {"owner": "local", "route": "/", "request_hash": "0", "state": "done", "claim": "1"}
-        return IdempotencyKey(key=name, created_at=created_at, **columns)
+def idempotency_key(name: str, at: datetime) -> IdempotencyKey:
+    columns = {"owner": "local", "route": "/", "request_hash": "0", "state": "done", "claim": "1"}
+    return IdempotencyKey(key=name, created_at=at, **columns)
 
+
+def sent_message(name: str, at: datetime) -> OutboxMessage:
+    return OutboxMessage(id=name, task="pouf.train", queue="train", payload={}, published_at=at)
+
+
+def ended_delivery(name: str, at: datetime) -> WebhookDelivery:
+    columns = {"owner": "local", "webhook_id": "whk", "job_id": "", "event_type": "job.failed", "body": "{}"}
+    return WebhookDelivery(id=name, status="delivered", finished_at=at, **columns)
+
+
+@pytest.mark.parametrize("made", [idempotency_key, sent_message, ended_delivery])
+def test_what_was_kept_for_a_while_goes_some_at_a_time_so_that_nobody_waits_long_to_write(
+    database: Any, reap: Any, monkeypatch: pytest.MonkeyPatch, made: Any
+) -> None:
+    monkeypatch.setattr(row_removal, "ROWS_AT_ONCE", 2)
     with database.write() as session:
-        session.add_all([key("old", utcnow() - timedelta(hours=25)), key("new", utcnow())])
+        session.add(Webhook(id="whk", owner="local", url="http://a.example", event_types=[], secret=""))
+        session.flush()
+        session.add_all([made(f"old {number}", utcnow() - timedelta(days=40)) for number in range(5)])
+        session.add(made("new", utcnow()))
+    left: list[int] = []
+
+    def note(_: Any) -> None:
+        with database.read() as session:
+            left.append(session.query(type(made("", utcnow()))).count())
+
+    event.listen(database.engine, "commit", note)
     reap()
-    with database.read() as session:
-        assert [row.key for row in session.query(IdempotencyKey)] == ["new"]
+    assert {4, 2, 1} <= set(left)
+    assert left[-1] == 1
 
 
 def test_the_queue_depth_of_an_unreachable_broker_is_unknown() -> None:
