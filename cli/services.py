@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from app.http.open_files import USUAL_BACKLOG, backlog
 from cli import CommandError
 from cli.processes import Service
 from store.queues import TASKS, TRAIN
@@ -25,14 +26,15 @@ def services(settings: Settings, gpus: list[str], *, temporary: bool = False) ->
     A temporary service begins with what a dataset and its job need, since somebody waits: workers do whatever there is
     to do, one thing after the other, and the API loads a base model when predictions are first asked for.
     """
+    api = (*api_command(settings.host, settings.port), *_few_at_once())
     if temporary:
         return [
-            Service("api", api_command(settings.host, settings.port), {variable_of("preload"): "false"}),
+            Service("api", api, {variable_of("preload"): "false"}),
             *train_workers(gpus, settings.gpus_per_job, ",".join(sorted({task.queue for task in TASKS}))),
             Service("reaper", (sys.executable, "-m", "worker.reaper"), ON_CPU),
         ]
     return [
-        Service("api", api_command(settings.host, settings.port)),
+        Service("api", api),
         *train_workers(gpus, settings.gpus_per_job),
         Service("ingest", celery_command("ingest", "ingest", INGESTIONS), ON_CPU),
         Service("notify", notify_command(), ON_CPU),
@@ -55,6 +57,12 @@ def api_command(host: str, port: int) -> tuple[str, ...]:
         "10",
     )
     return (sys.executable, "-m", "uvicorn", "app.main:app", *options)
+
+
+def _few_at_once() -> tuple[str, ...]:
+    """What the API's command needs besides where the system lets it open few files."""
+    found = backlog()
+    return () if found == USUAL_BACKLOG else ("--backlog", str(found))
 
 
 def celery_command(name: str, queues: str, processes: int = 1) -> tuple[str, ...]:

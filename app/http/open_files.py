@@ -2,8 +2,11 @@
 
 import resource
 
-#: What comes at once before it can be refused, 2,048 connections (uvicorn's backlog), and all else, with room to spare.
+#: What comes at once before it can be refused, 2,048 connections, and all else, with room to spare.
 WANTED = 8192
+USUAL_BACKLOG = 2048
+#: Connections come in rounds of a backlog, and about four rounds are under way before the first is refused.
+_SHARE_OF_A_ROUND = 16
 
 
 def allow_open_files() -> None:
@@ -15,3 +18,13 @@ def allow_open_files() -> None:
     wanted = WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def backlog() -> int:
+    """Return uvicorn's `--backlog`: its own, or less where the system lets the API open fewer files than it wants.
+
+    Connections above the limit on them have to be accepted to be refused.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    is_few = hard != resource.RLIM_INFINITY and hard < WANTED
+    return max(hard // _SHARE_OF_A_ROUND, 1) if is_few else USUAL_BACKLOG

@@ -1,3 +1,5 @@
+import resource
+
 import pytest
 
 from cli import CommandError
@@ -63,3 +65,9 @@ def test_a_temporary_service_starts_nothing_that_a_dataset_and_its_job_do_not_ne
     assert parts["api"].environment == {"POUF_PRELOAD": "false"}
     queues = parts["train"].command[parts["train"].command.index("-Q") + 1]
     assert set(queues.split(",")) == {task.queue for task in TASKS}
+
+
+@pytest.mark.parametrize(("files", "options"), [(1_048_576, ()), (8192, ()), (1024, ("--backlog", "64"))])
+def test_an_api_that_may_open_few_files_takes_few_connections_at_once(monkeypatch, files, options):
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (256, files))
+    assert services(Settings(), gpus=[])[0].command == (*module.api_command("127.0.0.1", 8000), *options)
