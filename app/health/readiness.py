@@ -13,7 +13,6 @@ from starlette.concurrency import run_in_threadpool
 from app.http.errors import ApiError
 from app.http.schemas import Document
 from app.state import State, require_space
-from store.outages import StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +84,8 @@ async def _check(work: Awaitable[object]) -> str | None:
             await work
     except TimeoutError:
         return f"no answer within {CHECK_SECONDS:g} seconds"
-    except (SQLAlchemyError, redis.RedisError, StorageUnavailable) as error:
-        # drivers name hosts, users and files, and this needs no key
+    except (SQLAlchemyError, redis.RedisError, OSError) as error:
+        # they name hosts, users and files, and this needs no key
         logger.warning("not ready: %s", error)
         return f"{type(error).__name__}; the log has details"
     except Exception as error:  # noqa: BLE001 - every failure is the answer here

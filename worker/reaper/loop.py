@@ -70,5 +70,5 @@ def main() -> None:
                 checkpoints.sweep(database, settings.data_dir)
                 batch_predictions.sweep(database, settings.data_dir)
                 end_round(database, name)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, OSError) as error:  # the database is away, or a directory that may not be used
             logger.error("A round failed; the next one tries again: %s", error)

@@ -1,3 +1,5 @@
+import errno
+import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +10,7 @@ from fastapi.testclient import TestClient
 from app.health import readiness
 from app.main import create_app
 from app.serving.engine import Engine
+from store import disk
 from tests.waiting import WAIT_SECONDS, wait_for
 
 
@@ -123,3 +126,13 @@ def test_a_base_model_that_cannot_be_loaded_is_a_reason(settings):
             assert time.monotonic() < deadline
             time.sleep(0.1)
     assert "could not be loaded" in reason
+
+
+def test_a_directory_that_may_not_be_looked_into_is_not_told_to_everybody(api, settings, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(disk.shutil, "disk_usage", refuse)
+    checks = api.get("/health/ready").json()["checks"]
+    assert checks["disk"]["ok"] is False
+    assert str(settings.data_dir) not in json.dumps(checks)
