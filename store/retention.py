@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from store.database import Database
 from store.export_bytes import count_exports
 from store.job_counts import count_change
+from store.reserve import give_reserve_back
 from store.row_removal import forget_rows
 from store.settings import Settings
 from store.storage import Storage
@@ -50,6 +51,8 @@ def prune(
     def before(days: float) -> datetime:
         return now - timedelta(days=days)
 
+    if remove:
+        give_reserve_back(database)
     deleted = before(settings.keep_deleted_days)
     return {
         "events": _of_final_jobs(database, JobEvent, before(settings.keep_events_days), remove),

@@ -23,7 +23,7 @@ from app.jobs.schemas import (
     show_job,
     show_job_summary,
 )
-from app.state import require_space
+from app.state import make_room, require_space
 from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.request import CheckedRequest
@@ -141,6 +141,7 @@ def cancel(caller: Caller, job_id: str) -> JobDocument:
         claimed = job.status in ("running", "pausing")
         transition(session, job, "cancelling" if claimed else "cancelled", job.stage if claimed else None)
 
+    make_room(caller.state)
     return _change(caller, job_id, change)
 
 
@@ -160,6 +161,7 @@ def pause(caller: Caller, job_id: str) -> JobDocument:
 
 def delete(caller: Caller, job_id: str) -> None:
     """Delete a finished job, its events, numbers and predictions; its model stays. Raises 409 ``job_not_finished``."""
+    make_room(caller.state)
     with caller.state.database.write() as session:
         job = get(caller.scope(session), job_id, lock=True)
         if job.status not in FINAL:

@@ -22,6 +22,7 @@ from app.models.schemas import (
     show_model_summary,
 )
 from app.serving.engine import Servable
+from app.state import make_room
 from pouf_core.contract.findings import listed
 from pouf_core.contract.manifest import MANIFEST
 from store.clock import utcnow
@@ -105,6 +106,7 @@ def rename(caller: Caller, id_or_alias: str, name: str | None) -> ModelDocument:
 
 def delete(caller: Caller, id_or_alias: str) -> None:
     """Delete the model and its artifact; raises 409 ``model_has_aliases`` while names point at it."""
+    make_room(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         model = get(scope, id_or_alias, lock=True)
@@ -161,6 +163,7 @@ def delete_alias(caller: Caller, name: str, model_id: str | None = None) -> None
 
     Raises 404 ``alias_not_found``, or 409 ``alias_moved`` where it points at another model.
     """
+    make_room(caller.state)
     with caller.state.database.write() as session:
         scope = caller.scope(session)
         scope.lock(f"alias {name}")

@@ -14,6 +14,7 @@ from store.clock import utcnow
 from store.database import Database
 from store.observations import sum_up
 from store.orphans import OrphanCollector, remove_abandoned_staging
+from store.reserve import keep_reserve
 from store.retention import prune
 from store.settings import Settings
 from store.storage import Storage
@@ -53,6 +54,7 @@ class Housekeeper:
             self._sum_up,
             self._prune,
             *(partial(_remove_orphans, collector, before) for collector in self._collectors),
+            partial(keep_reserve, self._database),
         ]
         for step in steps:
             try:

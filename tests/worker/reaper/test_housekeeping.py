@@ -104,3 +104,8 @@ def test_logs_of_jobs_and_checkpoints_of_deleted_ones_go(
         (settings.data_dir / "checkpoints" / name / "1").mkdir(parents=True)
     checkpoints.sweep(database, settings.data_dir)
     assert [path.name for path in (settings.data_dir / "checkpoints").iterdir()] == [job_id]
+
+
+def test_space_is_kept_for_deleting_on_a_full_disk(settings: Any, database: Any, tmp_path: Path) -> None:
+    Housekeeper(settings, database).tidy()
+    assert (tmp_path / "pouf.db-reserve").is_file()
