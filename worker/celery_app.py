@@ -68,6 +68,7 @@ def create_celery_app(broker_url: str) -> Celery:
         broker_connection_max_retries=None,
         # A broker that is full, or a replica for a while, answers by errors: it is waited for as one that is away.
         broker_channel_error_retry=True,
+        broker_transport="worker.acknowledging:Transport",
         broker_transport_options=BROKER_TRANSPORT_OPTIONS,
     )
     return celery
