@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from store.database import Database
 from store.outbox import publish_pending
+from store.queues import TASKS
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +47,17 @@ class Queue:
         self._celery.send_task(task, kwargs=payload, queue=queue)
 
     def ping(self) -> None:
-        """Raise unless the broker takes what it is given: one that is full, or a replica, still answers."""
+        """Raise unless the broker takes what it is given: one that is full, or a replica, or used by others for
+        something else, still answers.
+        """
         if self._redis_url is None:
             raise OperationalError("no broker is configured (POUF_REDIS_URL)")
         with redis.Redis.from_url(
             self._redis_url, socket_timeout=SOCKET_SECONDS, socket_connect_timeout=SOCKET_SECONDS
         ) as client:
             client.set(_PING_KEY, "", ex=_PING_EXPIRES_SECONDS)
+            for name in {task.queue for task in TASKS}:
+                client.llen(name)  # which somebody else may have put something else under
 
     def close(self) -> None:
         """Close the connections."""

@@ -107,6 +107,16 @@ class TestWithEverythingThere:
                     broker.config_set(name, value)
         assert eventually(200)["broker"]["ok"]
 
+    def test_a_broker_that_others_put_something_else_into_is_told(self, ready_api, eventually, valkey_url):
+        with redis.Redis.from_url(valkey_url) as broker:
+            broker.delete("notify")
+            broker.set("notify", "no queue")
+            try:
+                assert "log" in eventually(503)["broker"]["reason"]
+            finally:
+                broker.delete("notify")
+        assert eventually(200)["broker"]["ok"]
+
     def test_however_many_ask_no_forward_pass_is_run_for_them(self, probed_once, ready_api, application, monkeypatch):
         pings = []
         monkeypatch.setattr(application.state.pouf.queue.__class__, "ping", lambda self: pings.append(1))
