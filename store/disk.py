@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 #: Libraries that write by themselves keep the text of the system's error and lose its number; the last is SQLite's.
 TEXTS = (*(os.strerror(number) for number in FULL), "database or disk is full")
+#: NumPy's of an array that went to the disk in part.
+SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 #: SQLite's "disk I/O error" where a database that nobody has open is opened on a full disk: its index has no room.
 NO_INDEX = sqlite3.SQLITE_IOERR_SHMSIZE
 
@@ -75,7 +78,10 @@ def is_disk_full(error: BaseException) -> bool:
         if isinstance(cause, OSError) and cause.errno in FULL:
             return True
         origin = getattr(cause, "orig", cause)  # without the parameters that SQLAlchemy shows beside it
-        if any(text in str(origin) for text in TEXTS) or getattr(origin, "sqlite_errorcode", None) == NO_INDEX:
+        said = str(origin)
+        if any(text in said for text in TEXTS) or SHORT_WRITE.search(said):
+            return True
+        if getattr(origin, "sqlite_errorcode", None) == NO_INDEX:
             return True
         causes.append(cause)
         cause = cause.__cause__

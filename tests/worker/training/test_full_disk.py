@@ -11,6 +11,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors import SafetensorError
 from sqlalchemy import select
@@ -24,6 +25,7 @@ from store.disk import is_disk_full
 from store.leases import claim_job
 from store.tables import Dataset, Job, JobEvent
 from store.transitions import lock_job, transition
+from tests.chaos.disk import can_mount, small_disk
 from tests.worker.job_specs import job_spec
 from tests.worker.training.test_child import ZERO_SHOT
 from tests.worker.warm_jobs import run_job
@@ -41,6 +43,7 @@ OPENING = sqlite3.OperationalError("disk I/O error")
 OPENING.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
 OF_AN_IDLE_DATABASE = OperationalError("PRAGMA", {}, OPENING)
 WHILE_COPYING = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
+OF_AN_ARRAY = OSError("1000000 requested and 131056 written")
 RESULT = ResultMessage(
     artifact=Path("artifact"),
     result=AdaptationResult(method=ZERO_SHOT, verdict="uncertain", selected_step=0, seconds=0.0),
@@ -54,12 +57,21 @@ def failing(error: Exception) -> Any:
     return fail
 
 
-@pytest.mark.parametrize("error", [FULL, IN_A_LIBRARY, WHILE_COPYING, OF_THE_DATABASE, OF_AN_IDLE_DATABASE])
+@pytest.mark.parametrize(
+    "error", [FULL, IN_A_LIBRARY, WHILE_COPYING, OF_THE_DATABASE, OF_AN_IDLE_DATABASE, OF_AN_ARRAY]
+)
 def test_a_full_disk_is_recognised_whichever_library_reports_it(error: Exception) -> None:
     assert is_disk_full(error)
     wrapped = RuntimeError("saving failed")
     wrapped.__cause__ = error
     assert is_disk_full(wrapped)
+
+
+@pytest.mark.skipif(not can_mount(), reason="only root may mount a disk, and only on Linux")
+def test_an_array_that_fits_in_part_finds_a_full_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1) as disk, pytest.raises(OSError) as caught:
+        np.save(disk.root / "features.npy", np.zeros(10**6))
+    assert is_disk_full(caught.value)
 
 
 OF_A_NAME = OperationalError("INSERT", {"name": "database or disk is full"}, Exception("locked"))
