@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -26,6 +27,8 @@ WEIGHTS: dict[str, object] = {"use_safetensors": True, "dtype": torch.float32, "
 """For weights: no pickles, full precision, and a report of what the checkpoint lacks."""
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Types of models whose positions count from the padding token's number + 1."""
+_OF_THE_HUB = re.compile(r"If you were trying to load it from 'https.*? Otherwise, make")
+"""What transformers says of a directory's missing files, as if they might have been fetched."""
 _ANY_WORDS = "the 1 и 的"
 
 
@@ -72,7 +75,25 @@ def read_pretrained(spec: str, auto: Any, name: str, **options: Any) -> Any:
     try:
         return auto.from_pretrained(name, **SAFE, **options)
     except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
-        raise unavailable(spec, str(error)) from error
+        raise unavailable(spec, _why_not_read(spec, name, error)) from error
+
+
+def _why_not_read(spec: str, name: str, error: Exception) -> str:
+    """Why a checkpoint is not read, without what transformers advises, which is for programs that may fetch it."""
+    if is_path(name) and not Path(name, "config.json").is_file():
+        return f"{name} has no config.json: give a directory that transformers' save_pretrained wrote"
+    if not is_path(name) and isinstance(error, OSError):
+        parts = "configuration, weights as safetensors, tokenizer and, of pictures, image processor"
+        here = f"{name!r} is not whole ({parts}) in the cache of Hugging Face on this machine, and none is fetched"
+        another = f"or name a directory that holds it ({spec.partition(':')[0]}:/models/mine)"
+        return f"{here}: {how_to_fetch(name)}, {another}"
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return _OF_THE_HUB.sub("Make", reason)
+
+
+def how_to_fetch(source: str) -> str:
+    """What brings a model of Hugging Face's hub to a machine that fetches none."""
+    return f"run `hf download {source}` where there is the internet, and copy the cache of Hugging Face here (HF_HOME)"
 
 
 def check_vocabulary(spec: str, tokenizer: Any) -> None:

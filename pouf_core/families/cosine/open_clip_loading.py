@@ -20,7 +20,7 @@ from pouf_core.families.cosine.architectures import check_adaptable, examine, ex
 from pouf_core.families.cosine.clip_like import ClipLikeModel
 from pouf_core.families.cosine.open_clip_weights import plain_weights
 from pouf_core.families.cosine.tokenizer import TextTokenizer
-from pouf_core.families.pretrained import check_finite, check_vocabulary, unavailable
+from pouf_core.families.pretrained import check_finite, check_vocabulary, how_to_fetch, unavailable
 
 #: What open_clip and PyTorch raise over weights of another architecture, and over directories' files that hold none.
 _OTHER_WEIGHTS = (AssertionError, AttributeError, EOFError, LookupError, SafetensorError, UnpicklingError)
@@ -96,7 +96,7 @@ def _tokenizer(spec: str, model_name: str) -> Any:
         if source is None or model_name.startswith(_DIRECTORY):
             raise unavailable(spec, f"its tokenizer cannot be read: {_why_not_loaded(error)}") from error
         named = "or name a directory that holds it beside the weights, as open_clip saves one (open_clip:/models/mine)"
-        reason = f"its tokenizer, {source!r}, is not on this machine, {_how_to_fetch(source)}, {named}"
+        reason = f"its tokenizer, {source!r}, is not on this machine, {_could_not_fetch(source)}, {named}"
         raise unavailable(spec, reason) from error
 
 
@@ -106,12 +106,11 @@ def _why_not_fetched(model_name: str, pretrained: str | None, error: Exception) 
     if not source or not str(error).startswith("Failed to download"):
         return None
     named = f"or name the file of its weights (open_clip:{model_name}//models/weights.safetensors)"
-    return f"its weights are not on this machine, {_how_to_fetch(source.strip('/'))}, {named}"
+    return f"its weights are not on this machine, {_could_not_fetch(source.strip('/'))}, {named}"
 
 
-def _how_to_fetch(source: str) -> str:
-    fetch = f"run `hf download {source}` where there is the internet"
-    return f"and could not be fetched: {fetch}, and copy the cache of Hugging Face here (HF_HOME)"
+def _could_not_fetch(source: str) -> str:
+    return f"and could not be fetched: {how_to_fetch(source)}"
 
 
 def _by_its_own_names(pretrained: str | None) -> AbstractContextManager[str | None]:
