@@ -81,10 +81,13 @@ class Target:
 
     def receive(self, client: "Client", job_id: str) -> Counter[str]:
         """Write a job's labels, and return how often each was given, as far as the format tells."""
+        from pouf_core.data.shown_text import harmless
+
         with TemporaryDirectory(prefix="pouf-labels-") as folder:
             received = client.jobs.save_predictions(job_id, Path(folder) / "labels", format=self.format)
             if self.path == STDOUT:
-                sys.stdout.write(received.read_text(encoding="utf-8"))
+                labels = received.read_text(encoding="utf-8")
+                sys.stdout.write(harmless(labels) if sys.stdout.isatty() else labels)
             else:
                 with replaced(self.path) as part:
                     shutil.copyfile(received, part)
@@ -170,6 +173,7 @@ def _finished(client: "Client", job_id: str) -> "Job":
     except KeyboardInterrupt:
         with suppress(ClientError):  # the job may have ended just now
             client.jobs.cancel(job_id)
+            note(f"Cancelled {job_id}; `pouf jobs retry {job_id}` runs it again.")
         raise
 
 

@@ -76,13 +76,16 @@ def pull(
         typer.Option("--as", help="numpy, onnx, open_clip or huggingface: for use without this project."),
     ] = None,
     variant: options.Variant = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="The folder, too.", show_default=False)] = None,
     url: Url = None,
 ) -> None:
     """Fetch a model: a folder that `pouf predict` and `pouf_core.load` read, or an export of it."""
     if variant and not form:
         raise CommandError("--variant goes with --as; the model's own files hold both.", ExitCode.WRONG_USE)
+    if folder and out:
+        raise CommandError("Give the folder once: behind the model, or with -o.", ExitCode.WRONG_USE)
     with connected(url) as client:
-        path = client.models.pull(model, folder or Path(model), form, variant=variant)
+        path = client.models.pull(model, folder or out or Path(model), form, variant=variant)
     if form:
         note(f"Exported {model} to {path}; {path / 'README.md'} says how to use it")
         return

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from cli.remote.output import notes
+from cli.remote.output import note, notes
 
 if TYPE_CHECKING:
     from cli.remote.sources import Upload
@@ -48,8 +48,12 @@ def push(client: "Client", upload: "Upload", options: dict[str, Any], *, wait: b
         )
     if not wait:
         return dataset
-    with notes.status("Reading the files"):
-        return client.datasets.wait(dataset.id, timeout=None)
+    try:
+        with notes.status("Reading the files"):
+            return client.datasets.wait(dataset.id, timeout=None)
+    except KeyboardInterrupt:
+        note(f"The service goes on reading {dataset.id}; `pouf datasets show {dataset.id}` tells how far it is.")
+        raise
 
 
 def follow(client: "Client", job_id: str) -> "Job":

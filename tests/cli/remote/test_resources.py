@@ -1,5 +1,9 @@
 import csv
 import json
+import os
+import pty
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -94,6 +98,19 @@ def test_predictions_are_saved_and_two_jobs_compared(pouf, predicted, predict, t
     assert f"{agreement:.1%}" in compared.stdout
 
 
+def test_texts_give_the_terminal_that_their_labels_go_to_no_commands(pouf, server, predicted):
+    job_id = predicted(1, texts=["\x1b[2Jcleared"], names=["a.csv:2"]).job_id
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cli.main", "jobs", "predictions", job_id, "-o", "-"]
+    subprocess.run(command, stdout=theirs, check=True, env=os.environ | {"POUF_URL": str(server.base_url)})
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert "\N{REPLACEMENT CHARACTER}[2Jcleared" in shown
+    assert "\x1b" not in shown
+    assert "\x1b[2Jcleared" in pouf(*command[3:]).stdout  # programs get the texts as they are
+
+
 def test_a_model_is_named_fetched_and_deleted(pouf, rows, tmp_path):
     model_id = rows.model(name="m")
     assert pouf("models", "alias", "best", model_id).exit_code == 0
@@ -106,6 +123,8 @@ def test_a_model_is_named_fetched_and_deleted(pouf, rows, tmp_path):
     assert pouf("models", "pull", "best", target).exit_code == 0
     assert list(target.iterdir())
     assert pouf("models", "pull", "best", target).exit_code == ExitCode.WRONG_USE
+    assert pouf("models", "pull", "best", "-o", tmp_path / "again").exit_code == 0
+    assert {path.name for path in (tmp_path / "again").iterdir()} == {path.name for path in target.iterdir()}
     kept = pouf("models", "rm", model_id, "--yes")
     assert kept.exit_code == ExitCode.CONFLICT
     for number in range(25):  # more than a model's document names

@@ -58,6 +58,7 @@ WITHOUT_SERVICE = [
     (["datasets", "ls", "--status", "done"], WRONG, "ready"),
     (["predict", "{tmp}/none.zip", "a.jpg"], WRONG, "no model's folder or zip"),
     (["models", "pull", "birds", "--variant", "adapted"], WRONG, "--as"),
+    (["models", "pull", "birds", "here", "-o", "there"], WRONG, "once"),
     (["predict", "models/birds", "a.jpg"], WRONG, "no model's folder or zip"),
     (["predict", "{broken}", "a.jpg"], WRONG, "neither a model's folder nor the zip"),
     (["predict", "{garbled}", "a.jpg"], WRONG, "neither a model's folder nor the zip"),
