@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from pouf_core.contract.findings import listed
+from pouf_core.data.headings import LABELS, folded
 from pouf_core.data.sheet_cells import check_width, texts_of
 from pouf_core.data.text_rows import LONGEST_LABEL
 from pouf_core.errors import InvalidInput
@@ -37,12 +38,15 @@ def read_arrow(path: Path, form: ArrowForm) -> tuple[dict[str, Any], Iterator[li
     single = [
         field.name
         for field in schema
-        if not pa.types.is_nested(field.type) and not field.name.startswith(_INDEX_OF_PANDAS)
+        if not pa.types.is_nested(field.type)
+        and not _is_binary(field.type)
+        and not field.name.startswith(_INDEX_OF_PANDAS)
     ]
     check_width(len(single))
     if len(set(single)) != len(single):
         raise InvalidInput("malformed_table", "Two columns of the file have the same name.")
-    if not any(_is_text(schema.field(name).type) for name in single):
+    beside = LABELS if _pictures(schema) else ()  # where labels are no texts, however they are written
+    if not any(_is_text(schema.field(name).type) and folded(name) not in beside for name in single):
         message = f"No column of the file holds texts; its columns are: {listed(schema.names)}.{_advice(schema)}"
         raise InvalidInput("malformed_table", message)
     return {"sheet": None, "unread": [], "skipped": 0}, chain([single], _rows(batches, schema, single, path))
@@ -72,13 +76,21 @@ def _opened_arrow(path: Path) -> tuple[Any, _Batches]:
 
 def _advice(schema: Any) -> str:
     """What to do with pictures in a table, as Hugging Face has them, and with embeddings."""
-    import pyarrow as pa
-
-    pictures = [one.name for one in schema if pa.types.is_struct(one.type) and one.type.get_field_index("bytes") >= 0]
+    pictures = _pictures(schema)
     if not pictures:
         vectors = any(_is_vector(one.type) for one in schema)
         return " Save embeddings as .parquet or .npy, which are read as such." if vectors else ""
     return f" {pictures[0][:100]} holds pictures: save each as a file, in a folder of its class, and send these."
+
+
+def _pictures(schema: Any) -> list[str]:
+    """The columns with files, which are pictures nearly always."""
+    import pyarrow as pa
+
+    def holds_files(kind: Any) -> bool:
+        return _is_binary(kind) or (pa.types.is_struct(kind) and kind.get_field_index("bytes") >= 0)
+
+    return [one.name for one in schema if holds_files(one.type)]
 
 
 def _rows(batches: _Batches, schema: Any, columns: list[str], path: Path) -> Iterator[list[str]]:
@@ -112,11 +124,17 @@ def _parts(batch: Any) -> Iterator[Any]:
 
 
 def kind_of_parquet(path: Path) -> str:
-    """What a parquet file holds by its columns: `embedding` where one is of lists of numbers, or all are numbers."""
+    """What a parquet file holds by its columns: `embedding` where one is of lists of numbers, or all are numbers.
+
+    One with pictures, which is not read, counts as texts: their reader says what to do.
+    """
     import pyarrow.parquet as pq
 
-    types = [field.type for field in pq.read_schema(path)]
-    return "text" if any(map(_is_text, types)) and not any(map(_is_vector, types)) else "embedding"
+    schema = pq.read_schema(path)
+    types = [field.type for field in schema]
+    if any(map(_is_vector, types)):
+        return "embedding"
+    return "text" if any(map(_is_text, types)) or _pictures(schema) else "embedding"
 
 
 def _is_vector(kind: Any) -> bool:
@@ -134,6 +152,12 @@ def _is_text(kind: Any) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_binary(kind: Any) -> bool:
+    from pyarrow import types
+
+    return bool(types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind))
 
 
 def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:

@@ -13,7 +13,8 @@ _OF_PROGRAMS = (
     *(".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".psd", ".psb", ".svg", ".eps", ".ai", ".xcf", ".clip", ".kra"),
     *(".dcm", ".nii", ".exr", ".hdr", ".tga", ".pcx", ".ico", ".icns", ".wmf", ".emf"),
 )
-_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".xls", ".ods", ".parquet")
+_TABLES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".xml", ".xlsx", ".xls", ".ods")
+_OF_ARROW = (".parquet", ".arrow", ".feather")
 _DOCUMENTS = (
     *(".txt", ".md", ".rst", ".rtf", ".pdf", ".doc", ".docx", ".pptx", ".htm", ".html", ".css", ".js"),
     *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".py", ".ipynb", ".m", ".sh", ".sql", ".names", ".data", ".db"),
@@ -28,6 +29,12 @@ _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
         "It is no picture, and names no pictures beside labels. Labels are read from a table with a column `file` and "
         "a column `label`, from JSON of COCO and Label Studio, and from XML of Pascal VOC and CVAT. "
         f"{_TEXTS_APART}",
+        "item",
+    ),
+    (
+        _OF_ARROW,
+        "It is a table, not a picture, and names no pictures beside labels. If it holds pictures, save each as a file, "
+        f"in a folder of its class, and send these. {_TEXTS_APART}",
         "item",
     ),
     (

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.feather
 
 from tests.corpus.labels import Layout, pictures
+from tests.corpus.sheets import parquet
 from tests.corpus.tables import SIDES, TEXTS, Table, pairs, two_columns
 
 SEEN = tuple(f"I came, I saw, and after {number} days I went home" for number in ("two", "nine", "ten", "six"))
@@ -109,6 +110,29 @@ def _lists() -> list[Layout]:
     ]
 
 
+def _of_hugging_face() -> list[Layout]:
+    """Shards of webdataset, which hold a file of the class beside each picture, and an ImageFolder's table."""
+    names = [f"{number:06}" for number in range(6)]
+    files = pictures(*(f"{name}.png" for name in names))
+    sides = {f"{name}.png": ("cat", "dog")[number % 2] for number, name in enumerate(names)}
+    numbers = {f"{name}.cls": str(number % 2).encode() for number, name in enumerate(names)}
+    classes = {f"{name}.cls": sides[f"{name}.png"].encode() + b"\n" for name in names}
+    table = parquet({"file_name": list(sides), "label": list(sides.values())})
+    return [
+        Layout("webdataset", files | classes, sides, kind="file"),
+        Layout(
+            "webdataset, numbers without names",
+            files | numbers,
+            {name: str(at % 2) for at, name in enumerate(sides)},
+            "file",
+        ),
+        Layout(
+            "webdataset, numbers and their names", {**files, **numbers, "classes.txt": b"cat\ndog\n"}, sides, "file"
+        ),
+        Layout("a table of parquet", {**files, "metadata.parquet": table}, sides, kind="file"),
+    ]
+
+
 TOOL_TABLES = [*_of_r(), *_prose(), *_of_arrow()]
-TOOL_LAYOUTS = _lists()
+TOOL_LAYOUTS = [*_lists(), *_of_hugging_face()]
 """All of them; their names differ."""

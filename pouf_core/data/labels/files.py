@@ -8,10 +8,11 @@ from typing import Protocol
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.encodings import detect_encoding
-from pouf_core.data.file_kinds import NAMES_OF_LABELS, WORKBOOK_SUFFIXES, is_named_for_labels
+from pouf_core.data.file_kinds import NAMES_OF_LABELS, PARQUET_SUFFIX, WORKBOOK_SUFFIXES, is_named_for_labels
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.folders import Parts
 from pouf_core.data.labels.json_files import rows_of_json
+from pouf_core.data.labels.lists import CLASS_SUFFIX
 from pouf_core.data.labels.tables import (
     AMBIGUOUS,
     NO_COLUMN,
@@ -35,6 +36,7 @@ from pouf_core.data.labels.yolo import (
 from pouf_core.errors import InvalidInput
 
 _TABLES = (".csv", ".tsv")
+_SHEETS = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX)
 _JSON_LINES = (".jsonl", ".ndjson", ".manifest")
 _JSON = (".json",)
 _XML = ".xml"
@@ -82,7 +84,7 @@ class LabelTable:
 
 def may_hold_labels(name: ItemName) -> bool:
     """Whether a file among pictures may be one of labels, by its name."""
-    suffixes = (*_TABLES, *WORKBOOK_SUFFIXES, *_JSON_LINES, *_JSON, _XML)
+    suffixes = (*_TABLES, *_SHEETS, *_JSON_LINES, *_JSON, _XML, CLASS_SUFFIX)
     return name.file_name.lower().endswith(suffixes) or may_be_of_yolo(name.file_name)
 
 
@@ -101,7 +103,7 @@ def read_label_file(
 
     Args:
         source: the archive or folder that holds it.
-        name: such as `labels.csv` or `labels.xlsx`, `metadata.csv` or `metadata.jsonl` (Hugging Face),
+        name: such as `labels.csv` or `labels.xlsx`, `metadata.csv`, `.jsonl` or `.parquet` (Hugging Face),
             `annotations.json` (COCO, Label Studio), `annotations.xml` (CVAT), a file for each picture (Pascal VOC,
             LabelMe), and any other of these kinds that names files beside labels.
         data: in any encoding.
@@ -166,7 +168,7 @@ def label_pairs(
     Raises:
         InvalidInput: `labels_unreadable`, or as `labels_in_rows`.
     """
-    if suffix in WORKBOOK_SUFFIXES:
+    if suffix in _SHEETS:
         pairs, is_guess = labels_in_sheet(data, suffix, most_rows + 1, label_column)
         return _TABLE_FORMS[is_guess], pairs
     if suffix == _XML:

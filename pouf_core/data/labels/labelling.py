@@ -22,7 +22,7 @@ from pouf_core.data.labels.files import (
     read_label_file,
 )
 from pouf_core.data.labels.folders import Parts, are_albums, folder_labels
-from pouf_core.data.labels.lists import ImageSets, may_be_a_list, rows_of_list
+from pouf_core.data.labels.lists import CLASS_SUFFIX, ClassFiles, ImageSets, may_be_a_list, rows_of_list
 from pouf_core.data.labels.picture_names import Occurrence, PictureNames
 from pouf_core.data.labels.tables import NO_SUCH_COLUMN
 from pouf_core.data.labels.yolo import YoloLabels, holds_names, may_be_of_yolo, suffix_of_names
@@ -87,6 +87,7 @@ class PictureLabels:
         self._tables: list[LabelTable] = []
         self._yolo = YoloLabels()
         self._sets = ImageSets()
+        self._classes = ClassFiles()
         self._unclear: list[Unclear] = []
 
     def note_picture(self, source: str, parts: Parts, sha256: str) -> None:
@@ -109,6 +110,8 @@ class PictureLabels:
         """
         if not may_hold_labels(name):
             return False
+        if name.file_name.lower().endswith(CLASS_SUFFIX):
+            return self._takes_class(source, name, data)
         if may_be_a_list(name) and self._rows_left > 0 and self._takes_list(source, name, data):
             return True
         if may_be_of_yolo(name.file_name):
@@ -150,6 +153,11 @@ class PictureLabels:
             self._rows_left = max(0, self._rows_left - len(rows))
         return bool(rows)
 
+    def _takes_class(self, source: str, name: ItemName, data: bytes) -> bool:
+        is_one = self._rows_left > 0 and self._classes.note(source, name, data)
+        self._rows_left -= is_one
+        return is_one
+
     def _takes_names(self, source: str, name: ItemName, data: bytes) -> bool:
         """Whether a file is one of the names of classes; one of what is drawn in a picture is kept."""
         if not holds_names(name.file_name):
@@ -185,7 +193,8 @@ class PictureLabels:
         names = PictureNames(self._occurrences)
         found = Labelling()
         sets = [listed_labels(*one) for one in self._sets.tables()]
-        tables = [*map(self._named, self._tables), *map(of_yolo, self._yolo.tables()), *sets]
+        lists = [*self._tables, *(listed_labels(*one) for one in self._classes.tables())]
+        tables = [*map(self._named, lists), *map(of_yolo, self._yolo.tables()), *sets]
         if self._wanted in ("auto", "file"):
             found = self._from_files([table for table in tables if not table.is_guess], names, is_sample)
         if found.source.kind == "none" and self._wanted in ("auto", "folders"):

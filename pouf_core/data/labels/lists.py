@@ -1,4 +1,4 @@
-"""Lists of pictures with their classes, a line each: as ImageNet and Caltech have them, and Pascal VOC's image sets."""
+"""Pictures and their classes in lists, as ImageNet and Caltech have them, Pascal VOC's sets and webdataset's files."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pouf_core.data.labels.folders import Parts
 from pouf_core.data.text_rows import label_of
 
 _SUFFIX = ".txt"
+CLASS_SUFFIX = ".cls"
 _LARGEST, _LONGEST_LINE, _MOST_WORDS = 32 * 1024**2, 4096, 4
 _SUFFIXES = "|".join(map(re.escape, PICTURE_SUFFIXES))
 _PICTURE = re.compile(rf'"?(.+?(?:{_SUFFIXES}))"?(?:\s*[,;]\s*|\s+)(\S.*)', re.IGNORECASE)
@@ -75,6 +76,29 @@ class ImageSets:
             (place[0], self._first[place], [((file,), min(names)) for file, names in shown.items() if len(names) == 1])
             for place, shown in self._shown.items()
         ]
+
+
+class ClassFiles:
+    """Gathers the files of webdataset, one for each picture and named after it, that hold a class alone."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, Parts], ListedRows] = defaultdict(list)
+        self._first: dict[tuple[str, Parts], ItemName] = {}
+
+    def note(self, source: str, name: ItemName, data: bytes) -> bool:
+        """Whether a file holds a class, which is kept."""
+        lines = data.decode("utf-8-sig", "replace").splitlines() if len(data) <= _LONGEST_LINE else []
+        label = label_of(lines[0]) if len(lines) == 1 else None
+        if label is None:
+            return False
+        place = (source, name.parts[:-1])
+        self._first.setdefault(place, name)
+        self._rows[place].append((name.parts[-1:], label))
+        return True
+
+    def tables(self) -> list[tuple[str, ItemName, ListedRows, Parts]]:
+        """The source, the first file, the rows and the directory of each."""
+        return [(place[0], self._first[place], rows, place[1]) for place, rows in self._rows.items()]
 
 
 def _matches(pattern: re.Pattern[str], data: bytes) -> Iterator[re.Match[str] | None]:

@@ -13,7 +13,7 @@ import pytest
 
 from pouf_core.data.items import collect_texts
 from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, kind_of_parquet, opened_sheet
-from pouf_core.data.text_files import BadRow, Reading, Row, TextOptions, read_texts
+from pouf_core.data.text_files import BadRow, Reading, Row, TextOptions, TextRow, read_texts
 from pouf_core.errors import InvalidInput
 from tests.corpus.sheets import parquet, sheet_of, workbook
 from tests.corpus.tables import pairs
@@ -180,9 +180,25 @@ def test_a_workbook_of_one_cell_is_read() -> None:
 
 
 def test_a_table_of_pictures_is_refused_with_what_to_do() -> None:
-    pictures = pa.array([{"bytes": b"x", "path": "a.png"}] * 2)
-    with pytest.raises(InvalidInput, match="image holds pictures: save each as a file"):
-        list(read_texts(io.BytesIO(parquet({"image": pictures, "label": [0, 1]})), "a.parquet"))
+    as_hugging_face_has_them = pa.array([{"bytes": b"x", "path": "a.png"}] * 2)
+    for pictures in (as_hugging_face_has_them, [b"x", b"y"]):
+        for labels in ([0, 1], ["cat", "dog"]):
+            with pytest.raises(InvalidInput, match="image holds pictures: save each as a file"):
+                list(read_texts(io.BytesIO(parquet({"image": pictures, "label": labels})), "a.parquet"))
+
+
+def test_texts_beside_pictures_are_read() -> None:
+    content = parquet({"image": [b"x", b"y"], "text": ["a red boat", "a blue boat"]})
+    assert [row.text for row in read_texts(io.BytesIO(content), "a.parquet") if isinstance(row, TextRow)] == [
+        "a red boat",
+        "a blue boat",
+    ]
+
+
+def test_a_parquet_file_of_pictures_is_given_to_who_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    path.write_bytes(parquet({"image": pa.array([{"bytes": b"x", "path": "a.png"}]), "label": [1]}))
+    assert kind_of_parquet(path, USUAL_LIMITS) == "text"
 
 
 def test_embeddings_in_an_arrow_file_are_refused_with_what_to_do() -> None:
