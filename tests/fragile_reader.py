@@ -28,7 +28,7 @@ def fragile(question: TextsQuestion, source: Path | bytes, answer: Answer) -> No
         answer_texts(question, source, answer)
         return
     for position in range(1, ROWS + 1):
-        answer.row((position, f"text {position}", None, None, None), 1)
+        answer.row((position, f"text {position}", None, None, None, None), 1)
     act(mark, rest.decode(), answer)
 
 
@@ -42,7 +42,7 @@ def act(mark: bytes, rest: str, answer: Answer) -> None:
     if mark in DONE:
         DONE[mark]()
     if mark == NO_ROWS:
-        for row in ((1, "a\0b", None, None, None), (1, "", None, None, None), (1, None, None, None, None)):
+        for row in ((1, text, None, None, None, None) for text in ("a\0b", "", None)):
             answer.row(row, 1 << 20)
 
 

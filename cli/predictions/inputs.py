@@ -137,7 +137,10 @@ def _rows(file: SourceFile, name: str, text_column: str | None) -> Iterator[Inpu
     try:
         for row in read_texts(file.path, file.name.file_name, TextOptions(text_column), partial(unsure.note, name)):
             place = f"{name}:{row.position}"
-            yield Unreadable(place, row.code, row.message) if isinstance(row, BadRow) else Given(place, row.item)
+            if isinstance(row, BadRow):
+                yield Unreadable(place, row.code, row.message)
+            else:
+                yield Given(row.name or place, row.item)
     except InvalidInput as error:
         yield Unreadable.of(name, error)
     for warning in unsure.warnings():

@@ -150,6 +150,10 @@ def _sniffed(head: str) -> Dialect:
 def _checked(found: Dialect, head: str, columns: Sequence[str]) -> Dialect:
     """The dialect, unless it would cut prose into cells, leave rows whole, or skip rows that are the table's own."""
     first = head.partition("\n")[0]
+    if not found.delimiter or found.delimiter not in first:
+        for other in _DELIMITERS:
+            if _is_of_headings(first.split(other)):
+                return Dialect(other)  # whose texts may hold it without quotes: such rows are refused one by one
     if found.delimiter not in first:
         for other in _DELIMITERS:
             if other in first and _fits(Dialect(other), head):
@@ -161,6 +165,12 @@ def _checked(found: Dialect, head: str, columns: Sequence[str]) -> Dialect:
     if 2 * found.skipped >= head.count("\n") or _skips_headings(found, head):
         return replace(found, skipped=0)
     return found
+
+
+def _is_of_headings(cells: Sequence[str]) -> bool:
+    """Whether a line names a column of texts, and another one."""
+    names = {folded(cell) for cell in cells}
+    return not names.isdisjoint(TEXTS) and len(names & _HEADINGS) > 1
 
 
 def _skips_headings(dialect: Dialect, head: str) -> bool:

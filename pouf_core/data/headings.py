@@ -158,6 +158,12 @@ PICTURE_LABELS = (
     *LABELS,
     *("species", "breed", "tag", "choice", "diagnosis", "dx"),
 )
+#: Of what each row is called, where no two are called the same.
+ROW_NAMES = (
+    *("id", "ids", "_id", "uid", "uuid", "guid", "key", "issue_key", "name", "names", "row_id", "item_id", "text_id"),
+    *("doc_id", "document_id", "record_id", "response_id", "review_id", "comment_id", "tweet_id", "ticket_id"),
+    *("message_id", "sample_id", "example_id", "post_id", "idx"),
+)
 #: Of what recurs, too, and is no label.
 SPLITS = ("split", "subset", "set", "fold", "usage")
 ROWS = ("index", "row")

@@ -31,9 +31,10 @@ class ItemName:
         """The last part; empty when there is none."""
         return self.parts[-1] if self.parts else ""
 
-    def row(self, position: int) -> ItemName:
-        """The name of a row of this file, which lies where the file does."""
-        return ItemName(f"{self.text}:{position}"[-_MAX_LENGTH:], self.parts, self.unsafe)
+    def row(self, position: int, own: str | None = None) -> ItemName:
+        """The name of a row of this file, which lies where the file does; `own` is what the file calls it."""
+        text = f"{self.text}:{position}" if own is None else showable(own)
+        return ItemName(text[-_MAX_LENGTH:], self.parts, self.unsafe)
 
 
 def parse_name(raw: str) -> ItemName:

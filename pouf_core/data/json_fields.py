@@ -9,12 +9,13 @@ from itertools import islice
 from typing import Any
 
 from pouf_core.data.headings import LABELS, PAIRS, TEXTS, field_named
-from pouf_core.data.labels.json_files import is_task
+from pouf_core.data.labels.json_files import is_task_of_text
 from pouf_core.data.table_rows import TableOptions
 from pouf_core.data.text_tables import column_named, columns_of, holds_texts
 from pouf_core.data.vector_advice import is_vector
 
 _MOST_FIELDS = 1000  # that are looked at: of an object, and of all of them
+_LEVELS = 4  # of objects within objects
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Fields:
     """The fields that a caller names, else those that hold texts and labels where none has a usual heading.
 
     Attributes:
-        text, label: names of fields, or None.
+        text, label, name: names of fields, or None; the last one of what the objects are called.
         is_said: whether a caller names the field of texts.
         is_label_said: whether a caller names the field of labels.
         is_nested: whether those of objects within the objects count.
@@ -33,6 +34,7 @@ class Fields:
     is_said: bool = False
     is_label_said: bool = False
     is_nested: bool = False
+    name: str | None = None
 
     def record_of(self, value: Mapping[str, Any]) -> Mapping[str, Any]:
         """An object by the fields that count."""
@@ -70,7 +72,9 @@ def fields_of(values: Iterable[object], options: TableOptions) -> Fields:
     Raises:
         AmbiguousTable: the objects do not tell which field holds the texts.
     """
-    objects: Sequence[Mapping[str, Any]] = [value for value in values if isinstance(value, dict) and not is_task(value)]
+    objects: Sequence[Mapping[str, Any]] = [
+        value for value in values if isinstance(value, dict) and not is_task_of_text(value)
+    ]
     within = [flattened(one) for one in objects]
     is_nested = not _tell_texts(objects, options.text_column) and _tell_texts(within, options.text_column)
     if is_nested:
@@ -82,9 +86,9 @@ def fields_of(values: Iterable[object], options: TableOptions) -> Fields:
         return Fields(options.text_column, options.label_column, is_said, is_label_said)
     cells = [[str(one[name]) if _is_cell(one.get(name)) else "" for name in names] for one in objects]
     columns = columns_of([names, *cells], text, label, header=True)
-    found = names[columns.label] if columns.label is not None else None
+    found, called = (None if column is None else names[column] for column in (columns.label, columns.name))
     later = options.label_column if label is None else None
-    return Fields(names[columns.text], later or found, is_said, is_label_said, is_nested)
+    return Fields(names[columns.text], later or found, is_said, is_label_said, is_nested, called)
 
 
 def hold_vectors(values: Iterable[object], options: TableOptions) -> bool:
@@ -103,12 +107,13 @@ def hold_vectors(values: Iterable[object], options: TableOptions) -> bool:
     return bool(vectors) and all(vectors)
 
 
-def flattened(record: Mapping[str, Any]) -> dict[str, Any]:
+def flattened(record: Mapping[str, Any], levels: int = _LEVELS) -> dict[str, Any]:
     """An object with the fields of the objects within it, which are `outer.inner` where there is the name already."""
     flat = {name: value for name, value in record.items() if not isinstance(value, dict)}
     for outer, value in record.items():
         if isinstance(value, dict):
-            flat |= {f"{outer}.{name}" if name in flat else name: one for name, one in value.items()}
+            inner = flattened(value, levels - 1) if levels > 1 else value
+            flat |= {f"{outer}.{name}" if name in flat else name: one for name, one in inner.items()}
     return flat
 
 

@@ -11,9 +11,9 @@ from pouf_core.data.dialects import SNIFFED_ROWS
 from pouf_core.data.headings import TEXTS, field_named
 from pouf_core.data.json_fields import Fields, fields_of, hold_vectors, pair_in
 from pouf_core.data.labels.annotations import annotated_classes
-from pouf_core.data.labels.json_files import choices, is_task, text_of_task
+from pouf_core.data.labels.json_files import choices, is_task_of_text, text_of_task
 from pouf_core.data.table_rows import TableOptions
-from pouf_core.data.text_rows import BadRow, Row, empty_line, pair_of, row_of
+from pouf_core.data.text_rows import BadRow, Row, called, empty_line, pair_of, row_of
 from pouf_core.data.vector_advice import how_to_save
 from pouf_core.errors import InvalidInput
 
@@ -22,6 +22,8 @@ _CONVERSATION = (
     "The object is a conversation under `messages`. Write the text that is to be classified as `text`, and its class, "
     "where there is one, as `label`."
 )
+_SEVERAL = "Extra data"  # what Python says of a second value behind the first
+_HOW_TO_WRITE_SEVERAL = " Write a list of the objects, or each on a line of its own, as `jq -c` does."
 _SNIFFED_CHARACTERS = 262_144  # of lines: parsed, all that a line may hold can take a hundred times as much
 
 
@@ -97,7 +99,8 @@ def _values_of_document(characters: IO[str]) -> list[Any]:
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput("malformed_json", f"The file is not JSON: {error}") from error
+        advice = _HOW_TO_WRITE_SEVERAL if _SEVERAL in str(error) else ""
+        raise InvalidInput("malformed_json", f"The file is not JSON: {error}.{advice}") from error
     found = (_table_in(document) or document) if isinstance(document, list) else _list_in(document)
     if found is None:
         raise InvalidInput("malformed_json", 'The file must hold {"texts": […]} or a list.')
@@ -154,17 +157,18 @@ def _names_text(record: Mapping[str, Any]) -> bool:
 def _row(position: int, value: object, options: TableOptions, fields: Fields) -> Row:
     if not isinstance(value, dict):
         return row_of(position, value)
-    if is_task(value):
+    if is_task_of_text(value):
         return _row_of_task(position, value, options)
     record = fields.record_of(value)
     label = _label(value, record, fields)
+    name = None if fields.name is None else record.get(fields.name)
     pair = fields.pair_in(record)
     if pair is not None:
-        return pair_of(position, record[pair[0]], record[pair[1]], label)
+        return called(pair_of(position, record[pair[0]], record[pair[1]], label), name)
     text = fields.text_of(record)
     if text is None and isinstance(value.get("messages"), list):
         return BadRow(position, "no_text", _CONVERSATION)
-    return row_of(position, text, label)
+    return called(row_of(position, text, label), name)
 
 
 def _label(value: Mapping[str, Any], record: Mapping[str, Any], fields: Fields) -> object:

@@ -14,7 +14,7 @@ from pouf_core.contract.findings import listed
 from pouf_core.contract.item_limits import MAX_CHARACTERS
 from pouf_core.data.dialects import SNIFFED_CHARACTERS, SNIFFED_ROWS, Dialect, dialect_of, divides_cells
 from pouf_core.data.no_texts import headings_below, is_total
-from pouf_core.data.text_rows import BadRow, Row, pair_of, row_of
+from pouf_core.data.text_rows import BadRow, Row, called, pair_of, row_of
 from pouf_core.data.text_tables import Columns, columns_of
 from pouf_core.errors import InvalidInput
 
@@ -138,8 +138,10 @@ class TableReader:
             return BadRow(position, "malformed_row", message)
         text, label = _cell(cells, columns.text), _cell(cells, columns.label)
         if columns.text_pair is not None:
-            return pair_of(position, text, _cell(cells, columns.text_pair), label)
-        return row_of(position, text, label)
+            row = pair_of(position, text, _cell(cells, columns.text_pair), label)
+        else:
+            row = row_of(position, text, label)
+        return called(row, _cell(cells, columns.name))
 
 
 def _is_blank(cells: Sequence[str]) -> bool:

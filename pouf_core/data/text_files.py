@@ -18,14 +18,16 @@ from pouf_core.data.file_kinds import SHEET_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SU
 from pouf_core.data.json_texts import is_document, rows_of_document, rows_of_json_lines
 from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, opened_sheet
 from pouf_core.data.table_rows import LONGEST_LINE, MARK, Table, TableOptions, TableReader, opened_table
-from pouf_core.data.text_lines import delimiter_of_lines, rows_of_lines
+from pouf_core.data.text_lines import delimiter_of_lines, rows_of_lines, vectors_in
 from pouf_core.data.text_rows import BadRow, Row, TextRow
+from pouf_core.data.vector_advice import how_to_save
 from pouf_core.errors import InvalidInput
 
 __all__ = ["AS_TOLD", "BadRow", "Reading", "Row", "TextOptions", "TextRow", "read_texts"]
 
 _HEAD_BYTES = 262_144
 _TABLE_SUFFIXES = (".csv", ".tsv")
+_OF_LINES = (*_TABLE_SUFFIXES, ".txt")
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,9 @@ def read_texts(
         limits: what reading a workbook or a `.parquet` may take.
 
     Raises:
-        InvalidInput: `unknown_text_file`, `unknown_encoding`, `text_column_not_found`, `label_column_not_found`,
-            `table_ambiguous`, `malformed_table`, `malformed_json`, `item_too_large` (a whole `.json`),
-            `parquet_not_installed`.
+        InvalidInput: `unknown_text_file`, `no_text` (vectors), `unknown_encoding`, `text_column_not_found`,
+            `label_column_not_found`, `table_ambiguous`, `malformed_table`, `malformed_json`,
+            `item_too_large` (a whole `.json`), `parquet_not_installed`.
     """
     suffix = Path(name).suffix.lower()
     if suffix in SHEET_SUFFIXES:
@@ -152,6 +154,8 @@ def _rows(
     on_reading: Callable[[Reading], None],
 ) -> Iterator[Row]:
     beginning = head.decode(encoding.name, "replace")
+    if suffix in _OF_LINES and options.text_column is None and (vectors := vectors_in(beginning, suffix)):
+        raise InvalidInput("no_text", f"The file holds vectors, and no texts.{how_to_save(vectors)}")
     if suffix == ".txt" and options.delimiter is None and are_of_a_chat(beginning):
         on_reading(Reading(encoding))
         yield from rows_of_chat(_lines(characters))

@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable, Iterator
 
 from pouf_core.data.text_rows import BadRow, Row, empty_line, row_of
+from pouf_core.data.text_tables import is_number
+from pouf_core.data.vector_advice import DECIMAL_COMMAS, LEAST_WIDTH
 
 _DELIMITERS = "\t;|"
 #: Of SST, and of TREC.
 _LABEL_FIRST = re.compile(r"(\d|[A-Z]{2,}:[a-z]+)\s+(.*)", re.DOTALL)
 _LABELS_OF_FASTTEXT = re.compile(r"\s*((?:__label__\S+\s+)+)(.*)", re.DOTALL)
 _LONGEST_LABEL_WORDS = 3
+_DECIMAL_COMMA = re.compile(r"\d,\d+\s*;")
+_BETWEEN_NUMBERS = re.compile(r"[\s,;|\[\](){}]+")
 
 
 def rows_of_lines(lines: Iterable[tuple[int, str | BadRow]], head: str = "") -> Iterator[Row]:
@@ -59,6 +63,30 @@ def delimiter_of_lines(head: str) -> str | None:
         ):
             return delimiter
     return None
+
+
+def vectors_in(head: str, suffix: str) -> str | None:
+    """How vectors are written, as `how_to_save` takes it, that stand in the lines of a file in place of texts, or None.
+
+    In a table they are told by its columns, unless commas are before decimals as well as between them.
+
+    Args:
+        head: the beginning of the file, of which each line holds a vector's numbers, behind a word or alone; but the
+            first, which may hold headings, or how many they are.
+        suffix: of its name.
+    """
+    lines = _whole_lines(head)
+    if not lines or not all(map(_is_of_vector, lines[1:] or lines)):
+        return None
+    if all(map(_DECIMAL_COMMA.search, lines[1:] or lines)):
+        return DECIMAL_COMMAS
+    return suffix if suffix == ".txt" else None
+
+
+def _is_of_vector(line: str) -> bool:
+    cells = [cell for cell in _BETWEEN_NUMBERS.split(line) if cell]
+    numbers = cells if not cells or is_number(cells[0]) else cells[1:]
+    return len(numbers) >= LEAST_WIDTH and all(map(is_number, numbers))
 
 
 def _begin_with_labels(head: str) -> bool:

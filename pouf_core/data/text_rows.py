@@ -12,6 +12,7 @@ from pouf_core.errors import InvalidInput
 
 #: Longer ones are no labels, but other columns.
 LONGEST_LABEL = 10_000
+LONGEST_NAME = 1024
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # which JSON may hold
 _NO_LABEL = frozenset(("", "nan", "null", "n/a", "#n/a", "<na>"))
@@ -27,12 +28,14 @@ class TextRow:
         text: cleaned, see `clean_text`.
         label: what a label column says, or None; for evaluation alone.
         text_pair: the second text of a pair, cleaned, or None.
+        name: what its table calls it, or None.
     """
 
     position: int
     text: str
     label: str | None = None
     text_pair: str | None = None
+    name: str | None = None
 
     @property
     def item(self) -> TextItem:
@@ -72,6 +75,13 @@ def row_of(position: int, text: object, label: object = None) -> Row:
     except InvalidInput as error:
         return BadRow(position, error.code, error.message)
     return TextRow(position, cleaned, label_of(label))
+
+
+def called(row: Row, name: object) -> Row:
+    """A row with the name that its table has for it: what people call it, or its number."""
+    if isinstance(row, BadRow) or not isinstance(name, str | int) or not str(name).strip():
+        return row
+    return replace(row, name=str(name).strip()[:LONGEST_NAME])
 
 
 def empty_line(position: int) -> BadRow:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 
 from pouf_core.contract.file_reading import ColumnCandidate, shown_text
@@ -14,6 +14,7 @@ from pouf_core.data.headings import (
     LABELS,
     PAIRS,
     RATINGS,
+    ROW_NAMES,
     TEXT_OF_TRACKERS,
     TEXTS,
     folded,
@@ -60,12 +61,14 @@ class Columns:
         label: index of the column with evaluation labels, or None.
         has_header: whether the first row names the columns.
         text_pair: index of the column with the second texts of pairs, or None.
+        name: index of the column with what the rows are called, or None.
     """
 
     text: int
     label: int | None
     has_header: bool
     text_pair: int | None = None
+    name: int | None = None
 
 
 def columns_of(
@@ -83,7 +86,8 @@ def columns_of(
        values do not recur.
 
     Labels are in the column that is asked for or has a usual heading, else in the first of those headed as ratings are,
-    or as `…_sentiment`, whose values recur, else in the only other one whose values recur.
+    or as `…_sentiment`, whose values recur, else in the only other one whose values recur. What rows are called is in
+    the first column headed as such columns are whose values are all there, and differ.
 
     Args:
         rows: the first rows, at least one.
@@ -111,7 +115,8 @@ def columns_of(
         label = _rating(names, body, text) if header else None
     if label is None and pair is None:
         label = _only_recurring(body, text)
-    return Columns(text, label, header, pair)
+    name = _naming(names, body, {text, pair, label}) if header else None
+    return Columns(text, label, header, pair, name)
 
 
 def _named_texts(names: Sequence[str]) -> tuple[int | None, int | None]:
@@ -193,6 +198,15 @@ def _rating(names: Sequence[str], body: Sequence[Sequence[str]], text: int) -> i
     headed = [names.index(heading) for heading in RATINGS if heading in names]
     headed += [index for index, name in enumerate(names) if name.endswith(LABEL_ENDS)]
     return next((index for index in headed if index != text and recur(_cells(body, index))), None)
+
+
+def _naming(names: Sequence[str], body: Sequence[Sequence[str]], others: Set[int | None]) -> int | None:
+    headed = (names.index(heading) for heading in ROW_NAMES if heading in names)
+    return next((index for index in headed if index not in others and _differ(_cells(body, index), len(body))), None)
+
+
+def _differ(cells: Sequence[str], count: int) -> bool:
+    return 0 < len(set(cells)) == len(cells) == count
 
 
 def _only_recurring(body: Sequence[Sequence[str]], text: int) -> int | None:

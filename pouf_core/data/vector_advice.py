@@ -8,16 +8,24 @@ from collections.abc import Sequence
 LEAST_WIDTH = 8
 #: Stands for the suffix of a table that has each vector in one cell.
 LISTS_IN_CELLS = ".csv of lists"
-_HEADED = ", with skiprows=1 where the first row has headings, and usecols where other columns stand beside the numbers"
+#: Stands for that of a table as Excel writes one where a comma is before decimals.
+DECIMAL_COMMAS = ".csv with decimal commas"
+_SKIPPED = "skiprows=1 where the first row has headings, and usecols where other columns stand beside the numbers"
+_HEADED = f", with {_SKIPPED}"
+_DIVIDED = f', with delimiter="," where commas divide the numbers, {_SKIPPED}'
 _LINES = '[json.loads(line)["embedding"] for line in open("vectors{}")]'
 _NAMED = ', by the name of the field that holds the numbers, or without ["embedding"] where a line is a list'
 _LOADED = {
     ".csv": ('numpy.loadtxt("vectors.csv", delimiter=",")', _HEADED),
     ".tsv": ('numpy.loadtxt("vectors.tsv", delimiter="\\t")', _HEADED),
-    ".txt": ('numpy.loadtxt("vectors.txt")', _HEADED),
+    ".txt": ('numpy.loadtxt("vectors.txt")', _DIVIDED),
     ".jsonl": (_LINES.format(".jsonl"), _NAMED),
     ".ndjson": (_LINES.format(".ndjson"), _NAMED),
     ".json": ('json.load(open("vectors.json"))', ", or what of it is the list of vectors"),
+    DECIMAL_COMMAS: (
+        'pandas.read_csv("vectors.csv", sep=";", decimal=",", header=None)',
+        ", or header=0 where the first row has headings",
+    ),
     LISTS_IN_CELLS: ('[json.loads(row["embedding"]) for row in csv.DictReader(open("vectors.csv"))]', ""),
     ".pt": ('torch.load("vectors.pt").numpy()', ""),
 }

@@ -66,6 +66,14 @@ def is_task(value: object) -> bool:
     )
 
 
+def is_task_of_text(value: object) -> bool:
+    """Whether this is such a task, and one of texts for all that is known: annotated, or with a text."""
+    if not is_task(value):
+        return False
+    task: Mapping[str, Any] = value  # type: ignore[assignment]
+    return not task.keys().isdisjoint(("annotations", "completions")) or isinstance(text_of_task(task), str)
+
+
 def choices(task: Mapping[str, Any]) -> Iterator[str]:
     """The class of each annotation of a task that names exactly one; predictions of models are none."""
     for annotation in objects(task.get("annotations", task.get("completions"))):

@@ -18,13 +18,16 @@ from pouf_core.data.reading.protocol import Code, Kind, TextsQuestion
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.sheets import ReadingLimits
 from pouf_core.data.text_files import Reading, TextOptions, read_texts
-from pouf_core.data.text_rows import LONGEST_LABEL, BadRow, Row, TextRow
+from pouf_core.data.text_rows import LONGEST_LABEL, LONGEST_NAME, BadRow, Row, TextRow
 from pouf_core.data.texts import check_text
 
 _SHOWN_COLUMNS = 1000
 _UndecodedJson = tuple[Annotated[str, Field(max_length=2 * GUESSED_BYTES)], str]
 _BadRowJson = tuple[Code, str, Lost, _UndecodedJson | None]
-_RowJson = tuple[Annotated[int, Field(ge=0, lt=2**63)], str | None, str | None, str | None, _BadRowJson | None]
+_Name = Annotated[str, Field(max_length=LONGEST_NAME)]
+_RowJson = tuple[
+    Annotated[int, Field(ge=0, lt=2**63)], str | None, str | None, str | None, _Name | None, _BadRowJson | None
+]
 _ROWS: TypeAdapter[list[_RowJson]] = TypeAdapter(list[_RowJson])
 _READING = TypeAdapter(Reading)
 
@@ -80,11 +83,11 @@ def _about(reading: Reading) -> Json:
 def _written(row: Row) -> tuple[Json, int]:
     """A row as JSON, and its characters."""
     if isinstance(row, TextRow):
-        given = (row.position, row.text, row.text_pair, row.label, None)
-        return given, len(row.text) + len(row.text_pair or "") + len(row.label or "")
+        given = (row.position, row.text, row.text_pair, row.label, row.name, None)
+        return given, sum(len(part or "") for part in given[1:5])
     undecoded = row.undecoded and (row.undecoded.content[:GUESSED_BYTES].hex(), row.undecoded.encoding)
     characters = len(row.message) + (len(undecoded[0]) if undecoded else 0)
-    return (row.position, None, None, None, (row.code, row.message, row.lost, undecoded)), characters
+    return (row.position, None, None, None, None, (row.code, row.message, row.lost, undecoded)), characters
 
 
 def _parsed(kind: Kind, content: bytes) -> Reading | list[Row]:
@@ -93,7 +96,14 @@ def _parsed(kind: Kind, content: bytes) -> Reading | list[Row]:
     return [_row(*row) for row in _ROWS.validate_json(content)]
 
 
-def _row(position: int, text: str | None, pair: str | None, label: str | None, bad: _BadRowJson | None) -> Row:
+def _row(
+    position: int,
+    text: str | None,
+    pair: str | None,
+    label: str | None,
+    name: str | None,
+    bad: _BadRowJson | None,
+) -> Row:
     """A row, which a process that a file has taken over may have made up."""
     if bad is not None:
         code, message, lost, undecoded = bad
@@ -103,7 +113,7 @@ def _row(position: int, text: str | None, pair: str | None, label: str | None, b
     for one in (text, pair):
         if one is not None:
             check_text(one)
-    return TextRow(position, text, label, pair)
+    return TextRow(position, text, label, pair, name)
 
 
 def _undecoded(content: str, encoding: str) -> Undecoded:

@@ -92,11 +92,11 @@ class TextCollector(Collector):
         told = partial(self._readings.begin, name.text)
         try:
             for row in texts_of(self.reader, source, name.text, self.options, told):
-                row_name = name.row(row.position)
                 if isinstance(row, BadRow):
+                    row_name = name.row(row.position)
                     self.reject(row_name, row.code, row.message, lost=row.lost, undecoded=row.undecoded)
                 else:
-                    self._add(row_name, row)
+                    self._add(name.row(row.position, row.name), row)
                 self._readings.note(row)
         except InvalidInput as error:
             if isinstance(error, AmbiguousTable):

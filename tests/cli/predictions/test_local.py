@@ -94,7 +94,7 @@ def test_a_table_is_read_and_not_taken_for_a_text(of_texts, predict, tmp_path):
     assert ran.exit_code == 0, ran.stderr
     with (tmp_path / "said.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["name"] for row in rows] == [*(f"{table}:{line}" for line in (2, 3, 4)), "Just great!"]
+    assert [row["name"] for row in rows] == ["0", "1", "2", "Just great!"]
     expected = ["a terrible product", "a great product", "a terrible product", "a great product"]
     assert [row["label"] for row in rows] == expected
 

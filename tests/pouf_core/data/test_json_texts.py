@@ -12,7 +12,7 @@ import pytest
 
 from pouf_core.data.json_texts import rows_of_json_lines
 from pouf_core.data.table_rows import TableOptions
-from pouf_core.data.text_files import Row, TextOptions, TextRow, read_texts
+from pouf_core.data.text_files import BadRow, Row, TextOptions, TextRow, read_texts
 from pouf_core.data.text_tables import AmbiguousTable
 from pouf_core.errors import InvalidInput
 
@@ -135,6 +135,11 @@ VECTORS = {
     "lists": ("a.jsonl", lines([NUMBERS, NUMBERS])),
     "a-document": ("a.json", json.dumps([NUMBERS, NUMBERS])),
     "an-answer-of-an-api": ("a.json", json.dumps({"object": "list", "data": [{"index": 0, "embedding": NUMBERS}] * 2})),
+    "lines-of-numbers": ("a.txt", f"{' '.join(map(str, NUMBERS))}\n" * 3),
+    "commas-between-numbers": ("a.txt", f"{NUMBERS}\n" * 3),
+    "commas-before-decimals": ("a.csv", ";".join(str(number).replace(".", ",") for number in NUMBERS) + "\n"),
+    "tabs-between-numbers": ("a.txt", "\t".join(map(str, NUMBERS)) + "\n"),
+    "words-before-numbers": ("a.txt", "3 12\n" + "".join(f"{word} {NUMBERS}\n" for word in ("the", "of", "and"))),
 }
 
 
@@ -154,6 +159,11 @@ def test_texts_beside_vectors_are_read() -> None:
     assert [text for text, _ in asked] == ["word", "word"]
 
 
+def test_lines_with_numbers_among_words_are_texts() -> None:
+    lines = ["Call 030 12 34 56 78 90 11 12 today", "1 2 3 4 5 6 7 8 9 10, and so on", "1 2 3"]
+    assert [text for text, _ in usable(rows("a.txt", "\n".join(lines)))] == lines
+
+
 COLUMNS = ",".join(map(str, NUMBERS))
 
 
@@ -170,3 +180,20 @@ def test_a_table_of_vectors_is_refused_with_what_to_do(content: str, loaded_by: 
         rows("a.csv", content)
     assert ("vectors" in caught.value.message) == (loaded_by is not None)
     assert loaded_by is None or loaded_by in caught.value.message
+
+
+def test_fields_are_found_in_objects_within_objects() -> None:
+    said = [
+        {"id": n, "data": {"review": {"text": f"review {n}", "lang": "en"}}, "meta": {"label": n % 2}} for n in range(4)
+    ]
+    assert usable(rows("a.jsonl", lines(said))) == [(f"review {n}", str(n % 2)) for n in range(4)]
+    deep: dict[str, object] = {"text": "far within"}
+    for _ in range(90):
+        deep = {"within": deep}
+    (row,) = rows("a.jsonl", lines([deep]))
+    assert isinstance(row, BadRow)
+
+
+def test_objects_one_behind_the_other_are_refused_with_what_to_write() -> None:
+    with pytest.raises(InvalidInput, match="jq -c"):
+        rows("a.json", json.dumps({"text": "one"}, indent=1) + "\n" + json.dumps({"text": "two"}, indent=1))

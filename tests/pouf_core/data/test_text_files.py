@@ -199,3 +199,14 @@ def test_objects_that_do_not_tell_the_text_are_asked_about() -> None:
 def test_a_semicolon_in_prose_divides_nothing() -> None:
     lines = "".join(f"this is line {number}; it is long enough\n" for number in range(6))
     assert len(texts(rows("a.txt", lines))[0]) > 20
+
+
+def test_headings_say_that_lines_are_rows_where_texts_hold_the_delimiter_without_quotes() -> None:
+    lines = [
+        f"a{n},{'Lovely, and new' if n % 2 else 'It broke soon'} {n},{'good' if n % 2 else 'bad'}" for n in range(20)
+    ]
+    found = rows("a.csv", "\n".join(["id,text,label", *lines]))
+    assert [(row.text, row.label, row.name) for row in found if isinstance(row, TextRow)] == [
+        (f"It broke soon {n}", "bad", f"a{n}") for n in range(0, 20, 2)
+    ]
+    assert refused(found) == [(n + 2, "malformed_row") for n in range(1, 20, 2)]

@@ -205,6 +205,36 @@ def test_items_carry_the_beginnings_of_their_texts(context: WorkerContext, add_d
     ]
 
 
+COUNT = 210  # the first rows tell which column names the others
+ROWS = [*((f"a{n}", f"text {n}") for n in range(COUNT)), ("again", "text 0"), ("none", ""), ("", "last text")]
+NAMED = {
+    "a.csv": "id,text\n" + "".join(f"{name},{text}\n" for name, text in ROWS),
+    "a.jsonl": "".join(json.dumps({"id": name or None, "text": text}) + "\n" for name, text in ROWS),
+}
+
+
+@pytest.mark.parametrize("file", NAMED)
+def test_items_are_called_as_their_table_calls_them(
+    context: WorkerContext, add_dataset: Any, items_of: Any, file: str
+) -> None:
+    last = len(ROWS) + NAMED[file].startswith("id")
+    dataset_id = add_dataset({file: NAMED[file].encode()}, modality="text")
+    run_ingestion(context, dataset_id)
+    found = [(item.name, item.status) for item in items_of(dataset_id)]
+    assert found[:COUNT] == [(f"a{n}", "accepted") for n in range(COUNT)]
+    assert found[COUNT:] == [
+        ("again", "duplicate"),
+        (f"{file}:{last - 1}", "rejected"),
+        (f"{file}:{last}", "accepted"),
+    ]
+
+
+def test_a_column_of_ids_that_recur_names_no_items(context: WorkerContext, add_dataset: Any, items_of: Any) -> None:
+    dataset_id = add_dataset({"a.csv": b"name,text\nJo,a fine film\nJo,a dull film\n"}, modality="text")
+    run_ingestion(context, dataset_id)
+    assert [item.name for item in items_of(dataset_id)] == ["a.csv:2", "a.csv:3"]
+
+
 def test_what_is_lost_is_told_on_the_dataset_and_on_jobs_over_it(
     context: WorkerContext, add_dataset: Any, get: Any, database: Any
 ) -> None:
