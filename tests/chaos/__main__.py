@@ -31,6 +31,12 @@ def main() -> int:
     parser.add_argument(
         "--outage-minutes", type=float, default=defaults.outage_minutes, help="of database, storage and broker, each"
     )
+    parser.add_argument(
+        "--disk-mebibytes",
+        type=int,
+        default=4096,
+        help="of the disk in memory that is filled, which has to hold all results: 2 MiB a job (default %(default)s)",
+    )
     parser.add_argument("--postgres", action="store_true", help="PostgreSQL instead of SQLite")
     parser.add_argument("--s3", action="store_true", help="S3 as storage, and a worker on a host of its own")
     parser.add_argument("--without", action="append", default=[], metavar="FAULT", help="a kind to leave out")
