@@ -23,6 +23,7 @@ from cli.remote.output import AsJson, note, print_json
 from cli.remote.progress import follow, push
 from cli.remote.sources import Modality, Sources, TextColumn, Upload, given, name_rejected
 from cli.remote.verdicts import print_verdict
+from pouf_core.data.shown_text import harmless
 
 if TYPE_CHECKING:
     from pouf_client import Client, Dataset, Job
@@ -81,8 +82,6 @@ class Target:
 
     def receive(self, client: "Client", job_id: str) -> Counter[str]:
         """Write a job's labels, and return how often each was given, as far as the format tells."""
-        from pouf_core.data.shown_text import harmless
-
         with TemporaryDirectory(prefix="pouf-labels-") as folder:
             received = client.jobs.save_predictions(job_id, Path(folder) / "labels", format=self.format)
             if self.path == STDOUT:

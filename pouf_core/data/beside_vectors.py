@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
 from pouf_core.contract.findings import listed
+from pouf_core.data.item_names import LONGEST_NAME
 from pouf_core.data.stored_arrays import StoredArray, check_no_objects
 from pouf_core.errors import InvalidInput
 
@@ -19,7 +20,6 @@ FEATURES = "features"
 #: Arrays or columns that hold evaluation labels, and those that say what the vectors are called.
 LABELS = ("labels", "label")
 NAMES = ("names", "name", "ids", "id")
-LONGEST_NAME = 1024
 #: Where the reader of parquet files writes both.
 BESIDE_FILE = "beside.json"
 _BYTES_A_LETTER = 4

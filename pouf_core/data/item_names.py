@@ -10,7 +10,7 @@ from pouf_core.data.ignored_files import left_behind
 from pouf_core.data.shown_text import showable
 
 _DRIVE = re.compile(r"^[A-Za-z]:")
-_MAX_LENGTH = 1024
+LONGEST_NAME = 1024
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ItemName:
     def row(self, position: int, own: str | None = None) -> ItemName:
         """The name of a row of this file, which lies where the file does; `own` is what the file calls it."""
         text = f"{self.text}:{position}" if own is None else showable(own)
-        return ItemName(text[-_MAX_LENGTH:], self.parts, self.unsafe)
+        return ItemName(text[-LONGEST_NAME:], self.parts, self.unsafe)
 
 
 def parse_name(raw: str) -> ItemName:
@@ -46,6 +46,6 @@ def parse_name(raw: str) -> ItemName:
     text = raw.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     slashed = text.replace("\\", "/")
     unsafe = slashed.startswith("/") or _DRIVE.match(slashed) is not None or ".." in slashed.split("/")
-    shown = showable(text[-_MAX_LENGTH:])
+    shown = showable(text[-LONGEST_NAME:])
     parts = tuple(part for part in shown.replace("\\", "/").split("/") if part not in ("", "."))
     return ItemName(shown, parts, unsafe)

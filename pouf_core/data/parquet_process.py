@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
 from pouf_core.contract.findings import listed
-from pouf_core.data.beside_vectors import BESIDE_FILE, FEATURES, LABELS, LONGEST_NAME, NAMES
+from pouf_core.data.beside_vectors import BESIDE_FILE, FEATURES, LABELS, NAMES
+from pouf_core.data.item_names import LONGEST_NAME
 from pouf_core.data.limited_process import limit_cpu, limit_resources
 from pouf_core.errors import InvalidInput
 

@@ -6,13 +6,13 @@ import math
 import re
 from dataclasses import dataclass, replace
 
+from pouf_core.data.item_names import LONGEST_NAME
 from pouf_core.data.losses import Lost, Undecoded
 from pouf_core.data.texts import TextItem, clean_text
 from pouf_core.errors import InvalidInput
 
 #: Longer ones are no labels, but other columns.
 LONGEST_LABEL = 10_000
-LONGEST_NAME = 1024
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _OTHER_SURROGATES = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # which JSON may hold
 _NO_LABEL = frozenset(("", "nan", "null", "n/a", "#n/a", "<na>"))

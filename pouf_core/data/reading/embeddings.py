@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pouf_core.contract.classes import MAX_TEXT_LENGTH
-from pouf_core.data.beside_vectors import LONGEST_NAME
 from pouf_core.data.embedding_files import EmbeddingFile, FileLimits, check_file, read_embeddings
+from pouf_core.data.item_names import LONGEST_NAME
 from pouf_core.data.reading.answers import Answer
 from pouf_core.data.reading.protocol import EmbeddingsQuestion
 from pouf_core.data.reading.reader import FileReader

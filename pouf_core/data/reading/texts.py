@@ -12,13 +12,14 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter
 
 from pouf_core.contract.file_reading import shown_text
+from pouf_core.data.item_names import LONGEST_NAME
 from pouf_core.data.losses import GUESSED_BYTES, Lost, Undecoded
 from pouf_core.data.reading.answers import Answer, Json
 from pouf_core.data.reading.protocol import Code, Kind, TextsQuestion
 from pouf_core.data.reading.reader import FileReader
 from pouf_core.data.sheets import ReadingLimits
 from pouf_core.data.text_files import Reading, TextOptions, read_texts
-from pouf_core.data.text_rows import LONGEST_LABEL, LONGEST_NAME, BadRow, Row, TextRow
+from pouf_core.data.text_rows import LONGEST_LABEL, BadRow, Row, TextRow
 from pouf_core.data.texts import check_text
 
 _SHOWN_COLUMNS = 1000

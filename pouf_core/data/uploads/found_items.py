@@ -98,14 +98,14 @@ class FoundItems:
         undecoded: Undecoded | None = None,
     ) -> None:
         """Note what cannot be used; `lost` and `undecoded` are as for `Losses.note`."""
-        message = showable(message[:LONGEST_MESSAGE])
+        message = _shown(message)
         self._note(FoundItem(name.text, "rejected", sha256, size, code, message))
         self.rejected += 1
         self.losses.note(name.text, code, message, lost, undecoded)
 
     def reject_afterwards(self, name: ItemName, code: str, message: str) -> None:
         """As `reject`, of a file whose loss is known when no more is read."""
-        message = showable(message[:LONGEST_MESSAGE])
+        message = _shown(message)
         self.keeper.add(FoundItem(name.text, "rejected", code=code, message=message))
         self.rejected += 1
         self.losses.note(name.text, code, message, "rest")
@@ -121,3 +121,7 @@ class FoundItems:
         if self._count > self.limits.rows:
             raise TooManyRows
         self.keeper.add(item)
+
+
+def _shown(message: str) -> str:
+    return showable(message[:LONGEST_MESSAGE])
