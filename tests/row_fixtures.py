@@ -43,6 +43,17 @@ PICTURES = 8
 METHOD = {"tune": "last_n", "max_steps": 24, "batch_size": 8, "selection": "last"}
 #: Of a job that a test ends, however late it comes to that.
 ENDLESS = {"tune": "prompt", "max_steps": 100_000, "batch_size": 8, "selection": "last"}
+#: The shortest way of a job to each status, as `rows.job` takes it.
+PATHS = {
+    "queued": (),
+    "running": ("running",),
+    "pausing": ("running", "pausing"),
+    "paused": ("paused",),
+    "cancelling": ("running", "cancelling"),
+    "succeeded": ("running", "succeeded"),
+    "failed": ("failed",),
+    "cancelled": ("cancelled",),
+}
 
 
 def take_request(values: dict[str, Any], **defaults: Any) -> AdaptationRequest:

@@ -5,18 +5,8 @@ import pytest
 from store.database import Database
 from store.tables import Job, JobEvent
 from store.transitions import ALLOWED, FINAL, TransitionNotAllowed, transition
+from tests.row_fixtures import PATHS
 
-# the shortest way to each status
-PATHS = {
-    "queued": (),
-    "running": ("running",),
-    "pausing": ("running", "pausing"),
-    "paused": ("paused",),
-    "cancelling": ("running", "cancelling"),
-    "succeeded": ("running", "succeeded"),
-    "failed": ("failed",),
-    "cancelled": ("cancelled",),
-}
 PAIRS = [(a, b) for a, b in itertools.product(sorted(ALLOWED), repeat=2) if a != b]
 
 

@@ -7,6 +7,7 @@ from pouf_core.contract.findings import finding
 from pouf_core.contract.result import PartialResult
 from store.tables import Job
 from tests.app.jobs.outbox import tasks
+from tests.row_fixtures import PATHS
 
 # what each request makes of a job in each status: a status, or the code of a 409
 REQUESTS = {
@@ -50,16 +51,6 @@ REQUESTS = {
         "succeeded": "job_not_retryable",
         "failed": "queued",
     },
-}
-PATHS = {
-    "queued": (),
-    "running": ("running",),
-    "pausing": ("running", "pausing"),
-    "paused": ("paused",),
-    "cancelling": ("running", "cancelling"),
-    "cancelled": ("cancelled",),
-    "succeeded": ("running", "succeeded"),
-    "failed": ("failed",),
 }
 
 
