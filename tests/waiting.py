@@ -35,6 +35,11 @@ def processes_with(part: str, parent: int | None = None, *, recursive: bool = Tr
     return found
 
 
+def command_of(pid: int) -> list[str]:
+    """The arguments that a process was started with: the system tells none for a moment after its start."""
+    return wait_for(psutil.Process(pid).cmdline)
+
+
 def has_ended(process: psutil.Process) -> bool:
     """Whether a process runs no more, reaped or not."""
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

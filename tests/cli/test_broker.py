@@ -6,7 +6,7 @@ import redis
 
 from cli.broker import EmbeddedBroker, prepare_broker
 from cli.processes import Child
-from tests.waiting import WAIT_SECONDS, wait_for
+from tests.waiting import WAIT_SECONDS, command_of, wait_for
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_the_password_is_needed_and_stands_only_in_private_files(tmp_path, start
     child = start(broker)
     with pytest.raises(redis.AuthenticationError):
         redis.Redis(port=broker.port).ping()
-    assert broker.password not in " ".join(psutil.Process(child.pid).cmdline())
+    assert broker.password not in " ".join(command_of(child.pid))
     holders = [path for path in tmp_path.rglob("*") if path.is_file() and broker.password in path.read_text("latin-1")]
     assert {path.name for path in holders} == {"valkey.conf", "broker.json"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in holders)

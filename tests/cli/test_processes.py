@@ -10,7 +10,7 @@ import pytest
 
 from cli import data_directory, processes
 from cli.processes import Child, Service, end_marked_processes, exit_text, marked_processes
-from tests.waiting import has_ended, wait_for
+from tests.waiting import command_of, has_ended, wait_for
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
@@ -127,7 +127,7 @@ def test_a_child_ends_when_its_supervisor_is_killed(tmp_path):
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, cwd=Path.cwd()) as supervisor:
         orphan = psutil.Process(int(supervisor.stdout.readline()))
         # The request to the kernel is made before the command itself replaces the wrapper.
-        wait_for(lambda: "tether.py" not in " ".join(orphan.cmdline()))
+        wait_for(lambda: "tether.py" not in " ".join(command_of(orphan.pid)))
         supervisor.kill()
     wait_for(lambda: has_ended(orphan))
 

@@ -22,7 +22,7 @@ from store.outages import never
 from store.settings import Settings
 from tests.row_fixtures import CLASSES, draw_picture
 from tests.row_fixtures import ENDLESS as ENDLESS_METHOD
-from tests.waiting import WAIT_SECONDS
+from tests.waiting import WAIT_SECONDS, command_of
 from worker.batch_predictions.runner import CHILD
 from worker.batch_predictions.spec import BatchSpec
 from worker.shutdown import ShuttingDown
@@ -141,14 +141,14 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int]:
 
 def started_by_itself(child: ChildProcess) -> bool:
     """Whether no template had part in it."""
-    return "worker.training.child" in psutil.Process(child.pid).cmdline()
+    return "worker.training.child" in command_of(child.pid)
 
 
 def template_of(child: ChildProcess) -> psutil.Process:
     """The template that a child is a copy of."""
     parent = psutil.Process(child.pid).parent()
     assert parent is not None
-    assert TEMPLATE in parent.cmdline()
+    assert TEMPLATE in command_of(parent.pid)
     return parent
 
 
@@ -227,7 +227,7 @@ def test_a_process_that_waited_gives_the_weights_of_one_started_by_itself(
 ) -> None:
     waited = specification("waited")
     child = start(waited, waiting)
-    assert TEMPLATE in psutil.Process(child.pid).cmdline()
+    assert TEMPLATE in command_of(child.pid)
     assert os.getsid(child.pid) == child.pid
     assert isinstance(messages_of(child)[-1], ResultMessage)
     assert (waited.artifact_dir / WEIGHTS).read_bytes() == alone[0]
