@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from cli.temporary_service import RunningService, temporary_service
+from pouf_core.families.cosine.open_clip_loading import open_clip
 from store.database import upgrade
 from tests.docs.commands import PAGES, PYTHON, ROOT, SHELL, Block, blocks_of, replaced, shell_script, unmarked_commands
+from tests.pouf_core.families.language.tiny_models import save_masked
 
 CLASSES = ("boat", "computer", "smiley face")
 PICTURES_A_CLASS = 8
@@ -34,6 +37,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POUF_THREADS", "1")
         patch.setenv("POUF_DEVICE", "cpu")
+        patch.setenv("POUF_BASE_MODELS", "pouf-lite,minilm,minilm-mlm,features,hf-mlm:*,open_clip:*")
         with temporary_service(tmp_path_factory.mktemp("service")) as running:
             yield running
 
@@ -70,9 +74,28 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Models of readers' own, with random weights, by where the pages have them."""
+    folder = tmp_path_factory.mktemp("models")
+    return {"/models/roberta-base": save_masked("roberta", folder / "roberta-base")}
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> dict[str, Path]:
+    """A reader's own weights of a large model."""
+    weights = tmp_path / "my-clip.pt"
+    torch.save(open_clip.create_model("ViT-B-32").state_dict(), weights)
+    return {"/models/my-clip.pt": weights}
+
+
 @pytest.fixture
 def reader(
-    belongings: Path, service: RunningService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    belongings: Path,
+    models: dict[str, Path],
+    service: RunningService,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> dict[str, str]:
     """A folder of a reader's own to work in, which is the current one; what stands in the pages for what is here."""
     work = tmp_path / "work"
@@ -91,7 +114,8 @@ def reader(
     # curl then fails where the service refuses
     (tmp_path / ".curlrc").write_text("fail-with-body\n")
     monkeypatch.setenv("CURL_HOME", str(tmp_path))
-    return {SERVICE: service.url, "/var/lib/pouf": str(data), "/backups": str(tmp_path / "backups")}
+    places = {SERVICE: service.url, "/var/lib/pouf": str(data), "/backups": str(tmp_path / "backups")}
+    return places | {there: str(here) for there, here in models.items()}
 
 
 def run(blocks: list[Block], places: dict[str, str], seconds: float = PAGE_SECONDS) -> str:
@@ -130,8 +154,11 @@ def test_the_commands_of_a_page_do_what_it_says(
 @needs_tools
 @pytest.mark.slow
 @pytest.mark.parametrize("page", pages_with("slow"), ids=name_in_the_project)
-def test_the_slow_commands_of_a_page_do_what_it_says(page: Path, reader: dict[str, str]) -> None:
-    run([block for block in blocks_of(page) if block.mark in ("", "slow")], reader, SLOW_PAGE_SECONDS)
+def test_the_slow_commands_of_a_page_do_what_it_says(
+    page: Path, reader: dict[str, str], checkpoint: dict[str, Path]
+) -> None:
+    places = reader | {there: str(here) for there, here in checkpoint.items()}
+    run([block for block in blocks_of(page) if block.mark in ("", "slow")], places, SLOW_PAGE_SECONDS)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_in_the_project)
