@@ -41,6 +41,7 @@ def check_artifact(artifact: Artifact, base: BaseModel) -> None:
     description = base.description
     if artifact.manifest.modality != description.modality:
         raise misfit(f"it classifies `{artifact.manifest.modality}`, and {description.name} `{description.modality}`")
+    _check_complete(artifact)
     sizes = {"K": len(artifact.manifest.classes)}
     if base.width is not None:
         sizes["d"] = base.width
@@ -56,6 +57,16 @@ def check_artifact(artifact: Artifact, base: BaseModel) -> None:
     scale = artifact.trained.get(LOGIT_SCALE)
     if scale is not None:
         _check_tensor(f"`{LOGIT_SCALE}`", scale, "", sizes)
+
+
+def _check_complete(artifact: Artifact) -> None:
+    """An artifact without what was trained would answer as the base model does, and nobody would know."""
+    manifest = artifact.manifest
+    missing = sorted(set(manifest.tensors or ()) - artifact.tensors.keys())
+    if missing:
+        raise misfit(f"{len(missing)} of its tensors are missing, such as `{missing[0]}`")
+    if manifest.tensors is None and manifest.selected_step and not artifact.trained:
+        raise misfit("it holds nothing of what its manifest says was trained")
 
 
 def _check_classifier(

@@ -48,6 +48,7 @@ def build_artifact(
         confidence={} if outcome.confidence == 1 else {"adapted": outcome.confidence},
         similarity_levels=_similarity_levels(zero_shot, outcome),
         judged_by=verdict.figures(),
+        tensors=sorted(tensors),
         versions=recorded_versions(),
     )
     return Artifact(manifest, tensors, result.metrics)

@@ -40,6 +40,7 @@ class Manifest(PartialResult):
         confidence: by variant, what class logits are multiplied by before the softmax; 1 where it has none.
         similarity_levels: by variant, quantiles of how similar items are to their class; see `pouf_core.none_of_these`.
         judged_by: the measurements that the verdict rests on, by name.
+        tensors: the names of all that was written beside it; None where an older version wrote it.
         versions: of the packages that results depend on.
     """
 
@@ -53,6 +54,7 @@ class Manifest(PartialResult):
     confidence: dict[VariantName, Annotated[FiniteFloat, Field(gt=0)]] = {}
     similarity_levels: dict[VariantName, Annotated[list[FiniteFloat], Field(min_length=1)]] = {}
     judged_by: dict[str, JsonValue] = {}
+    tensors: list[str] | None = None
     versions: dict[str, str] = {}
 
     @model_validator(mode="before")

@@ -50,9 +50,12 @@ def artifacts(
     names = [f"class {index}" for index in range(8)]
     words = {"negative": ["terrible", "bad"], "positive": "great"}
 
+    def adapted(name: str, method: dict[str, Any]) -> Path:
+        base = f"open_clip:{tiny_clip_directory}"
+        return pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=base, method=method, out=root / name).path
+
     def pictures(tune: str) -> Path:
-        base, method = f"open_clip:{tiny_clip_directory}", TRAINED | {"tune": tune}
-        return pouf_core.adapt(picture_paths, CLASS_NAMES, base_model=base, method=method, out=root / tune).path
+        return adapted(tune, TRAINED | {"tune": tune})
 
     def texts(tune: str) -> Path:
         given: Any = {"base_model": bert, "label_words": words, "method": TRAINED | {"tune": tune}}
@@ -60,7 +63,10 @@ def artifacts(
 
     return {
         "prompts": pictures("prompt"),
+        "prototypes": pictures("prototypes"),
+        "a trained projection": pictures("head"),
         "a trained encoder": pictures("model"),
+        "a class bias": adapted("bias", {"type": "prior-matching"}),
         "a linear classifier": pouf_core.adapt_features(
             data.features, data.class_features, names, method={"tune": "gaussian", "fallback": "never"}, out=root / "g"
         ).path,
@@ -69,7 +75,16 @@ def artifacts(
     }
 
 
-KINDS = ["prompts", "a trained encoder", "a linear classifier", "label words", "context of a language model"]
+KINDS = [
+    "prompts",
+    "prototypes",
+    "a trained projection",
+    "a trained encoder",
+    "a class bias",
+    "a linear classifier",
+    "label words",
+    "context of a language model",
+]
 
 
 def rewritten(source: Path, target: Path, change: Change) -> Path:
@@ -99,9 +114,9 @@ def used_tensors(artifact: Path, *, is_context_used: bool) -> Iterator[str]:
 def test_no_tensor_may_be_missing_or_another(
     artifacts: dict[str, Path], pool: BaseModelPool, tmp_path: Path, kind: str, how: str
 ) -> None:
-    names = list(used_tensors(artifacts[kind], is_context_used=kind == "context of a language model"))
-    if how == "missing":
-        names = [name for name in names if not name.startswith("trained.")]
+    names = list(load_file(artifacts[kind] / WEIGHTS))
+    if how != "missing":
+        names = list(used_tensors(artifacts[kind], is_context_used=kind == "context of a language model"))
     for number, name in enumerate(names):
 
         def change(manifest: dict[str, Any], tensors: dict[str, Tensor], name: str = name) -> None:
@@ -113,6 +128,27 @@ def test_no_tensor_may_be_missing_or_another(
         with pytest.raises(ArtifactError) as raised:
             pouf_core.load(artifact, base_models=pool)
         assert raised.value.code in ("artifact_corrupt", "base_model_mismatch"), (name, raised.value.message)
+
+
+def older(*, is_trained_there: bool) -> Change:
+    """As versions wrote it that did not list the tensors."""
+
+    def change(manifest: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+        del manifest["tensors"]
+        for name in [name for name in tensors if name.startswith("trained.") and not is_trained_there]:
+            del tensors[name]
+
+    return change
+
+
+@pytest.mark.parametrize("kind", ["prompts", "a trained encoder", "label words"])
+def test_nothing_trained_may_be_missing_of_what_an_older_version_wrote(
+    artifacts: dict[str, Path], pool: BaseModelPool, tmp_path: Path, kind: str
+) -> None:
+    pouf_core.load(rewritten(artifacts[kind], tmp_path / "whole", older(is_trained_there=True)), base_models=pool)
+    with pytest.raises(ArtifactError, match="nothing of what its manifest says was trained") as raised:
+        pouf_core.load(rewritten(artifacts[kind], tmp_path / "bare", older(is_trained_there=False)), base_models=pool)
+    assert raised.value.code == "artifact_corrupt"
 
 
 def classes(*names: str) -> Change:
