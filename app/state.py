@@ -17,7 +17,6 @@ from app.serving.thumbnails import Thumbnails
 from app.serving.trials import Trials
 from store import disk
 from store.database import Database
-from store.reserve import give_reserve_back
 from store.settings import Settings
 from store.storage import Storage
 
@@ -67,8 +66,3 @@ def require_space(state: State) -> None:
             f"{lack}: new work is refused. Delete datasets or models, or ask the operator to free space or to lower "
             "POUF_MIN_FREE_BYTES.",
         )
-
-
-def make_room(state: State) -> None:
-    """Let what frees space, or ends what takes it, be written on a full disk, too; called before."""
-    give_reserve_back(state.database)

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from store.database import Database
 from store.private_files import FILE_MODE
@@ -32,6 +36,14 @@ def give_reserve_back(database: Database) -> None:
     path = _path(database)
     if path is not None and _free(path) < SIZE:
         path.unlink(missing_ok=True)
+
+
+@contextmanager
+def freeing(database: Database) -> Iterator[Session]:
+    """As `Database.write`, for what frees space or ends what takes it: written on a full disk, too."""
+    give_reserve_back(database)
+    with database.write() as session:
+        yield session
 
 
 def _path(database: Database) -> Path | None:

@@ -26,6 +26,7 @@ from pouf_core.audit.frame import Frame
 from pouf_core.audit.sampling import Drawn, draw
 from pouf_core.predictions.stored import Clusters, StoredPredictions
 from store.ids import new_id
+from store.reserve import freeing
 from store.retention import forget_audits
 from store.scope import Scope
 from store.tables import AdaptedModel, Audit, AuditItem, Dataset, Job
@@ -121,7 +122,7 @@ def list_audits(caller: Caller, job_id: str, query: AuditListQuery) -> ListDocum
 
 def delete(caller: Caller, job_id: str, audit_id: str) -> None:
     """Delete the audit and its answers; what was applied of it stays."""
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         find(caller.scope(session), job_id, audit_id, lock=True)
         forget_audits(session, Audit.id == audit_id)
 

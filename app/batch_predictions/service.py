@@ -18,10 +18,11 @@ from app.http.query_parameters import decode_cursor, page
 from app.http.schemas import ListDocument
 from app.models import service as models
 from app.predicted.service import Predictions
-from app.state import make_room, require_space
+from app.state import require_space
 from store.clock import utcnow
 from store.ids import new_id
 from store.queues import enqueue_prediction
+from store.reserve import freeing
 from store.scope import Scope
 from store.tables import AdaptedModel, BatchPrediction, Dataset
 from store.transitions import FINAL
@@ -109,8 +110,7 @@ def is_final(document: BatchPredictionDocument) -> bool:
 
 def cancel(caller: Caller, batch_id: str) -> BatchPredictionDocument:
     """Stop it for good; a cancelled one stays as it is. Raises 409 ``batch_prediction_already_finished``."""
-    make_room(caller.state)
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         scope = caller.scope(session)
         batch = get(scope, batch_id, lock=True)
         if batch.status in FINAL and batch.status != "cancelled":
@@ -125,8 +125,7 @@ def cancel(caller: Caller, batch_id: str) -> BatchPredictionDocument:
 
 def delete(caller: Caller, batch_id: str) -> None:
     """Delete an ended one with its predictions; raises 409 ``batch_prediction_not_finished``."""
-    make_room(caller.state)
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         batch = get(caller.scope(session), batch_id, lock=True)
         if batch.status not in FINAL:
             message = f"The batch prediction is {batch.status}; cancel it, or wait until it has ended."

@@ -27,12 +27,12 @@ from app.http.errors import conflict, invalid, not_found
 from app.http.query_parameters import NumbersQuery, decode_cursor, decode_number, page
 from app.http.received_files import StagedFile
 from app.http.schemas import ListDocument
-from app.state import make_room
 from store import feature_files
 from store.clock import utcnow
 from store.ids import new_id
 from store.outages import is_database_outage
 from store.queues import enqueue_ingestion
+from store.reserve import freeing
 from store.retention import forget_audits, forget_predictions
 from store.row_removal import forget_rows
 from store.scope import Scope
@@ -146,8 +146,7 @@ def delete(caller: Caller, dataset_id: str) -> None:
 
     Raises 409 ``dataset_in_use`` while unfinished jobs need it.
     """
-    make_room(caller.state)
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         scope = caller.scope(session)
         dataset = get(scope, dataset_id, lock=True)
         jobs = repository.unfinished_job_ids(scope, dataset_id)

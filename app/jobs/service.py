@@ -23,7 +23,7 @@ from app.jobs.schemas import (
     show_job,
     show_job_summary,
 )
-from app.state import make_room, require_space
+from app.state import require_space
 from pouf_core.contract.base_model import BY_MODALITY
 from pouf_core.contract.dataset_items import RequestedModality
 from pouf_core.contract.request import CheckedRequest
@@ -34,6 +34,7 @@ from store.ids import new_id
 from store.job_datasets import all_ready, datasets_of
 from store.job_warnings import add_warnings, data_warnings
 from store.queues import enqueue_training
+from store.reserve import freeing
 from store.retention import forget_job
 from store.scope import Scope
 from store.summaries import document_bytes
@@ -141,8 +142,7 @@ def cancel(caller: Caller, job_id: str) -> JobDocument:
         claimed = job.status in ("running", "pausing")
         transition(session, job, "cancelling" if claimed else "cancelled", job.stage if claimed else None)
 
-    make_room(caller.state)
-    return _change(caller, job_id, change)
+    return _change(caller, job_id, change, frees=True)
 
 
 def pause(caller: Caller, job_id: str) -> JobDocument:
@@ -161,8 +161,7 @@ def pause(caller: Caller, job_id: str) -> JobDocument:
 
 def delete(caller: Caller, job_id: str) -> None:
     """Delete a finished job, its events, numbers and predictions; its model stays. Raises 409 ``job_not_finished``."""
-    make_room(caller.state)
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         job = get(caller.scope(session), job_id, lock=True)
         if job.status not in FINAL:
             message = f"The job is {job.status}; cancel it, or wait until it has ended."
@@ -217,8 +216,9 @@ def _stands(job: Job) -> str:
     )
 
 
-def _change(caller: Caller, job_id: str, change: Callable[[Session, Job], None]) -> JobDocument:
-    with caller.state.database.write() as session:
+def _change(caller: Caller, job_id: str, change: Callable[[Session, Job], None], *, frees: bool = False) -> JobDocument:
+    database = caller.state.database
+    with freeing(database) if frees else database.write() as session:
         scope = caller.scope(session)
         job = get(scope, job_id, lock=True)
         change(session, job)

@@ -22,10 +22,10 @@ from app.models.schemas import (
     show_model_summary,
 )
 from app.serving.engine import Servable
-from app.state import make_room
 from pouf_core.contract.findings import listed
 from pouf_core.contract.manifest import MANIFEST
 from store.clock import utcnow
+from store.reserve import freeing
 from store.scope import Scope
 from store.storage_keys import exports_key
 from store.tables import AdaptedModel, Alias, Job
@@ -106,8 +106,7 @@ def rename(caller: Caller, id_or_alias: str, name: str | None) -> ModelDocument:
 
 def delete(caller: Caller, id_or_alias: str) -> None:
     """Delete the model and its artifact; raises 409 ``model_has_aliases`` while names point at it."""
-    make_room(caller.state)
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         scope = caller.scope(session)
         model = get(scope, id_or_alias, lock=True)
         names = repository.aliases_of(scope, [model.id], ALIASES_NAMED + 1).get(model.id, [])
@@ -163,8 +162,7 @@ def delete_alias(caller: Caller, name: str, model_id: str | None = None) -> None
 
     Raises 404 ``alias_not_found``, or 409 ``alias_moved`` where it points at another model.
     """
-    make_room(caller.state)
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         scope = caller.scope(session)
         scope.lock(f"alias {name}")
         alias = repository.find_alias(scope, name)

@@ -24,6 +24,7 @@ from app.webhooks.schemas import (
 from store import webhook_messages as webhooks
 from store.clock import utcnow
 from store.ids import new_id
+from store.reserve import freeing
 from store.scope import Scope
 from store.tables import Webhook, WebhookDelivery
 from store.usage import BYTES_BESIDE, BYTES_BESIDE_BODY
@@ -89,7 +90,7 @@ def list_deliveries(caller: Caller, webhook_id: str, query: DeliveryListQuery) -
 
 def delete(caller: Caller, webhook_id: str) -> None:
     """Delete a webhook with its messages and forget its secret; messages that wait for it are given up."""
-    with caller.state.database.write() as session:
+    with freeing(caller.state.database) as session:
         hook = get(caller.scope(session), webhook_id, lock=True)
         hook.deleted_at = utcnow()
         hook.secret = ""

@@ -26,25 +26,35 @@ def settings(settings, disk):
 
 
 def a_dataset(api, rows, picture):
-    return api.post("/v1/datasets", files={"files": ("a.png", picture())}, data={"finalize": "false"}).json()["id"]
+    files = {"files": ("a.png", picture())}
+    return "datasets/" + api.post("/v1/datasets", files=files, data={"finalize": "false"}).json()["id"]
 
 
 def a_model(api, rows, picture):
-    return rows.model()
+    return f"models/{rows.model()}"
 
 
 def a_job(api, rows, picture):
-    return rows.job("running", "failed")
+    return f"jobs/{rows.job('running', 'failed')}"
 
 
-@pytest.mark.parametrize(("what", "make"), [("datasets", a_dataset), ("models", a_model), ("jobs", a_job)])
-def test_what_takes_space_is_deleted(api, rows, picture, disk, database, what, make):
-    made = make(api, rows, picture)
+def an_audit(api, rows, picture):
+    job_id = rows.job("running", "succeeded", model_id=rows.model())
+    return f"jobs/{job_id}/audits/{rows.audit(job_id)}"
+
+
+def a_webhook(api, rows, picture):
+    return f"webhooks/{rows.webhook()}"
+
+
+@pytest.mark.parametrize("make", [a_dataset, a_model, a_job, an_audit, a_webhook])
+def test_what_takes_space_is_deleted(api, rows, picture, disk, database, make):
+    url = f"/v1/{make(api, rows, picture)}"
     keep_reserve(database)
     disk.fill()
-    answer = api.delete(f"/v1/{what}/{made}")
+    answer = api.delete(url)
     assert answer.status_code == 204, answer.text
-    assert api.get(f"/v1/{what}/{made}").status_code == 404
+    assert api.get(url).status_code == 404
 
 
 def test_a_job_is_cancelled_so_that_it_writes_no_more(api, rows, disk, database):
