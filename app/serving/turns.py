@@ -41,13 +41,12 @@ class Turns(Generic[EntryT]):
         """The entry whose turn it is; there must be one."""
         return next(iter(self))
 
-    def next_caller(self, may: Callable[[str], bool] = lambda caller: True) -> str | None:
+    def next_caller(self, may: Callable[[str], bool]) -> str | None:
         """The caller whose turn it is among those who may have one; None where there is none."""
         return next(filter(may, self._of), None)
 
-    def pop(self, caller: str | None = None) -> EntryT:
-        """Remove and return the entry whose turn it is, or a caller's first; there must be one."""
-        caller = next(iter(self._of)) if caller is None else caller
+    def pop(self, caller: str) -> EntryT:
+        """Remove and return a caller's first entry; there must be one."""
         entries = self._of[caller]
         entry = entries.popleft()
         self._count -= 1

@@ -30,8 +30,9 @@ def test_the_turn_goes_on_where_it_ended(turns):
 
 
 def test_entries_are_popped_in_the_order_in_which_they_are_taken(turns):
-    assert [turns.pop() for _ in range(len(turns))] == ["a1", "b1", "c1", "a2", "b2", "a3"]
-    assert list(turns) == []
+    popped = [turns.pop(turns.next_caller(bool)) for _ in range(len(turns))]
+    assert popped == ["a1", "b1", "c1", "a2", "b2", "a3"]
+    assert turns.next_caller(bool) is None
 
 
 def test_entries_that_do_not_fit_keep_their_places(turns):
