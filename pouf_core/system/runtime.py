@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import os
 import platform
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any
 
 import torch
 
@@ -58,15 +57,6 @@ def view_workers(device: torch.device) -> int:
     return min(_MOST_WORKERS, max(1, cores - 1))
 
 
-class Encoding(Protocol):
-    """A model whose encoders compute in a precision."""
-
-    precision: torch.dtype
-
-
-ModelT = TypeVar("ModelT", bound=Encoding)
-
-
 def computes_on(device: torch.device) -> str:
     """What the last digits of a network's outputs depend on beside network and precision: equal where these are."""
     if device.type == "cuda":
@@ -83,15 +73,6 @@ def _cpu_name() -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
-
-
-def with_precision(model: ModelT, name: Literal["float32", "bfloat16"] | None) -> ModelT:
-    """The same model over the same network, computing in a precision by name; None leaves its own."""
-    if name is None or getattr(torch, name) == model.precision:
-        return model
-    other = copy.copy(model)
-    other.precision = getattr(torch, name)
-    return other
 
 
 def autocast_to(precision: torch.dtype, device: torch.device) -> torch.autocast:

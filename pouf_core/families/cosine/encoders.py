@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.contract.engine import EngineUsed
-from pouf_core.contract.method import Precision
-from pouf_core.engines.frozen import FrozenNetwork, bytes_of
-from pouf_core.engines.interface import EngineOffer
+from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.families.cosine.prompts import PlacedPrompts, Prompts, mean_of_templates
 from pouf_core.families.cosine.text_encoding import TextEncoding
 from pouf_core.families.cosine.tokenizer import TextTokenizer
+from pouf_core.families.encoder_network import EncoderNetwork
 from pouf_core.families.interface import Views
-from pouf_core.families.trained_tensors import weights_hash
 from pouf_core.scoring import unit_length
 from pouf_core.system.memory import text_memory
-from pouf_core.system.runtime import autocast_to, computes_on, encoder_precision, with_precision
+from pouf_core.system.runtime import autocast_to, computes_on, encoder_precision
 
 ViewT = TypeVar("ViewT")
 """An item as the network takes it."""
@@ -33,13 +29,12 @@ _recomputed = partial(checkpoint, use_reentrant=False, preserve_rng_state=False)
 _PROMPTS_AT_ONCE = 256  # bounds memory when prototypes of many classes are computed without gradients
 
 
-class CosineEncoders(ABC, Generic[ViewT]):
+class CosineEncoders(EncoderNetwork, Generic[ViewT]):
     """An encoder of items and one of prompts, into one space.
 
     Args:
         description: name, modality and tune modes.
-        network: has `encode_text`, `logit_scale` and the item tower; it stays in eval mode, so batch norm keeps its
-            running statistics and dropout is off.
+        network: has `encode_text`, `logit_scale` and the item tower.
         tokenizer: the model's tokenizer of prompts.
         device: where the network lives.
 
@@ -49,11 +44,12 @@ class CosineEncoders(ABC, Generic[ViewT]):
         view_kind: the kind of views (see `views`) by which the data is judged.
         has_separate_projection: whether that tower is a trunk followed by a projection head, so that each can run
             alone by `encode_trunk` and `project`.
-        precision: what the encoders compute in: bfloat16 (by autocast) on a GPU, else float32. Features, prototypes
-            and all that follows are float32 in either case, or float64 where the network is.
+        precision: what the encoders compute in. Features, prototypes and all that follows are float32 in any case, or
+            float64 where the network is.
         frozen: the item tower, or its trunk where the projection is separate, which an engine may run.
     """
 
+    network: nn.Module
     item_tower: str
     projection: str
     view_kind = "flip"
@@ -62,37 +58,20 @@ class CosineEncoders(ABC, Generic[ViewT]):
     def __init__(
         self, description: BaseModelDescription, network: nn.Module, tokenizer: TextTokenizer, device: torch.device
     ) -> None:
-        self.description = description
-        self.network = network.to(device).eval().requires_grad_(False)
+        super().__init__(description, network, device)
         self.tokenizer = tokenizer
-        self.device = device
         self.text = TextEncoding(network, tokenizer.pad_token_id)
-        self.precision = encoder_precision(device)
         self.frozen = self._frozen_network()
 
     @abstractmethod
     def _frozen_network(self) -> FrozenNetwork:
         """What an engine may run."""
 
-    def offer_engine(self, offer: EngineOffer | None) -> None:
-        """Let an engine run the item tower while it is frozen; None: PyTorch alone."""
-        self.frozen.offer(offer)
-
     @cached_property
     def width(self) -> int:
         """d, which prompts have in common with items."""
         with torch.inference_mode():
             return int(self.text(self.text.cut(self.tokenizer(["a"])).to(self.device)).shape[1])
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the weights, with those that an engine holds beside them."""
-        return bytes_of(self.network) + self.frozen.nbytes
-
-    @property
-    def engine_used(self) -> EngineUsed:
-        """What runs the item tower."""
-        return self.frozen.used(self.precision)
 
     @property
     def logit_scale(self) -> nn.Parameter:
@@ -110,17 +89,6 @@ class CosineEncoders(ABC, Generic[ViewT]):
     @abstractmethod
     def encode_items(self, views: Sequence[ViewT]) -> Tensor:
         """Unit-length float32 features [B, d] of B versions of items."""
-
-    def with_network(self, network: nn.Module) -> Self:
-        """The same model around another network of the same architecture."""
-        model = self._around(network)
-        model.precision = self.precision
-        model.offer_engine(self.frozen.accepted_offer)
-        return model
-
-    @abstractmethod
-    def _around(self, network: nn.Module) -> Self:
-        """A model as this one around another network."""
 
     def encode_trunk(self, views: Sequence[ViewT]) -> Tensor:
         """Item features [B, c] before the projection head; only where `has_separate_projection`."""
@@ -194,10 +162,6 @@ class CosineEncoders(ABC, Generic[ViewT]):
             embedded: Tensor = self.text.input_embedding(prompts.context_tokens.to(self.device))
         return embedded.detach().clone()
 
-    def copy(self) -> Self:
-        """The same model with parameters of its own."""
-        return self.with_network(copy.deepcopy(self.network))
-
     def _precision(self) -> torch.autocast:
         return autocast_to(self.precision, self.device)
 
@@ -217,12 +181,3 @@ class CosineEncoders(ABC, Generic[ViewT]):
     @abstractmethod
     def reading_key(self) -> str:
         """Equal keys mean that items are brought to the network alike."""
-
-    def computing_in(self, precision: Precision | None) -> Self:
-        """The same network, computing in a precision; None leaves this model's own."""
-        return with_precision(self, precision)
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
-        return weights_hash(self.network.state_dict())

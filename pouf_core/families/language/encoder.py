@@ -6,7 +6,6 @@ import copy
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any, Self
 
 import torch
@@ -14,12 +13,11 @@ from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
 from pouf_core.contract.classes import ClassName
-from pouf_core.contract.engine import EngineUsed
 from pouf_core.contract.language_template import Template
-from pouf_core.contract.method import Precision
-from pouf_core.engines.frozen import FrozenNetwork, bytes_of
+from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.engines.interface import EngineOffer
 from pouf_core.families.context_vectors import NO_CONTEXT, context_in_place
+from pouf_core.families.encoder_network import EncoderNetwork
 from pouf_core.families.family import Tokenizer
 from pouf_core.families.language.at_the_mask import AtTheMask, packed_batch
 from pouf_core.families.language.batch import Batch, make_batch
@@ -28,35 +26,31 @@ from pouf_core.families.language.item_tokenizer import MOST_TOKENS, ItemTokenize
 from pouf_core.families.pretrained import PADDED_POSITIONS
 from pouf_core.families.trained_tensors import put_values, tied_names, untie, weights_hash
 from pouf_core.scoring import single_or_double
-from pouf_core.system.runtime import autocast_to, encoder_precision, with_precision
+from pouf_core.system.runtime import autocast_to, encoder_precision
 
 
-class LanguageEncoder:
+class LanguageEncoder(EncoderNetwork):
     """A language model as an encoder of items.
 
     Args:
         description: name, modality and tune modes.
         kind: `masked` or `causal`.
-        network: a Hugging Face model with a head; it stays in eval mode, so dropout is off.
+        network: a Hugging Face model with a head.
         tokenizer: its tokenizer.
         device: where the network lives.
 
     Attributes:
         head: the network's head.
-        precision: what the network computes in: bfloat16 (by autocast) on a GPU, else float32.
-        frozen: what an engine may run: a masked model without context vectors.
+        frozen: what an engine may run: a masked model without context vectors, which PyTorch puts between tokens.
     """
 
     def __init__(
         self, description: BaseModelDescription, kind: Kind, network: Any, tokenizer: Tokenizer, device: torch.device
     ) -> None:
-        self.description = description
+        super().__init__(description, network, device)
         self.kind: Kind = kind
-        self.network = network.to(device).eval().requires_grad_(False)
         self.head = output_head(network)
         self.tokenizer = tokenizer
-        self.device = device
-        self.precision = encoder_precision(device)
         self._one_context = threading.Lock()
         self.frozen = FrozenNetwork(
             AtTheMask(network, self.head.transform),
@@ -75,15 +69,6 @@ class LanguageEncoder:
             positions -= int(self.network.base_model.embeddings.word_embeddings.padding_idx) + 1
         return min(positions, int(self.tokenizer.model_max_length), MOST_TOKENS)
 
-    @cached_property
-    def sha256(self) -> str:
-        """Hash of the pretrained weights: names, shapes and bytes of every tensor, in order of name."""
-        return weights_hash(self.network.state_dict())
-
-    def copy(self) -> Self:
-        """The same model with parameters of its own."""
-        return self._around(copy.deepcopy(self.network))
-
     def with_weights(self, weights: Mapping[str, Tensor]) -> Self:
         """The same model with other values of some parameters; the rest of the parameters are shared.
 
@@ -99,7 +84,7 @@ class LanguageEncoder:
         for name in tied_names(network) & weights.keys():
             untie(network, name)
         put_values(network, weights)
-        return self._around(network)
+        return self.with_network(network)
 
     def untie_rows(self) -> None:
         """Give the head rows of its own in place of the input embeddings, where the network has a place for them."""
@@ -109,24 +94,10 @@ class LanguageEncoder:
                 untie(self.network, name)
         self.head = output_head(self.network)
 
-    def computing_in(self, precision: Precision | None) -> Self:
-        """The same network, computing in a precision; None leaves this model's own."""
-        return with_precision(self, precision)
-
     @property
     def width(self) -> int:
         """d."""
         return int(self.head.rows.shape[1])
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the weights, with those that an engine holds beside them."""
-        return bytes_of(self.network) + self.frozen.nbytes
-
-    @property
-    def engine_used(self) -> EngineUsed:
-        """What runs the network without context vectors; PyTorch puts these between tokens."""
-        return self.frozen.used(self.precision)
 
     def offer_engine(self, offer: EngineOffer | None) -> None:
         """Let an engine run a masked model while it is frozen; a causal one runs by PyTorch."""
@@ -139,10 +110,7 @@ class LanguageEncoder:
         return f"{self.sha256}-{self.precision}" if unusual else self.sha256
 
     def _around(self, network: Any) -> Self:
-        model = type(self)(self.description, self.kind, network, self.tokenizer, self.device)
-        model.precision = self.precision
-        model.offer_engine(self.frozen.accepted_offer)
-        return model
+        return type(self)(self.description, self.kind, network, self.tokenizer, self.device)
 
     @property
     def input_embedding(self) -> nn.Embedding:
