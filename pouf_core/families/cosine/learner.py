@@ -14,11 +14,11 @@ from pouf_core.contract.tune_modes import TUNE_MODES
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.encoders import CosineEncoders
 from pouf_core.families.cosine.prompts import Prompts
-from pouf_core.families.cosine.prototype_learner import ZeroShotPenalty
+from pouf_core.families.cosine.prototype_learner import ZeroShotPenalty, moved
 from pouf_core.families.cosine.trained_parameters import projection_names, trained_parameters
 from pouf_core.families.interface import ParameterGroup
 from pouf_core.families.trained_tensors import CONTEXT, LOGIT_SCALE, NETWORK, OFFSETS, copies_of
-from pouf_core.scoring import Classifier, CosineClassifier, unit_length
+from pouf_core.scoring import Classifier, CosineClassifier
 
 
 class Learner:
@@ -102,7 +102,7 @@ class Learner:
     def prototypes(self) -> Tensor:
         """Text prototypes [K, d] under the present parameters, moved by their offsets where these are trained."""
         encoded = self._encoded_prototypes()
-        return encoded if self._offsets is None else unit_length(encoded + self._offsets)
+        return encoded if self._offsets is None else moved(encoded, self._offsets)
 
     def _encoded_prototypes(self) -> Tensor:
         if self._frozen_prototypes is not None:

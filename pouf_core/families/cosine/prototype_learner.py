@@ -32,10 +32,13 @@ class ZeroShotPenalty:
         return self._weight * (classifier.prototypes - self._prototypes).square().sum(dim=1).mean()
 
 
-class PrototypeLearner:
-    """K prototypes that may move away from their zero-shot values; the encoders stay as they are.
+def moved(prototypes: Tensor, offsets: Tensor) -> Tensor:
+    """Prototypes [K, d] plus their offsets [K, d], brought back to unit length."""
+    return unit_length(prototypes + offsets)
 
-    A prototype is its zero-shot vector plus a trained offset, brought back to unit length.
+
+class PrototypeLearner:
+    """K prototypes that trained offsets move away from their zero-shot values; the encoders stay as they are.
 
     Args:
         zero_shot: the base model's own classifier, without gradients.
@@ -58,7 +61,7 @@ class PrototypeLearner:
 
     def classifier(self) -> CosineClassifier:
         """The classes under the present offsets."""
-        return CosineClassifier(unit_length(self._zero_shot.prototypes + self._offsets), self._zero_shot.logit_scale)
+        return CosineClassifier(moved(self._zero_shot.prototypes, self._offsets), self._zero_shot.logit_scale)
 
     def penalty(self, classifier: Classifier) -> Tensor | None:
         """The L2 penalty towards the zero-shot prototypes."""
