@@ -20,8 +20,9 @@ _FILES, _DRAWN = ("image", "imagefilename"), ("annotations", "annotation")  # of
 def rows_of_tool(document: object) -> tuple[LabelFileFormat, Rows] | None:
     """The pictures of exactly one class, and the tool that says so; None for other JSON."""
     if isinstance(document, list):
-        if document and all(map(_is_of_createml, document)):
-            return "createml", [*_of_createml(document)]
+        pictures = [found for found in map(_picture_of_createml, document) if found is not None]
+        if document and len(pictures) == len(document):
+            return "createml", [*_of_createml(pictures)]
         if document and all(map(_is_of_ground_truth, document)):
             return "ground_truth", [*_of_ground_truth(document)]
         return None
@@ -71,19 +72,20 @@ def _chosen(attributes: object) -> Iterator[object]:
             yield value
 
 
-def _is_of_createml(value: object) -> bool:
-    if not isinstance(value, Mapping):
-        return False
-    has_file = any(isinstance(value.get(name), str) for name in _FILES)
-    return has_file and any(isinstance(value.get(name), list) for name in _DRAWN)
-
-
-def _of_createml(document: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    for picture in document:
-        drawn = next(picture[name] for name in _DRAWN if isinstance(picture.get(name), list))
+def _of_createml(pictures: Iterable[tuple[str, list[object]]]) -> Iterator[tuple[str, str]]:
+    for file, drawn in pictures:
         label = _only(one.get("label") for one in objects(drawn))
         if label is not None:
-            yield next(picture[name] for name in _FILES if isinstance(picture.get(name), str)), label
+            yield file, label
+
+
+def _picture_of_createml(value: object) -> tuple[str, list[object]] | None:
+    """A picture's file and what is drawn in it."""
+    if not isinstance(value, Mapping):
+        return None
+    file = next((value[name] for name in _FILES if isinstance(value.get(name), str)), None)
+    drawn = next((value[name] for name in _DRAWN if isinstance(value.get(name), list)), None)
+    return None if file is None or drawn is None else (file, drawn)
 
 
 def _is_of_ground_truth(value: object) -> bool:
