@@ -107,7 +107,7 @@ def restore(database: Database, storage: Storage, source: Path, manifest: Manife
         except DatabaseCopyFailed as error:
             raise BackupFailed(str(error)) from error
         on_failure.pop_all()
-    upgrade(database.url.render_as_string(hide_password=False))
+    upgrade(database.url)
     return len(manifest.files)
 
 

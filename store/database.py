@@ -55,7 +55,7 @@ class Patience:
 class Database:
     """The database behind `url`; sessions are for one unit of work and one thread."""
 
-    def __init__(self, url: str, patience: Patience = Patience()) -> None:
+    def __init__(self, url: str | URL, patience: Patience = Patience()) -> None:
         self.url = parse_url(url)
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.engine = _create_engine(self.url, patience)
@@ -137,7 +137,7 @@ def _committed(session: Session) -> Iterator[None]:
     session.commit()
 
 
-def parse_url(url: str) -> URL:
+def parse_url(url: str | URL) -> URL:
     """Return the SQLAlchemy URL, with psycopg as the driver of a plain ``postgresql://`` one."""
     parsed = make_url(url)
     if parsed.drivername in ("postgres", "postgresql"):
@@ -145,7 +145,7 @@ def parse_url(url: str) -> URL:
     return parsed
 
 
-def upgrade(url: str, revision: str = "head") -> None:
+def upgrade(url: str | URL, revision: str = "head") -> None:
     """Bring the database behind `url` to a migration, the newest by default, creating what is missing.
 
     Safe to call from several threads and processes at once, and while the service runs: the migrations run under locks
@@ -155,7 +155,7 @@ def upgrade(url: str, revision: str = "head") -> None:
     if parsed.get_backend_name() == "sqlite" and parsed.database:
         create_sqlite_file(Path(parsed.database))
         mend_sqlite_files(Path(parsed.database))
-    if revision == "head" and _is_newest(url):
+    if revision == "head" and _is_newest(parsed):
         return
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
@@ -191,7 +191,7 @@ def schema_is_newest(database: Database) -> bool:
         return MigrationContext.configure(connection).get_current_revision() == _newest_revision()
 
 
-def _is_newest(url: str) -> bool:
+def _is_newest(url: URL) -> bool:
     database = Database(url)
     try:
         return schema_is_newest(database)
