@@ -15,8 +15,9 @@ from typing import IO, TYPE_CHECKING, Concatenate, NamedTuple, ParamSpec, TypeVa
 
 from fsspec.implementations.local import LocalFileSystem
 
+from pouf_core.system.durable_files import sync, whole_file
 from store.ids import new_id
-from store.local_files import files_below, same_device, sync_directory, write_whole
+from store.local_files import files_below, same_device
 from store.outages import StorageUnavailable, is_storage_error, never, patiently
 from store.remote_files import Watched, remote_file_system
 from store.storage_cache import StorageCache
@@ -135,14 +136,13 @@ class Storage:
             return
         target = self._prepare(key)
         if move and same_device(local_path, target.parent):
-            with local_path.open("rb") as stream:
-                os.fsync(stream.fileno())
+            sync(local_path)
             os.utime(local_path)  # its time is when it was stored, not when its upload began
             local_path.replace(target)
-            sync_directory(target.parent)
+            sync(target.parent)
             return
-        with local_path.open("rb") as stream:
-            write_whole(target, iter(lambda: stream.read(COPY_CHUNK), b""))
+        with local_path.open("rb") as source, whole_file(target) as stream:
+            shutil.copyfileobj(source, stream, COPY_CHUNK)
         if move:
             local_path.unlink()
 
@@ -154,7 +154,9 @@ class Storage:
                 for chunk in chunks:
                     remote.write(chunk)
             return
-        write_whole(self._prepare(key), chunks)
+        with whole_file(self._prepare(key)) as stream:
+            for chunk in chunks:
+                stream.write(chunk)
 
     @_told_apart
     def open(self, key: str) -> IO[bytes]:
@@ -184,15 +186,14 @@ class Storage:
         try:
             shutil.copytree(path, temporary)
             for file in files_below(temporary):
-                with file.open("rb") as stream:
-                    os.fsync(stream.fileno())
+                sync(file)
             if target.exists():
                 shutil.rmtree(target)
             temporary.replace(target)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        sync_directory(target.parent)
+        sync(target.parent)
 
     @_told_apart
     def local_directory(self, key: str) -> Path:
