@@ -19,7 +19,7 @@ from store.storage import Storage
 from store.tables import ApiKey, Base
 from tests.app.colour_engine import ColourEngine
 from tests.app.inline_worker import InlineWorker
-from tests.row_fixtures import Rows
+from tests.rows import Rows
 
 # How many paths name a row to one that names anything.
 IDS_TO_ONE = 4

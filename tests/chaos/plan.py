@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from tests.chaos import faults
-from tests.chaos.faults import Injection, Scene
+from tests.chaos.faults import Injection
+from tests.chaos.scene import Scene
 from tests.chaos.service import ChaosService as Service
 
 

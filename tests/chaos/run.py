@@ -19,10 +19,10 @@ from sqlalchemy import make_url
 from store.database import Database
 from tests.chaos.clock import MovableClock
 from tests.chaos.disk import can_mount, small_disk
-from tests.chaos.faults import NoTarget, Scene
 from tests.chaos.pictures import copy_pictures
 from tests.chaos.plan import Kind, chosen, draw, kinds_for, outages
 from tests.chaos.report import Report
+from tests.chaos.scene import NoTarget, Scene
 from tests.chaos.service import ChaosService, chaos_service
 from tests.chaos.workload import CLASSES, TASKS, Submission, User, Workload, begin
 from tests.postgres_server import find_initdb, free_port, postgres_server

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pouf_client import connection
+from pouf_client import Client, connection, jobs, waiting
 
 
 @dataclass
@@ -24,6 +24,22 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     #: Close the connection after the headers and this many bytes of the body.
     cut_at: int | None = None
+
+
+def answer(document) -> Answer:
+    return Answer(200, json.dumps(document).encode())
+
+
+def job(status: str, **fields) -> Answer:
+    return answer({"id": "job_1", "status": status, "dataset_id": "ds_1", **fields})
+
+
+def stream(*events: tuple[int, str], cut_at: int | None = None) -> Answer:
+    lines = [
+        f"id: {seq}\nevent: {kind}\ndata: {json.dumps({'seq': seq, 'type': kind, 'data': {}})}\n\n"
+        for seq, kind in events
+    ]
+    return Answer(200, "".join([": ping\n\n", *lines]).encode(), {"Content-Type": "text/event-stream"}, cut_at)
 
 
 def problem(status: int, code: str, **headers: str) -> Answer:
@@ -91,3 +107,11 @@ def server(monkeypatch):
     made = ScriptedServer()
     yield made
     made.close()
+
+
+@pytest.fixture
+def client(server, monkeypatch):
+    monkeypatch.setattr(jobs, "RECONNECT_SECONDS", 0.01)
+    monkeypatch.setattr(waiting, "PAUSE_SECONDS", 0.01)
+    with Client(server.url) as made:
+        yield made

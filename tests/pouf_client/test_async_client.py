@@ -12,8 +12,7 @@ from pouf_client import AsyncClient, Client, Deleted, JobFailed, WaitTimeout, jo
 from tests.app.conftest import application
 from tests.app.conftest import picture as picture
 from tests.app.conftest import server as api_server
-from tests.pouf_client.conftest import Answer, problem
-from tests.pouf_client.test_client import job, stream
+from tests.pouf_client.conftest import Answer, job, problem, stream
 from tests.waiting import WAIT_SECONDS
 
 __all__ = ["api_server", "application"]

@@ -155,3 +155,36 @@ def test_a_file_whose_name_is_no_utf8_is_sent_under_one_that_tells_its_bytes(tmp
     named = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.txt"))
     named.write_bytes(b"a")
     assert members_of(tmp_path)[1] == members_of([named])[1] == {"caf%E9.txt": b"a"}
+
+
+def test_a_folder_keeps_its_names_and_leaves_hidden_files_out(tmp_path):
+    (tmp_path / "bird").mkdir()
+    (tmp_path / "bird" / "a.png").write_bytes(b"a")
+    (tmp_path / ".DS_Store").write_bytes(b"x")
+    with upload_of(tmp_path) as upload, zipfile.ZipFile(upload.path) as opened:
+        assert opened.namelist() == ["bird/a.png"]
+
+
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.ndjson", "a.png"])
+def test_one_file_is_sent_as_it_is_whatever_it_holds(tmp_path, name):
+    (tmp_path / name).write_bytes(b"content")
+    with upload_of(tmp_path / name) as sent:
+        assert sent.path == tmp_path / name
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError), upload_of(tmp_path / "a.png"):
+        pass
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "x.png").touch()
+    with pytest.raises(ValueError, match="same name"), upload_of([tmp_path / "a" / "x.png", tmp_path / "b" / "x.png"]):
+        pass
+
+
+def test_nothing_to_send_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no file"), upload_of(tmp_path):
+        pass

@@ -19,7 +19,7 @@ from store.settings import Settings
 from store.storage import Storage
 from tests.app.colour_engine import ColourEngine
 from tests.app.inline_worker import InlineWorker
-from tests.row_fixtures import Rows
+from tests.rows import Rows
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from store.database import Database
 from store.tables import Job, JobEvent
 from store.transitions import ALLOWED, FINAL, TransitionNotAllowed, transition
-from tests.row_fixtures import PATHS
+from tests.rows import PATHS
 
 PAIRS = [(a, b) for a, b in itertools.product(sorted(ALLOWED), repeat=2) if a != b]
 

@@ -16,7 +16,7 @@ from store.retention import prune
 from store.scope import Scope
 from store.tables import BatchPrediction
 from store.usage import stored_bytes
-from tests.row_fixtures import Rows
+from tests.rows import Rows
 
 URL = "/v1/batch-predictions"
 

@@ -7,7 +7,7 @@ from pouf_core.contract.findings import finding
 from pouf_core.contract.result import PartialResult
 from store.tables import Job
 from tests.app.jobs.outbox import tasks
-from tests.row_fixtures import PATHS
+from tests.rows import PATHS
 
 # what each request makes of a job in each status: a status, or the code of a 409
 REQUESTS = {

@@ -18,7 +18,7 @@ from pouf_core.contract.predictions import PredictionsHeader
 from pouf_core.predictions.predicted import prediction_records
 from pouf_core.predictions.stored import OTHER, StoredPredictions, open_predictions, write_predictions
 from store.tables import DatasetItem
-from tests.row_fixtures import Rows
+from tests.rows import Rows
 
 CLASSES = ["red", "green", "blue"]
 
