@@ -16,6 +16,7 @@ from pouf_core.contract.item_limits import MAX_ASPECT_RATIO, MAX_PIXELS
 from pouf_core.data.colours import to_srgb
 from pouf_core.data.heif import decode_heif, heif_size, is_heif
 from pouf_core.data.jpeg_scans import check_scans
+from pouf_core.data.slow_decoders import check_decoder
 from pouf_core.errors import InvalidInput
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
@@ -130,6 +131,7 @@ def _opened(data: bytes, max_pixels: int) -> Iterator[Image.Image]:
                 check_geometry(image.size, max_pixels)
                 if image.format in _OF_SCANS:
                     check_scans(data, image.size)
+                check_decoder(image, data)
                 yield image
     except UnidentifiedImageError as error:
         formats = ", ".join((*FORMATS, HEIF))
