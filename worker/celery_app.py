@@ -116,6 +116,12 @@ def _warm_start_of(_pid: int) -> WarmStart | None:
     return warm_start_of(get_settings())
 
 
+@signals.worker_init.connect
+def _note_processes(sender: Any, **_: Any) -> None:
+    """Let the processes, which are forked later, know how many they are."""
+    app.conf.worker_concurrency = sender.concurrency
+
+
 @signals.worker_process_init.connect
 def _prepare_for_jobs(**_: Any) -> None:
     """Let the first job find a template ready."""
@@ -142,7 +148,7 @@ def predict(batch_id: str) -> None:
 def ingest(dataset_id: str) -> None:
     """Unpack and check the uploads of a dataset."""
     with termination_as_shutdown():
-        run_ingestion(process_context(), dataset_id)
+        run_ingestion(process_context(), dataset_id, processes=app.conf.worker_concurrency or 1)
 
 
 @app.task(name=NOTIFY.name)

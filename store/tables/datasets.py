@@ -31,7 +31,8 @@ class Dataset(Leased, Base):
     of tables of texts, `text_options` (`TextFileOptions`) is what else its uploader said of files of texts, and
     `readings` (`FileReading`) how they were read. `rejections` (`RejectionGroup`) are what could not be used, by cause,
     and `warnings` (`Finding`) what to know of it. `candidates` (`ColumnCandidate`) are the
-    columns to choose from where the dataset failed with `table_ambiguous`. `embedding_width` is how many numbers an
+    columns to choose from where the dataset failed with `table_ambiguous`. `ingests_long` says that ingesting it
+    takes long, see `worker.ingestion.turns`. `embedding_width` is how many numbers an
     embedding has, and `embedding_templates` T where the embeddings were uploaded as [T, K, d].
     """
 
@@ -64,6 +65,7 @@ class Dataset(Leased, Base):
     suggested_class_names: Mapped[list[str] | None]
     extracted_bytes: Mapped[int] = mapped_column(BigInt, default=0, server_default="0")
     entry_count: Mapped[int] = mapped_column(default=0, server_default="0")
+    ingests_long: Mapped[bool] = mapped_column(default=False, server_default=false())
     owner_limits: Mapped[OwnerLimits | None] = mapped_column(Json)
     text_column: Mapped[str | None]
     label_column: Mapped[str | None]

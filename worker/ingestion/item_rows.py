@@ -21,6 +21,7 @@ from store.outages import is_outage, patiently
 from store.row_removal import forget_rows
 from store.storage_keys import embeddings_key, picture_key, texts_key
 from store.tables import Dataset, DatasetItem
+from worker.ingestion.turns import TurnOver
 from worker.process_context import WorkerContext
 from worker.shutdown import ShuttingDown
 
@@ -76,7 +77,7 @@ class ItemRows(Keeper):
         self.ask()
 
     def ends(self, error: Exception) -> bool:
-        return isinstance(error, LeaseLost | ShuttingDown) or is_disk_full(error) or is_outage(error)
+        return isinstance(error, LeaseLost | ShuttingDown | TurnOver) or is_disk_full(error) or is_outage(error)
 
     def local(self, upload: Uploaded) -> Path:
         return self.context.storage.local(upload.key)

@@ -26,7 +26,7 @@ from store.storage_keys import dataset_key
 from store.tables import Dataset, Upload
 from worker.ingestion.completion import fail_dataset, finish_ingestion, write_labels
 from worker.ingestion.item_rows import ItemRows
-from worker.ingestion.turns import has_turn
+from worker.ingestion.turns import Turn, TurnOver, has_turn
 from worker.ingestion.upload_limits import limits_of_dataset
 from worker.lease_keeper import LeaseKeeper
 from worker.process_context import WorkerContext, lack_of_space
@@ -58,9 +58,19 @@ class DatasetUnusable(Exception):
 
 
 def run_ingestion(
-    context: WorkerContext, dataset_id: str, shutdown_requested: Callable[[], bool] = shutdown_requested
+    context: WorkerContext,
+    dataset_id: str,
+    shutdown_requested: Callable[[], bool] = shutdown_requested,
+    processes: int = 1,
 ) -> None:
-    """Ingest a dataset if it is this worker's to ingest; a duplicate delivery does nothing."""
+    """Ingest a dataset if it is its turn; a duplicate delivery does nothing.
+
+    Args:
+        context: of this process.
+        dataset_id: which.
+        shutdown_requested: whether the process is to end.
+        processes: how many ingest on this worker.
+    """
     if shutdown_requested():
         return  # the reaper wakes another worker up
     lack = lack_of_space(context)
@@ -69,7 +79,7 @@ def run_ingestion(
         return  # the reaper wakes a worker up later
     with context.database.write() as session:
         lease = None
-        if has_turn(session, dataset_id):
+        if has_turn(session, dataset_id, processes):
             now = database_now(session)
             lease = claim_dataset(session, dataset_id, context.worker_id, now, context.settings.lease_seconds)
     if lease is None:
@@ -77,7 +87,8 @@ def run_ingestion(
         return
     try:
         with LeaseKeeper(context.database, lease, context.settings) as keeper:
-            _attempt(context, keeper, lease, shutdown_requested)
+            turn = Turn(context.database, keeper, lease, processes)
+            _attempt(context, keeper, lease, turn, shutdown_requested)
     except LeaseLost:
         logger.warning("Dataset %s was deleted or taken over by another worker; this ingestion ends.", dataset_id)
         _remove_if_deleted(context, dataset_id)
@@ -85,12 +96,17 @@ def run_ingestion(
 
 
 def _attempt(
-    context: WorkerContext, keeper: LeaseKeeper[Dataset], lease: Lease[Dataset], shutdown_requested: Callable[[], bool]
+    context: WorkerContext,
+    keeper: LeaseKeeper[Dataset],
+    lease: Lease[Dataset],
+    turn: Turn,
+    shutdown_requested: Callable[[], bool],
 ) -> None:
     def check() -> None:
         keeper.check()
         if shutdown_requested():
             raise ShuttingDown
+        turn.check()
 
     end: Callable[[Session], object]
     patient = replace(context, storage=context.storage.patient(check))
@@ -99,6 +115,9 @@ def _attempt(
             _ingest(patient, keeper, lease, check)
         return
     except ShuttingDown:
+        end = partial(_give_back, lease)
+    except TurnOver:
+        logger.info("Dataset %s takes long and begins anew later, so that others need not wait.", lease.row_id)
         end = partial(_give_back, lease)
     except DatasetUnusable as error:
         end = partial(_fail, lease, error.code, error.message)
