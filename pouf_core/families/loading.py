@@ -78,7 +78,7 @@ class BaseModelPool:
             lock = self._locks.setdefault(spec, threading.Lock())
         asked = spec, activation if describe(spec).activation is not None else None
         with lock:
-            model = self._alive.get(asked) or self._loaded_with(spec, activation) or self._load(spec, activation)
+            model = self._living().get(asked) or self._loaded_with(spec, activation) or self._load(spec, activation)
             with self._guard:
                 self._alive[asked] = model
         self.touch(model)
@@ -120,18 +120,23 @@ class BaseModelPool:
                 unloaded = True
         return unloaded
 
+    def _living(self) -> dict[_Asked, BaseModel]:
+        """Those that somebody has; even looking one up changes a dictionary of weak references."""
+        with self._guard:
+            return dict(self._alive.items())
+
     def _unique(self) -> list[BaseModel]:
         return list({id(model): model for model in self._models.values()}.values())
 
     def _load(self, spec: str, activation: ActivationChoice | None) -> BaseModel:
         """The model, loaded; or one that is there already, where `auto` turns out to be its activation."""
-        others = any(name == spec for name, _ in list(self._alive))
+        others = any(name == spec for name, _ in self._living())
         model = load_base_model(spec, self.device, activation).computing_in(self._precision)
         model.offer_engine(self._engine)
         return (self._loaded_with(spec, model.description.activation_used) if others else None) or model
 
     def _loaded_with(self, spec: str, activation: ActivationChoice | None) -> BaseModel | None:
-        models = [model for (name, _), model in list(self._alive.items()) if name == spec]
+        models = [model for (name, _), model in self._living().items() if name == spec]
         return next((model for model in models if model.description.activation_used == activation), None)
 
     def engines(self) -> dict[str, EngineUsed | None]:

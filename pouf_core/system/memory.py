@@ -7,6 +7,7 @@ import gc
 import platform
 import re
 import sys
+import threading
 from typing import Protocol
 from weakref import WeakSet
 
@@ -85,16 +86,20 @@ class Releasable(Protocol):
 
 
 _releasable: WeakSet[Releasable] = WeakSet()
+_guard = threading.Lock()
 
 
 def releases(holder: Releasable) -> None:
     """Let `release_memory` empty this as well, as long as it lives."""
-    _releasable.add(holder)
+    with _guard:
+        _releasable.add(holder)
 
 
 def release_memory() -> None:
     """Give back what a failed step left behind, and what can be done without, so that a smaller one finds room."""
-    for holder in list(_releasable):
+    with _guard:
+        holders = list(_releasable)
+    for holder in holders:
         holder.release()
     gc.collect()
     if torch.cuda.is_available():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -104,3 +105,23 @@ def test_an_unloaded_model_that_is_still_in_use_is_not_loaded_twice(loaded: list
     assert pool.get("hf-mlm:/a") is used
     assert pool.loaded() == ["hf-mlm:/a", "hf-mlm:/b"]
     assert loaded == ["hf-mlm:/a", "hf-mlm:/b"]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_models_may_be_asked_for_and_unloaded_by_many_at_once() -> None:
+    pool = BaseModelPool()
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def ask(caller: int) -> None:
+        for number in range(300):
+            pool.get(f"open_clip:{caller}/{number}")
+            pool.shrink(300, lambda model: True)
+            pool.loaded()
+
+    try:
+        with ThreadPoolExecutor(6) as threads:
+            list(threads.map(ask, range(6)))
+    finally:
+        sys.setswitchinterval(usual)
+    assert pool.nbytes <= 300
