@@ -20,6 +20,8 @@ from store.tables import BatchPrediction, Dataset, Job
 Row = TypeVar("Row", Job, Dataset, BatchPrediction)
 LeasedTable = type[Job] | type[Dataset] | type[BatchPrediction]
 LEASED: tuple[LeasedTable, ...] = (Job, Dataset, BatchPrediction)
+#: Expired leases that one round of the reaper revokes.
+MOST_EXPIRED = 100
 
 
 class LeaseLost(Exception):
@@ -95,9 +97,9 @@ def fenced(session: Session, lease: Lease[Row]) -> Row:
     return row
 
 
-def expired(session: Session, table: type[Row], now: datetime, limit: int = 100) -> Sequence[str]:
-    """Ids of rows whose holder has not renewed in time."""
-    query = select(table.id).where(table.lease_expires_at < now).order_by(table.lease_expires_at).limit(limit)
+def expired(session: Session, table: type[Row], now: datetime) -> Sequence[str]:
+    """Ids of rows whose holder has not renewed in time, up to `MOST_EXPIRED`, those that waited longest first."""
+    query = select(table.id).where(table.lease_expires_at < now).order_by(table.lease_expires_at).limit(MOST_EXPIRED)
     return session.scalars(query).all()
 
 

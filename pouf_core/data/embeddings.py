@@ -53,16 +53,16 @@ def as_numbers(values: Any, field: str = FEATURES_FIELD) -> npt.NDArray[Any]:
     return array
 
 
-def as_matrix(values: Any, field: str = FEATURES_FIELD) -> npt.NDArray[Any]:
+def as_matrix(values: Any) -> npt.NDArray[Any]:
     """As `as_numbers`, of n vectors [n, d] with d at least 1.
 
     Raises:
         InvalidInput: as `as_numbers`, or `embedding_shape`.
     """
-    array = as_numbers(values, field)
+    array = as_numbers(values)
     if array.ndim != 2 or array.shape[1] == 0:
         message = f"Vectors come as an array [n, d], and this one has shape {list(array.shape)}."
-        raise InvalidInput("embedding_shape", message, field=field)
+        raise InvalidInput("embedding_shape", message, field=FEATURES_FIELD)
     return array
 
 
@@ -178,12 +178,6 @@ class CollectedEmbeddings:
     items: EmbeddingItems
     item_of_row: Indices
     refused: dict[int, str]
-
-    def rows_of_items(self) -> list[Indices]:
-        """The row numbers of every item, in order."""
-        order = np.argsort(self.item_of_row, kind="stable")
-        starts = np.searchsorted(self.item_of_row[order], np.arange(len(self.items) + 1))
-        return [order[start:stop] for start, stop in zip(starts[:-1], starts[1:], strict=True)]
 
     def rejected(self) -> list[Rejected]:
         """The refused rows, each with the reason."""

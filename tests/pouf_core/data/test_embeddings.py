@@ -30,9 +30,7 @@ def test_equal_vectors_are_one_item_in_order_of_the_hash_of_their_bytes() -> Non
     assert list(found.items.hashes) == sorted(hashlib.sha256(content).hexdigest() for content in contents)
     assert np.allclose(np.linalg.norm(found.items.features, axis=1), 1)
     assert found.item_of_row[0] == found.item_of_row[2] == found.item_of_row[3]
-    assert [rows.tolist() for rows in found.rows_of_items()] == [
-        np.flatnonzero(found.item_of_row == number).tolist() for number in range(3)
-    ]
+    assert sorted(found.item_of_row[[0, 1, 4]].tolist()) == [0, 1, 2]
     for row, vector in enumerate(vectors):
         item = found.items[int(found.item_of_row[row])]
         assert np.allclose(item.embedding(), vector / np.linalg.norm(vector))
@@ -87,7 +85,6 @@ def test_rows_without_a_direction_are_rejected_one_by_one() -> None:
         ("row 4", "embedding_not_finite"),
     ]
     assert found.item_of_row.tolist() == [0, -1, 0, -1, -1, 0]
-    assert [rows.tolist() for rows in found.rows_of_items()] == [[0, 2, 5]]
 
 
 @pytest.mark.parametrize(
