@@ -12,7 +12,7 @@ from app.batch_predictions.schemas import (
     BatchPredictionListQuery,
 )
 from app.caller import Caller, Reader, Writer
-from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional, conditional_json
+from app.http.answers import IF_NONE_MATCH, LOCATION, POLL_SECONDS, RETRY_AFTER, answers, conditional, conditional_json
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
 from app.http.idempotency_keys import Answer
 from app.http.json_bodies import json_body, json_body_schema
@@ -22,8 +22,6 @@ from app.predicted import service as predicted
 from app.predicted.schemas import PREDICTIONS, PredictionsQuery
 
 router = APIRouter(prefix="/v1/batch-predictions", tags=["batch predictions"])
-
-POLL_SECONDS = "2"
 
 
 @router.post(
@@ -71,8 +69,7 @@ async def get_batch_prediction(
     """Return one batch prediction, with an ETag; `Prefer: wait=N` answers when it is final or N seconds have passed."""
     document = await run_in_threadpool(service.read, caller, batch_id)
     document = await _settled(caller, document, prefer)
-    headers = {} if service.is_final(document) else {"Retry-After": POLL_SECONDS}
-    return await run_in_threadpool(conditional_json, request, document, headers)
+    return await run_in_threadpool(conditional_json, request, document, final=service.is_final(document))
 
 
 @router.get("/{batch_id}/predictions", responses=PREDICTIONS, openapi_extra=IF_NONE_MATCH)

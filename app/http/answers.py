@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 Answers = dict[int | str, dict[str, Any]]
 Headers = dict[str, dict[str, object]]
 
+POLL_SECONDS = "2"
 _TEXT = {"type": "string"}
 LOCATION: Headers = {"Location": {"schema": _TEXT, "required": True, "description": "Where the resource is."}}
 RETRY_AFTER: Headers = {
@@ -35,12 +36,14 @@ def conditional(model: type[BaseModel]) -> Answers:
     return {**answers(model, 200, ETAG), 304: {"description": "Nothing has changed.", "headers": ETAG}}
 
 
-def conditional_json(request: Request, document: BaseModel, headers: dict[str, str] | None = None) -> Response:
-    """Return `document` with its ETag, or 304 when ``If-None-Match`` names it."""
+def conditional_json(request: Request, document: BaseModel, *, final: bool = True) -> Response:
+    """Return `document` with its ETag, or 304 when ``If-None-Match`` names it; unless `final`, with ``Retry-After``."""
     body = document.model_dump(mode="json")
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     etag = f'"{hashlib.sha256(content.encode()).hexdigest()[:32]}"'
-    headers = {**(headers or {}), "ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Prefer"}
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Accept, Prefer"}
+    if not final:
+        headers["Retry-After"] = POLL_SECONDS
     if matches(request.headers.get("if-none-match"), etag):
         return Response(status_code=304, headers=headers)
     return JSONResponse(body, headers=headers)

@@ -7,7 +7,7 @@ from fastapi.sse import EventSourceResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.caller import Caller, Reader, Writer
-from app.http.answers import IF_NONE_MATCH, LOCATION, RETRY_AFTER, answers, conditional, conditional_json
+from app.http.answers import IF_NONE_MATCH, LOCATION, POLL_SECONDS, RETRY_AFTER, answers, conditional, conditional_json
 from app.http.budgets import holding_of
 from app.http.executors import following
 from app.http.idempotency import IdempotencyKeyHeader, Replayed, idempotent, respond
@@ -35,7 +35,6 @@ from app.predicted.schemas import PREDICTIONS, PredictionsQuery
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
-POLL_SECONDS = "2"
 STAND_INS = {"dataset_id": "", "class_names": []}
 
 
@@ -82,8 +81,7 @@ async def get_job(request: Request, job_id: str, caller: Reader, prefer: PreferH
     """Return one job, with an ETag; `Prefer: wait=N` answers when it is final or N seconds have passed."""
     document = await run_in_threadpool(service.read, caller, job_id)
     document = await _settled(caller, document, prefer)
-    headers = {} if service.is_final(document) else {"Retry-After": POLL_SECONDS}
-    return await run_in_threadpool(conditional_json, request, document, headers)
+    return await run_in_threadpool(conditional_json, request, document, final=service.is_final(document))
 
 
 @router.delete("/{job_id}", status_code=204)

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, StreamingResponse
 
 from app.caller import Reader, Writer
-from app.http.answers import IF_NONE_MATCH, RETRY_AFTER, answers, conditional, conditional_json
+from app.http.answers import IF_NONE_MATCH, POLL_SECONDS, RETRY_AFTER, answers, conditional, conditional_json
 from app.http.errors import invalid
 from app.http.prefer import PreferHeader
 from app.http.schemas import ListDocument
@@ -24,7 +24,6 @@ from app.models.schemas import (
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 
-POLL_SECONDS = "2"
 _FILE = {"type": "string", "format": "binary"}
 
 
