@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor
 
-from pouf_core.validation.selection import Candidate, Weights
+from pouf_core.validation.selection import Candidate, WeightKeeper, Weights
 
 
-class WeightAverage:
+class WeightAverage(WeightKeeper):
     """Keeps the mean of the weights after each step of the second half.
 
     Stochastic weight averaging (Izmailov et al., 2018, arXiv 1803.05407): the mean lies flatter than any of them.
@@ -23,9 +23,8 @@ class WeightAverage:
     """
 
     def __init__(self, learner: Weights, max_steps: int) -> None:
-        self._learner = learner
+        super().__init__(learner)
         self._half = max_steps // 2
-        self.best: Candidate | None = None
 
     def consider(self, step: int, on_micro_batch: Callable[[], None]) -> None:
         """Take the weights after this step into the mean."""
@@ -35,13 +34,6 @@ class WeightAverage:
         if self.best is not None:
             tensors = towards(self.best.tensors, tensors, 1 / (step - self._half))
         self.best = Candidate(step, tensors)
-
-    def settle(self) -> int:
-        """Put the mean into the learner, where there is one, and return its step."""
-        if self.best is None:
-            return 0
-        self._learner.load_tensors(self.best.tensors)
-        return self.best.step
 
 
 def towards(begin: Mapping[str, Tensor], end: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:

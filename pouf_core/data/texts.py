@@ -33,6 +33,18 @@ def text_item(text: Text) -> TextItem:
     return text if isinstance(text, TextItem) else TextItem(text)
 
 
+def given_text(source: object, base_model: str) -> TextItem:
+    """A text or a pair that a caller gave to be classified by a base model.
+
+    Raises:
+        InvalidInput: `wrong_modality`.
+    """
+    if not isinstance(source, str | TextItem):
+        message = f"{base_model} takes texts, and this is a {type(source).__name__}."
+        raise InvalidInput("wrong_modality", message)
+    return text_item(source)
+
+
 def clean_text(raw: str) -> str:
     """The text without space around it; nothing else of it is changed.
 

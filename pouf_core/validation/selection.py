@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -45,21 +46,33 @@ class Weights(Protocol):
         ...
 
 
-class WeightKeeper(Protocol):
+class WeightKeeper(ABC):
     """Keeps weights as training goes on.
+
+    Args:
+        learner: what is trained.
 
     Attributes:
         best: what it keeps, which is part of a checkpoint; None for the weights that training began with.
     """
 
-    best: Candidate | None
+    def __init__(self, learner: Weights) -> None:
+        self._learner = learner
+        self.best: Candidate | None = None
 
+    @abstractmethod
     def consider(self, step: int, on_micro_batch: Callable[[], None]) -> None:
         """Look at the weights after this step; the second argument is called after every micro-batch."""
-        ...
+
+    def settle(self) -> int:
+        """Put the kept weights into the learner and return their step; 0 where it keeps none, and changes nothing."""
+        if self.best is None:
+            return 0
+        self._learner.load_tensors(self.best.tensors)
+        return self.best.step
 
 
-class StepSelection:
+class StepSelection(WeightKeeper):
     """Keeps the latest candidate that fails no check, measured on held-out items.
 
     Args:
@@ -87,14 +100,13 @@ class StepSelection:
         thresholds: Thresholds,
         given_prior: Sequence[float] | None = None,
     ) -> None:
-        self._learner = learner
+        super().__init__(learner)
         self._probabilities = probabilities
         self._zero_shot_views = zero_shot_views
         self._class_names = class_names
         self._given_prior = given_prior
         self._thresholds = thresholds
         self._steps = {max_steps * number // CANDIDATES for number in range(1, CANDIDATES + 1)} - {0}
-        self.best: Candidate | None = None
 
     def consider(self, step: int, on_micro_batch: Callable[[], None]) -> None:
         """Keep the present weights if this step is a candidate and fails no check."""
@@ -103,10 +115,3 @@ class StepSelection:
         change = measure_change(self._zero_shot_views, self._probabilities(on_micro_batch), self._given_prior)
         if not failed_change_checks(change, self._class_names, self._thresholds):
             self.best = Candidate(step, self._learner.tensors())
-
-    def settle(self) -> int:
-        """Put the chosen step's weights into the learner, unless it is step 0, and return its number."""
-        if self.best is None:
-            return 0
-        self._learner.load_tensors(self.best.tensors)
-        return self.best.step

@@ -7,9 +7,7 @@ It knows neither the database nor the broker. It lives only as long as its stdin
 
 from __future__ import annotations
 
-import faulthandler
 import sys
-import threading
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +20,8 @@ from worker.training.child import (
     Beginning,
     Reporter,
     StopRequest,
+    connect,
     feature_cache,
-    listen,
     outcome_of,
     target_data,
 )
@@ -94,10 +92,7 @@ def predict(spec: BatchSpec, reporter: Reporter, stop: StopRequest, beginning: B
 
 def main(spec_file: str, message_fd: str, *, beginning: Beginning = COLD) -> int:
     """Run the batch prediction of a specification file; 0 whenever an outcome was reported."""
-    faulthandler.enable()
-    stop = StopRequest()
-    threading.Thread(target=listen, args=(stop,), daemon=True, name="runner-pipe").start()
-    reporter = Reporter(int(message_fd))
+    reporter, stop = connect(message_fd)
     spec = BatchSpec.model_validate_json(Path(spec_file).read_bytes())
     reporter.send(outcome_of(partial(predict, spec, reporter, stop, beginning), spec))
     return 0

@@ -100,6 +100,14 @@ class Reporter:
         self.send(ProgressMessage(progress=progress))
 
 
+def connect(message_fd: str) -> tuple[Reporter, StopRequest]:
+    """What sends messages to the runner, by the number of its pipe, and what it has asked for so far."""
+    faulthandler.enable()
+    stop = StopRequest()
+    threading.Thread(target=listen, args=(stop,), daemon=True, name="runner-pipe").start()
+    return Reporter(int(message_fd)), stop
+
+
 class StartOver(Exception):
     """Host memory ran out: a fresh process is to go on from the last checkpoint with this micro-batch."""
 
@@ -240,10 +248,7 @@ def _class_features(spec: JobSpec) -> Floats | None:
 
 def main(spec_file: str, message_fd: str, micro_batch_size: str = "", *, beginning: Beginning = COLD) -> int:
     """Run the job of a specification file; 0 whenever an outcome was reported."""
-    faulthandler.enable()
-    stop = StopRequest()
-    threading.Thread(target=listen, args=(stop,), daemon=True, name="runner-pipe").start()
-    reporter = Reporter(int(message_fd))
+    reporter, stop = connect(message_fd)
     spec = JobSpec.model_validate_json(Path(spec_file).read_bytes())
     try:
         reporter.send(run(spec, reporter, stop, int(micro_batch_size) if micro_batch_size else None, beginning))

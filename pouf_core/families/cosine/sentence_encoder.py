@@ -11,7 +11,7 @@ from open_clip.hf_model import HFTextEncoder
 from torch import Tensor, nn
 
 from pouf_core.contract.base_model import BaseModelDescription
-from pouf_core.data.texts import Text, TextItem, clean_text, text_item
+from pouf_core.data.texts import Text, clean_text, given_text, text_item
 from pouf_core.engines.frozen import FrozenNetwork
 from pouf_core.errors import InvalidInput
 from pouf_core.families.cosine.cosine_model import CosineModel
@@ -238,10 +238,7 @@ class SentenceModel(CosineModel[str, Text]):
         Raises:
             InvalidInput: `wrong_modality`, `text_pair_not_supported`, `empty_text`, `text_too_long`.
         """
-        if not isinstance(source, str | TextItem):
-            message = f"{self.description.name} takes texts, and this is a {type(source).__name__}."
-            raise InvalidInput("wrong_modality", message)
-        item = text_item(source)
+        item = given_text(source, self.description.name)
         if item.text_pair is not None:
             message = (
                 "A sentence encoder embeds single texts, and a pair joined to one text means another: send `text`."

@@ -11,9 +11,8 @@ from torch import Tensor
 from pouf_core.contract.manifest import Manifest
 from pouf_core.contract.presets import wanted_precision
 from pouf_core.contract.request import CheckedRequest
-from pouf_core.data.texts import Text, TextItem, clean_item
+from pouf_core.data.texts import Text, TextItem, clean_item, given_text
 from pouf_core.engines.frozen import bytes_of
-from pouf_core.errors import InvalidInput
 from pouf_core.families.context_vectors import NO_CONTEXT
 from pouf_core.families.interface import EncoderPair, PromptedModel, SharedEncoder
 from pouf_core.families.language.encoder import LanguageEncoder
@@ -72,10 +71,7 @@ class LanguageModel(LanguageEncoder):
         Raises:
             InvalidInput: `wrong_modality`, `empty_text`, `text_too_long`, `undecodable_text`.
         """
-        if not isinstance(source, str | TextItem):
-            message = f"{self.description.name} takes texts, and this is a {type(source).__name__}."
-            raise InvalidInput("wrong_modality", message)
-        return clean_item(source)
+        return clean_item(given_text(source, self.description.name))
 
     def size(self, item: TextItem) -> int:
         """Its length in characters."""
