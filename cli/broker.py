@@ -27,6 +27,7 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
+        """Where it is reached, with the password."""
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     def service(self) -> Service:

@@ -67,6 +67,7 @@ class Child:
         return self._process.pid
 
     def running(self) -> bool:
+        """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
     def restart_when_due(self) -> str | None:

@@ -102,6 +102,7 @@ class Dataset:
 
     @property
     def final(self) -> bool:
+        """Whether it is ready or failed."""
         return self.status in FINAL_DATASET_STATUSES
 
     def _repr_html_(self) -> str:
@@ -175,6 +176,7 @@ class Job:
 
     @property
     def final(self) -> bool:
+        """Whether it has succeeded, failed or been cancelled."""
         return self.status in FINAL_JOB_STATUSES
 
     def _repr_html_(self) -> str:

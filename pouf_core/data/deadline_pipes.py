@@ -61,7 +61,7 @@ class DeadlinePipes:
             return False
 
     def write(self, data: bytes) -> None:
-        """Write all of `data`."""
+        """Write all of `data`; raises `EOFError` where nobody reads any more, and `DeadlineExpired`."""
         left = memoryview(data)
         while left:
             try:

@@ -52,6 +52,7 @@ class DecoderLimits:
 
     @property
     def clock_seconds(self) -> float:
+        """After which a process that computes nothing is given up, too."""
         return self.cpu_seconds * CLOCK_SECONDS_PER_CPU_SECOND
 
 

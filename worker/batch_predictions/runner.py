@@ -98,8 +98,7 @@ class _Run(AttemptRun[BatchPrediction]):
         shutdown_requested: Callable[[], bool],
         warm_start: WarmStart | None,
     ) -> None:
-        super().__init__(context, lease, shutdown_requested)
-        self._warm_start = warm_start
+        super().__init__(context, lease, shutdown_requested, warm_start)
         self._folder = context.settings.data_dir / FOLDER / lease.row_id
         self._work_dir = self._folder / str(lease.fence)
 

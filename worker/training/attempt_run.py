@@ -19,6 +19,7 @@ from worker.shutdown import ShuttingDown
 from worker.training.messages import ErrorMessage, PostponedMessage, StoppedMessage
 from worker.training.process import ChildProcess
 from worker.training.supervision import AttemptOutcome, Lost, Notes, Supervision
+from worker.training.warm_start import WarmStart
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +30,17 @@ class AttemptRun(Generic[Row]):
     #: What a log calls the row.
     noun: ClassVar[str]
 
-    def __init__(self, context: WorkerContext, lease: Lease[Row], shutdown_requested: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        context: WorkerContext,
+        lease: Lease[Row],
+        shutdown_requested: Callable[[], bool],
+        warm_start: WarmStart | None,
+    ) -> None:
         self._context = context
         self._lease: Lease[Row] = lease
         self._shutdown_requested = shutdown_requested
+        self._warm_start = warm_start
         self._keeper: LeaseKeeper[Row] = LeaseKeeper(context.database, lease, context.settings)
         self._storage = context.storage.patient(self._check)
 

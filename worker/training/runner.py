@@ -19,7 +19,7 @@ from store import feature_files
 from store.clock import utcnow
 from store.disk import scarcest
 from store.job_datasets import datasets_of
-from store.leases import Lease, LeaseLost
+from store.leases import LeaseLost
 from store.outages import patiently
 from store.publication import publish_model, remove_unpublished
 from store.redaction import redact_paths
@@ -116,16 +116,9 @@ class JobRun(AttemptRun[Job]):
 
     noun = "Job"
 
-    def __init__(
-        self,
-        context: WorkerContext,
-        lease: Lease[Job],
-        shutdown_requested: Callable[[], bool],
-        warm_start: WarmStart | None = None,
-    ) -> None:
-        super().__init__(context, lease, shutdown_requested)
-        self._warm_start = warm_start
-        self._data_dir = context.settings.data_dir
+    @property
+    def _data_dir(self) -> Path:
+        return self._context.settings.data_dir
 
     def run(self) -> None:
         """Prepare, train, and record the outcome; raises `LeaseLost`."""

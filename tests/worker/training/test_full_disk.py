@@ -155,7 +155,7 @@ def test_a_cancelled_job_that_finds_a_full_disk_ends_cancelled(
         lease = claim_job(session, job_id, context.worker_id, utcnow(), 60)
         transition(session, lock_job(session, job_id), "running", "training")
         transition(session, lock_job(session, job_id), "cancelling", "training")
-    JobRun(context, lease, lambda: False)._finish(PostponedMessage(reason="full"))
+    JobRun(context, lease, lambda: False, None)._finish(PostponedMessage(reason="full"))
     assert get(Job, job_id).status == "cancelled"
 
 
