@@ -15,13 +15,13 @@ from app.comparisons.schemas import (
 )
 from app.http.errors import invalid
 from app.http.query_parameters import decode_number, encode_cursor
-from app.jobs import queries as repository
 from app.jobs.predictions import predictions_of
 from app.predicted import queries as items
 from app.predicted.service import Predictions, read
 from pouf_core.audit.comparison import UNLABELLED, Comparison, Share, compare
 from pouf_core.contract.classes import match_labels, parse_class_names
 from pouf_core.predictions.stored import Integers, StoredPredictions
+from store.dataset_items import labels_of
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _truth(
     labels: dict[str, str] = {}
     with caller.state.database.read() as session:
         for dataset_id in dict.fromkeys(dataset_ids):
-            labels |= repository.evaluation_labels(caller.scope(session), dataset_id)
+            labels |= labels_of(session, dataset_id)
     truth = np.full(len(stored), UNLABELLED)
     if not labels:
         return truth

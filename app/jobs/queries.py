@@ -10,7 +10,7 @@ from sqlalchemy.orm import defer
 from pouf_core.contract.progress import Stage
 from store import job_counts
 from store.scope import Filters, Scope, newest_first
-from store.tables import Dataset, DatasetItem, Job, JobEvent, JobMetric
+from store.tables import Dataset, Job, JobEvent, JobMetric
 from store.transitions import RUNNING
 
 PACE_STEPS = 20
@@ -104,17 +104,6 @@ def past_jobs(scope: Scope, limit: int) -> list[PastJob]:
         for summary, result, dataset_id, item_count in rows
         if summary is not None and result.timings
     ]
-
-
-def evaluation_labels(scope: Scope, dataset_id: str) -> dict[str, str]:
-    """Return the evaluation label of each of the dataset's items that has one, by content hash."""
-    query = select(DatasetItem.sha256, DatasetItem.label).where(
-        DatasetItem.dataset_id == dataset_id,
-        DatasetItem.status == "accepted",
-        DatasetItem.label.is_not(None),
-        DatasetItem.sha256.is_not(None),
-    )
-    return {str(sha256): str(label) for sha256, label in scope.session.execute(query)}
 
 
 def counts_by_status(scope: Scope, *, own: bool = False) -> dict[str, int]:

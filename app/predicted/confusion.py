@@ -5,10 +5,10 @@ from collections import Counter
 import numpy as np
 
 from app.caller import Caller
-from app.predicted import queries
 from app.predicted.service import Predictions, read
 from app.web.predictions import Confusion, Mistake
 from pouf_core.contract.classes import ClassName, match_labels
+from store.dataset_items import labels_of
 
 MOST_IN_TABLE = 12
 MOST_MISTAKES = 15
@@ -21,10 +21,10 @@ def confusion_of(caller: Caller, predictions: Predictions) -> Confusion | None:
     """
     stored = read(caller, predictions)
     with caller.state.database.read() as session:
-        labelled = queries.labels_of(session, predictions.dataset_id)
+        labelled = labels_of(session, predictions.dataset_id)
     names = stored.header.class_names
-    means = match_labels({label for _, label in labelled}, [ClassName(name=name) for name in names])
-    known = [(sha256, means[label]) for sha256, label in labelled if label in means]
+    means = match_labels(set(labelled.values()), [ClassName(name=name) for name in names])
+    known = [(sha256, means[label]) for sha256, label in labelled.items() if label in means]
     if not known:
         return None
     places = stored.find([sha256 for sha256, _ in known])

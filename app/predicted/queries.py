@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
+from store.dataset_items import accepted
 from store.tables import DatasetItem
 
 
@@ -24,35 +25,19 @@ _COLUMNS = (DatasetItem.id, DatasetItem.sha256, DatasetItem.name, DatasetItem.te
 
 def next_items(session: Session, dataset_id: str, after: int, limit: int) -> Sequence[NamedItem]:
     """Return items in the order in which they came, from id `after` (exclusive)."""
-    query = select(*_COLUMNS).where(*_accepted(dataset_id), DatasetItem.id > after)
+    query = select(*_COLUMNS).where(accepted(dataset_id), DatasetItem.id > after)
     return [_named(row) for row in session.execute(query.order_by(DatasetItem.id).limit(limit))]
 
 
 def items_by_content(session: Session, dataset_id: str, hashes: Sequence[str]) -> dict[str, NamedItem]:
     """Return items by content hash."""
-    query = select(*_COLUMNS).where(*_accepted(dataset_id), DatasetItem.sha256.in_(hashes))
+    query = select(*_COLUMNS).where(accepted(dataset_id), DatasetItem.sha256.in_(hashes))
     return {item.sha256: item for item in map(_named, session.execute(query))}
 
 
 def item_ids(session: Session, dataset_id: str) -> Sequence[int]:
     """Return the ids of all items, in order."""
-    return session.scalars(select(DatasetItem.id).where(*_accepted(dataset_id)).order_by(DatasetItem.id)).all()
-
-
-def labels_of(session: Session, dataset_id: str) -> Sequence[tuple[str, str]]:
-    """Return content hash and evaluation label of the items that have one, in order of content hash."""
-    query = select(DatasetItem.sha256, DatasetItem.label).where(*_accepted(dataset_id), DatasetItem.label.is_not(None))
-    rows = session.execute(query.order_by(DatasetItem.sha256))
-    return [(sha256, label) for sha256, label in rows if sha256 is not None and label is not None]
-
-
-def texts_key_of(session: Session, dataset_id: str) -> str | None:
-    """Return the storage key of the one file that holds all texts of a dataset of texts."""
-    return session.scalars(select(DatasetItem.storage_key).where(*_accepted(dataset_id)).limit(1)).one_or_none()
-
-
-def _accepted(dataset_id: str) -> tuple[ColumnElement[bool], ...]:
-    return DatasetItem.dataset_id == dataset_id, DatasetItem.status == "accepted"
+    return session.scalars(select(DatasetItem.id).where(accepted(dataset_id)).order_by(DatasetItem.id)).all()
 
 
 def _named(row: "Row[int, str | None, str, str | None, str | None]") -> NamedItem:

@@ -20,6 +20,7 @@ from app.predicted.schemas import PredictionsQuery, show_prediction
 from app.predicted.texts import WholeTexts
 from pouf_core.contract.abstention import VariantName
 from pouf_core.predictions.stored import Clusters, StoredPredictions, open_clusters, open_predictions
+from store.dataset_items import only_key
 from store.tables import Dataset
 
 
@@ -116,7 +117,7 @@ def _content(
         with database.read() as session:
             dataset = session.get_one(Dataset, predictions.dataset_id)
             is_text = dataset.modality == "text"
-            key = queries.texts_key_of(session, dataset.id) if is_text else None
+            key = only_key(session, dataset.id) if is_text else None
             ids = queries.item_ids(session, dataset.id) if is_text else ()
         texts = None
         if key is not None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
+from store.dataset_items import accepted
 from store.scope import Scope
 from store.tables import DatasetItem
 
@@ -13,16 +14,14 @@ def spread_items(scope: Scope, dataset_id: str, count: int) -> Sequence[DatasetI
 
     Folders are often classes, so that neighbours are of one class. Each item is found by the index of ids.
     """
-    accepted = (DatasetItem.dataset_id == dataset_id, DatasetItem.status == "accepted")
-    first, last = scope.session.execute(
-        select(func.min(DatasetItem.id), func.max(DatasetItem.id)).where(*accepted)
-    ).one()
+    used = accepted(dataset_id)
+    first, last = scope.session.execute(select(func.min(DatasetItem.id), func.max(DatasetItem.id)).where(used)).one()
     if first is None:
         return []
     found: dict[int, DatasetItem] = {}
     for number in range(count):
         start = first + number * (last - first) // max(count - 1, 1)
-        query = select(DatasetItem).where(*accepted, DatasetItem.id >= start).order_by(DatasetItem.id).limit(1)
+        query = select(DatasetItem).where(used, DatasetItem.id >= start).order_by(DatasetItem.id).limit(1)
         item = scope.session.scalars(query).one()
         found.setdefault(item.id, item)
     return list(found.values())

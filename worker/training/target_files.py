@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from pouf_core.contract.findings import Finding
+from store.dataset_items import by_content, labels_of, only_key
 from store.job_datasets import datasets_of
 from store.job_warnings import data_warnings
 from store.storage import Storage
@@ -41,7 +41,7 @@ class TargetFiles:
         classes = job.class_features_dataset_id
         return replace(
             cls.of_items(session, job.dataset_id),
-            labels=_by_hash(session, job.dataset_id, DatasetItem.label),
+            labels=labels_of(session, job.dataset_id),
             warnings=data_warnings(datasets_of(session, job)),
             class_features=None if classes is None else _only_key(session, classes),
         )
@@ -51,7 +51,7 @@ class TargetFiles:
         """Look up what a dataset holds beside labels."""
         modality = session.get_one(Dataset, dataset_id).modality
         if modality == "image":
-            return cls(pictures=_by_hash(session, dataset_id, DatasetItem.storage_key))
+            return cls(pictures=by_content(session, dataset_id, DatasetItem.storage_key))
         items = _only_key(session, dataset_id)
         return cls(texts=items) if modality == "text" else cls(embeddings=items)
 
@@ -74,20 +74,7 @@ class TargetFiles:
         return {"pictures": pictures, **files}
 
 
-def _by_hash(session: Session, dataset_id: str, column: InstrumentedAttribute[str | None]) -> dict[str, str]:
-    """Content hash to the column's value, where there is one, in order of content hash."""
-    query = select(DatasetItem.sha256, column).where(*_accepted(dataset_id), column.is_not(None))
-    rows = session.execute(query.order_by(DatasetItem.sha256))
-    return {sha256: value for sha256, value in rows if sha256 is not None and value is not None}
-
-
 def _only_key(session: Session, dataset_id: str) -> str:
-    """The key of the one file that holds all items."""
-    query = select(DatasetItem.storage_key).where(*_accepted(dataset_id)).limit(1)
-    key = session.scalars(query).one()
-    assert key is not None
+    key = only_key(session, dataset_id)
+    assert key is not None  # a dataset without items is not ready
     return key
-
-
-def _accepted(dataset_id: str) -> tuple[ColumnElement[bool], ...]:
-    return DatasetItem.dataset_id == dataset_id, DatasetItem.status == "accepted"
