@@ -49,16 +49,7 @@ class Learner:
         if TUNE_MODES[method.tune].learner == "context":
             self.context = _context_parameter(base.initial_context(prompts) if context is None else context)
         else:
-            self._network_parameters = trained_parameters(base.network, method.tune, method.last_n)
-            if not self._network_parameters:
-                raise InvalidInput(
-                    "nothing_to_tune",
-                    f"Base model {base.description.name} has no parameters for tune mode {method.tune!r}.",
-                    field="/method/tune",
-                )
-            for parameter in self._network_parameters.values():
-                parameter.requires_grad_(True)
-            base.frozen.release_if_trained()
+            self._network_parameters = _unfrozen_parameters(base, method)
         self._frozen_prototypes: Tensor | None = None
         self._projected: Callable[[], Tensor] | None = None
         if self._network_parameters and all(name.startswith("visual.") for name in self._network_parameters):
@@ -168,6 +159,18 @@ class Learner:
         if name == LOGIT_SCALE:
             return self.base.logit_scale
         return self._network_parameters[name.removeprefix(NETWORK)]
+
+
+def _unfrozen_parameters(base: CosineEncoders[Any], method: ResolvedMethod) -> dict[str, nn.Parameter]:
+    """Parameters of the network by name, which have gradients from now on, and which no engine runs any more."""
+    parameters = trained_parameters(base.network, method.tune, method.last_n)
+    if not parameters:
+        message = f"Base model {base.description.name} has no parameters for tune mode {method.tune!r}."
+        raise InvalidInput("nothing_to_tune", message, field="/method/tune")
+    for parameter in parameters.values():
+        parameter.requires_grad_(True)
+    base.frozen.release_if_trained()
+    return parameters
 
 
 def _context_parameter(context: Tensor) -> nn.Parameter:
