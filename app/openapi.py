@@ -25,8 +25,9 @@ PROBLEM_HEADERS = {
     429: {"Retry-After": {**SECONDS_HEADER, "required": True}},
     503: {"Retry-After": {**SECONDS_HEADER, "required": True}},
 }
-# what a caller gets whatever the operation: a fault of ours, a database that is away, a full disk
-FAULTS = (500, 503, 507)
+# what a caller gets whatever the operation: its body refused, where none is taken too; a host's name that is not ours;
+# a fault of ours, a database that is away, a full disk
+ANYWHERE = (408, 413, 421, 500, 503, 507)
 # the path parameter that takes the `id` of what an operation answers
 IDS = {
     "create_dataset": "dataset_id",
@@ -91,21 +92,22 @@ def operations(document: Document) -> Iterator[tuple[str, str, Document]]:
 
 def problem_statuses(path: str, method: str, operation: Document) -> list[int]:
     """Return the error statuses that an operation of this shape may answer."""
-    statuses = [*FAULTS]
+    statuses = [*ANYWHERE]
     if "security" in operation:
         statuses += [401, 403, 429]
-    if "{" in path or path == "/predict":
+    queried = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "query"]
+    if "{" in path or path == "/predict" or "model_id" in queried:
         statuses.append(404)
     if path.startswith("/v1/"):
         statuses.append(422)
     if "requestBody" in operation:
-        statuses += [400, 404, 408, 413, 415, 422]
+        statuses += [400, 404, 415, 422]
     predicts = path.endswith("/predict")
     if path.startswith("/v1/") and method != "get" and not predicts:
         statuses.append(409)
     if path.endswith(("/predictions", "/compare")):  # before there are any
         statuses += [404, 409]
-    if path.endswith("/predictions"):  # in a format that is not installed
+    if path.endswith(("/predictions", "/artifact")):  # in a format that is not installed
         statuses.append(501)
     if predicts:
         statuses.append(504)

@@ -22,6 +22,7 @@ from app.main import create_app
 from store.database import Database
 from store.settings import Settings
 from tests.app.colour_engine import ColourEngine
+from tests.app.documented import documented_statuses
 from tests.waiting import WAIT_SECONDS
 
 
@@ -50,7 +51,7 @@ def picture() -> Callable[..., bytes]:
 
 @pytest.fixture
 def refused() -> Callable[..., dict[str, Any]]:
-    """Asserts a problem document and returns it."""
+    """Asserts a problem document, whose status the OpenAPI document has for the operation, and returns it."""
 
     def check(response: Any, status: int, code: str, pointer: str | None = None) -> dict[str, Any]:
         assert response.headers["content-type"] == "application/problem+json", response.text
@@ -60,6 +61,8 @@ def refused() -> Callable[..., dict[str, Any]]:
         assert problem["status"] == status
         assert problem["detail"]
         assert problem["request_id"] == response.headers["x-request-id"]
+        documented = documented_statuses(response.request.method, response.request.url.path)
+        assert documented is None or status in documented, f"{response.request.url}: {status} is not documented"
         if pointer is not None:
             assert (pointer, code) in [(error["pointer"], error["code"]) for error in problem["errors"]], problem
         return problem

@@ -4158,6 +4158,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -4394,6 +4405,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -4506,6 +4528,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -4737,6 +4792,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -4870,6 +4936,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -4983,6 +5082,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -4990,6 +5100,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5175,6 +5307,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -5285,6 +5428,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -5474,6 +5650,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -5594,6 +5781,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -5601,6 +5799,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5788,6 +6008,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -5908,6 +6139,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -6015,6 +6279,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -6143,6 +6440,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -6150,6 +6458,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6258,6 +6588,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -6449,6 +6812,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -6582,6 +6956,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -6695,6 +7102,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -6702,6 +7120,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6823,6 +7263,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -6830,6 +7281,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -6951,6 +7424,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -6958,6 +7442,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7079,6 +7585,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -7086,6 +7603,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7207,6 +7746,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -7214,6 +7764,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7343,6 +7915,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -7453,6 +8058,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -7612,6 +8250,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -7619,6 +8268,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -7746,6 +8417,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -7956,6 +8660,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -8063,6 +8778,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -8186,6 +8934,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -8193,6 +8952,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -8312,6 +9093,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -8499,6 +9313,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -8676,6 +9501,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -8791,6 +9627,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -8892,6 +9761,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -9101,6 +10003,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -9234,6 +10147,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -9347,6 +10293,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -9354,6 +10311,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9510,6 +10489,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -9517,6 +10507,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9649,6 +10661,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -9656,6 +10679,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -9762,6 +10807,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -9902,6 +10980,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -10015,6 +11126,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -10022,6 +11144,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10197,6 +11341,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -10222,6 +11399,17 @@ export interface operations {
             };
             /** @description Internal Server Error: a problem document (RFC 9457). */
             500: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented: a problem document (RFC 9457). */
+            501: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -10304,6 +11492,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -10501,6 +11722,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -10615,6 +11847,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -10622,6 +11865,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -10736,6 +12001,50 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Not Found: a problem document (RFC 9457). */
+            404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -10829,6 +12138,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -10940,6 +12282,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -11037,6 +12412,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -11224,6 +12632,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -11330,6 +12749,39 @@ export interface operations {
             };
             /** @description Not Found: a problem document (RFC 9457). */
             404: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -11452,6 +12904,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -11459,6 +12922,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11580,6 +13065,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -11587,6 +13083,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11713,6 +13231,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -11829,6 +13380,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -11836,6 +13398,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -11944,6 +13528,39 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -12041,6 +13658,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;
@@ -12226,6 +13876,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -12341,6 +14002,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Conflict: a problem document (RFC 9457). */
             409: {
                 headers: {
@@ -12348,6 +14020,28 @@ export interface operations {
                     "X-Request-Id": string;
                     /** @description `false`: asking again is useless. */
                     "X-Should-Retry": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -12528,6 +14222,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity: a problem document (RFC 9457). */
             422: {
                 headers: {
@@ -12609,6 +14314,39 @@ export interface operations {
                     };
                 };
             };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Internal Server Error: a problem document (RFC 9457). */
             500: {
                 headers: {
@@ -12663,6 +14401,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyDocument"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Internal Server Error: a problem document (RFC 9457). */
@@ -12734,6 +14505,39 @@ export interface operations {
             };
             /** @description Forbidden: a problem document (RFC 9457). */
             403: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Timeout: a problem document (RFC 9457). */
+            408: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: a problem document (RFC 9457). */
+            413: {
+                headers: {
+                    /** @description Quote it to report a problem. */
+                    "X-Request-Id": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Misdirected Request: a problem document (RFC 9457). */
+            421: {
                 headers: {
                     /** @description Quote it to report a problem. */
                     "X-Request-Id": string;

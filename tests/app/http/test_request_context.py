@@ -64,7 +64,8 @@ def test_a_body_that_stops_coming_times_out(settings, refused):
             await application(scope, receive, send)
 
     anyio.run(ask)
-    answer = httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=sent[1]["body"])
+    request = httpx.Request("POST", "http://testserver/v1/jobs")
+    answer = httpx.Response(sent[0]["status"], headers=sent[0]["headers"], content=sent[1]["body"], request=request)
     refused(answer, 408, "client_stalled")
 
 
