@@ -16,6 +16,7 @@ from pouf_core.data.file_kinds import EMBEDDING_SUFFIXES, TEXT_SUFFIXES, unpacke
 from pouf_core.data.losses import Rejected
 from pouf_core.data.sidecars import is_sidecar
 from pouf_core.data.source_files import SourceFile, SourceFiles
+from pouf_core.data.source_tables import with_pictures_of_tables
 from pouf_core.data.text_files import BadRow, TextOptions, read_texts
 from pouf_core.data.texts import clean_item
 from pouf_core.data.unsure_encodings import UnsureEncodings
@@ -97,7 +98,7 @@ def _names_a_file(value: str) -> bool:
 
 def _pictures(path: Path) -> Iterator[Input]:
     files = SourceFiles(path)
-    for file in files:
+    for file in with_pictures_of_tables(files):
         name = file.name.file_name.lower()
         if file.path == path or not (is_sidecar(name) or name.endswith(DOCUMENTS)):
             yield _picture(file, _name(path, file))

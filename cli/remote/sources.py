@@ -19,7 +19,7 @@ SHOWN_REJECTED = 5
 Sources = Annotated[
     list[Path],
     typer.Argument(
-        help="A folder, an archive, a file of texts or embeddings, a .csv with paths of pictures, or several pictures.",
+        help="A folder, an archive, a file of texts or embeddings, pictures, or a table of these or their paths.",
         exists=True,
         show_default=False,
     ),

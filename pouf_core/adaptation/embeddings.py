@@ -23,6 +23,7 @@ from pouf_core.data.labelled_items import LabelledItems, collect_labelled
 from pouf_core.data.labels.labelling import Labelling
 from pouf_core.data.losses import Rejected
 from pouf_core.data.source_files import file_names
+from pouf_core.data.source_tables import holds_tables_of_pictures
 from pouf_core.data.text_files import AS_TOLD, TextOptions
 from pouf_core.data.texts import TextItem
 from pouf_core.families.cosine.features_model import FeaturesModel, class_features_classifier
@@ -33,7 +34,7 @@ from pouf_core.scoring import CosineClassifier
 
 TargetData = Data | npt.NDArray[Any] | torch.Tensor
 """Items as callers give them, or embeddings [n, d]."""
-_OF_PARQUET: Modality = "text"  # the library takes embeddings as arrays alone
+_OF_TABLES: Modality = "text"  # the library takes embeddings as arrays alone
 
 
 def holds_embeddings(data: TargetData) -> bool:
@@ -50,10 +51,11 @@ def modality_of_data(data: TargetData) -> Modality:
         return "embedding"
     if isinstance(data, str | Path):
         told = modality_of("auto", file_names(Path(data)))
-        return told or modality_of_members(file_names(Path(data), inside=True)) or _OF_PARQUET
+        told = told or modality_of_members(file_names(Path(data), inside=True))
+        return told or ("image" if holds_tables_of_pictures(Path(data)) else _OF_TABLES)
     first = data[0] if isinstance(data, Sequence) and len(data) else None
     if isinstance(first, Path):
-        return modality_of("auto", [first.name]) or _OF_PARQUET
+        return modality_of("auto", [first.name]) or _OF_TABLES
     source = first.source if isinstance(first, Item) else first
     return "text" if isinstance(source, TextItem) else "image"
 

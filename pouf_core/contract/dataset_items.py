@@ -8,6 +8,7 @@ from typing import Literal
 from pouf_core.contract.base_model import BaseModelDescription, Modality
 from pouf_core.contract.wording import Wording
 from pouf_core.data.file_kinds import (
+    COLUMN_SUFFIXES,
     EMBEDDING_SUFFIXES,
     LABELS_FILE,
     PARQUET_SUFFIX,
@@ -27,12 +28,12 @@ def modality_of(requested: RequestedModality, file_names: Iterable[str]) -> Moda
     """What a dataset holds: as requested, and with `auto` pictures where one is, else what most files are files of.
 
     A table of labels beside them does not count; alone it names pictures. Where the names do not tell, None: of
-    files of parquet alone, which may hold texts or embeddings, and of archives without pictures beside them.
+    tables of columns alone (Parquet, Arrow), which may hold anything, and of archives without pictures beside them.
     """
     if requested != "auto":
         return requested
     names = {unpacked_name(name.lower()) for name in file_names} - {LABELS_FILE}
-    if names and all(name.endswith(PARQUET_SUFFIX) for name in names):
+    if names and all(name.endswith(COLUMN_SUFFIXES) for name in names):
         return None
     if any(map(archive_kind_by_name, names)) and not any(name.endswith(PICTURE_SUFFIXES) for name in names):
         return None
@@ -47,7 +48,7 @@ def modality_of_members(file_names: Iterable[str]) -> Modality | None:
     """What a dataset of these files holds, those in archives among them: pictures where there are any.
 
     Else embeddings or texts, of which there are more than files without a suffix; beside them lie descriptions
-    and licences, which do not count. Files of parquet do not tell: None.
+    and licences, which do not count. Tables of columns do not tell: None.
     """
     told = list[str]()
     for name in (unpacked_name(name.lower()) for name in file_names):
@@ -55,9 +56,9 @@ def modality_of_members(file_names: Iterable[str]) -> Modality | None:
             return "image"  # what follows in an archive may take long to pass over
         if name != LABELS_FILE:
             told.append(name)
-    kinds = ((PARQUET_SUFFIX,), EMBEDDING_SUFFIXES, TEXT_SUFFIXES)
-    parquet, embeddings, texts = (_ending(told, suffixes) for suffixes in kinds)
-    if parquet and parquet == embeddings == texts:
+    kinds = ((PARQUET_SUFFIX,), COLUMN_SUFFIXES, EMBEDDING_SUFFIXES, TEXT_SUFFIXES)
+    parquet, tables, embeddings, texts = (_ending(told, suffixes) for suffixes in kinds)
+    if tables and tables == texts and parquet == embeddings:
         return None
     if embeddings > parquet:
         return "embedding"

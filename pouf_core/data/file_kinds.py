@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, cast
 
 ArchiveKind = Literal["zip", "tar", "gzip", "bzip2", "xz", "other"]
+ArrowForm = Literal["parquet", "arrow", "feather"]
 
-#: Tables of texts or of embeddings.
 PARQUET_SUFFIX = ".parquet"
 #: Tables that are read cell by cell, without a dialect or an encoding.
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 #: As Hugging Face's `datasets` saves them to disk, and pandas as Feather.
 ARROW_SUFFIXES = (".arrow", ".feather")
-SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, PARQUET_SUFFIX, *ARROW_SUFFIXES)
+#: Tables of pictures, texts or embeddings: their names do not tell which.
+COLUMN_SUFFIXES = (PARQUET_SUFFIX, *ARROW_SUFFIXES)
+SHEET_SUFFIXES = (*WORKBOOK_SUFFIXES, *COLUMN_SUFFIXES)
 #: Of texts, those of which a beginning can be read.
 LINE_SUFFIXES = (".txt", ".csv", ".tsv", ".jsonl", ".ndjson")
 TEXT_SUFFIXES = (*LINE_SUFFIXES, ".json", *SHEET_SUFFIXES)
@@ -52,8 +54,8 @@ PART_SUFFIXES = (
     *(f".{number:03}" for number in range(1, 100)),
     *(f".{letter}{number:02}" for letter in "zr" for number in range(100)),
 )
-#: Documents that are zips by their content.
-DOCUMENT_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".docx", ".pptx", ".ods", ".odt", ".epub")
+#: Documents that are zips by their content, and what PyTorch saves.
+DOCUMENT_SUFFIXES = (".xlsx", ".xlsm", ".xlsb", ".docx", ".pptx", ".ods", ".odt", ".epub", ".pt", ".pth")
 #: `archive_kind` looks at no more of a file.
 HEAD_BYTES = 512
 
@@ -83,6 +85,13 @@ def archive_kind_by_name(name: str) -> ArchiveKind | None:
         if lowered.endswith(suffix):
             return kind
     return "other" if lowered.endswith(OTHER_ARCHIVE_SUFFIXES) else None
+
+
+def arrow_form(name: str) -> ArrowForm | None:
+    """Which table of columns a file is by its name; None where it is none."""
+    lowered = name.lower()
+    suffix = next((suffix for suffix in COLUMN_SUFFIXES if lowered.endswith(suffix)), None)
+    return cast(ArrowForm, suffix.removeprefix(".")) if suffix else None
 
 
 def is_tar(head: bytes) -> bool:

@@ -120,8 +120,8 @@ def collect_pictures(data: Data, labels: PictureLabels | None = None) -> tuple[l
     """Pictures in order of content hash, each content once, and the files that were refused.
 
     Args:
-        data: a folder (searched recursively, its archives too) or an archive by its path; or a list of paths of
-            pictures, PIL images, or items, which are taken for checked.
+        data: a folder (searched recursively, its archives too), an archive or a table of pictures by its path; or a
+            list of paths of pictures, PIL images, or items, which are taken for checked.
         labels: told of the pictures and files of labels of a folder or an archive.
 
     Raises:

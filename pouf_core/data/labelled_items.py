@@ -54,5 +54,5 @@ def collect_labelled(
         items, rejected = collect_texts(data, options, of_texts, unsure.note)
         return LabelledItems(items, rejected, of_texts.found(), unsure.warnings())
     read = partial(label_pairs, label_column=options.label_column)
-    of_pictures = PictureLabels(labels, MOST_LABEL_ROWS, read)
+    of_pictures = PictureLabels(labels, MOST_LABEL_ROWS, read, options.label_column)
     return LabelledItems(*collect_pictures(data, of_pictures), of_pictures.found())

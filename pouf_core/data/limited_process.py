@@ -17,6 +17,9 @@ CLOCK_SECONDS_PER_CPU_SECOND = 10.0
 #: The exit status of such a process that says that no file is the cause.
 UNAVAILABLE = os.EX_TEMPFAIL
 
+#: Lets pyarrow take no more address space than it uses.
+FEW_BYTES_AHEAD = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+
 _OPEN_FILES = 32
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 _STATM = Path("/proc/self/statm")

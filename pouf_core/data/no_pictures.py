@@ -19,6 +19,7 @@ _DOCUMENTS = (
     *(".txt", ".md", ".rst", ".rtf", ".pdf", ".doc", ".docx", ".pptx", ".htm", ".html", ".css", ".js"),
     *(".yaml", ".yml", ".toml", ".ini", ".cfg", ".log", ".py", ".ipynb", ".m", ".sh", ".sql", ".names", ".data", ".db"),
 )
+_OF_ARRAYS = (".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".h5", ".hdf5", ".mat", ".npy", ".npz")
 _TEXTS_APART = "Texts make a dataset of their own: upload them without pictures, or with the modality `text`."
 _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
     (RAW_SUFFIXES, "It is a camera's raw file, which is not developed here. Export it as JPEG or TIFF.", "item"),
@@ -33,8 +34,13 @@ _SAID: tuple[tuple[tuple[str, ...], str, Lost], ...] = (
     ),
     (
         _OF_ARROW,
-        "It is a table, not a picture, and names no pictures beside labels. If it holds pictures, save each as a file, "
-        f"in a folder of its class, and send these. {_TEXTS_APART}",
+        f"It is a table that neither holds pictures nor names them beside labels. {_TEXTS_APART}",
+        "item",
+    ),
+    (
+        _OF_ARRAYS,
+        "It is a file of arrays, not a picture. Embeddings make a dataset of their own: save them by "
+        'numpy.save("features.npy", features), and upload that without pictures.',
         "item",
     ),
     (

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pouf_core.data.beside_vectors import BESIDE_FILE
-from pouf_core.data.limited_process import CLOCK_SECONDS_PER_CPU_SECOND, describe_end
+from pouf_core.data.limited_process import CLOCK_SECONDS_PER_CPU_SECOND, FEW_BYTES_AHEAD, describe_end
 from pouf_core.data.sheets import require_parquet
 from pouf_core.data.stored_arrays import CORRUPT, StoredArray
 from pouf_core.data.tied_run import run_tied
@@ -70,7 +70,7 @@ def convert_parquet(
             str(scratch),
             *map(str, numbers),
             seconds=seconds * CLOCK_SECONDS_PER_CPU_SECOND,
-            variables={"ARROW_DEFAULT_MEMORY_POOL": "system"},
+            variables=FEW_BYTES_AHEAD,
         )
     except subprocess.TimeoutExpired as error:
         raise InvalidInput("embedding_file_too_large", f"Reading the file takes more than {seconds:g} s.") from error

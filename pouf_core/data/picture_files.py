@@ -11,6 +11,7 @@ from pathlib import Path
 from pouf_core.contract.item_limits import MAX_ITEM_BYTES
 from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.reading import kind_of_upload
+from pouf_core.data.file_kinds import arrow_form
 from pouf_core.data.images import decode_image
 from pouf_core.data.item_names import parse_name
 from pouf_core.data.labels.files import may_hold_labels
@@ -20,6 +21,7 @@ from pouf_core.data.losses import Rejected
 from pouf_core.data.no_pictures import refuse_raw, said_of
 from pouf_core.data.sidecars import PicturesBeside, is_of_takeout, is_sidecar, may_be_of_takeout, may_be_sidecar
 from pouf_core.data.source_files import SourceFile, SourceFiles, kept
+from pouf_core.data.source_tables import with_pictures_of_tables
 from pouf_core.errors import InvalidInput
 
 #: Documents that lie in folders of pictures.
@@ -42,22 +44,23 @@ class PictureFiles:
 
 
 def find_pictures(root: Path, labels: PictureLabels | None = None) -> PictureFiles:
-    """The pictures of a folder and its sub-folders, or of an archive.
+    """The pictures of a folder and its sub-folders, of an archive, or of a table.
 
     Args:
-        root: the folder or the archive.
+        root: the folder, the archive or the table of pictures.
         labels: told of pictures and files of labels.
 
     Raises:
         InvalidInput: `data_not_found`.
     """
     labels = labels or PictureLabels("none", most_rows=0)
-    if not (root.is_dir() or (root.is_file() and kind_of_upload(root, parse_name(root.name)))):
-        raise InvalidInput("data_not_found", f"{root} is neither a folder nor an archive.")
+    holds_several = root.is_file() and (kind_of_upload(root, parse_name(root.name)) or arrow_form(root.name))
+    if not (root.is_dir() or holds_several):
+        raise InvalidInput("data_not_found", f"{root} is neither a folder nor an archive nor a table of pictures.")
     files = SourceFiles(root)
     paths: dict[str, Path] = {}
     refused: list[tuple[SourceFile, InvalidInput]] = []
-    for file in files:
+    for file in with_pictures_of_tables(files, labels.label_column, labels.note_unclear):
         if _is_sidecar(file):
             files.skipped["sidecar"] += 1
             continue
@@ -69,18 +72,17 @@ def find_pictures(root: Path, labels: PictureLabels | None = None) -> PictureFil
         except InvalidInput as error:
             refused.append((file, error))
             continue
-        labels.note_picture(file.source, file.name.parts, sha256)
+        labels.note_picture(file.source, file.name.parts, sha256, file.label)
         if sha256 not in paths:
             paths[sha256] = kept(file, sha256)
     for source, name, unclear in labels.unclear():
-        files.rejected.append(Rejected(str(Path(source or root) / name.text), unclear.code, unclear.message, "rest"))
-    _decide(root, files, refused, PicturesBeside(labels.places() if refused else ()))
+        place = str(Path(source) / name.text) if source else files.place(name)
+        files.rejected.append(Rejected(place, unclear.code, unclear.message, "rest"))
+    _decide(files, refused, PicturesBeside(labels.places() if refused else ()))
     return PictureFiles(paths, files.rejected, files.skipped)
 
 
-def _decide(
-    root: Path, files: SourceFiles, refused: Sequence[tuple[SourceFile, InvalidInput]], beside: PicturesBeside
-) -> None:
+def _decide(files: SourceFiles, refused: Sequence[tuple[SourceFile, InvalidInput]], beside: PicturesBeside) -> None:
     """Pass over what belongs to a picture, and reject the rest."""
     for file, problem in refused:
         if may_be_sidecar(file.name.file_name) and beside.include_one_for(file.name.parts):
@@ -88,7 +90,7 @@ def _decide(
         elif file.unpacked or problem.code == UNREADABLE or not file.name.file_name.lower().endswith(_DOCUMENTS):
             message, lost = said_of(file.name, problem)
             lost = "rest" if problem.code == UNREADABLE else lost
-            files.rejected.append(Rejected(str(root / file.name.text), problem.code, message, lost))
+            files.rejected.append(Rejected(files.place(file.name), problem.code, message, lost))
 
 
 def _is_sidecar(file: SourceFile) -> bool:

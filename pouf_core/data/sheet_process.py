@@ -14,7 +14,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from pouf_core.data.arrow_tables import kind_of_parquet, read_arrow
+from pouf_core.data.arrow_tables import kind_of_table, read_arrow
 from pouf_core.data.headings import LABELS, TEXTS, folded
 from pouf_core.data.limited_process import limit_cpu, limit_resources
 from pouf_core.data.sheet_cells import check_width, texts_of
@@ -108,10 +108,10 @@ def main(arguments: list[str]) -> None:
     wanted, path, memory_bytes, cpu_seconds = arguments
     limit_resources(int(memory_bytes))
     limit_cpu(float(cpu_seconds))
-    if wanted == "kind":
-        _write(kind_of_parquet(Path(path)))
-        return
     try:
+        if wanted.startswith("kind:"):
+            _write(kind_of_table(Path(path), wanted.removeprefix("kind:")))
+            return
         about, rows = read_workbook(Path(path)) if wanted == "workbook" else read_arrow(Path(path), wanted)
         _write(about)
         for number, row in enumerate(rows):

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, Literal
+from typing import IO, Any
 
+from pouf_core.contract.base_model import Modality
 from pouf_core.contract.item_limits import DECODING_CPU_SECONDS, DECODING_MEMORY_BYTES
-from pouf_core.data.file_kinds import PARQUET_SUFFIX, WORKBOOK_SUFFIXES
+from pouf_core.data.file_kinds import PARQUET_SUFFIX, WORKBOOK_SUFFIXES, ArrowForm
 from pouf_core.data.lifeline import tied
-from pouf_core.data.limited_process import describe_end, environment
+from pouf_core.data.limited_process import FEW_BYTES_AHEAD, describe_end, environment
 from pouf_core.data.sheet_process import END
 from pouf_core.errors import InvalidInput
 
@@ -75,13 +76,18 @@ def opened_sheet(source: Path | IO[bytes], suffix: str, limits: ReadingLimits) -
         yield Sheet(about["sheet"], tuple(about["unread"]), about["skipped"], _rows(reader, reader.stdout))
 
 
-def kind_of_parquet(path: Path, limits: ReadingLimits) -> Literal["text", "embedding"]:
-    """What a parquet file holds by its columns; embeddings where that cannot be told."""
+def kind_of_table(source: Path | IO[bytes], form: ArrowForm, limits: ReadingLimits) -> Modality:
+    """What a table of columns holds by these; embeddings where pyarrow is not installed.
+
+    Raises:
+        InvalidInput: `malformed_table`.
+    """
     if find_spec("pyarrow") is None:
         return "embedding"
-    with _reader("kind", path, limits) as reader:
+    with _on_disk(source) as path, _reader(f"kind:{form}", path, limits) as reader:
         assert reader.stdout is not None
-        return "text" if reader.stdout.readline().strip() == b'"text"' else "embedding"
+        kind: Modality = _line(reader, reader.stdout)
+        return kind
 
 
 def require_parquet(suffix: str = PARQUET_SUFFIX) -> None:
@@ -113,7 +119,7 @@ def _reader(wanted: str, path: Path, limits: ReadingLimits) -> Iterator[subproce
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             pass_fds=start.pass_fds,
-            env=environment() | {"ARROW_DEFAULT_MEMORY_POOL": "system"},
+            env=environment() | FEW_BYTES_AHEAD,
             start_new_session=True,
         )
         try:

@@ -6,7 +6,7 @@ import atexit
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -17,11 +17,14 @@ from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import ArchiveError, Found, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, names_in, read_archive, unpack_file
-from pouf_core.data.file_kinds import ArchiveKind, unpacked_name
+from pouf_core.data.file_kinds import ArchiveKind, arrow_form, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.losses import Rejected
 
-_LIMITS = ArchiveLimits(item_bytes=MAX_ITEM_BYTES, archive_entries=MAX_ARCHIVE_ENTRIES, archive_ratio=MAX_ARCHIVE_RATIO)
+#: Of what a person reads on their own machine.
+LIBRARY_LIMITS = ArchiveLimits(
+    item_bytes=MAX_ITEM_BYTES, archive_entries=MAX_ARCHIVE_ENTRIES, archive_ratio=MAX_ARCHIVE_RATIO
+)
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class SourceFile:
         source: the archive that holds it; empty where none does.
         path: where its content is.
         unpacked: whether that is a copy, which is gone when the next file is asked for.
+        label: what the table says that holds a picture.
     """
 
     name: ItemName
     path: Path
     unpacked: bool = False
     source: str = ""
+    label: str | None = None
 
 
 class SourceFiles:
@@ -48,20 +53,21 @@ class SourceFiles:
         root: a folder or a file.
 
     Attributes:
+        root: as given.
         skipped: how many files were passed over so far, by reason.
         rejected: what could not be read so far: archives, or members of them.
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root
+        self.root = root
         self.skipped: Counter[SkipReason] = Counter()
         self.rejected: list[Rejected] = []
 
-    def __iter__(self) -> Iterator[SourceFile]:
+    def __iter__(self) -> Generator[SourceFile]:
         with TemporaryDirectory(prefix="pouf-unpacked-") as folder:
             for path in self.paths():
-                name = parse_name(path.relative_to(self._root).as_posix() if path != self._root else path.name)
-                if name.skipped and path != self._root:
+                name = parse_name(path.relative_to(self.root).as_posix() if path != self.root else path.name)
+                if name.skipped and path != self.root:
                     self.skipped[name.skipped] += 1
                     continue
                 if not path.is_file():
@@ -72,12 +78,17 @@ class SourceFiles:
                 except ArchiveError as error:
                     self.rejected.append(Rejected(str(path), error.code, error.message, lost="rest"))
 
+    def place(self, name: ItemName) -> str:
+        """The path of a file of that name, in an archive too; that of a row is the table's, with its number."""
+        is_table = arrow_form(self.root.name) and self.root.is_file()
+        return str((self.root.parent if is_table else self.root) / name.text)
+
     def paths(self) -> Iterator[Path]:
         """The files of the folder and its sub-folders, in order, or the file."""
-        if not self._root.is_dir():
-            yield self._root
+        if not self.root.is_dir():
+            yield self.root
             return
-        for folder, folders, names in os.walk(self._root):
+        for folder, folders, names in os.walk(self.root):
             folders.sort()
             yield from (Path(folder) / name for name in sorted(names))
 
@@ -86,13 +97,13 @@ class SourceFiles:
         if kind is None:
             yield SourceFile(name, path)
         elif is_packed_file(path, name, kind):
-            unpack_file(path, kind, target, _LIMITS)
+            unpack_file(path, kind, target, LIBRARY_LIMITS)
             yield SourceFile(parse_name(unpacked_name(name.text)), target, unpacked=True)
         else:
             yield from self._members(path, kind, target)
 
     def _members(self, path: Path, kind: ArchiveKind, target: Path) -> Iterator[SourceFile]:
-        for member in read_archive(path, kind, _LIMITS):
+        for member in read_archive(path, kind, LIBRARY_LIMITS):
             if isinstance(member, Skipped):
                 self.skipped[member.reason] += 1
             elif isinstance(member, Found):
@@ -107,7 +118,7 @@ def file_names(root: Path, *, inside: bool = False) -> Iterator[str]:
     for path in SourceFiles(root).paths():
         name = parse_name(path.name)
         if not name.skipped:
-            names = names_in(path, name, _LIMITS) if inside and path.is_file() else (name,)
+            names = names_in(path, name, LIBRARY_LIMITS) if inside and path.is_file() else (name,)
             yield from (each.file_name for each in names if not each.skipped)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pouf_core.contract.labels import LabelFileFormat
 from pouf_core.data.encodings import detect_encoding
@@ -47,6 +47,14 @@ _LARGEST_JSON = 32 * 1024**2
 _MAY_SAY_NONE = "metadata"  # which tells of other things, too
 #: Of a file that names pictures, and does not tell which column labels them: the caller may.
 UNCLEAR = (AMBIGUOUS, NO_SUCH_COLUMN)
+
+
+class Unclear(NamedTuple):
+    """A file that may label pictures, and why that is not told."""
+
+    source: str
+    name: ItemName
+    error: InvalidInput
 
 
 @dataclass(frozen=True)

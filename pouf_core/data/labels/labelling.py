@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from pouf_core.contract.counts import counted
 from pouf_core.contract.findings import Finding, finding, listed
@@ -15,6 +15,7 @@ from pouf_core.data.labels.files import (
     UNCLEAR,
     LabelTable,
     ReadPairs,
+    Unclear,
     label_pairs,
     listed_labels,
     may_hold_labels,
@@ -23,7 +24,7 @@ from pouf_core.data.labels.files import (
 )
 from pouf_core.data.labels.folders import Parts, are_albums, folder_labels
 from pouf_core.data.labels.lists import CLASS_SUFFIX, ClassFiles, ImageSets, may_be_a_list, rows_of_list
-from pouf_core.data.labels.picture_names import Occurrence, PictureNames
+from pouf_core.data.labels.picture_names import Occurrence, PictureNames, labels_of_tables
 from pouf_core.data.labels.tables import NO_SUCH_COLUMN
 from pouf_core.data.labels.yolo import YoloLabels, holds_names, may_be_of_yolo, suffix_of_names
 from pouf_core.errors import InvalidInput
@@ -62,14 +63,6 @@ class Labelling:
         return {sha256: min(names) for sha256, names in self.labels.items() if len(names) == 1}
 
 
-class Unclear(NamedTuple):
-    """A file that may label pictures, and why that is not told."""
-
-    source: str
-    name: ItemName
-    error: InvalidInput
-
-
 class PictureLabels:
     """Gathers what may label pictures while they are read, from one or several sources.
 
@@ -77,9 +70,13 @@ class PictureLabels:
         wanted: where labels may come from.
         most_rows: that all files of labels together may have.
         read: what reads them, if not `label_pairs`.
+        label_column: of tables that hold the pictures.
     """
 
-    def __init__(self, wanted: LabelsWanted, most_rows: int, read: ReadPairs | None = None) -> None:
+    def __init__(
+        self, wanted: LabelsWanted, most_rows: int, read: ReadPairs | None = None, label_column: str | None = None
+    ) -> None:
+        self.label_column = label_column
         self._wanted = wanted
         self._read = read
         self._rows_left = most_rows
@@ -90,9 +87,14 @@ class PictureLabels:
         self._classes = ClassFiles()
         self._unclear: list[Unclear] = []
 
-    def note_picture(self, source: str, parts: Parts, sha256: str) -> None:
-        """A usable picture was found at a path of a source."""
-        self._occurrences.append(Occurrence(source, parts, sha256))
+    def note_picture(self, source: str, parts: Parts, sha256: str, label: str | None = None) -> None:
+        """A usable picture was found at a path of a source, with its label where it stands in a table."""
+        self._occurrences.append(Occurrence(source, parts, sha256, label))
+
+    def note_unclear(self, source: str, name: ItemName, error: InvalidInput) -> None:
+        """A table of pictures does not tell which of its columns labels them."""
+        if self._wanted not in ("none", "folders"):
+            self._unclear.append(Unclear(source, name, error))
 
     def places(self) -> Iterator[Parts]:
         """The path of each picture."""
@@ -197,6 +199,7 @@ class PictureLabels:
         tables = [*map(self._named, lists), *map(of_yolo, self._yolo.tables()), *sets]
         if self._wanted in ("auto", "file"):
             found = self._from_files([table for table in tables if not table.is_guess], names, is_sample)
+            found = self._of_tables(found.warnings) if found.source.kind == "none" else found
         if found.source.kind == "none" and self._wanted in ("auto", "folders"):
             found = from_folders(
                 {(one.source, one.parts[:-1], one.sha256) for one in self._occurrences}, found.warnings
@@ -206,6 +209,11 @@ class PictureLabels:
             of_guesses = self._from_files(guesses, names, is_sample)
             found = of_guesses if of_guesses.labels else found
         return as_wanted(found, self._wanted)
+
+    def _of_tables(self, warnings: list[Finding]) -> Labelling:
+        """What the tables say that hold the pictures."""
+        labels = labels_of_tables(self._occurrences)
+        return Labelling(labels, LabelSource(kind="file" if labels else "none"), warnings)
 
     def _from_files(self, tables: Sequence[LabelTable], names: PictureNames, is_sample: bool) -> Labelling:
         warnings = list[Finding]()

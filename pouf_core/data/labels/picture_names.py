@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,11 +21,24 @@ _UPLOADED = re.compile(r"^[0-9a-f]{8}-(?=.)")  # before the name of a file that 
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A usable picture at one path of one source (an archive, a folder, or all loose files together)."""
+    """A usable picture at one path of one source (an archive, a folder, or all loose files together).
+
+    Its label is what the table says that holds it.
+    """
 
     source: str
     parts: Parts
     sha256: str
+    label: str | None = None
+
+
+def labels_of_tables(occurrences: Iterable[Occurrence]) -> dict[str, set[str]]:
+    """The labels of each content hash that tables have with their pictures."""
+    labels: dict[str, set[str]] = defaultdict(set)
+    for one in occurrences:
+        if one.label is not None:
+            labels[one.sha256].add(one.label)
+    return dict(labels)
 
 
 class PictureNames:

@@ -12,6 +12,7 @@ from pouf_core.errors import InvalidInput
 
 Json = Any
 _ROWS, _CHARACTERS = 500, 256 * 1024
+_PIECE_BYTES = 1024**2
 
 
 class Answer:
@@ -40,6 +41,12 @@ class Answer:
         self._characters += characters
         if len(self._rows) >= _ROWS or self._characters >= _CHARACTERS:
             self._flush()
+
+    def row_with_file(self, row: Json, content: bytes) -> None:
+        """Give a row, and the file that it holds before it."""
+        for start in range(0, len(content), _PIECE_BYTES):
+            self._send(Kind.PIECE, content[start : start + _PIECE_BYTES])
+        self.row(row, _CHARACTERS)
 
     def end(self) -> None:
         """Say that there are no more rows."""
@@ -71,6 +78,8 @@ class Answer:
 
     def _write(self, kind: Kind, value: Json) -> None:
         # what is no character of the file's encoding may stand in messages and headings
-        content = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+        self._send(kind, json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+
+    def _send(self, kind: Kind, content: bytes) -> None:
         self._stream.write(ANSWER.pack(kind, len(content)) + content)
         self._stream.flush()

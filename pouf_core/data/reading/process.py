@@ -19,6 +19,7 @@ from pouf_core.data.limited_process import is_of_the_system, limit_file_size, li
 from pouf_core.data.reading.answers import Answer
 from pouf_core.data.reading.embeddings import answer_embeddings
 from pouf_core.data.reading.labels import answer_label_pairs, answer_row_labels
+from pouf_core.data.reading.pictures import answer_pictures
 from pouf_core.data.reading.protocol import QUESTIONS, READY, REQUEST, AnyQuestion
 from pouf_core.data.reading.texts import answer_texts
 from pouf_core.errors import InvalidInput
@@ -34,6 +35,7 @@ _TASKS: dict[str, Callable[[Any, Path | bytes, Answer], None]] = {
     "label_pairs": answer_label_pairs,
     "row_labels": answer_row_labels,
     "embeddings": answer_embeddings,
+    "pictures": answer_pictures,
 }
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from pouf_core.contract.file_reading import ColumnCandidate
+from pouf_core.data.file_kinds import ArrowForm
 
 READY = b"ready\n"
 #: Bytes of the question, as JSON, and of the file, where it comes with the question.
@@ -24,13 +25,17 @@ ANSWERS_PER_ALLOWANCE = 20
 
 
 class Kind(IntEnum):
-    """What an answer holds: what to know before the rows, rows, nothing more, why the file is refused, or a fault."""
+    """What an answer holds: what to know before the rows, rows, nothing more, why the file is refused, or a fault.
+
+    Pieces are bytes of a file that the next row holds.
+    """
 
     ABOUT = 0
     ROWS = 1
     END = 2
     REFUSED = 3
     FAULT = 4
+    PIECE = 5
 
 
 class Question(BaseModel):
@@ -96,7 +101,16 @@ class EmbeddingsQuestion(Question):
     scratch: Path
 
 
-AnyQuestion = TextsQuestion | LabelPairsQuestion | RowLabelsQuestion | EmbeddingsQuestion
+class PicturesQuestion(Question):
+    """As `read_pictures`."""
+
+    task: Literal["pictures"] = "pictures"
+    form: ArrowForm
+    label_column: str | None
+    most_bytes: int
+
+
+AnyQuestion = TextsQuestion | LabelPairsQuestion | RowLabelsQuestion | EmbeddingsQuestion | PicturesQuestion
 QUESTIONS: TypeAdapter[AnyQuestion] = TypeAdapter(Annotated[AnyQuestion, Field(discriminator="task")])
 
 Code = Annotated[str, Field(max_length=100, pattern="^[a-z_]+$")]

@@ -17,6 +17,7 @@ from pouf_core.data.decoder import START_SECONDS
 from pouf_core.data.lifeline import tied
 from pouf_core.data.limited_process import (
     CLOCK_SECONDS_PER_CPU_SECOND,
+    FEW_BYTES_AHEAD,
     ReaderUnavailable,
     describe_end,
     end,
@@ -88,6 +89,10 @@ class FileReader:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._end()
+
+    def another(self) -> FileReader:
+        """A reader with a process of its own, for one file, whose parser is not trusted with others."""
+        return FileReader(self._limits, self._scratch, self._check)
 
     @property
     def pid(self) -> int | None:
@@ -181,7 +186,7 @@ class FileReader:
                 stdout=PIPE,
                 bufsize=0,
                 pass_fds=start.pass_fds,
-                env=environment() | {"TMPDIR": str(self._scratch)},
+                env=environment() | {"TMPDIR": str(self._scratch)} | FEW_BYTES_AHEAD,
                 start_new_session=True,
             )
             self._lifeline = stack.pop_all()

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from io import BytesIO
 from pathlib import Path
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.dataset_items import RequestedModality, modality_of, modality_of_members
 from pouf_core.contract.labels import LabelsWanted
-from pouf_core.data.archives.reading import names_in
+from pouf_core.data.archives.members import ArchiveError, Found
+from pouf_core.data.archives.reading import names_in, read_archive
 from pouf_core.data.decoder import Decoder, DecoderLimits
-from pouf_core.data.file_kinds import PARQUET_SUFFIX, archive_kind_by_name
+from pouf_core.data.file_kinds import ArrowForm, archive_kind_by_name, arrow_form
 from pouf_core.data.item_names import parse_name
 from pouf_core.data.reading.reader import FileReader
-from pouf_core.data.sheets import ReadingLimits, kind_of_parquet
+from pouf_core.data.sheets import ReadingLimits, kind_of_table
 from pouf_core.data.text_files import TextOptions
 from pouf_core.data.uploads.collector import Collector
 from pouf_core.data.uploads.embeddings import EmbeddingCollector
@@ -22,6 +24,7 @@ from pouf_core.data.uploads.keeper import EndOfUpload, Keeper, Uploaded
 from pouf_core.data.uploads.limits import UploadLimits
 from pouf_core.data.uploads.pictures import PictureCollector
 from pouf_core.data.uploads.texts import TextCollector
+from pouf_core.errors import InvalidInput
 
 
 def modality_of_uploads(
@@ -33,7 +36,7 @@ def modality_of_uploads(
 ) -> Modality:
     """What uploads hold, see `modality_of`; where their names do not tell, those in archives do.
 
-    Where these do not either, the first file of parquet does.
+    Where these do not either, the first table of columns does.
 
     Args:
         requested: by whoever uploaded them.
@@ -47,10 +50,31 @@ def modality_of_uploads(
     known = known or modality_of_members(_members(uploads, local, limits, check))
     if known is not None:
         return known
-    parquet = next((upload for upload in uploads if upload.filename.lower().endswith(PARQUET_SUFFIX)), None)
-    if parquet is None:
-        return "text"  # as it is in archives nearly always
-    return kind_of_parquet(local(parquet), ReadingLimits(limits.memory_bytes, limits.cpu_seconds))
+    reading = ReadingLimits(limits.memory_bytes, limits.cpu_seconds)
+    for source, form in _tables(uploads, local, limits, check):
+        try:
+            return kind_of_table(source, form, reading)
+        except InvalidInput:
+            return "embedding"  # whose reader refuses it
+    return "text"  # as it is in archives nearly always
+
+
+def _tables(
+    uploads: Iterable[Uploaded],
+    local: Callable[[Uploaded], Path],
+    limits: UploadLimits,
+    check: Callable[[], None],
+) -> Iterator[tuple[Path | BytesIO, ArrowForm]]:
+    """The tables of columns, those in archives among them."""
+    for upload in uploads:
+        path, form = local(upload), arrow_form(upload.filename)
+        if form is not None:
+            yield path, form
+        elif kind := archive_kind_by_name(upload.filename):
+            with suppress(EndOfUpload, ArchiveError):
+                for member in read_archive(path, kind, limits, check):
+                    if isinstance(member, Found) and (form := arrow_form(member.name.file_name)):
+                        yield BytesIO(member.data), form
 
 
 def _members(

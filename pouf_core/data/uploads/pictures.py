@@ -9,16 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from pouf_core.data.archives.members import ArchiveError, Found, too_large
+from pouf_core.data.archives.members import ArchiveError, Found, Refused, too_large
 from pouf_core.data.archives.zips import names_in_zip
 from pouf_core.data.decoder import Decoder
-from pouf_core.data.file_kinds import PICTURE_SUFFIXES
+from pouf_core.data.file_kinds import PICTURE_SUFFIXES, arrow_form
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.labels.labelling import Labelling, PictureLabels
 from pouf_core.data.losses import Lost
 from pouf_core.data.no_pictures import refuse_raw, said_of
 from pouf_core.data.reading.labels import label_pairs_of
+from pouf_core.data.sheets import ReadingLimits
 from pouf_core.data.sidecars import PicturesBeside, is_of_takeout, is_sidecar, may_be_of_takeout, may_be_sidecar
+from pouf_core.data.tables_of_pictures import is_table_of_pictures, pictures_in_table
 from pouf_core.data.uploads.collector import LOOSE_FILES, Collector
 from pouf_core.data.uploads.keeper import EndOfReading, Uploaded
 from pouf_core.errors import InvalidInput
@@ -56,7 +58,7 @@ class PictureCollector(Collector):
 
     def __post_init__(self) -> None:
         read = partial(label_pairs_of, self.reader, label_column=self.label_column)
-        self._labels = PictureLabels(self.labels_wanted, self.limits.items, read)
+        self._labels = PictureLabels(self.labels_wanted, self.limits.items, read, self.label_column)
 
     def collect(self, uploads: Sequence[Uploaded]) -> None:
         """Read every upload, then decide on files that belong to a picture beside them."""
@@ -94,6 +96,8 @@ class PictureCollector(Collector):
         return True
 
     def _read_loose_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+        if self._read_table(name, path, upload):
+            return
         if upload.size > self.limits.item_bytes:
             refused = too_large(name, self.limits)
             self.reject(name, refused.code, refused.message, upload.sha256, upload.size)
@@ -101,13 +105,43 @@ class PictureCollector(Collector):
             self._add_file(LOOSE_FILES, name, path.read_bytes(), upload.sha256, stored_at=upload.key)
 
     def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+        if self._read_table(name, path, upload):
+            return
         if path.stat().st_size > self.limits.item_bytes:
             refused = too_large(name, self.limits)
             self.reject(name, refused.code, refused.message)
         else:
-            self._read_member(Found(name, path.read_bytes()), upload)
+            self._add_member(Found(name, path.read_bytes()), upload)
 
     def _read_member(self, member: Found, upload: Uploaded) -> None:
+        if arrow_form(member.name.file_name):
+            with self.keeper.folder("unpacked") as folder:
+                path = folder / "table"
+                path.write_bytes(member.data)
+                if self._read_table(member.name, path, upload):
+                    return
+        self._add_member(member, upload)
+
+    def _read_table(self, name: ItemName, path: Path, upload: Uploaded) -> bool:
+        """Whether a file is a table of pictures, which are read then."""
+        limits = ReadingLimits(self.limits.memory_bytes, self.limits.cpu_seconds)
+        try:
+            if not is_table_of_pictures(path, name, limits):
+                return False
+            on_unclear = partial(self._labels.note_unclear, upload.id, name)
+            for found in pictures_in_table(
+                self.reader, path, name, self.limits, self._labels.label_column, on_unclear=on_unclear, check=self.check
+            ):
+                if isinstance(found, Refused):
+                    self.reject(found.name, found.code, found.message)
+                else:
+                    sha256 = hashlib.sha256(found.data).hexdigest()
+                    self._add_picture(upload.id, found.name, found.data, sha256, None, found.label)
+        except (InvalidInput, ArchiveError) as error:
+            self.reject(name, error.code, error.message, lost="rest")
+        return True
+
+    def _add_member(self, member: Found, upload: Uploaded) -> None:
         self._add_file(upload.id, member.name, member.data, hashlib.sha256(member.data).hexdigest())
 
     def _add_file(self, source: str, name: ItemName, data: bytes, sha256: str, *, stored_at: str | None = None) -> None:
@@ -120,7 +154,15 @@ class PictureCollector(Collector):
         except InvalidInput as error:
             self.reject(name, error.code, error.message, sha256, len(data), lost="rest")
 
-    def _add_picture(self, source: str, name: ItemName, data: bytes, sha256: str, stored_at: str | None) -> None:
+    def _add_picture(
+        self,
+        source: str,
+        name: ItemName,
+        data: bytes,
+        sha256: str,
+        stored_at: str | None,
+        label: str | None = None,
+    ) -> None:
         """Take a picture in; `stored_at` is its key if it is stored already."""
         if not self.note_if_duplicate(name, sha256, len(data)):
             try:
@@ -132,7 +174,7 @@ class PictureCollector(Collector):
             self.require_room_for_item()
             key = stored_at or self._store(sha256, data)
             self.accept(name, sha256, len(data), key)
-        self._labels.note_picture(source, name.parts, sha256)
+        self._labels.note_picture(source, name.parts, sha256, label)
 
     def _store(self, sha256: str, data: bytes) -> str:
         self.extract(len(data))

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from pouf_core.data.items import collect_texts
-from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, kind_of_parquet, opened_sheet
+from pouf_core.data.sheets import USUAL_LIMITS, ReadingLimits, kind_of_table, opened_sheet
 from pouf_core.data.text_files import BadRow, Reading, Row, TextOptions, TextRow, read_texts
 from pouf_core.errors import InvalidInput
+from tests.corpus.archives import picture
 from tests.corpus.sheets import parquet, sheet_of, workbook
 from tests.corpus.tables import pairs
 from tests.corpus.tools import TOOL_TABLES
@@ -128,11 +129,13 @@ def test_columns_are_named_as_in_other_tables() -> None:
         ({"id": ["a"], "features": [[0.5, 1.0]]}, "embedding"),
         ({"a": [0.5], "b": [1.0]}, "embedding"),
         ({"text": ["a"], "tokens": [["a"]]}, "text"),
+        ({"image": [picture("red")], "text": ["a"], "features": [[0.5, 1.0]]}, "image"),
+        ({"sound": [b"RIFF"], "text": ["a"]}, "text"),
     ],
 )
-def test_a_parquet_file_tells_texts_from_embeddings(tmp_path: Path, columns: dict[str, object], kind: str) -> None:
+def test_a_parquet_file_tells_what_it_holds(tmp_path: Path, columns: dict[str, object], kind: str) -> None:
     (tmp_path / "a.parquet").write_bytes(parquet(columns))
-    assert kind_of_parquet(tmp_path / "a.parquet", USUAL_LIMITS) == kind
+    assert kind_of_table(tmp_path / "a.parquet", "parquet", USUAL_LIMITS) == kind
 
 
 def test_the_library_reads_workbooks_in_archives_and_folders(tmp_path: Path) -> None:
@@ -179,12 +182,12 @@ def test_a_workbook_of_one_cell_is_read() -> None:
     assert len(read(workbook({"Only": [("one fine day",)]}))) == 1
 
 
-def test_a_table_of_pictures_is_refused_with_what_to_do() -> None:
+def test_a_table_of_files_that_is_read_as_texts_is_refused_with_what_to_do() -> None:
     as_hugging_face_has_them = pa.array([{"bytes": b"x", "path": "a.png"}] * 2)
-    for pictures in (as_hugging_face_has_them, [b"x", b"y"]):
+    for files in (as_hugging_face_has_them, [b"x", b"y"]):
         for labels in ([0, 1], ["cat", "dog"]):
-            with pytest.raises(InvalidInput, match="image holds pictures: save each as a file"):
-                list(read_texts(io.BytesIO(parquet({"image": pictures, "label": labels})), "a.parquet"))
+            with pytest.raises(InvalidInput, match="image holds files: pictures are read with the modality `image`"):
+                list(read_texts(io.BytesIO(parquet({"image": files, "label": labels})), "a.parquet"))
 
 
 def test_texts_beside_pictures_are_read() -> None:
@@ -193,12 +196,6 @@ def test_texts_beside_pictures_are_read() -> None:
         "a red boat",
         "a blue boat",
     ]
-
-
-def test_a_parquet_file_of_pictures_is_given_to_who_says_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "a.parquet"
-    path.write_bytes(parquet({"image": pa.array([{"bytes": b"x", "path": "a.png"}]), "label": [1]}))
-    assert kind_of_parquet(path, USUAL_LIMITS) == "text"
 
 
 def test_embeddings_in_an_arrow_file_are_refused_with_what_to_do() -> None:

@@ -24,6 +24,7 @@ from store.leases import claim_dataset, database_now
 from store.tables import Upload
 from tests.corpus.archives import ARCHIVES, Archive
 from tests.corpus.exports import EXPORTED_ARCHIVES
+from tests.corpus.picture_tables import PICTURE_TABLES
 from worker.ingestion.item_rows import ItemRows
 from worker.process_context import WorkerContext
 
@@ -61,7 +62,7 @@ def found_by_library(path: Path) -> tuple[PictureFiles, Mapping[str, Set[str]]]:
     return find_pictures(path, labels), labels.found().labels
 
 
-@pytest.mark.parametrize("archive", [*ARCHIVES, *EXPORTED_ARCHIVES], ids=lambda archive: archive.name)
+@pytest.mark.parametrize("archive", [*ARCHIVES, *EXPORTED_ARCHIVES, *PICTURE_TABLES], ids=lambda archive: archive.name)
 def test_an_archive_is_read_as_it_was_meant(
     archive: Archive,
     context: WorkerContext,

@@ -10,6 +10,8 @@ from pouf_core.data.uploads.collectors import modality_of_uploads
 from pouf_core.data.uploads.keeper import EndOfUpload, Uploaded
 from pouf_core.data.uploads.limits import UploadLimits
 from tests.corpus.archives import tarred, zipped
+from tests.corpus.picture_tables import of_datasets, parquet_of, stream_of
+from tests.corpus.sheets import parquet
 
 
 def never() -> None:
@@ -37,7 +39,6 @@ LIMITS = UploadLimits(
         (["labels/a.txt", "labels/b.txt", "labels/c.txt", "images/a.png"], "image"),
         (["labels.csv", "1", "2"], "image"),
         (["train.npy", "labels.csv"], "embedding"),
-        (["data/train-00000.parquet", "README.md"], "text"),
     ],
 )
 @pytest.mark.parametrize("pack", [zipped, tarred])
@@ -46,6 +47,26 @@ def test_the_files_of_an_archive_tell_what_it_holds(
 ) -> None:
     path = tmp_path / ("a.zip" if pack is zipped else "a.tar")
     path.write_bytes(pack(dict.fromkeys(names, b"x")))
+    uploads = [Uploaded("1", path.name, str(path), path.stat().st_size, "0" * 64)]
+
+    assert modality_of_uploads("auto", uploads, lambda upload: path, LIMITS, never) == modality
+    assert modality_of_data(path) == modality
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["as it is", "in an archive"])
+@pytest.mark.parametrize(
+    ("name", "content", "modality"),
+    [
+        ("train-00000.parquet", parquet_of(of_datasets()), "image"),
+        ("data.arrow", stream_of(of_datasets()), "image"),
+        ("train-00000.parquet", parquet({"text": ["one day"]}), "text"),
+    ],
+)
+def test_the_columns_of_a_table_tell_what_it_holds(
+    name: str, content: bytes, modality: str, packed: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / ("a.zip" if packed else name)
+    path.write_bytes(zipped({f"data/{name}": content, "README.md": b"x"}) if packed else content)
     uploads = [Uploaded("1", path.name, str(path), path.stat().st_size, "0" * 64)]
 
     assert modality_of_uploads("auto", uploads, lambda upload: path, LIMITS, never) == modality
