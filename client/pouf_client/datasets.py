@@ -87,7 +87,8 @@ class AsyncDatasets:
             source: the path of an archive, another file (texts, embeddings or a picture) or a folder; a list of files,
                 pictures (bytes, Pillow's, or uint8 arrays [height, width, 3]), texts (with modality `text`), pairs or
                 vectors; an array [n, d]; or a table of pandas, polars or pyarrow with texts, with numbers, or with the
-                paths of pictures, as a .csv may have them, too: then the pictures are sent, with their labels.
+                paths of pictures, as a .csv may have them, too: then the pictures are sent, with their labels. An index
+                of pandas that does not count rows says what they are called, unless a column does.
             name, metadata: shown in lists; at most 16 pairs, kept as they are.
             modality: `image`, `text`, `embedding` or `auto`; folders, lists and archives of files of texts need `text`,
                 and of embeddings `embedding`. With `text`, each `str` of a list is a text, and files are `Path`s.

@@ -33,6 +33,16 @@ def columns_of(given: object) -> Columns | None:
     return {name: [None if _is_missing(value) else value for value in values] for name, values in columns.items()}
 
 
+def index_of(given: object) -> list[str] | None:
+    """What the index of a table or series of pandas calls its rows; None where it counts them, or calls two alike."""
+    index: Any = getattr(given, "index", None)
+    if not hasattr(index, "nlevels") or (getattr(index, "start", None), getattr(index, "step", None)) == (0, 1):
+        return None
+    values = values_of(index)
+    names = ["/".join(map(str, value)) if isinstance(value, tuple) else str(value) for value in values]
+    return names if len(set(names)) == len(names) and not any(map(_is_missing, values)) else None
+
+
 def _is_missing(value: Any) -> bool:
     """Whether it stands for a value that is not there: NaN, or `NA` of pandas, of which nothing can be asked."""
     return type(value).__name__ == "NAType" or (not is_array(value) and value != value)

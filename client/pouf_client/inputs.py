@@ -14,7 +14,16 @@ from typing import Any
 from pouf_client.embeddings import encode_vector
 from pouf_client.errors import InvalidInput
 from pouf_client.files import PICTURE_SUFFIXES, TEXT_SUFFIXES, existing, is_file, pictures_below, portable_name
-from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
+from pouf_client.in_memory import (
+    Columns,
+    columns_of,
+    index_of,
+    is_array,
+    is_picture,
+    is_pictures,
+    picture_file,
+    values_of,
+)
 
 #: One input or several: a path, a folder, a text, a pair of texts, bytes, a picture, an array, a table, or a list.
 Inputs = Any
@@ -91,9 +100,10 @@ def _image(content: bytes) -> dict[str, str]:
 
 def _texts(given: Inputs) -> list[PredictInput]:
     columns = columns_of(given)
-    names: Sequence[object] | None = None
+    names: Sequence[object] | None = index_of(given)
     if columns is not None:
-        given, names = _text_columns(columns), without_names(columns)[1]
+        texts, names = without_names(columns, names)
+        given = _text_columns(texts)
     several = [given] if isinstance(given, str | bytes | os.PathLike) else _members(given)
     return _called((partial(dict, _text(each)) for each in several), names)
 
@@ -129,7 +139,7 @@ def _vectors(given: Inputs) -> list[PredictInput]:
     names: Sequence[object] | None = None
     rows: Iterable[Any]
     if columns is not None:
-        vectors, names = without_names(columns)
+        vectors, names = without_names(columns, index_of(given))
         rows = rows_of_numbers({name: values for name, values in vectors.items() if name != "label"})
     elif isinstance(given, str | os.PathLike):
         rows = _saved_vectors(existing(given, "; of embeddings, a text is the path of a .npy file"))
@@ -163,11 +173,11 @@ def _saved_vectors(path: Path) -> list[Any]:
     return values_of(np.atleast_2d(np.load(path, allow_pickle=False)))
 
 
-def without_names(columns: Columns) -> tuple[Columns, Sequence[object] | None]:
-    """A table without the column that says what its texts or vectors are called, and that column, if it has one."""
+def without_names(columns: Columns, index: Sequence[object] | None) -> tuple[Columns, Sequence[object] | None]:
+    """A table without the column that says what its texts or vectors are called, and that column, else its index."""
     named = next((name for name in NAME_COLUMNS if name in columns), None)
     if named is None:
-        return columns, None
+        return columns, index
     return {name: values for name, values in columns.items() if name != named}, columns[named]
 
 

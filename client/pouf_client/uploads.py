@@ -15,13 +15,24 @@ from typing import Any
 from pouf_client.embeddings import save_vectors
 from pouf_client.errors import InvalidInput
 from pouf_client.files import PathLike, existing, expanded, is_file, portable_name, visible_files
-from pouf_client.in_memory import Columns, columns_of, is_array, is_picture, is_pictures, picture_file, values_of
+from pouf_client.in_memory import (
+    Columns,
+    columns_of,
+    index_of,
+    is_array,
+    is_picture,
+    is_pictures,
+    picture_file,
+    values_of,
+)
 from pouf_client.inputs import hold_vectors, rows_of_numbers, without_names
 from pouf_client.picture_tables import LABEL_COLUMN, pictures_in, pictures_listed_in
 
 #: A path, or a list of paths, texts, pairs, pictures or vectors, or an array, a table, a picture, or a file's bytes.
 Source = Any
 
+#: What the service takes for names where no other column has some.
+INDEX_COLUMN = "idx"
 MAY_BE_PICTURES = ("auto", "image")
 
 
@@ -94,7 +105,7 @@ def _writer(source: Source, modality: str, label_column: str) -> tuple[Write, st
         return _file_of(source), "auto"
     columns = columns_of(source)
     if columns is not None:
-        return _table(columns, modality, label_column)
+        return _table(columns, index_of(source), modality, label_column)
     if is_picture(source) and modality != "embedding":
         return _pictures([source]), "image"
     if is_array(source) and not is_pictures(source) and len(source.shape) > 1:
@@ -131,13 +142,14 @@ def _listed(source: Source) -> list[Any]:
     return members
 
 
-def _table(columns: Columns, modality: str, label_column: str) -> tuple[Write, str]:
+def _table(columns: Columns, index: list[str] | None, modality: str, label_column: str) -> tuple[Write, str]:
     others = {name: values for name, values in columns.items() if name != label_column}
     if not any(others.values()):
         raise _invalid("no_items", "The table has no row.")
-    vectors, names = without_names(others)
+    vectors, names = without_names(others, index)
     has_texts = any(isinstance(value, str) for values in others.values() for value in values)
     if modality == "text" or (modality == "auto" and has_texts and not hold_vectors(vectors)):
+        columns = columns if index is None else columns | {INDEX_COLUMN: columns.get(INDEX_COLUMN, index)}
         return _texts([dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]), "text"
     return _vectors(rows_of_numbers(vectors), columns.get(label_column), names), "embedding"
 

@@ -109,6 +109,29 @@ def test_a_table_may_say_what_its_items_are_called(modality):
     assert [each.name for each in inputs_for(table[[modality]], modality)] == [None, None]
 
 
+@pytest.mark.parametrize("modality", ITEMS)
+@pytest.mark.parametrize(
+    ("index", "names"),
+    [
+        (["r7", "r2"], ["r7", "r2"]),
+        ([17, 4], ["17", "4"]),
+        ([("a", 1), ("a", 2)], ["a/1", "a/2"]),
+        (["r7", "r7"], [None, None]),
+        (["r7", None], [None, None]),
+    ],
+)
+def test_the_index_of_a_table_names_its_items_where_it_counts_none_and_none_alike(modality, index, names):
+    several = isinstance(index[0], tuple)
+    table = pd.DataFrame({modality: ITEMS[modality]}, index=pd.MultiIndex.from_tuples(index) if several else index)
+    assert [each.name for each in inputs_for(table, modality)] == names
+    assert [each.name for each in inputs_for(table.assign(id=["p", "q"]), modality)] == ["p", "q"]
+
+
+def test_rows_that_are_left_of_a_table_keep_their_numbers():
+    table = pd.DataFrame({"text": ["It broke.", "Fine.", "Works."]})
+    assert [each.name for each in inputs_for(table[table.text != "Fine."], "text")] == ["0", "2"]
+
+
 def test_a_number_that_a_table_lacks_is_told():
     table = pd.DataFrame({"x": [1.0, 2.0], "y": [3.0, float("nan")], "label": ["a", None]})
     with pytest.raises(InvalidInput, match="'y' has no number in row 1") as refused:

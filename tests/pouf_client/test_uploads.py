@@ -72,6 +72,13 @@ def test_rows_of_a_table_of_vectors_are_called_as_it_calls_them(columns):
     assert found["features"].tolist() == np.eye(3, found["features"].shape[1]).tolist()
 
 
+def test_rows_are_called_as_the_index_of_their_table_calls_them():
+    index = pd.Index(["r7", "r2"], name="review")
+    assert vectors_of(pd.DataFrame({"embedding": list(np.eye(2))}, index=index))[1]["names"].tolist() == ["r7", "r2"]
+    rows = rows_of(pd.DataFrame({"text": ["It broke.", "Fine."]}, index=index))
+    assert rows == ("text", [{"text": "It broke.", "idx": "r7"}, {"text": "Fine.", "idx": "r2"}])
+
+
 def test_a_table_with_texts_beside_vectors_is_of_texts():
     made = pd.DataFrame({"text": ["It broke.", "Fine."], "embedding": [[1.0, 2.0], [3.0, 4.0]]})
     assert rows_of(made)[0] == "text"
@@ -149,6 +156,8 @@ def test_the_service_reads_what_was_made(server):
         assert (alone.modality, alone.item_count) == ("image", 1)
         texts = pouf.datasets.dry_run(pd.DataFrame({"body": ["It broke.", "Fine."]}), text_column="body")
         assert (texts.modality, texts.item_count) == ("text", 2)
+        named = pouf.datasets.dry_run(pd.DataFrame({"text": ["It broke.", "Fine."]}, index=["r7", "r2"]))
+        assert [item["name"] for item in named.items] == ["r7", "r2"]
 
 
 def test_a_file_whose_name_is_no_utf8_is_sent_under_one_that_tells_its_bytes(tmp_path):
