@@ -9,7 +9,7 @@ from typing import IO, Any
 
 from pouf_core.data.dialects import SNIFFED_ROWS
 from pouf_core.data.headings import TEXTS, field_named
-from pouf_core.data.json_fields import Fields, fields_of, hold_vectors, pair_in
+from pouf_core.data.json_fields import Fields, fields_in, fields_of, hold_vectors, pair_in
 from pouf_core.data.labels.annotations import annotated_classes
 from pouf_core.data.labels.json_files import choices, is_task_of_text, text_of_task
 from pouf_core.data.table_rows import TableOptions
@@ -168,6 +168,8 @@ def _row(position: int, value: object, options: TableOptions, fields: Fields) ->
     text = fields.text_of(record)
     if text is None and isinstance(value.get("messages"), list):
         return BadRow(position, "no_text", _CONVERSATION)
+    if text is None and fields.is_said:
+        return BadRow(position, "no_text", f"There is no {fields.text!r} with a text here. {fields_in(value)}")
     return called(row_of(position, text, label), name)
 
 

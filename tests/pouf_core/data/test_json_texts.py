@@ -194,6 +194,33 @@ def test_fields_are_found_in_objects_within_objects() -> None:
     assert isinstance(row, BadRow)
 
 
+NESTED = [
+    {"id": number, "data": {"review": {"raw": f"day {number} of many", "clean": "a b"}}, "meta": {"kind": kind}}
+    for number, kind in enumerate(["x", "y"])
+]
+
+
+@pytest.mark.parametrize("label", ["meta.kind", "kind"])
+@pytest.mark.parametrize("text", ["data.review.raw", "raw"])
+def test_a_field_of_an_object_within_is_named_by_the_way_to_it_or_by_its_own_name(text: str, label: str) -> None:
+    found = usable(rows("a.jsonl", lines(NESTED), text_column=text, label_column=label))
+    assert found == [("day 0 of many", "x"), ("day 1 of many", "y")]
+
+
+def test_a_name_with_points_is_a_name() -> None:
+    assert usable(rows("a.jsonl", lines([{"a.b": "one day", "a": {"b": "x"}}]), text_column="a.b")) == [
+        ("one day", None)
+    ]
+
+
+def test_where_no_field_has_the_name_that_is_asked_for_those_with_texts_are_told() -> None:
+    found = rows("a.jsonl", lines(NESTED), text_column="review.raw")
+    assert [row.message for row in found if isinstance(row, BadRow)] == [
+        "There is no 'review.raw' with a text here. The object has texts in 'data.review.raw', 'data.review.clean', "
+        "'meta.kind'."
+    ] * 2
+
+
 def test_objects_one_behind_the_other_are_refused_with_what_to_write() -> None:
     with pytest.raises(InvalidInput, match="jq -c"):
         rows("a.json", json.dumps({"text": "one"}, indent=1) + "\n" + json.dumps({"text": "two"}, indent=1))
