@@ -164,6 +164,14 @@ ROW_NAMES = (
     *("doc_id", "document_id", "record_id", "response_id", "review_id", "comment_id", "tweet_id", "ticket_id"),
     *("message_id", "sample_id", "example_id", "post_id", "idx"),
 )
+#: Of these, those that are never a class, nor are others of keys.
+KEYS = frozenset(ROW_NAMES) - {"key", "name", "names"} | {
+    "user_id",
+    "customer_id",
+    "product_id",
+    "order_id",
+    "session_id",
+}
 #: Of what recurs, too, and is no label.
 SPLITS = ("split", "subset", "set", "fold", "usage")
 ROWS = ("index", "row")

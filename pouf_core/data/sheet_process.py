@@ -95,7 +95,16 @@ def _without_titles(rows: Iterator[list[str]]) -> tuple[int, Iterator[list[str]]
     filled = [sum(bool(cell.strip()) for cell in row) for row in first]
     several = [count for count in filled if count > 1]
     table = filled.index(several[0]) if 2 * len(several) > sum(map(bool, filled)) else 0
+    table += _spans_headings(*first[table : table + 2]) if len(first) > table + 1 else 0
     return table, chain(first[table:], rows)
+
+
+def _spans_headings(above: list[str], below: list[str]) -> bool:
+    """Whether a row of fewer cells, each over several columns, stands above the headings."""
+    gaps = any(cell.strip() and not over.strip() for over, cell in zip(above, below, strict=False))
+    headings = [folded(cell) for cell in below if cell.strip()]
+    is_distinct = len(set(headings)) == len(headings) > sum(bool(cell.strip()) for cell in above)
+    return gaps and is_distinct and not _HEADINGS.isdisjoint(headings)
 
 
 def _write(value: object) -> None:

@@ -20,6 +20,8 @@ from pouf_core.errors import InvalidInput
 
 LONGEST_LINE = 8 * MAX_CHARACTERS
 csv.field_size_limit(LONGEST_LINE)  # the whole process's: a cell may be as long as a line
+#: Not `None`, which people answer.
+_NO_VALUE = frozenset(("NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null"))
 _COMMON_WIDTH = 0.5  # of rows, which the first one must share
 
 
@@ -137,6 +139,10 @@ class TableReader:
             message = f"The row has {len(cells)} cells, the first one {self._width}. Quote texts that hold delimiters."
             return BadRow(position, "malformed_row", message)
         text, label = _cell(cells, columns.text), _cell(cells, columns.label)
+        if text is not None and text.strip() in _NO_VALUE:
+            return BadRow(
+                position, "empty_text", f"The cell is {text.strip()!r}, as programs write that there is none."
+            )
         if columns.text_pair is not None:
             row = pair_of(position, text, _cell(cells, columns.text_pair), label)
         else:

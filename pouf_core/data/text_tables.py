@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pouf_core.contract.file_reading import ColumnCandidate, shown_text
 from pouf_core.contract.findings import listed
 from pouf_core.data.headings import (
+    KEYS,
     KEYS_OF_TRACKERS,
     LABEL_ENDS,
     LABELS,
@@ -114,7 +115,7 @@ def columns_of(
     if label in (None, text):
         label = _rating(names, body, text) if header else None
     if label is None and pair is None:
-        label = _only_recurring(body, text)
+        label = _only_recurring(names if header else (), body, text)
     name = _naming(names, body, {text, pair, label}) if header else None
     return Columns(text, label, header, pair, name)
 
@@ -209,10 +210,15 @@ def _differ(cells: Sequence[str], count: int) -> bool:
     return 0 < len(set(cells)) == len(cells) == count
 
 
-def _only_recurring(body: Sequence[Sequence[str]], text: int) -> int | None:
-    """The only column beside the texts that has few values, more than one; None where there is none or several."""
+def _only_recurring(names: Sequence[str], body: Sequence[Sequence[str]], text: int) -> int | None:
+    """The only column beside the texts that has few values, more than one; None where there is none or several.
+
+    None headed as keys are counts: several rows of one key are no class.
+    """
+    keys = {index for index, name in enumerate(names) if name in KEYS}
     width = max(map(len, body), default=0)
-    found = [index for index in range(width) if index != text and recur(_cells(body, index))]
+    others = (index for index in range(width) if index != text and index not in keys)
+    found = [index for index in others if recur(_cells(body, index))]
     return found[0] if len(found) == 1 else None
 
 

@@ -222,11 +222,13 @@ def _refused() -> list[Archive]:
         ("zip with a password", encrypted(two), "encrypted_member"),
     ]
     nested = zipped({"b.zip": zipped(two), "c.png": picture(RED)})
+    saved = zipped({"b.pt": zipped({"b/data.pkl": JUNK}), "c.png": picture(RED)})
     return [
         *(Archive(name, file_name, content, rejected={file_name: code}) for name, file_name, content, code in whole),
         *(Archive(name, "a.zip", content, rejected=dict.fromkeys(TWO, code)) for name, content, code in members),
         Archive("tar.gz in a tar", "a.tar", tarred({"b.tgz": inner}), rejected={"b.tgz": "nested_archive"}),
         Archive("bomb in a zip", "a.zip", zipped({"a.png.gz": bomb}), rejected={"a.zip": "archive_ratio_exceeded"}),
+        Archive("what PyTorch saves", "a.zip", saved, ("c.png",), rejected={"b.pt": "undecodable_image"}),
         Archive("zip in a zip", "a.zip", nested, ("c.png",), rejected={"b.zip": "nested_archive"}),
     ]
 

@@ -143,5 +143,9 @@ def _without_nested_archives(member: Member) -> Member:
     if not isinstance(member, Found) or member.name.file_name.lower().endswith(DOCUMENT_SUFFIXES):
         return member
     if archive_kind(member.data[:HEAD_BYTES]) or archive_kind_by_name(member.name.file_name):
-        return Refused(member.name, "nested_archive", "Archives inside archives are not unpacked.")
+        return Refused(
+            member.name,
+            "nested_archive",
+            "Archives inside archives are not unpacked. Unpack this one, and send its files, or a .zip of all files.",
+        )
     return member

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pouf_core.contract.file_reading import SHOWN_ROWS, FileReading, ReadRow, shown_text
 from pouf_core.contract.findings import Finding
+from pouf_core.data.documents import Documents
 from pouf_core.data.text_files import Reading
 from pouf_core.data.text_rows import BadRow, Row
 from pouf_core.data.unsure_encodings import UnsureEncodings
@@ -19,10 +20,12 @@ class TextReadings:
         self.files: list[FileReading] = []
         self._present: FileReading | None = None
         self._unsure = UnsureEncodings()
+        self._documents = Documents()
 
     def begin(self, file: str, reading: Reading) -> None:
         """A file is about to be read."""
         self._unsure.note(file, reading)
+        self._documents.begin(file)
         found = FileReading(file=file, sheet=reading.sheet, skipped_lines=reading.skipped)
         if reading.encoding is not None:
             found.encoding, found.encoding_confidence = reading.encoding.name, reading.encoding.confidence
@@ -43,6 +46,7 @@ class TextReadings:
 
     def note(self, row: Row) -> None:
         """A row of the present file was read."""
+        self._documents.note(row)
         found = self._present
         if found is None:
             return
@@ -54,5 +58,5 @@ class TextReadings:
             found.first_rows.append(ReadRow(text=shown_text(row.text), text_pair=pair, label=row.label))
 
     def warnings(self) -> list[Finding]:
-        """Which files may have another encoding than they were read in."""
-        return self._unsure.warnings()
+        """Which files may have another encoding than they were read in, or are documents."""
+        return [*self._unsure.warnings(), *self._documents.warnings()]

@@ -178,6 +178,21 @@ def test_of_a_sheet_with_one_cell_nothing_is_lost(cover: tuple[str, ...], data: 
     assert [row for row in rows if isinstance(row, BadRow)] == []
 
 
+@pytest.mark.parametrize("above", [("Feedback", "", "Meta"), ("", "Feedback", "")])
+def test_headings_may_stand_below_others_that_span_them(above: tuple[str, ...]) -> None:
+    rows = [above, ("Title", "Comment", "Stars"), *((f"no {n}", text, n % 2) for n, (text, _) in enumerate(pairs()))]
+    found: list[Reading] = []
+    read_rows = list(read_texts(io.BytesIO(workbook({"Data": rows})), "a.xlsx", on_reading=found.append))
+    assert [row.text for row in read_rows if isinstance(row, TextRow)] == [text for text, _ in pairs()]
+    (reading,) = found
+    assert reading.table is not None and reading.table.names == ("Title", "Comment", "Stars")
+
+
+def test_a_column_without_heading_is_no_second_row_of_headings() -> None:
+    rows = [("", "text", "label"), *((f"r{n}", text, label) for n, (text, label) in enumerate(pairs()))]
+    assert len(read(workbook({"Data": rows}))) == len(pairs())
+
+
 def test_a_workbook_of_one_cell_is_read() -> None:
     assert len(read(workbook({"Only": [("one fine day",)]}))) == 1
 

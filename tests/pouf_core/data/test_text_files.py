@@ -35,6 +35,19 @@ def test_every_line_is_a_text_and_empty_ones_are_rejected() -> None:
     assert refused(found) == [(2, "empty_text")]
 
 
+def test_cells_that_say_that_there_is_no_value_are_no_texts_but_answers_are() -> None:
+    found = rows("a.csv", "text,label\nNA,x\nNULL,x\nN/A,y\nNone,y\nnan,x\nNancy was here,y\n")
+    assert texts(found) == ["None", "Nancy was here"]
+    assert refused(found) == [(2, "empty_text"), (3, "empty_text"), (4, "empty_text"), (6, "empty_text")]
+    assert texts(rows("a.txt", "NA\nnull\n")) == ["NA", "null"]
+
+
+def test_keys_that_several_rows_share_are_no_labels() -> None:
+    content = "".join(f"{number // 2},day {number} of many\n" for number in range(8))
+    assert {row.label for row in rows("a.csv", "user_id,text\n" + content) if isinstance(row, TextRow)} == {None}
+    assert {row.label for row in rows("a.csv", "team,text\n" + content) if isinstance(row, TextRow)} == {*"0123"}
+
+
 def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
     assert texts(rows("a.txt", b"\xef\xbb\xbfcaf\xc3\xa9\n")) == ["café"]
     assert texts(rows("a.csv", b"\xef\xbb\xbftext,label\nhello there,x\n")) == ["hello there"]
