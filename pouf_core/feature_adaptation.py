@@ -9,7 +9,7 @@ from typing import Any
 from pouf_core.adaptation.options import RunOptions
 from pouf_core.adaptation.run import run
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold, check_threshold
-from pouf_core.contract.classes import ClassName
+from pouf_core.contract.classes import ClassName, listed_classes
 from pouf_core.contract.logit_scales import DEFAULT_LOGIT_SCALE
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.progress import OnProgress
@@ -67,7 +67,7 @@ def adapt_features(
         class_names = [f"class {index}" for index in range(len(class_feature_vectors(class_features)))]
     settings: dict[str, Any] = {"logit_scale": logit_scale, "method": method, "seed": seed}
     settings |= {"threshold": threshold, "wished_accuracy": wished_accuracy}
-    request = AdaptationRequest.of(base_model=FEATURES.name, class_names=list(class_names), **settings)
+    request = AdaptationRequest.of(base_model=FEATURES.name, class_names=listed_classes(class_names), **settings)
     options = RunOptions(
         out=None if out is None else Path(out),
         device=device,

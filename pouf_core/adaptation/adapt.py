@@ -12,7 +12,7 @@ from pouf_core.adaptation.run import run
 from pouf_core.contract.abstention import WISHED_ACCURACY, Threshold
 from pouf_core.contract.activation import ActivationChoice
 from pouf_core.contract.base_model import BY_MODALITY
-from pouf_core.contract.classes import ClassName
+from pouf_core.contract.classes import ClassName, listed_classes
 from pouf_core.contract.label_words import LabelWords
 from pouf_core.contract.method import MethodSpec
 from pouf_core.contract.progress import OnProgress, ShouldStop
@@ -61,7 +61,7 @@ def adapt(
     request = AdaptationRequest.of(
         base_model=base_model if isinstance(base_model, str) else base_model.description.name,
         activation=activation,
-        class_names=list(class_names),
+        class_names=listed_classes(class_names),
         prompt_template=None if prompt_template is None else _plain(prompt_template),
         label_words=None if label_words is None else {name: _plain(words) for name, words in label_words.items()},
         text_limits=None if text_limits is None else dict(text_limits),

@@ -83,6 +83,20 @@ class ClassName(BaseModel):
         return in_words(self.name) if not self.prompt else " ".join(self.prompt.replace("_", " ").split())
 
 
+def listed_classes(
+    values: Iterable[str | Mapping[str, object] | ClassName],
+) -> list[str | Mapping[str, object] | ClassName]:
+    """Class names as a list.
+
+    Raises:
+        InvalidInput: `invalid_class_name` of one text, whose characters would be the names.
+    """
+    if isinstance(values, str):
+        message = f"The class names are one text, {values[:60]!r}. Give them as a list."
+        raise InvalidInput("invalid_class_name", message, field="/class_names")
+    return list(values)
+
+
 def parse_class_names(values: Sequence[str | Mapping[str, object] | ClassName]) -> list[ClassName]:
     """Check class names and give them one form.
 

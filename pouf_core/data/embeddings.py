@@ -37,7 +37,7 @@ def as_numbers(values: Any, field: str = FEATURES_FIELD) -> npt.NDArray[Any]:
     """An array of real numbers, in the caller's precision and without a copy where that can be.
 
     Args:
-        values: a numpy array, a torch tensor, or nested sequences of numbers.
+        values: a numpy array, a torch tensor, nested sequences of numbers, or a table or column of pandas.
         field: JSON pointer of what they are.
 
     Raises:
@@ -45,6 +45,8 @@ def as_numbers(values: Any, field: str = FEATURES_FIELD) -> npt.NDArray[Any]:
     """
     try:
         array = _from_tensor(values) if _is_tensor(values) else np.asarray(values)
+        if array.dtype.kind == "O":  # as a column of vectors has them
+            array = np.asarray(array.tolist())
     except (ValueError, TypeError) as error:
         raise InvalidInput("embedding_shape", f"The vectors form no array: {error}", field=field) from error
     if array.dtype.kind not in _NUMBERS:

@@ -166,6 +166,7 @@ def test_every_problem_names_the_row_or_the_field(data: Clusters, adapted: pouf_
     assert problem(call(rows, with_row(classes, 3, 0.0))) == ("embedding_zero", "/class_features/3")
     assert problem(call(rows, with_row(classes, 3, np.inf))) == ("embedding_not_finite", "/class_features/3")
     assert problem(call(rows, classes[:, :31])) == ("class_features_width", "/class_features")
+    assert problem(call(rows, classes, "ab")) == ("invalid_class_name", "/class_names")
     assert problem(call(rows, classes, ["a", "b"])) == ("class_features_count", "/class_features")
     assert problem(call(rows, classes[:1])) == ("too_few_classes", "/class_names")
     assert problem(call(logit_scale=0.0)) == ("invalid_request", "/logit_scale")

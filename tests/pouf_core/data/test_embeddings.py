@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -15,6 +16,8 @@ from pouf_core.data.class_features import class_feature_vectors
 from pouf_core.data.embeddings import EmbeddingItems, collect_embeddings, embedding_of, row_hashes, unit_rows
 from pouf_core.data.items import fingerprint
 from pouf_core.errors import InvalidInput
+
+TWO = np.array([[3.0, 4.0], [1.0, 0.0]])
 
 
 def refusal(call: object, *arguments: object) -> tuple[str, str | None, str]:
@@ -88,8 +91,25 @@ def test_rows_without_a_direction_are_rejected_one_by_one() -> None:
 
 
 @pytest.mark.parametrize(
+    "data",
+    [
+        pd.DataFrame(TWO),
+        pd.DataFrame(TWO, dtype=object),
+        pd.DataFrame({"embedding": list(TWO)})["embedding"],
+        pd.Series(TWO.tolist()),
+        list(TWO),
+    ],
+    ids=["table", "table of objects", "column of arrays", "column of lists", "list of arrays"],
+)
+def test_vectors_of_pandas_are_read(data: object) -> None:
+    assert np.array_equal(collect_embeddings(data).items.features, collect_embeddings(TWO).items.features)
+
+
+@pytest.mark.parametrize(
     ("data", "code"),
     [
+        (pd.Series([[1.0, 2.0], [1.0]]), "embedding_shape"),
+        (pd.DataFrame({"x": [1.0], "label": ["a"]}), "wrong_modality"),
         (np.zeros((3, 2)), "no_usable_items"),
         (np.empty((0, 2)), "no_usable_items"),
         (np.ones(3), "embedding_shape"),
