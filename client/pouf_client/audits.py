@@ -9,6 +9,7 @@ from typing import NotRequired, TypedDict
 
 from pouf_client.blocking import Blocking, blocking, blocking_iterator
 from pouf_client.connection import Connection, path_to
+from pouf_client.display import rows
 from pouf_client.results import Document, stated
 
 
@@ -115,6 +116,11 @@ class Audit:
             proposal=raw["proposal"],
             raw=raw,
         )
+
+    def _repr_html_(self) -> str:
+        answered = f"{self.counts['answered']:,} of {self.size:,} answered"
+        shown = [(one["name"], one["text"], one["label"], one["probability"], one["answer"]) for one in self.items]
+        return rows(f"Audit {self.id}: {answered}", ("name", "text", "label", "probability", "answer"), shown)
 
 
 class AsyncAudits:

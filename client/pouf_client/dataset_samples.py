@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import TypedDict
 
+from pouf_client.display import rows
 from pouf_client.resources import RejectionGroup
 from pouf_client.results import CodedMessage, Document
 
@@ -43,3 +44,8 @@ class DatasetSample:
     @classmethod
     def of(cls, raw: Document) -> "DatasetSample":
         return cls(**{field.name: raw[field.name] for field in fields(cls) if field.name != "raw"}, raw=raw)
+
+    def _repr_html_(self) -> str:
+        found = f"{self.item_count:,} items of {self.modality}, {self.rejected_count:,} rejected"
+        shown = [(one["name"], one["message"] or one["text"], one["label"]) for one in self.items]
+        return rows(f"Dry run: {found}", ("name", "content", "label"), shown)

@@ -4,11 +4,19 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pouf_client import BatchPrediction, Dataset, Job, Model, Predictions
+from pouf_client import Audit, BatchPrediction, Dataset, Job, Model, Predictions
+from pouf_client.dataset_samples import DatasetSample
 
 UNSAFE = "<img src=x onerror=alert(1)>"
 GAIN = {"points": 3.14, "low": 1.0, "high": 5.0}
+SAMPLED = {"name": UNSAFE, "text": "It broke.", "label": None, "message": None}
+SAMPLE = {"complete": True, "modality": "text", "item_count": 2, "duplicate_count": 0, "rejected_count": 1}
+SAMPLE |= {"labelled_count": 0, "suggested_class_names": [], "rejections": [], "warnings": []}
+DRAWN = {"name": UNSAFE, "text": None, "label": "boat", "probability": 0.75, "answer": None}
+AUDIT = {"id": "aud_1", "job_id": "job_1", "size": 9, "counts": {"answered": 4}, "estimate": None, "proposal": None}
 SHOWN = [
+    (DatasetSample.of(SAMPLE | {"items": [SAMPLED, SAMPLED | {"message": "It is empty."}]}), "It is empty."),
+    (Audit.of(AUDIT | {"items": [DRAWN]}), "0.750"),
     (Dataset.of({"id": "ds_1", "status": "failed", "name": UNSAFE, "error": {"code": "a", "message": "No."}}), "No."),
     (
         Job.of({"id": "job_1", "status": "succeeded", "dataset_id": "ds_1", "name": UNSAFE, "estimated_gain": GAIN}),
