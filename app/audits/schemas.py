@@ -10,6 +10,7 @@ from app.http.schemas import NAME, Closed, Document
 from pouf_core.audit.votes import Outcome
 from pouf_core.contract.abstention import VariantName
 from pouf_core.contract.audit import AuditVerdict, Measured, MeasuredThreshold, Part
+from pouf_core.contract.document import STORED
 
 MOST_ITEMS = 1000
 #: In one request.
@@ -130,6 +131,8 @@ class ProposalDocument(Document):
 
 class AppliedDocument(Document):
     """What was confirmed; `threshold` is null where that of the model was left as it was."""
+
+    model_config = STORED
 
     verdict: AuditVerdict
     served_variant: VariantName

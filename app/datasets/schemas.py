@@ -1,7 +1,7 @@
 """Datasets: the upload form and the documents."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
@@ -20,6 +20,8 @@ from store.tables import Dataset, DatasetItem, Upload
 
 DATASET_STATUS = Literal["uploading", "ingesting", "ready", "failed"]
 FINAL_DATASET_STATUSES = frozenset({"ready", "failed"})
+
+_SKIP_REASONS = get_args(SkipReason)  # those of a newer version are passed over
 
 
 def _empty_is_absent(value: object) -> object:
@@ -207,9 +209,9 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
         label_column=dataset.label_column,
         labels=dataset.labels,
         label_source=None if dataset.label_source is None else LabelSource.model_validate(dataset.label_source),
-        **TextFileOptions.model_validate(dataset.text_options or {}).model_dump(),
+        **_text_options(dataset),
         readings=[FileReading.model_validate(one) for one in dataset.readings or []],
-        skipped=dataset.skipped or {},
+        skipped={reason: count for reason, count in (dataset.skipped or {}).items() if reason in _SKIP_REASONS},
         rejections=[RejectionGroup.model_validate(one) for one in dataset.rejections or []],
         warnings=[Finding.model_validate(one) for one in dataset.warnings or []],
         status=dataset.status,
@@ -228,6 +230,12 @@ def show_dataset_summary(dataset: Dataset, totals: tuple[int, int]) -> DatasetSu
         ready_at=dataset.ready_at,
         urls={"self": url, "items": f"{url}/items", "files": f"{url}/files", "finalize": f"{url}/finalize"},
     )
+
+
+def _text_options(dataset: Dataset) -> dict[str, Any]:
+    """Those that this version knows."""
+    said = dataset.text_options or {}
+    return {name: said.get(name) for name in TextFileOptions.model_fields}
 
 
 def _show_error(dataset: Dataset) -> DatasetErrorBody | None:

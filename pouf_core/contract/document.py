@@ -6,6 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+#: Of what is stored and shown: fields of a newer version are passed over, and nothing is shown but what is described.
+STORED = ConfigDict(extra="ignore", json_schema_extra={"additionalProperties": False})
+
 
 class Document(BaseModel):
     """A part of the contract. `document["field"]` reads a field as the JSON document would.

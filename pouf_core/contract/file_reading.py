@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pouf_core.contract.document import STORED
+
 SHOWN_ROWS = 3
 SHOWN_CHARACTERS = 200
 
@@ -18,7 +20,7 @@ def shown_text(text: str) -> str:
 class ReadRow(BaseModel):
     """A text as it was read, cut at `SHOWN_CHARACTERS`, and its label."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STORED
 
     text: str
     text_pair: str | None = None
@@ -28,7 +30,7 @@ class ReadRow(BaseModel):
 class FileReading(BaseModel):
     """How one file was read."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STORED
 
     file: str
     encoding: Annotated[str | None, Field(description="Null where the format decides: workbooks, parquet.")] = None
@@ -57,7 +59,7 @@ class ColumnCandidate(BaseModel):
         examples: the first cells, cut.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STORED
 
     column: Annotated[int, Field(ge=0)]
     heading: str | None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from pouf_core.contract.document import STORED
 
 LabelsWanted = Literal["auto", "folders", "file", "none"]
 """`file`: columns of tables, fields of JSON, files of labels. `auto`: from files where there are any, else folders."""
@@ -30,7 +32,7 @@ LabelFileFormat = Literal[
 class LabelFile(BaseModel):
     """A file that says the labels of pictures."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STORED
 
     file: str
     format: Annotated[
@@ -48,7 +50,7 @@ class LabelFile(BaseModel):
 class LabelSource(BaseModel):
     """Where the labels of a dataset came from."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STORED
 
     kind: Annotated[
         Literal["folders", "file", "none"],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
+
+from pouf_core.contract.document import STORED
 
 
 class RejectionGroup(BaseModel):
     """The rejections of one cause."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = STORED
 
     code: str
     count: Annotated[int, Field(ge=1)]

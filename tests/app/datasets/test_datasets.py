@@ -180,3 +180,27 @@ def test_a_failed_dataset_has_its_error(api, rows):
 def test_an_unknown_or_foreign_dataset_is_not_found(api, rows, refused, method, path):
     for dataset_id in ("ds_unknown", rows.dataset("uploading", owner="somebody else")):
         refused(api.request(method, f"/v1/datasets/{dataset_id}{path}"), 404, "dataset_not_found")
+
+
+def test_datasets_that_a_newer_version_ingested_are_shown(api, add_dataset):
+    new = {"of_a_newer_version": True}
+    file = {"file": "labels.csv", "format": "table", "rows": 1, "unmatched": 0}
+    reading = {"file": "a.csv", "rows": 1, "first_rows": [{"text": "one", **new}], **new}
+    group = {"code": "empty_text", "count": 1, "example_name": "a", "message": "It is empty.", **new}
+    dataset_id = add_dataset(
+        {},
+        status="failed",
+        modality="text",
+        error_code="table_ambiguous",
+        error_message="Which column?",
+        text_options={"encoding": "utf-8", **new},
+        label_source={"kind": "file", "files": [file | new], **new},
+        readings=[reading],
+        rejections=[group],
+        skipped={"sidecar": 2, "of_a_newer_version": 1},
+        candidates=[{"column": 0, "heading": "a", "examples": ["one"], **new}],
+    )
+    shown, (listed,) = api.get(f"/v1/datasets/{dataset_id}").json(), api.get("/v1/datasets").json()["data"]
+    for document in (shown, listed):
+        assert (document["status"], document["encoding"], document["skipped"]) == ("failed", "utf-8", {"sidecar": 2})
+        assert "of_a_newer_version" not in str(document)
