@@ -1,11 +1,11 @@
-"""How many messages of one owner are sent at a time, so that slow receivers of one keep no other owner waiting."""
+"""How many messages of an owner are sent at a time, so that slow receivers of some keep no other owner waiting."""
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
 
-#: Half of the threads that send.
+#: Half of the threads that send: an owner takes at most half of what the others leave.
 MOST_OF_AN_OWNER = 4
 
 
@@ -25,7 +25,8 @@ class OwnerTurns:
     def take(self, owner: str) -> bool:
         """Begin to send a message of the owner; whether that is allowed now."""
         with self._lock:
-            if self._sending[owner] >= self._most:
+            left = 2 * self._most - (self._sending.total() - self._sending[owner])
+            if self._sending[owner] >= max(1, left // 2):
                 self._passed_over.add(owner)
                 return False
             self._sending[owner] += 1

@@ -95,3 +95,9 @@ def test_turns_are_forgotten_when_nothing_is_due():
     assert turns.take("a")
     turns.nothing_is_due("a")
     assert not turns.give_back("a")
+
+
+def test_an_owner_takes_at_most_half_of_what_the_others_leave() -> None:
+    turns = OwnerTurns(most=4)
+    taken = {owner: sum(turns.take(owner) for _ in range(8)) for owner in ("first", "second", "third", "fourth")}
+    assert taken == {"first": 4, "second": 2, "third": 1, "fourth": 1}
