@@ -1,4 +1,4 @@
-"""Small copies of pictures to show, made one at a time beside predictions, which they take no decoder from."""
+"""Small copies of pictures to show, made beside predictions, which they take no decoder from."""
 
 import asyncio
 import io
@@ -13,16 +13,18 @@ from store.settings import Settings
 MEDIA_TYPE = "image/jpeg"
 #: Beyond, requests are refused; a page shows far fewer.
 MOST_WAITING = 500
+#: One thumbnail of each at a time, so that nobody waits for the slow pictures of another.
+OWNERS_AT_ONCE = 2
 _QUALITY = 85
 
 
 class Thumbnails:
-    """Makes thumbnails in one process, started when it is first needed; owners take turns."""
+    """Makes thumbnails in processes that are started when they are first needed; owners take turns."""
 
     def __init__(self, settings: Settings) -> None:
         limits = DecoderLimits(settings.decode_memory_bytes, settings.decode_cpu_seconds)
-        self._decoders = DecoderPool(1, limits, settings.max_pixels)
-        self._threads = TurnThreads(1, "thumbnails")
+        self._decoders = DecoderPool(OWNERS_AT_ONCE, limits, settings.max_pixels)
+        self._threads = TurnThreads(OWNERS_AT_ONCE, "thumbnails", most=1)
         self._waiting = Waiting(MOST_WAITING, "thumbnails are being made")
 
     async def make(self, size: int, read: Callable[[], bytes], holding: Holding) -> bytes:
