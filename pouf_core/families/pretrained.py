@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from torch import nn
 
 from pouf_core.contract.findings import listed
@@ -27,6 +29,11 @@ WEIGHTS: dict[str, object] = {"use_safetensors": True, "dtype": torch.float32, "
 """For weights: no pickles, full precision, and a report of what the checkpoint lacks."""
 PADDED_POSITIONS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Types of models whose positions count from the padding token's number + 1."""
+UNREADABLE = (
+    *(OSError, ValueError, ImportError, RuntimeError, LookupError, TypeError, AttributeError),
+    *(SafetensorError, StrictDataclassError),
+)
+"""What reading raises of checkpoints that hold something else than they should."""
 _OF_THE_HUB = re.compile(r"If you were trying to load it from 'https.*? Otherwise, make")
 """What transformers says of a directory's missing files, as if they might have been fetched."""
 _ANY_WORDS = "the 1 и 的"
@@ -74,7 +81,7 @@ def read_pretrained(spec: str, auto: Any, name: str, **options: Any) -> Any:
         raise unavailable(spec, "there is nothing at this path")
     try:
         return auto.from_pretrained(name, **SAFE, **options)
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError) as error:
+    except UNREADABLE as error:
         raise unavailable(spec, _why_not_read(spec, name, error)) from error
 
 

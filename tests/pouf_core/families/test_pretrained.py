@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from pouf_core.errors import PoufError
 from pouf_core.families.loading import load_base_model
+from tests.pouf_core.families.language.tiny_models import save_masked
 
 
 @pytest.mark.parametrize("family", ["hf-align", "hf-mlm", "hf-causal"])
@@ -32,3 +34,20 @@ def test_an_architecture_that_transformers_does_not_know_is_told_in_a_line(tmp_p
     with pytest.raises(PoufError, match="not-yet-known") as caught:
         load_base_model(f"hf-align:{tmp_path}")
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        pytest.param("model.safetensors", b"\xff" * 64, id="a header that is too long"),
+        pytest.param("model.safetensors", (2).to_bytes(8, "little") + b"[]", id="a header of something else"),
+        pytest.param("config.json", json.dumps({"model_type": "bert", "hidden_size": []}).encode(), id="no number"),
+        pytest.param("tokenizer.json", b"[]", id="no tokenizer"),
+    ],
+)
+def test_a_checkpoint_that_holds_something_else_cannot_be_loaded(tmp_path: Path, file: str, content: bytes) -> None:
+    directory = Path(save_masked("bert", tmp_path / "bert"))
+    (directory / file).write_bytes(content)
+    with pytest.raises(PoufError) as caught:
+        load_base_model(f"hf-mlm:{directory}")
+    assert caught.value.code == "base_model_unavailable"
