@@ -26,6 +26,8 @@ PICTURE_SUFFIXES = (
 #: Raw pictures of cameras. What an ordinary decoder finds in one is a small preview.
 RAW_SUFFIXES = (".nef", ".cr2", ".cr3", ".arw", ".dng", ".orf", ".rw2", ".raf", ".pef", ".srw")
 EMBEDDING_SUFFIXES = (".npy", ".npz", ".safetensors", PARQUET_SUFFIX)
+#: Of files with many items, which may be larger than one of them, in archives too; a `.npz` is one itself.
+OF_MANY_SUFFIXES = tuple({*TEXT_SUFFIXES, *EMBEDDING_SUFFIXES} - {".npz"})
 #: Names by which a file says that it is one of labels, without the suffix, in the order in which they count.
 NAMES_OF_LABELS = ("labels", "metadata")
 #: The table of evaluation labels that lies beside pictures.

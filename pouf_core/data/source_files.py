@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import shutil
 from collections import Counter
@@ -15,11 +16,12 @@ from tempfile import TemporaryDirectory, mkdtemp
 from pouf_core.contract.item_limits import MAX_ARCHIVE_ENTRIES, MAX_ARCHIVE_RATIO, MAX_ITEM_BYTES
 from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.limits import ArchiveLimits
-from pouf_core.data.archives.members import ArchiveError, Found, Skipped
+from pouf_core.data.archives.members import ArchiveError, Found, Large, Refused, Skipped
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, names_in, read_archive, unpack_file
 from pouf_core.data.file_kinds import ArchiveKind, arrow_form, unpacked_name
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.losses import Rejected
+from pouf_core.errors import InvalidInput
 
 #: Of what a person reads on their own machine.
 LIBRARY_LIMITS = ArchiveLimits(
@@ -106,11 +108,24 @@ class SourceFiles:
         for member in read_archive(path, kind, LIBRARY_LIMITS):
             if isinstance(member, Skipped):
                 self.skipped[member.reason] += 1
-            elif isinstance(member, Found):
+                continue
+            found = member
+            if isinstance(member, Found):
                 target.write_bytes(member.data)
-                yield SourceFile(member.name, target, unpacked=True, source=str(path))
+            elif isinstance(member, Large):
+                found = _written(member, target)
+            if isinstance(found, Refused):
+                self.rejected.append(Rejected(str(path / found.name.text), found.code, found.message))
             else:
-                self.rejected.append(Rejected(str(path / member.name.text), member.code, member.message))
+                yield SourceFile(found.name, target, unpacked=True, source=str(path))
+
+
+def _written(member: Large, target: Path) -> Large | Refused:
+    try:
+        member.write(target, math.inf, lambda: None)
+    except InvalidInput as error:
+        return Refused(member.name, error.code, error.message)
+    return member
 
 
 def file_names(root: Path, *, inside: bool = False) -> Iterator[str]:

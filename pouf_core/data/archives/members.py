@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from pouf_core.contract.rejections import SkipReason
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.packings import Readable
+from pouf_core.data.file_kinds import OF_MANY_SUFFIXES
 from pouf_core.data.item_names import ItemName
 
 _BLOCK_BYTES = 1024**2
@@ -30,6 +32,25 @@ class Found:
     data: bytes
 
 
+#: Writes what is unpacked into a file, at most so many bytes of it, and calls a check at every block; returns whether
+#: that is all.
+WriteFile = Callable[[Path, float, Callable[[], None]], bool]
+
+
+@dataclass(frozen=True)
+class Large:
+    """A file of many items, too large to be kept in memory.
+
+    Attributes:
+        size: in bytes, as the archive says.
+        write: writes it, until the next member is asked for; raises `InvalidInput` `member_corrupt`, or `ArchiveError`.
+    """
+
+    name: ItemName
+    size: int
+    write: WriteFile
+
+
 @dataclass(frozen=True)
 class Refused:
     """A member that is not used, and why."""
@@ -47,7 +68,7 @@ class Skipped:
     reason: SkipReason
 
 
-Member = Found | Refused | Skipped
+Member = Found | Large | Refused | Skipped
 
 
 class UnpackedBytes:
@@ -80,6 +101,36 @@ class UnpackedBytes:
         return bytes(data)
 
 
+def blocks_of(
+    stream: Readable, damage: tuple[type[Exception], ...], told: Callable[[Exception], Exception]
+) -> Iterator[bytes]:
+    """A stream, block by block; raises what damage is `told` by."""
+    while True:
+        try:
+            block = stream.read(_BLOCK_BYTES)
+        except damage as error:
+            raise told(error) from error
+        if not block:
+            return
+        yield block
+
+
+def write_blocks(blocks: Iterator[bytes], target: Path, most_bytes: float, note: Callable[[int], None]) -> bool:
+    """Write blocks into a file, at most so many bytes, each noted by its size; returns whether that is all."""
+    with target.open("wb") as result:
+        for block in blocks:
+            note(len(block))
+            if result.tell() + len(block) > most_bytes:
+                return False
+            result.write(block)
+    return True
+
+
+def holds_many(name: ItemName) -> bool:
+    """Whether a file holds many items, by its name, so that it may be larger than one."""
+    return name.file_name.lower().endswith(OF_MANY_SUFFIXES)
+
+
 def refusal(name: ItemName, *, link: bool, special: bool, size: int, limits: ArchiveLimits) -> Refused | None:
     """Why a member is not even read, or None."""
     if name.unsafe:
@@ -88,7 +139,7 @@ def refusal(name: ItemName, *, link: bool, special: bool, size: int, limits: Arc
         return Refused(name, "link_member", "Links in archives are not followed.")
     if special:
         return special_member(name)
-    return too_large(name, limits) if size > limits.item_bytes else None
+    return too_large(name, limits) if size > limits.item_bytes and not holds_many(name) else None
 
 
 def special_member(name: ItemName) -> Refused:

@@ -9,8 +9,16 @@ from itertools import islice
 from pathlib import Path
 
 from pouf_core.data.archives.limits import ArchiveLimits
-from pouf_core.data.archives.members import ArchiveError, Found, Member, Refused, UnpackedBytes
-from pouf_core.data.archives.packings import DAMAGE, Readable, head_of_packed, unpacked
+from pouf_core.data.archives.members import (
+    ArchiveError,
+    Found,
+    Member,
+    Refused,
+    UnpackedBytes,
+    blocks_of,
+    write_blocks,
+)
+from pouf_core.data.archives.packings import DAMAGE, head_of_packed, unpacked
 from pouf_core.data.archives.tars import read_tar
 from pouf_core.data.archives.zips import names_in_zip, read_zip
 from pouf_core.data.file_kinds import (
@@ -25,7 +33,6 @@ from pouf_core.data.file_kinds import (
 )
 from pouf_core.data.item_names import ItemName, parse_name
 
-_BLOCK_BYTES = 1024**2
 _NAMES_OF_A_TAR = 2000  # that are looked at
 _UNSUPPORTED = (
     "Archives are .zip, and .tar plain or packed as .gz, .bz2 or .xz. Unpack this one, and send the files or a .zip."
@@ -75,21 +82,12 @@ def unpack_file(
         ArchiveError: it is damaged, or goes beyond a limit.
     """
     count = UnpackedBytes(limits.unpacked_bytes(path.stat().st_size), check)
-    with path.open("rb") as file, target.open("wb") as result:
-        stream = unpacked(file, kind, check)
-        while block := _block_of(stream):
-            count.count(len(block))
-            if result.tell() + len(block) > most_bytes:
-                return False
-            result.write(block)
-    return True
+    with path.open("rb") as file:
+        return write_blocks(blocks_of(unpacked(file, kind, check), DAMAGE, _corrupt), target, most_bytes, count.count)
 
 
-def _block_of(stream: Readable) -> bytes:
-    try:
-        return stream.read(_BLOCK_BYTES)
-    except DAMAGE as error:
-        raise ArchiveError("archive_corrupt", f"The packed file cannot be read: {error}") from error
+def _corrupt(error: Exception) -> ArchiveError:
+    return ArchiveError("archive_corrupt", f"The packed file cannot be read: {error}")
 
 
 def read_archive(

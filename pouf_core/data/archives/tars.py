@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -12,12 +13,15 @@ from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import (
     ArchiveError,
     Found,
+    Large,
     Member,
     Skipped,
     UnpackedBytes,
+    blocks_of,
     refusal,
     special_member,
     too_many_entries,
+    write_blocks,
 )
 from pouf_core.data.archives.packed_members import unpacked_member
 from pouf_core.data.archives.packings import DAMAGE as PACKING_DAMAGE
@@ -99,7 +103,7 @@ def read_tar(path: Path, kind: ArchiveKind, limits: ArchiveLimits, check: Callab
         try:
             yield from _read_tar_stream(_Counted(unpacked(file, kind, check), count), limits, count)
         except _DAMAGE as error:
-            raise ArchiveError("archive_corrupt", f"The tar archive cannot be read (any further): {error}") from error
+            raise _corrupt(error) from error
 
 
 def _read_tar_stream(stream: _Counted, limits: ArchiveLimits, unpacked: UnpackedBytes) -> Iterator[Member]:
@@ -129,4 +133,14 @@ def _read_tar_entry(
     stream = archive.extractfile(info)
     if stream is None:
         return special_member(name)
+    if info.size > limits.item_bytes:
+        return Large(name, info.size, partial(_write_tar_entry, stream))
     return unpacked_member(Found(name, stream.read()), limits, unpacked)
+
+
+def _write_tar_entry(stream: Readable, target: Path, most_bytes: float, check: Callable[[], None]) -> bool:
+    return write_blocks(blocks_of(stream, _DAMAGE, _corrupt), target, most_bytes, lambda _: check())
+
+
+def _corrupt(error: Exception) -> ArchiveError:
+    return ArchiveError("archive_corrupt", f"The tar archive cannot be read (any further): {error}")

@@ -5,25 +5,31 @@ from __future__ import annotations
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from pouf_core.data.archives.limits import ArchiveLimits
 from pouf_core.data.archives.members import (
     ArchiveError,
     Found,
+    Large,
     Member,
     Refused,
     Skipped,
     UnpackedBytes,
+    blocks_of,
     refusal,
     too_large,
     too_many_entries,
+    write_blocks,
 )
 from pouf_core.data.archives.packed_members import unpacked_member
 from pouf_core.data.archives.zip_names import names_of
 from pouf_core.data.file_kinds import is_named_for_labels
 from pouf_core.data.item_names import ItemName, parse_name
 from pouf_core.data.zip_directory import COMPRESSIONS, DIRECTORY_DAMAGE, MEMBER_DAMAGE, TooManyEntries, open_zip
+from pouf_core.errors import InvalidInput
 
 ENCRYPTED = "The file is encrypted; pack it again without a password."
 
@@ -86,13 +92,44 @@ def _read_zip_entry(
         return Refused(name, "encrypted_member", ENCRYPTED)
     if info.compress_type not in COMPRESSIONS:
         return Refused(name, "unsupported_compression", "Zip members must be stored or deflated.")
+    if info.file_size > limits.item_bytes:
+        return Large(name, info.file_size, partial(_write_zip_entry, archive, info, unpacked))
     try:
-        if info.header_offset < 0:
-            raise zipfile.BadZipFile("its header lies before the archive's start")
-        with archive.open(info) as stream:
+        with _stream_of(archive, info) as stream:
             data = unpacked.read(stream, limits.item_bytes + 1)
     except MEMBER_DAMAGE as error:
-        return Refused(name, "member_corrupt", f"The file is damaged inside its archive: {error}")
+        damage = _corrupt(error)
+        return Refused(name, damage.code, damage.message)
     if len(data) > limits.item_bytes:
         return too_large(name, limits)
     return unpacked_member(Found(name, data), limits, unpacked)
+
+
+def _stream_of(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+    if info.header_offset < 0:
+        raise zipfile.BadZipFile("its header lies before the archive's start")
+    return archive.open(info)
+
+
+def _write_zip_entry(
+    archive: zipfile.ZipFile,
+    info: zipfile.ZipInfo,
+    unpacked: UnpackedBytes,
+    target: Path,
+    most_bytes: float,
+    check: Callable[[], None],
+) -> bool:
+    def note(size: int) -> None:
+        unpacked.count(size)
+        check()
+
+    try:
+        stream = _stream_of(archive, info)
+    except MEMBER_DAMAGE as error:
+        raise _corrupt(error) from error
+    with stream:
+        return write_blocks(blocks_of(stream, MEMBER_DAMAGE, _corrupt), target, most_bytes, note)
+
+
+def _corrupt(error: Exception) -> InvalidInput:
+    return InvalidInput("member_corrupt", f"The file is damaged inside its archive: {error}")

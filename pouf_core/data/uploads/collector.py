@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from pouf_core.contract.base_model import Modality
 from pouf_core.contract.file_reading import FileReading
 from pouf_core.contract.findings import Finding, sentence
 from pouf_core.contract.labels import LabelsWanted
-from pouf_core.data.archives.members import ArchiveError, Found, Skipped
+from pouf_core.data.archives.members import ArchiveError, Found, Large, Skipped, WriteFile
 from pouf_core.data.archives.reading import is_packed_file, kind_of_upload, read_archive, unpack_file
 from pouf_core.data.decoder import TIMED_OUT as DECODING_TIMED_OUT
 from pouf_core.data.file_kinds import LINE_SUFFIXES, ArchiveKind, is_named_for_labels, unpacked_name
@@ -127,8 +127,8 @@ class Collector(FoundItems, ABC):
         """Read an upload that is no archive."""
 
     @abstractmethod
-    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
-        """Read what an upload that is a packed file holds; it is removed afterwards."""
+    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded, source: str) -> None:
+        """Read what an upload that is a packed file holds, or a large member; it is removed afterwards."""
 
     @abstractmethod
     def _read_member(self, member: Found, upload: Uploaded) -> None:
@@ -172,6 +172,8 @@ class Collector(FoundItems, ABC):
                 continue
             if isinstance(member, Found):
                 self._guarded(member.name, len(member.data), partial(self._read_member, member, upload))
+            elif isinstance(member, Large):
+                self._read_large_member(member, upload)
             elif isinstance(member, Skipped):
                 self.skip(member.reason)
             else:
@@ -192,19 +194,37 @@ class Collector(FoundItems, ABC):
         return known
 
     def _read_packed_file(self, name: ItemName, path: Path, kind: ArchiveKind, upload: Uploaded) -> None:
+        def write(target: Path, most_bytes: float, check: Callable[[], None]) -> bool:
+            return unpack_file(path, kind, target, self.limits, check, most_bytes)
+
+        unpacked = parse_name(unpacked_name(name.text))
+        with self._unpacked(unpacked, write) as target:
+            self._read_unpacked_file(unpacked, target, upload, LOOSE_FILES)
+
+    def _read_large_member(self, member: Large, upload: Uploaded) -> None:
+        try:
+            with self._unpacked(member.name, member.write) as target:
+                read = partial(self._read_unpacked_file, member.name, target, upload, upload.id)
+                self._guarded(member.name, member.size, read)
+        except InvalidInput as error:
+            self.reject(member.name, error.code, error.message, size=member.size, lost="rest")
+
+    @contextmanager
+    def _unpacked(self, name: ItemName, write: WriteFile) -> Iterator[Path]:
+        """A file that is written to the disk, as much of it as the keeper takes."""
+
         def check() -> None:
             self.check()
             self.keeper.require_room()
 
         with self.keeper.folder("unpacked") as folder:
-            target, unpacked = folder / "file", parse_name(unpacked_name(name.text))
-            is_of_lines = unpacked.file_name.lower().endswith(LINE_SUFFIXES)
-            most_bytes = self.keeper.unpacked_bytes(is_of_lines=is_of_lines)
-            if not unpack_file(path, kind, target, self.limits, check, most_bytes):
+            target = folder / "file"
+            is_of_lines = name.file_name.lower().endswith(LINE_SUFFIXES)
+            if not write(target, self.keeper.unpacked_bytes(is_of_lines=is_of_lines), check):
                 self.keeper.cut = True
                 if not is_of_lines:
                     raise EndOfUpload
-            self._read_unpacked_file(unpacked, target, upload)
+            yield target
 
     def _guarded(self, name: ItemName, size: int, read: Callable[[], None]) -> None:
         """Read one file, and reject it for whatever error it causes: the next attempt would meet the same."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pouf_core.contract.base_model import Modality
 from pouf_core.contract.dataset_items import RequestedModality, modality_of, modality_of_members
 from pouf_core.contract.labels import LabelsWanted
-from pouf_core.data.archives.members import ArchiveError, Found
+from pouf_core.data.archives.members import ArchiveError, Found, Large
 from pouf_core.data.archives.reading import names_in, read_archive
 from pouf_core.data.decoder import Decoder, DecoderLimits
 from pouf_core.data.file_kinds import ArrowForm, archive_kind_by_name, arrow_form
@@ -73,8 +75,18 @@ def _tables(
         elif kind := archive_kind_by_name(upload.filename):
             with suppress(EndOfUpload, ArchiveError):
                 for member in read_archive(path, kind, limits, check):
-                    if isinstance(member, Found) and (form := arrow_form(member.name.file_name)):
-                        yield BytesIO(member.data), form
+                    if isinstance(member, Found | Large) and (form := arrow_form(member.name.file_name)):
+                        yield from ((source, form) for source in _table_of(member, check))
+
+
+def _table_of(member: Found | Large, check: Callable[[], None]) -> Iterator[Path | BytesIO]:
+    if isinstance(member, Found):
+        yield BytesIO(member.data)
+        return
+    with TemporaryDirectory(prefix="pouf-table-") as folder, suppress(InvalidInput):
+        path = Path(folder) / "table"
+        member.write(path, math.inf, check)
+        yield path
 
 
 def _members(

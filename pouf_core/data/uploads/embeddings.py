@@ -72,7 +72,7 @@ class EmbeddingCollector(Collector):
         else:
             self._read_file(name, path, upload.sha256, upload.size)
 
-    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded, source: str) -> None:
         self._read_file(name, path, None, path.stat().st_size)
 
     def _read_member(self, member: Found, upload: Uploaded) -> None:

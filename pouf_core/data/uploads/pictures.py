@@ -104,7 +104,7 @@ class PictureCollector(Collector):
         else:
             self._add_file(LOOSE_FILES, name, path.read_bytes(), upload.sha256, stored_at=upload.key)
 
-    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
+    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded, source: str) -> None:
         if self._read_table(name, path, upload):
             return
         if path.stat().st_size > self.limits.item_bytes:

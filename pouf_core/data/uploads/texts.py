@@ -81,8 +81,9 @@ class TextCollector(Collector):
         self._source = LOOSE_FILES
         self._read_file(name, path)
 
-    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded) -> None:
-        self._read_loose_file(name, path, upload)
+    def _read_unpacked_file(self, name: ItemName, path: Path, upload: Uploaded, source: str) -> None:
+        self._source = source
+        self._read_file(name, path)
 
     def _read_member(self, member: Found, upload: Uploaded) -> None:
         self._source = upload.id
