@@ -8,6 +8,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -19,16 +20,16 @@ NAME = re.compile(r"(.*_)?codes?", re.IGNORECASE)
 def codes_in_source() -> set[str]:
     """Every code of the service and of the library."""
     paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    modules = [ast.parse(path.read_text(encoding="utf-8")) for path in paths]
+    modules = [list(ast.walk(ast.parse(path.read_text(encoding="utf-8")))) for path in paths]
     takers = _takers(modules)
     return {code for module in modules for code in _codes(module, takers) if CODE.fullmatch(code)}
 
 
-def _takers(modules: list[ast.Module]) -> dict[str, set[int]]:
+def _takers(modules: list[list[ast.AST]]) -> dict[str, set[int]]:
     """What takes a code, by name, and at which places."""
     places: dict[str, set[int]] = defaultdict(set)
     bases: dict[str, list[str]] = {}
-    for node in (node for module in modules for node in ast.walk(module)):
+    for node in chain.from_iterable(modules):
         if isinstance(node, ast.ClassDef):
             bases[node.name] = [ast.unparse(base) for base in node.bases]
             names = [each.target.id for each in node.body if _is_field(each)]  # type: ignore[union-attr]
@@ -56,9 +57,9 @@ def _ancestors(name: str, bases: dict[str, list[str]]) -> Iterator[str]:
         yield from _ancestors(base, bases)
 
 
-def _codes(module: ast.Module, takers: dict[str, set[int]]) -> Iterator[str]:
+def _codes(module: list[ast.AST], takers: dict[str, set[int]]) -> Iterator[str]:
     assigned = defaultdict(list)
-    for node in ast.walk(module):
+    for node in module:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             for target in targets:
@@ -66,7 +67,7 @@ def _codes(module: ast.Module, takers: dict[str, set[int]]) -> Iterator[str]:
                     assigned[name].append(value)
                     if NAME.fullmatch(name):
                         yield from _texts(value, {})
-    for node in ast.walk(module):
+    for node in module:
         if isinstance(node, ast.Call):
             yield from _given(node, takers, assigned)
 
