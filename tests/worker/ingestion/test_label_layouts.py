@@ -13,7 +13,6 @@ from tests.worker.ingestion.archive_files import zipped
 from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
-
 EVERY = 6
 """Of so many layouts one is read in the default run; the library reads all there, by the same code."""
 
