@@ -15,7 +15,7 @@ from pouf_core.families import loading
 from pouf_core.families.cosine.cosine_model import CosineModel
 
 MODELS = 30
-REQUESTS = 120
+REQUESTS = 60
 PICTURES = [Image.new("RGB", (40, 40), (20 * i, 10, 250 - 20 * i)) for i in range(12)]
 
 

@@ -62,7 +62,15 @@ def found_by_library(path: Path) -> tuple[PictureFiles, Mapping[str, Set[str]]]:
     return find_pictures(path, labels), labels.found().labels
 
 
-@pytest.mark.parametrize("archive", [*ARCHIVES, *EXPORTED_ARCHIVES, *PICTURE_TABLES], ids=lambda archive: archive.name)
+EVERY = 3
+"""Of so many archives one is read in the default run, the others in the slow one."""
+ALL = [
+    pytest.param(archive, id=archive.name, marks=[pytest.mark.slow] if number % EVERY else [])
+    for number, archive in enumerate((*ARCHIVES, *EXPORTED_ARCHIVES, *PICTURE_TABLES))
+]
+
+
+@pytest.mark.parametrize("archive", ALL)
 def test_an_archive_is_read_as_it_was_meant(
     archive: Archive,
     context: WorkerContext,

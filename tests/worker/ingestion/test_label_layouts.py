@@ -14,25 +14,17 @@ from worker.ingestion.run import run_ingestion
 from worker.process_context import WorkerContext
 
 EVERY = 6
-"""Of so many layouts one is read in the default run; the library reads all there, by the same code."""
+"""Of so many layouts one is read in the default run, the others in the slow one; the library reads all by default."""
+LAYOUTS = [
+    pytest.param(layout, id=layout.name, marks=[pytest.mark.slow] if number % EVERY else [])
+    for number, layout in enumerate(ALL_LAYOUTS)
+]
 
 
-@pytest.mark.parametrize("layout", ALL_LAYOUTS[::EVERY], ids=lambda layout: layout.name)
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_an_archive_is_labelled_as_it_was_meant(
     layout: Layout, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
 ) -> None:
-    check(layout, context, add_dataset, get, items_of)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("layout", ALL_LAYOUTS, ids=lambda layout: layout.name)
-def test_every_archive_is_labelled_as_it_was_meant(
-    layout: Layout, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any
-) -> None:
-    check(layout, context, add_dataset, get, items_of)
-
-
-def check(layout: Layout, context: WorkerContext, add_dataset: Any, get: Any, items_of: Any) -> None:
     files = {"upload.zip": zipped(dict(layout.files))}
     dataset_id = add_dataset(files, modality=layout.modality, labels=layout.wanted)
     run_ingestion(context, dataset_id)

@@ -59,7 +59,7 @@ def test_folders_label_the_texts_of_large_files_too(ingested: Any) -> None:
     assert {item.label for item in items} == {"bad", "good"}
 
 
-@pytest.mark.parametrize("form", PACKS)
+@pytest.mark.parametrize("form", ["zip", "tar"])
 def test_large_files_of_vectors_are_read(form: str, ingested: Any) -> None:
     stream = io.BytesIO()
     np.save(stream, np.random.default_rng(0).standard_normal((ROWS, 16)).astype("float32"))
@@ -67,7 +67,7 @@ def test_large_files_of_vectors_are_read(form: str, ingested: Any) -> None:
     assert (dataset.modality, dataset.item_count) == ("embedding", ROWS)
 
 
-@pytest.mark.parametrize("form", PACKS)
+@pytest.mark.parametrize("form", ["zip", "tar"])
 def test_pictures_of_a_large_table_are_read_each_up_to_its_limit(form: str, ingested: Any) -> None:
     files = [picture(seed) for seed in range(20)]
     rows = [{"bytes": content, "path": f"{seed}.png"} for seed, content in enumerate(files)]
