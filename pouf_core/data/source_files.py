@@ -108,24 +108,24 @@ class SourceFiles:
         for member in read_archive(path, kind, LIBRARY_LIMITS):
             if isinstance(member, Skipped):
                 self.skipped[member.reason] += 1
-                continue
-            found = member
-            if isinstance(member, Found):
-                target.write_bytes(member.data)
-            elif isinstance(member, Large):
-                found = _written(member, target)
-            if isinstance(found, Refused):
-                self.rejected.append(Rejected(str(path / found.name.text), found.code, found.message))
+            elif refused := _refused_or_written(member, target):
+                self.rejected.append(Rejected(str(path / refused.name.text), refused.code, refused.message))
             else:
-                yield SourceFile(found.name, target, unpacked=True, source=str(path))
+                yield SourceFile(member.name, target, unpacked=True, source=str(path))
 
 
-def _written(member: Large, target: Path) -> Large | Refused:
+def _refused_or_written(member: Found | Large | Refused, target: Path) -> Refused | None:
+    """Write a member of an archive; returns why it is not used instead."""
+    if isinstance(member, Refused):
+        return member
+    if isinstance(member, Found):
+        target.write_bytes(member.data)
+        return None
     try:
         member.write(target, math.inf, lambda: None)
     except InvalidInput as error:
         return Refused(member.name, error.code, error.message)
-    return member
+    return None
 
 
 def file_names(root: Path, *, inside: bool = False) -> Iterator[str]:
